@@ -1,0 +1,13 @@
+//! The vocabulary of FHIR R4 (4.0.1): no HTTP, no SQL.
+//!
+//! <http://hl7.org/fhir/R4/>
+
+pub mod bundle;
+pub mod content;
+pub mod date;
+pub mod id;
+pub mod identifier;
+pub mod json;
+pub mod operation_outcome;
+pub mod resource_type;
+pub mod version;

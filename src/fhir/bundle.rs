@@ -1,0 +1,92 @@
+//! Bundles of the types `searchset` and `history`. <http://hl7.org/fhir/R4/bundle.html>
+//!
+//! Stored resources are spliced in as the text they are: they are never parsed again.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A bundle, ready to be serialised.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundle {
+    resource_type: &'static str,
+    #[serde(rename = "type")]
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+    link: Vec<Link>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entry: Vec<Entry>,
+}
+
+/// `Bundle.type`
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The answer to a search.
+    Searchset,
+    /// The answer to a history.
+    History,
+}
+
+#[derive(Serialize)]
+struct Link {
+    relation: &'static str,
+    url: String,
+}
+
+/// `Bundle.entry`
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The absolute URL of the resource, without its version.
+    pub full_url: String,
+    /// The resource, as stored.
+    pub resource: Box<RawValue>,
+    /// In a searchset: how it came in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// In a history: the request that made this version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// In a history: what was answered to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
+}
+
+/// `Bundle.entry.search`
+#[derive(Serialize)]
+pub struct Search {
+    /// `match`: every entry answers the criteria; nothing is included here.
+    pub mode: &'static str,
+}
+
+/// `Bundle.entry.request`
+#[derive(Serialize)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The URL, relative to the base.
+    pub url: String,
+}
+
+/// `Bundle.entry.response`
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// The HTTP status.
+    pub status: &'static str,
+    /// The entity tag of the version.
+    pub etag: String,
+    /// `meta.lastUpdated` of the version.
+    pub last_modified: String,
+}
+
+impl Bundle {
+    /// A bundle with its `self` link and, where there is more, its `next` link.
+    pub fn new(kind: Kind, total: Option<i64>, own_url: String, next_url: Option<String>, entry: Vec<Entry>) -> Self {
+        let own = Link { relation: "self", url: own_url };
+        let next = next_url.map(|url| Link { relation: "next", url });
+        Self { resource_type: "Bundle", kind, total, link: std::iter::once(own).chain(next).collect(), entry }
+    }
+}

@@ -1,0 +1,238 @@
+//! The content of a resource: what was received, plus what the server says of it.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::date::instant;
+use super::id::Id;
+use super::json::{Members, Received, members};
+use super::version::Version;
+
+/// A received resource as text, with gaps for what only the writer knows:
+/// `id`, `meta.versionId` and `meta.lastUpdated`.
+///
+/// Key order and number text are those received. An `id` or a `meta` keeps its position;
+/// where there was none, it follows `resourceType`.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pieces: Vec<Piece>,
+    length: usize,
+    hash: String,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(String),
+    Id,
+    Version,
+    LastUpdated,
+}
+
+impl Content {
+    /// Takes over a resource that [`super::json::parse`] has read.
+    pub fn new(received: &Received) -> Self {
+        let resource = &received.object;
+        let mut writer = Writer::default();
+        writer.text.push('{');
+        if !resource.contains_key("resourceType") {
+            writer.server_elements(resource);
+        }
+        for (key, text) in &received.members {
+            match key.as_str() {
+                "id" => writer.id(),
+                "meta" => writer.meta(&members(text)),
+                _ => writer.member(key, text),
+            }
+            if key == "resourceType" {
+                writer.server_elements(resource);
+            }
+        }
+        writer.text.push('}');
+        writer.flush();
+        let length = writer.pieces.iter().map(Piece::len).sum();
+        Self { pieces: writer.pieces, length, hash: canonical_hash(resource) }
+    }
+
+    /// The resource as it is stored and answered.
+    pub fn stamp(&self, id: &Id, version: Version, last_updated: Timestamp) -> String {
+        let mut text = String::with_capacity(self.length);
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Id => text.push_str(id.as_str()),
+                Piece::Version => text.push_str(&version.to_string()),
+                Piece::LastUpdated => text.push_str(&instant(last_updated)),
+            }
+        }
+        text
+    }
+
+    /// Equal for two contents that are equal as JSON, whatever their key order and white space,
+    /// and whatever `id`, `meta.versionId` and `meta.lastUpdated` say: those are the server's.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Id => 36,
+            Self::Version => 4,
+            Self::LastUpdated => 24,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    pieces: Vec<Piece>,
+    text: String,
+}
+
+impl Writer {
+    fn flush(&mut self) {
+        self.pieces.push(Piece::Text(std::mem::take(&mut self.text)));
+    }
+
+    fn gap(&mut self, piece: Piece) {
+        self.text.push('"');
+        self.flush();
+        self.pieces.push(piece);
+        self.text.push('"');
+    }
+
+    fn key(&mut self, key: &str) {
+        if !self.text.ends_with('{') {
+            self.text.push(',');
+        }
+        self.text.push_str(&Value::from(key).to_string());
+        self.text.push(':');
+    }
+
+    fn member(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.text.push_str(value);
+    }
+
+    fn id(&mut self) {
+        self.key("id");
+        self.gap(Piece::Id);
+    }
+
+    fn meta(&mut self, received: &Members) {
+        self.key("meta");
+        self.text.push('{');
+        self.key("versionId");
+        self.gap(Piece::Version);
+        self.key("lastUpdated");
+        self.gap(Piece::LastUpdated);
+        for (key, value) in received {
+            if !is_server_meta(key) {
+                self.member(key, value);
+            }
+        }
+        self.text.push('}');
+    }
+
+    fn server_elements(&mut self, resource: &Map<String, Value>) {
+        if !resource.contains_key("id") {
+            self.id();
+        }
+        if !resource.contains_key("meta") {
+            self.meta(&Members::new());
+        }
+    }
+}
+
+fn is_server_meta(key: &str) -> bool {
+    matches!(key, "versionId" | "lastUpdated" | "_versionId" | "_lastUpdated")
+}
+
+fn canonical_hash(resource: &Map<String, Value>) -> String {
+    let mut text = String::with_capacity(2048);
+    canonical_object(resource, &mut text, &|key, value| match (key, value) {
+        ("id", _) => true,
+        ("meta", Value::Object(meta)) => meta.keys().all(|key| is_server_meta(key)),
+        _ => false,
+    });
+    let digest = Sha256::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes an object with its keys in order, without the members for which `omitted` holds.
+fn canonical_object(object: &Map<String, Value>, text: &mut String, omitted: &dyn Fn(&str, &Value) -> bool) {
+    let mut members: Vec<_> = object.iter().filter(|(key, value)| !omitted(key, value)).collect();
+    members.sort_unstable_by_key(|(key, _)| *key);
+    text.push('{');
+    for (key, value) in members {
+        text.push_str(&Value::from(key.as_str()).to_string());
+        text.push(':');
+        match value {
+            Value::Object(meta) if key == "meta" => canonical_object(meta, text, &|key, _| is_server_meta(key)),
+            value => canonical(value, text),
+        }
+        text.push(',');
+    }
+    text.push('}');
+}
+
+fn canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(object) => canonical_object(object, text, &|_, _| false),
+        Value::Array(items) => {
+            text.push('[');
+            for item in items {
+                canonical(item, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        scalar => text.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::json::parse;
+
+    fn content(text: &str) -> Content {
+        Content::new(&parse(text.as_bytes(), "Practitioner").expect("legal"))
+    }
+
+    fn stamped(text: &str) -> String {
+        let id = Id::parse("a1").expect("an id");
+        content(text).stamp(&id, 7, "2026-03-04T05:06:07.8Z".parse().expect("an instant"))
+    }
+
+    #[test]
+    fn server_elements_follow_the_resource_type_where_none_were_received() {
+        assert_eq!(
+            stamped(r#"{"resourceType":"Practitioner","active":true}"#),
+            r#"{"resourceType":"Practitioner","id":"a1","meta":{"versionId":"7","lastUpdated":"2026-03-04T05:06:07.800Z"},"active":true}"#
+        );
+    }
+
+    #[test]
+    fn received_order_and_numbers_are_kept_and_server_elements_replaced_in_place() {
+        assert_eq!(
+            stamped(
+                r#"{"x":1.50e2, "meta":{"source":"s","versionId":"1"},"resourceType":"Practitioner","id":"mine","é":"\u00e9\""}"#
+            ),
+            r#"{"x":1.50e2,"meta":{"versionId":"7","lastUpdated":"2026-03-04T05:06:07.800Z","source":"s"},"resourceType":"Practitioner","id":"a1","é":"\u00e9\""}"#
+        );
+    }
+
+    #[test]
+    fn equal_json_has_an_equal_hash() {
+        let hash = |text| content(text).hash;
+        let one = hash(r#"{"a":[{"b":1,"c":"é"}],"d":true}"#);
+        assert_eq!(one, hash(r#"{ "d":true, "id":"x", "meta":{"versionId":"3"}, "a":[ {"c":"\u00e9","b":1} ]}"#));
+        assert_ne!(one, hash(r#"{"a":[{"b":1.0,"c":"é"}],"d":true}"#));
+        assert_ne!(one, hash(r#"{"a":[{"b":1,"c":"é"}],"d":true,"meta":{"source":"s"}}"#));
+        assert_ne!(hash(r#"{"a":["1","2"]}"#), hash(r#"{"a":["1,","2"]}"#));
+    }
+}

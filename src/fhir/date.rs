@@ -1,0 +1,136 @@
+//! Dates and instants: their calendar, their fixed-width text, and the ranges that searches mean.
+//!
+//! <http://hl7.org/fhir/R4/datatypes.html#dateTime>, <http://hl7.org/fhir/R4/search.html#date>
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+/// The instant as fixed-width UTC text, cut to milliseconds: its order is the order of time.
+pub fn instant(timestamp: Timestamp) -> String {
+    timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Reads a FHIR `instant` (seconds and zone mandatory).
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    // A date, `T`, a time and a zone: shorter forms are legal for jiff but not here.
+    (text.len() >= 20 && text.as_bytes()[10] == b'T').then(|| text.parse().ok())?
+}
+
+/// Whether the calendar knows this `date` or `dateTime` of whatever precision;
+/// its form is the schema's business.
+pub fn is_on_calendar(text: &str) -> bool {
+    match text.len() {
+        4 => true,
+        7 => format!("{text}-01").parse::<Date>().is_ok(),
+        10 => text.parse::<Date>().is_ok(),
+        _ => parse_instant(text).is_some(),
+    }
+}
+
+/// What a date in a search stands for: all instants from `start` up to, and without, `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first instant.
+    pub start: Timestamp,
+    /// The first instant after.
+    pub end: Timestamp,
+}
+
+impl Range {
+    /// Reads a search date of any precision from the year to the millisecond.
+    ///
+    /// Without a zone it is meant in Europe/Paris, as the SAS pages write it. A `+` of a zone that
+    /// was decoded to a space is repaired.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.replace(' ', "+");
+        match text.split_once('T') {
+            None => Self::of_days(&text),
+            Some((date, time)) => Self::of_time(date.parse().ok()?, time),
+        }
+    }
+
+    fn of_days(text: &str) -> Option<Self> {
+        let digits_and_dashes = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let (first, span) = match text.len() {
+            _ if !digits_and_dashes => return None,
+            4 => (format!("{text}-01-01"), 1.year()),
+            7 => (format!("{text}-01"), 1.month()),
+            10 => (text.to_owned(), 1.day()),
+            _ => return None,
+        };
+        let first: Date = first.parse().ok()?;
+        let midnight = |date: Date| Some(date.to_zoned(paris()?).ok()?.timestamp());
+        Some(Self { start: midnight(first)?, end: midnight(first.checked_add(span).ok()?)? })
+    }
+
+    fn of_time(date: Date, text: &str) -> Option<Self> {
+        let zone_at = text.find(['Z', '+', '-']).unwrap_or(text.len());
+        let (clock, zone) = text.split_at(zone_at);
+        let precision = match clock.len() {
+            5 => SignedDuration::from_mins(1),
+            8 => SignedDuration::from_secs(1),
+            10.. => SignedDuration::from_millis(1),
+            _ => return None,
+        };
+        let time: Time = clock.parse().ok()?;
+        let local = DateTime::from_parts(date, time);
+        let start = match zone {
+            "" => local.to_zoned(paris()?).ok()?.timestamp(),
+            zone => format!("{local:.9}{zone}").parse().ok()?,
+        };
+        Some(Self { start, end: start.checked_add(precision).ok()? })
+    }
+}
+
+/// French civil time, from the time zones compiled in.
+fn paris() -> Option<TimeZone> {
+    TimeZone::get("Europe/Paris").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(text: &str) -> Option<(String, String)> {
+        Range::parse(text).map(|range| (instant(range.start), instant(range.end)))
+    }
+
+    fn some(start: &str, end: &str) -> Option<(String, String)> {
+        Some((start.to_owned(), end.to_owned()))
+    }
+
+    #[test]
+    fn a_search_date_stands_for_all_instants_of_its_precision() {
+        assert_eq!(range("2026"), some("2025-12-31T23:00:00.000Z", "2026-12-31T23:00:00.000Z"));
+        assert_eq!(range("2026-03"), some("2026-02-28T23:00:00.000Z", "2026-03-31T22:00:00.000Z"));
+        assert_eq!(range("2026-03-29"), some("2026-03-28T23:00:00.000Z", "2026-03-29T22:00:00.000Z"));
+        assert_eq!(range("2026-03-04T14:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:01:00.000Z"));
+        assert_eq!(range("2026-03-04T14:00:00Z"), some("2026-03-04T14:00:00.000Z", "2026-03-04T14:00:01.000Z"));
+        assert_eq!(range("2026-03-04T14:00:00 01:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:00:01.000Z"));
+        assert_eq!(range("2026-03-04T14:00:00.5-01:00"), some("2026-03-04T15:00:00.500Z", "2026-03-04T15:00:00.501Z"));
+    }
+
+    #[test]
+    fn what_is_no_date_is_no_range() {
+        for text in ["", "26", "2026-3-4", "2026-02-30", "2026-03-04T", "2026-03-04T14", "2026-03-04T25:00", "tomorrow"] {
+            assert_eq!(range(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_calendar_knows_leap_years_and_leap_seconds() {
+        assert!(is_on_calendar("2024-02-29"));
+        assert!(!is_on_calendar("2026-02-29"));
+        assert!(!is_on_calendar("2026-13"));
+        assert!(is_on_calendar("2016-12-31T23:59:60Z"));
+        assert!(!is_on_calendar("2026-02-30T10:00:00Z"));
+    }
+
+    #[test]
+    fn the_text_of_an_instant_has_a_fixed_width() {
+        let timestamp = parse_instant("2026-03-04T14:00:00.123456+01:00").expect("an instant");
+        assert_eq!(instant(timestamp), "2026-03-04T13:00:00.123Z");
+        assert_eq!(instant(parse_instant("2026-03-04T14:00:00Z").expect("an instant")).len(), 24);
+    }
+}

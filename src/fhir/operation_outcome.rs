@@ -1,0 +1,33 @@
+//! `OperationOutcome`: what is told of a request. <http://hl7.org/fhir/R4/operationoutcome.html>
+
+use serde_json::{Value, json};
+
+use crate::issue::catalogue::ALL_GOOD;
+use crate::issue::{Issue, Language};
+
+/// The code system of our rule ids, in `issue.details.coding`.
+pub const RULE_SYSTEM: &str = "urn:sas-endpoint:rule";
+
+/// The issues as an OperationOutcome; it always has at least one.
+pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {
+    let nothing = [Issue::new(&ALL_GOOD, "OperationOutcome")];
+    let issues = if issues.is_empty() { &nothing } else { issues };
+    json!({
+        "resourceType": "OperationOutcome",
+        "language": language.tag(),
+        "issue": issues.iter().map(|issue| one(issue, language)).collect::<Vec<_>>(),
+    })
+}
+
+fn one(issue: &Issue, language: Language) -> Value {
+    json!({
+        "severity": issue.rule.severity().code(),
+        "code": issue.rule.code.code(),
+        "details": {
+            "coding": [{ "system": RULE_SYSTEM, "code": issue.rule.id }],
+            "text": issue.text(language),
+        },
+        "diagnostics": issue.rule.source,
+        "expression": [issue.expression],
+    })
+}

@@ -1,0 +1,68 @@
+//! Versions of a resource and the entity tags that carry them.
+//!
+//! <http://hl7.org/fhir/R4/http.html#versioning>, <https://www.rfc-editor.org/rfc/rfc9110#name-etag>
+
+/// `meta.versionId`: 1 for the created version, then one more for each change.
+pub type Version = i64;
+
+/// The weak entity tag of a version: `W/"3"`.
+pub fn entity_tag(version: Version) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// What `If-Match` or `If-None-Match` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntityTags {
+    /// `*`: any current version.
+    Any,
+    /// These versions; a tag that is none of ours names no version, hence an empty list.
+    Versions(Vec<Version>),
+}
+
+impl EntityTags {
+    /// Reads a list of entity tags, weak or strong; `None` where it is malformed.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.trim() == "*" {
+            return Some(Self::Any);
+        }
+        let tags = text.split(',').map(|tag| {
+            let tag = tag.trim();
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+            let inner = opaque.strip_prefix('"')?.strip_suffix('"')?;
+            (!inner.contains('"')).then(|| inner.parse::<Version>().ok())
+        });
+        tags.collect::<Option<Vec<_>>>().map(|versions| Self::Versions(versions.into_iter().flatten().collect()))
+    }
+
+    /// Whether the current version, if there is one, is among the named ones.
+    pub fn names(&self, current: Option<Version>) -> bool {
+        match (self, current) {
+            (_, None) => false,
+            (Self::Any, Some(_)) => true,
+            (Self::Versions(versions), Some(current)) => versions.contains(&current),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entity_tags_are_read_weak_or_strong_and_in_lists() {
+        assert_eq!(EntityTags::parse("W/\"3\""), Some(EntityTags::Versions(vec![3])));
+        assert_eq!(EntityTags::parse("\"3\", W/\"4\""), Some(EntityTags::Versions(vec![3, 4])));
+        assert_eq!(EntityTags::parse(" * "), Some(EntityTags::Any));
+        assert_eq!(EntityTags::parse("\"of another server\""), Some(EntityTags::Versions(vec![])));
+        for malformed in ["", "3", "W/3", "\"3", "W/\"3\",", "\"3\"\""] {
+            assert_eq!(EntityTags::parse(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn no_tag_names_a_resource_that_does_not_exist() {
+        assert!(!EntityTags::Any.names(None));
+        assert!(EntityTags::Any.names(Some(1)));
+        assert!(!EntityTags::Versions(vec![1]).names(Some(2)));
+    }
+}

@@ -1,0 +1,73 @@
+//! What is said about a request: an [`Issue`] is one broken (or bent) [`Rule`] at one place.
+//!
+//! <http://hl7.org/fhir/R4/operationoutcome.html>
+
+pub mod catalogue;
+mod rule;
+
+pub use rule::{IssueType, Level, Rule, Severity};
+
+/// The two languages in which people read our sentences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// French, the language of the SAS pages.
+    #[default]
+    French,
+    /// English, when `Accept-Language` prefers it.
+    English,
+}
+
+impl Language {
+    /// The BCP 47 tag, as in `Content-Language`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::French => "fr",
+            Self::English => "en",
+        }
+    }
+}
+
+/// One rule that a request breaks, at one place, with what its sentence needs to be complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// The rule, with its level, code, sentences and source.
+    pub rule: &'static Rule,
+    /// Where: a FHIRPath with indexes (`Practitioner.telecom[0].system`), or `http.` and the name
+    /// of a query parameter or header, as in <http://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.location>.
+    pub expression: String,
+    /// Fills the `{name}` placeholders of the sentence. Never a value of a person.
+    pub parameters: Vec<(&'static str, String)>,
+}
+
+impl Issue {
+    /// `rule` is broken at `expression`.
+    pub fn new(rule: &'static Rule, expression: impl Into<String>) -> Self {
+        Self { rule, expression: expression.into(), parameters: Vec::new() }
+    }
+
+    /// Fills the placeholder `{name}` of the sentence; long values are cut at 80 characters.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+        let value = value.as_ref();
+        let shown = match value.char_indices().nth(80) {
+            Some((end, _)) => format!("{}…", &value[..end]),
+            None => value.to_owned(),
+        };
+        self.parameters.push((name, shown));
+        self
+    }
+
+    /// The sentence of the rule in `language`, complete.
+    pub fn text(&self, language: Language) -> String {
+        self.parameters
+            .iter()
+            .fold(self.rule.sentence(language).to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), value)
+            })
+    }
+
+    /// Whether this issue alone makes the request fail.
+    pub fn is_error(&self) -> bool {
+        self.rule.severity() == Severity::Error
+    }
+}

@@ -1,0 +1,42 @@
+//! Every rule this endpoint applies. `sas-endpoint rules` prints this list.
+//!
+//! Sentences may hold placeholders (`{found}`, `{expected}`) filled by [`Issue::with`](super::Issue::with).
+
+mod appointment;
+mod exchange;
+mod practitioner;
+mod structure;
+
+pub use {appointment::*, exchange::*, practitioner::*, structure::*};
+
+use super::Rule;
+
+/// Declares rules and the slice that lists them all.
+macro_rules! rules {
+    ($all:ident: $( $name:ident = $id:literal, $level:ident, $code:ident, $source:expr;
+        $french:literal; $english:literal; )+) => {
+        $(
+            #[doc = $english]
+            pub static $name: Rule = Rule {
+                id: $id,
+                level: Level::$level,
+                code: IssueType::$code,
+                french: $french,
+                english: $english,
+                source: $source,
+            };
+        )+
+        pub(super) static $all: &[&Rule] = &[$(&$name),+];
+    };
+}
+use rules;
+
+/// All rules, in the order in which a request meets them.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    [EXCHANGE, STRUCTURE, PRACTITIONER, APPOINTMENT].into_iter().flatten().copied()
+}
+
+/// The rule with this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.id == id)
+}

@@ -1,0 +1,124 @@
+//! Rules of an appointment: profiles FrAppointmentSAS and sas-sos-appointment, narrative of INT_R03.
+
+use super::rules;
+use crate::issue::{IssueType, Level, Rule};
+
+const PROFILE: &str = "SAS, profil FrAppointmentSAS: https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition-FrAppointmentSAS.html";
+const SOS: &str = "SAS, profil sas-sos-appointment: https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition-sas-sos-appointment.html";
+const EXAMPLE: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête";
+const R4: &str = "HL7 FHIR R4, Appointment: http://hl7.org/fhir/R4/appointment.html";
+const INVARIANTS: &str = "HL7 FHIR R4, Appointment, Constraints: http://hl7.org/fhir/R4/appointment.html#invs";
+
+rules! { APPOINTMENT:
+    PROFILE_ALIAS = "profile-alias", Warning, Invalid, EXAMPLE;
+    "Le profil « {found} » est une ancienne adresse ou une adresse non publiée ; attendu : http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
+    "Profile “{found}” is a former or unpublished address; expected: http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
+
+    PROFILE_NOT_PUBLISHED = "profile-not-published", Refused, Invalid, PROFILE;
+    "Le profil « {found} » n'est pas publié ; attendu : http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
+    "Profile “{found}” is not published; expected: http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
+
+    PROFILE_UNKNOWN = "profile-unknown", Warning, NotSupported, PROFILE;
+    "Le profil « {found} » est inconnu ici ; la ressource est validée selon {expected}.";
+    "Profile “{found}” is unknown here; the resource is validated against {expected}.";
+
+    APPOINTMENT_IDENTIFIER = "appointment-identifier", Refused, Required, PROFILE;
+    "Un rendez-vous porte exactement un identifiant.";
+    "An appointment has exactly one identifier.";
+
+    APPOINTMENT_IDENTIFIER_SYSTEM = "appointment-identifier-system", Refused, Required, PROFILE;
+    "Le système de l'identifiant manque ; attendu : l'OID (urn:oid:…) ou l'URL de l'éditeur.";
+    "The identifier's system is missing; expected: the vendor's OID (urn:oid:…) or URL.";
+
+    APPOINTMENT_IDENTIFIER_VALUE = "appointment-identifier-value", Refused, Required, PROFILE;
+    "La valeur de l'identifiant manque ; attendu : une valeur propre à ce rendez-vous, un UUID par exemple.";
+    "The identifier's value is missing; expected: a value of this appointment alone, such as a UUID.";
+
+    APPOINTMENT_OPERATOR = "appointment-operator", Refused, Required, EXAMPLE;
+    "L'opérateur manque ; attendu : exactement une extension http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator qui désigne le régulateur.";
+    "The operator is missing; expected: exactly one extension http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator that designates the regulator.";
+
+    APPOINTMENT_OPERATOR_SINGLE = "appointment-operator-single", Refused, Invalid, PROFILE;
+    "L'opérateur est donné plusieurs fois ; une seule extension FrAppointmentOperator est admise.";
+    "The operator is given several times; only one extension FrAppointmentOperator is allowed.";
+
+    APPOINTMENT_OPERATOR_REFERENCE = "appointment-operator-reference", Refused, Required, PROFILE;
+    "L'extension FrAppointmentOperator doit porter une valueReference, et rien d'autre.";
+    "Extension FrAppointmentOperator must have a valueReference, and nothing else.";
+
+    APPOINTMENT_OPERATOR_IDENTIFIER = "appointment-operator-identifier", Refused, Required, EXAMPLE;
+    "La référence à l'opérateur doit porter un identifiant complet (type, system, value) : celui reçu par INT_R02.";
+    "The operator's reference must have a complete identifier (type, system, value): the one received by INT_R02.";
+
+    APPOINTMENT_OPERATOR_TYPE = "appointment-operator-type", Refused, CodeInvalid, EXAMPLE;
+    "Le type de l'identifiant de l'opérateur doit porter un seul codage, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS ou #INTRN.";
+    "The type of the operator's identifier must have a single coding, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS or #INTRN.";
+
+    APPOINTMENT_OPERATOR_TYPE_SYSTEM = "appointment-operator-type-system", Refused, Value, EXAMPLE;
+    "Le système « {found} » ne va pas avec le type de l'identifiant de l'opérateur ; attendu : IDNPS avec urn:oid:1.2.250.1.71.4.2.1, INTRN avec urn:oid:1.2.250.1.213.3.6.";
+    "System “{found}” does not go with the type of the operator's identifier; expected: IDNPS with urn:oid:1.2.250.1.71.4.2.1, INTRN with urn:oid:1.2.250.1.213.3.6.";
+
+    APPOINTMENT_EXTENSION = "appointment-extension", Refused, Invalid, SOS;
+    "Un rendez-vous SOS (sas-sos-appointment) n'admet aucune autre extension que FrAppointmentOperator.";
+    "An SOS appointment (sas-sos-appointment) allows no extension other than FrAppointmentOperator.";
+
+    APPOINTMENT_ORIENTATION = "appointment-orientation", Refused, CodeInvalid, PROFILE;
+    "La catégorie d'orientation, au plus une, doit porter un codage admis : 001, 002, 003 (categorie-orientation-sas-codesystem) ou 604, 603, 124 (TRE_R66).";
+    "The orientation category, at most one, must have an allowed coding: 001, 002, 003 (categorie-orientation-sas-codesystem) or 604, 603, 124 (TRE_R66).";
+
+    APPOINTMENT_START = "appointment-start", Refused, Required, PROFILE;
+    "Le début du rendez-vous (start) manque.";
+    "The appointment's start is missing.";
+
+    APPOINTMENT_END = "appointment-end", Refused, Required, PROFILE;
+    "La fin du rendez-vous (end) manque.";
+    "The appointment's end is missing.";
+
+    APPOINTMENT_PERIOD = "appointment-period", Refused, BusinessRule, R4;
+    "La fin du rendez-vous précède son début.";
+    "The appointment's end is before its start.";
+
+    APPOINTMENT_STATUS_UNUSED = "appointment-status-unused", Information, Informational, EXAMPLE;
+    "Le statut « {found} » n'est pas exploité par la plateforme, qui lit pending, booked, fulfilled, noshow et cancelled.";
+    "Status “{found}” is not used by the platform, which reads pending, booked, fulfilled, noshow and cancelled.";
+
+    APPOINTMENT_PARTICIPANT_STATUS = "appointment-participant-status", Refused, CodeInvalid, PROFILE;
+    "Le statut du participant est « {found} » ; attendu : accepted (ou needs-action).";
+    "The participant's status is “{found}”; expected: accepted (or needs-action).";
+
+    APPOINTMENT_PARTICIPANT_NEEDS_ACTION = "appointment-participant-needs-action", Warning, CodeInvalid, PROFILE;
+    "Le statut needs-action est refusé sous FrAppointmentSAS par les validateurs jusqu'à la version 1.2.0 ; attendu : accepted.";
+    "Status needs-action is refused under FrAppointmentSAS by validators up to version 1.2.0; expected: accepted.";
+
+    APPOINTMENT_PARTICIPANT_REFUSED = "appointment-participant-refused", Warning, CodeInvalid, EXAMPLE;
+    "Le statut « refused », repris d'un ancien exemple de la page, n'est pas un code FHIR ; attendu : accepted.";
+    "Status “refused”, taken from a former example of the page, is not a FHIR code; expected: accepted.";
+
+    APPOINTMENT_ACTOR_MISSING = "appointment-actor-missing", Warning, Required, EXAMPLE;
+    "Le participant n'a pas d'acteur ; le professionnel de santé effecteur est attendu.";
+    "The participant has no actor; the health professional who receives is expected.";
+
+    APPOINTMENT_ACTOR_IDENTIFIER = "appointment-actor-identifier", Refused, Value, PROFILE;
+    "L'identifiant d'un acteur doit être national : type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS, system urn:oid:1.2.250.1.71.4.2.1, et une value.";
+    "An actor's identifier must be national: type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS, system urn:oid:1.2.250.1.71.4.2.1, and a value.";
+
+    APPOINTMENT_ACTOR_FORM = "appointment-actor-form", Warning, Value, EXAMPLE;
+    "L'identifiant national du professionnel effecteur est attendu préfixé : 8 et RPPS (11 chiffres) ou 0 et ADELI (9 caractères).";
+    "The national id of the professional who receives is expected with its prefix: 8 and RPPS (11 digits) or 0 and ADELI (9 characters).";
+
+    APPOINTMENT_PATIENT = "appointment-patient", Warning, BusinessRule, EXAMPLE;
+    "Un participant semble être le patient ; aucune donnée de patient n'est attendue.";
+    "A participant looks like the patient; no patient data is expected.";
+
+    APPOINTMENT_SPECIALTY = "appointment-specialty", Warning, CodeInvalid, PROFILE;
+    "La spécialité ne porte pas de code ; attendu : un code de fr-practitioner-specialty.";
+    "The specialty has no code; expected: a code of fr-practitioner-specialty.";
+
+    FHIR_APP_1 = "fhir-app-1", Refused, Invariant, INVARIANTS;
+    "Un participant doit porter un type ou un acteur (app-1).";
+    "A participant must have a type or an actor (app-1).";
+
+    FHIR_APP_4 = "fhir-app-4", Refused, Invariant, INVARIANTS;
+    "Un motif d'annulation (cancelationReason) n'est admis qu'avec le statut cancelled ou noshow (app-4).";
+    "A cancelationReason is allowed only with the status cancelled or noshow (app-4).";
+}

@@ -1,0 +1,156 @@
+//! Rules of the exchange itself: path, query, headers, preconditions, identity of what is written.
+
+use super::rules;
+use crate::issue::{IssueType, Level, Rule};
+
+const HTTP: &str = "HL7 FHIR R4, RESTful API: http://hl7.org/fhir/R4/http.html";
+const MIME: &str = "HL7 FHIR R4, RESTful API, Content Types: http://hl7.org/fhir/R4/http.html#mime-type";
+const SEARCH: &str = "HL7 FHIR R4, Search: http://hl7.org/fhir/R4/search.html";
+const CREATE: &str = "HL7 FHIR R4, Conditional create: http://hl7.org/fhir/R4/http.html#ccreate";
+const UPDATE: &str = "HL7 FHIR R4, Update: http://hl7.org/fhir/R4/http.html#update";
+const COND_UPDATE: &str = "HL7 FHIR R4, Conditional update: http://hl7.org/fhir/R4/http.html#cond-update";
+const CONCURRENCY: &str = "HL7 FHIR R4, Managing Resource Contention: http://hl7.org/fhir/R4/http.html#concurrency";
+const SAS_UPDATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Mise à jour d'un compte régulateur";
+const SAS_CREATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Création de compte régulateur";
+const SAS_IDENTITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Identifiant national du régulateur";
+const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
+const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
+const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
+
+rules! { EXCHANGE:
+    HTTP_PATH = "http-path", Http, NotSupported, HTTP;
+    "Ce chemin n'existe pas ici ; les ressources servies sont Practitioner et Appointment (voir /metadata).";
+    "Nothing is served at this path; the resource types are Practitioner and Appointment (see /metadata).";
+
+    HTTP_METHOD = "http-method", Http, NotSupported, HTTP;
+    "La méthode {found} n'est pas servie sur ce chemin ; méthodes possibles : {expected}.";
+    "Method {found} is not served at this path; possible methods: {expected}.";
+
+    HTTP_NOT_FOUND = "http-not-found", Http, NotFound, HTTP;
+    "Cette ressource, ou cette version, est inconnue ici.";
+    "This resource, or this version of it, is unknown here.";
+
+    HTTP_ACCEPT = "http-accept", Http, NotSupported, MIME;
+    "Le format demandé n'est pas servi ; format servi : application/fhir+json (fhirVersion 4.0).";
+    "The format asked for is not served; served: application/fhir+json (fhirVersion 4.0).";
+
+    HTTP_CONTENT_TYPE = "http-content-type", Http, NotSupported, MIME;
+    "Le Content-Type « {found} » n'est pas lu ; attendu : {expected}.";
+    "Content-Type “{found}” is not read; expected: {expected}.";
+
+    HTTP_CONTENT_ENCODING = "http-content-encoding", Http, NotSupported, RFC_9110;
+    "Le corps est compressé ou encodé (Content-Encoding) ; il doit être envoyé tel quel.";
+    "The body is compressed or encoded (Content-Encoding); it must be sent as it is.";
+
+    HTTP_BODY_SIZE = "http-body-size", Http, TooLong, RFC_9110;
+    "Le corps dépasse la taille admise de {expected} octets.";
+    "The body exceeds the accepted size of {expected} bytes.";
+
+    HTTP_BODY_INCOMPLETE = "http-body-incomplete", NotFhir, Structure, RFC_9110;
+    "Le corps n'a pas pu être lu jusqu'au bout : la connexion a été coupée ou le transfert est mal formé.";
+    "The body could not be read to its end: the connection broke or the transfer is malformed.";
+
+    HTTP_HEADER = "http-header", NotFhir, Invalid, HTTP;
+    "L'en-tête {found} est mal formé ; attendu : {expected}.";
+    "Header {found} is malformed; expected: {expected}.";
+
+    HTTP_IF_NONE_EXIST = "http-if-none-exist", NotFhir, Invalid, CREATE;
+    "L'en-tête If-None-Exist doit être de la forme identifier=system|value, et rien d'autre.";
+    "Header If-None-Exist must have the form identifier=system|value, and nothing else.";
+
+    HTTP_PRECONDITION = "http-precondition", Http, Conflict, CONCURRENCY;
+    "La précondition (If-Match ou If-None-Match) n'est pas satisfaite : la version courante est {found}.";
+    "The precondition (If-Match or If-None-Match) does not hold: the current version is {found}.";
+
+    HTTP_MULTIPLE_MATCHES = "http-multiple-matches", Http, MultipleMatches, COND_UPDATE;
+    "Le critère désigne plusieurs ressources ; précisez le système de l'identifiant (system|value).";
+    "The criterion matches several resources; name the identifier's system (system|value).";
+
+    HTTP_ID_TAKEN = "http-id-taken", Http, Conflict, COND_UPDATE;
+    "L'élément « id » du corps est déjà celui d'une autre ressource.";
+    "The body's “id” already belongs to another resource.";
+
+    HTTP_UNAVAILABLE = "http-unavailable", Http, Transient, HTTP;
+    "Le service est momentanément indisponible ; la requête peut être rejouée telle quelle (Retry-After).";
+    "The service is momentarily unavailable; the request may be sent again as it is (Retry-After).";
+
+    HTTP_THROTTLED = "http-throttled", Http, Throttled, HTTP;
+    "Trop d'écritures sont en attente ; la requête peut être rejouée telle quelle (Retry-After).";
+    "Too many writes are waiting; the request may be sent again as it is (Retry-After).";
+
+    HTTP_INTERNAL = "http-internal", Http, Exception, HTTP;
+    "Une erreur interne s'est produite ; citez à l'exploitant la valeur de l'en-tête X-Request-Id de cette réponse.";
+    "An internal error occurred; quote to the operator the value of this response's X-Request-Id header.";
+
+    QUERY_ENCODING = "query-encoding", NotFhir, Invalid, SEARCH;
+    "La requête contient un encodage pourcent incorrect, de l'UTF-8 incorrect ou un caractère de contrôle.";
+    "The query holds a wrong percent-encoding, wrong UTF-8 or a control character.";
+
+    QUERY_PARAMETER = "query-parameter", NotFhir, NotSupported, SEARCH;
+    "Le paramètre « {found} » n'est pas pris en charge ici ; paramètres possibles : {expected}.";
+    "Parameter “{found}” is not supported here; possible parameters: {expected}.";
+
+    QUERY_REPEATED = "query-repeated", NotFhir, Invalid, SEARCH;
+    "Le paramètre « {found} » ne peut être donné qu'une fois.";
+    "Parameter “{found}” may be given only once.";
+
+    QUERY_VALUE = "query-value", NotFhir, Invalid, SEARCH;
+    "La valeur du paramètre « {found} » est mal formée ; attendu : {expected}.";
+    "The value of parameter “{found}” is malformed; expected: {expected}.";
+
+    QUERY_IDENTIFIER_MISSING = "query-identifier-missing", NotFhir, Required, COND_UPDATE;
+    "Le critère identifier=system|value manque : il désigne la ressource à créer ou à mettre à jour.";
+    "The criterion identifier=system|value is missing: it designates the resource to create or update.";
+
+    QUERY_IDENTIFIER_SINGLE = "query-identifier-single", NotFhir, Invalid, COND_UPDATE;
+    "Un seul identifiant est admis ici : ni répétition, ni liste séparée par des virgules.";
+    "Exactly one identifier is allowed here: no repetition, no comma-separated list.";
+
+    QUERY_IDENTIFIER_FORM = "query-identifier-form", NotFhir, Invalid, SAS_UPDATE;
+    "L'identifiant du critère doit avoir la forme {expected}, sans partie vide.";
+    "The criterion's identifier must have the form {expected}, with no empty part.";
+
+    QUERY_IDENTIFIER_SYSTEM = "query-identifier-system", Refused, Value, SAS_IDENTITY;
+    "Le système « {found} » n'identifie pas un compte régulateur ; attendu : urn:oid:1.2.250.1.71.4.2.1 (identifiant national) ou urn:oid:1.2.250.1.213.3.6 (identifiant technique SAS).";
+    "System “{found}” does not identify a regulator account; expected: urn:oid:1.2.250.1.71.4.2.1 (national id) or urn:oid:1.2.250.1.213.3.6 (SAS technical id).";
+
+    QUERY_IDENTIFIER_CASE = "query-identifier-case", Warning, NotSupported, SAS_APPOINTMENT;
+    "Le critère est écrit « Identifier » ; le paramètre FHIR est « identifier », en minuscules.";
+    "The criterion is written “Identifier”; the FHIR parameter is “identifier”, in lower case.";
+
+    BODY_ID_IGNORED = "body-id-ignored", Information, Informational, COND_UPDATE;
+    "L'élément « id » du corps est ignoré : le serveur attribue les identifiants de ressource.";
+    "The body's “id” is ignored: the server assigns resource ids.";
+
+    BODY_ID_MISMATCH = "body-id-mismatch", NotFhir, Invalid, UPDATE;
+    "L'élément « id » du corps diffère de l'id de la ressource désignée par la requête.";
+    "The body's “id” differs from the id of the resource that the request designates.";
+
+    BODY_ID_MISSING = "body-id-missing", NotFhir, Required, UPDATE;
+    "L'élément « id » manque : une mise à jour par son chemin doit le porter, égal à celui du chemin.";
+    "Element “id” is missing: an update by its path must carry it, equal to the path's.";
+
+    IDENTIFIER_DUPLICATE = "identifier-duplicate", Refused, Duplicate, SAS_CREATE;
+    "Cet identifiant est déjà celui de {found} ; rien n'a été modifié. Pour mettre à jour celle-ci, utilisez PUT avec ?identifier=system|value.";
+    "This identifier already belongs to {found}; nothing was changed. To update that one, use PUT with ?identifier=system|value.";
+
+    IDENTIFIER_NOT_IN_BODY = "identifier-not-in-body", Warning, BusinessRule, SAS_UPDATE;
+    "L'identifiant du critère, inconnu ici, ne figure pas dans le corps : le compte est enregistré sous les identifiants du corps.";
+    "The criterion's identifier, unknown here, is not in the body: the account is stored under the body's identifiers.";
+
+    APPOINTMENT_IDENTIFIER_CHANGED = "appointment-identifier-changed", Refused, BusinessRule, SAS_APPOINTMENT;
+    "L'identifiant du rendez-vous dans le corps diffère de celui que la requête désigne ; c'est sa seule clé, elle ne change pas.";
+    "The appointment's identifier in the body differs from the one the request designates; it is its only key and does not change.";
+
+    APPOINTMENT_OPERATOR_UNKNOWN = "appointment-operator-unknown", Warning, BusinessRule, SAS_OPERATOR;
+    "Le régulateur opérateur du rendez-vous n'est pas un compte connu ici (jamais reçu par INT_R02).";
+    "The appointment's operator is not an account known here (never received by INT_R02).";
+
+    APPOINTMENT_OPERATOR_REQUIRED = "appointment-operator-required", Refused, BusinessRule, SAS_OPERATOR;
+    "Le régulateur opérateur du rendez-vous n'est pas un compte connu ici ; en mode strict, il doit avoir été reçu par INT_R02.";
+    "The appointment's operator is not an account known here; in strict mode it must have been received by INT_R02.";
+
+    ALL_GOOD = "all-good", Information, Informational, HTTP;
+    "Aucune anomalie.";
+    "No issue found.";
+}

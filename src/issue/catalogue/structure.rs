@@ -1,0 +1,126 @@
+//! Rules of the format: JSON, the R4 structure and the invariants of R4 data types.
+
+use super::rules;
+use crate::issue::{IssueType, Level, Rule};
+
+const JSON: &str = "HL7 FHIR R4, JSON Representation: http://hl7.org/fhir/R4/json.html";
+const DATATYPES: &str = "HL7 FHIR R4, Data Types: http://hl7.org/fhir/R4/datatypes.html";
+const RESOURCE: &str = "HL7 FHIR R4, Resource Definitions: http://hl7.org/fhir/R4/resource.html";
+const TERMINOLOGIES: &str = "HL7 FHIR R4, Required bindings: http://hl7.org/fhir/R4/terminologies.html#required";
+const EXTENSIBILITY: &str = "HL7 FHIR R4, Extensibility, ext-1: http://hl7.org/fhir/R4/extensibility.html";
+const REFERENCES: &str = "HL7 FHIR R4, References, ref-1: http://hl7.org/fhir/R4/references.html";
+const DOMAIN_RESOURCE: &str = "HL7 FHIR R4, DomainResource, dom-2 to dom-5: http://hl7.org/fhir/R4/domainresource.html";
+
+rules! { STRUCTURE:
+    JSON_EMPTY = "json-empty", NotFhir, Invalid, JSON;
+    "Le corps est vide ; une ressource FHIR en JSON est attendue.";
+    "The body is empty; a FHIR resource in JSON is expected.";
+
+    JSON_ENCODING = "json-encoding", NotFhir, Structure, JSON;
+    "Le corps n'est pas de l'UTF-8.";
+    "The body is not UTF-8.";
+
+    JSON_SYNTAX = "json-syntax", NotFhir, Structure, JSON;
+    "Le JSON est mal formé à la ligne {line}, colonne {column}.";
+    "The JSON is malformed at line {line}, column {column}.";
+
+    JSON_ROOT = "json-root", NotFhir, Structure, JSON;
+    "La racine du JSON doit être un objet.";
+    "The root of the JSON must be an object.";
+
+    JSON_DEPTH = "json-depth", NotFhir, Structure, JSON;
+    "Le JSON est imbriqué sur plus de {expected} niveaux.";
+    "The JSON is nested deeper than {expected} levels.";
+
+    JSON_DUPLICATE_KEY = "json-duplicate-key", NotFhir, Structure, JSON;
+    "L'élément « {found} » est donné deux fois dans le même objet.";
+    "Element “{found}” is given twice in the same object.";
+
+    JSON_NULL = "json-null", NotFhir, Structure, JSON;
+    "La valeur est null ; un élément absent doit être omis.";
+    "The value is null; an absent element must be left out.";
+
+    JSON_EMPTY_VALUE = "json-empty-value", NotFhir, Structure, JSON;
+    "La valeur est vide ; une chaîne, un tableau ou un objet vide doit être omis.";
+    "The value is empty; an empty string, array or object must be left out.";
+
+    JSON_CONTROL_CHARACTER = "json-control-character", NotFhir, Value, DATATYPES;
+    "La chaîne contient un caractère de contrôle ; seuls tabulation, retour chariot et saut de ligne sont admis.";
+    "The string holds a control character; only tab, carriage return and line feed are allowed.";
+
+    RESOURCE_TYPE_MISSING = "resource-type-missing", NotFhir, Structure, RESOURCE;
+    "L'élément resourceType manque ; attendu : {expected}.";
+    "Element resourceType is missing; expected: {expected}.";
+
+    RESOURCE_TYPE_MISMATCH = "resource-type-mismatch", NotFhir, Structure, RESOURCE;
+    "Le resourceType « {found} » n'est pas celui attendu ici : {expected}.";
+    "resourceType “{found}” is not the one expected here: {expected}.";
+
+    FHIR_UNKNOWN_ELEMENT = "fhir-unknown-element", NotFhir, Structure, RESOURCE;
+    "L'élément « {found} » n'existe pas à cet endroit en FHIR R4.";
+    "Element “{found}” does not exist here in FHIR R4.";
+
+    FHIR_REQUIRED_ELEMENT = "fhir-required-element", NotFhir, Required, RESOURCE;
+    "L'élément « {expected} », obligatoire en FHIR R4, manque.";
+    "Element “{expected}”, mandatory in FHIR R4, is missing.";
+
+    FHIR_JSON_TYPE = "fhir-json-type", NotFhir, Structure, JSON;
+    "Le type JSON est {found} ; attendu : {expected}.";
+    "The JSON type is {found}; expected: {expected}.";
+
+    FHIR_PRIMITIVE = "fhir-primitive", NotFhir, Value, DATATYPES;
+    "La valeur n'a pas la forme du type FHIR « {expected} ».";
+    "The value does not have the form of the FHIR type “{expected}”.";
+
+    FHIR_CODE = "fhir-code", NotFhir, CodeInvalid, TERMINOLOGIES;
+    "Le code « {found} » n'est pas admis ; codes possibles : {expected}.";
+    "Code “{found}” is not allowed; possible codes: {expected}.";
+
+    FHIR_CHOICE = "fhir-choice", NotFhir, Structure, DATATYPES;
+    "L'élément à choix {expected}[x] doit être donné sous une seule forme.";
+    "The choice element {expected}[x] must be given in exactly one form.";
+
+    FHIR_EXT_1 = "fhir-ext-1", Refused, Invariant, EXTENSIBILITY;
+    "Une extension doit porter soit une valeur, soit des sous-extensions, et pas les deux.";
+    "An extension must have either a value or sub-extensions, not both.";
+
+    FHIR_PER_1 = "fhir-per-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Period, per-1: http://hl7.org/fhir/R4/datatypes.html#Period";
+    "La fin de la période précède son début.";
+    "The period's end is before its start.";
+
+    FHIR_CPT_2 = "fhir-cpt-2", Refused, Invariant, "HL7 FHIR R4, Data Types, ContactPoint, cpt-2: http://hl7.org/fhir/R4/datatypes.html#ContactPoint";
+    "Un contact qui a une valeur doit dire son système (email, phone…).";
+    "A contact point with a value must say its system (email, phone…).";
+
+    FHIR_ATT_1 = "fhir-att-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Attachment, att-1: http://hl7.org/fhir/R4/datatypes.html#Attachment";
+    "Une pièce jointe qui a des données doit dire son contentType.";
+    "An attachment with data must say its contentType.";
+
+    FHIR_QTY_3 = "fhir-qty-3", Refused, Invariant, "HL7 FHIR R4, Data Types, Quantity, qty-3: http://hl7.org/fhir/R4/datatypes.html#Quantity";
+    "Une quantité dont l'unité est codée doit dire le système du code.";
+    "A quantity with a coded unit must say the code's system.";
+
+    FHIR_RAT_1 = "fhir-rat-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Ratio, rat-1: http://hl7.org/fhir/R4/datatypes.html#Ratio";
+    "Un ratio doit porter numérateur et dénominateur, ou aucun des deux et une extension.";
+    "A ratio must have both numerator and denominator, or neither and an extension.";
+
+    FHIR_REF_1 = "fhir-ref-1", Refused, Invariant, REFERENCES;
+    "La référence locale (#id) ne désigne aucune ressource contenue.";
+    "The local reference (#id) designates no contained resource.";
+
+    FHIR_DOM_2 = "fhir-dom-2", Refused, Invariant, DOMAIN_RESOURCE;
+    "Une ressource contenue ne peut pas en contenir d'autres.";
+    "A contained resource must not contain others.";
+
+    FHIR_DOM_3 = "fhir-dom-3", Refused, Invariant, DOMAIN_RESOURCE;
+    "La ressource contenue n'est référencée par aucun élément (#id).";
+    "The contained resource is referenced by no element (#id).";
+
+    FHIR_DOM_4 = "fhir-dom-4", Refused, Invariant, DOMAIN_RESOURCE;
+    "Une ressource contenue ne porte ni meta.versionId ni meta.lastUpdated.";
+    "A contained resource has neither meta.versionId nor meta.lastUpdated.";
+
+    FHIR_DOM_5 = "fhir-dom-5", Refused, Invariant, DOMAIN_RESOURCE;
+    "Une ressource contenue ne porte pas d'étiquette de sécurité (meta.security).";
+    "A contained resource has no security label (meta.security).";
+}
