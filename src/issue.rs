@@ -59,11 +59,9 @@ impl Issue {
 
     /// The sentence of the rule in `language`, complete.
     pub fn text(&self, language: Language) -> String {
-        self.parameters
-            .iter()
-            .fold(self.rule.sentence(language).to_owned(), |text, (name, value)| {
-                text.replace(&format!("{{{name}}}"), value)
-            })
+        self.parameters.iter().fold(self.rule.sentence(language).to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{name}}}"), value)
+        })
     }
 
     /// Whether this issue alone makes the request fail.

@@ -1,2 +1,4 @@
 pub mod fhir;
 pub mod issue;
+pub mod profile;
+pub mod sas;

@@ -32,10 +32,10 @@ enum Piece {
 impl Content {
     /// Takes over a resource that [`super::json::parse`] has read.
     pub fn new(received: &Received) -> Self {
-        let resource = &received.object;
+        let resource = &received.value;
         let mut writer = Writer::default();
         writer.text.push('{');
-        if !resource.contains_key("resourceType") {
+        if resource.get("resourceType").is_none() {
             writer.server_elements(resource);
         }
         for (key, text) in &received.members {
@@ -137,11 +137,11 @@ impl Writer {
         self.text.push('}');
     }
 
-    fn server_elements(&mut self, resource: &Map<String, Value>) {
-        if !resource.contains_key("id") {
+    fn server_elements(&mut self, resource: &Value) {
+        if resource.get("id").is_none() {
             self.id();
         }
-        if !resource.contains_key("meta") {
+        if resource.get("meta").is_none() {
             self.meta(&Members::new());
         }
     }
@@ -151,13 +151,15 @@ fn is_server_meta(key: &str) -> bool {
     matches!(key, "versionId" | "lastUpdated" | "_versionId" | "_lastUpdated")
 }
 
-fn canonical_hash(resource: &Map<String, Value>) -> String {
+fn canonical_hash(resource: &Value) -> String {
     let mut text = String::with_capacity(2048);
-    canonical_object(resource, &mut text, &|key, value| match (key, value) {
-        ("id", _) => true,
-        ("meta", Value::Object(meta)) => meta.keys().all(|key| is_server_meta(key)),
-        _ => false,
-    });
+    if let Value::Object(resource) = resource {
+        canonical_object(resource, &mut text, &|key, value| match (key, value) {
+            ("id", _) => true,
+            ("meta", Value::Object(meta)) => meta.keys().all(|key| is_server_meta(key)),
+            _ => false,
+        });
+    }
     let digest = Sha256::digest(text);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

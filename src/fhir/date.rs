@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_no_range() {
-        for text in ["", "26", "2026-3-4", "2026-02-30", "2026-03-04T", "2026-03-04T14", "2026-03-04T25:00", "tomorrow"] {
+        for text in ["", "26", "2026-3-4", "2026-02-30", "2026-03-04T", "2026-03-04T14", "2026-03-04T25:00", "tomorrow"]
+        {
             assert_eq!(range(text), None, "{text}");
         }
     }

@@ -64,7 +64,8 @@ impl Token {
     /// Reads one token, with the escapes of <http://hl7.org/fhir/R4/search.html#escaping>;
     /// `None` where it is empty or has more than one unescaped `|`.
     pub fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<String> = split_unescaped(text, '|').map(|part| unescape(part).trim_ascii().to_owned()).collect();
+        let parts: Vec<String> =
+            split_unescaped(text, '|').map(|part| unescape(part).trim_ascii().to_owned()).collect();
         match parts.as_slice() {
             [value] if !value.is_empty() => Some(Self::Value(value.clone())),
             [system, value] if !system.is_empty() && !value.is_empty() => {

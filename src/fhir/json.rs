@@ -44,14 +44,13 @@ impl Path<'_> {
             Self::Index(parent, index) => format!("{}[{index}]", parent.expression(root)),
         }
     }
-
 }
 
 /// A JSON object without defects.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Received {
-    /// What it says.
-    pub object: Map<String, Value>,
+    /// What it says: always an object.
+    pub value: Value,
     /// Its members as they were written (order, escapes, number text), without insignificant white space.
     pub members: Members,
 }
@@ -82,12 +81,12 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
             return Err(issues.found.into_inner());
         }
     };
-    let Value::Object(object) = value else {
+    let Value::Object(object) = &value else {
         return Err(vec![Issue::new(&JSON_ROOT, root)]);
     };
-    judge_object(&object, &Path::Root, &issues);
+    judge_object(object, &Path::Root, &issues);
     match issues.found.into_inner() {
-        found if found.is_empty() => Ok(Received { object, members: members(text) }),
+        found if found.is_empty() => Ok(Received { members: members(text), value }),
         found => Err(found),
     }
 }
@@ -206,11 +205,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let depth = self.deeper()?;
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Node {
-            path: Path::Index(&self.path, array.len()),
-            depth,
-            issues: self.issues,
-        })? {
+        while let Some(item) =
+            items.next_element_seed(Node { path: Path::Index(&self.path, array.len()), depth, issues: self.issues })?
+        {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -340,12 +337,13 @@ mod tests {
 
     #[test]
     fn key_order_number_text_and_escapes_survive_and_white_space_does_not() {
-        let text = "{ \"b\" : 1.50,\n\"a\":[ 1E2, -0 ,123456789012345678901234.10],\t\"c\":{\"d\": \"x \\\\\\\" \\u00e9\"} }";
+        let text =
+            "{ \"b\" : 1.50,\n\"a\":[ 1E2, -0 ,123456789012345678901234.10],\t\"c\":{\"d\": \"x \\\\\\\" \\u00e9\"} }";
         let received = parse(text.as_bytes(), "Practitioner").expect("legal");
         let members: Vec<_> = received.members.iter().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!(members, ["b=1.50", "a=[1E2,-0,123456789012345678901234.10]", r#"c={"d":"x \\\" \u00e9"}"#]);
-        assert_eq!(received.object["b"].to_string(), "1.50");
-        assert_eq!(received.object["a"][1].to_string(), "-0");
+        assert_eq!(received.value["b"].to_string(), "1.50");
+        assert_eq!(received.value["a"][1].to_string(), "-0");
     }
 
     #[test]

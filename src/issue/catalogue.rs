@@ -33,7 +33,17 @@ use rules;
 
 /// All rules, in the order in which a request meets them.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [EXCHANGE, STRUCTURE, PRACTITIONER, APPOINTMENT].into_iter().flatten().copied()
+    of_exchange().chain(of_content())
+}
+
+/// The rules of the exchange: path, query, headers, identity of what is written.
+pub fn of_exchange() -> impl Iterator<Item = &'static Rule> {
+    EXCHANGE.iter().copied()
+}
+
+/// The rules of a resource taken alone.
+pub fn of_content() -> impl Iterator<Item = &'static Rule> {
+    [STRUCTURE, PRACTITIONER, APPOINTMENT].into_iter().flatten().copied()
 }
 
 /// The rule with this id.

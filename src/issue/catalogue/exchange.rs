@@ -12,7 +12,8 @@ const COND_UPDATE: &str = "HL7 FHIR R4, Conditional update: http://hl7.org/fhir/
 const CONCURRENCY: &str = "HL7 FHIR R4, Managing Resource Contention: http://hl7.org/fhir/R4/http.html#concurrency";
 const SAS_UPDATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Mise à jour d'un compte régulateur";
 const SAS_CREATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Création de compte régulateur";
-const SAS_IDENTITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Identifiant national du régulateur";
+const SAS_IDENTITY: &str =
+    "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Identifiant national du régulateur";
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";

@@ -5,12 +5,14 @@ use crate::issue::{IssueType, Level, Rule};
 
 const PROFILE: &str = "SAS, profil FrPractitionerRegul: https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition-FrPractitionerRegul.html";
 const FR_CORE: &str = "FR Core 1.1.0, profil FrPractitioner (parent de FrPractitionerRegul)";
-const NATIONAL_ID: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Identifiant national du régulateur";
+const NATIONAL_ID: &str =
+    "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Identifiant national du régulateur";
 const AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Autorité d'affectation";
 const ID_TYPE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Type d'identifiant";
 const HABILITATION: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Habilitation";
 const SOURCE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Source de la requête";
-const CREATION: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Création de compte régulateur, Exemple de requête";
+const CREATION: &str =
+    "SAS, Gestion des comptes régulateurs (INT_R02), Création de compte régulateur, Exemple de requête";
 const TRE_G08: &str = "ANS, TRE_G08-TypeIdentifiantPersonne (identifiant national préfixé)";
 
 rules! { PRACTITIONER:

@@ -1,0 +1,97 @@
+//! Invariants of R4 data types that a schema cannot state: per-1, ref-1, dom-3.
+//!
+//! <http://hl7.org/fhir/R4/datatypes.html#Period>, <http://hl7.org/fhir/R4/references.html>,
+//! <http://hl7.org/fhir/R4/domainresource.html>
+
+use serde_json::Value;
+
+use crate::fhir::date::Range;
+use crate::fhir::json::Path;
+use crate::fhir::resource_type::ResourceType;
+use crate::issue::Issue;
+use crate::issue::catalogue::{FHIR_DOM_3, FHIR_PER_1, FHIR_REF_1};
+
+/// The breaches of these invariants in a resource.
+pub fn issues(resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
+    let contained: Vec<&Value> = resource.get("contained").and_then(Value::as_array).into_iter().flatten().collect();
+    let mut walk = Walk { root: resource_type.as_str(), contained: &contained, references: vec![], issues: vec![] };
+    walk.visit(resource, &Path::Root);
+    let Walk { references, mut issues, .. } = walk;
+    for (index, resource) in contained.iter().enumerate() {
+        let Some(id) = id_of(resource) else { continue };
+        let referenced = references.iter().any(|reference| reference.strip_prefix('#') == Some(id));
+        if !referenced && !refers_to_container(resource) {
+            issues.push(Issue::new(&FHIR_DOM_3, format!("{resource_type}.contained[{index}]")));
+        }
+    }
+    issues
+}
+
+struct Walk<'a> {
+    root: &'a str,
+    contained: &'a [&'a Value],
+    references: Vec<&'a str>,
+    issues: Vec<Issue>,
+}
+
+impl<'a> Walk<'a> {
+    fn visit(&mut self, value: &'a Value, path: &Path<'_>) {
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.visit(item, &Path::Index(path, index));
+                }
+            }
+            Value::Object(object) => {
+                for (key, value) in object {
+                    let path = Path::Key(path, key);
+                    match value {
+                        Value::String(text) if text.starts_with('#') => self.local(key, text, &path),
+                        Value::Object(_) | Value::Array(_) => self.visit(value, &path),
+                        _ => {}
+                    }
+                }
+                if is_period(path) && ends_before_it_starts(value) {
+                    self.issues.push(Issue::new(&FHIR_PER_1, path.expression(self.root)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn local(&mut self, key: &str, reference: &'a str, path: &Path<'_>) {
+        self.references.push(reference);
+        let known = |id: &str| id.is_empty() || self.contained.iter().any(|resource| id_of(resource) == Some(id));
+        if key == "reference" && !known(&reference[1..]) {
+            self.issues.push(Issue::new(&FHIR_REF_1, path.expression(self.root)));
+        }
+    }
+}
+
+fn id_of(resource: &Value) -> Option<&str> {
+    resource.get("id").and_then(Value::as_str)
+}
+
+fn refers_to_container(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => {
+            object.get("reference").and_then(Value::as_str) == Some("#") || object.values().any(refers_to_container)
+        }
+        Value::Array(items) => items.iter().any(refers_to_container),
+        _ => false,
+    }
+}
+
+/// Elements of type Period are those whose name says so.
+fn is_period(path: &Path<'_>) -> bool {
+    match path {
+        Path::Root => false,
+        Path::Key(_, key) => *key == "period" || key.ends_with("Period"),
+        Path::Index(parent, _) => is_period(parent),
+    }
+}
+
+fn ends_before_it_starts(period: &Value) -> bool {
+    let bound = |name| period.get(name).and_then(Value::as_str).and_then(Range::parse);
+    matches!((bound("start"), bound("end")), (Some(start), Some(end)) if end.end <= start.start)
+}

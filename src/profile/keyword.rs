@@ -1,0 +1,128 @@
+//! What JSON Schema cannot say of FHIR elements in one word: our own keywords.
+//!
+//! Their errors carry only the name of the element; [`super::issue`] makes the sentence.
+
+use jsonschema::paths::Location;
+use jsonschema::{Keyword, ValidationError};
+use serde_json::{Map, Value};
+
+/// `"x-fhir-required": ["status"]`: the element or its companion (`_status`) is there.
+pub const REQUIRED: &str = "x-fhir-required";
+/// `"x-fhir-choice": [{"name":"value","required":false,"of":["valueString",…]}]`: at most one form
+/// (exactly one, if required) of a choice element, companions counted with their primitive.
+pub const CHOICE: &str = "x-fhir-choice";
+/// `"x-fhir-integer": true`: written without fraction or exponent, which JSON Schema would allow.
+pub const INTEGER: &str = "x-fhir-integer";
+
+type Made<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
+
+struct Required(Vec<String>);
+struct Choice(Vec<OneChoice>);
+struct OneChoice {
+    name: String,
+    required: bool,
+    of: Vec<String>,
+}
+struct Integer;
+struct Annotation;
+
+/// Makes the keyword [`REQUIRED`].
+pub fn required<'a>(_: &'a Map<String, Value>, value: &'a Value, _: Location) -> Made<'a> {
+    Ok(Box::new(Required(strings(value))))
+}
+
+/// Makes the keyword [`CHOICE`].
+pub fn choice<'a>(_: &'a Map<String, Value>, value: &'a Value, _: Location) -> Made<'a> {
+    let choices = value.as_array().into_iter().flatten().map(|choice| OneChoice {
+        name: choice["name"].as_str().unwrap_or_default().to_owned(),
+        required: choice["required"].as_bool().unwrap_or_default(),
+        of: strings(&choice["of"]),
+    });
+    Ok(Box::new(Choice(choices.collect())))
+}
+
+/// Makes the keyword [`INTEGER`].
+pub fn integer<'a>(_: &'a Map<String, Value>, _: &'a Value, _: Location) -> Made<'a> {
+    Ok(Box::new(Integer))
+}
+
+/// Makes a keyword that asks nothing: `x-rule` only names the rule around it.
+pub fn annotation<'a>(_: &'a Map<String, Value>, _: &'a Value, _: Location) -> Made<'a> {
+    Ok(Box::new(Annotation))
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether the object has the element, as itself or as its companion.
+fn has(object: &Map<String, Value>, element: &str) -> bool {
+    object.contains_key(element) || object.contains_key(&format!("_{element}"))
+}
+
+impl Required {
+    fn missing<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a String> {
+        let object = instance.as_object();
+        self.0.iter().filter(move |element| object.is_some_and(|object| !has(object, element)))
+    }
+}
+
+impl<'i> Keyword<'i> for Required {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        self.missing(instance).next().map_or(Ok(()), |element| Err(ValidationError::custom(element)))
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        self.missing(instance).next().is_none()
+    }
+
+    fn iter_errors(&self, instance: &'i Value) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
+        let missing: Vec<_> = self.missing(instance).map(ValidationError::custom).collect();
+        Box::new(missing.into_iter())
+    }
+}
+
+impl Choice {
+    fn broken<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a OneChoice> {
+        let object = instance.as_object();
+        self.0.iter().filter(move |choice| {
+            object.is_some_and(|object| {
+                let forms = choice.of.iter().filter(|form| has(object, form)).count();
+                forms > 1 || (forms == 0 && choice.required)
+            })
+        })
+    }
+}
+
+impl<'i> Keyword<'i> for Choice {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        self.broken(instance).next().map_or(Ok(()), |choice| Err(ValidationError::custom(&choice.name)))
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        self.broken(instance).next().is_none()
+    }
+}
+
+impl<'i> Keyword<'i> for Integer {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom("integer")) }
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        match instance {
+            Value::Number(number) => number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()),
+            _ => true,
+        }
+    }
+}
+
+impl<'i> Keyword<'i> for Annotation {
+    fn validate(&self, _: &'i Value) -> Result<(), ValidationError<'i>> {
+        Ok(())
+    }
+
+    fn is_valid(&self, _: &'i Value) -> bool {
+        true
+    }
+}

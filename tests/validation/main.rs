@@ -1,0 +1,144 @@
+//! What is said of a resource taken alone: every rule of content, and the rule each breach surfaces as.
+
+mod cases;
+mod official;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use sas_endpoint::issue::catalogue;
+use sas_endpoint::sas::deviation::{DEVIATIONS, Validation};
+use sas_endpoint::sas::validation::Validator;
+use serde_json::Value;
+
+pub const REGULATOR: &str = include_str!("../fixtures/regulator.json");
+pub const REGULATOR_FULL: &str = include_str!("../fixtures/regulator-full.json");
+pub const APPOINTMENT: &str = include_str!("../fixtures/appointment.json");
+pub const APPOINTMENT_SOS: &str = include_str!("../fixtures/appointment-sos.json");
+pub const PAGE_EXAMPLE: &str = include_str!("../fixtures/appointment-page-example.json");
+
+/// The findings as `rule expression`, sorted.
+pub fn findings(validation: Validation, body: &[u8]) -> Vec<String> {
+    static VALIDATORS: LazyLock<[Validator; 2]> = LazyLock::new(|| {
+        [Validation::Tolerant, Validation::Strict]
+            .map(|validation| Validator::new(validation).expect("the profiles compile"))
+    });
+    let judged = VALIDATORS[validation as usize].judge_any(body);
+    let mut found: Vec<_> =
+        judged.issues.iter().map(|issue| format!("{} {}", issue.rule.id, issue.expression)).collect();
+    found.sort();
+    found
+}
+
+/// The fixture with the value at `pointer` replaced; `Null` removes it; `/-` at the end appends.
+pub fn changed(fixture: &str, changes: &[(&str, Value)]) -> String {
+    let mut document: Value = serde_json::from_str(fixture).expect("a fixture");
+    for (pointer, value) in changes {
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
+        match (parent, value) {
+            (Value::Object(object), Value::Null) => drop(object.shift_remove(key)),
+            (Value::Object(object), value) => drop(object.insert(key.to_owned(), value.clone())),
+            (Value::Array(items), Value::Null) => drop(items.remove(key.parse().expect("an index"))),
+            (Value::Array(items), value) if key == "-" => items.push(value.clone()),
+            (Value::Array(items), value) => items[key.parse::<usize>().expect("an index")] = value.clone(),
+            (other, _) => panic!("{other} has no {key}"),
+        }
+    }
+    document.to_string()
+}
+
+#[test]
+fn conforming_resources_have_no_issue() {
+    for fixture in [REGULATOR, REGULATOR_FULL, APPOINTMENT, APPOINTMENT_SOS] {
+        assert_eq!(findings(Validation::Strict, fixture.as_bytes()), [""; 0]);
+    }
+}
+
+#[test]
+fn every_breach_surfaces_as_its_rule_at_its_place() {
+    for case in cases::all() {
+        let mut expected = case.expected.clone();
+        expected.sort();
+        assert_eq!(findings(Validation::Tolerant, &case.body), expected, "{}", String::from_utf8_lossy(&case.body));
+    }
+}
+
+#[test]
+fn no_rule_of_content_is_idle() {
+    let fired: BTreeSet<_> = cases::all()
+        .flat_map(|case| case.expected)
+        .map(|finding| finding.split(' ').next().expect("a rule").to_owned())
+        .chain(["profile-not-published".to_owned()]) // strict only: see below
+        .collect();
+    let listed: BTreeSet<_> = catalogue::of_content().map(|rule| rule.id.to_owned()).collect();
+    assert_eq!(fired, listed);
+}
+
+#[test]
+fn rule_ids_are_unique_and_every_sentence_is_complete() {
+    let mut ids = BTreeSet::new();
+    for rule in catalogue::all() {
+        assert!(ids.insert(rule.id), "{} is listed twice", rule.id);
+        for sentence in [rule.french, rule.english] {
+            assert!(sentence.ends_with('.') && sentence.len() > 10, "{}: {sentence}", rule.id);
+        }
+        assert!(
+            rule.source.contains("SAS")
+                || rule.source.contains("http")
+                || rule.source.contains("FR Core")
+                || rule.source.contains("ANS")
+        );
+        let placeholders = |sentence: &str| -> BTreeSet<String> {
+            sentence.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(str::to_owned).collect()
+        };
+        assert_eq!(placeholders(rule.french), placeholders(rule.english), "{}", rule.id);
+    }
+}
+
+#[test]
+fn every_placeholder_of_a_sentence_is_filled() {
+    let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
+    for case in cases::all() {
+        for issue in validator.judge_any(&case.body).issues {
+            for language in [sas_endpoint::issue::Language::French, sas_endpoint::issue::Language::English] {
+                let text = issue.text(language);
+                assert!(!text.contains('{'), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn documented_deviations_are_tolerated_by_default_and_refused_when_strict() {
+    assert_eq!(
+        findings(Validation::Tolerant, PAGE_EXAMPLE.as_bytes()),
+        [
+            "appointment-participant-refused Appointment.participant[0].status",
+            "profile-alias Appointment.meta.profile[0]",
+        ]
+    );
+    assert_eq!(
+        findings(Validation::Strict, PAGE_EXAMPLE.as_bytes()),
+        ["fhir-code Appointment.participant[0].status", "profile-not-published Appointment.meta.profile[0]"]
+    );
+    for deviation in DEVIATIONS {
+        assert!(!sas_endpoint::issue::Issue::new(deviation.tolerated_as, "").is_error());
+        assert!(sas_endpoint::issue::Issue::new(deviation.refused_as, "").is_error());
+    }
+}
+
+#[test]
+fn no_value_of_a_person_is_quoted() {
+    let secret = "Ursula-Secret";
+    for fixture in [REGULATOR_FULL, APPOINTMENT] {
+        let body = fixture.replace("AUBERT", secret).replace("nadia.aubert", secret).replace("Nadia", secret);
+        let broken = body
+            .replace("\"given\": [\"Ursula-Secret\"]", "\"given\": \"Ursula-Secret\"")
+            .replace("\"value\":", "\"valve\":");
+        let validator = Validator::new(Validation::Strict).expect("the profiles compile");
+        for issue in validator.judge_any(broken.as_bytes()).issues {
+            assert!(!format!("{issue:?}").contains(secret), "{issue:?}");
+        }
+    }
+}
