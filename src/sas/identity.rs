@@ -1,1 +1,303 @@
-//! Identity.
+//! Who a write is about, and whether it may be: a pure function of what is known and what is asked.
+//!
+//! The letters and numbers (P1…P17, A1…A6) are those of the decision tables that tests cite.
+//! Three facts shape it: an INTRN designates one person for ever; a national id moves as soon as
+//! an account drops it; an *active* account is the only holder of its identifiers.
+//!
+//! SAS, Gestion des comptes régulateurs (INT_R02) and Mise à jour de rendez-vous (INT_R03).
+
+use serde_json::Value;
+
+use super::deviation::{BODY_ID, Validation};
+use crate::error::Error;
+use crate::fhir::id::Id;
+use crate::fhir::identifier::{Identifier, Token};
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::EntityTags;
+use crate::issue::Issue;
+use crate::issue::catalogue::{
+    APPOINTMENT_IDENTIFIER_CHANGED, APPOINTMENT_OPERATOR_REQUIRED, APPOINTMENT_OPERATOR_UNKNOWN, IDENTIFIER_DUPLICATE,
+    IDENTIFIER_NOT_IN_BODY,
+};
+use crate::storage::registry::{Entry, Hold, Identifiers, Registry};
+
+/// How a request names what it writes.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// `POST /{type}`, with the criterion of `If-None-Exist`.
+    New(Option<Token>),
+    /// `PUT /{type}?identifier=…`
+    Identifier(Token),
+    /// `PUT /{type}/{id}`
+    Id(Id),
+}
+
+/// A write, reduced to what identity depends on.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The type of the resource.
+    pub resource_type: ResourceType,
+    /// How the request names it.
+    pub target: Target,
+    /// The identifiers of the body, in order.
+    pub identifiers: Vec<Identifier>,
+    /// `Practitioner.active`; an appointment always is.
+    pub active: bool,
+    /// Who made the appointment.
+    pub operator: Option<Identifier>,
+    /// Equal for contents that are equal as JSON.
+    pub content_hash: String,
+    /// The `id` of the body.
+    pub body_id: Option<Id>,
+    /// The id to give, should this be a creation.
+    pub new_id: Id,
+    /// `If-Match`
+    pub if_match: Option<EntityTags>,
+    /// `If-None-Match`: `*` allows a creation only.
+    pub if_none_match: Option<EntityTags>,
+    /// How deviations are weighed.
+    pub validation: Validation,
+}
+
+/// What a write does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A new resource.
+    Create,
+    /// A new version.
+    Update,
+    /// Nothing: the resource is already so, or `If-None-Exist` found it.
+    Keep,
+}
+
+/// An accepted write.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// What it does.
+    pub effect: Effect,
+    /// The resource it does it to.
+    pub id: Id,
+    /// The identifiers of the resource from now on.
+    pub identifiers: Identifiers,
+    /// Warnings and information.
+    pub issues: Vec<Issue>,
+}
+
+/// The identifiers of a resource's content.
+pub fn identifiers(resource: &Value) -> Vec<Identifier> {
+    let elements = resource.get("identifier").and_then(Value::as_array);
+    elements.into_iter().flatten().filter_map(Identifier::from_element).collect()
+}
+
+/// The regulator who made an appointment.
+pub fn operator(resource: &Value) -> Option<Identifier> {
+    const URL: &str = "http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator";
+    let extensions = resource.get("extension").and_then(Value::as_array)?;
+    let operator = extensions.iter().find(|extension| extension.get("url").and_then(Value::as_str) == Some(URL))?;
+    Identifier::from_element(operator.get("valueReference")?.get("identifier")?)
+}
+
+/// Decides a write over what is known; no I/O, no clock.
+pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
+    if let Target::New(Some(criterion)) = &write.target {
+        let mut matches = known.matching(write.resource_type, criterion);
+        match (matches.next(), matches.next()) {
+            (Some(existing), None) => return Ok(keep(existing)),
+            (Some(_), Some(_)) => return Err(Error::MultipleMatches),
+            (None, _) => {}
+        }
+    }
+    let designated = match write.resource_type {
+        ResourceType::Practitioner => designated_account(known, write),
+        ResourceType::Appointment => designated_appointment(known, write)?,
+    };
+    precondition(write, designated)?;
+    let mut issues = vec![];
+    let id = resource_id(known, write, designated, &mut issues)?;
+    let mut refusals = match write.resource_type {
+        ResourceType::Practitioner => vec![],
+        ResourceType::Appointment => appointment_rules(known, write, designated, &mut issues),
+    };
+    refusals.extend(duplicates(known, write, &id));
+    if !refusals.is_empty() {
+        return Err(Error::of(refusals));
+    }
+    if designated.is_none() && !names_itself(write) {
+        issues.push(Issue::new(&IDENTIFIER_NOT_IN_BODY, "http.identifier"));
+    }
+    let identifiers = match write.resource_type {
+        ResourceType::Practitioner => account_identifiers(known, write, designated),
+        ResourceType::Appointment => write.identifiers.iter().map(|own| (own.clone(), Hold::Held)).collect(),
+    };
+    let effect = match designated {
+        None => Effect::Create,
+        Some(entry) if entry.content_hash == write.content_hash => Effect::Keep,
+        Some(_) => Effect::Update,
+    };
+    Ok(Decision { effect, id, identifiers, issues })
+}
+
+fn keep(existing: &Entry) -> Decision {
+    Decision {
+        effect: Effect::Keep,
+        id: existing.id.clone(),
+        identifiers: existing.identifiers.clone(),
+        issues: vec![],
+    }
+}
+
+/// The account that a request is about.
+fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entry> {
+    let holder = |identifier: &Identifier| known.holder(write.resource_type, identifier);
+    let query = match &write.target {
+        Target::New(_) => return None,
+        Target::Id(id) => return known.entry(write.resource_type, id),
+        Target::Identifier(Token::Exact(query)) => query,
+        Target::Identifier(_) => return None,
+    };
+    // P5, P6: the query designates the account. An INTRN that an update dropped is still held.
+    if let Some(account) = holder(query) {
+        return Some(account);
+    }
+    // The INTRN of the body designates its person: a national id is being attached.
+    if let Some(account) = write.identifiers.iter().filter(|own| own.is_intrn()).find_map(holder) {
+        return Some(account);
+    }
+    // P12: a replay of an id change. A national id in the body alone selects nobody (P13).
+    let released = |account: &&Entry| account.identifiers.get(query) == Some(&Hold::Released);
+    write.identifiers.iter().filter_map(holder).find(released)
+}
+
+/// The appointment that a request is about.
+fn designated_appointment<'a>(known: &'a Registry, write: &'a Write) -> Result<Option<&'a Entry>, Error> {
+    match &write.target {
+        Target::New(_) => Ok(None),
+        Target::Id(id) => Ok(known.entry(write.resource_type, id)),
+        Target::Identifier(token) => {
+            let mut matches = known.matching(write.resource_type, token);
+            match (matches.next(), matches.next()) {
+                (found, None) => Ok(found),
+                (_, Some(_)) => Err(Error::MultipleMatches),
+            }
+        }
+    }
+}
+
+fn precondition(write: &Write, designated: Option<&Entry>) -> Result<(), Error> {
+    let current = designated.map(|entry| entry.version);
+    let matches = write.if_match.as_ref().is_none_or(|tags| tags.names(current));
+    let differs = write.if_none_match.as_ref().is_none_or(|tags| !tags.names(current));
+    if matches && differs { Ok(()) } else { Err(Error::PreconditionFailed { current }) }
+}
+
+/// The id of the resource, existing or new, and what becomes of the body's own.
+fn resource_id(
+    known: &Registry,
+    write: &Write,
+    designated: Option<&Entry>,
+    issues: &mut Vec<Issue>,
+) -> Result<Id, Error> {
+    let id = match (&write.target, designated) {
+        (Target::Id(id), _) => return Ok(id.clone()),
+        (_, Some(entry)) => &entry.id,
+        (_, None) => &write.new_id,
+    };
+    let Some(body_id) = write.body_id.as_ref().filter(|body_id| *body_id != id) else {
+        return Ok(id.clone());
+    };
+    let expression = format!("{}.id", write.resource_type);
+    match (&write.target, write.validation, designated) {
+        // R4: one match and another id is an error; no match is an update as create with that id.
+        (Target::Identifier(_), Validation::Strict, Some(_)) => {
+            Err(Error::of(vec![BODY_ID.at(expression, Validation::Strict)]))
+        }
+        (Target::Identifier(_), Validation::Strict, None) => match known.entry(write.resource_type, body_id) {
+            Some(_) => Err(Error::IdTaken),
+            None => Ok(body_id.clone()),
+        },
+        // R4: a create ignores it.
+        (Target::New(_), ..) | (Target::Identifier(_), Validation::Tolerant, _) | (Target::Id(_), ..) => {
+            issues.push(BODY_ID.at(expression, Validation::Tolerant));
+            Ok(id.clone())
+        }
+    }
+}
+
+/// A3: the identifier of an appointment is its only key. Its operator should be known.
+fn appointment_rules(
+    known: &Registry,
+    write: &Write,
+    designated: Option<&Entry>,
+    issues: &mut Vec<Issue>,
+) -> Vec<Issue> {
+    let mut refusals = vec![];
+    let kept = write.identifiers.iter().all(|own| {
+        let queried = match &write.target {
+            Target::Identifier(token) => token.matches(own),
+            Target::New(_) | Target::Id(_) => true,
+        };
+        queried && designated.is_none_or(|entry| entry.identifiers.contains_key(own))
+    });
+    if !kept {
+        refusals.push(Issue::new(&APPOINTMENT_IDENTIFIER_CHANGED, "Appointment.identifier[0]"));
+    }
+    let unknown = |operator: &&Identifier| known.holder(ResourceType::Practitioner, operator).is_none();
+    if write.operator.as_ref().filter(unknown).is_some() {
+        let expression = "Appointment.extension.where(url='http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator')";
+        match write.validation {
+            Validation::Tolerant => issues.push(Issue::new(&APPOINTMENT_OPERATOR_UNKNOWN, expression)),
+            Validation::Strict => refusals.push(Issue::new(&APPOINTMENT_OPERATOR_REQUIRED, expression)),
+        }
+    }
+    refusals
+}
+
+/// P2, P8, P13, A4: identifiers of the body that another resource holds for itself alone.
+fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
+    let exclusive = |holder: &Entry| match write.resource_type {
+        ResourceType::Appointment => true,
+        // An inactive account gives way (P3, P7), but not to a creation that is inactive as well:
+        // nothing is attributed anew, it would only leave one more account at each retry.
+        ResourceType::Practitioner => holder.active || (matches!(write.target, Target::New(_)) && !write.active),
+    };
+    let held = write.identifiers.iter().enumerate().filter_map(|(index, own)| {
+        let holder = known.holder(write.resource_type, own)?;
+        (holder.id != *id && exclusive(holder)).then(|| {
+            let expression = format!("{}.identifier[{index}]", write.resource_type);
+            Issue::new(&IDENTIFIER_DUPLICATE, expression).with("found", format!("{}/{}", write.resource_type, holder.id))
+        })
+    });
+    held.collect()
+}
+
+/// Whether the query's identifier, if there is one, stands in the body.
+fn names_itself(write: &Write) -> bool {
+    match &write.target {
+        Target::Identifier(token) => write.identifiers.iter().any(|own| token.matches(own)),
+        Target::New(_) | Target::Id(_) => true,
+    }
+}
+
+/// The identifiers of an account after the write.
+fn account_identifiers(known: &Registry, write: &Write, designated: Option<&Entry>) -> Identifiers {
+    let mut identifiers = Identifiers::new();
+    // P6, P10: what the body drops. An INTRN goes on designating its person; a national id is free
+    // at once, and remembered for the replay of this very change (P12).
+    for (former, hold) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
+        match hold {
+            Hold::Held if former.is_intrn() => identifiers.insert(former.clone(), Hold::Held),
+            Hold::Held | Hold::Released => identifiers.insert(former.clone(), Hold::Released),
+            Hold::Mentioned => None,
+        };
+    }
+    // P11: the query's identifier was this account's, even if we never received it.
+    if let Target::Identifier(Token::Exact(query)) = &write.target {
+        let holder = known.holder(write.resource_type, query);
+        let hold = if query.is_intrn() && holder.is_none() { Hold::Held } else { Hold::Released };
+        identifiers.entry(query.clone()).or_insert(hold);
+    }
+    for own in &write.identifiers {
+        identifiers.insert(own.clone(), if own.is_account_key() { Hold::Held } else { Hold::Mentioned });
+    }
+    identifiers
+}

@@ -6,7 +6,9 @@ use super::deviation::{PARTICIPANT_REFUSED, Validation};
 use super::{appointment, practitioner};
 use crate::fhir::json::{MAX_ISSUES, Received, parse};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{FHIR_CODE, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
+use crate::issue::catalogue::{
+    FHIR_CODE, FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING,
+};
 use crate::issue::{Issue, Level};
 use crate::profile::{BrokenSchema, Profiles};
 
@@ -52,6 +54,29 @@ impl Validator {
                 Judged { received: Some(received), issues }
             }
         }
+    }
+
+    /// Judges a body that holds a resource of this type, or a `Parameters` around one.
+    pub fn judge_parameters(&self, resource_type: ResourceType, body: &[u8]) -> Judged {
+        let judged = match parse(body, resource_type.as_str()) {
+            Ok(received) if received.value["resourceType"] == "Parameters" => received,
+            _ => return self.judge(resource_type, body),
+        };
+        let parameters = judged.value["parameter"].as_array().into_iter().flatten().enumerate();
+        let (resources, others): (Vec<_>, Vec<_>) = parameters.partition(|(_, parameter)| parameter["name"] == "resource");
+        let unknown = others.iter().map(|(index, parameter)| {
+            Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))
+                .with("found", parameter["name"].as_str().unwrap_or_default())
+                .with("expected", "resource")
+        });
+        let mut issues: Vec<_> = unknown.collect();
+        match resources.as_slice() {
+            [(_, parameter)] if parameter["resource"].is_object() => {
+                issues.extend(self.issues(resource_type, &parameter["resource"]));
+            }
+            _ => issues.push(Issue::new(&FHIR_REQUIRED_ELEMENT, "Parameters.parameter.resource").with("expected", "resource")),
+        }
+        Judged { received: None, issues }
     }
 
     /// Judges a body that may hold a resource of any type served here.

@@ -1,0 +1,123 @@
+//! Every way in which a request can fail, in the words of the domain; HTTP is
+//! [`crate::http::outcome`]'s business.
+
+use std::sync::Arc;
+
+use crate::fhir::version::Version;
+use crate::issue::catalogue::{
+    HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_METHOD,
+    HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH, HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
+};
+use crate::issue::{Issue, Level};
+
+/// Why a request was not carried out. Whatever it is, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was sent is not FHIR R4, or the query is malformed.
+    #[error("not FHIR R4")]
+    NotFhir(Vec<Issue>),
+    /// It is FHIR, but a profile or a SAS rule refuses it.
+    #[error("refused by a profile or a SAS rule")]
+    Refused(Vec<Issue>),
+    /// Nothing is served at this path.
+    #[error("unknown path")]
+    UnknownPath,
+    /// The path exists, but not for this method.
+    #[error("method not allowed")]
+    MethodNotAllowed {
+        /// The method that was used.
+        method: String,
+        /// The methods that the path serves, as in the header `Allow`.
+        allowed: String,
+    },
+    /// The resource, or that version of it, does not exist.
+    #[error("not found")]
+    NotFound,
+    /// No format that the client accepts is served.
+    #[error("not acceptable")]
+    NotAcceptable,
+    /// The body has a media type that is not read here.
+    #[error("unsupported media type")]
+    UnsupportedMediaType {
+        /// The media type of the body.
+        found: String,
+        /// The one expected.
+        expected: &'static str,
+    },
+    /// The body is compressed.
+    #[error("unsupported content encoding")]
+    UnsupportedContentEncoding,
+    /// The body is larger than allowed.
+    #[error("body too large")]
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// `If-Match` or `If-None-Match` does not hold.
+    #[error("precondition failed")]
+    PreconditionFailed {
+        /// The current version, where there is one.
+        current: Option<Version>,
+    },
+    /// The criterion designates several resources.
+    #[error("multiple matches")]
+    MultipleMatches,
+    /// The id that a create brings along belongs to another resource.
+    #[error("the id is taken")]
+    IdTaken,
+    /// More writes are waiting than the queue holds.
+    #[error("too many writes are waiting")]
+    Throttled,
+    /// The database is away or full. An interrupted write may be repeated as it is.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Arc<sqlx::Error>),
+    /// A fault of ours. The client learns nothing of the cause.
+    #[error("internal error")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// The failure that errors among these issues make: not FHIR R4 if any says so, refused otherwise.
+    pub fn of(issues: Vec<Issue>) -> Self {
+        if issues.iter().any(|issue| issue.rule.level == Level::NotFhir) {
+            Self::NotFhir(issues)
+        } else {
+            Self::Refused(issues)
+        }
+    }
+
+    /// A fault of ours, told by a sentence for the log.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(Arc::from(cause.into()))
+    }
+
+    /// What the client is told.
+    pub fn issues(&self) -> Vec<Issue> {
+        let issue = match self {
+            Self::NotFhir(issues) | Self::Refused(issues) => return issues.clone(),
+            Self::UnknownPath => Issue::new(&HTTP_PATH, "http.path"),
+            Self::MethodNotAllowed { method, allowed } => {
+                Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)
+            }
+            Self::NotFound => Issue::new(&HTTP_NOT_FOUND, "http.path"),
+            Self::NotAcceptable => Issue::new(&HTTP_ACCEPT, "http.Accept"),
+            Self::UnsupportedMediaType { found, expected } => {
+                Issue::new(&HTTP_CONTENT_TYPE, "http.Content-Type").with("found", found).with("expected", expected)
+            }
+            Self::UnsupportedContentEncoding => Issue::new(&HTTP_CONTENT_ENCODING, "http.Content-Encoding"),
+            Self::BodyTooLarge { limit } => {
+                Issue::new(&HTTP_BODY_SIZE, "http.Content-Length").with("expected", limit.to_string())
+            }
+            Self::PreconditionFailed { current } => {
+                let current = current.map_or("∅".to_owned(), |version| version.to_string());
+                Issue::new(&HTTP_PRECONDITION, "http.If-Match").with("found", current)
+            }
+            Self::MultipleMatches => Issue::new(&HTTP_MULTIPLE_MATCHES, "http.identifier"),
+            Self::IdTaken => Issue::new(&HTTP_ID_TAKEN, "Resource.id"),
+            Self::Throttled => Issue::new(&HTTP_THROTTLED, "http.path"),
+            Self::Unavailable(_) => Issue::new(&HTTP_UNAVAILABLE, "http.path"),
+            Self::Internal(_) => Issue::new(&HTTP_INTERNAL, "http.path"),
+        };
+        vec![issue]
+    }
+}

@@ -1,0 +1,29 @@
+//! `POST /{type}`, with `If-None-Exist`. <http://hl7.org/fhir/R4/http.html#create>
+
+use super::query::Query;
+use super::write::{Preconditions, Written};
+use super::{Endpoint, criterion};
+use crate::error::Error;
+use crate::fhir::resource_type::ResourceType;
+use crate::sas::identity::Target;
+
+/// Creates a resource, unless `if_none_exist` already designates one.
+pub async fn create(
+    endpoint: &Endpoint,
+    resource_type: ResourceType,
+    query: Query,
+    if_none_exist: Option<&str>,
+    preconditions: Preconditions,
+    body: &[u8],
+) -> Result<Written, Error> {
+    let mut issues = query.leftovers("_format, _pretty");
+    let criterion = match if_none_exist.map(criterion::of_create).transpose() {
+        Ok(criterion) => criterion,
+        Err(issue) => {
+            issues.push(issue);
+            None
+        }
+    };
+    let (received, issues) = endpoint.received(resource_type, body, issues)?;
+    endpoint.write(resource_type, Target::New(criterion), received, issues, preconditions).await
+}

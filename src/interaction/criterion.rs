@@ -1,0 +1,85 @@
+//! The criterion of a conditional interaction: one identifier, and nothing that could widen it.
+//!
+//! <http://hl7.org/fhir/R4/http.html#cond-update>
+
+use super::query::Query;
+use crate::fhir::identifier::{Token, split_unescaped};
+use crate::fhir::resource_type::ResourceType;
+use crate::issue::Issue;
+use crate::issue::catalogue::{
+    HTTP_IF_NONE_EXIST, QUERY_IDENTIFIER_FORM, QUERY_IDENTIFIER_MISSING, QUERY_IDENTIFIER_SINGLE,
+    QUERY_IDENTIFIER_SYSTEM,
+};
+use crate::sas::deviation::{IDENTIFIER_CASE, Validation};
+
+const AT: &str = "http.identifier";
+
+/// What a conditional update designates, and what is to be said of how it says so.
+pub struct Criterion {
+    /// The identifier, where it could be read.
+    pub token: Option<Token>,
+    /// Errors and warnings.
+    pub issues: Vec<Issue>,
+}
+
+/// Reads the criterion of `PUT /{type}?identifier=…`.
+pub fn of_update(resource_type: ResourceType, mut query: Query, validation: Validation) -> Criterion {
+    let mut issues = vec![];
+    let mut values = query.take("identifier");
+    if resource_type == ResourceType::Appointment {
+        let misspelt = query.take("Identifier");
+        if !misspelt.is_empty() {
+            let issue = IDENTIFIER_CASE.at("http.Identifier", validation);
+            issues.push(issue.with("found", "Identifier").with("expected", "identifier"));
+            values.extend(misspelt);
+        }
+    }
+    issues.extend(query.leftovers("identifier, _format, _pretty"));
+    let token = match single(&values).and_then(|value| token(resource_type, value)) {
+        Ok(token) => Some(token),
+        Err(issue) => {
+            issues.push(issue);
+            None
+        }
+    };
+    Criterion { token, issues }
+}
+
+/// Reads the criterion of `If-None-Exist`, a query without its question mark.
+pub fn of_create(header: &str) -> Result<Token, Issue> {
+    let malformed = || Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist");
+    let mut query = Query::parse(header.trim_start_matches('?')).map_err(|_| malformed())?;
+    let values = query.take("identifier");
+    if query != Query::default() {
+        return Err(malformed());
+    }
+    let value = single(&values).map_err(|_| malformed())?;
+    match Token::parse(value) {
+        Some(token @ (Token::Exact(_) | Token::Value(_))) => Ok(token),
+        _ => Err(malformed()),
+    }
+}
+
+/// The one value; neither repeated nor a list of alternatives.
+fn single(values: &[String]) -> Result<&str, Issue> {
+    match values {
+        [] => Err(Issue::new(&QUERY_IDENTIFIER_MISSING, AT)),
+        [value] if split_unescaped(value, ',').count() == 1 => Ok(value),
+        _ => Err(Issue::new(&QUERY_IDENTIFIER_SINGLE, AT)),
+    }
+}
+
+fn token(resource_type: ResourceType, value: &str) -> Result<Token, Issue> {
+    let token = Token::parse(value);
+    match (resource_type, token) {
+        (ResourceType::Practitioner, Some(Token::Exact(identifier))) if !identifier.is_account_key() => {
+            Err(Issue::new(&QUERY_IDENTIFIER_SYSTEM, AT).with("found", identifier.system))
+        }
+        (_, Some(token @ Token::Exact(_))) => Ok(token),
+        (ResourceType::Appointment, Some(token @ (Token::Value(_) | Token::NoSystem(_)))) => Ok(token),
+        (ResourceType::Practitioner, _) => Err(Issue::new(&QUERY_IDENTIFIER_FORM, AT).with("expected", "system|value")),
+        (ResourceType::Appointment, _) => {
+            Err(Issue::new(&QUERY_IDENTIFIER_FORM, AT).with("expected", "system|value, value"))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `GET /{type}/{id}/_history`, newest version first, paged. <http://hl7.org/fhir/R4/http.html#history>
+
+use serde_json::value::RawValue;
+
+use super::query::Query;
+use super::{Endpoint, page};
+use crate::error::Error;
+use crate::fhir::bundle::{Bundle, Entry, Kind, Request, Response};
+use crate::fhir::date::{Range, instant};
+use crate::fhir::id::Id;
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::{Version, entity_tag};
+use crate::storage::StoredVersion;
+
+/// Where a page continues: with the versions before this one.
+const BEFORE: &str = "_before";
+
+/// A page of the versions of a resource.
+pub async fn history(
+    endpoint: &Endpoint,
+    resource_type: ResourceType,
+    id: &str,
+    query: Query,
+) -> Result<Bundle, Error> {
+    let mut rest = query.clone();
+    let mut issues = vec![];
+    let count = page::count(&mut rest, &mut issues);
+    let since = page::parsed(&mut rest, "_since", "instant", &mut issues, Range::parse);
+    let before = page::parsed(&mut rest, BEFORE, "versionId", &mut issues, |text| text.parse::<Version>().ok());
+    issues.extend(rest.leftovers("_count, _since, _format, _pretty"));
+    if !issues.is_empty() {
+        return Err(Error::of(issues));
+    }
+    let id = Id::parse(id).ok_or(Error::NotFound)?;
+    let since = since.map(|range| instant(range.start));
+    let one_more = count as i64 + 1;
+    let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), one_more).await?;
+    let mut history = history.ok_or(Error::NotFound)?;
+    let more = history.versions.len() > count;
+    history.versions.truncate(count);
+    let url = format!("{}/{resource_type}/{id}", endpoint.base_url);
+    let own_url = page::link(&format!("{url}/_history"), query.iter());
+    let last = history.versions.last().map(|version| version.version.to_string());
+    let next_url = last.filter(|_| more).map(|last| {
+        let others = query.iter().filter(|(name, _)| *name != BEFORE);
+        page::link(&format!("{url}/_history"), others.chain([(BEFORE, last.as_str())]))
+    });
+    let entries = history.versions.into_iter().map(|version| entry(resource_type, &url, version));
+    Ok(Bundle::new(Kind::History, Some(history.total), own_url, next_url, entries.collect::<Result<_, _>>()?))
+}
+
+fn entry(resource_type: ResourceType, url: &str, version: StoredVersion) -> Result<Entry, Error> {
+    let created = version.interaction == "create";
+    Ok(Entry {
+        full_url: url.to_owned(),
+        resource: RawValue::from_string(version.content).map_err(Error::internal)?,
+        search: None,
+        // A creation by PUT is told as one by POST: the outcome is the same.
+        request: Some(match created {
+            true => Request { method: "POST", url: resource_type.to_string() },
+            false => Request { method: "PUT", url: format!("{resource_type}/{}", version.id) },
+        }),
+        response: Some(Response {
+            status: if created { "201" } else { "200" },
+            etag: entity_tag(version.version),
+            last_modified: version.last_updated,
+        }),
+    })
+}

@@ -1,0 +1,55 @@
+//! What searches and histories share: parameters that may stand once, page sizes, links.
+
+use form_urlencoded::Serializer;
+
+use super::query::Query;
+use crate::issue::Issue;
+use crate::issue::catalogue::{QUERY_REPEATED, QUERY_VALUE};
+
+/// The size of a page when the client names none.
+const DEFAULT_COUNT: usize = 50;
+/// The largest page; a client that asks for more gets this.
+const LARGEST_COUNT: usize = 1000;
+
+/// The value of a parameter that may stand once.
+pub fn single(query: &mut Query, name: &str, issues: &mut Vec<Issue>) -> Option<String> {
+    let mut values = query.take(name);
+    if values.len() > 1 {
+        issues.push(Issue::new(&QUERY_REPEATED, format!("http.{name}")).with("found", name));
+    }
+    values.pop()
+}
+
+/// The value of a parameter that may stand once, parsed.
+pub fn parsed<T>(
+    query: &mut Query,
+    name: &str,
+    expected: &str,
+    issues: &mut Vec<Issue>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let value = single(query, name, issues)?;
+    let parsed = parse(&value);
+    if parsed.is_none() {
+        issues.push(malformed(name, expected));
+    }
+    parsed
+}
+
+/// The issue of a value that has not the form expected.
+pub fn malformed(name: &str, expected: &str) -> Issue {
+    Issue::new(&QUERY_VALUE, format!("http.{name}")).with("found", name).with("expected", expected)
+}
+
+/// `_count`: how many entries a page has at the most.
+pub fn count(query: &mut Query, issues: &mut Vec<Issue>) -> usize {
+    let count = parsed(query, "_count", "0…1000", issues, |text| text.parse().ok());
+    count.unwrap_or(DEFAULT_COUNT).min(LARGEST_COUNT)
+}
+
+/// `url?name=value&…`, encoded; without parameters, `url`.
+pub fn link<'a>(url: &str, parameters: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut serializer = Serializer::new(String::new());
+    let query = serializer.extend_pairs(parameters).finish();
+    if query.is_empty() { url.to_owned() } else { format!("{url}?{query}") }
+}

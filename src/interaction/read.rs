@@ -1,0 +1,42 @@
+//! `GET /{type}/{id}` and `GET /{type}/{id}/_history/{vid}`.
+//!
+//! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
+
+use super::Endpoint;
+use super::query::Query;
+use crate::error::Error;
+use crate::fhir::id::Id;
+use crate::fhir::resource_type::ResourceType;
+use crate::storage::StoredVersion;
+
+/// The current version.
+pub async fn read(
+    endpoint: &Endpoint,
+    resource_type: ResourceType,
+    id: &str,
+    query: Query,
+) -> Result<StoredVersion, Error> {
+    no_parameters(&query)?;
+    // What has not the form of an id is the id of nothing.
+    let id = Id::parse(id).ok_or(Error::NotFound)?;
+    endpoint.storage.read(resource_type, &id).await?.ok_or(Error::NotFound)
+}
+
+/// One version.
+pub async fn vread(
+    endpoint: &Endpoint,
+    resource_type: ResourceType,
+    id: &str,
+    version: &str,
+    query: Query,
+) -> Result<StoredVersion, Error> {
+    no_parameters(&query)?;
+    let id = Id::parse(id).ok_or(Error::NotFound)?;
+    let version = version.parse().map_err(|_| Error::NotFound)?;
+    endpoint.storage.read_version(resource_type, &id, version).await?.ok_or(Error::NotFound)
+}
+
+fn no_parameters(query: &Query) -> Result<(), Error> {
+    let issues = query.leftovers("_format, _pretty");
+    if issues.is_empty() { Ok(()) } else { Err(Error::of(issues)) }
+}

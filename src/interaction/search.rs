@@ -1,0 +1,200 @@
+//! `GET /{type}?…` and `POST /{type}/_search`. <http://hl7.org/fhir/R4/search.html>
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::query::Query;
+use super::{Endpoint, page};
+use crate::error::Error;
+use crate::fhir::bundle::{self, Bundle, Entry, Kind};
+use crate::fhir::date::Range;
+use crate::fhir::id::Id;
+use crate::fhir::identifier::{Token, split_unescaped};
+use crate::fhir::resource_type::ResourceType;
+use crate::issue::Issue;
+use crate::storage::StoredVersion;
+use crate::storage::search::{Comparison, Criterion, DateBound, Key, Matches, Search, Sort};
+
+/// A search parameter, as the CapabilityStatement lists it.
+pub struct SearchParameter {
+    /// Its name in a query.
+    pub name: &'static str,
+    /// Its type: <http://hl7.org/fhir/R4/search.html#ptypes>
+    pub kind: &'static str,
+    /// The only resource type that has it, if not all do.
+    pub only: Option<ResourceType>,
+    /// What it looks at.
+    pub documentation: &'static str,
+}
+
+/// Every criterion a search may have.
+pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
+    SearchParameter { name: "_id", kind: "token", only: None, documentation: "Logical id" },
+    SearchParameter { name: "_lastUpdated", kind: "date", only: None, documentation: "meta.lastUpdated" },
+    SearchParameter {
+        name: "identifier",
+        kind: "token",
+        only: None,
+        documentation: "Business identifier: system|value, value, or system|; a SAS technical id that an account carried before still finds it",
+    },
+    SearchParameter {
+        name: "active",
+        kind: "token",
+        only: Some(ResourceType::Practitioner),
+        documentation: "Practitioner.active: the account is enabled",
+    },
+    SearchParameter {
+        name: "status",
+        kind: "token",
+        only: Some(ResourceType::Appointment),
+        documentation: "Appointment.status",
+    },
+    SearchParameter {
+        name: "date",
+        kind: "date",
+        only: Some(ResourceType::Appointment),
+        documentation: "Appointment.start; without a zone, a date is meant in Europe/Paris",
+    },
+];
+
+/// Where a page continues: after this match.
+const AFTER: &str = "_after";
+
+/// The code system of `Appointment.status`.
+const APPOINTMENT_STATUS: &str = "http://hl7.org/fhir/appointmentstatus";
+
+/// A page of what matches the query, as a searchset.
+pub async fn search(endpoint: &Endpoint, resource_type: ResourceType, query: Query) -> Result<Bundle, Error> {
+    let (search, wants_total) = parse(resource_type, query.clone(), endpoint.clock.now())?;
+    let page = match search.count {
+        0 => Matches { versions: vec![], more: false },
+        _ => endpoint.storage.search(&search).await?,
+    };
+    let is_whole = search.after.is_none() && !page.more && search.count > 0;
+    let total = match is_whole {
+        true => Some(page.versions.len() as i64),
+        false if wants_total || search.count == 0 => Some(endpoint.storage.count(&search).await?),
+        false => None,
+    };
+    let url = format!("{}/{resource_type}", endpoint.base_url);
+    let own_url = page::link(&url, query.iter());
+    let next_url = page.versions.last().filter(|_| page.more).map(|last| {
+        let after = match search.sort {
+            Sort::Id => last.id.clone(),
+            Sort::LastUpdated | Sort::LastUpdatedDescending => format!("{},{}", last.last_updated, last.id),
+        };
+        let others = query.iter().filter(|(name, _)| *name != AFTER);
+        page::link(&url, others.chain([(AFTER, after.as_str())]))
+    });
+    let entries = page.versions.into_iter().map(|version| entry(&url, version));
+    Ok(Bundle::new(Kind::Searchset, total, own_url, next_url, entries.collect::<Result<_, _>>()?))
+}
+
+fn entry(url: &str, version: StoredVersion) -> Result<Entry, Error> {
+    Ok(Entry {
+        full_url: format!("{url}/{}", version.id),
+        resource: RawValue::from_string(version.content).map_err(Error::internal)?,
+        search: Some(bundle::Search { mode: "match" }),
+        request: None,
+        response: None,
+    })
+}
+
+/// The search that a query means, and whether it asks for the total.
+fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Result<(Search, bool), Error> {
+    let mut issues = vec![];
+    let count = page::count(&mut query, &mut issues);
+    let sort = page::parsed(&mut query, "_sort", "_lastUpdated, -_lastUpdated", &mut issues, |text| match text {
+        "_lastUpdated" => Some(Sort::LastUpdated),
+        "-_lastUpdated" => Some(Sort::LastUpdatedDescending),
+        _ => None,
+    });
+    let sort = sort.unwrap_or(Sort::Id);
+    let wants_total = page::parsed(&mut query, "_total", "none, estimate, accurate", &mut issues, |text| match text {
+        "none" => Some(false),
+        "estimate" | "accurate" => Some(true),
+        _ => None,
+    });
+    let after = page::parsed(&mut query, AFTER, "the link “next” of a page", &mut issues, |text| key(text, sort));
+    let mut criteria = vec![];
+    let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
+    let names: Vec<_> = known.map(|known| known.name).collect();
+    for name in &names {
+        for value in query.take(name) {
+            match criterion(name, &value, now) {
+                Ok(criterion) => criteria.push(criterion),
+                Err(issue) => issues.push(issue),
+            }
+        }
+    }
+    let expected = format!("{}, _sort, _count, _total, _format, _pretty", names.join(", "));
+    issues.extend(query.leftovers(&expected));
+    if !issues.is_empty() {
+        return Err(Error::of(issues));
+    }
+    Ok((Search { resource_type, criteria, sort, after, count }, wants_total.unwrap_or(false)))
+}
+
+/// A criterion; alternatives are separated by commas.
+fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue> {
+    let malformed = |expected: &str| page::malformed(name, expected);
+    let values = || split_unescaped(value, ',');
+    match name {
+        "_id" => values().map(Id::parse).collect::<Option<_>>().map(Criterion::Id).ok_or_else(|| malformed("id")),
+        "identifier" => values()
+            .map(Token::parse)
+            .collect::<Option<_>>()
+            .map(Criterion::Identifier)
+            .ok_or_else(|| malformed("system|value, value, system|")),
+        "active" => values()
+            .map(|value| value.trim_start_matches("http://hl7.org/fhir/special-values|").parse().ok())
+            .collect::<Option<_>>()
+            .map(Criterion::Active)
+            .ok_or_else(|| malformed("true, false")),
+        "status" => values()
+            .map(|value| value.strip_prefix(APPOINTMENT_STATUS).map_or(value, |rest| rest.trim_start_matches('|')))
+            .map(|code| (!code.is_empty() && !code.contains('|')).then(|| code.to_owned()))
+            .collect::<Option<_>>()
+            .map(Criterion::Status)
+            .ok_or_else(|| malformed("code, http://hl7.org/fhir/appointmentstatus|code")),
+        _ => {
+            let bounds = values().map(|value| bound(value, now)).collect::<Option<Vec<_>>>();
+            let bounds = bounds.ok_or_else(|| malformed("eq|ne|gt|lt|ge|le|sa|eb|ap + 2026-03-04T14:00:00+01:00"))?;
+            Ok(if name == "date" { Criterion::Start(bounds) } else { Criterion::LastUpdated(bounds) })
+        }
+    }
+}
+
+/// A date with its prefix; without one, `eq`.
+fn bound(value: &str, now: Timestamp) -> Option<DateBound> {
+    let (prefix, date) = match value.get(..2) {
+        Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => value.split_at(2),
+        _ => ("eq", value),
+    };
+    let range = Range::parse(date)?;
+    let comparison = match prefix {
+        "eq" => Comparison::Equal,
+        "ne" => Comparison::NotEqual,
+        "gt" | "sa" => Comparison::Greater,
+        "lt" | "eb" => Comparison::Less,
+        "ge" => Comparison::GreaterOrEqual,
+        "le" => Comparison::LessOrEqual,
+        // Approximately: within a tenth of the distance from now, as R4 recommends.
+        "ap" => {
+            let tenth = now.duration_since(range.start).abs() / 10;
+            let range = Range { start: range.start.checked_sub(tenth).ok()?, end: range.end.checked_add(tenth).ok()? };
+            return Some(DateBound { comparison: Comparison::Equal, range });
+        }
+        _ => return None,
+    };
+    Some(DateBound { comparison, range })
+}
+
+fn key(text: &str, sort: Sort) -> Option<Key> {
+    if sort == Sort::Id {
+        return Some(Key { last_updated: String::new(), id: Id::parse(text)? });
+    }
+    let (last_updated, id) = text.split_once(',')?;
+    crate::fhir::date::parse_instant(last_updated)?;
+    Some(Key { last_updated: last_updated.to_owned(), id: Id::parse(id)? })
+}

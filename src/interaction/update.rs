@@ -1,0 +1,50 @@
+//! `PUT /{type}?identifier=…` and `PUT /{type}/{id}`. An unknown resource is created.
+//!
+//! <http://hl7.org/fhir/R4/http.html#cond-update>, <http://hl7.org/fhir/R4/http.html#update>
+
+use super::query::Query;
+use super::write::{Preconditions, Written};
+use super::{Endpoint, criterion};
+use crate::error::Error;
+use crate::fhir::id::Id;
+use crate::fhir::resource_type::ResourceType;
+use crate::issue::Issue;
+use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING};
+use crate::sas::identity::Target;
+
+/// Updates, or creates, the resource that the criterion designates.
+pub async fn update_by_identifier(
+    endpoint: &Endpoint,
+    resource_type: ResourceType,
+    query: Query,
+    preconditions: Preconditions,
+    body: &[u8],
+) -> Result<Written, Error> {
+    let criterion = criterion::of_update(resource_type, query, endpoint.validator.validation());
+    let (received, issues) = endpoint.received(resource_type, body, criterion.issues)?;
+    // Without a token there was an error among the issues.
+    let token = criterion.token.ok_or_else(|| Error::internal("a criterion without identifier went unnoticed"))?;
+    endpoint.write(resource_type, Target::Identifier(token), received, issues, preconditions).await
+}
+
+/// Updates, or creates, the resource with this id.
+pub async fn update(
+    endpoint: &Endpoint,
+    resource_type: ResourceType,
+    id: Id,
+    query: Query,
+    preconditions: Preconditions,
+    body: &[u8],
+) -> Result<Written, Error> {
+    let (received, mut issues) = endpoint.received(resource_type, body, query.leftovers("_format, _pretty"))?;
+    let expression = format!("{resource_type}.id");
+    match received.value.get("id").and_then(|id| id.as_str()) {
+        Some(own) if own == id.as_str() => {}
+        Some(_) => issues.push(Issue::new(&BODY_ID_MISMATCH, expression)),
+        None => issues.push(Issue::new(&BODY_ID_MISSING, expression)),
+    }
+    if issues.iter().any(Issue::is_error) {
+        return Err(Error::of(issues));
+    }
+    endpoint.write(resource_type, Target::Id(id), received, issues, preconditions).await
+}

@@ -1,0 +1,114 @@
+//! What create and update share: the body is judged, then the writer decides and stores.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Endpoint;
+use super::writer::Job;
+use crate::error::Error;
+use crate::fhir::content::Content;
+use crate::fhir::date::parse_instant;
+use crate::fhir::id::Id;
+use crate::fhir::json::Received;
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::{EntityTags, Version};
+use crate::issue::Issue;
+use crate::sas::identity::{self, Effect, Target, Write};
+
+/// `If-Match` and `If-None-Match` of a write.
+#[derive(Clone, Debug, Default)]
+pub struct Preconditions {
+    /// The write is meant for one of these versions.
+    pub if_match: Option<EntityTags>,
+    /// The write is not meant for one of these; `*` allows a creation only.
+    pub if_none_match: Option<EntityTags>,
+}
+
+/// A write that was carried out, and is on disk.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What it did.
+    pub effect: Effect,
+    /// The resource.
+    pub id: Id,
+    /// Its current version.
+    pub version: Version,
+    /// When that came to be.
+    pub last_updated: Timestamp,
+    /// Its content as stored.
+    pub content: String,
+    /// Warnings and information.
+    pub issues: Vec<Issue>,
+}
+
+impl Endpoint {
+    /// The body as a resource of this type, or everything that is wrong with the request:
+    /// `issues` are those already found elsewhere in it.
+    pub(super) fn received(
+        &self,
+        resource_type: ResourceType,
+        body: &[u8],
+        mut issues: Vec<Issue>,
+    ) -> Result<(Received, Vec<Issue>), Error> {
+        let judged = self.validator.judge(resource_type, body);
+        issues.extend(judged.issues);
+        match judged.received {
+            Some(received) if !issues.iter().any(Issue::is_error) => Ok((received, issues)),
+            _ => Err(Error::of(issues)),
+        }
+    }
+
+    /// Decides and stores; answers once it is on disk.
+    pub(super) async fn write(
+        &self,
+        resource_type: ResourceType,
+        target: Target,
+        received: Received,
+        mut issues: Vec<Issue>,
+        preconditions: Preconditions,
+    ) -> Result<Written, Error> {
+        let resource = &received.value;
+        let content = Content::new(&received);
+        let text = |name: &str| resource.get(name).and_then(Value::as_str);
+        let write = Write {
+            resource_type,
+            target,
+            identifiers: identity::identifiers(resource),
+            active: resource_type != ResourceType::Practitioner || resource.get("active") == Some(&Value::Bool(true)),
+            operator: identity::operator(resource),
+            content_hash: content.hash().to_owned(),
+            body_id: text("id").and_then(Id::parse),
+            new_id: self.clock.new_id(),
+            if_match: preconditions.if_match,
+            if_none_match: preconditions.if_none_match,
+            validation: self.validator.validation(),
+        };
+        let job = Job {
+            status: text("status").map(str::to_owned),
+            start: text("start").and_then(parse_instant),
+            write,
+            content,
+        };
+        let stored = match self.writer.write(job).await {
+            Err(Error::Refused(refusals)) => return Err(Error::of(refusals.into_iter().chain(issues).collect())),
+            stored => stored?,
+        };
+        issues.extend(stored.issues);
+        let content = match stored.content {
+            Some(content) => content,
+            // Nothing was written: what is stored may differ from what was sent in its layout.
+            None => {
+                let version = self.storage.read_version(resource_type, &stored.id, stored.version).await?;
+                version.ok_or_else(|| Error::internal("a version that was just seen is missing"))?.content
+            }
+        };
+        Ok(Written {
+            effect: stored.effect,
+            id: stored.id,
+            version: stored.version,
+            last_updated: stored.last_updated,
+            content,
+            issues,
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! The only door to the database: SQLite by default, or Postgres. Each query is written once.
+//!
+//! Writes are batches ([`Storage::write`]): one transaction reads what the batch needs, a pure
+//! function decides, and the changes of the whole batch are written and committed together.
+
+mod database;
+mod read;
+pub mod registry;
+pub mod search;
+mod sql;
+mod write;
+
+pub use database::{Backend, OpenError, Storage};
+pub use read::{HistoryPage, StoredVersion};
+pub use write::{NewVersion, Wanted};

@@ -1,0 +1,197 @@
+//! Opening the database, bringing its schema up to date, and asking whether it is there.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Executor, PgPool, SqlSafeStr, SqlitePool};
+
+use crate::error::Error;
+
+/// The migrations, in order; a released one is never edited.
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "resource", include_str!("../../migrations/0001_resource.sql")),
+    (2, "resource version", include_str!("../../migrations/0002_resource_version.sql")),
+    (3, "identifier", include_str!("../../migrations/0003_identifier.sql")),
+];
+
+/// How long a write waits for another process's, on either database.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open database.
+#[derive(Clone)]
+pub struct Storage {
+    pub(super) database: Database,
+}
+
+/// The two databases. On SQLite one connection writes, and others read beside it.
+#[derive(Clone)]
+pub(super) enum Database {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// Which of the two databases it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file.
+    Sqlite,
+    /// A server, which several instances may share.
+    Postgres,
+}
+
+/// Expands a body once for each database, with `$pool` the pool that reads.
+macro_rules! on_readers {
+    ($storage:expr, $pool:ident => $body:expr) => {
+        match &$storage.database {
+            $crate::storage::database::Database::Sqlite { readers: $pool, .. } => $body,
+            $crate::storage::database::Database::Postgres($pool) => $body,
+        }
+    };
+}
+pub(super) use on_readers;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is of no database known here.
+    #[error("the database address must begin with sqlite:// or postgres://")]
+    Scheme,
+    /// The database does not answer, or refuses.
+    #[error("the database cannot be opened: {0}")]
+    Connect(#[from] sqlx::Error),
+    /// The schema cannot be brought up to date.
+    #[error("the database's schema cannot be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl Storage {
+    /// Opens the database at `sqlite://path` (made if missing) or `postgres://…`, and applies the
+    /// migrations that it lacks.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let storage = Self { database: Database::connect(url).await? };
+        storage.migrate().await?;
+        Ok(storage)
+    }
+
+    async fn migrate(&self) -> Result<(), OpenError> {
+        let migrations = MIGRATIONS.map(|(version, description, sql)| {
+            Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        let migrator = Migrator::with_migrations(migrations.into());
+        match &self.database {
+            Database::Sqlite { writer, .. } => migrator.run(writer).await?,
+            Database::Postgres(pool) => migrator.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        match self.database {
+            Database::Sqlite { .. } => Backend::Sqlite,
+            Database::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    /// Whether the database answers and has every migration of this program.
+    pub async fn is_ready(&self) -> Result<bool, Error> {
+        let sql = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success AND version <= $1";
+        let newest = MIGRATIONS.len() as i64;
+        let applied: i64 = on_readers!(self, pool => sqlx::query_scalar(sql).bind(newest).fetch_one(pool).await)?;
+        Ok(applied == newest)
+    }
+
+    /// Connections that are open and connections that are idle, over all pools.
+    pub fn connections(&self) -> (u32, usize) {
+        match &self.database {
+            Database::Sqlite { writer, readers } => (writer.size() + readers.size(), writer.num_idle() + readers.num_idle()),
+            Database::Postgres(pool) => (pool.size(), pool.num_idle()),
+        }
+    }
+
+    /// Waits for what is under way and closes every connection.
+    pub async fn close(&self) {
+        match &self.database {
+            Database::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Database::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Database {
+    async fn connect(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::connect_postgres(url).await
+        } else {
+            Err(OpenError::Scheme)
+        }
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Acknowledged means on disk, through power loss too.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(LOCK_TIMEOUT)
+            .statement_cache_capacity(200);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(4);
+        let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("sas-endpoint").statement_cache_capacity(200);
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(LOCK_TIMEOUT);
+        // An instance that hangs inside a transaction must not hold up the others for ever.
+        let pool = pool.after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
+                connection.execute("SET statement_timeout = '30s'").await?;
+                connection.execute("SET lock_timeout = '10s'").await?;
+                Ok(())
+            })
+        });
+        Ok(Self::Postgres(pool.connect_with(options).await?))
+    }
+}
+
+/// What a failure of the database means for the request.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if is_passing(&error) { Self::Unavailable(Arc::new(error)) } else { Self::internal(error) }
+    }
+}
+
+/// Whether the failure is of the moment: the database away, busy, full or shutting down.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                // Connection, transaction rollback, resources, operator intervention, system, lock, idle time-out.
+                ["08", "40", "53", "57", "58", "55P03", "25P0"].iter().any(|class| code.starts_with(class))
+            } else {
+                // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN: the low byte of the extended code.
+                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+            }
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading: one version, the current one, the history.
+
+use super::database::{Storage, on_readers};
+use crate::error::Error;
+use crate::fhir::id::Id;
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::Version;
+
+/// A version as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredVersion {
+    /// The id of the resource.
+    pub id: String,
+    /// The number of this version.
+    pub version: Version,
+    /// When it came to be: UTC text of fixed width.
+    pub last_updated: String,
+    /// What made it: `create` or `update`.
+    pub interaction: String,
+    /// The resource, as answered.
+    pub content: String,
+}
+
+/// The columns of a version.
+pub(super) type VersionRow = (String, i64, String, String, String);
+
+impl From<VersionRow> for StoredVersion {
+    fn from((id, version, last_updated, interaction, content): VersionRow) -> Self {
+        Self { id, version, last_updated, interaction, content }
+    }
+}
+
+/// A page of a history, newest first.
+#[derive(Debug)]
+pub struct HistoryPage {
+    /// The versions.
+    pub versions: Vec<StoredVersion>,
+    /// How many versions the whole history has.
+    pub total: i64,
+}
+
+impl Storage {
+    /// The current version of a resource.
+    pub async fn read(&self, resource_type: ResourceType, id: &Id) -> Result<Option<StoredVersion>, Error> {
+        let sql = "\
+            SELECT v.id, v.version, v.last_updated, v.interaction, v.content \
+            FROM resource r \
+            JOIN resource_version v \
+                ON v.resource_type = r.resource_type AND v.id = r.id AND v.version = r.version \
+            WHERE r.resource_type = $1 AND r.id = $2";
+        let row: Option<VersionRow> = on_readers!(self, pool => {
+            sqlx::query_as(sql).bind(resource_type.as_str()).bind(id.as_str()).fetch_optional(pool).await
+        })?;
+        Ok(row.map(Into::into))
+    }
+
+    /// One version of a resource.
+    pub async fn read_version(
+        &self,
+        resource_type: ResourceType,
+        id: &Id,
+        version: Version,
+    ) -> Result<Option<StoredVersion>, Error> {
+        let sql = "\
+            SELECT id, version, last_updated, interaction, content FROM resource_version \
+            WHERE resource_type = $1 AND id = $2 AND version = $3";
+        let row: Option<VersionRow> = on_readers!(self, pool => {
+            sqlx::query_as(sql).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(pool).await
+        })?;
+        Ok(row.map(Into::into))
+    }
+
+    /// Up to `count` versions older than `before`, not older than `since`, newest first.
+    /// `None` where the resource does not exist.
+    pub async fn history(
+        &self,
+        resource_type: ResourceType,
+        id: &Id,
+        before: Option<Version>,
+        since: Option<&str>,
+        count: i64,
+    ) -> Result<Option<HistoryPage>, Error> {
+        let total_sql = "\
+            SELECT COUNT(*), COUNT(CASE WHEN last_updated >= $3 THEN 1 END) FROM resource_version \
+            WHERE resource_type = $1 AND id = $2";
+        let page_sql = "\
+            SELECT id, version, last_updated, interaction, content FROM resource_version \
+            WHERE resource_type = $1 AND id = $2 AND version < $3 AND last_updated >= $4 \
+            ORDER BY version DESC LIMIT $5";
+        let since = since.unwrap_or_default();
+        let (all, total): (i64, i64) = on_readers!(self, pool => {
+            sqlx::query_as(total_sql).bind(resource_type.as_str()).bind(id.as_str()).bind(since).fetch_one(pool).await
+        })?;
+        if all == 0 {
+            return Ok(None);
+        }
+        let rows: Vec<VersionRow> = on_readers!(self, pool => {
+            sqlx::query_as(page_sql)
+                .bind(resource_type.as_str())
+                .bind(id.as_str())
+                .bind(before.unwrap_or(Version::MAX))
+                .bind(since)
+                .bind(count)
+                .fetch_all(pool)
+                .await
+        })?;
+        Ok(Some(HistoryPage { versions: rows.into_iter().map(Into::into).collect(), total }))
+    }
+}

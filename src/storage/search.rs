@@ -1,0 +1,277 @@
+//! Searching: criteria become conditions with bound values; pages continue by key, never by offset.
+
+use sqlx::AssertSqlSafe;
+
+use super::database::{Storage, on_readers};
+use super::read::{StoredVersion, VersionRow};
+use crate::error::Error;
+use crate::fhir::date::{Range, instant};
+use crate::fhir::id::Id;
+use crate::fhir::identifier::{Identifier, Token};
+use crate::fhir::resource_type::ResourceType;
+
+/// A search, parsed.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The type searched for.
+    pub resource_type: ResourceType,
+    /// All of these must hold.
+    pub criteria: Vec<Criterion>,
+    /// The order of the matches.
+    pub sort: Sort,
+    /// Where the page before ended.
+    pub after: Option<Key>,
+    /// How many matches a page has; none for a count alone.
+    pub count: usize,
+}
+
+/// A criterion: one of its values must match.
+#[derive(Clone, Debug)]
+pub enum Criterion {
+    /// `_id`
+    Id(Vec<Id>),
+    /// `identifier`
+    Identifier(Vec<Token>),
+    /// `active`
+    Active(Vec<bool>),
+    /// `status`
+    Status(Vec<String>),
+    /// `date`: `Appointment.start`
+    Start(Vec<DateBound>),
+    /// `_lastUpdated`
+    LastUpdated(Vec<DateBound>),
+}
+
+/// A date with its prefix. <http://hl7.org/fhir/R4/search.html#prefix>
+#[derive(Clone, Copy, Debug)]
+pub struct DateBound {
+    /// The prefix.
+    pub comparison: Comparison,
+    /// What the date stands for.
+    pub range: Range,
+}
+
+/// The prefix of a date, for values that are instants: `sa` and `eb` mean `gt` and `lt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Greater,
+    Less,
+    GreaterOrEqual,
+    LessOrEqual,
+}
+
+/// The order of the matches; ties, and the default, go by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// By id.
+    Id,
+    /// Oldest change first.
+    LastUpdated,
+    /// Newest change first.
+    LastUpdatedDescending,
+}
+
+/// The place of a match in the order: a page begins after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// `meta.lastUpdated` as stored; empty where the order is by id.
+    pub last_updated: String,
+    /// The id.
+    pub id: Id,
+}
+
+/// A page of matches.
+#[derive(Debug)]
+pub struct Matches {
+    /// The matches.
+    pub versions: Vec<StoredVersion>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Storage {
+    /// A page of what matches.
+    pub async fn search(&self, search: &Search) -> Result<Matches, Error> {
+        let mut statement = Statement::new(
+            "SELECT v.id, v.version, v.last_updated, v.interaction, v.content \
+             FROM resource r \
+             JOIN resource_version v \
+                 ON v.resource_type = r.resource_type AND v.id = r.id AND v.version = r.version",
+            search,
+        );
+        statement.page(search);
+        let Statement { sql, binds } = statement;
+        let mut rows: Vec<VersionRow> = on_readers!(self, pool => {
+            let mut query = sqlx::query_as(AssertSqlSafe(sql));
+            for bind in binds {
+                query = query.bind(bind);
+            }
+            query.fetch_all(pool).await
+        })?;
+        let more = rows.len() > search.count;
+        rows.truncate(search.count);
+        Ok(Matches { versions: rows.into_iter().map(Into::into).collect(), more })
+    }
+
+    /// How many resources match, over all pages.
+    pub async fn count(&self, search: &Search) -> Result<i64, Error> {
+        let Statement { sql, binds } = Statement::new("SELECT COUNT(*) FROM resource r", search);
+        let total: i64 = on_readers!(self, pool => {
+            let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+            for bind in binds {
+                query = query.bind(bind);
+            }
+            query.fetch_one(pool).await
+        })?;
+        Ok(total)
+    }
+}
+
+/// SQL made of constant pieces, and the values bound to it.
+struct Statement {
+    sql: String,
+    binds: Vec<String>,
+}
+
+impl Statement {
+    fn new(select: &str, search: &Search) -> Self {
+        let mut statement = Self { sql: format!("{select} WHERE r.resource_type = "), binds: vec![] };
+        statement.bind(search.resource_type.as_str());
+        for criterion in &search.criteria {
+            statement.sql.push_str(" AND (");
+            statement.criterion(criterion);
+            statement.sql.push(')');
+        }
+        statement
+    }
+
+    fn bind(&mut self, value: impl Into<String>) {
+        self.binds.push(value.into());
+        self.sql.push_str(&format!("${}", self.binds.len()));
+    }
+
+    /// The condition that one of the values matches; of no values, none does.
+    fn any_of<T>(&mut self, values: &[T], mut condition: impl FnMut(&mut Self, &T)) {
+        if values.is_empty() {
+            self.sql.push_str("1 = 0");
+        }
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                self.sql.push_str(" OR ");
+            }
+            condition(self, value);
+        }
+    }
+
+    fn criterion(&mut self, criterion: &Criterion) {
+        match criterion {
+            Criterion::Id(ids) => self.any_of(ids, |statement, id| {
+                statement.sql.push_str("r.id = ");
+                statement.bind(id.as_str());
+            }),
+            Criterion::Identifier(tokens) => {
+                self.sql.push_str(
+                    // $1 is the resource type: see Statement::new.
+                    "r.id IN (SELECT i.resource_id FROM identifier i \
+                     WHERE i.resource_type = $1 AND i.hold <> 'released' AND (",
+                );
+                self.any_of(tokens, Self::token);
+                self.sql.push_str("))");
+            }
+            Criterion::Active(values) => self.any_of(values, |statement, active| {
+                statement.sql.push_str(if *active { "r.active = 1" } else { "r.active = 0" });
+            }),
+            Criterion::Status(codes) => self.any_of(codes, |statement, code| {
+                statement.sql.push_str("r.status = ");
+                statement.bind(code);
+            }),
+            Criterion::Start(bounds) => self.any_of(bounds, |statement, bound| statement.bound("r.start", bound)),
+            Criterion::LastUpdated(bounds) => {
+                self.any_of(bounds, |statement, bound| statement.bound("r.last_updated", bound));
+            }
+        }
+    }
+
+    fn token(&mut self, token: &Token) {
+        match token {
+            Token::Exact(Identifier { system, value }) => {
+                self.sql.push_str("i.value = ");
+                self.bind(value);
+                self.sql.push_str(" AND i.system = ");
+                self.bind(system);
+            }
+            // The comparable form of an INTRN is lower case.
+            Token::Value(value) => {
+                self.sql.push_str("i.value = ");
+                self.bind(value);
+                self.sql.push_str(" OR (i.value = ");
+                self.bind(value.to_ascii_lowercase());
+                self.sql.push_str(" AND i.system = ");
+                self.bind(crate::fhir::identifier::INTRN);
+                self.sql.push(')');
+            }
+            Token::System(system) => {
+                self.sql.push_str("i.system = ");
+                self.bind(system);
+            }
+            Token::NoSystem(_) => self.sql.push_str("1 = 0"),
+        }
+    }
+
+    fn bound(&mut self, column: &'static str, bound: &DateBound) {
+        let (start, end) = (instant(bound.range.start), instant(bound.range.end));
+        let mut side = |text: &str, value: String| {
+            self.sql.push_str(column);
+            self.sql.push_str(text);
+            self.bind(value);
+        };
+        match bound.comparison {
+            Comparison::Equal => {
+                side(" >= ", start);
+                self.sql.push_str(" AND ");
+                self.sql.push_str(column);
+                self.sql.push_str(" < ");
+                self.bind(end);
+            }
+            Comparison::NotEqual => {
+                side(" < ", start);
+                self.sql.push_str(" OR ");
+                self.sql.push_str(column);
+                self.sql.push_str(" >= ");
+                self.bind(end);
+            }
+            Comparison::Greater => side(" >= ", end),
+            Comparison::Less => side(" < ", start),
+            Comparison::GreaterOrEqual => side(" >= ", start),
+            Comparison::LessOrEqual => side(" < ", end),
+        }
+    }
+
+    /// The page after the key: one row more than asked for tells whether there is a next one.
+    fn page(&mut self, search: &Search) {
+        if let Some(Key { last_updated, id }) = &search.after {
+            match search.sort {
+                Sort::Id => self.sql.push_str(" AND r.id > "),
+                Sort::LastUpdated => self.sql.push_str(" AND (r.last_updated, r.id) > ("),
+                Sort::LastUpdatedDescending => self.sql.push_str(" AND (r.last_updated, r.id) < ("),
+            }
+            if search.sort != Sort::Id {
+                self.bind(last_updated);
+                self.sql.push_str(", ");
+            }
+            self.bind(id.as_str());
+            if search.sort != Sort::Id {
+                self.sql.push(')');
+            }
+        }
+        self.sql.push_str(match search.sort {
+            Sort::Id => " ORDER BY r.id",
+            Sort::LastUpdated => " ORDER BY r.last_updated, r.id",
+            Sort::LastUpdatedDescending => " ORDER BY r.last_updated DESC, r.id DESC",
+        });
+        self.sql.push_str(&format!(" LIMIT {}", search.count + 1));
+    }
+}

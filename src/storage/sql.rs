@@ -1,0 +1,43 @@
+//! The few pieces of SQL text that are made at run time: lists of placeholders, never values.
+
+/// `($1, $2), ($3, $4)`: `rows` rows of `columns` placeholders, from `$first` on.
+pub fn placeholders(first: usize, rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let from = first + row * columns;
+        let row: Vec<_> = (from..from + columns).map(|number| format!("${number}")).collect();
+        format!("({})", row.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// Cuts rows into runs of 64, 32, …, 1, so that few different statements are ever prepared.
+pub fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        if rows.is_empty() {
+            return None;
+        }
+        let largest_power_of_two = 1 << rows.len().ilog2().min(6);
+        let (run, rest) = rows.split_at(largest_power_of_two);
+        rows = rest;
+        Some(run)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_numbered_through() {
+        assert_eq!(placeholders(1, 2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(4, 1, 1), "($4)");
+    }
+
+    #[test]
+    fn runs_cover_all_rows_in_order() {
+        let rows: Vec<_> = (0..203).collect();
+        let lengths: Vec<_> = runs(&rows).map(<[_]>::len).collect();
+        assert_eq!(lengths, [64, 64, 64, 8, 2, 1]);
+        assert_eq!(runs(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+    }
+}

@@ -1,0 +1,212 @@
+//! Writing a batch: one transaction, few statements, all or nothing.
+
+use std::collections::BTreeMap;
+
+use sqlx::AssertSqlSafe;
+
+use super::database::{Database, Storage};
+use super::registry::{Entry, Hold, Identifiers, Registry};
+use super::sql::{placeholders, runs};
+use crate::fhir::date::{instant, parse_instant};
+use crate::fhir::id::Id;
+use crate::fhir::identifier::Identifier;
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::Version;
+
+/// What a batch must know before it can be decided.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Resources by id.
+    pub ids: Vec<(ResourceType, Id)>,
+    /// Resources by a value of their identifiers, whatever the system.
+    pub identifier_values: Vec<(ResourceType, String)>,
+}
+
+/// A version to be added.
+#[derive(Clone, Debug)]
+pub struct NewVersion {
+    /// The type of the resource.
+    pub resource_type: ResourceType,
+    /// Its id.
+    pub id: Id,
+    /// The number of this version.
+    pub version: Version,
+    /// When it came to be, as stored.
+    pub last_updated: String,
+    /// What made it: `create` or `update`.
+    pub interaction: &'static str,
+    /// The resource, as answered.
+    pub content: String,
+}
+
+/// One row of the state that a batch reads: a resource and, if it has any, one of its identifiers.
+type StateRow = (
+    String,
+    String,
+    i64,
+    String,
+    String,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+/// One batch at a time, over all instances that share a Postgres database: each then decides over
+/// what the one before has committed. The number is arbitrary, and the same for every instance.
+const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_xact_lock(7302451)";
+
+/// Expands the body once for each database, inside a transaction that sees the last committed
+/// state and keeps other writers out.
+macro_rules! in_write_transaction {
+    ($storage:expr, $transaction:ident => $body:expr) => {
+        match &$storage.database {
+            Database::Sqlite { writer, .. } => {
+                // A deferred transaction that turns into a write fails at once when another process writes.
+                let mut $transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let outcome = $body;
+                $transaction.commit().await?;
+                outcome
+            }
+            Database::Postgres(pool) => {
+                let mut $transaction = pool.begin().await?;
+                sqlx::query(POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
+                let outcome = $body;
+                $transaction.commit().await?;
+                outcome
+            }
+        }
+    };
+}
+
+/// Runs one multi-row statement for each run of `rows`; `bind` adds the values of a row.
+macro_rules! for_rows {
+    ($transaction:ident, $rows:expr, $columns:expr, $sql:expr, |$query:ident, $row:ident| $bind:expr) => {
+        for run in runs($rows) {
+            let sql = $sql(&placeholders(1, run.len(), $columns));
+            let mut $query = sqlx::query(AssertSqlSafe(sql));
+            for $row in run {
+                $query = $bind;
+            }
+            $query.execute(&mut *$transaction).await?;
+        }
+    };
+}
+
+impl Storage {
+    /// Reads what `wanted` names, lets `decide` make its changes, writes and commits them.
+    ///
+    /// When this returns, the changes are on disk. When it fails, nothing is written; only where
+    /// the connection broke during the commit itself is the outcome unknown.
+    pub async fn write(
+        &self,
+        wanted: &Wanted,
+        decide: impl FnOnce(&mut Registry) -> Vec<NewVersion>,
+    ) -> Result<(), sqlx::Error> {
+        in_write_transaction!(self, transaction => {
+            let (sql, binds) = state_query(wanted);
+            let mut query = sqlx::query_as::<_, StateRow>(AssertSqlSafe(sql));
+            for bind in binds {
+                query = query.bind(bind);
+            }
+            let rows = query.fetch_all(&mut *transaction).await?;
+            let mut registry = Registry::new(entries(rows));
+            let versions = decide(&mut registry);
+            for_rows!(transaction, &versions, 6, |rows: &str| format!(
+                "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) VALUES {rows}"
+            ), |query, row| query
+                .bind(row.resource_type.as_str())
+                .bind(row.id.as_str())
+                .bind(row.version)
+                .bind(row.last_updated.as_str())
+                .bind(row.interaction)
+                .bind(row.content.as_str()));
+            for_rows!(transaction, &registry.changed(), 8, |rows: &str| format!(
+                "INSERT INTO resource (resource_type, id, version, last_updated, content_hash, active, status, start) \
+                 VALUES {rows} ON CONFLICT (resource_type, id) DO UPDATE SET version = excluded.version, \
+                 last_updated = excluded.last_updated, content_hash = excluded.content_hash, \
+                 active = excluded.active, status = excluded.status, start = excluded.start"
+            ), |query, row| query
+                .bind(row.resource_type.as_str())
+                .bind(row.id.as_str())
+                .bind(row.version)
+                .bind(instant(row.last_updated))
+                .bind(row.content_hash.as_str())
+                .bind(i64::from(row.active))
+                .bind(row.status.as_deref())
+                .bind(row.start.map(instant)));
+            let renamed = registry.changed_identifiers();
+            for_rows!(transaction, &renamed, 2, |rows: &str| format!(
+                "DELETE FROM identifier WHERE (resource_type, resource_id) IN (VALUES {rows})"
+            ), |query, row| query.bind(row.resource_type.as_str()).bind(row.id.as_str()));
+            let identifiers: Vec<_> = renamed
+                .iter()
+                .flat_map(|entry| entry.identifiers.iter().map(move |(identifier, hold)| (*entry, identifier, *hold)))
+                .collect();
+            for_rows!(transaction, &identifiers, 5, |rows: &str| format!(
+                "INSERT INTO identifier (resource_type, resource_id, system, value, hold) VALUES {rows}"
+            ), |query, row| query
+                .bind(row.0.resource_type.as_str())
+                .bind(row.0.id.as_str())
+                .bind(row.1.system.as_str())
+                .bind(row.1.value.as_str())
+                .bind(row.2.as_str()));
+        });
+        Ok(())
+    }
+}
+
+/// The one statement that reads the state: the resources named by id or by an identifier, each with
+/// all its identifiers. The lists are padded, so that few different statements are ever prepared.
+fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
+    let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
+    let values = padded(wanted.identifier_values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
+    let sql = format!(
+        "SELECT r.resource_type, r.id, r.version, r.last_updated, r.content_hash, r.active, r.status, r.start, \
+                i.system, i.value, i.hold \
+         FROM resource r \
+         LEFT JOIN identifier i ON i.resource_type = r.resource_type AND i.resource_id = r.id \
+         WHERE (r.resource_type, r.id) IN ( \
+             VALUES {} \
+             UNION \
+             SELECT n.resource_type, n.resource_id FROM identifier n \
+             WHERE (n.resource_type, n.value) IN (VALUES {}) AND n.hold <> 'released')",
+        placeholders(1, ids.len(), 2),
+        placeholders(1 + 2 * ids.len(), values.len(), 2),
+    );
+    (sql, ids.into_iter().chain(values).flatten().collect())
+}
+
+/// The rows, repeated up to a power of two; of none, a row that matches nothing.
+fn padded<'a>(rows: impl Iterator<Item = [&'a str; 2]>) -> Vec<[&'a str; 2]> {
+    let mut rows: Vec<_> = rows.collect();
+    let last = rows.last().copied().unwrap_or(["", ""]);
+    rows.resize(rows.len().next_power_of_two(), last);
+    rows
+}
+
+/// Gathers the rows of each resource. A row that is none of ours is passed over.
+fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
+    let mut entries: BTreeMap<(ResourceType, Id), Entry> = BTreeMap::new();
+    for (resource_type, id, version, last_updated, content_hash, active, status, start, system, value, hold) in rows {
+        let (Some(resource_type), Some(id)) = (ResourceType::parse(&resource_type), Id::parse(&id)) else { continue };
+        let Some(last_updated) = parse_instant(&last_updated) else { continue };
+        let entry = entries.entry((resource_type, id.clone())).or_insert_with(|| Entry {
+            resource_type,
+            id,
+            version,
+            last_updated,
+            content_hash,
+            active: active != 0,
+            status,
+            start: start.as_deref().and_then(parse_instant),
+            identifiers: Identifiers::new(),
+        });
+        if let (Some(system), Some(value), Some(hold)) = (system, value, hold.as_deref().and_then(Hold::parse)) {
+            entry.identifiers.insert(Identifier { system, value }, hold);
+        }
+    }
+    entries.into_values()
+}
