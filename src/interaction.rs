@@ -80,7 +80,9 @@ impl Interaction {
     /// The code of `CapabilityStatement.rest.resource.interaction`, where it has one.
     pub fn code(self) -> Option<&'static str> {
         match self {
-            Self::Create | Self::Update | Self::Read | Self::Vread | Self::History | Self::Search => Some(self.as_str()),
+            Self::Create | Self::Update | Self::Read | Self::Vread | Self::History | Self::Search => {
+                Some(self.as_str())
+            }
             Self::Capabilities | Self::ConditionalUpdate | Self::SearchByPost | Self::Validate => None,
         }
     }

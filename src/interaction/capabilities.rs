@@ -75,7 +75,7 @@ fn resource(resource_type: ResourceType) -> Value {
         "profile": profile,
         "supportedProfile": supported,
         "interaction": interactions.collect::<Vec<_>>(),
-        "versioning": "versioned-update",
+        "versioning": "versioned",
         "readHistory": serves(Interaction::Vread),
         "updateCreate": serves(Interaction::Update),
         "conditionalCreate": serves(Interaction::Create),

@@ -77,7 +77,8 @@ impl Writer {
             let mut batch = Vec::with_capacity(LARGEST_BATCH);
             while queued.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
                 metrics::histogram!("sas_write_batch_size").record(batch.len() as f64);
-                let (jobs, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
+                let (jobs, answers): (Vec<_>, Vec<_>) =
+                    batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
                 for (sender, answer) in answers.into_iter().zip(commit(&storage, &clock, &jobs).await) {
                     // A client that went away does not read its answer; its write stands.
                     let _ = sender.send(answer);

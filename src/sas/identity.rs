@@ -243,7 +243,8 @@ fn appointment_rules(
     }
     let unknown = |operator: &&Identifier| known.holder(ResourceType::Practitioner, operator).is_none();
     if write.operator.as_ref().filter(unknown).is_some() {
-        let expression = "Appointment.extension.where(url='http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator')";
+        let expression =
+            "Appointment.extension.where(url='http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator')";
         match write.validation {
             Validation::Tolerant => issues.push(Issue::new(&APPOINTMENT_OPERATOR_UNKNOWN, expression)),
             Validation::Strict => refusals.push(Issue::new(&APPOINTMENT_OPERATOR_REQUIRED, expression)),
@@ -264,7 +265,8 @@ fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
         let holder = known.holder(write.resource_type, own)?;
         (holder.id != *id && exclusive(holder)).then(|| {
             let expression = format!("{}.identifier[{index}]", write.resource_type);
-            Issue::new(&IDENTIFIER_DUPLICATE, expression).with("found", format!("{}/{}", write.resource_type, holder.id))
+            Issue::new(&IDENTIFIER_DUPLICATE, expression)
+                .with("found", format!("{}/{}", write.resource_type, holder.id))
         })
     });
     held.collect()

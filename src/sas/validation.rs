@@ -63,7 +63,8 @@ impl Validator {
             _ => return self.judge(resource_type, body),
         };
         let parameters = judged.value["parameter"].as_array().into_iter().flatten().enumerate();
-        let (resources, others): (Vec<_>, Vec<_>) = parameters.partition(|(_, parameter)| parameter["name"] == "resource");
+        let (resources, others): (Vec<_>, Vec<_>) =
+            parameters.partition(|(_, parameter)| parameter["name"] == "resource");
         let unknown = others.iter().map(|(index, parameter)| {
             Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))
                 .with("found", parameter["name"].as_str().unwrap_or_default())
@@ -74,7 +75,8 @@ impl Validator {
             [(_, parameter)] if parameter["resource"].is_object() => {
                 issues.extend(self.issues(resource_type, &parameter["resource"]));
             }
-            _ => issues.push(Issue::new(&FHIR_REQUIRED_ELEMENT, "Parameters.parameter.resource").with("expected", "resource")),
+            _ => issues
+                .push(Issue::new(&FHIR_REQUIRED_ELEMENT, "Parameters.parameter.resource").with("expected", "resource")),
         }
         Judged { received: None, issues }
     }

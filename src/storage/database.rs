@@ -25,6 +25,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Storage {
     pub(super) database: Database,
+    description: Arc<str>,
 }
 
 /// The two databases. On SQLite one connection writes, and others read beside it.
@@ -72,7 +73,8 @@ impl Storage {
     /// Opens the database at `sqlite://path` (made if missing) or `postgres://…`, and applies the
     /// migrations that it lacks.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let storage = Self { database: Database::connect(url).await? };
+        let (database, description) = Database::connect(url).await?;
+        let storage = Self { database, description: description.into() };
         storage.migrate().await?;
         Ok(storage)
     }
@@ -105,10 +107,17 @@ impl Storage {
         Ok(applied == newest)
     }
 
+    /// What and where it is, for people; never a password.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
     /// Connections that are open and connections that are idle, over all pools.
     pub fn connections(&self) -> (u32, usize) {
         match &self.database {
-            Database::Sqlite { writer, readers } => (writer.size() + readers.size(), writer.num_idle() + readers.num_idle()),
+            Database::Sqlite { writer, readers } => {
+                (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+            }
             Database::Postgres(pool) => (pool.size(), pool.num_idle()),
         }
     }
@@ -126,7 +135,8 @@ impl Storage {
 }
 
 impl Database {
-    async fn connect(url: &str) -> Result<Self, OpenError> {
+    /// Connects, and describes what to.
+    async fn connect(url: &str) -> Result<(Self, String), OpenError> {
         if url.starts_with("sqlite:") {
             Self::connect_sqlite(url).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -136,7 +146,7 @@ impl Database {
         }
     }
 
-    async fn connect_sqlite(url: &str) -> Result<Self, OpenError> {
+    async fn connect_sqlite(url: &str) -> Result<(Self, String), OpenError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -144,14 +154,17 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(LOCK_TIMEOUT)
             .statement_cache_capacity(200);
+        let description = format!("SQLite file {}", options.get_filename().display());
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(4);
         let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;
-        Ok(Self::Sqlite { writer, readers })
+        Ok((Self::Sqlite { writer, readers }, description))
     }
 
-    async fn connect_postgres(url: &str) -> Result<Self, OpenError> {
+    async fn connect_postgres(url: &str) -> Result<(Self, String), OpenError> {
         let options = PgConnectOptions::from_str(url)?.application_name("sas-endpoint").statement_cache_capacity(200);
+        let name = options.get_database().unwrap_or(options.get_username());
+        let description = format!("Postgres database {name} on {}:{}", options.get_host(), options.get_port());
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(LOCK_TIMEOUT);
         // An instance that hangs inside a transaction must not hold up the others for ever.
         let pool = pool.after_connect(|connection, _| {
@@ -162,7 +175,7 @@ impl Database {
                 Ok(())
             })
         });
-        Ok(Self::Postgres(pool.connect_with(options).await?))
+        Ok((Self::Postgres(pool.connect_with(options).await?), description))
     }
 }
 

@@ -1,0 +1,123 @@
+//! `sas-endpoint serve`: open, listen, and on SIGTERM or Ctrl-C stop cleanly.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::ServiceExt;
+use axum::extract::Request;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::Failure;
+use crate::clock::Clock;
+use crate::config::{Config, LogFormat};
+use crate::http::{self, ops};
+use crate::interaction::Endpoint;
+use crate::interaction::writer::Writer;
+use crate::sas::validation::Validator;
+use crate::storage::Storage;
+
+/// What is in flight has this long to end once the program was asked to stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Serves until the program is asked to stop; every acknowledged write is then on disk.
+pub async fn serve(config: &Config) -> Result<(), Failure> {
+    let recorder = ops::recorder();
+    let validator = Validator::new(config.validation)?;
+    let storage = Storage::open(&config.database_url).await?;
+    let clock = Clock::system();
+    let (writer, writing) = Writer::start(storage.clone(), clock.clone());
+    let base_url = config.base_url();
+    let endpoint = Endpoint {
+        base_url: base_url.as_str().into(),
+        validator: Arc::new(validator),
+        storage: storage.clone(),
+        writer,
+        clock,
+    };
+    let listener = listen("SAS_LISTEN", config.listen).await?;
+    let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
+    let (stop, stopping) = watch::channel(false);
+    let service = http::service(endpoint.clone(), config.max_body_bytes());
+    let fhir = ServiceExt::<Request>::into_make_service(service);
+    let fhir = axum::serve(listener, fhir).with_graceful_shutdown(stopped(stopping.clone()));
+    let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping));
+    let servers = [tokio::spawn(fhir.into_future()), tokio::spawn(ops.into_future())];
+    let upkeep = tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            interval.tick().await;
+            recorder.inspect(|recorder| recorder.run_upkeep());
+        }
+    });
+    greet(config, &base_url, &storage);
+
+    asked_to_stop().await?;
+    tracing::info!("stopping: no new connection is taken, what is in flight is finished");
+    stop.send_replace(true);
+    finish(servers).await;
+    upkeep.abort();
+    // The queue closes with its last sender, and is empty when the writing task ends.
+    if tokio::time::timeout(GRACE, writing).await.is_err() {
+        tracing::warn!("writes were still waiting for the database; they were not acknowledged");
+    }
+    storage.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(setting: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("{setting}: {address} cannot be listened on: {error}").into())
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone: that is a stop too.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+async fn asked_to_stop() -> Result<(), Failure> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+async fn finish(servers: [JoinHandle<std::io::Result<()>>; 2]) {
+    for mut server in servers {
+        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+            tracing::warn!("connections were still open after {GRACE:?}; they are cut");
+            server.abort();
+            let _ = server.await;
+        }
+    }
+}
+
+/// Says where everything is, and what to try.
+fn greet(config: &Config, base_url: &str, storage: &Storage) {
+    let database = storage.description();
+    tracing::info!(listen = %config.listen, ops = %config.ops_listen, base_url, database, "listening");
+    if config.log_format == LogFormat::Json {
+        return;
+    }
+    let local = format!("http://{}/fhir", config.listen);
+    println!(
+        "sas-endpoint {version}
+  FHIR API   {local}   (in answers: {base_url})
+  operator   http://{ops}/health/ready   http://{ops}/metrics
+  database   {database}
+
+Try:
+  curl {local}/metadata
+  curl '{local}/Practitioner?active=true&_sort=-_lastUpdated'
+  curl -H 'Accept-Language: en' -X PUT '{local}/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|x' -d '{{}}' -H 'Content-Type: application/json'
+",
+        version = env!("CARGO_PKG_VERSION"),
+        ops = config.ops_listen,
+    );
+}

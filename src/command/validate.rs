@@ -1,0 +1,75 @@
+//! `sas-endpoint validate FILE…|-`: what would be said of a resource, without a server.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Failure;
+use crate::config::{Tongue, Validate};
+use crate::fhir::operation_outcome::operation_outcome;
+use crate::issue::{Issue, Language};
+use crate::sas::deviation::Validation;
+use crate::sas::validation::Validator;
+
+/// Prints the findings of each file. Ends with 0 if all are accepted, 1 if one is refused, 2 if one
+/// cannot be read.
+pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode, Failure> {
+    let validator = Validator::new(validation)?;
+    let language = match arguments.language {
+        Tongue::Fr => Language::French,
+        Tongue::En => Language::English,
+    };
+    let mut out = std::io::stdout().lock();
+    let mut worst = 0;
+    for file in &arguments.files {
+        let body = match read(file) {
+            Ok(body) => body,
+            Err(error) => {
+                eprintln!("{}: {error}", file.display());
+                worst = 2;
+                continue;
+            }
+        };
+        let judged = validator.judge_any(&body);
+        if !judged.is_accepted() {
+            worst = worst.max(1);
+        }
+        if arguments.json {
+            writeln!(out, "{:#}", operation_outcome(&judged.issues, language))?;
+        } else {
+            print(&mut out, file, &judged.issues, judged.is_accepted(), language)?;
+        }
+    }
+    Ok(ExitCode::from(worst))
+}
+
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file != Path::new("-") {
+        return std::fs::read(file);
+    }
+    let mut body = vec![];
+    std::io::stdin().lock().read_to_end(&mut body)?;
+    Ok(body)
+}
+
+fn print(
+    out: &mut impl Write,
+    file: &Path,
+    issues: &[Issue],
+    accepted: bool,
+    language: Language,
+) -> std::io::Result<()> {
+    let verdict = match (language, accepted) {
+        (Language::French, true) => "accepté",
+        (Language::French, false) => "refusé",
+        (Language::English, true) => "accepted",
+        (Language::English, false) => "refused",
+    };
+    writeln!(out, "{}: {verdict}", file.display())?;
+    for issue in issues {
+        writeln!(out, "  {:11} {}", issue.rule.severity().code(), issue.expression)?;
+        writeln!(out, "              {}", issue.text(language))?;
+        writeln!(out, "              [{}] {}", issue.rule.id, issue.rule.source)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Every setting, in one struct: command line, then environment, then the TOML file, then the default.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::sas::deviation::Validation;
+
+/// Receives the flows of the French SAS (Service d'Accès aux Soins): regulator accounts and
+/// appointments, over FHIR R4.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    after_help = "Each setting is an option, an environment variable (shown in brackets), or a line `name = value` of \
+    the TOML file given with --config, where names are those of the options with underscores (listen = \"0.0.0.0:8080\"). \
+    The command line wins over the environment, the environment over the file."
+)]
+pub struct Cli {
+    /// What to do; without a command, serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// What the program can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Serve the FHIR API (the default)
+    Serve,
+    /// Bring the database's schema up to date, and end
+    Migrate,
+    /// Say what there is to say of FHIR resources in files; ends with 0 (accepted), 1 (refused) or 2 (unreadable)
+    Validate(Validate),
+    /// List every rule that is applied: id, level, sentences, source
+    Rules(Rules),
+    /// Ask a running instance whether it is ready; ends with 0 or 1
+    Healthcheck,
+}
+
+/// The arguments of `validate`.
+#[derive(Clone, Debug, Args)]
+pub struct Validate {
+    /// The files, or - for standard input
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print one OperationOutcome a file instead of sentences
+    #[arg(long)]
+    pub json: bool,
+    /// The language of the sentences
+    #[arg(long, value_enum, default_value_t = Tongue::Fr)]
+    pub language: Tongue,
+}
+
+/// The arguments of `rules`.
+#[derive(Clone, Debug, Args)]
+pub struct Rules {
+    /// Print a JSON array instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The languages of our sentences.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Tongue {
+    Fr,
+    En,
+}
+
+/// The settings.
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    /// A TOML file with settings
+    #[arg(long, env = "SAS_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Address on which the FHIR API is served
+    #[arg(long, env = "SAS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Address of the operator's listener: /health/live, /health/ready, /metrics
+    #[arg(long, env = "SAS_OPS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    pub ops_listen: SocketAddr,
+
+    /// What absolute URLs in answers begin with, as clients see it [default: http://<listen>/fhir]
+    ///
+    /// Behind a reverse proxy, the public address. The Host header is never believed.
+    #[arg(long, env = "SAS_BASE_URL", global = true, value_name = "URL", value_parser = base_url)]
+    pub base_url: Option<String>,
+
+    /// The database: sqlite://FILE (made if missing) or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(
+        long,
+        env = "SAS_DATABASE_URL",
+        hide_env_values = true,
+        global = true,
+        value_name = "URL",
+        default_value = "sqlite://sas-endpoint.db",
+        value_parser = database_url
+    )]
+    pub database_url: String,
+
+    /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
+    #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
+    pub validation: Validation,
+
+    /// The largest body that is read, as bytes or with a unit (512KiB)
+    #[arg(long, env = "SAS_MAX_BODY", global = true, value_name = "SIZE", default_value = "1MiB", value_parser = max_body)]
+    pub max_body: ByteSize,
+
+    /// What is logged: a level (error, warn, info, debug, trace) or a filter such as info,sqlx=warn
+    #[arg(long, env = "SAS_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
+    pub log: String,
+
+    /// How it is logged, on standard error
+    #[arg(long, env = "SAS_LOG_FORMAT", global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Cli {
+    /// Reads the command line, the environment and the file. What is wrong is told in a sentence,
+    /// by an error that ends the program with status 2.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let matches = Self::command().ignore_errors(true).try_get_matches_from(&arguments)?;
+        let file = matches.get_one::<PathBuf>("config").cloned();
+        let command = match file {
+            Some(file) => with_defaults_of(&file, Self::command())?,
+            None => Self::command(),
+        };
+        let mut matches = command.try_get_matches_from(arguments)?;
+        Self::from_arg_matches_mut(&mut matches)
+    }
+}
+
+/// The command whose defaults are the values of the file: a setting that is said nowhere else.
+fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<clap::Command, clap::Error> {
+    let wrong =
+        |sentence: String| clap::Error::raw(clap::error::ErrorKind::Io, format!("{}: {sentence}\n", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
+    let settings: toml::Table = text.parse().map_err(|error| wrong(format!("this is not TOML: {error}")))?;
+    for (name, value) in settings {
+        let known = command.get_arguments().any(|argument| argument.get_id() == name.as_str() && name != "config");
+        if !known {
+            return Err(wrong(format!("there is no setting named “{name}”")));
+        }
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            _ => return Err(wrong(format!("the value of “{name}” must be a string or a whole number"))),
+        };
+        command = command.mut_arg(name, |argument| argument.default_value(value));
+    }
+    Ok(command)
+}
+
+impl Config {
+    /// What absolute URLs begin with, without a slash at its end.
+    pub fn base_url(&self) -> String {
+        self.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", self.listen))
+    }
+
+    /// The largest body, in bytes.
+    pub fn max_body_bytes(&self) -> usize {
+        usize::try_from(self.max_body.as_u64()).unwrap_or(usize::MAX)
+    }
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let url: axum::http::Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
+    match (url.scheme_str(), url.authority(), url.query()) {
+        (Some("http" | "https"), Some(_), None) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err("expected http://host/path or https://host/path, without a query".to_owned()),
+    }
+}
+
+fn database_url(text: &str) -> Result<String, String> {
+    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(text.to_owned()) } else { Err("expected sqlite://FILE or postgres://…".to_owned()) }
+}
+
+fn max_body(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|_| "expected a number of bytes, or a size such as 512KiB".to_owned())?;
+    let sane = ByteSize::kib(1)..=ByteSize::mib(64);
+    if sane.contains(&size) { Ok(size) } else { Err("expected between 1KiB and 64MiB".to_owned()) }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Cli, String> {
+        let arguments = std::iter::once("sas-endpoint").chain(arguments.iter().copied());
+        Cli::read(arguments.map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_base_url_follows_the_listener_unless_it_is_said() {
+        assert_eq!(read(&[]).expect("defaults").config.base_url(), "http://127.0.0.1:8080/fhir");
+        let said = read(&["serve", "--base-url", "https://example.org/ans-sas/"]).expect("a base url");
+        assert_eq!(said.config.base_url(), "https://example.org/ans-sas");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_told_in_a_sentence() {
+        for (arguments, sentence) in [
+            (["--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
+            (["--max-body", "0"], "expected between 1KiB and 64MiB"),
+            (["--database-url", "mysql://x"], "expected sqlite://FILE or postgres://"),
+            (["--base-url", "example.org"], "expected http://host/path or https://host/path"),
+            (["--validation", "lax"], "[possible values: tolerant, strict]"),
+            (["--log", "sas=loud"], "invalid filter directive"),
+            (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
+        ] {
+            let error = read(&arguments).expect_err("wrong");
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_a_default_that_the_command_line_overrides() {
+        let folder = std::env::temp_dir().join(format!("sas-endpoint-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("settings.toml");
+        let file = file.to_str().expect("a path");
+        std::fs::write(file, "listen = \"127.0.0.1:9000\"\nmax_body = 2048\nvalidation = \"strict\"\n")
+            .expect("written");
+        let config = read(&["--config", file, "--validation", "tolerant"]).expect("settings").config;
+        assert_eq!(
+            (config.listen.port(), config.max_body_bytes(), config.validation),
+            (9000, 2048, Validation::Tolerant)
+        );
+        for (text, sentence) in [
+            ("lisen = 1", "no setting named “lisen”"),
+            ("listen = [1]", "must be a string or a whole number"),
+            ("listen = ", "this is not TOML"),
+            ("listen = 1", "invalid value '1' for '--listen <ADDRESS>'"),
+        ] {
+            std::fs::write(file, text).expect("written");
+            let error = read(&["--config", file]).expect_err("wrong");
+            assert!(error.contains(sentence), "{error}");
+        }
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+}

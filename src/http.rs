@@ -1,0 +1,107 @@
+//! HTTP: the routes, and what surrounds every exchange.
+
+mod body;
+mod exchange;
+mod negotiation;
+mod observe;
+pub mod ops;
+pub mod outcome;
+mod response;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request};
+use axum::routing::{MethodFilter, MethodRouter};
+use tower::Layer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
+
+use crate::error::Error;
+use crate::fhir::resource_type::ResourceType;
+use crate::interaction::{Endpoint, ROUTES, Route};
+
+/// The path below which the FHIR API is always served.
+const FHIR: &str = "/fhir";
+
+/// What the exchanges share.
+#[derive(Clone)]
+struct State {
+    endpoint: Endpoint,
+    max_body: usize,
+}
+
+/// The FHIR API: under `/fhir`, and under the path of the base URL where a proxy passes that one on.
+///
+/// `max_body` is the largest body that is read, in bytes.
+pub fn service(endpoint: Endpoint, max_body: usize) -> NormalizePath<Router> {
+    let mut prefixes = vec![FHIR.to_owned()];
+    let base_path = path_of(&endpoint.base_url);
+    if base_path != FHIR {
+        prefixes.push(base_path.to_owned());
+    }
+    let state = Arc::new(State { endpoint, max_body });
+    let mut router = Router::new();
+    for prefix in prefixes {
+        for (path, routes) in paths() {
+            router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
+        }
+    }
+    let router = router
+        .fallback(async |request: Request| {
+            outcome::response(&Error::UnknownPath, negotiation::language(request.headers()))
+        })
+        .layer(CatchPanicLayer::custom(outcome::of_panic))
+        .layer(axum::middleware::from_fn(observe::observe));
+    NormalizePathLayer::trim_trailing_slash().layer(router)
+}
+
+/// The path of an absolute URL.
+fn path_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    after_scheme.find('/').map_or("", |at| &after_scheme[at..])
+}
+
+/// The routes by path, `{type}` replaced by each resource type.
+fn paths() -> BTreeMap<String, Vec<(&'static Route, Option<ResourceType>)>> {
+    let mut paths: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for route in &ROUTES {
+        if route.path.contains("{type}") {
+            for resource_type in ResourceType::ALL {
+                let path = route.path.replace("{type}", resource_type.as_str());
+                paths.entry(path).or_default().push((route, Some(resource_type)));
+            }
+        } else {
+            paths.entry(route.path.to_owned()).or_default().push((route, None));
+        }
+    }
+    paths
+}
+
+/// What one path serves; any other method is told which ones it does.
+fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]) -> MethodRouter {
+    let mut methods = MethodRouter::new();
+    let mut allowed = vec![];
+    for (route, resource_type) in routes {
+        let (filter, names) = match route.method {
+            "GET" => (MethodFilter::GET, "GET, HEAD"),
+            "PUT" => (MethodFilter::PUT, "PUT"),
+            _ => (MethodFilter::POST, "POST"),
+        };
+        allowed.push(names);
+        let (state, interaction, resource_type) = (state.clone(), route.interaction, *resource_type);
+        methods = methods.on(
+            filter,
+            async move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+                exchange::exchange(&state, interaction, resource_type, parameters.ok(), request).await
+            },
+        );
+    }
+    let allowed = allowed.join(", ");
+    methods.fallback(async move |request: Request| {
+        let error = Error::MethodNotAllowed { method: request.method().to_string(), allowed };
+        outcome::response(&error, negotiation::language(request.headers()))
+    })
+}

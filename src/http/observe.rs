@@ -1,0 +1,77 @@
+//! Every exchange leaves a log line and metrics: who asked (request id), what, with which outcome.
+//! Never a body, a name, an e-mail address or a whole identifier.
+
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::fhir::resource_type::ResourceType;
+use crate::interaction::Interaction;
+use crate::issue::Issue;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// What an exchange was, carried by its response.
+#[derive(Clone, Copy)]
+pub struct Observed {
+    /// The interaction.
+    pub interaction: Interaction,
+    /// What it was about.
+    pub resource_type: Option<ResourceType>,
+}
+
+/// The rules that were cited, carried by the response.
+#[derive(Clone, Default)]
+pub struct Issues(Vec<(&'static str, &'static str)>);
+
+impl Issues {
+    /// The ids and issue codes of these issues.
+    pub fn of(issues: &[Issue]) -> Self {
+        Self(issues.iter().map(|issue| (issue.rule.id, issue.rule.code.code())).collect())
+    }
+
+    fn list(&self) -> String {
+        self.0.iter().map(|(rule, code)| format!("{rule}:{code}")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Takes over or makes the request id, echoes it, measures and logs.
+pub async fn observe(request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let correlation_id = legible(request.headers(), &CORRELATION_ID);
+    let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
+    let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
+    let span = tracing::error_span!("request", id = request_id);
+    let mut response = tracing::Instrument::instrument(next.run(request), span.clone()).await;
+    let elapsed = start.elapsed();
+
+    for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
+        if let Some(id) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
+            response.headers_mut().insert(name, id);
+        }
+    }
+    let observed = response.extensions().get::<Observed>();
+    let interaction = observed.map_or("none", |observed| observed.interaction.as_str());
+    let resource_type = observed.and_then(|observed| observed.resource_type).map_or("none", ResourceType::as_str);
+    let status = response.status().as_u16();
+    let issues = response.extensions().get::<Issues>().cloned().unwrap_or_default().list();
+    let labels = [("type", resource_type.to_owned()), ("interaction", interaction.to_owned())];
+    let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.to_string())];
+    metrics::counter!("sas_requests_total", &with_status).increment(1);
+    metrics::histogram!("sas_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
+    let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
+    let _entered = span.entered();
+    tracing::info!(interaction, resource_type, status, duration_ms, issues, "answered");
+    response
+}
+
+/// An id that may be echoed and logged: short, and of visible ASCII.
+fn legible(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let id = headers.get(name)?.to_str().ok()?;
+    let legible = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    legible.then(|| id.to_owned())
+}

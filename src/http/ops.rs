@@ -1,0 +1,58 @@
+//! The operator's listener: is it alive, is it ready, what does it do. Not FHIR, and not for the outside.
+
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::interaction::Endpoint;
+
+/// `/health/live`, `/health/ready` and `/metrics`.
+pub fn router(endpoint: Endpoint) -> Router {
+    Router::new()
+        .route("/health/live", get(async || (StatusCode::OK, "alive\n")))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(endpoint)
+}
+
+/// Ready: the database answers and is migrated, and writes are being taken.
+async fn ready(State(endpoint): State<Endpoint>) -> impl IntoResponse {
+    let database = endpoint.storage.is_ready().await.unwrap_or(false);
+    if database && endpoint.writer.is_running() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the database is not available\n")
+    }
+}
+
+async fn metrics(State(endpoint): State<Endpoint>) -> impl IntoResponse {
+    let (open, idle) = endpoint.storage.connections();
+    metrics::gauge!("sas_database_connections", "state" => "open").set(open);
+    metrics::gauge!("sas_database_connections", "state" => "idle").set(idle as f64);
+    let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+}
+
+/// The recorder of this process, installed at the first call. `None` where another one stands already.
+pub fn recorder() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let install = || {
+        let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+        let sizes = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+        let duration = Matcher::Full("sas_request_duration_seconds".to_owned());
+        let batch = Matcher::Full("sas_write_batch_size".to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(duration, &seconds).ok()?;
+        let handle = builder.set_buckets_for_metric(batch, &sizes).ok()?.install_recorder().ok()?;
+        metrics::describe_counter!("sas_requests_total", "Requests answered, by type, interaction and status");
+        metrics::describe_histogram!("sas_request_duration_seconds", "Time from request to answer, in seconds");
+        metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
+        metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
+        Some(handle)
+    };
+    RECORDER.get_or_init(install).as_ref()
+}

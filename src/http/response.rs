@@ -1,0 +1,86 @@
+//! Successful answers: statuses, headers and bodies. <http://hl7.org/fhir/R4/http.html>
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+
+use super::negotiation::Return;
+use super::observe::Issues;
+use super::outcome;
+use crate::fhir::date::parse_instant;
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::{EntityTags, Version, entity_tag};
+use crate::interaction::Written;
+use crate::issue::Language;
+use crate::sas::identity::Effect;
+use crate::storage::StoredVersion;
+
+const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
+
+/// An answer in FHIR's JSON. It holds personal data: nobody on the way is to keep it.
+pub fn fhir_json(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, FHIR_JSON);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer to a write: 201 for a creation, 200 otherwise. `Location` has the plain form that the
+/// SAS pages show, `[base]/{type}/{id}`, on an update too; the version is in `ETag`.
+pub fn written(
+    base_url: &str,
+    resource_type: ResourceType,
+    written: Written,
+    preferred: Option<Return>,
+    language: Language,
+) -> Response {
+    let status = if written.effect == Effect::Create { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("{base_url}/{resource_type}/{}", written.id);
+    let (mut response, applied) = match preferred.unwrap_or_default() {
+        Return::Representation => (fhir_json(status, Body::from(written.content)), "return=representation"),
+        Return::Minimal => {
+            let mut response = fhir_json(status, Body::empty());
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            (response, "return=minimal")
+        }
+        Return::OperationOutcome => (outcome::of_issues(status, &written.issues, language), "return=OperationOutcome"),
+    };
+    let headers = response.headers_mut();
+    version_headers(headers, written.version, written.last_updated);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        headers.insert(header::LOCATION, location);
+    }
+    if preferred.is_some() {
+        headers.insert(HeaderName::from_static("preference-applied"), HeaderValue::from_static(applied));
+    }
+    response.extensions_mut().insert(Issues::of(&written.issues));
+    response
+}
+
+/// The answer to a read: the version, or 304 where the client has it already.
+pub fn version(stored: StoredVersion, if_none_match: Option<EntityTags>) -> Response {
+    let unchanged = if_none_match.is_some_and(|tags| tags.names(Some(stored.version)));
+    let mut response = if unchanged {
+        let mut response = fhir_json(StatusCode::NOT_MODIFIED, Body::empty());
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response
+    } else {
+        fhir_json(StatusCode::OK, Body::from(stored.content))
+    };
+    let last_updated = parse_instant(&stored.last_updated).unwrap_or_default();
+    version_headers(response.headers_mut(), stored.version, last_updated);
+    response
+}
+
+fn version_headers(headers: &mut HeaderMap, version: Version, last_updated: Timestamp) {
+    if let Ok(tag) = HeaderValue::from_str(&entity_tag(version)) {
+        headers.insert(header::ETAG, tag);
+    }
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&last_updated).ok();
+    if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
+        headers.insert(header::LAST_MODIFIED, date);
+    }
+}
