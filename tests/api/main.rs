@@ -1,0 +1,8 @@
+//! What a client sees: each test sends real requests over TCP, on SQLite and on Postgres.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod server;
+
+mod smoke;

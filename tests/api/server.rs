@@ -1,0 +1,238 @@
+//! A server for one test, with the verbs of its clients.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use axum::ServiceExt;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::id::Id;
+use sas_endpoint::http;
+use sas_endpoint::interaction::Endpoint;
+use sas_endpoint::interaction::writer::Writer;
+use sas_endpoint::sas::deviation::Validation;
+use sas_endpoint::sas::validation::Validator;
+use sas_endpoint::storage::Storage;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{Backend, TestDatabase};
+
+pub const N: &str = "urn:oid:1.2.250.1.71.4.2.1";
+pub const T: &str = "urn:oid:1.2.250.1.213.3.6";
+
+/// The base of the absolute URLs in answers: not the address that is listened on.
+pub const BASE: &str = "https://sas.example.org/fhir";
+
+/// Bodies up to this size are read.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// A running server. Its clock starts at 2026-03-01T08:00:00Z and advances a second a reading.
+pub struct TestServer {
+    address: std::net::SocketAddr,
+    pub storage: Storage,
+    database: Arc<TestDatabase>,
+    validation: Validation,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl TestServer {
+    /// A tolerant server on an empty database; `None` where there is no Postgres.
+    pub async fn tolerant(backend: Backend) -> Option<Self> {
+        Some(Self::start(Arc::new(TestDatabase::new(backend).await?), Validation::Tolerant).await)
+    }
+
+    /// A strict one.
+    pub async fn strict(backend: Backend) -> Option<Self> {
+        Some(Self::start(Arc::new(TestDatabase::new(backend).await?), Validation::Strict).await)
+    }
+
+    /// A second server on the same database.
+    pub async fn another(&self) -> Self {
+        Self::start(self.database.clone(), self.validation).await
+    }
+
+    async fn start(database: Arc<TestDatabase>, validation: Validation) -> Self {
+        let storage = Storage::open(&database.url).await.expect("the database opens");
+        let clock = ticking_clock();
+        let (writer, _) = Writer::start(storage.clone(), clock.clone());
+        let endpoint = Endpoint {
+            base_url: BASE.into(),
+            validator: Arc::new(Validator::new(validation).expect("the profiles compile")),
+            storage: storage.clone(),
+            writer,
+            clock,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let service = ServiceExt::<Request>::into_make_service(http::service(endpoint, MAX_BODY));
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { address, storage, database, validation }
+    }
+
+    /// Sends a request as it is; its URI is a path such as `/fhir/Practitioner`.
+    pub async fn send(&self, request: Request) -> Answer {
+        let stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// `method` on `/fhir{path}` with headers and a body.
+    pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request =
+            Request::builder().method(method).uri(format!("/fhir{path}")).header(header::HOST, "evil.example");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).expect("a request")).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request(
+            "POST",
+            path,
+            &[("content-type", "application/json"), ("accept", "application/json+fhir")],
+            body.to_string(),
+        )
+        .await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.request(
+            "PUT",
+            path,
+            &[("content-type", "application/json"), ("accept", "application/json+fhir")],
+            body.to_string(),
+        )
+        .await
+    }
+
+    /// How many resources of a type there are.
+    pub async fn count(&self, resource_type: &str) -> i64 {
+        self.get(&format!("/{resource_type}?_count=0")).await.json()["total"].as_i64().expect("a total")
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
+    }
+
+    /// The id of the resource, from `Location`.
+    pub fn id(&self) -> String {
+        self.header("location").rsplit('/').next().expect("an id").to_owned()
+    }
+
+    /// The rules cited, in order.
+    pub fn rules(&self) -> Vec<String> {
+        let issues = self.json()["issue"].as_array().cloned().unwrap_or_default();
+        let rule = |issue: &Value| issue["details"]["coding"][0]["code"].as_str().expect("a rule").to_owned();
+        issues.iter().map(rule).collect()
+    }
+
+    /// Asserts the status, with the whole answer at hand if it is another.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{} {:?}", self.text, self.headers);
+        self
+    }
+
+    /// Asserts a refusal: status, media type, a valid OperationOutcome that cites this rule.
+    #[track_caller]
+    pub fn refused(self, status: u16, rule: &str) -> Self {
+        let answer = self.expect(status);
+        assert_operation_outcome(&answer);
+        assert!(answer.rules().iter().any(|cited| cited == rule), "{} is not cited: {}", rule, answer.text);
+        answer
+    }
+}
+
+/// Asserts that the answer is an OperationOutcome in which nothing is missing.
+#[track_caller]
+pub fn assert_operation_outcome(answer: &Answer) {
+    assert_eq!(answer.header("content-type"), "application/fhir+json; charset=utf-8", "{}", answer.text);
+    let outcome = answer.json();
+    assert_eq!(outcome["resourceType"], "OperationOutcome");
+    let issues = outcome["issue"].as_array().expect("issues");
+    assert!(!issues.is_empty());
+    for issue in issues {
+        for pointer in
+            ["/severity", "/code", "/details/coding/0/code", "/details/text", "/diagnostics", "/expression/0"]
+        {
+            assert!(
+                issue.pointer(pointer).and_then(Value::as_str).is_some_and(|text| !text.is_empty()),
+                "{pointer}: {issue}"
+            );
+        }
+    }
+}
+
+/// A clock that advances a second a reading, and ids that count.
+fn ticking_clock() -> Clock {
+    static SERVERS: AtomicU64 = AtomicU64::new(0);
+    let server = SERVERS.fetch_add(1, Ordering::Relaxed);
+    let start: Timestamp = "2026-03-01T08:00:00Z".parse().expect("an instant");
+    let (seconds, ids) = (AtomicI64::new(0), AtomicU64::new(0));
+    Clock::new(
+        move || {
+            Timestamp::from_second(start.as_second() + seconds.fetch_add(1, Ordering::Relaxed)).expect("an instant")
+        },
+        move || Id::parse(&format!("s{server}-{:06}", ids.fetch_add(1, Ordering::Relaxed))).expect("an id"),
+    )
+}
+
+/// An identifier element of type IDNPS or INTRN, by its system.
+pub fn identifier(system: &str, value: &str) -> Value {
+    let code = if system == N { "IDNPS" } else { "INTRN" };
+    json!({
+        "type": { "coding": [{ "system": "http://interopsante.org/fhir/CodeSystem/fr-v2-0203", "code": code }] },
+        "system": system,
+        "value": value,
+    })
+}
+
+/// A valid account with these identifiers.
+pub fn regulator(identifiers: &[(&str, &str)]) -> Value {
+    let mut account: Value = serde_json::from_str(include_str!("../fixtures/regulator.json")).expect("a fixture");
+    account["identifier"] = identifiers.iter().map(|(system, value)| identifier(system, value)).collect();
+    account
+}
+
+/// The same, deactivated.
+pub fn inactive(mut account: Value) -> Value {
+    account["active"] = false.into();
+    account
+}
+
+/// A valid appointment with this identifier.
+pub fn appointment(system: &str, value: &str) -> Value {
+    let mut appointment: Value = serde_json::from_str(include_str!("../fixtures/appointment.json")).expect("a fixture");
+    appointment["identifier"] = json!([{ "system": system, "value": value }]);
+    appointment
+}

@@ -1,0 +1,95 @@
+//! A throw-away Postgres cluster for this test process, from the server programs installed.
+//!
+//! It ends with the process, however that ends: a shell waits at the other end of a pipe.
+//! `SAS_TEST_POSTGRES_URL` (a database whose user may create others) takes its place;
+//! `SAS_TEST_POSTGRES=required` turns its absence from a remark into a failure.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// A new, empty database; `None` where there is no Postgres.
+pub async fn new_database() -> Option<String> {
+    static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let cluster = CLUSTER.get_or_init(Cluster::start).as_ref()?;
+    let name = format!("sas_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let mut connection = PgConnection::connect(&cluster.url).await.expect("the test cluster answers");
+    let create = format!("CREATE DATABASE {name}");
+    sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.expect("a database is created");
+    connection.close().await.expect("closed");
+    let (server, parameters) = cluster.url.split_once('?').unwrap_or((&cluster.url, ""));
+    let server = server.rsplit_once('/').expect("an address with a database").0;
+    Some(format!("{server}/{name}?{parameters}"))
+}
+
+struct Cluster {
+    url: String,
+    /// Ends the server when it is dropped or when the process ends.
+    _leash: Option<Child>,
+}
+
+impl Cluster {
+    fn start() -> Option<Self> {
+        if let Ok(url) = std::env::var("SAS_TEST_POSTGRES_URL") {
+            return Some(Self { url, _leash: None });
+        }
+        let Some(programs) = server_programs() else {
+            let sentence = "no Postgres server programs are installed (Debian: apt-get install postgresql)";
+            assert!(std::env::var("SAS_TEST_POSTGRES").as_deref() != Ok("required"), "{sentence}");
+            // Past the harness's capture: it is to be seen even where every test passes.
+            let _ = writeln!(std::io::stderr(), "The Postgres half of the tests is skipped: {sentence}.");
+            return None;
+        };
+        Some(Self::start_with(&programs))
+    }
+
+    fn start_with(programs: &Path) -> Self {
+        let folder = super::folder("postgres");
+        // initdb refuses to work for root; Debian's package brings a user of its own.
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        if is_root {
+            run(Command::new("chown").arg("postgres").arg(&folder));
+        }
+        let script = format!(
+            "set -e; cd {folder}; \
+             {bin}/initdb --pgdata=data --username=sas --auth=trust --no-sync --encoding=UTF8 --locale=C >log 2>&1; \
+             {bin}/postgres -D data -k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off \
+                -c max_connections=300 -c shared_buffers=64MB >>log 2>&1 & server=$!; \
+             until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; \
+             echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder}",
+            folder = folder.display(),
+            bin = programs.display(),
+        );
+        let mut command = if is_root { Command::new("runuser") } else { Command::new("sh") };
+        if is_root {
+            command.args(["-u", "postgres", "--", "sh"]);
+        }
+        let child = command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("the test cluster is started");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("its output");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("its first line");
+        assert_eq!(line.trim(), "ready", "see {}/log", folder.display());
+        let host = folder.to_str().expect("a path").replace('/', "%2F");
+        Self { url: format!("postgres://sas@localhost/postgres?host={host}"), _leash: Some(child) }
+    }
+}
+
+/// The folder of `initdb` and `postgres`, of the newest version installed.
+fn server_programs() -> Option<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::env::var("PATH").unwrap_or_default().split(':').map(PathBuf::from).collect();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    folders.extend(debian.map(|version| version.path().join("bin")));
+    folders.sort_by_key(|folder| folder.starts_with("/usr/lib/postgresql"));
+    folders.into_iter().rev().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
+fn run(command: &mut Command) {
+    assert!(command.status().expect("a command").success(), "{command:?}");
+}
