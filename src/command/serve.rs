@@ -1,6 +1,7 @@
 //! `sas-endpoint serve`: open, listen, and on SIGTERM or Ctrl-C stop cleanly.
 
 use std::future::IntoFuture;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +23,24 @@ use crate::storage::Storage;
 /// What is in flight has this long to end once the program was asked to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// The addresses that are listened on.
+struct Places {
+    fhir: SocketAddr,
+    ops: SocketAddr,
+}
+
 /// Serves until the program is asked to stop; every acknowledged write is then on disk.
 pub async fn serve(config: &Config) -> Result<(), Failure> {
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;
+    let listener = listen("SAS_LISTEN", config.listen).await?;
+    let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
+    // The port that was found, should the setting have left it open.
+    let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
+    let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", places.fhir));
     let clock = Clock::system();
     let (writer, writing) = Writer::start(storage.clone(), clock.clone());
-    let base_url = config.base_url();
     let endpoint = Endpoint {
         base_url: base_url.as_str().into(),
         validator: Arc::new(validator),
@@ -37,8 +48,6 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         writer,
         clock,
     };
-    let listener = listen("SAS_LISTEN", config.listen).await?;
-    let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
     let (stop, stopping) = watch::channel(false);
     let service = http::service(endpoint.clone(), config.max_body_bytes());
     let fhir = ServiceExt::<Request>::into_make_service(service);
@@ -52,7 +61,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config, &base_url, &storage);
+    greet(config.log_format, &places, &base_url, &storage);
 
     asked_to_stop().await?;
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
@@ -68,7 +77,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn listen(setting: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|error| format!("{setting}: {address} cannot be listened on: {error}").into())
@@ -99,13 +108,14 @@ async fn finish(servers: [JoinHandle<std::io::Result<()>>; 2]) {
 }
 
 /// Says where everything is, and what to try.
-fn greet(config: &Config, base_url: &str, storage: &Storage) {
+fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Storage) {
     let database = storage.description();
-    tracing::info!(listen = %config.listen, ops = %config.ops_listen, base_url, database, "listening");
-    if config.log_format == LogFormat::Json {
+    let Places { fhir, ops } = places;
+    tracing::info!(listen = %fhir, ops = %ops, base_url, database, "listening");
+    if log_format == LogFormat::Json {
         return;
     }
-    let local = format!("http://{}/fhir", config.listen);
+    let local = format!("http://{fhir}/fhir");
     println!(
         "sas-endpoint {version}
   FHIR API   {local}   (in answers: {base_url})
@@ -118,6 +128,5 @@ Try:
   curl -H 'Accept-Language: en' -X PUT '{local}/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|x' -d '{{}}' -H 'Content-Type: application/json'
 ",
         version = env!("CARGO_PKG_VERSION"),
-        ops = config.ops_listen,
     );
 }

@@ -222,3 +222,6 @@ fn carry_out(
     registry.record(entry);
     stored
 }
+
+#[cfg(test)]
+mod tests;

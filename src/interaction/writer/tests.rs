@@ -1,0 +1,172 @@
+//! Whatever the sequence of requests: no identifier has two holders, no acknowledged account
+//! disappears, replaying the last request changes nothing. Decided and applied as the writing task
+//! does, over a registry that stands for the whole database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::fhir::identifier::{IDNPS, INTRN};
+use crate::fhir::json::parse;
+use crate::sas::deviation::Validation;
+use crate::storage::registry::Hold;
+
+/// A request on accounts, over a handful of identifiers so that they collide.
+#[derive(Clone, Debug)]
+struct Request {
+    target: Named,
+    national: Option<u8>,
+    technical: Option<u8>,
+    active: bool,
+    name: u8,
+}
+
+#[derive(Clone, Debug)]
+enum Named {
+    Post { if_none_exist: bool },
+    National(u8),
+    Technical(u8),
+    Id(u8),
+}
+
+fn national(number: u8) -> Identifier {
+    Identifier::new(IDNPS, &format!("81000000000{number}"))
+}
+
+fn technical(number: u8) -> Identifier {
+    Identifier::new(INTRN, &format!("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a1{number}"))
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let target = prop_oneof![
+        any::<bool>().prop_map(|if_none_exist| Named::Post { if_none_exist }),
+        (0..4_u8).prop_map(Named::National),
+        (0..3_u8).prop_map(Named::Technical),
+        (0..3_u8).prop_map(Named::Id),
+    ];
+    let identifiers = prop_oneof![
+        (0..4_u8).prop_map(|n| (Some(n), None)),
+        (0..3_u8).prop_map(|t| (None, Some(t))),
+        (0..4_u8, 0..3_u8).prop_map(|(n, t)| (Some(n), Some(t))),
+    ];
+    (target, identifiers, prop::bool::weighted(0.7), 0..2_u8)
+        .prop_map(|(target, (national, technical), active, name)| Request { target, national, technical, active, name })
+}
+
+/// The database, and what was acknowledged so far.
+#[derive(Default)]
+struct World {
+    registry: Registry,
+    ids: u32,
+    acknowledged: BTreeMap<Id, (Version, String)>,
+    technical_ids: BTreeSet<Identifier>,
+}
+
+impl World {
+    fn job(&mut self, request: &Request) -> Job {
+        let identifiers: Vec<_> =
+            request.national.map(national).into_iter().chain(request.technical.map(technical)).collect();
+        let elements: Vec<_> =
+            identifiers.iter().map(|own| json!({ "system": own.system, "value": own.value })).collect();
+        let body = json!({ "name": request.name, "active": request.active, "identifier": elements });
+        let received = parse(body.to_string().as_bytes(), "Practitioner").expect("legal JSON");
+        let content = Content::new(&received);
+        self.ids += 1;
+        let target = match request.target {
+            Named::Post { if_none_exist } => Target::New(if_none_exist.then(|| Token::Exact(identifiers[0].clone()))),
+            Named::National(number) => Target::Identifier(Token::Exact(national(number))),
+            Named::Technical(number) => Target::Identifier(Token::Exact(technical(number))),
+            Named::Id(number) => Target::Id(Id::parse(&format!("by-id-{number}")).expect("an id")),
+        };
+        let write = Write {
+            resource_type: ResourceType::Practitioner,
+            target,
+            identifiers,
+            active: request.active,
+            operator: None,
+            content_hash: content.hash().to_owned(),
+            body_id: None,
+            new_id: Id::parse(&format!("new-{}", self.ids)).expect("an id"),
+            if_match: None,
+            if_none_match: None,
+            validation: Validation::Tolerant,
+        };
+        Job { write, content, status: None, start: None }
+    }
+
+    /// Carries a request out, or tells that it was refused.
+    fn send(&mut self, request: &Request) -> Option<Stored> {
+        let job = self.job(request);
+        let decision = decide(&self.registry, &job.write).ok()?;
+        let stored = carry_out(&mut self.registry, &job, decision, Timestamp::UNIX_EPOCH, &mut vec![]);
+        if !matches!(job.write.target, Target::New(Some(_))) || stored.effect != Effect::Keep {
+            for own in &job.write.identifiers {
+                let holder = self.registry.holder(ResourceType::Practitioner, own).map(|holder| &holder.id);
+                assert_eq!(holder, Some(&stored.id), "an accepted account answers to its identifiers");
+            }
+            self.acknowledged.insert(stored.id.clone(), (stored.version, job.write.content_hash.clone()));
+            self.technical_ids.extend(job.write.identifiers.iter().filter(|own| own.is_intrn()).cloned());
+        }
+        Some(stored)
+    }
+
+    fn state(&self) -> Vec<Entry> {
+        let mut entries = vec![];
+        for id in self.acknowledged.keys() {
+            entries.extend(self.registry.entry(ResourceType::Practitioner, id).cloned());
+        }
+        entries
+    }
+
+    fn check(&self) {
+        let state = self.state();
+        assert_eq!(state.len(), self.acknowledged.len(), "no acknowledged account disappears");
+        let mut holders = BTreeMap::new();
+        for entry in &state {
+            let (version, hash) = &self.acknowledged[&entry.id];
+            assert_eq!((entry.version, &entry.content_hash), (*version, hash), "what was acknowledged is what is kept");
+            for (identifier, hold) in &entry.identifiers {
+                if *hold == Hold::Held {
+                    let other = holders.insert(identifier.clone(), entry.id.clone());
+                    assert_eq!(other, None, "{identifier:?} has two holders");
+                    let found = self.registry.holder(ResourceType::Practitioner, identifier);
+                    assert_eq!(found.map(|found| &found.id), Some(&entry.id));
+                }
+            }
+        }
+        for technical in &self.technical_ids {
+            assert!(holders.contains_key(technical), "an INTRN designates somebody for ever");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn identity_holds_whatever_the_sequence_of_requests(requests in prop::collection::vec(request(), 1..25)) {
+        let mut world = World::default();
+        for request in &requests {
+            let before = world.state();
+            let first = world.send(request);
+            world.check();
+            if first.is_none() {
+                prop_assert_eq!(&world.state(), &before, "a refused request changes nothing");
+            }
+            let after = world.state();
+            let replayed = world.send(request);
+            prop_assert_eq!(&world.state(), &after, "replaying {:?} changes nothing", request);
+            match (request.target.clone(), first, replayed) {
+                (Named::Post { if_none_exist: false }, _, replayed) => {
+                    prop_assert!(replayed.is_none(), "a repeated creation is refused");
+                }
+                (_, Some(first), Some(replayed)) => {
+                    prop_assert_eq!((replayed.effect, replayed.id, replayed.version), (Effect::Keep, first.id, first.version));
+                }
+                (_, first, replayed) => prop_assert_eq!(first.is_none(), replayed.is_none(), "{:?}", request),
+            }
+        }
+    }
+}
