@@ -1,0 +1,286 @@
+//! The guard of "each query is written once": every public storage function, on both databases.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use jiff::Timestamp;
+use sas_endpoint::fhir::date::{Range, instant};
+use sas_endpoint::fhir::id::Id;
+use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
+use sas_endpoint::fhir::resource_type::ResourceType;
+use sas_endpoint::storage::registry::{Entry, Hold, Registry};
+use sas_endpoint::storage::search::{Comparison, Criterion, DateBound, Key, Search, Sort};
+use sas_endpoint::storage::{Backend, NewVersion, OpenError, Storage, Wanted};
+use support::TestDatabase;
+
+const ACCOUNT: ResourceType = ResourceType::Practitioner;
+const APPOINTMENT: ResourceType = ResourceType::Appointment;
+
+struct Given {
+    storage: Storage,
+    database: TestDatabase,
+    backend: support::Backend,
+}
+
+async fn given(backend: support::Backend) -> Option<Given> {
+    let database = TestDatabase::new(backend).await?;
+    let storage = Storage::open(&database.url).await.expect("the database opens");
+    Some(Given { storage, database, backend })
+}
+
+fn id(text: &str) -> Id {
+    Id::parse(text).expect("an id")
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+fn entry(resource_type: ResourceType, name: &str, version: i64, holds: &[(&str, &str, Hold)]) -> Entry {
+    let identifiers = holds.iter().map(|(system, value, hold)| (Identifier::new(system, value), *hold));
+    Entry {
+        resource_type,
+        id: id(name),
+        version,
+        last_updated: at("2026-03-01T08:00:00Z"),
+        content_hash: format!("hash of {name} {version}"),
+        active: true,
+        status: None,
+        start: None,
+        identifiers: identifiers.collect(),
+    }
+}
+
+/// Writes entries, each with a version whose content is `{"v":version}`; gives the state it found.
+async fn write(storage: &Storage, wanted: &Wanted, entries: Vec<Entry>) -> Result<Registry, sqlx::Error> {
+    let mut found = Registry::default();
+    let decide = |registry: &mut Registry| {
+        found = registry.clone();
+        let version = |entry: &Entry| NewVersion {
+            resource_type: entry.resource_type,
+            id: entry.id.clone(),
+            version: entry.version,
+            last_updated: instant(entry.last_updated),
+            interaction: if entry.version == 1 { "create" } else { "update" },
+            content: format!("{{\"v\":{}}}", entry.version),
+        };
+        let versions = entries.iter().map(version).collect();
+        entries.into_iter().for_each(|entry| registry.record(entry));
+        versions
+    };
+    storage.write(wanted, decide).await?;
+    Ok(found)
+}
+
+fn by_id(resource_type: ResourceType, names: &[&str]) -> Wanted {
+    Wanted { ids: names.iter().map(|name| (resource_type, id(name))).collect(), ..Wanted::default() }
+}
+
+fn by_value(resource_type: ResourceType, values: &[&str]) -> Wanted {
+    let values = values.iter().map(|value| (resource_type, (*value).to_owned()));
+    Wanted { identifier_values: values.collect(), ..Wanted::default() }
+}
+
+fn all(resource_type: ResourceType) -> Search {
+    Search { resource_type, criteria: vec![], sort: Sort::Id, after: None, count: 100 }
+}
+
+async fn found(storage: &Storage, search: Search) -> Vec<String> {
+    let matches = storage.search(&search).await.expect("a search");
+    if search.after.is_none() && !matches.more {
+        assert_eq!(storage.count(&search).await.expect("a count"), matches.versions.len() as i64);
+    }
+    matches.versions.into_iter().map(|version| version.id).collect()
+}
+
+on_both_databases! { given;
+    async fn opening_twice_migrates_once_and_both_are_ready(given: Given) {
+        let again = Storage::open(&given.database.url).await.expect("the database opens again");
+        assert!(given.storage.is_ready().await.expect("an answer"));
+        assert!(again.is_ready().await.expect("an answer"));
+        let expected = match given.backend {
+            support::Backend::Sqlite => (Backend::Sqlite, "SQLite file "),
+            support::Backend::Postgres => (Backend::Postgres, "Postgres database sas_test_"),
+        };
+        assert_eq!(again.backend(), expected.0);
+        assert!(again.description().starts_with(expected.1), "{}", again.description());
+        assert!(again.connections().0 >= 1);
+        again.close().await;
+        assert!(again.is_ready().await.is_err());
+    }
+
+    async fn what_is_written_is_read_version_by_version(given: Given) {
+        let storage = &given.storage;
+        write(storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
+        write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", 2, &[])]).await.expect("written");
+        let current = storage.read(ACCOUNT, &id("a")).await.expect("read").expect("there");
+        assert_eq!((current.version, current.content.as_str(), current.interaction.as_str()), (2, "{\"v\":2}", "update"));
+        let first = storage.read_version(ACCOUNT, &id("a"), 1).await.expect("read").expect("there");
+        assert_eq!((first.version, first.content.as_str(), first.interaction.as_str()), (1, "{\"v\":1}", "create"));
+        assert_eq!(first.last_updated, "2026-03-01T08:00:00.000Z");
+        assert_eq!(storage.read_version(ACCOUNT, &id("a"), 3).await.expect("read"), None);
+        assert_eq!(storage.read(ACCOUNT, &id("b")).await.expect("read"), None);
+        assert_eq!(storage.read(APPOINTMENT, &id("a")).await.expect("read"), None, "ids are a type's own");
+    }
+
+    async fn a_history_is_paged_from_the_newest_version(given: Given) {
+        let storage = &given.storage;
+        for version in 1..=5 {
+            write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", version, &[])]).await.expect("written");
+        }
+        let page = async |before, since| {
+            let page = storage.history(ACCOUNT, &id("a"), before, since, 2).await.expect("read").expect("there");
+            (page.total, page.versions.iter().map(|version| version.version).collect::<Vec<_>>())
+        };
+        assert_eq!(page(None, None).await, (5, vec![5, 4]));
+        assert_eq!(page(Some(4), None).await, (5, vec![3, 2]));
+        assert_eq!(page(Some(2), None).await, (5, vec![1]));
+        assert_eq!(page(None, Some("2026-03-02T00:00:00.000Z")).await, (0, vec![]));
+        assert!(storage.history(ACCOUNT, &id("b"), None, None, 2).await.expect("read").is_none());
+    }
+
+    async fn a_batch_finds_the_state_it_names_and_no_other(given: Given) {
+        let storage = &given.storage;
+        let entries = vec![
+            entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
+            entry(ACCOUNT, "b", 1, &[("s", "2", Hold::Held), ("other", "1", Hold::Mentioned)]),
+            entry(ACCOUNT, "c", 1, &[("s", "3", Hold::Held)]),
+            entry(APPOINTMENT, "d", 1, &[("s", "1", Hold::Held)]),
+        ];
+        write(storage, &Wanted::default(), entries.clone()).await.expect("written");
+        let state = write(storage, &by_value(ACCOUNT, &["1", "old"]), vec![]).await.expect("read");
+        assert_eq!(state.entry(ACCOUNT, &id("a")), Some(&entries[0]), "found by what it holds, whole");
+        assert_eq!(state.entry(ACCOUNT, &id("b")), Some(&entries[1]), "found by what it mentions");
+        assert_eq!(state.entry(ACCOUNT, &id("c")), None);
+        assert_eq!(state.entry(APPOINTMENT, &id("d")), None, "another type");
+        assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "1")), Some(&entries[0]));
+        assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "old")), None, "what was released has no holder");
+        let state = write(storage, &by_id(APPOINTMENT, &["d", "e"]), vec![]).await.expect("read");
+        assert_eq!(state.entry(APPOINTMENT, &id("d")), Some(&entries[3]));
+    }
+
+    async fn an_identifier_moves_within_one_batch(given: Given) {
+        let storage = &given.storage;
+        write(storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
+        let taker = entry(ACCOUNT, "b", 1, &[("s", "1", Hold::Held)]);
+        write(storage, &by_value(ACCOUNT, &["1"]), vec![taker.clone()]).await.expect("written");
+        let state = write(storage, &by_id(ACCOUNT, &["a", "b"]), vec![]).await.expect("read");
+        assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "1")), Some(&taker));
+        let former = state.entry(ACCOUNT, &id("a")).expect("there");
+        assert_eq!(former.identifiers[&Identifier::new("s", "1")], Hold::Released);
+    }
+
+    async fn the_database_itself_refuses_a_second_holder_and_then_nothing_is_written(given: Given) {
+        let storage = &given.storage;
+        write(storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
+        // A writer that did not look: the batch knows nothing of "a".
+        let blind = vec![entry(ACCOUNT, "b", 1, &[("s", "2", Hold::Held)]), entry(ACCOUNT, "c", 1, &[("s", "1", Hold::Held)])];
+        let refused = write(storage, &Wanted::default(), blind).await.expect_err("refused");
+        assert!(refused.as_database_error().is_some_and(|error| error.is_unique_violation()), "{refused}");
+        assert_eq!(found(storage, all(ACCOUNT)).await, ["a"]);
+    }
+
+    async fn batches_larger_than_any_statement_are_written_whole(given: Given) {
+        let names: Vec<_> = (0..300).map(|number| format!("n{number:03}")).collect();
+        let value = |name: &str| format!("value of {name}");
+        let entries = names.iter().map(|name| entry(ACCOUNT, name, 1, &[("s", &value(name), Hold::Held)])).collect();
+        let values: Vec<_> = names.iter().map(|name| value(name)).collect();
+        let values: Vec<_> = values.iter().map(String::as_str).collect();
+        write(&given.storage, &by_value(ACCOUNT, &values), entries).await.expect("written");
+        let search = Search { count: 1000, ..all(ACCOUNT) };
+        assert_eq!(found(&given.storage, search).await, names);
+    }
+
+    async fn searches_by_identifier_find_what_is_held_or_mentioned(given: Given) {
+        let storage = &given.storage;
+        write(storage, &Wanted::default(), vec![
+            entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
+            entry(ACCOUNT, "b", 1, &[(INTRN, "ABC", Hold::Held), ("t", "1", Hold::Mentioned)]),
+        ]).await.expect("written");
+        let by = async |tokens: &[&str]| {
+            let tokens = tokens.iter().map(|token| Token::parse(token).expect("a token")).collect();
+            found(storage, Search { criteria: vec![Criterion::Identifier(tokens)], ..all(ACCOUNT) }).await
+        };
+        assert_eq!(by(&["s|1"]).await, ["a"]);
+        assert_eq!(by(&["1"]).await, ["a", "b"]);
+        assert_eq!(by(&["t|"]).await, ["b"]);
+        assert_eq!(by(&["|1"]).await, [""; 0]);
+        assert_eq!(by(&["s|old"]).await, [""; 0]);
+        assert_eq!(by(&["s|old", "ABC"]).await, ["b"], "an INTRN is compared without case");
+    }
+
+    async fn searches_combine_criteria_and_continue_by_key(given: Given) {
+        let storage = &given.storage;
+        let entries = (0..6).map(|number| Entry {
+            last_updated: at("2026-03-01T08:00:00Z") + jiff::SignedDuration::from_secs(number / 2),
+            active: number % 2 == 0,
+            status: Some(if number < 3 { "booked" } else { "cancelled" }.to_owned()),
+            start: Some(at("2026-04-01T08:00:00Z") + jiff::SignedDuration::from_hours(24 * number)),
+            ..entry(APPOINTMENT, &format!("a{number}"), 1, &[])
+        });
+        write(storage, &Wanted::default(), entries.collect()).await.expect("written");
+        let by = async |criteria: Vec<Criterion>| found(storage, Search { criteria, ..all(APPOINTMENT) }).await;
+        assert_eq!(by(vec![Criterion::Id(vec![id("a1"), id("a4"), id("zz")])]).await, ["a1", "a4"]);
+        assert_eq!(by(vec![Criterion::Active(vec![true]), Criterion::Status(vec!["booked".into()])]).await, ["a0", "a2"]);
+        assert_eq!(by(vec![Criterion::Status(vec!["booked".into(), "cancelled".into()])]).await.len(), 6);
+        assert_eq!(by(vec![Criterion::Status(vec![])]).await, [""; 0]);
+        for (comparison, expected) in [
+            (Comparison::Equal, &["a2"][..]),
+            (Comparison::NotEqual, &["a0", "a1", "a3", "a4", "a5"]),
+            (Comparison::Greater, &["a3", "a4", "a5"]),
+            (Comparison::GreaterOrEqual, &["a2", "a3", "a4", "a5"]),
+            (Comparison::Less, &["a0", "a1"]),
+            (Comparison::LessOrEqual, &["a0", "a1", "a2"]),
+        ] {
+            let range = Range::parse("2026-04-03").expect("a date");
+            let bound = DateBound { comparison, range };
+            assert_eq!(by(vec![Criterion::Start(vec![bound])]).await, expected, "{comparison:?}");
+        }
+        let updated = DateBound { comparison: Comparison::Equal, range: Range::parse("2026-03-01T08:00:01Z").expect("a date") };
+        assert_eq!(by(vec![Criterion::LastUpdated(vec![updated])]).await, ["a2", "a3"]);
+
+        for (sort, expected) in [
+            (Sort::Id, ["a0", "a1", "a2", "a3", "a4", "a5"]),
+            (Sort::LastUpdated, ["a0", "a1", "a2", "a3", "a4", "a5"]),
+            (Sort::LastUpdatedDescending, ["a5", "a4", "a3", "a2", "a1", "a0"]),
+        ] {
+            let mut walked = vec![];
+            let mut search = Search { sort, count: 4, ..all(APPOINTMENT) };
+            loop {
+                let page = storage.search(&search).await.expect("a page");
+                search.after = page.versions.last().map(|last| Key { last_updated: last.last_updated.clone(), id: id(&last.id) });
+                walked.extend(page.versions.into_iter().map(|version| version.id));
+                if !page.more {
+                    break;
+                }
+            }
+            assert_eq!(walked, expected, "{sort:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_no_known_database_is_told() {
+    assert!(matches!(Storage::open("mysql://x").await, Err(OpenError::Scheme)));
+    let Err(OpenError::Connect(_)) = Storage::open("sqlite:///nowhere/at/all.db").await else {
+        panic!("a folder that does not exist");
+    };
+}
+
+#[test]
+fn this_suite_names_every_public_storage_function() {
+    let suite = include_str!("main.rs");
+    let doors = [
+        include_str!("../../src/storage/database.rs"),
+        include_str!("../../src/storage/read.rs"),
+        include_str!("../../src/storage/search.rs"),
+        include_str!("../../src/storage/write.rs"),
+    ];
+    let declarations = doors.iter().flat_map(|door| door.split("pub ").skip(1));
+    let functions = declarations.filter_map(|rest| rest.trim_start_matches("async ").strip_prefix("fn "));
+    let names: Vec<_> = functions.filter_map(|rest| rest.split('(').next()).collect();
+    assert!(names.contains(&"write") && names.len() > 8, "{names:?}");
+    for name in names {
+        assert!(suite.contains(&format!(".{name}(")) || suite.contains(&format!("::{name}(")), "{name} is not tested");
+    }
+}
