@@ -2,6 +2,7 @@
 
 mod body;
 mod exchange;
+mod media_type;
 mod negotiation;
 mod observe;
 pub mod ops;

@@ -23,3 +23,48 @@ pub mod clock;
 pub mod error;
 pub mod fhir;
 pub mod issue;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Each room with the rooms it may use.
+    const DIRECTION: [(&str, &[&str]); 11] = [
+        ("issue", &[]),
+        ("fhir", &["issue"]),
+        ("clock", &["fhir"]),
+        ("error", &["fhir", "issue"]),
+        ("profile", &["fhir", "issue"]),
+        ("storage", &["error", "fhir"]),
+        ("sas", &["error", "fhir", "issue", "profile", "storage"]),
+        ("interaction", &["clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
+        ("http", &["error", "fhir", "interaction", "issue", "sas", "storage"]),
+        ("config", &["sas"]),
+        ("command", &["clock", "config", "fhir", "http", "interaction", "issue", "sas", "storage"]),
+    ];
+
+    #[test]
+    fn imports_go_one_way() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for (room, allowed) in DIRECTION {
+            let mut files = vec![source.join(format!("{room}.rs")), source.join(room)];
+            while let Some(file) = files.pop() {
+                if file.is_dir() {
+                    files.extend(
+                        std::fs::read_dir(file).expect("a folder").map(|entry| entry.expect("an entry").path()),
+                    );
+                } else if file.file_name().is_some_and(|name| name != "tests.rs") && file.exists() {
+                    let text = std::fs::read_to_string(&file).expect("a source file");
+                    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+                    for used in code
+                        .split("crate::")
+                        .skip(1)
+                        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next())
+                    {
+                        assert!(used == room || allowed.contains(&used), "{} uses {used}", file.display());
+                    }
+                }
+            }
+        }
+    }
+}

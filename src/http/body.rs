@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mediatype::MediaTypeBuf;
 
-use super::negotiation::{is_fhir_json, version_is_r4};
+use super::media_type::{is_fhir_json, version_is_r4};
 use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BODY_INCOMPLETE;

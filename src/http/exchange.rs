@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::body::{self, Expected};
+use super::media_type::fhir_json;
 use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
 use super::{State, outcome, response};
@@ -42,7 +43,7 @@ pub async fn exchange(
 fn about_the_endpoint(state: &State, parts: &Parts) -> Result<Response, Error> {
     let query = negotiated_query(parts)?;
     let statement = capabilities::capabilities(&state.endpoint, &query)?;
-    Ok(response::fhir_json(StatusCode::OK, Body::from(statement.to_string())))
+    Ok(fhir_json(StatusCode::OK, Body::from(statement.to_string())))
 }
 
 async fn about_resources(
@@ -119,7 +120,7 @@ fn parsed_query(text: &str) -> Result<Query, Error> {
 
 fn bundle(bundle: impl Serialize) -> Result<Response, Error> {
     let text = serde_json::to_string(&bundle).map_err(Error::internal)?;
-    Ok(response::fhir_json(StatusCode::OK, Body::from(text)))
+    Ok(fhir_json(StatusCode::OK, Body::from(text)))
 }
 
 fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Error> {

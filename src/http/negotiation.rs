@@ -4,8 +4,9 @@
 //! <https://www.rfc-editor.org/rfc/rfc7240>
 
 use axum::http::{HeaderMap, HeaderName, header};
-use mediatype::{MediaTypeBuf, Name, ReadParams};
+use mediatype::MediaTypeBuf;
 
+use super::media_type::{is_fhir_json, version_is_r4};
 use crate::error::Error;
 use crate::interaction::query::Query;
 use crate::issue::Language;
@@ -47,18 +48,6 @@ fn accepts(range: &str) -> bool {
         (essence == "*/*" || essence.eq_ignore_ascii_case("application/*") || is_fhir_json(&media_type))
             && version_is_r4(&media_type)
     })
-}
-
-/// FHIR's JSON, by its name, by the former one that SAS uses, or as JSON at large.
-pub fn is_fhir_json(media_type: &MediaTypeBuf) -> bool {
-    let essence = media_type.essence().to_string().to_ascii_lowercase();
-    ["application/fhir+json", "application/json+fhir", "application/json", "text/json"].contains(&essence.as_str())
-}
-
-/// Whether the parameter `fhirVersion`, if there is one, says R4.
-pub fn version_is_r4(media_type: &MediaTypeBuf) -> bool {
-    let version = Name::new("fhirVersion").and_then(|name| media_type.get_param(name));
-    version.is_none_or(|version| matches!(&*version.unquoted_str(), "4.0" | "4.0.1"))
 }
 
 /// French, unless English is preferred.

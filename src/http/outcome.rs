@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use super::media_type::fhir_json;
 use super::observe::Issues;
-use super::response::fhir_json;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};

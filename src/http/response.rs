@@ -6,6 +6,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
+use super::media_type::fhir_json;
 use super::negotiation::Return;
 use super::observe::Issues;
 use super::outcome;
@@ -16,17 +17,6 @@ use crate::interaction::Written;
 use crate::issue::Language;
 use crate::sas::identity::Effect;
 use crate::storage::StoredVersion;
-
-const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
-
-/// An answer in FHIR's JSON. It holds personal data: nobody on the way is to keep it.
-pub fn fhir_json(status: StatusCode, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, FHIR_JSON);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
 
 /// The answer to a write: 201 for a creation, 200 otherwise. `Location` has the plain form that the
 /// SAS pages show, `[base]/{type}/{id}`, on an update too; the version is in `ETag`.

@@ -1,0 +1,31 @@
+# The commands of the project. `make` alone lists them.
+.PHONY: help run test check bench
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
+	cargo run --release
+
+test: postgres-installed ## run every test, on SQLite and on Postgres
+	SAS_TEST_POSTGRES=required cargo test --locked
+
+check: ## formatting, lints and documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
+bench: ## measure, and print tables for the README (Postgres too, where it is installed)
+	cargo bench --locked --bench validation
+	cargo bench --locked --bench load
+
+# The Postgres half of the tests starts its own throw-away server from the installed programs.
+.PHONY: postgres-installed
+postgres-installed:
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || \
+	if command -v apt-get >/dev/null 2>&1; then \
+		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql; \
+	else \
+		echo "Install the Postgres server programs (initdb, postgres) and run this again." >&2; exit 1; \
+	fi

@@ -1,0 +1,182 @@
+//! The commands, and what they end with.
+
+use std::process::Output;
+
+use crate::process::{Serving, program, run};
+use crate::support::{Backend, TestDatabase, folder};
+
+const REGULATOR: &str = include_str!("../fixtures/regulator.json");
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn help_explains_every_setting() {
+    let help = text(&run(&["--help"], ""));
+    for setting in [
+        "SAS_LISTEN",
+        "SAS_OPS_LISTEN",
+        "SAS_BASE_URL",
+        "SAS_DATABASE_URL",
+        "SAS_VALIDATION",
+        "SAS_MAX_BODY",
+        "SAS_LOG",
+        "SAS_LOG_FORMAT",
+        "SAS_CONFIG",
+    ] {
+        assert!(help.contains(setting), "{setting}: {help}");
+    }
+}
+
+#[test]
+fn validate_ends_with_zero_one_or_two() {
+    let good = run(&["validate", "-"], REGULATOR);
+    assert_eq!((good.status.code(), text(&good).as_str()), (Some(0), "-: accepté\n"));
+
+    let refused = run(&["validate", "--language", "en", "-"], &REGULATOR.replace("\"email\"", "\"phone\""));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("Practitioner.telecom[0].system"), "{}", text(&refused));
+    assert!(text(&refused).contains("[practitioner-telecom-email]"), "{}", text(&refused));
+    assert!(text(&refused).contains("every telecom of a regulator must have the system “email”"), "{}", text(&refused));
+
+    let warned = run(
+        &["validate", "--json", "-"],
+        &REGULATOR.replace(
+            "urn:oid:1.2.250.1.213.3.6\" },",
+            "urn:oid:1.2.250.1.213.3.6\", \"profile\": [\"https://e.org\"] },",
+        ),
+    );
+    assert_eq!(warned.status.code(), Some(0), "{}", text(&warned));
+    let outcome: serde_json::Value = serde_json::from_slice(&warned.stdout).expect("JSON");
+    assert_eq!(
+        (&outcome["resourceType"], &outcome["issue"][0]["severity"]),
+        (&"OperationOutcome".into(), &"warning".into())
+    );
+
+    assert_eq!(run(&["validate", "/nowhere.json"], "").status.code(), Some(2));
+    assert_eq!(run(&["validate"], "").status.code(), Some(2));
+    let strict = include_str!("../fixtures/appointment-page-example.json");
+    assert_eq!(run(&["validate", "-"], strict).status.code(), Some(0));
+    assert_eq!(run(&["--validation", "strict", "validate", "-"], strict).status.code(), Some(1));
+}
+
+#[test]
+fn rules_are_listed_for_programs_too() {
+    let rules: Vec<serde_json::Value> = serde_json::from_slice(&run(&["rules", "--json"], "").stdout).expect("JSON");
+    let listed: Vec<_> = rules.iter().map(|rule| rule["id"].as_str().expect("an id")).collect();
+    let known: Vec<_> = sas_endpoint::issue::catalogue::all().map(|rule| rule.id).collect();
+    assert_eq!(listed, known);
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_with_a_sentence() {
+    for (arguments, sentence) in [
+        (&["--listen", "nowhere"][..], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
+        (&["--database-url", "sqlite:///nowhere/at/all.db"], "sas-endpoint: the database cannot be opened: "),
+        (&["unknown-command"], "unrecognized subcommand 'unknown-command'"),
+    ] {
+        let output = run(arguments, "");
+        assert!(!output.status.success());
+        assert!(text(&output).contains(sentence), "{}", text(&output));
+    }
+    let mut from_environment = program(&["migrate"]);
+    let output = from_environment.env("SAS_MAX_BODY", "huge").output().expect("it ends");
+    assert!(text(&output).contains("invalid value 'huge' for '--max-body <SIZE>'"), "{}", text(&output));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_told() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let first = Serving::start(&database.url);
+    let other = format!("sqlite://{}/other.db", folder("taken").display());
+    let output = run(&["--listen", &first.address, "--database-url", &other], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output).contains(&format!("SAS_LISTEN: {} cannot be listened on", first.address)),
+        "{}",
+        text(&output)
+    );
+}
+
+#[tokio::test]
+async fn migrate_alone_makes_the_database_ready() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(database) = TestDatabase::new(backend).await else { continue };
+        for _ in 0..2 {
+            let output = run(&["migrate", "--database-url", &database.url], "");
+            assert!(output.status.success() && text(&output).contains("is up to date."), "{}", text(&output));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operator_sees_health_and_metrics() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    assert!(
+        serving.greeting().contains(&format!("curl http://{}/fhir/metadata", serving.address)),
+        "{}",
+        serving.greeting()
+    );
+    assert_eq!(serving.ops("/health/live").expect("an answer").0, 200);
+    assert_eq!(serving.ops("/health/ready").expect("an answer"), (200, "ready\n".to_owned()));
+    let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");
+    assert_eq!((healthy.status.code(), text(&healthy).as_str()), (Some(0), "ready\n"));
+
+    serving
+        .put(
+            &format!("/Practitioner?identifier={}", "urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11"),
+            REGULATOR,
+        )
+        .expect("an answer");
+    let metrics = serving.ops("/metrics").expect("an answer").1;
+    for metric in [
+        r#"sas_requests_total{type="Practitioner",interaction="conditional-update",status="201"} 1"#,
+        r#"sas_request_duration_seconds_count{type="Practitioner",interaction="conditional-update"} 1"#,
+        "sas_write_batch_size_bucket{le=\"1\"} 1",
+        r#"sas_database_connections{state="open"}"#,
+    ] {
+        assert!(metrics.contains(metric), "{metric}: {metrics}");
+    }
+    let ops_address = serving.ops_address.clone();
+    serving.kill();
+    let gone = run(&["healthcheck", "--ops-listen", &ops_address], "");
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone).contains("not ready"), "{}", text(&gone));
+}
+
+#[tokio::test]
+async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let mut command =
+        program(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "trace", "--log-format", "json"]);
+    let command = command.args(["--database-url", &database.url]).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("its log")));
+    let listening = lines
+        .by_ref()
+        .map(|line| line.expect("a line"))
+        .find(|line| line.contains("\"listening\""))
+        .expect("it listens");
+    let listening: serde_json::Value = serde_json::from_str(&listening).expect("JSON");
+    let address = listening["listen"].as_str().expect("an address");
+    let body = REGULATOR.replace("\"AUBERT\"", "\"Mystere\"").replace("\"email\"", "\"phone\"");
+    for (path, body) in [
+        ("/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", REGULATOR),
+        ("/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &body),
+    ] {
+        let head = format!("PUT /fhir{path} HTTP/1.1\r\nx-request-id: req-42\r\ncontent-length: {}\r\n", body.len());
+        crate::process::exchange(address, &head, body).expect("an answer");
+    }
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let log: Vec<_> = lines.map(|line| line.expect("a line")).collect();
+    let refused = log.iter().find(|line| line.contains("\"status\":422")).expect("the refusal is logged");
+    for part in ["req-42", "conditional-update", "practitioner-telecom-email:value", "duration_ms"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    for secret in ["AUBERT", "Mystere", "nadia.aubert", "0b9c2a54-7f0e-4c1b"] {
+        assert!(!log.iter().any(|line| line.contains(secret)), "{secret} is in the log");
+    }
+}

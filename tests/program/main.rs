@@ -1,0 +1,8 @@
+//! The program as an operator meets it: its commands, its start, its stop, its crash.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commands;
+mod durability;
+mod process;

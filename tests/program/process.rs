@@ -1,0 +1,119 @@
+//! A running `sas-endpoint`, as its own process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program with these arguments and none of the settings of this environment.
+pub fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
+    command.args(arguments);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program to its end, with this standard input.
+pub fn run(arguments: &[&str], input: &str) -> Output {
+    let mut command = program(arguments);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+/// A serving process; killed when it is dropped.
+pub struct Serving {
+    child: Child,
+    pub address: String,
+    pub ops_address: String,
+    greeting: String,
+}
+
+impl Serving {
+    /// Starts it on free ports, and returns once it listens.
+    pub fn start(database_url: &str) -> Self {
+        let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
+        let mut command = program(&ports);
+        let mut child =
+            command.args(["--database-url", database_url]).stdout(Stdio::piped()).spawn().expect("it starts");
+        let stdout = BufReader::new(child.stdout.take().expect("its output"));
+        let mut greeting = String::new();
+        for line in stdout.lines() {
+            let line = line.expect("a line");
+            greeting += &line;
+            greeting.push('\n');
+            if line.contains("-X PUT") {
+                break;
+            }
+        }
+        let address_after = |label: &str| {
+            let rest = greeting.split(label).nth(1).unwrap_or_else(|| panic!("no {label} in {greeting}"));
+            let url = rest.trim_start().trim_start_matches("http://");
+            url.split('/').next().expect("an address").to_owned()
+        };
+        let (address, ops_address) = (address_after("FHIR API"), address_after("operator"));
+        Self { child, address, ops_address, greeting }
+    }
+
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    pub fn put(&self, path: &str, body: &str) -> std::io::Result<(u16, String)> {
+        let head = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        exchange(&self.address, &format!("PUT /fhir{path} HTTP/1.1\r\n{head}"), body)
+    }
+
+    pub fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        exchange(&self.address, &format!("GET /fhir{path} HTTP/1.1\r\n"), "")
+    }
+
+    pub fn ops(&self, path: &str) -> std::io::Result<(u16, String)> {
+        exchange(&self.ops_address, &format!("GET {path} HTTP/1.1\r\n"), "")
+    }
+
+    /// `kill -9`: nothing is finished, nothing is flushed.
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// Sends it a signal: `-TERM` as an operator stops it, `-KILL` as a power cut would.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+
+    /// The status with which it ended.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One request on a connection of its own: the status and the body.
+pub fn exchange(address: &str, head: &str, body: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "{head}host: {address}\r\nconnection: close\r\n\r\n{body}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let broken = || std::io::Error::other("a broken answer");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let announced =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).and_then(|length| length.parse().ok());
+    // A connection that broke in the middle is no answer.
+    if announced.is_some_and(|announced: usize| announced != body.len()) {
+        Err(broken())
+    } else {
+        Ok((status, body.to_owned()))
+    }
+}
