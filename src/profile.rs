@@ -91,26 +91,30 @@ impl Profiles {
     }
 
     /// How the resource departs from the structure and the invariants of FHIR R4.
-    pub fn structure(&self, resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
+    pub fn structure<'a>(
+        &'a self,
+        resource_type: ResourceType,
+        resource: &'a Value,
+    ) -> impl Iterator<Item = Issue> + 'a {
         let schema = match resource_type {
             ResourceType::Practitioner => &self.practitioner,
             ResourceType::Appointment => &self.appointment,
         };
-        let mut issues = schema.issues(resource_type, resource);
-        issues.extend(invariant::issues(resource_type, resource));
-        issues
+        schema.issues(resource_type, resource).chain(invariant::issues(resource_type, resource))
     }
 
     /// How the resource departs from a SAS profile.
-    pub fn departures(&self, profile: Profile, resource: &Value) -> Vec<Issue> {
-        let (resource_type, schemas): (_, &[&Schema]) = match profile {
-            Profile::FrPractitionerRegul => (ResourceType::Practitioner, &[&self.regulator]),
+    pub fn departures<'a>(&'a self, profile: Profile, resource: &'a Value) -> impl Iterator<Item = Issue> + 'a {
+        let (resource_type, schemas) = match profile {
+            Profile::FrPractitionerRegul => (ResourceType::Practitioner, vec![&self.regulator]),
             Profile::FrAppointmentSas => {
-                (ResourceType::Appointment, &[&self.appointment_common, &self.appointment_sas])
+                (ResourceType::Appointment, vec![&self.appointment_common, &self.appointment_sas])
             }
-            Profile::SosAppointment => (ResourceType::Appointment, &[&self.appointment_common, &self.appointment_sos]),
+            Profile::SosAppointment => {
+                (ResourceType::Appointment, vec![&self.appointment_common, &self.appointment_sos])
+            }
         };
-        schemas.iter().flat_map(|schema| schema.issues(resource_type, resource)).collect()
+        schemas.into_iter().flat_map(move |schema| schema.issues(resource_type, resource))
     }
 }
 
@@ -151,8 +155,8 @@ impl Schema {
         Ok(Self { document, validator })
     }
 
-    fn issues(&self, resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
+    fn issues<'a>(&'a self, resource_type: ResourceType, resource: &'a Value) -> impl Iterator<Item = Issue> + 'a {
         let errors = self.validator.iter_errors(resource);
-        errors.flat_map(|error| issue::of_error(&error, &self.document, resource_type)).collect()
+        errors.flat_map(move |error| issue::of_error(&error, &self.document, resource_type))
     }
 }

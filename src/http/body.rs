@@ -31,7 +31,7 @@ pub async fn read(headers: &HeaderMap, body: Body, expected: Expected, limit: us
         (announced > limit).then_some(Error::BodyTooLarge { limit })
     });
     if let Some(refusal) = refusal {
-        let _ = Limited::new(body, DRAINED).collect().await;
+        drain(body).await;
         return Err(refusal);
     }
     match Limited::new(body, limit).collect().await {
@@ -39,6 +39,12 @@ pub async fn read(headers: &HeaderMap, body: Body, expected: Expected, limit: us
         Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit }),
         Err(_) => Err(Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")])),
     }
+}
+
+/// Takes the body in without keeping it.
+async fn drain(body: Body) {
+    let mut body = Limited::new(body, DRAINED);
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {

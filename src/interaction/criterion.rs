@@ -11,6 +11,7 @@ use crate::issue::catalogue::{
     QUERY_IDENTIFIER_SYSTEM,
 };
 use crate::sas::deviation::{IDENTIFIER_CASE, Validation};
+use crate::sas::identity::{LONGEST_PART, fits};
 
 const AT: &str = "http.identifier";
 
@@ -71,6 +72,15 @@ fn single(values: &[String]) -> Result<&str, Issue> {
 
 fn token(resource_type: ResourceType, value: &str) -> Result<Token, Issue> {
     let token = Token::parse(value);
+    let too_long = match &token {
+        Some(Token::Exact(identifier)) => !fits(identifier),
+        Some(Token::Value(value) | Token::NoSystem(value)) => value.chars().count() > LONGEST_PART,
+        _ => false,
+    };
+    if too_long {
+        let expected = format!("system|value (≤ {LONGEST_PART})");
+        return Err(Issue::new(&QUERY_IDENTIFIER_FORM, AT).with("expected", expected));
+    }
     match (resource_type, token) {
         (ResourceType::Practitioner, Some(Token::Exact(identifier))) if !identifier.is_account_key() => {
             Err(Issue::new(&QUERY_IDENTIFIER_SYSTEM, AT).with("found", identifier.system))

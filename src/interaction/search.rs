@@ -57,6 +57,9 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
     },
 ];
 
+/// More values than this are not looked for at once.
+const MOST_VALUES: usize = 100;
+
 /// Where a page continues: after this match.
 const AFTER: &str = "_after";
 
@@ -117,11 +120,14 @@ fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Resul
     });
     let after = page::parsed(&mut query, AFTER, "the link “next” of a page", &mut issues, |text| key(text, sort));
     let mut criteria = vec![];
+    let mut values = 0;
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
     let names: Vec<_> = known.map(|known| known.name).collect();
     for name in &names {
         for value in query.take(name) {
+            values += split_unescaped(&value, ',').count();
             match criterion(name, &value, now) {
+                _ if values > MOST_VALUES => issues.push(page::malformed(name, &format!("≤ {MOST_VALUES} …,…"))),
                 Ok(criterion) => criteria.push(criterion),
                 Err(issue) => issues.push(issue),
             }

@@ -3,6 +3,8 @@
 //! <http://hl7.org/fhir/R4/datatypes.html#Period>, <http://hl7.org/fhir/R4/references.html>,
 //! <http://hl7.org/fhir/R4/domainresource.html>
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::fhir::date::Range;
@@ -13,14 +15,14 @@ use crate::issue::catalogue::{FHIR_DOM_3, FHIR_PER_1, FHIR_REF_1};
 
 /// The breaches of these invariants in a resource.
 pub fn issues(resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
-    let contained: Vec<&Value> = resource.get("contained").and_then(Value::as_array).into_iter().flatten().collect();
-    let mut walk = Walk { root: resource_type.as_str(), contained: &contained, references: vec![], issues: vec![] };
+    let contained = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
+    let contained: Vec<_> = contained.map(|resource| (id_of(resource), resource)).collect();
+    let ids = contained.iter().filter_map(|(id, _)| *id).collect();
+    let mut walk = Walk { root: resource_type.as_str(), ids, references: HashSet::new(), issues: vec![] };
     walk.visit(resource, &Path::Root);
     let Walk { references, mut issues, .. } = walk;
-    for (index, resource) in contained.iter().enumerate() {
-        let Some(id) = id_of(resource) else { continue };
-        let referenced = references.iter().any(|reference| reference.strip_prefix('#') == Some(id));
-        if !referenced && !refers_to_container(resource) {
+    for (index, (id, resource)) in contained.into_iter().enumerate() {
+        if id.is_some_and(|id| !references.contains(id)) && !refers_to_container(resource) {
             issues.push(Issue::new(&FHIR_DOM_3, format!("{resource_type}.contained[{index}]")));
         }
     }
@@ -29,8 +31,10 @@ pub fn issues(resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
 
 struct Walk<'a> {
     root: &'a str,
-    contained: &'a [&'a Value],
-    references: Vec<&'a str>,
+    /// The ids of the contained resources.
+    ids: HashSet<&'a str>,
+    /// The ids that a local reference (`#id`) names.
+    references: HashSet<&'a str>,
     issues: Vec<Issue>,
 }
 
@@ -60,9 +64,10 @@ impl<'a> Walk<'a> {
     }
 
     fn local(&mut self, key: &str, reference: &'a str, path: &Path<'_>) {
-        self.references.push(reference);
-        let known = |id: &str| id.is_empty() || self.contained.iter().any(|resource| id_of(resource) == Some(id));
-        if key == "reference" && !known(&reference[1..]) {
+        let id = &reference[1..];
+        self.references.insert(id);
+        // A lone `#` is the container itself.
+        if key == "reference" && !id.is_empty() && !self.ids.contains(id) {
             self.issues.push(Issue::new(&FHIR_REF_1, path.expression(self.root)));
         }
     }

@@ -17,7 +17,7 @@ use crate::fhir::version::EntityTags;
 use crate::issue::Issue;
 use crate::issue::catalogue::{
     APPOINTMENT_IDENTIFIER_CHANGED, APPOINTMENT_OPERATOR_REQUIRED, APPOINTMENT_OPERATOR_UNKNOWN, IDENTIFIER_DUPLICATE,
-    IDENTIFIER_NOT_IN_BODY,
+    IDENTIFIER_LENGTH, IDENTIFIER_NOT_IN_BODY,
 };
 use crate::storage::registry::{Entry, Hold, Identifiers, Registry};
 
@@ -87,6 +87,24 @@ pub struct Decision {
 pub fn identifiers(resource: &Value) -> Vec<Identifier> {
     let elements = resource.get("identifier").and_then(Value::as_array);
     elements.into_iter().flatten().filter_map(Identifier::from_element).collect()
+}
+
+/// The longest system or value of an identifier, in characters: what an index can hold.
+pub const LONGEST_PART: usize = 255;
+
+/// Whether both parts of an identifier fit into an index.
+pub fn fits(identifier: &Identifier) -> bool {
+    [&identifier.system, &identifier.value].iter().all(|part| part.chars().count() <= LONGEST_PART)
+}
+
+/// An issue for each identifier that is too long to be found again.
+pub fn identifier_lengths(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
+    let elements = resource.get("identifier").and_then(Value::as_array).into_iter().flatten().enumerate();
+    let too_long = elements.filter(|(_, element)| Identifier::from_element(element).is_some_and(|own| !fits(&own)));
+    too_long.map(move |(index, _)| {
+        let issue = Issue::new(&IDENTIFIER_LENGTH, format!("{resource_type}.identifier[{index}]"));
+        issue.with("expected", LONGEST_PART.to_string())
+    })
 }
 
 /// The regulator who made an appointment.

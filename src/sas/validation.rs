@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::deviation::{PARTICIPANT_REFUSED, Validation};
-use super::{appointment, practitioner};
+use super::{appointment, identity, practitioner};
 use crate::fhir::json::{MAX_ISSUES, Received, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{
@@ -102,30 +102,31 @@ impl Validator {
         if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
             return vec![wrong_type(resource, resource_type.as_str())];
         }
-        let mut issues = self.profiles.structure(resource_type, resource);
-        if self.validation == Validation::Tolerant {
-            issues.iter_mut().for_each(tolerate_refused);
-        }
-        let mut judged_places: Vec<String> = vec![];
-        for issue in &issues {
-            if issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as {
-                judged_places.push(issue.expression.clone());
-            }
-        }
+        let structure = self.profiles.structure(resource_type, resource).map(|issue| match self.validation {
+            Validation::Tolerant => tolerate_refused(issue),
+            Validation::Strict => issue,
+        });
+        let mut issues = bounded(structure);
+        // Where FHIR itself is broken, a profile's word on the same place would only be noise.
+        let is_final =
+            |issue: &&Issue| issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as;
+        let judged_places: Vec<String> = issues.iter().filter(is_final).map(|issue| issue.expression.clone()).collect();
+        let is_unjudged = |issue: &Issue| !judged_places.iter().any(|place| is_at_or_below(&issue.expression, place));
         let (profiles, claims) = match resource_type {
             ResourceType::Practitioner => practitioner::profiles(resource),
             ResourceType::Appointment => appointment::profiles(resource, self.validation),
         };
-        let departures = profiles.into_iter().flat_map(|profile| self.profiles.departures(profile, resource));
         let rules = match resource_type {
             ResourceType::Practitioner => vec![],
             ResourceType::Appointment => appointment::issues(resource),
         };
-        // Where FHIR itself is broken, a profile's word on the same place would only be noise.
-        let unjudged = |issue: &Issue| !judged_places.iter().any(|place| is_at_or_below(&issue.expression, place));
-        issues.extend(departures.chain(rules).filter(unjudged));
-        issues.extend(claims);
-        once_each(issues)
+        let departures = profiles.into_iter().flat_map(|profile| self.profiles.departures(profile, resource));
+        let rules = rules.into_iter().chain(identity::identifier_lengths(resource_type, resource));
+        issues.extend(bounded(departures.chain(rules).filter(is_unjudged)));
+        issues.extend(bounded(claims.into_iter()));
+        // Errors first: they are what must be repaired.
+        issues.sort_by_key(|issue| !issue.is_error());
+        issues
     }
 }
 
@@ -139,12 +140,14 @@ fn wrong_type(resource: &Value, expected: &str) -> Issue {
 }
 
 /// `refused`, the one code outside the R4 value set that the page itself prints.
-fn tolerate_refused(issue: &mut Issue) {
+fn tolerate_refused(issue: Issue) -> Issue {
     let is_participant_status =
         issue.expression.starts_with("Appointment.participant[") && issue.expression.ends_with("].status");
     let found_refused = issue.parameters.iter().any(|(name, value)| *name == "found" && value == "refused");
     if *issue.rule == FHIR_CODE && is_participant_status && found_refused {
-        *issue = PARTICIPANT_REFUSED.at(std::mem::take(&mut issue.expression), Validation::Tolerant);
+        PARTICIPANT_REFUSED.at(issue.expression, Validation::Tolerant)
+    } else {
+        issue
     }
 }
 
@@ -152,15 +155,21 @@ fn is_at_or_below(expression: &str, place: &str) -> bool {
     expression.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn once_each(issues: Vec<Issue>) -> Vec<Issue> {
-    let mut seen: Vec<Issue> = Vec::with_capacity(issues.len());
+/// The issues, each rule and place once, as many as anybody would read. Beyond that, a warning is
+/// dropped, but never the error that refuses the request.
+fn bounded(issues: impl Iterator<Item = Issue>) -> Vec<Issue> {
+    let mut kept: Vec<Issue> = vec![];
+    let (mut errors, mut others) = (0, 0);
     for issue in issues {
-        let known = |other: &Issue| std::ptr::eq(other.rule, issue.rule) && other.expression == issue.expression;
-        if seen.len() < MAX_ISSUES && !seen.iter().any(known) {
-            seen.push(issue);
+        let same = |other: &Issue| std::ptr::eq(other.rule, issue.rule) && other.expression == issue.expression;
+        let count = if issue.is_error() { &mut errors } else { &mut others };
+        if *count < MAX_ISSUES && !kept.iter().any(same) {
+            *count += 1;
+            kept.push(issue);
+        }
+        if errors == MAX_ISSUES {
+            break;
         }
     }
-    // Errors first: they are what must be repaired.
-    seen.sort_by_key(|issue| !issue.is_error());
-    seen
+    kept
 }

@@ -219,6 +219,10 @@ fn practitioner() -> Vec<Case> {
             &[("/identifier/0/value", json!("42"))],
             &["practitioner-identifier-intrn-form Practitioner.identifier[0].value"],
         ),
+        at(
+            &[("/identifier/-", json!({"type": {"text": "x"}, "system": "https://e.org", "value": "1".repeat(256)}))],
+            &["identifier-length Practitioner.identifier[1]"],
+        ),
         at(&[("/active", Value::Null)], &["practitioner-active Practitioner.active"]),
         at(&[("/name", Value::Null)], &["practitioner-name Practitioner.name"]),
         at(&[("/name/0/family", Value::Null)], &["practitioner-name-family Practitioner.name[0].family"]),

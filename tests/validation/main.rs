@@ -129,6 +129,22 @@ fn documented_deviations_are_tolerated_by_default_and_refused_when_strict() {
 }
 
 #[test]
+fn a_flood_of_warnings_does_not_hide_an_error() {
+    let specialties = vec![serde_json::json!({ "text": "x" }); 5000];
+    let body = changed(APPOINTMENT, &[("/specialty", specialties.into()), ("/end", Value::Null)]);
+    let found = findings(Validation::Tolerant, body.as_bytes());
+    assert_eq!(found.len(), 101);
+    assert!(found.contains(&"appointment-end Appointment.end".to_owned()));
+}
+
+#[test]
+fn a_flood_of_errors_is_cut_at_a_hundred() {
+    let identifiers = vec![serde_json::json!({ "a": 1 }); 50_000];
+    let found = findings(Validation::Tolerant, changed(REGULATOR, &[("/identifier", identifiers.into())]).as_bytes());
+    assert!((100..=200).contains(&found.len()), "{}", found.len());
+}
+
+#[test]
 fn no_value_of_a_person_is_quoted() {
     let secret = "Ursula-Secret";
     for fixture in [REGULATOR_FULL, APPOINTMENT] {
