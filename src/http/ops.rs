@@ -1,6 +1,7 @@
 //! The operator's listener: is it alive, is it ready, what does it do. Not FHIR, and not for the outside.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -10,6 +11,9 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::interaction::Endpoint;
+
+/// A database that does not answer within this time is not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `/health/live`, `/health/ready` and `/metrics`.
 pub fn router(endpoint: Endpoint) -> Router {
@@ -22,7 +26,8 @@ pub fn router(endpoint: Endpoint) -> Router {
 
 /// Ready: the database answers and is migrated, and writes are being taken.
 async fn ready(State(endpoint): State<Endpoint>) -> impl IntoResponse {
-    let database = endpoint.storage.is_ready().await.unwrap_or(false);
+    let asked = tokio::time::timeout(PATIENCE, endpoint.storage.is_ready()).await;
+    let database = matches!(asked, Ok(Ok(true)));
     if database && endpoint.writer.is_running() {
         (StatusCode::OK, "ready\n")
     } else {
