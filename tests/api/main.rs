@@ -5,4 +5,6 @@ mod support;
 
 mod server;
 
+mod concurrency;
+
 mod smoke;
