@@ -6,5 +6,5 @@ mod support;
 mod server;
 
 mod concurrency;
-
+mod protocol;
 mod smoke;
