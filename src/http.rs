@@ -51,9 +51,7 @@ pub fn service(endpoint: Endpoint, max_body: usize) -> NormalizePath<Router> {
         }
     }
     let router = router
-        .fallback(async |request: Request| {
-            outcome::response(&Error::UnknownPath, negotiation::language(request.headers()))
-        })
+        .fallback(async |request: Request| outcome::of_unserved(Error::UnknownPath, request).await)
         .layer(CatchPanicLayer::custom(outcome::of_panic))
         .layer(axum::middleware::from_fn(observe::observe));
     NormalizePathLayer::trim_trailing_slash().layer(router)
@@ -103,6 +101,6 @@ fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]
     let allowed = allowed.join(", ");
     methods.fallback(async move |request: Request| {
         let error = Error::MethodNotAllowed { method: request.method().to_string(), allowed };
-        outcome::response(&error, negotiation::language(request.headers()))
+        outcome::of_unserved(error, request).await
     })
 }

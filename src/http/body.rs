@@ -20,18 +20,24 @@ pub enum Expected {
     Form,
 }
 
-/// How much of a refused body is still taken in, so that the client reads the answer instead of a
-/// broken connection.
+/// How much of a refused body is still taken in.
 const DRAINED: usize = 8 << 20;
 
-/// The whole body, if it is what is expected and not larger than `limit` bytes.
-pub async fn read(headers: &HeaderMap, body: Body, expected: Expected, limit: usize) -> Result<Bytes, Error> {
+/// Takes in what is left of the body of a refused request, so that the client reads the answer
+/// instead of a broken connection.
+pub async fn drain(body: Body) {
+    let mut body = Limited::new(body, DRAINED);
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// The whole body, if it is what is expected and not larger than `limit` bytes. Where it is refused,
+/// some of it may be left.
+pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, limit: usize) -> Result<Bytes, Error> {
     let refusal = check(headers, expected).err().or_else(|| {
         let announced = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<usize>().ok()?;
         (announced > limit).then_some(Error::BodyTooLarge { limit })
     });
     if let Some(refusal) = refusal {
-        drain(body).await;
         return Err(refusal);
     }
     match Limited::new(body, limit).collect().await {
@@ -39,12 +45,6 @@ pub async fn read(headers: &HeaderMap, body: Body, expected: Expected, limit: us
         Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit }),
         Err(_) => Err(Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")])),
     }
-}
-
-/// Takes the body in without keeping it.
-async fn drain(body: Body) {
-    let mut body = Limited::new(body, DRAINED);
-    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {

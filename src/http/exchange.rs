@@ -29,12 +29,15 @@ pub async fn exchange(
     parameters: Option<RawPathParams>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let language = negotiation::language(&parts.headers);
     let answer = match resource_type {
         None => about_the_endpoint(state, &parts),
-        Some(resource_type) => about_resources(state, interaction, resource_type, parameters, &parts, body).await,
+        Some(resource_type) => about_resources(state, interaction, resource_type, parameters, &parts, &mut body).await,
     };
+    if answer.is_err() {
+        body::drain(body).await;
+    }
     let mut response = answer.unwrap_or_else(|error| outcome::response(&error, language));
     response.extensions_mut().insert(Observed { interaction, resource_type });
     response
@@ -52,7 +55,7 @@ async fn about_resources(
     resource_type: ResourceType,
     parameters: Option<RawPathParams>,
     parts: &Parts,
-    body: Body,
+    body: &mut Body,
 ) -> Result<Response, Error> {
     let endpoint = &state.endpoint;
     let headers = &parts.headers;

@@ -6,11 +6,13 @@ use std::any::Any;
 use std::error::Error as _;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::media_type::fhir_json;
 use super::observe::Issues;
+use super::{body, negotiation};
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -56,6 +58,13 @@ pub fn response(error: &Error, language: Language) -> Response {
         tracing::error!(causes = causes.collect::<Vec<_>>().join(": "), "{error}");
     }
     response
+}
+
+/// The answer to a request that no interaction is served for.
+pub async fn of_unserved(error: Error, request: Request) -> Response {
+    let language = negotiation::language(request.headers());
+    body::drain(request.into_body()).await;
+    response(&error, language)
 }
 
 /// An answer that consists of issues.
