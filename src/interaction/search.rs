@@ -12,6 +12,7 @@ use crate::fhir::id::Id;
 use crate::fhir::identifier::{Token, split_unescaped};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
+use crate::issue::catalogue::QUERY_SIZE;
 use crate::storage::StoredVersion;
 use crate::storage::search::{Comparison, Criterion, DateBound, Key, Matches, Search, Sort};
 
@@ -57,8 +58,10 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
     },
 ];
 
-/// More values than this are not looked for at once.
-const MOST_VALUES: usize = 100;
+/// How many criteria a search may have: databases take long to plan many.
+const MOST_CRITERIA: usize = 16;
+/// How many values they may have together: SQLite nests a thousand comparisons at most.
+const MOST_VALUES: usize = 256;
 
 /// Where a page continues: after this match.
 const AFTER: &str = "_after";
@@ -120,18 +123,21 @@ fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Resul
     });
     let after = page::parsed(&mut query, AFTER, "the link “next” of a page", &mut issues, |text| key(text, sort));
     let mut criteria = vec![];
-    let mut values = 0;
+    let mut values = vec![];
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
     let names: Vec<_> = known.map(|known| known.name).collect();
     for name in &names {
         for value in query.take(name) {
-            values += split_unescaped(&value, ',').count();
+            values.push(split_unescaped(&value, ',').count());
             match criterion(name, &value, now) {
-                _ if values > MOST_VALUES => issues.push(page::malformed(name, &format!("≤ {MOST_VALUES} …,…"))),
                 Ok(criterion) => criteria.push(criterion),
                 Err(issue) => issues.push(issue),
             }
         }
+    }
+    if values.len() > MOST_CRITERIA || values.iter().sum::<usize>() > MOST_VALUES {
+        let issue = Issue::new(&QUERY_SIZE, "http.query").with("criteria", MOST_CRITERIA.to_string());
+        issues.push(issue.with("values", MOST_VALUES.to_string()));
     }
     let expected = format!("{}, _sort, _count, _total, _format, _pretty", names.join(", "));
     issues.extend(query.leftovers(&expected));

@@ -153,16 +153,16 @@ impl Statement {
         self.sql.push_str(&format!("${}", self.binds.len()));
     }
 
-    /// The condition that one of the values matches; of no values, none does.
+    /// The condition that one of the values matches; of no values, none does. The parentheses keep the
+    /// expression as shallow as can be: SQLite has a limit.
     fn any_of<T>(&mut self, values: &[T], mut condition: impl FnMut(&mut Self, &T)) {
         if values.is_empty() {
             self.sql.push_str("1 = 0");
         }
         for (index, value) in values.iter().enumerate() {
-            if index > 0 {
-                self.sql.push_str(" OR ");
-            }
+            self.sql.push_str(if index > 0 { " OR (" } else { "(" });
             condition(self, value);
+            self.sql.push(')');
         }
     }
 

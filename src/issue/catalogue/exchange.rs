@@ -99,6 +99,10 @@ rules! { EXCHANGE:
     "La valeur du paramètre « {found} » est mal formée ; attendu : {expected}.";
     "The value of parameter “{found}” is malformed; expected: {expected}.";
 
+    QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
+    "La recherche est trop grande : {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
+    "The search is too large: at most {criteria} criteria and {values} values are allowed; spread it over several requests.";
+
     QUERY_IDENTIFIER_MISSING = "query-identifier-missing", NotFhir, Required, COND_UPDATE;
     "Le critère identifier=system|value manque : il désigne la ressource à créer ou à mettre à jour.";
     "The criterion identifier=system|value is missing: it designates the resource to create or update.";
