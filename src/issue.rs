@@ -45,13 +45,13 @@ impl Issue {
         Self { rule, expression: expression.into(), parameters: Vec::new() }
     }
 
-    /// Fills the placeholder `{name}` of the sentence; long values are cut at 80 characters.
+    /// Fills the placeholder `{name}` of the sentence; what was `found` is cut at 80 characters.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
         let value = value.as_ref();
         let shown = match value.char_indices().nth(80) {
-            Some((end, _)) => format!("{}…", &value[..end]),
-            None => value.to_owned(),
+            Some((end, _)) if name == "found" => format!("{}…", &value[..end]),
+            _ => value.to_owned(),
         };
         self.parameters.push((name, shown));
         self
