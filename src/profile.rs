@@ -14,6 +14,8 @@ use crate::fhir::date::is_on_calendar;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 
+pub use issue::primitive;
+
 /// A SAS profile that a resource is checked against, beyond the structure of R4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {

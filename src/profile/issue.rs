@@ -66,7 +66,32 @@ pub fn of_error(error: &ValidationError<'_>, document: &Value, resource_type: Re
             let codes: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             vec![Issue::new(&FHIR_CODE, at).with("found", found).with("expected", codes.join(", "))]
         }),
-        _ => vec![Issue::new(&FHIR_PRIMITIVE, at).with("expected", fhir_type)],
+        _ => vec![primitive(fhir_type, at)],
+    }
+}
+
+/// A value at `expression` has not the form of this FHIR type.
+pub fn primitive(fhir_type: &str, expression: impl Into<String>) -> Issue {
+    let issue = Issue::new(&FHIR_PRIMITIVE, expression).with("expected", fhir_type);
+    issue.with("form", form(fhir_type))
+}
+
+/// How a value of this FHIR type looks, or where that is described; in words of no language.
+fn form(fhir_type: &str) -> &str {
+    match fhir_type {
+        "instant" | "dateTime" => "2026-03-04T14:00:00+01:00",
+        "date" => "2026-03-04",
+        "time" => "14:00:00",
+        "id" => "A-Z a-z 0-9 - . (1…64)",
+        "uri" | "url" | "canonical" => "https://example.org/a, urn:oid:1.2.250.1.213.3.6",
+        "oid" => "urn:oid:1.2.250.1.213.3.6",
+        "uuid" => "urn:uuid:0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+        "code" => "booked",
+        "base64Binary" => "U0FT",
+        "positiveInt" => "1",
+        "unsignedInt" | "integer" => "0",
+        "decimal" => "1.50",
+        _ => "http://hl7.org/fhir/R4/datatypes.html",
     }
 }
 

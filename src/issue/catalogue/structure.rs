@@ -70,8 +70,8 @@ rules! { STRUCTURE:
     "The JSON type is {found}; expected: {expected}.";
 
     FHIR_PRIMITIVE = "fhir-primitive", NotFhir, Value, DATATYPES;
-    "La valeur n'a pas la forme du type FHIR « {expected} ».";
-    "The value does not have the form of the FHIR type “{expected}”.";
+    "La valeur n'a pas la forme du type FHIR « {expected} » ; forme : {form}.";
+    "The value does not have the form of the FHIR type “{expected}”; form: {form}.";
 
     FHIR_CODE = "fhir-code", NotFhir, CodeInvalid, TERMINOLOGIES;
     "Le code « {found} » n'est pas admis ; codes possibles : {expected}.";
