@@ -60,8 +60,8 @@ rules! { EXCHANGE:
     "Header If-None-Exist must have the form identifier=system|value, and nothing else.";
 
     HTTP_PRECONDITION = "http-precondition", Http, Conflict, CONCURRENCY;
-    "La précondition (If-Match ou If-None-Match) n'est pas satisfaite : la version courante est {found}.";
-    "The precondition (If-Match or If-None-Match) does not hold: the current version is {found}.";
+    "La précondition (If-Match ou If-None-Match) n'est pas satisfaite ; version courante : {found} (∅ : la ressource n'existe pas).";
+    "The precondition (If-Match or If-None-Match) does not hold; current version: {found} (∅: the resource does not exist).";
 
     HTTP_MULTIPLE_MATCHES = "http-multiple-matches", Http, MultipleMatches, COND_UPDATE;
     "Le critère désigne plusieurs ressources ; précisez le système de l'identifiant (system|value).";
