@@ -7,4 +7,5 @@ mod server;
 
 mod concurrency;
 mod protocol;
+mod refusals;
 mod smoke;

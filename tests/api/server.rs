@@ -34,7 +34,7 @@ pub const MAX_BODY: usize = 1 << 20;
 
 /// A running server. Its clock starts at 2026-03-01T08:00:00Z and advances a second a reading.
 pub struct TestServer {
-    address: std::net::SocketAddr,
+    pub address: std::net::SocketAddr,
     pub storage: Storage,
     database: Arc<TestDatabase>,
     validation: Validation,
