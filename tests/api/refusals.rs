@@ -494,6 +494,7 @@ fn sizes() -> Vec<Case> {
     let identifiers: Vec<_> = (0..18_000)
         .map(|number| json!({ "type": { "text": "x" }, "system": "urn:x", "value": number.to_string() }))
         .collect();
+    let telecoms = vec![json!({ "system": "phone", "foo": "1" }); 25_000];
     let values = |count: usize| vec!["a"; count].join(",");
     let form = |body: String| post("/Practitioner/_search", body).header("content-type", FORM);
     vec![
@@ -512,6 +513,7 @@ fn sizes() -> Vec<Case> {
             422,
             "practitioner-identifier-account",
         ),
+        account("/telecom", Some(telecoms.into())).refused("50,000 breaches", 400, "fhir-unknown-element"),
         form(format!("_id={}", values(2_000))).refused("2,000 values", 400, "query-size"),
         form(vec!["_id=a"; 2_000].join("&")).refused("2,000 criteria", 400, "query-size"),
         form(format!("identifier={}", values(200_000))).refused("200,000 values", 400, "query-size"),
