@@ -14,7 +14,7 @@ rules! { APPOINTMENT:
     "Le profil « {found} » est une ancienne adresse ou une adresse non publiée ; attendu : http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
     "Profile “{found}” is a former or unpublished address; expected: http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
 
-    PROFILE_NOT_PUBLISHED = "profile-not-published", Refused, Invalid, PROFILE;
+    PROFILE_NOT_PUBLISHED = "profile-not-published", Refused, Value, PROFILE;
     "Le profil « {found} » n'est pas publié ; attendu : http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
     "Profile “{found}” is not published; expected: http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
 
@@ -38,7 +38,7 @@ rules! { APPOINTMENT:
     "L'opérateur manque ; attendu : exactement une extension http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator qui désigne le régulateur.";
     "The operator is missing; expected: exactly one extension http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator that designates the regulator.";
 
-    APPOINTMENT_OPERATOR_SINGLE = "appointment-operator-single", Refused, Invalid, PROFILE;
+    APPOINTMENT_OPERATOR_SINGLE = "appointment-operator-single", Refused, Value, PROFILE;
     "L'opérateur est donné plusieurs fois ; une seule extension FrAppointmentOperator est admise.";
     "The operator is given several times; only one extension FrAppointmentOperator is allowed.";
 
@@ -58,7 +58,7 @@ rules! { APPOINTMENT:
     "Le système « {found} » ne va pas avec le type de l'identifiant de l'opérateur ; attendu : IDNPS avec urn:oid:1.2.250.1.71.4.2.1, INTRN avec urn:oid:1.2.250.1.213.3.6.";
     "System “{found}” does not go with the type of the operator's identifier; expected: IDNPS with urn:oid:1.2.250.1.71.4.2.1, INTRN with urn:oid:1.2.250.1.213.3.6.";
 
-    APPOINTMENT_EXTENSION = "appointment-extension", Refused, Invalid, SOS;
+    APPOINTMENT_EXTENSION = "appointment-extension", Refused, Value, SOS;
     "Un rendez-vous SOS (sas-sos-appointment) n'admet aucune autre extension que FrAppointmentOperator.";
     "An SOS appointment (sas-sos-appointment) allows no extension other than FrAppointmentOperator.";
 

@@ -56,11 +56,11 @@ rules! { PRACTITIONER:
     "Un identifiant de type IDNPS doit avoir le système urn:oid:1.2.250.1.71.4.2.1 ; trouvé : « {found} ».";
     "An identifier of type IDNPS must have the system urn:oid:1.2.250.1.71.4.2.1; found: “{found}”.";
 
-    PRACTITIONER_IDENTIFIER_IDNPS_SINGLE = "practitioner-identifier-idnps-single", Refused, Invalid, PROFILE;
+    PRACTITIONER_IDENTIFIER_IDNPS_SINGLE = "practitioner-identifier-idnps-single", Refused, Value, PROFILE;
     "Plusieurs identifiants nationaux (urn:oid:1.2.250.1.71.4.2.1) ; un compte en a au plus un.";
     "Several national ids (urn:oid:1.2.250.1.71.4.2.1); an account has at most one.";
 
-    PRACTITIONER_IDENTIFIER_INTRN_SINGLE = "practitioner-identifier-intrn-single", Refused, Invalid, PROFILE;
+    PRACTITIONER_IDENTIFIER_INTRN_SINGLE = "practitioner-identifier-intrn-single", Refused, Value, PROFILE;
     "Plusieurs identifiants techniques SAS (urn:oid:1.2.250.1.213.3.6) ; un compte en a au plus un.";
     "Several SAS technical ids (urn:oid:1.2.250.1.213.3.6); an account has at most one.";
 
@@ -88,7 +88,7 @@ rules! { PRACTITIONER:
     "Le nom doit porter exactement un prénom (given) ; un prénom composé s'écrit dans une seule chaîne.";
     "The name must have exactly one given name; a compound one is written in a single string.";
 
-    PRACTITIONER_NAME_PREFIX = "practitioner-name-prefix", Refused, Invalid, FR_CORE;
+    PRACTITIONER_NAME_PREFIX = "practitioner-name-prefix", Refused, Value, FR_CORE;
     "Le nom porte plusieurs civilités (prefix) ; une au plus est admise.";
     "The name has several prefixes; at most one is allowed.";
 
