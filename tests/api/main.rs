@@ -5,7 +5,11 @@ mod support;
 
 mod server;
 
+mod appointments;
+mod asking;
+mod bookings;
 mod concurrency;
 mod protocol;
 mod refusals;
+mod requests;
 mod smoke;

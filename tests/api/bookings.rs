@@ -1,0 +1,235 @@
+//! The list of requests that SAS clients send, row by row, and what each is answered: appointments, HTTP.
+//!
+//! Numbers are those of the rows.
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use crate::asking::*;
+use crate::on_both_databases;
+use crate::requests::code_of;
+use crate::server::*;
+
+pub const VENDOR: &str = "https://agenda.example.org/rdv";
+const SOS: &str = "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/sas-sos-appointment";
+
+/// The appointment of the SOS profile whose professional is not yet known.
+pub fn sos(value: &str) -> Value {
+    let body: Value = serde_json::from_str(include_str!("../fixtures/appointment-sos.json")).expect("a fixture");
+    with(&body, "/identifier/0", json!({ "system": VENDOR, "value": value }))
+}
+
+/// The example that the page of INT_R03 prints, as far as its deviations go.
+fn page_example() -> Value {
+    serde_json::from_str(include_str!("../fixtures/appointment-page-example.json")).expect("a fixture")
+}
+
+/// The codes of 5.7 that fit: 400, 422 of a profile, 422 of an invariant or a business rule.
+const NOT_R4: &[&str] = &["structure", "value", "required", "code-invalid"];
+const PROFILE: &[&str] = &["required", "value", "code-invalid"];
+const INVARIANT: &[&str] = &["invariant", "business-rule"];
+
+fn refused_appointments() -> Vec<(&'static str, Value, u16, &'static [&'static str], &'static str)> {
+    let ok = appointment(VENDOR, U);
+    let change = |pointer, value| with(&ok, pointer, value);
+    let sos = sos(U);
+    let two = json!([{ "system": VENDOR, "value": U }, { "system": VENDOR, "value": V }]);
+    let operator_type = "/extension/0/valueReference/identifier/type/coding/0/code";
+    let participant = json!({ "status": "accepted" });
+    let reason = json!({ "text": "indisponible" });
+    let extension = json!({ "url": "https://example.org/fhir/origin", "valueString": "web" });
+    vec![
+        ("53, BOOKED", change("/status", "BOOKED".into()), 400, &["code-invalid"], "fhir-code"),
+        ("53, canceled", change("/status", "canceled".into()), 400, &["code-invalid"], "fhir-code"),
+        (
+            "54, declined",
+            change("/participant/0/status", "declined".into()),
+            422,
+            PROFILE,
+            "appointment-participant-status",
+        ),
+        ("54, no-idea", change("/participant/0/status", "no-idea".into()), 400, &["code-invalid"], "fhir-code"),
+        ("55", change("/extension", Value::Null), 422, &["required"], "appointment-operator"),
+        ("56", change(operator_type, "IDNPS".into()), 422, PROFILE, "appointment-operator-type-system"),
+        ("57, two", change("/identifier", two), 422, PROFILE, "appointment-identifier"),
+        ("57, none", change("/identifier", Value::Null), 422, &["required"], "appointment-identifier"),
+        ("58, no end", change("/end", Value::Null), 422, &["required"], "appointment-end"),
+        ("58, no zone", change("/start", "2026-03-04T14:00:00".into()), 400, &["value"], "fhir-primitive"),
+        ("59", change("/end", "2026-03-04T13:59:59+01:00".into()), 422, INVARIANT, "appointment-period"),
+        ("60", change("/participant/0", participant), 422, INVARIANT, "fhir-app-1"),
+        (
+            "61",
+            change("/participant/0/actor/identifier", identifier(T, V)),
+            422,
+            PROFILE,
+            "appointment-actor-identifier",
+        ),
+        ("62", change("/cancelationReason", reason), 422, INVARIANT, "fhir-app-4"),
+        ("63, no participant", change("/participant", Value::Null), 400, &["required"], "fhir-required-element"),
+        ("63, no status", change("/status", Value::Null), 400, &["required"], "fhir-required-element"),
+        ("63, no one", change("/participant", json!([])), 400, NOT_R4, "json-empty-value"),
+        ("65", with(&sos, "/extension/-", extension), 422, PROFILE, "appointment-extension"),
+    ]
+}
+
+on_both_databases! { TestServer::tolerant;
+    // 42
+    async fn a_client_may_ask_for_nothing_or_for_an_outcome(server: TestServer) {
+        let body = regulator(&[(T, U)]);
+        let minimal = server.write("PUT", &account(T, U), &[("prefer", "return=minimal")], &body).await.expect(201);
+        assert_eq!((minimal.text.as_str(), minimal.header("etag")), ("", "W/\"1\""));
+        let outcome = server.remarks("PUT", &account(T, U), &body).await.expect(200);
+        assert_eq!(outcome.header("location"), minimal.header("location"));
+    }
+
+    // 43, 44, 45, 46
+    async fn only_json_of_a_bearable_size_is_spoken(server: TestServer) {
+        let body = regulator(&[(T, U)]);
+        let xml = [("accept", "application/fhir+xml"), ("content-type", "application/json")];
+        server.request("POST", "/Practitioner", &xml, body.to_string()).await.refused(406, "http-accept");
+        server.post("/Practitioner?_format=xml", &body).await.refused(406, "http-accept");
+        let xml = [("content-type", "application/fhir+xml")];
+        server.request("POST", "/Practitioner", &xml, "<Practitioner/>").await.refused(415, "http-content-type");
+        let large = with(&body, "/name/0/family", "X".repeat(2 << 20).into());
+        let refused = server.post("/Practitioner", &large).await.refused(413, "http-body-size");
+        assert_eq!(code_of(&refused, "http-body-size"), "too-long");
+        assert_eq!(server.count("Practitioner").await, 0);
+        server.post("/Practitioner?_format=application/fhir+json", &body).await.expect(201);
+    }
+
+    // 6 of the fact sheet: every name that JSON goes by, and none at all
+    async fn json_has_several_names(server: TestServer) {
+        let body = regulator(&[(T, U)]).to_string();
+        let types = ["application/fhir+json", "application/json+fhir", "application/json"];
+        let with_charset = types.map(|name| format!("{name}; charset=UTF-8"));
+        for name in types.into_iter().chain(with_charset.iter().map(String::as_str)) {
+            let headers = [("content-type", name), ("accept", name)];
+            let answer = server.request("PUT", &account(T, U), &headers, body.clone()).await;
+            assert!(answer.status.is_success(), "{name}: {}", answer.text);
+            assert_eq!(answer.header("content-type"), "application/fhir+json; charset=utf-8");
+        }
+        server.request("PUT", &account(T, U), &[], body.clone()).await.expect(200);
+        let latin = [("content-type", "application/json; charset=iso-8859-1")];
+        server.request("PUT", &account(T, U), &latin, body).await.refused(415, "http-content-type");
+    }
+
+    // 47, 48
+    async fn nothing_is_deleted_and_no_other_type_is_served(server: TestServer) {
+        let id = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();
+        for method in ["DELETE", "PATCH", "POST"] {
+            let path = format!("/Practitioner/{id}");
+            let refused = server.request(method, &path, &[], Body::empty()).await.refused(405, "http-method");
+            assert_eq!(refused.header("allow"), "GET, HEAD, PUT");
+        }
+        server.post("/Patient", &json!({ "resourceType": "Patient" })).await.refused(404, "http-path");
+    }
+
+    // 49
+    async fn an_appointment_is_created_then_updated(server: TestServer) {
+        let path = by("Appointment", VENDOR, U);
+        let created = server.put(&path, &appointment(VENDOR, U)).await.expect(201);
+        assert_eq!(created.header("location"), format!("{BASE}/Appointment/{}", created.id()));
+        let again = server.put(&path, &appointment(VENDOR, U)).await.expect(200);
+        assert_eq!(again.header("location"), created.header("location"));
+    }
+
+    // 50
+    async fn the_example_of_the_page_is_accepted_with_warnings(server: TestServer) {
+        let body = page_example();
+        let value = body["identifier"][0]["value"].as_str().expect("a value");
+        let path = format!("/Appointment?Identifier={value}");
+        for status in [201, 200] {
+            let mut rules = server.remarks("PUT", &path, &body).await.expect(status).rules();
+            rules.sort_unstable();
+            assert_eq!(rules, [
+                "appointment-operator-unknown",
+                "appointment-participant-refused",
+                "body-id-ignored",
+                "profile-alias",
+                "query-identifier-case",
+            ]);
+        }
+        let stored = server.get(&format!("/Appointment?identifier={value}")).await.json();
+        assert_eq!(stored["entry"][0]["resource"]["participant"][0]["status"], "refused");
+        let both = format!("{path}&identifier={value}");
+        server.put(&both, &body).await.refused(400, "query-identifier-single");
+    }
+
+    // 52
+    async fn an_appointment_takes_every_status_that_the_platform_reads(server: TestServer) {
+        let path = by("Appointment", VENDOR, U);
+        server.put(&path, &appointment(VENDOR, U)).await.expect(201);
+        for status in ["cancelled", "fulfilled", "noshow", "pending"] {
+            let updated = server.put(&path, &with(&appointment(VENDOR, U), "/status", status.into())).await;
+            assert_eq!(updated.expect(200).json()["status"], status);
+        }
+    }
+
+    // 53–63, 65
+    async fn an_appointment_that_breaks_a_rule_is_refused_and_nothing_is_kept(server: TestServer) {
+        for (row, body, status, codes, rule) in refused_appointments() {
+            eprintln!("row {row}");
+            let refused = server.put(&by("Appointment", VENDOR, U), &body).await.refused(status, rule);
+            let code = code_of(&refused, rule);
+            assert!(codes.contains(&code.as_str()), "row {row}: the code is {code}, not one of {codes:?}");
+        }
+        assert_eq!(server.count("Appointment").await, 0);
+    }
+
+    // 54 (needs-action), 61 (SOS), 62 (cancelled, noshow), 65 (SAS), 66
+    async fn what_the_profiles_leave_open_is_accepted(server: TestServer) {
+        let ok = appointment(VENDOR, U);
+        let extension = json!({ "url": "https://example.org/fhir/origin", "valueString": "web" });
+        let cancelled = with(&ok, "/cancelationReason", json!({ "text": "indisponible" }));
+        let path = by("Appointment", VENDOR, U);
+        server.put(&path, &sos(U)).await.expect(201);
+        for body in [
+            with(&sos(U), "/participant/0/actor", json!({ "identifier": identifier(T, V) })),
+            with(&cancelled, "/status", "cancelled".into()),
+            with(&cancelled, "/status", "noshow".into()),
+            with(&ok, "/extension/-", extension),
+        ] {
+            server.put(&path, &body).await.expect(200);
+        }
+        let waiting = with(&ok, "/participant/0/status", "needs-action".into());
+        let remarks = server.remarks("PUT", &path, &waiting).await.expect(200);
+        assert!(remarks.rules().contains(&"appointment-participant-needs-action".to_owned()));
+        assert_eq!(sos(U)["meta"]["profile"][0], SOS);
+    }
+
+    // 64
+    async fn the_identifier_of_the_body_is_the_one_of_the_query(server: TestServer) {
+        let path = by("Appointment", VENDOR, U);
+        for known in [false, true] {
+            let refused = server.put(&path, &appointment(VENDOR, V)).await;
+            let refused = refused.refused(422, "appointment-identifier-changed");
+            assert_eq!(code_of(&refused, "appointment-identifier-changed"), "business-rule");
+            if !known {
+                server.put(&path, &appointment(VENDOR, U)).await.expect(201);
+            }
+        }
+        assert_eq!(server.count("Appointment").await, 1);
+    }
+
+    // 68
+    async fn the_endpoint_says_what_it_is(server: TestServer) {
+        let statement = server.get("/metadata").await.expect(200).json();
+        assert_eq!(statement["resourceType"], "CapabilityStatement");
+        assert_eq!(statement["fhirVersion"], "4.0.1");
+    }
+}
+
+on_both_databases! { TestServer::strict;
+    // 51
+    async fn the_example_of_the_page_is_refused_when_strict(server: TestServer) {
+        let body = page_example();
+        let value = body["identifier"][0]["value"].as_str().expect("a value");
+        let refused = server.put(&format!("/Appointment?Identifier={value}"), &body).await;
+        for rule in ["query-parameter", "fhir-code", "profile-not-published"] {
+            assert!(refused.rules().contains(&rule.to_owned()), "{rule} is missing: {}", refused.text);
+        }
+        assert_eq!(code_of(&refused, "fhir-code"), "code-invalid");
+        refused.expect(400);
+        assert_eq!(server.count("Appointment").await, 0);
+    }
+}
