@@ -13,7 +13,6 @@ use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
 use super::{State, outcome, response};
 use crate::error::Error;
-use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::interaction::query::Query;
@@ -83,8 +82,7 @@ async fn about_resources(
         Interaction::Update => {
             let preconditions = preconditions(headers)?;
             let body = resource(body).await?;
-            let id = Id::parse(parameter("id")).ok_or(Error::NotFound)?;
-            update::update(endpoint, resource_type, id, query, preconditions, &body).await.map(written)
+            update::update(endpoint, resource_type, parameter("id"), query, preconditions, &body).await.map(written)
         }
         Interaction::Read => {
             let version = read::read(endpoint, resource_type, parameter("id"), query).await?;

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
-use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING};
+use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING, FHIR_PRIMITIVE};
 use crate::sas::identity::Target;
 
 /// Updates, or creates, the resource that the criterion designates.
@@ -31,12 +31,19 @@ pub async fn update_by_identifier(
 pub async fn update(
     endpoint: &Endpoint,
     resource_type: ResourceType,
-    id: Id,
+    id: &str,
     query: Query,
     preconditions: Preconditions,
     body: &[u8],
 ) -> Result<Written, Error> {
-    let (received, mut issues) = endpoint.received(resource_type, body, query.leftovers("_format, _pretty"))?;
+    let mut issues = query.leftovers("_format, _pretty");
+    let parsed = Id::parse(id);
+    if parsed.is_none() {
+        issues.push(Issue::new(&FHIR_PRIMITIVE, "http.path").with("expected", "id"));
+    }
+    let (received, mut issues) = endpoint.received(resource_type, body, issues)?;
+    // Without an id there was an error among the issues.
+    let id = parsed.ok_or_else(|| Error::internal("a malformed id went unnoticed"))?;
     let expression = format!("{resource_type}.id");
     match received.value.get("id").and_then(|id| id.as_str()) {
         Some(own) if own == id.as_str() => {}
