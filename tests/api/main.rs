@@ -5,10 +5,12 @@ mod support;
 
 mod server;
 
+mod accounts;
 mod appointments;
 mod asking;
 mod bookings;
 mod concurrency;
+mod identity;
 mod protocol;
 mod refusals;
 mod requests;
