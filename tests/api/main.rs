@@ -12,6 +12,8 @@ mod bookings;
 mod concurrency;
 mod identity;
 mod protocol;
+mod reading;
 mod refusals;
 mod requests;
+mod searching;
 mod smoke;

@@ -1,0 +1,198 @@
+//! Reading one resource: its current version, a former one, all of them.
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use crate::asking::*;
+use crate::on_both_databases;
+use crate::server::*;
+
+/// An account in `versions` versions; its id.
+async fn versioned(server: &TestServer, versions: u32) -> String {
+    let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
+    for version in 2..=versions {
+        let body = with(&regulator(&[(T, U)]), "/telecom/0/rank", version.into());
+        server.put(&account(T, U), &body).await.expect(200);
+    }
+    created.id()
+}
+
+/// The pages of a bundle, from a path on, by their links `next`.
+pub async fn pages(server: &TestServer, path: &str) -> Vec<Value> {
+    let mut pages = vec![];
+    let mut path = path.to_owned();
+    loop {
+        let answer = server.get(&path).await.expect(200);
+        assert!(!answer.text.contains("evil.example"), "{}", answer.text);
+        let page = answer.json();
+        assert_eq!(page["resourceType"], "Bundle");
+        assert!(link(&page, "self").expect("a link to itself").starts_with(BASE), "{page}");
+        let next = link(&page, "next");
+        pages.push(page);
+        assert!(pages.len() < 20, "the pages never end");
+        match next {
+            None => return pages,
+            Some(next) => path = next.strip_prefix(BASE).expect("the base").to_owned(),
+        }
+    }
+}
+
+/// The URL of a link.
+pub fn link(bundle: &Value, relation: &str) -> Option<String> {
+    let mut links = bundle["link"].as_array().expect("links").iter();
+    let found = links.find(|link| link["relation"] == relation)?;
+    Some(found["url"].as_str().expect("a URL").to_owned())
+}
+
+/// The versions on the pages of a history, in order.
+fn version_ids(pages: &[Value]) -> Vec<String> {
+    let entries = pages.iter().flat_map(|page| page["entry"].as_array().cloned().unwrap_or_default());
+    entries.map(|entry| entry["resource"]["meta"]["versionId"].as_str().expect("a version").to_owned()).collect()
+}
+
+on_both_databases! { TestServer::tolerant;
+    async fn a_resource_is_read_with_its_version(server: TestServer) {
+        let id = versioned(&server, 2).await;
+        let read = server.get(&format!("/Practitioner/{id}")).await.expect(200);
+        let resource = read.json();
+        assert_eq!(read.header("content-type"), "application/fhir+json; charset=utf-8");
+        assert_eq!((read.header("etag"), &resource["meta"]["versionId"]), ("W/\"2\"", &json!("2")));
+        let last_updated: jiff::Timestamp =
+            resource["meta"]["lastUpdated"].as_str().expect("an instant").parse().expect("an instant");
+        let date = last_updated.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        assert_eq!(read.header("last-modified"), date);
+    }
+
+    async fn what_is_unknown_is_not_found(server: TestServer) {
+        let id = versioned(&server, 1).await;
+        for path in [
+            "/Practitioner/unknown".to_owned(),
+            "/Practitioner/unknown/_history".to_owned(),
+            "/Practitioner/unknown/_history/1".to_owned(),
+            format!("/Practitioner/{id}/_history/2"),
+            format!("/Practitioner/{id}/_history/0"),
+            format!("/Practitioner/{id}/_history/x"),
+            format!("/Practitioner/{id}%00"),
+            format!("/Appointment/{id}"),
+        ] {
+            server.get(&path).await.refused(404, "http-not-found");
+        }
+        server.get("/Patient/1").await.refused(404, "http-path");
+        server.get("/").await.refused(404, "http-path");
+        server.get(&format!("/Practitioner/{id}/_history?_unknown=1")).await.refused(400, "query-parameter");
+        server.get(&format!("/Practitioner/{id}?_elements=id")).await.refused(400, "query-parameter");
+    }
+
+    async fn a_former_version_stays_as_it_was(server: TestServer) {
+        let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
+        let updated = server.put(&account(T, U), &inactive(regulator(&[(T, U)]))).await.expect(200);
+        for (version, then) in [(1, &created), (2, &updated)] {
+            let path = format!("/Practitioner/{}/_history/{version}", created.id());
+            let read = server.get(&path).await.expect(200);
+            assert_eq!((&read.text, read.header("etag")), (&then.text, then.header("etag")));
+            assert_eq!(read.header("last-modified"), then.header("last-modified"));
+        }
+    }
+
+    async fn a_version_that_the_client_has_is_not_sent_again(server: TestServer) {
+        let id = versioned(&server, 2).await;
+        let path = format!("/Practitioner/{id}");
+        for tags in ["W/\"2\"", "\"2\"", "W/\"1\", W/\"2\"", "*"] {
+            let answer = server.request("GET", &path, &[("if-none-match", tags)], Body::empty()).await.expect(304);
+            assert_eq!((answer.text.as_str(), answer.header("etag")), ("", "W/\"2\""), "{tags}");
+        }
+        server.request("GET", &path, &[("if-none-match", "W/\"1\"")], Body::empty()).await.expect(200);
+        let first = format!("{path}/_history/1");
+        server.request("GET", &first, &[("if-none-match", "W/\"1\"")], Body::empty()).await.expect(304);
+        server.request("GET", &first, &[("if-none-match", "W/\"2\"")], Body::empty()).await.expect(200);
+    }
+
+    async fn a_history_tells_every_version_and_how_it_came(server: TestServer) {
+        let id = versioned(&server, 3).await;
+        let history = server.get(&format!("/Practitioner/{id}/_history")).await.expect(200).json();
+        assert_eq!((&history["type"], &history["total"]), (&json!("history"), &json!(3)));
+        assert_eq!(link(&history, "self"), Some(format!("{BASE}/Practitioner/{id}/_history")));
+        let entries = history["entry"].as_array().expect("entries");
+        assert_eq!(version_ids(std::slice::from_ref(&history)), ["3", "2", "1"]);
+        for (entry, version) in entries.iter().zip([3, 2, 1]) {
+            assert_eq!(entry["fullUrl"], format!("{BASE}/Practitioner/{id}"));
+            let (method, status) = if version == 1 { ("POST", "201") } else { ("PUT", "200") };
+            assert_eq!(entry["request"]["method"], method);
+            let url = if version == 1 { "Practitioner".to_owned() } else { format!("Practitioner/{id}") };
+            assert_eq!(entry["request"]["url"], url);
+            assert!(entry["response"]["status"].as_str().expect("a status").starts_with(status));
+            assert_eq!(entry["response"]["etag"], format!("W/\"{version}\""));
+            assert_eq!(entry["response"]["lastModified"], entry["resource"]["meta"]["lastUpdated"]);
+            assert_eq!(entry.get("search"), None);
+        }
+    }
+
+    async fn a_history_is_paged_to_its_end(server: TestServer) {
+        let id = versioned(&server, 5).await;
+        for (count, sizes) in [(2, vec![2, 2, 1]), (5, vec![5]), (4, vec![4, 1]), (1, vec![1; 5])] {
+            let pages = pages(&server, &format!("/Practitioner/{id}/_history?_count={count}")).await;
+            let lengths: Vec<_> = pages.iter().map(|page| ids(page).len()).collect();
+            assert_eq!(lengths, sizes);
+            assert_eq!(version_ids(&pages), ["5", "4", "3", "2", "1"]);
+            assert!(pages.iter().all(|page| page["total"] == 5));
+        }
+    }
+
+    async fn a_history_begins_where_the_client_says(server: TestServer) {
+        let id = versioned(&server, 4).await;
+        let path = format!("/Practitioner/{id}/_history");
+        let all = server.get(&path).await.expect(200).json();
+        let third = all["entry"][1]["resource"]["meta"]["lastUpdated"].as_str().expect("an instant");
+        let since = pages(&server, &format!("{path}?_since={third}&_count=1")).await;
+        assert_eq!(version_ids(&since), ["4", "3"]);
+        assert_eq!(since[0]["total"], 2);
+        let future = server.get(&format!("{path}?_since=2030-01-01T00:00:00Z")).await.expect(200).json();
+        assert_eq!((&future["total"], future.get("entry")), (&json!(0), None));
+        server.get(&format!("{path}?_since=yesterday")).await.refused(400, "query-value");
+        server.get(&format!("{path}?_count=few")).await.refused(400, "query-value");
+    }
+
+    async fn head_answers_as_get_without_the_body(server: TestServer) {
+        let id = versioned(&server, 1).await;
+        for path in [format!("/Practitioner/{id}"), "/Practitioner".into(), "/metadata".into()] {
+            let (get, head) = (server.get(&path).await, server.request("HEAD", &path, &[], Body::empty()).await);
+            assert_eq!((head.status, head.text.as_str()), (get.status, ""));
+            for name in ["etag", "content-type", "last-modified"] {
+                assert_eq!(head.header(name), get.header(name));
+            }
+        }
+        server.request("HEAD", "/Practitioner/unknown", &[], Body::empty()).await.expect(404);
+    }
+
+    async fn a_slash_at_the_end_of_a_path_changes_nothing(server: TestServer) {
+        let path = format!("/Practitioner/?identifier={T}|{U}");
+        let created = server.put(&path, &regulator(&[(T, U)])).await.expect(201);
+        assert_eq!(created.header("location"), format!("{BASE}/Practitioner/{}", created.id()));
+        assert_eq!(server.found(&path).await, [created.id()]);
+        server.get(&format!("/Practitioner/{}/", created.id())).await.expect(200);
+        server.post("/Practitioner/", &regulator(&[(T, V)])).await.expect(201);
+        server.get("/metadata/").await.expect(200);
+    }
+
+    async fn a_judgement_stores_nothing(server: TestServer) {
+        let bad = with(&regulator(&[(T, U)]), "/name", Value::Null);
+        let wrapped = |resource: &Value| json!({
+            "resourceType": "Parameters",
+            "parameter": [{ "name": "resource", "resource": resource }],
+        });
+        let good = regulator(&[(T, U)]);
+        for (body, severity) in [
+            (good.clone(), "information"),
+            (wrapped(&good), "information"),
+            (bad.clone(), "error"),
+            (wrapped(&bad), "error"),
+            (wrapped(&appointment("urn:oid:1.2", "x")), "error"),
+        ] {
+            let answer = server.post("/Practitioner/$validate", &body).await.expect(200);
+            assert_operation_outcome(&answer);
+            assert_eq!(answer.json()["issue"][0]["severity"], severity, "{body}: {}", answer.text);
+        }
+        server.post("/Appointment/$validate", &appointment("urn:oid:1.2", "x")).await.expect(200);
+        assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
+    }
+}
