@@ -2,8 +2,10 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#cond-update>, <http://hl7.org/fhir/R4/http.html#update>
 
+use serde_json::Value;
+
 use super::query::Query;
-use super::write::{Preconditions, Written};
+use super::write::{Preconditions, Written, accepted};
 use super::{Endpoint, criterion};
 use crate::error::Error;
 use crate::fhir::id::Id;
@@ -41,17 +43,16 @@ pub async fn update(
     if parsed.is_none() {
         issues.push(Issue::new(&FHIR_PRIMITIVE, "http.path").with("expected", "id"));
     }
-    let (received, mut issues) = endpoint.received(resource_type, body, issues)?;
+    let judged = endpoint.validator.judge(resource_type, body);
+    let expression = format!("{resource_type}.id");
+    match judged.received.as_ref().map(|received| received.value.get("id")) {
+        Some(None) => issues.push(Issue::new(&BODY_ID_MISSING, expression)),
+        Some(Some(Value::String(own))) if own != id => issues.push(Issue::new(&BODY_ID_MISMATCH, expression)),
+        // Equal; or no JSON, or no text, which was told already.
+        _ => {}
+    }
+    let (received, issues) = accepted(judged, issues)?;
     // Without an id there was an error among the issues.
     let id = parsed.ok_or_else(|| Error::internal("a malformed id went unnoticed"))?;
-    let expression = format!("{resource_type}.id");
-    match received.value.get("id").and_then(|id| id.as_str()) {
-        Some(own) if own == id.as_str() => {}
-        Some(_) => issues.push(Issue::new(&BODY_ID_MISMATCH, expression)),
-        None => issues.push(Issue::new(&BODY_ID_MISSING, expression)),
-    }
-    if issues.iter().any(Issue::is_error) {
-        return Err(Error::of(issues));
-    }
     endpoint.write(resource_type, Target::Id(id), received, issues, preconditions).await
 }

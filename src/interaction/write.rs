@@ -14,6 +14,7 @@ use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, Version};
 use crate::issue::Issue;
 use crate::sas::identity::{self, Effect, Target, Write};
+use crate::sas::validation::Judged;
 
 /// `If-Match` and `If-None-Match` of a write.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,15 @@ pub struct Written {
     pub issues: Vec<Issue>,
 }
 
+/// The body, unless it or what was found elsewhere in the request is refused.
+pub(super) fn accepted(judged: Judged, mut issues: Vec<Issue>) -> Result<(Received, Vec<Issue>), Error> {
+    issues.extend(judged.issues);
+    match judged.received {
+        Some(received) if !issues.iter().any(Issue::is_error) => Ok((received, issues)),
+        _ => Err(Error::of(issues)),
+    }
+}
+
 impl Endpoint {
     /// The body as a resource of this type, or everything that is wrong with the request:
     /// `issues` are those already found elsewhere in it.
@@ -48,14 +58,9 @@ impl Endpoint {
         &self,
         resource_type: ResourceType,
         body: &[u8],
-        mut issues: Vec<Issue>,
+        issues: Vec<Issue>,
     ) -> Result<(Received, Vec<Issue>), Error> {
-        let judged = self.validator.judge(resource_type, body);
-        issues.extend(judged.issues);
-        match judged.received {
-            Some(received) if !issues.iter().any(Issue::is_error) => Ok((received, issues)),
-            _ => Err(Error::of(issues)),
-        }
+        accepted(self.validator.judge(resource_type, body), issues)
     }
 
     /// Decides and stores; answers once it is on disk.

@@ -163,6 +163,8 @@ on_both_databases! { TestServer::tolerant;
         server.put("/Practitioner/a", &body).await.refused(400, "body-id-missing");
         let nameless = with(&body, "/name", Value::Null);
         server.put("/Practitioner/a", &named("a", &nameless)).await.refused(422, "practitioner-name");
+        let both = server.put("/Practitioner/a", &named("b", &nameless)).await.refused(400, "body-id-mismatch");
+        both.refused(400, "practitioner-name");
         assert_eq!(server.count("Practitioner").await, 0);
     }
 
