@@ -195,4 +195,18 @@ on_both_databases! { TestServer::tolerant;
         server.post("/Appointment/$validate", &appointment("urn:oid:1.2", "x")).await.expect(200);
         assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
     }
+
+    // 5.7: a passing fault, with the time to come back
+    async fn a_server_without_its_database_asks_to_come_back(server: TestServer) {
+        server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
+        server.storage.close().await;
+        let read = server.get("/Practitioner").await;
+        let written = server.put(&account(T, V), &regulator(&[(T, V)])).await;
+        for refused in [read, written] {
+            let refused = refused.refused(503, "http-unavailable");
+            assert_eq!(refused.json()["issue"][0]["code"], "transient");
+            assert!(!refused.header("retry-after").is_empty());
+        }
+        server.get("/metadata").await.expect(200);
+    }
 }
