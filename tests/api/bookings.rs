@@ -1,8 +1,7 @@
-//! The list of requests that SAS clients send, row by row, and what each is answered: appointments, HTTP.
+//! The list of requests that SAS clients send, row by row, and what each is answered: appointments (49–66).
 //!
 //! Numbers are those of the rows.
 
-use axum::body::Body;
 use serde_json::{Value, json};
 
 use crate::asking::*;
@@ -73,57 +72,6 @@ fn refused_appointments() -> Vec<(&'static str, Value, u16, &'static [&'static s
 }
 
 on_both_databases! { TestServer::tolerant;
-    // 42
-    async fn a_client_may_ask_for_nothing_or_for_an_outcome(server: TestServer) {
-        let body = regulator(&[(T, U)]);
-        let minimal = server.write("PUT", &account(T, U), &[("prefer", "return=minimal")], &body).await.expect(201);
-        assert_eq!((minimal.text.as_str(), minimal.header("etag")), ("", "W/\"1\""));
-        let outcome = server.remarks("PUT", &account(T, U), &body).await.expect(200);
-        assert_eq!(outcome.header("location"), minimal.header("location"));
-    }
-
-    // 43, 44, 45, 46
-    async fn only_json_of_a_bearable_size_is_spoken(server: TestServer) {
-        let body = regulator(&[(T, U)]);
-        let xml = [("accept", "application/fhir+xml"), ("content-type", "application/json")];
-        server.request("POST", "/Practitioner", &xml, body.to_string()).await.refused(406, "http-accept");
-        server.post("/Practitioner?_format=xml", &body).await.refused(406, "http-accept");
-        let xml = [("content-type", "application/fhir+xml")];
-        server.request("POST", "/Practitioner", &xml, "<Practitioner/>").await.refused(415, "http-content-type");
-        let large = with(&body, "/name/0/family", "X".repeat(2 << 20).into());
-        let refused = server.post("/Practitioner", &large).await.refused(413, "http-body-size");
-        assert_eq!(code_of(&refused, "http-body-size"), "too-long");
-        assert_eq!(server.count("Practitioner").await, 0);
-        server.post("/Practitioner?_format=application/fhir+json", &body).await.expect(201);
-    }
-
-    // 6 of the fact sheet: every name that JSON goes by, and none at all
-    async fn json_has_several_names(server: TestServer) {
-        let body = regulator(&[(T, U)]).to_string();
-        let types = ["application/fhir+json", "application/json+fhir", "application/json"];
-        let with_charset = types.map(|name| format!("{name}; charset=UTF-8"));
-        for name in types.into_iter().chain(with_charset.iter().map(String::as_str)) {
-            let headers = [("content-type", name), ("accept", name)];
-            let answer = server.request("PUT", &account(T, U), &headers, body.clone()).await;
-            assert!(answer.status.is_success(), "{name}: {}", answer.text);
-            assert_eq!(answer.header("content-type"), "application/fhir+json; charset=utf-8");
-        }
-        server.request("PUT", &account(T, U), &[], body.clone()).await.expect(200);
-        let latin = [("content-type", "application/json; charset=iso-8859-1")];
-        server.request("PUT", &account(T, U), &latin, body).await.refused(415, "http-content-type");
-    }
-
-    // 47, 48
-    async fn nothing_is_deleted_and_no_other_type_is_served(server: TestServer) {
-        let id = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();
-        for method in ["DELETE", "PATCH", "POST"] {
-            let path = format!("/Practitioner/{id}");
-            let refused = server.request(method, &path, &[], Body::empty()).await.refused(405, "http-method");
-            assert_eq!(refused.header("allow"), "GET, HEAD, PUT");
-        }
-        server.post("/Patient", &json!({ "resourceType": "Patient" })).await.refused(404, "http-path");
-    }
-
     // 49
     async fn an_appointment_is_created_then_updated(server: TestServer) {
         let path = by("Appointment", VENDOR, U);
@@ -209,13 +157,6 @@ on_both_databases! { TestServer::tolerant;
             }
         }
         assert_eq!(server.count("Appointment").await, 1);
-    }
-
-    // 68
-    async fn the_endpoint_says_what_it_is(server: TestServer) {
-        let statement = server.get("/metadata").await.expect(200).json();
-        assert_eq!(statement["resourceType"], "CapabilityStatement");
-        assert_eq!(statement["fhirVersion"], "4.0.1");
     }
 }
 

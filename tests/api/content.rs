@@ -134,9 +134,11 @@ on_both_databases! { TestServer::tolerant;
             }
         }
         let minimal = [("prefer", "return=minimal")];
-        for (method, path, value, status) in
-            [("PUT", account(T, U), U, 200), ("PUT", account(N, U), "8", 201), ("POST", "/Practitioner".into(), "9", 201)]
-        {
+        for (method, path, value, status) in [
+            ("PUT", account(T, U), U, 200),
+            ("PUT", account(N, U), "8", 201),
+            ("POST", "/Practitioner".into(), "9", 201),
+        ] {
             let answer = server.write(method, &path, &minimal, &regulator(&[(T, value)])).await.expect(status);
             assert_eq!((answer.text.as_str(), answer.header("content-type")), ("", ""));
             assert!(answer.header("location").starts_with(BASE) && !answer.header("last-modified").is_empty());
