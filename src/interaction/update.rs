@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
-use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING, FHIR_PRIMITIVE};
+use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING};
+use crate::profile::primitive;
 use crate::sas::identity::Target;
 
 /// Updates, or creates, the resource that the criterion designates.
@@ -41,7 +42,7 @@ pub async fn update(
     let mut issues = query.leftovers("_format, _pretty");
     let parsed = Id::parse(id);
     if parsed.is_none() {
-        issues.push(Issue::new(&FHIR_PRIMITIVE, "http.path").with("expected", "id"));
+        issues.push(primitive("id", "http.path"));
     }
     let judged = endpoint.validator.judge(resource_type, body);
     let expression = format!("{resource_type}.id");
