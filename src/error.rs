@@ -56,6 +56,8 @@ pub enum Error {
     /// `If-Match` or `If-None-Match` does not hold.
     #[error("precondition failed")]
     PreconditionFailed {
+        /// Which of the two.
+        header: &'static str,
         /// The current version, where there is one.
         current: Option<Version>,
     },
@@ -108,9 +110,9 @@ impl Error {
             Self::BodyTooLarge { limit } => {
                 Issue::new(&HTTP_BODY_SIZE, "http.Content-Length").with("expected", limit.to_string())
             }
-            Self::PreconditionFailed { current } => {
+            Self::PreconditionFailed { header, current } => {
                 let current = current.map_or("∅".to_owned(), |version| version.to_string());
-                Issue::new(&HTTP_PRECONDITION, "http.If-Match").with("found", current)
+                Issue::new(&HTTP_PRECONDITION, format!("http.{header}")).with("found", current)
             }
             Self::MultipleMatches => Issue::new(&HTTP_MULTIPLE_MATCHES, "http.identifier"),
             Self::IdTaken => Issue::new(&HTTP_ID_TAKEN, "Resource.id"),

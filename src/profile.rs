@@ -28,6 +28,17 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::FrPractitionerRegul, Self::FrAppointmentSas, Self::SosAppointment];
+
+    /// The type that it constrains.
+    pub fn resource_type(self) -> ResourceType {
+        match self {
+            Self::FrPractitionerRegul => ResourceType::Practitioner,
+            Self::FrAppointmentSas | Self::SosAppointment => ResourceType::Appointment,
+        }
+    }
+
     /// The canonical URL of the profile.
     pub fn canonical(self) -> &'static str {
         match self {
@@ -107,16 +118,12 @@ impl Profiles {
 
     /// How the resource departs from a SAS profile.
     pub fn departures<'a>(&'a self, profile: Profile, resource: &'a Value) -> impl Iterator<Item = Issue> + 'a {
-        let (resource_type, schemas) = match profile {
-            Profile::FrPractitionerRegul => (ResourceType::Practitioner, vec![&self.regulator]),
-            Profile::FrAppointmentSas => {
-                (ResourceType::Appointment, vec![&self.appointment_common, &self.appointment_sas])
-            }
-            Profile::SosAppointment => {
-                (ResourceType::Appointment, vec![&self.appointment_common, &self.appointment_sos])
-            }
+        let schemas = match profile {
+            Profile::FrPractitionerRegul => vec![&self.regulator],
+            Profile::FrAppointmentSas => vec![&self.appointment_common, &self.appointment_sas],
+            Profile::SosAppointment => vec![&self.appointment_common, &self.appointment_sos],
         };
-        schemas.into_iter().flat_map(move |schema| schema.issues(resource_type, resource))
+        schemas.into_iter().flat_map(move |schema| schema.issues(profile.resource_type(), resource))
     }
 }
 

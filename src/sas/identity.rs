@@ -16,8 +16,8 @@ use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::issue::Issue;
 use crate::issue::catalogue::{
-    APPOINTMENT_IDENTIFIER_CHANGED, APPOINTMENT_OPERATOR_REQUIRED, APPOINTMENT_OPERATOR_UNKNOWN, IDENTIFIER_DUPLICATE,
-    IDENTIFIER_LENGTH, IDENTIFIER_NOT_IN_BODY,
+    APPOINTMENT_IDENTIFIER_CHANGED, APPOINTMENT_OPERATOR_REQUIRED, APPOINTMENT_OPERATOR_UNKNOWN, IDENTIFIER_COUNT,
+    IDENTIFIER_DUPLICATE, IDENTIFIER_LENGTH, IDENTIFIER_NOT_IN_BODY,
 };
 use crate::storage::registry::{Entry, Hold, Identifiers, Registry};
 
@@ -97,14 +97,25 @@ pub fn fits(identifier: &Identifier) -> bool {
     [&identifier.system, &identifier.value].iter().all(|part| part.chars().count() <= LONGEST_PART)
 }
 
-/// An issue for each identifier that is too long to be found again.
-pub fn identifier_lengths(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
-    let elements = resource.get("identifier").and_then(Value::as_array).into_iter().flatten().enumerate();
-    let too_long = elements.filter(|(_, element)| Identifier::from_element(element).is_some_and(|own| !fits(&own)));
-    too_long.map(move |(index, _)| {
+/// The most identifiers of a resource: an account has two or three.
+const MOST_IDENTIFIERS: usize = 50;
+
+/// The issues of identifiers that are too many, or too long to be found again.
+pub fn identifier_bounds(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
+    let elements = resource.get("identifier").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let too_many = (elements.len() > MOST_IDENTIFIERS).then(|| {
+        let issue = Issue::new(&IDENTIFIER_COUNT, format!("{resource_type}.identifier"));
+        issue.with("found", elements.len().to_string()).with("expected", MOST_IDENTIFIERS.to_string())
+    });
+    let too_long = elements
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| Identifier::from_element(element).is_some_and(|own| !fits(&own)));
+    let too_long = too_long.map(move |(index, _)| {
         let issue = Issue::new(&IDENTIFIER_LENGTH, format!("{resource_type}.identifier[{index}]"));
         issue.with("expected", LONGEST_PART.to_string())
-    })
+    });
+    too_many.into_iter().chain(too_long)
 }
 
 /// The regulator who made an appointment.
@@ -203,9 +214,13 @@ fn designated_appointment<'a>(known: &'a Registry, write: &'a Write) -> Result<O
 
 fn precondition(write: &Write, designated: Option<&Entry>) -> Result<(), Error> {
     let current = designated.map(|entry| entry.version);
-    let matches = write.if_match.as_ref().is_none_or(|tags| tags.names(current));
-    let differs = write.if_none_match.as_ref().is_none_or(|tags| !tags.names(current));
-    if matches && differs { Ok(()) } else { Err(Error::PreconditionFailed { current }) }
+    if write.if_match.as_ref().is_some_and(|tags| !tags.names(current)) {
+        return Err(Error::PreconditionFailed { header: "If-Match", current });
+    }
+    if write.if_none_match.as_ref().is_some_and(|tags| tags.names(current)) {
+        return Err(Error::PreconditionFailed { header: "If-None-Match", current });
+    }
+    Ok(())
 }
 
 /// The id of the resource, existing or new, and what becomes of the body's own.

@@ -6,11 +6,9 @@ use super::deviation::{PARTICIPANT_REFUSED, Validation};
 use super::{appointment, identity, practitioner};
 use crate::fhir::json::{MAX_ISSUES, Received, parse};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{
-    FHIR_CODE, FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING,
-};
+use crate::issue::catalogue::{FHIR_CODE, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
 use crate::issue::{Issue, Level};
-use crate::profile::{BrokenSchema, Profiles};
+use crate::profile::{BrokenSchema, Profile, Profiles};
 
 /// Reads bodies and judges them: strict JSON, FHIR R4, SAS profiles, SAS rules.
 pub struct Validator {
@@ -56,29 +54,37 @@ impl Validator {
         }
     }
 
-    /// Judges a body that holds a resource of this type, or a `Parameters` around one.
-    pub fn judge_parameters(&self, resource_type: ResourceType, body: &[u8]) -> Judged {
-        let judged = match parse(body, resource_type.as_str()) {
-            Ok(received) if received.value["resourceType"] == "Parameters" => received,
-            _ => return self.judge(resource_type, body),
-        };
-        let parameters = judged.value["parameter"].as_array().into_iter().flatten().enumerate();
-        let (resources, others): (Vec<_>, Vec<_>) =
-            parameters.partition(|(_, parameter)| parameter["name"] == "resource");
-        let unknown = others.iter().map(|(index, parameter)| {
-            Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))
-                .with("found", parameter["name"].as_str().unwrap_or_default())
-                .with("expected", "resource")
-        });
-        let mut issues: Vec<_> = unknown.collect();
-        match resources.as_slice() {
-            [(_, parameter)] if parameter["resource"].is_object() => {
-                issues.extend(self.issues(resource_type, &parameter["resource"]));
-            }
-            _ => issues
-                .push(Issue::new(&FHIR_REQUIRED_ELEMENT, "Parameters.parameter.resource").with("expected", "resource")),
+    /// Judges a resource that was read, against `profile` instead of those it claims, if there is one.
+    pub fn issues_as(&self, resource_type: ResourceType, resource: &Value, profile: Option<Profile>) -> Vec<Issue> {
+        if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
+            return vec![wrong_type(resource, resource_type.as_str())];
         }
-        Judged { received: None, issues }
+        let structure = self.profiles.structure(resource_type, resource).map(|issue| match self.validation {
+            Validation::Tolerant => tolerate_refused(issue),
+            Validation::Strict => issue,
+        });
+        let mut issues = bounded(structure);
+        // Where FHIR itself is broken, a profile's word on the same place would only be noise.
+        let is_final =
+            |issue: &&Issue| issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as;
+        let judged_places: Vec<String> = issues.iter().filter(is_final).map(|issue| issue.expression.clone()).collect();
+        let is_unjudged = |issue: &Issue| !judged_places.iter().any(|place| is_at_or_below(&issue.expression, place));
+        let (claimed, claims) = match resource_type {
+            ResourceType::Practitioner => practitioner::profiles(resource),
+            ResourceType::Appointment => appointment::profiles(resource, self.validation),
+        };
+        let rules = match resource_type {
+            ResourceType::Practitioner => vec![],
+            ResourceType::Appointment => appointment::issues(resource),
+        };
+        let profiles = profile.map_or(claimed, |profile| vec![profile]);
+        let departures = profiles.into_iter().flat_map(|profile| self.profiles.departures(profile, resource));
+        let rules = rules.into_iter().chain(identity::identifier_bounds(resource_type, resource));
+        issues.extend(bounded(departures.chain(rules).filter(is_unjudged)));
+        issues.extend(bounded(claims.into_iter()));
+        // Errors first: they are what must be repaired.
+        issues.sort_by_key(|issue| !issue.is_error());
+        issues
     }
 
     /// Judges a body that may hold a resource of any type served here.
@@ -99,34 +105,7 @@ impl Validator {
     }
 
     fn issues(&self, resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
-        if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
-            return vec![wrong_type(resource, resource_type.as_str())];
-        }
-        let structure = self.profiles.structure(resource_type, resource).map(|issue| match self.validation {
-            Validation::Tolerant => tolerate_refused(issue),
-            Validation::Strict => issue,
-        });
-        let mut issues = bounded(structure);
-        // Where FHIR itself is broken, a profile's word on the same place would only be noise.
-        let is_final =
-            |issue: &&Issue| issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as;
-        let judged_places: Vec<String> = issues.iter().filter(is_final).map(|issue| issue.expression.clone()).collect();
-        let is_unjudged = |issue: &Issue| !judged_places.iter().any(|place| is_at_or_below(&issue.expression, place));
-        let (profiles, claims) = match resource_type {
-            ResourceType::Practitioner => practitioner::profiles(resource),
-            ResourceType::Appointment => appointment::profiles(resource, self.validation),
-        };
-        let rules = match resource_type {
-            ResourceType::Practitioner => vec![],
-            ResourceType::Appointment => appointment::issues(resource),
-        };
-        let departures = profiles.into_iter().flat_map(|profile| self.profiles.departures(profile, resource));
-        let rules = rules.into_iter().chain(identity::identifier_lengths(resource_type, resource));
-        issues.extend(bounded(departures.chain(rules).filter(is_unjudged)));
-        issues.extend(bounded(claims.into_iter()));
-        // Errors first: they are what must be repaired.
-        issues.sort_by_key(|issue| !issue.is_error());
-        issues
+        self.issues_as(resource_type, resource, None)
     }
 }
 

@@ -54,10 +54,6 @@ type StateRow = (
     Option<String>,
 );
 
-/// How many ids, and how many identifiers, one statement names: SQLite binds up to 32,766 values,
-/// two for each, and Postgres twice as many.
-const MOST_NAMED: usize = 4096;
-
 /// One batch at a time, over all instances that share a Postgres database: each then decides over
 /// what the one before has committed. The number is arbitrary, and the same for every instance.
 const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_xact_lock(7302451)";
@@ -110,14 +106,12 @@ impl Storage {
         decide: impl FnOnce(&mut Registry) -> Vec<NewVersion>,
     ) -> Result<(), sqlx::Error> {
         in_write_transaction!(self, transaction => {
-            let mut rows = vec![];
-            for (sql, binds) in state_queries(wanted) {
-                let mut query = sqlx::query_as::<_, StateRow>(AssertSqlSafe(sql));
-                for bind in binds {
-                    query = query.bind(bind);
-                }
-                rows.extend(query.fetch_all(&mut *transaction).await?);
+            let (sql, binds) = state_query(wanted);
+            let mut query = sqlx::query_as::<_, StateRow>(AssertSqlSafe(sql));
+            for bind in binds {
+                query = query.bind(bind);
             }
+            let rows = query.fetch_all(&mut *transaction).await?;
             let mut registry = Registry::new(entries(rows));
             let versions = decide(&mut registry);
             for_rows!(transaction, &versions, 6, |rows: &str| format!(
@@ -164,19 +158,12 @@ impl Storage {
     }
 }
 
-/// The statement that reads the state; several only where bodies bring thousands of identifiers.
-fn state_queries(wanted: &Wanted) -> impl Iterator<Item = (String, Vec<&str>)> {
-    let (mut ids, mut values) = (wanted.ids.chunks(MOST_NAMED), wanted.identifier_values.chunks(MOST_NAMED));
-    let first = state_query(ids.next().unwrap_or_default(), values.next().unwrap_or_default());
-    let others = ids.map(|ids| state_query(ids, &[]));
-    std::iter::once(first).chain(others).chain(values.map(|values| state_query(&[], values)))
-}
-
-/// Reads the resources named by id or by an identifier, each with all its identifiers. The lists
-/// are padded, so that few different statements are ever prepared.
-fn state_query<'a>(ids: &'a [(ResourceType, Id)], values: &'a [(ResourceType, String)]) -> (String, Vec<&'a str>) {
-    let ids = padded(ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
-    let values = padded(values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
+/// The one statement that reads the state: the resources named by id or by an identifier, each with
+/// all its identifiers. The lists are padded, so that few different statements are ever prepared.
+/// 128 writes of 50 identifiers each stay well below the 32,766 values that SQLite binds.
+fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
+    let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
+    let values = padded(wanted.identifier_values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
     let sql = format!(
         "SELECT r.resource_type, r.id, r.version, r.last_updated, r.content_hash, r.active, r.status, r.start, \
                 i.system, i.value, i.hold \

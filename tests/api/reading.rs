@@ -196,6 +196,32 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
     }
 
+    async fn a_judgement_takes_the_mode_and_the_profile_that_clients_send(server: TestServer) {
+        let sos = "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/sas-sos-appointment";
+        let mut meeting = appointment("urn:oid:1.2", "x");
+        meeting["extension"].as_array_mut().expect("extensions").push(json!({ "url": "https://e.org", "valueString": "x" }));
+        let first = |answer: Answer| answer.expect(200).rules()[0].clone();
+        assert_eq!(first(server.post("/Appointment/$validate?mode=create", &meeting).await), "all-good");
+        let as_sos = format!("/Appointment/$validate?profile={sos}");
+        assert_eq!(first(server.post(&as_sos, &meeting).await), "appointment-extension");
+        let wrapped = |name: &str, key: &str, value: &str| json!({
+            "resourceType": "Parameters",
+            "parameter": [{ "name": name, key: value }, { "name": "resource", "resource": meeting }],
+        });
+        for (name, key, value, rule) in [
+            ("mode", "valueCode", "update", "all-good"),
+            ("mode", "valueCode", "delete", "query-value"),
+            ("profile", "valueUri", sos, "appointment-extension"),
+            ("profile", "valueCanonical", "https://e.org/unknown", "query-value"),
+            ("other", "valueString", "x", "query-parameter"),
+        ] {
+            let answer = server.post("/Appointment/$validate", &wrapped(name, key, value)).await;
+            assert_eq!(first(answer), rule, "{name} {value}");
+        }
+        let empty = json!({ "resourceType": "Parameters", "parameter": [{ "name": "mode", "valueCode": "create" }] });
+        assert_eq!(first(server.post("/Appointment/$validate", &empty).await), "fhir-required-element");
+    }
+
     // 5.7: a passing fault, with the time to come back
     async fn a_server_without_its_database_asks_to_come_back(server: TestServer) {
         server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);

@@ -223,6 +223,21 @@ fn practitioner() -> Vec<Case> {
             &[("/identifier/-", json!({"type": {"text": "x"}, "system": "https://e.org", "value": "1".repeat(256)}))],
             &["identifier-length Practitioner.identifier[1]"],
         ),
+        at(
+            &[(
+                "/identifier",
+                (0..51)
+                    .map(|number| {
+                        if number == 0 {
+                            intrn()
+                        } else {
+                            json!({"type": {"text": "x"}, "system": "https://e.org", "value": number.to_string()})
+                        }
+                    })
+                    .collect(),
+            )],
+            &["identifier-count Practitioner.identifier"],
+        ),
         at(&[("/active", Value::Null)], &["practitioner-active Practitioner.active"]),
         at(&[("/name", Value::Null)], &["practitioner-name Practitioner.name"]),
         at(&[("/name/0/family", Value::Null)], &["practitioner-name-family Practitioner.name[0].family"]),

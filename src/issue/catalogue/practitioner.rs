@@ -24,11 +24,11 @@ rules! { PRACTITIONER:
     "Aucun des identifiants ne désigne un compte ; attendu : un identifiant de système urn:oid:1.2.250.1.71.4.2.1 (national) ou urn:oid:1.2.250.1.213.3.6 (technique SAS).";
     "None of the identifiers designates an account; expected: an identifier of system urn:oid:1.2.250.1.71.4.2.1 (national) or urn:oid:1.2.250.1.213.3.6 (SAS technical).";
 
-    PRACTITIONER_IDENTIFIER_IDNST = "practitioner-identifier-idnst", Refused, Value, AUTHORITY;
+    PRACTITIONER_IDENTIFIER_IDNST = "practitioner-identifier-idnst", Refused, BusinessRule, AUTHORITY;
     "Le système urn:oid:1.2.250.1.71.4.2.2 est celui des structures ; l'identifiant national d'une personne a pour système urn:oid:1.2.250.1.71.4.2.1.";
     "System urn:oid:1.2.250.1.71.4.2.2 is that of structures; a person's national id has the system urn:oid:1.2.250.1.71.4.2.1.";
 
-    PRACTITIONER_IDENTIFIER_BARE_OID = "practitioner-identifier-bare-oid", Refused, Value, AUTHORITY;
+    PRACTITIONER_IDENTIFIER_BARE_OID = "practitioner-identifier-bare-oid", Refused, BusinessRule, AUTHORITY;
     "Le système « {found} » est un OID nu ; il doit être précédé de « urn:oid: ».";
     "System “{found}” is a bare OID; it must be preceded by “urn:oid:”.";
 
@@ -52,7 +52,7 @@ rules! { PRACTITIONER:
     "Un identifiant technique SAS (urn:oid:1.2.250.1.213.3.6) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN.";
     "A SAS technical id (urn:oid:1.2.250.1.213.3.6) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN.";
 
-    PRACTITIONER_IDENTIFIER_IDNPS_SYSTEM = "practitioner-identifier-idnps-system", Refused, Value, AUTHORITY;
+    PRACTITIONER_IDENTIFIER_IDNPS_SYSTEM = "practitioner-identifier-idnps-system", Refused, BusinessRule, AUTHORITY;
     "Un identifiant de type IDNPS doit avoir le système urn:oid:1.2.250.1.71.4.2.1 ; trouvé : « {found} ».";
     "An identifier of type IDNPS must have the system urn:oid:1.2.250.1.71.4.2.1; found: “{found}”.";
 

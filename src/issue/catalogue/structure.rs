@@ -6,7 +6,7 @@ use crate::issue::{IssueType, Level, Rule};
 const JSON: &str = "HL7 FHIR R4, JSON Representation: http://hl7.org/fhir/R4/json.html";
 const DATATYPES: &str = "HL7 FHIR R4, Data Types: http://hl7.org/fhir/R4/datatypes.html";
 const RESOURCE: &str = "HL7 FHIR R4, Resource Definitions: http://hl7.org/fhir/R4/resource.html";
-const IDENTIFIER: &str = "HL7 FHIR R4, Data Types, Identifier: http://hl7.org/fhir/R4/datatypes.html#Identifier (longueur : limite de ce serveur / limit of this server)";
+const IDENTIFIER: &str = "HL7 FHIR R4, Data Types, Identifier: http://hl7.org/fhir/R4/datatypes.html#Identifier (limite de ce serveur / a limit of this server)";
 const TERMINOLOGIES: &str = "HL7 FHIR R4, Required bindings: http://hl7.org/fhir/R4/terminologies.html#required";
 const EXTENSIBILITY: &str = "HL7 FHIR R4, Extensibility, ext-1: http://hl7.org/fhir/R4/extensibility.html";
 const REFERENCES: &str = "HL7 FHIR R4, References, ref-1: http://hl7.org/fhir/R4/references.html";
@@ -80,6 +80,10 @@ rules! { STRUCTURE:
     FHIR_CHOICE = "fhir-choice", NotFhir, Structure, DATATYPES;
     "L'élément à choix {expected}[x] doit être donné sous une seule forme.";
     "The choice element {expected}[x] must be given in exactly one form.";
+
+    IDENTIFIER_COUNT = "identifier-count", Refused, TooLong, IDENTIFIER;
+    "La ressource porte {found} identifiants ; {expected} au plus sont admis.";
+    "The resource has {found} identifiers; at most {expected} are allowed.";
 
     IDENTIFIER_LENGTH = "identifier-length", Refused, TooLong, IDENTIFIER;
     "Le système ou la valeur de l'identifiant dépasse {expected} caractères.";
