@@ -1,0 +1,184 @@
+//! Bad criteria and searches.
+
+use super::case::*;
+use super::*;
+
+/// Criteria of conditional updates, and parameters of other writes.
+pub fn criteria() -> Vec<Case> {
+    let account = regulator(&[(T, U)]).to_string();
+    let meeting = appointment(AGENDA, "1").to_string();
+    let accounts = [
+        ("", 400, "query-identifier-missing"),
+        ("?", 400, "query-identifier-missing"),
+        ("?&&", 400, "query-identifier-missing"),
+        ("?_format=json", 400, "query-identifier-missing"),
+        ("?identifier", 400, "query-identifier-form"),
+        ("?identifier=", 400, "query-identifier-form"),
+        ("?identifier=%20", 400, "query-identifier-form"),
+        ("?identifier={T}|", 400, "query-identifier-form"),
+        ("?identifier=|{U}", 400, "query-identifier-form"),
+        ("?identifier=|", 400, "query-identifier-form"),
+        ("?identifier={U}", 400, "query-identifier-form"),
+        ("?identifier={T}|{U}|x", 400, "query-identifier-form"),
+        ("?identifier={T}%5C|{U}", 400, "query-identifier-form"),
+        ("?identifier={T}|{U},{T}|{V}", 400, "query-identifier-single"),
+        ("?identifier={T}|{U},", 400, "query-identifier-single"),
+        ("?identifier={T}|{U}&identifier={T}|{U}", 400, "query-identifier-single"),
+        ("?identifier={T}|{U}&identifier={T}|{V}", 400, "query-identifier-single"),
+        ("?identifier={T}|{U}&family=x", 400, "query-parameter"),
+        ("?identifier={T}|{U}&_id=1", 400, "query-parameter"),
+        ("?identifier={T}|{U}&=x", 400, "query-parameter"),
+        ("?identifier={T}|{U}&Identifier={T}|{U}", 400, "query-parameter"),
+        ("?Identifier={T}|{U}", 400, "query-parameter"),
+        ("?IDENTIFIER={T}|{U}", 400, "query-parameter"),
+        ("?identifier:not={T}|{U}", 400, "query-parameter"),
+        ("?identifier:not={T}|{U}", 400, "query-identifier-missing"),
+        ("?identifier:of-type={T}|{U}", 400, "query-parameter"),
+        ("?identifier:exact={T}|{U}", 400, "query-parameter"),
+        ("?identifier=urn:oid:1.2.3|x", 422, "query-identifier-system"),
+        ("?identifier=1.2.250.1.213.3.6|{U}", 422, "query-identifier-system"),
+        ("?identifier=URN:OID:1.2.250.1.213.3.6|{U}", 422, "query-identifier-system"),
+    ];
+    let meetings = [
+        ("", 400, "query-identifier-missing"),
+        ("?identifier=", 400, "query-identifier-form"),
+        ("?Identifier=", 400, "query-identifier-form"),
+        ("?identifier={AGENDA}|", 400, "query-identifier-form"),
+        ("?identifier=|1", 422, "appointment-identifier-changed"),
+        ("?identifier=1,2", 400, "query-identifier-single"),
+        ("?identifier=1&Identifier=1", 400, "query-identifier-single"),
+        ("?Identifier=1&Identifier=1", 400, "query-identifier-single"),
+        ("?identifier=1&status=booked", 400, "query-parameter"),
+        ("?identifier:not=1", 400, "query-parameter"),
+        ("?IDENTIFIER=1", 400, "query-parameter"),
+    ];
+    let fill = |query: &str| query.replace("{T}", T).replace("{U}", U).replace("{V}", V).replace("{AGENDA}", AGENDA);
+    let mut cases = vec![];
+    for (query, status, rule) in accounts {
+        let path = format!("/Practitioner{}", fill(query));
+        cases.push(put(&path, account.clone()).refused(path, status, rule));
+    }
+    for (query, status, rule) in meetings {
+        let path = format!("/Appointment{}", fill(query));
+        cases.push(put(&path, meeting.clone()).refused(path, status, rule));
+    }
+    let by_id = format!("/Practitioner/1?identifier={T}|{U}");
+    cases.extend([
+        post(&format!("/Practitioner?identifier={T}|{U}"), account.clone()).refused(
+            "POST ?identifier",
+            400,
+            "query-parameter",
+        ),
+        put(&by_id, account.clone()).refused("PUT by id and identifier", 400, "query-parameter"),
+        post("/Practitioner/$validate?mode=delete", account.clone()).refused("$validate?mode", 400, "query-value"),
+        post(
+            "/Practitioner/$validate?profile=http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS",
+            account.clone(),
+        )
+        .refused("a profile of another type", 400, "query-value"),
+        post("/Practitioner/$validate?resource=x", account.clone()).refused(
+            "$validate?resource",
+            400,
+            "query-parameter",
+        ),
+        get("/metadata?mode=full").refused("metadata?mode", 400, "query-parameter"),
+        get("/Practitioner/1?_summary=true").refused("read?_summary", 400, "query-parameter"),
+        get("/Practitioner/1/_history/1?x").refused("vread?x", 400, "query-parameter"),
+    ]);
+    cases
+}
+
+pub fn searches() -> Vec<Case> {
+    let mut cases = vec![];
+    let mut bad = |path: &str, rule| cases.push(get(path).refused(path, 400, rule));
+    for query in [
+        "family=AUBERT",
+        "active:not=true",
+        "identifier:not=x",
+        "Identifier=x",
+        "status=booked",
+        "date=2026",
+        "_include=Practitioner:x",
+        "_summary=count",
+        "_elements=name",
+        "_text=x",
+        "_offset=1",
+        "_since=2026",
+        "=x",
+    ] {
+        bad(&format!("/Practitioner?{query}"), "query-parameter");
+    }
+    bad("/Appointment?active=true", "query-parameter");
+    bad("/Appointment?practitioner=1", "query-parameter");
+    for query in [
+        "_lastUpdated=",
+        "_lastUpdated=hier",
+        "_lastUpdated=2026-02-30",
+        "_lastUpdated=04/03/2026",
+        "_lastUpdated=2026-03-04T14",
+        "_lastUpdated=xx2026",
+        "_lastUpdated=ge",
+        "_lastUpdated=gele2026",
+        "_lastUpdated=GE2026",
+        "_lastUpdated=ge2026,",
+        "_lastUpdated=99999",
+        "_lastUpdated=le9999-12-31",
+        "_lastUpdated=é",
+        "_count=",
+        "_count=x",
+        "_count=-1",
+        "_count=1.5",
+        "_count=99999999999999999999",
+        "_sort=",
+        "_sort=family",
+        "_sort=_id",
+        "_sort=_lastUpdated,_id",
+        "_sort=--_lastUpdated",
+        "_total=yes",
+        "_after=",
+        "_after=a_b",
+        "_after=%27%3B--",
+        "_after=2026-03-01T08:00:00.000Z,1",
+        "_sort=_lastUpdated&_after=1",
+        "_sort=_lastUpdated&_after=x,1",
+        "_sort=_lastUpdated&_after=2026-03-01T08:00:00.000Z,a_b",
+        "_id=",
+        "_id=a_b",
+        "_id=a,,b",
+        "identifier=",
+        "identifier=|",
+        "identifier=a|b|c",
+        "identifier=a,",
+        "active=",
+        "active=yes",
+        "active=TRUE",
+    ] {
+        bad(&format!("/Practitioner?{query}"), "query-value");
+    }
+    for query in ["date=2026-13", "date=1", "date=tomorrow", "status=", "status=|", "status=http://x|booked"] {
+        bad(&format!("/Appointment?{query}"), "query-value");
+    }
+    for name in ["_count", "_sort", "_total", "_after"] {
+        let value = if name == "_sort" { "_lastUpdated" } else { "1" };
+        bad(&format!("/Practitioner?{name}={value}&{name}={value}"), "query-repeated");
+    }
+    for (query, rule) in [
+        ("_count=x", "query-value"),
+        ("_since=x", "query-value"),
+        ("_before=x", "query-value"),
+        ("_before=", "query-value"),
+        ("_count=1&_count=1", "query-repeated"),
+        ("_since=2026&_since=2026", "query-repeated"),
+        ("_sort=_lastUpdated", "query-parameter"),
+        ("_at=2026", "query-parameter"),
+    ] {
+        bad(&format!("/Practitioner/1/_history?{query}"), rule);
+    }
+    let form = |body: &str| post("/Practitioner/_search", body.to_owned()).header("content-type", FORM);
+    cases.extend([
+        form("family=x").refused("an unknown parameter in a form", 400, "query-parameter"),
+        form("_count=x").refused("a bad value in a form", 400, "query-value"),
+        form("_format=xml").refused("a format in a form", 406, "http-accept"),
+    ]);
+    cases
+}
