@@ -13,29 +13,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-/// A new, empty database; `None` where there is no Postgres.
+/// For data that nobody will miss.
+const HASTY: &str = "-c fsync=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB";
+
+/// A new, empty database of the cluster that the tests of this process share; `None` where there is no Postgres.
 pub async fn new_database() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let cluster = CLUSTER.get_or_init(Cluster::start).as_ref()?;
-    let name = format!("sas_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let mut connection = PgConnection::connect(&cluster.url).await.expect("the test cluster answers");
-    let create = format!("CREATE DATABASE {name}");
-    sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.expect("a database is created");
-    connection.close().await.expect("closed");
-    let (server, parameters) = cluster.url.split_once('?').unwrap_or((&cluster.url, ""));
-    let server = server.rsplit_once('/').expect("an address with a database").0;
-    Some(format!("{server}/{name}?{parameters}"))
+    Some(CLUSTER.get_or_init(|| Cluster::start(HASTY)).as_ref()?.new_database().await)
 }
 
-struct Cluster {
+/// A running cluster.
+pub struct Cluster {
     url: String,
     /// Ends the server when it is dropped or when the process ends.
     _leash: Option<Child>,
 }
 
 impl Cluster {
-    fn start() -> Option<Self> {
+    /// Starts a cluster with these settings; `None`, which is said, where there is no Postgres.
+    pub fn start(settings: &str) -> Option<Self> {
         if let Ok(url) = std::env::var("SAS_TEST_POSTGRES_URL") {
             return Some(Self { url, _leash: None });
         }
@@ -43,13 +39,26 @@ impl Cluster {
             let sentence = "no Postgres server programs are installed (Debian: apt-get install postgresql)";
             assert!(std::env::var("SAS_TEST_POSTGRES").as_deref() != Ok("required"), "{sentence}");
             // Past the harness's capture: it is to be seen even where every test passes.
-            let _ = writeln!(std::io::stderr(), "The Postgres half of the tests is skipped: {sentence}.");
+            let _ = writeln!(std::io::stderr(), "The Postgres half is skipped: {sentence}.");
             return None;
         };
-        Some(Self::start_with(&programs))
+        Some(Self::start_with(&programs, settings))
     }
 
-    fn start_with(programs: &Path) -> Self {
+    /// A new, empty database.
+    pub async fn new_database(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("sas_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut connection = PgConnection::connect(&self.url).await.expect("the test cluster answers");
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.expect("a database is created");
+        connection.close().await.expect("closed");
+        let (server, parameters) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let server = server.rsplit_once('/').expect("an address with a database").0;
+        format!("{server}/{name}?{parameters}")
+    }
+
+    fn start_with(programs: &Path, settings: &str) -> Self {
         let folder = super::folder("postgres");
         // initdb refuses to work for root; Debian's package brings a user of its own.
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
@@ -59,8 +68,7 @@ impl Cluster {
         let script = format!(
             "set -e; cd {folder}; \
              {bin}/initdb --pgdata=data --username=sas --auth=trust --no-sync --encoding=UTF8 --locale=C >log 2>&1; \
-             {bin}/postgres -D data -k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off \
-                -c max_connections=300 -c shared_buffers=64MB >>log 2>&1 & server=$!; \
+             {bin}/postgres -D data -k {folder} -c listen_addresses= {settings} >>log 2>&1 & server=$!; \
              until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; \
              echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder}",
             folder = folder.display(),
