@@ -1,0 +1,69 @@
+//! The release binary as a child process, which ends with its [`Server`].
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Failure, client};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_sas-endpoint");
+
+/// A server that is not ready by then never will be.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Server {
+    pub address: SocketAddr,
+    /// From its start to the first 200 of `/health/ready`.
+    pub started_in: Duration,
+    child: Child,
+}
+
+impl Server {
+    /// Starts a server on free ports and waits until it is ready.
+    pub async fn start(database_url: &str) -> Result<Self, Failure> {
+        // Both at once, so that they differ.
+        let ports = [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];
+        let [address, ops] = [ports[0].local_addr()?, ports[1].local_addr()?];
+        drop(ports);
+        let mut command = Command::new(BINARY);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAS_")) {
+            command.env_remove(name);
+        }
+        command.env("SAS_LISTEN", address.to_string()).env("SAS_OPS_LISTEN", ops.to_string());
+        command.env("SAS_DATABASE_URL", database_url).env("SAS_LOG", "warn");
+        let start = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let mut server = Self { address, started_in: Duration::ZERO, child };
+        while !client::is_ready(ops).await {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server ended at once: {status}").into());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err("the server does not become ready".into());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.started_in = start.elapsed();
+        Ok(server)
+    }
+
+    /// `VmRSS`, in MiB.
+    pub fn resident_mebibytes(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes / 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The size of the binary, in MiB.
+pub fn binary_mebibytes() -> Result<f64, Failure> {
+    Ok(std::fs::metadata(BINARY)?.len() as f64 / f64::from(1 << 20))
+}
