@@ -163,7 +163,9 @@ fn wanted(jobs: &[Job]) -> Wanted {
             Target::New(None) => {}
             Target::Id(id) => wanted.ids.push((resource_type, id.clone())),
         }
-        write.identifiers.iter().for_each(|own| value(&own.value));
+        // What an account merely mentions has no holder, and may be in the body of every account.
+        let may_be_held = |own: &&Identifier| resource_type != ResourceType::Practitioner || own.is_account_key();
+        write.identifiers.iter().filter(may_be_held).for_each(|own| value(&own.value));
         if let Some(operator) = &write.operator {
             wanted.identifier_values.push((ResourceType::Practitioner, operator.value.clone()));
         }
