@@ -172,6 +172,8 @@ impl Database {
                 connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
                 connection.execute("SET statement_timeout = '30s'").await?;
                 connection.execute("SET lock_timeout = '10s'").await?;
+                // A plan made while a table was small would be kept for as long as it grows.
+                connection.execute("SET plan_cache_mode = force_custom_plan").await?;
                 Ok(())
             })
         });

@@ -56,7 +56,12 @@ type StateRow = (
 
 /// One batch at a time, over all instances that share a Postgres database: each then decides over
 /// what the one before has committed. The number is arbitrary, and the same for every instance.
-const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_xact_lock(7302451)";
+///
+/// A batch reaches every row by its key. Without statistics, as in a database that is being
+/// filled, Postgres would read whole tables instead: until the commit it may not.
+const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan', 'off', true), \
+     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), \
+     pg_advisory_xact_lock(7302451)";
 
 /// Expands the body once for each database, inside a transaction that sees the last committed
 /// state and keeps other writers out.
