@@ -69,6 +69,7 @@ pub struct Registry {
     holders: BTreeMap<(ResourceType, Identifier), Id>,
     changed: BTreeSet<(ResourceType, Id)>,
     changed_identifiers: BTreeSet<(ResourceType, Id)>,
+    created: BTreeSet<(ResourceType, Id)>,
 }
 
 impl Registry {
@@ -117,6 +118,9 @@ impl Registry {
             }
         }
         let before = self.entries.get(&key);
+        if before.is_none() {
+            self.created.insert(key.clone());
+        }
         if before.is_none_or(|before| before.identifiers != entry.identifiers) {
             self.changed_identifiers.insert(key.clone());
         }
@@ -149,5 +153,10 @@ impl Registry {
     /// The resources whose identifiers changed.
     pub fn changed_identifiers(&self) -> Vec<&Entry> {
         self.changed_identifiers.iter().filter_map(|key| self.entries.get(key)).collect()
+    }
+
+    /// Those of them that the database knew before, with identifiers that may be no more.
+    pub fn outdated_identifiers(&self) -> Vec<&Entry> {
+        self.changed_identifiers.difference(&self.created).filter_map(|key| self.entries.get(key)).collect()
     }
 }

@@ -142,13 +142,13 @@ impl Storage {
                 .bind(i64::from(row.active))
                 .bind(row.status.as_deref())
                 .bind(row.start.map(instant)));
-            let renamed = registry.changed_identifiers();
-            for_rows!(transaction, &renamed, 2, |rows: &str| format!(
+            for_rows!(transaction, &registry.outdated_identifiers(), 2, |rows: &str| format!(
                 "DELETE FROM identifier WHERE (resource_type, resource_id) IN (VALUES {rows})"
             ), |query, row| query.bind(row.resource_type.as_str()).bind(row.id.as_str()));
-            let identifiers: Vec<_> = renamed
-                .iter()
-                .flat_map(|entry| entry.identifiers.iter().map(move |(identifier, hold)| (*entry, identifier, *hold)))
+            let identifiers: Vec<_> = registry
+                .changed_identifiers()
+                .into_iter()
+                .flat_map(|entry| entry.identifiers.iter().map(move |(identifier, hold)| (entry, identifier, *hold)))
                 .collect();
             for_rows!(transaction, &identifiers, 5, |rows: &str| format!(
                 "INSERT INTO identifier (resource_type, resource_id, system, value, hold) VALUES {rows}"
