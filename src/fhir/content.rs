@@ -1,6 +1,9 @@
 //! The content of a resource: what was received, plus what the server says of it.
 
+use std::fmt::Write;
+
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -152,7 +155,7 @@ fn is_server_meta(key: &str) -> bool {
 }
 
 fn canonical_hash(resource: &Value) -> String {
-    let mut text = String::with_capacity(2048);
+    let mut text = Vec::with_capacity(4096);
     if let Value::Object(resource) = resource {
         canonical_object(resource, &mut text, &|key, value| match (key, value) {
             ("id", _) => true,
@@ -160,40 +163,47 @@ fn canonical_hash(resource: &Value) -> String {
             _ => false,
         });
     }
-    let digest = Sha256::digest(text);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hash, byte| {
+        let _ = write!(hash, "{byte:02x}");
+        hash
+    })
 }
 
 /// Writes an object with its keys in order, without the members for which `omitted` holds.
-fn canonical_object(object: &Map<String, Value>, text: &mut String, omitted: &dyn Fn(&str, &Value) -> bool) {
+fn canonical_object(object: &Map<String, Value>, text: &mut Vec<u8>, omitted: &dyn Fn(&str, &Value) -> bool) {
     let mut members: Vec<_> = object.iter().filter(|(key, value)| !omitted(key, value)).collect();
     members.sort_unstable_by_key(|(key, _)| *key);
-    text.push('{');
+    text.push(b'{');
     for (key, value) in members {
-        text.push_str(&Value::from(key.as_str()).to_string());
-        text.push(':');
+        scalar(key, text);
+        text.push(b':');
         match value {
             Value::Object(meta) if key == "meta" => canonical_object(meta, text, &|key, _| is_server_meta(key)),
             value => canonical(value, text),
         }
-        text.push(',');
+        text.push(b',');
     }
-    text.push('}');
+    text.push(b'}');
 }
 
-fn canonical(value: &Value, text: &mut String) {
+fn canonical(value: &Value, text: &mut Vec<u8>) {
     match value {
         Value::Object(object) => canonical_object(object, text, &|_, _| false),
         Value::Array(items) => {
-            text.push('[');
+            text.push(b'[');
             for item in items {
                 canonical(item, text);
-                text.push(',');
+                text.push(b',');
             }
-            text.push(']');
+            text.push(b']');
         }
-        scalar => text.push_str(&scalar.to_string()),
+        value => scalar(value, text),
     }
+}
+
+fn scalar(value: &(impl Serialize + ?Sized), text: &mut Vec<u8>) {
+    // Neither a scalar nor a vector in memory can fail.
+    let _ = serde_json::to_writer(text, value);
 }
 
 #[cfg(test)]

@@ -114,17 +114,22 @@ pub fn members(text: &str) -> Members {
 
 /// JSON text without the white space between its tokens.
 fn compact(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut kept_to = 0;
     let mut in_string = false;
     let mut escaped = false;
-    let kept = text.chars().filter(|&c| {
-        let was_in_string = in_string;
-        if c == '"' && !escaped {
+    for (index, byte) in text.bytes().enumerate() {
+        if byte == b'"' && !escaped {
             in_string = !in_string;
         }
-        escaped = c == '\\' && !escaped;
-        was_in_string || !c.is_ascii_whitespace()
-    });
-    kept.collect()
+        escaped = byte == b'\\' && !escaped;
+        if !in_string && byte.is_ascii_whitespace() {
+            kept.push_str(&text[kept_to..index]);
+            kept_to = index + 1;
+        }
+    }
+    kept.push_str(&text[kept_to..]);
+    kept
 }
 
 struct Issues<'a> {
