@@ -34,7 +34,7 @@ pub enum Command {
     Serve,
     /// Bring the database's schema up to date, and end
     Migrate,
-    /// Say what there is to say of FHIR resources in files; ends with 0 (accepted), 1 (refused) or 2 (unreadable)
+    /// Say what there is to say of FHIR resources in files; ends with 0 (accepted), 1 (refused) or 2 (a file cannot be opened)
     Validate(Validate),
     /// List every rule that is applied: id, level, sentences, source
     Rules(Rules),

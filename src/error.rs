@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
     HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_METHOD,
@@ -63,10 +64,16 @@ pub enum Error {
     },
     /// The criterion designates several resources.
     #[error("multiple matches")]
-    MultipleMatches,
+    MultipleMatches {
+        /// Where the criterion stands.
+        criterion: &'static str,
+    },
     /// The id that a create brings along belongs to another resource.
     #[error("the id is taken")]
-    IdTaken,
+    IdTaken {
+        /// The type of both resources.
+        resource_type: ResourceType,
+    },
     /// More writes are waiting than the queue holds.
     #[error("too many writes are waiting")]
     Throttled,
@@ -114,8 +121,8 @@ impl Error {
                 let current = current.map_or("∅".to_owned(), |version| version.to_string());
                 Issue::new(&HTTP_PRECONDITION, format!("http.{header}")).with("found", current)
             }
-            Self::MultipleMatches => Issue::new(&HTTP_MULTIPLE_MATCHES, "http.identifier"),
-            Self::IdTaken => Issue::new(&HTTP_ID_TAKEN, "Resource.id"),
+            Self::MultipleMatches { criterion } => Issue::new(&HTTP_MULTIPLE_MATCHES, format!("http.{criterion}")),
+            Self::IdTaken { resource_type } => Issue::new(&HTTP_ID_TAKEN, format!("{resource_type}.id")),
             Self::Throttled => Issue::new(&HTTP_THROTTLED, "http.path"),
             Self::Unavailable(_) => Issue::new(&HTTP_UNAVAILABLE, "http.path"),
             Self::Internal(_) => Issue::new(&HTTP_INTERNAL, "http.path"),

@@ -117,7 +117,7 @@ fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Stora
     }
     let local = format!("http://{fhir}/fhir");
     println!(
-        "sas-endpoint {version}
+            "sas-endpoint {version}
   FHIR API   {local}   (in answers: {base_url})
   operator   http://{ops}/health/ready   http://{ops}/metrics
   database   {database}
@@ -125,8 +125,8 @@ fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Stora
 Try:
   curl {local}/metadata
   curl '{local}/Practitioner?active=true&_sort=-_lastUpdated'
-  curl -H 'Accept-Language: en' -X PUT '{local}/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|x' -d '{{}}' -H 'Content-Type: application/json'
+  curl -X PUT '{local}/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|x' -H 'Content-Type: application/json' -d '{{\"resourceType\": \"Practitioner\"}}'
 ",
-        version = env!("CARGO_PKG_VERSION"),
-    );
+            version = env!("CARGO_PKG_VERSION"),
+        );
 }

@@ -46,19 +46,21 @@ impl Path<'_> {
     }
 }
 
-/// A JSON object without defects.
+/// A JSON object that could be read.
 #[derive(Debug)]
 pub struct Received {
     /// What it says: always an object.
     pub value: Value,
     /// Its members as they were written (order, escapes, number text), without insignificant white space.
     pub members: Members,
+    /// What is wrong with it as FHIR's JSON: duplicate keys, `null`, what is empty, control characters.
+    pub defects: Vec<Issue>,
 }
 
 /// Members of an object with the text of each value, in the order received.
 pub type Members = Vec<(String, String)>;
 
-/// Reads a body, or tells every defect it has. Expressions start at `root`, the resource type.
+/// Reads a body, or tells why it cannot be read. Expressions start at `root`, the resource type.
 pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|_| vec![Issue::new(&JSON_ENCODING, root)])?;
@@ -75,7 +77,7 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
         Err(error) => {
             let too_deep = issues.found.borrow().iter().any(|issue| *issue.rule == JSON_DEPTH);
             if !too_deep {
-                let (line, column) = (error.line().to_string(), error.column().to_string());
+                let (line, column) = (error.line().to_string(), error.column().max(1).to_string());
                 issues.tell(Issue::new(&JSON_SYNTAX, root).with("line", line).with("column", column));
             }
             return Err(issues.found.into_inner());
@@ -84,11 +86,8 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let Value::Object(object) = &value else {
         return Err(vec![Issue::new(&JSON_ROOT, root)]);
     };
-    judge_object(object, &Path::Root, &issues);
-    match issues.found.into_inner() {
-        found if found.is_empty() => Ok(Received { members: members(text), value }),
-        found => Err(found),
-    }
+    judge_members(object, &Path::Root, &issues);
+    Ok(Received { members: members(text), defects: issues.found.into_inner(), value })
 }
 
 /// The members of an object in JSON text; none where the text is no object.
@@ -281,6 +280,10 @@ fn judge_object(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_
     if object.is_empty() {
         issues.tell_at(&JSON_EMPTY_VALUE, path);
     }
+    judge_members(object, path, issues);
+}
+
+fn judge_members(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
     for (key, value) in object {
         let path = Path::Key(path, key);
         if key.is_empty() || key.contains(is_control) {
@@ -334,10 +337,11 @@ mod tests {
     use super::*;
 
     fn defects(text: &str) -> Vec<String> {
-        match parse(text.as_bytes(), "Practitioner") {
-            Ok(_) => vec![],
-            Err(issues) => issues.iter().map(|issue| format!("{} {}", issue.rule.id, issue.expression)).collect(),
-        }
+        let issues = match parse(text.as_bytes(), "Practitioner") {
+            Ok(received) => received.defects,
+            Err(issues) => issues,
+        };
+        issues.iter().map(|issue| format!("{} {}", issue.rule.id, issue.expression)).collect()
     }
 
     #[test]

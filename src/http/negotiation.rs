@@ -69,12 +69,13 @@ pub fn preferred_return(headers: &HeaderMap) -> Option<Return> {
     let mut returns = preferences.filter_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         let value = value.trim().trim_matches('"');
-        match (name.trim().eq_ignore_ascii_case("return"), value) {
-            (true, "representation") => Some(Return::Representation),
-            (true, "minimal") => Some(Return::Minimal),
-            (true, "OperationOutcome") => Some(Return::OperationOutcome),
-            _ => None,
-        }
+        let known = [
+            ("representation", Return::Representation),
+            ("minimal", Return::Minimal),
+            ("OperationOutcome", Return::OperationOutcome),
+        ];
+        let named = known.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(value))?;
+        name.trim().eq_ignore_ascii_case("return").then_some(named.1)
     });
     returns.next()
 }

@@ -30,8 +30,8 @@ pub fn status(error: &Error) -> StatusCode {
         Error::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Error::UnsupportedMediaType { .. } | Error::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::PreconditionFailed { .. } | Error::MultipleMatches => StatusCode::PRECONDITION_FAILED,
-        Error::IdTaken => StatusCode::CONFLICT,
+        Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
+        Error::IdTaken { .. } => StatusCode::CONFLICT,
         Error::Throttled | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -14,6 +14,7 @@ use crate::sas::deviation::{IDENTIFIER_CASE, Validation};
 use crate::sas::identity::{LONGEST_PART, fits};
 
 const AT: &str = "http.identifier";
+const EXPECTED: &str = "identifier, _format, _pretty";
 
 /// What a conditional update designates, and what is to be said of how it says so.
 pub struct Criterion {
@@ -31,11 +32,11 @@ pub fn of_update(resource_type: ResourceType, mut query: Query, validation: Vali
         let misspelt = query.take("Identifier");
         if !misspelt.is_empty() {
             let issue = IDENTIFIER_CASE.at("http.Identifier", validation);
-            issues.push(issue.with("found", "Identifier").with("expected", "identifier"));
+            issues.push(issue.with("found", "Identifier").with("expected", EXPECTED));
             values.extend(misspelt);
         }
     }
-    issues.extend(query.leftovers("identifier, _format, _pretty"));
+    issues.extend(query.leftovers(EXPECTED));
     let token = match single(&values).and_then(|value| token(resource_type, value)) {
         Ok(token) => Some(token),
         Err(issue) => {
@@ -74,7 +75,7 @@ fn token(resource_type: ResourceType, value: &str) -> Result<Token, Issue> {
     let token = Token::parse(value);
     let too_long = match &token {
         Some(Token::Exact(identifier)) => !fits(identifier),
-        Some(Token::Value(value) | Token::NoSystem(value)) => value.chars().count() > LONGEST_PART,
+        Some(Token::Value(value)) => value.chars().count() > LONGEST_PART,
         _ => false,
     };
     if too_long {
@@ -86,7 +87,7 @@ fn token(resource_type: ResourceType, value: &str) -> Result<Token, Issue> {
             Err(Issue::new(&QUERY_IDENTIFIER_SYSTEM, AT).with("found", identifier.system))
         }
         (_, Some(token @ Token::Exact(_))) => Ok(token),
-        (ResourceType::Appointment, Some(token @ (Token::Value(_) | Token::NoSystem(_)))) => Ok(token),
+        (ResourceType::Appointment, Some(token @ Token::Value(_))) => Ok(token),
         (ResourceType::Practitioner, _) => Err(Issue::new(&QUERY_IDENTIFIER_FORM, AT).with("expected", "system|value")),
         (ResourceType::Appointment, _) => {
             Err(Issue::new(&QUERY_IDENTIFIER_FORM, AT).with("expected", "system|value, value"))

@@ -36,7 +36,7 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
         name: "identifier",
         kind: "token",
         only: None,
-        documentation: "Business identifier: system|value, value, or system|; a SAS technical id that an account carried before still finds it",
+        documentation: "Business identifier: system|value, value, or system|",
     },
     SearchParameter {
         name: "active",
@@ -121,7 +121,8 @@ fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Resul
         "estimate" | "accurate" => Some(true),
         _ => None,
     });
-    let after = page::parsed(&mut query, AFTER, "the link “next” of a page", &mut issues, |text| key(text, sort));
+    let after =
+        page::parsed(&mut query, AFTER, "…?_after=… (link “next”)", &mut issues, |text| key(text, sort));
     let mut criteria = vec![];
     let mut values = vec![];
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));

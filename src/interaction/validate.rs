@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::query::Query;
 use super::{Endpoint, page};
 use crate::error::Error;
-use crate::fhir::json::parse;
+use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER};
@@ -34,16 +34,19 @@ pub fn validate(
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
-    let received = match parse(body, resource_type.as_str()) {
-        Ok(received) => received.value,
+    let Received { value, defects, .. } = match parse(body, resource_type.as_str()) {
+        Ok(received) => received,
         Err(issues) => return Ok(issues),
     };
-    let resource = match received["resourceType"] == "Parameters" {
-        true => wanted.unwrap(&received, &mut issues),
-        false => Some(&received),
+    let resource = match value["resourceType"] == "Parameters" {
+        true => wanted.unwrap(&value, &mut issues),
+        false => Some(&value),
     };
-    if let Some(resource) = resource {
-        issues.extend(endpoint.validator.issues_as(resource_type, resource, wanted.profile));
+    match resource {
+        Some(resource) => {
+            issues.extend(endpoint.validator.issues(resource_type, resource, defects, wanted.profile));
+        }
+        None => issues.extend(defects),
     }
     Ok(issues)
 }

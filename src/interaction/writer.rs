@@ -166,7 +166,7 @@ fn wanted(jobs: &[Job]) -> Wanted {
         // What an account merely mentions has no holder, and may be in the body of every account.
         let may_be_held = |own: &&Identifier| resource_type != ResourceType::Practitioner || own.is_account_key();
         write.identifiers.iter().filter(may_be_held).for_each(|own| value(&own.value));
-        if let Some(operator) = &write.operator {
+        if let Some((operator, _)) = &write.operator {
             wanted.identifier_values.push((ResourceType::Practitioner, operator.value.clone()));
         }
         wanted.ids.extend(write.body_id.clone().map(|id| (resource_type, id)));

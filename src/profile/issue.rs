@@ -32,10 +32,6 @@ pub fn check_rules(schema: &Value) -> Result<(), String> {
 /// The issues that one failure of the schema `document` stands for.
 pub fn of_error(error: &ValidationError<'_>, document: &Value, resource_type: ResourceType) -> Vec<Issue> {
     let instance = error.instance();
-    // A `null` that is left stands for a repetition described by its companion.
-    if instance.is_null() {
-        return vec![];
-    }
     let at = expression(resource_type, error.instance_path());
     let below = |element: &str| format!("{at}.{element}");
     let schemas = schemas(document, error.evaluation_path());
@@ -45,7 +41,17 @@ pub fn of_error(error: &ValidationError<'_>, document: &Value, resource_type: Re
             Kind::Required { property } => below(property.as_str().unwrap_or_default()),
             _ => at.clone(),
         };
-        return vec![Issue::new(rule, place).with("found", instance.as_str().unwrap_or("absent"))];
+        let count = match (error.kind(), instance.as_ref()) {
+            (Kind::Required { .. }, _) => 0,
+            (_, Value::Array(items)) => items.len(),
+            _ => 1,
+        };
+        let issue = Issue::new(rule, place).with("found", instance.as_str().unwrap_or("absent"));
+        return vec![issue.with("count", count.to_string()).with("codings", codings(instance))];
+    }
+    // A `null` that is left stands for a repetition described by its companion.
+    if instance.is_null() {
+        return vec![];
     }
     match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
@@ -66,8 +72,19 @@ pub fn of_error(error: &ValidationError<'_>, document: &Value, resource_type: Re
             let codes: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             vec![Issue::new(&FHIR_CODE, at).with("found", found).with("expected", codes.join(", "))]
         }),
+        Kind::Custom { .. } => vec![primitive("integer", at)],
         _ => vec![primitive(fhir_type, at)],
     }
+}
+
+/// The codes of an array of codings, `system#code`; other values are nobody's business.
+fn codings(instance: &Value) -> String {
+    let codings = instance.as_array().into_iter().flatten().filter_map(|coding| {
+        let part = |name: &str| coding.get(name).and_then(Value::as_str);
+        Some(format!("{}#{}", part("system").unwrap_or_default(), part("code")?))
+    });
+    let codings: Vec<_> = codings.take(3).collect();
+    if codings.is_empty() { "∅".to_owned() } else { codings.join(", ") }
 }
 
 /// A value at `expression` has not the form of this FHIR type.
@@ -88,8 +105,11 @@ fn form(fhir_type: &str) -> &str {
         "uuid" => "urn:uuid:0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
         "code" => "booked",
         "base64Binary" => "U0FT",
-        "positiveInt" => "1",
-        "unsignedInt" | "integer" => "0",
+        "positiveInt" => "1, 2, 3…",
+        "unsignedInt" => "0, 1, 2…",
+        "integer" => "-1, 0, 1…",
+        "string" | "markdown" => "« abc », “abc” (≥ 1 caractère visible / visible character)",
+        "xhtml" => "<div xmlns=\"http://www.w3.org/1999/xhtml\">…</div>",
         "decimal" => "1.50",
         _ => "http://hl7.org/fhir/R4/datatypes.html",
     }

@@ -111,7 +111,10 @@ impl<'i> Keyword<'i> for Integer {
 
     fn is_valid(&self, instance: &'i Value) -> bool {
         match instance {
-            Value::Number(number) => number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()),
+            // What is no whole number at all is the schema's `type` to refuse.
+            Value::Number(number) if number.as_f64().is_some_and(|value| value.fract() == 0.0) => {
+                number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
+            }
             _ => true,
         }
     }

@@ -43,8 +43,8 @@ pub struct Write {
     pub identifiers: Vec<Identifier>,
     /// `Practitioner.active`; an appointment always is.
     pub active: bool,
-    /// Who made the appointment.
-    pub operator: Option<Identifier>,
+    /// Who made the appointment, and where the body says so.
+    pub operator: Option<(Identifier, String)>,
     /// Equal for contents that are equal as JSON.
     pub content_hash: String,
     /// The `id` of the body.
@@ -118,12 +118,13 @@ pub fn identifier_bounds(resource_type: ResourceType, resource: &Value) -> impl 
     too_many.into_iter().chain(too_long)
 }
 
-/// The regulator who made an appointment.
-pub fn operator(resource: &Value) -> Option<Identifier> {
+/// The regulator who made an appointment, and where the appointment says so.
+pub fn operator(resource: &Value) -> Option<(Identifier, String)> {
     const URL: &str = "http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator";
     let extensions = resource.get("extension").and_then(Value::as_array)?;
-    let operator = extensions.iter().find(|extension| extension.get("url").and_then(Value::as_str) == Some(URL))?;
-    Identifier::from_element(operator.get("valueReference")?.get("identifier")?)
+    let index = extensions.iter().position(|extension| extension.get("url").and_then(Value::as_str) == Some(URL))?;
+    let identifier = Identifier::from_element(extensions[index].get("valueReference")?.get("identifier")?)?;
+    Some((identifier, format!("Appointment.extension[{index}].valueReference.identifier")))
 }
 
 /// Decides a write over what is known; no I/O, no clock.
@@ -132,7 +133,7 @@ pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
         let mut matches = known.matching(write.resource_type, criterion);
         match (matches.next(), matches.next()) {
             (Some(existing), None) => return Ok(keep(existing)),
-            (Some(_), Some(_)) => return Err(Error::MultipleMatches),
+            (Some(_), Some(_)) => return Err(Error::MultipleMatches { criterion: "If-None-Exist" }),
             (None, _) => {}
         }
     }
@@ -206,7 +207,7 @@ fn designated_appointment<'a>(known: &'a Registry, write: &'a Write) -> Result<O
             let mut matches = known.matching(write.resource_type, token);
             match (matches.next(), matches.next()) {
                 (found, None) => Ok(found),
-                (_, Some(_)) => Err(Error::MultipleMatches),
+                (_, Some(_)) => Err(Error::MultipleMatches { criterion: "identifier" }),
             }
         }
     }
@@ -245,7 +246,7 @@ fn resource_id(
             Err(Error::of(vec![BODY_ID.at(expression, Validation::Strict)]))
         }
         (Target::Identifier(_), Validation::Strict, None) => match known.entry(write.resource_type, body_id) {
-            Some(_) => Err(Error::IdTaken),
+            Some(_) => Err(Error::IdTaken { resource_type: write.resource_type }),
             None => Ok(body_id.clone()),
         },
         // R4: a create ignores it.
@@ -274,13 +275,12 @@ fn appointment_rules(
     if !kept {
         refusals.push(Issue::new(&APPOINTMENT_IDENTIFIER_CHANGED, "Appointment.identifier[0]"));
     }
-    let unknown = |operator: &&Identifier| known.holder(ResourceType::Practitioner, operator).is_none();
-    if write.operator.as_ref().filter(unknown).is_some() {
-        let expression =
-            "Appointment.extension.where(url='http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator')";
+    if let Some((operator, place)) = &write.operator
+        && known.holder(ResourceType::Practitioner, operator).is_none()
+    {
         match write.validation {
-            Validation::Tolerant => issues.push(Issue::new(&APPOINTMENT_OPERATOR_UNKNOWN, expression)),
-            Validation::Strict => refusals.push(Issue::new(&APPOINTMENT_OPERATOR_REQUIRED, expression)),
+            Validation::Tolerant => issues.push(Issue::new(&APPOINTMENT_OPERATOR_UNKNOWN, place)),
+            Validation::Strict => refusals.push(Issue::new(&APPOINTMENT_OPERATOR_REQUIRED, place)),
         }
     }
     refusals
@@ -288,15 +288,17 @@ fn appointment_rules(
 
 /// P2, P8, P13, A4: identifiers of the body that another resource holds for itself alone.
 fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
-    let exclusive = |holder: &Entry| match write.resource_type {
+    let exclusive = |holder: &Entry, own: &Identifier| match write.resource_type {
         ResourceType::Appointment => true,
+        // An INTRN is never given to another person, active or not.
+        ResourceType::Practitioner if own.is_intrn() => true,
         // An inactive account gives way (P3, P7), but not to a creation that is inactive as well:
         // nothing is attributed anew, it would only leave one more account at each retry.
         ResourceType::Practitioner => holder.active || (matches!(write.target, Target::New(_)) && !write.active),
     };
     let held = write.identifiers.iter().enumerate().filter_map(|(index, own)| {
         let holder = known.holder(write.resource_type, own)?;
-        (holder.id != *id && exclusive(holder)).then(|| {
+        (holder.id != *id && exclusive(holder, own)).then(|| {
             let expression = format!("{}.identifier[{index}]", write.resource_type);
             Issue::new(&IDENTIFIER_DUPLICATE, expression)
                 .with("found", format!("{}/{}", write.resource_type, holder.id))

@@ -47,28 +47,48 @@ impl Validator {
     pub fn judge(&self, resource_type: ResourceType, body: &[u8]) -> Judged {
         match parse(body, resource_type.as_str()) {
             Err(issues) => Judged { received: None, issues },
-            Ok(received) => {
-                let issues = self.issues(resource_type, &received.value);
+            Ok(mut received) => {
+                let defects = std::mem::take(&mut received.defects);
+                let issues = self.issues(resource_type, &received.value, defects, None);
                 Judged { received: Some(received), issues }
             }
         }
     }
 
-    /// Judges a resource that was read, against `profile` instead of those it claims, if there is one.
-    pub fn issues_as(&self, resource_type: ResourceType, resource: &Value, profile: Option<Profile>) -> Vec<Issue> {
-        if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
-            return vec![wrong_type(resource, resource_type.as_str())];
+    /// Judges a body that may hold a resource of any type served here.
+    pub fn judge_any(&self, body: &[u8]) -> Judged {
+        match parse(body, "Resource") {
+            Err(issues) => Judged { received: None, issues },
+            Ok(received) => match received.value["resourceType"].as_str().and_then(ResourceType::parse) {
+                Some(resource_type) => self.judge(resource_type, body),
+                None => {
+                    let mut issues = received.defects;
+                    issues.push(wrong_type(&received.value, "Practitioner, Appointment"));
+                    Judged { received: None, issues }
+                }
+            },
         }
-        let structure = self.profiles.structure(resource_type, resource).map(|issue| match self.validation {
-            Validation::Tolerant => tolerate_refused(issue),
-            Validation::Strict => issue,
-        });
-        let mut issues = bounded(structure);
+    }
+
+    /// All there is to say of a resource that was read, beyond the `defects` of its JSON; against
+    /// `profile`, if there is one, instead of those it claims.
+    pub fn issues(
+        &self,
+        resource_type: ResourceType,
+        resource: &Value,
+        defects: Vec<Issue>,
+        profile: Option<Profile>,
+    ) -> Vec<Issue> {
+        let mut issues = defects;
+        if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
+            issues.push(wrong_type(resource, resource_type.as_str()));
+            return issues;
+        }
+        let defective = Places::of(&issues);
+        let structure = self.profiles.structure(resource_type, resource).filter(|issue| !defective.hold(issue));
+        issues.extend(bounded(structure.map(|issue| self.of_participant_status(issue))));
         // Where FHIR itself is broken, a profile's word on the same place would only be noise.
-        let is_final =
-            |issue: &&Issue| issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as;
-        let judged_places: Vec<String> = issues.iter().filter(is_final).map(|issue| issue.expression.clone()).collect();
-        let is_unjudged = |issue: &Issue| !judged_places.iter().any(|place| is_at_or_below(&issue.expression, place));
+        let broken = Places::of(&issues);
         let (claimed, claims) = match resource_type {
             ResourceType::Practitioner => practitioner::profiles(resource),
             ResourceType::Appointment => appointment::profiles(resource, self.validation),
@@ -80,32 +100,46 @@ impl Validator {
         let profiles = profile.map_or(claimed, |profile| vec![profile]);
         let departures = profiles.into_iter().flat_map(|profile| self.profiles.departures(profile, resource));
         let rules = rules.into_iter().chain(identity::identifier_bounds(resource_type, resource));
-        issues.extend(bounded(departures.chain(rules).filter(is_unjudged)));
+        issues.extend(bounded(departures.chain(rules).filter(|issue| !broken.hold(issue))));
         issues.extend(bounded(claims.into_iter()));
         // Errors first: they are what must be repaired.
         issues.sort_by_key(|issue| !issue.is_error());
         issues
     }
 
-    /// Judges a body that may hold a resource of any type served here.
-    pub fn judge_any(&self, body: &[u8]) -> Judged {
-        let named = |received: &Received| received.value["resourceType"].as_str().and_then(ResourceType::parse);
-        match parse(body, "Resource") {
-            Err(issues) => Judged { received: None, issues },
-            Ok(received) => match named(&received) {
-                Some(resource_type) => {
-                    let issues = self.issues(resource_type, &received.value);
-                    Judged { received: Some(received), issues }
-                }
-                None => {
-                    Judged { issues: vec![wrong_type(&received.value, "Practitioner, Appointment")], received: None }
-                }
-            },
+    /// `participant.status`: `refused` is the one code outside the R4 value set that the page itself
+    /// prints; of the others, those that no profile accepts are not worth proposing.
+    fn of_participant_status(&self, mut issue: Issue) -> Issue {
+        let is_participant_status =
+            issue.expression.starts_with("Appointment.participant[") && issue.expression.ends_with("].status");
+        if *issue.rule != FHIR_CODE || !is_participant_status {
+            return issue;
         }
+        let found_refused = issue.parameters.iter().any(|(name, value)| *name == "found" && value == "refused");
+        if found_refused && self.validation == Validation::Tolerant {
+            return PARTICIPANT_REFUSED.at(issue.expression, Validation::Tolerant);
+        }
+        issue.parameters.retain(|(name, _)| *name != "expected");
+        issue.with("expected", "accepted, needs-action")
+    }
+}
+
+/// Places of which FHIR has said what there is to say.
+struct Places(Vec<String>);
+
+impl Places {
+    fn of(issues: &[Issue]) -> Self {
+        let is_final =
+            |issue: &&Issue| issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as;
+        Self(issues.iter().filter(is_final).map(|issue| issue.expression.clone()).collect())
     }
 
-    fn issues(&self, resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
-        self.issues_as(resource_type, resource, None)
+    /// Whether the issue is at one of them, or below.
+    fn hold(&self, issue: &Issue) -> bool {
+        self.0.iter().any(|place| {
+            let rest = issue.expression.strip_prefix(place.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
     }
 }
 
@@ -116,22 +150,6 @@ fn wrong_type(resource: &Value, expected: &str) -> Issue {
         None => Issue::new(&RESOURCE_TYPE_MISSING, expression).with("expected", expected),
         Some(found) => Issue::new(&RESOURCE_TYPE_MISMATCH, expression).with("found", found).with("expected", expected),
     }
-}
-
-/// `refused`, the one code outside the R4 value set that the page itself prints.
-fn tolerate_refused(issue: Issue) -> Issue {
-    let is_participant_status =
-        issue.expression.starts_with("Appointment.participant[") && issue.expression.ends_with("].status");
-    let found_refused = issue.parameters.iter().any(|(name, value)| *name == "found" && value == "refused");
-    if *issue.rule == FHIR_CODE && is_participant_status && found_refused {
-        PARTICIPANT_REFUSED.at(issue.expression, Validation::Tolerant)
-    } else {
-        issue
-    }
-}
-
-fn is_at_or_below(expression: &str, place: &str) -> bool {
-    expression.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// The issues, each rule and place once, as many as anybody would read. Beyond that, a warning is

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool, SqlSafeStr, SqlitePool};
 
 use crate::error::Error;
 
@@ -61,9 +61,17 @@ pub enum OpenError {
     /// The address is of no database known here.
     #[error("the database address must begin with sqlite:// or postgres://")]
     Scheme,
+    /// The address is malformed.
+    #[error("the database address cannot be read: {0}")]
+    Address(sqlx::Error),
     /// The database does not answer, or refuses.
-    #[error("the database cannot be opened: {0}")]
-    Connect(#[from] sqlx::Error),
+    #[error("the database cannot be opened ({description}): {source}")]
+    Connect {
+        /// What and where it is.
+        description: String,
+        /// What it says.
+        source: sqlx::Error,
+    },
     /// The schema cannot be brought up to date.
     #[error("the database's schema cannot be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -147,7 +155,8 @@ impl Database {
     }
 
     async fn connect_sqlite(url: &str) -> Result<(Self, String), OpenError> {
-        let options = SqliteConnectOptions::from_str(url)?
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(OpenError::Address)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // Acknowledged means on disk, through power loss too.
@@ -155,16 +164,25 @@ impl Database {
             .busy_timeout(LOCK_TIMEOUT)
             .statement_cache_capacity(200);
         let description = format!("SQLite file {}", options.get_filename().display());
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let failed = |source| OpenError::Connect { description: description.clone(), source };
+        let writer = SqlitePoolOptions::new().max_connections(1);
+        let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(4);
-        let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;
+        let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await.map_err(failed)?;
         Ok((Self::Sqlite { writer, readers }, description))
     }
 
     async fn connect_postgres(url: &str) -> Result<(Self, String), OpenError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("sas-endpoint").statement_cache_capacity(200);
+        let options = PgConnectOptions::from_str(url)
+            .map_err(OpenError::Address)?
+            .application_name("sas-endpoint")
+            .statement_cache_capacity(200);
         let name = options.get_database().unwrap_or(options.get_username());
         let description = format!("Postgres database {name} on {}:{}", options.get_host(), options.get_port());
+        let failed = |source| OpenError::Connect { description: description.clone(), source };
+        // A pool would try again and again, and in the end hide what went wrong.
+        let first = options.connect().await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(LOCK_TIMEOUT);
         // An instance that hangs inside a transaction must not hold up the others for ever.
         let pool = pool.after_connect(|connection, _| {
@@ -177,7 +195,8 @@ impl Database {
                 Ok(())
             })
         });
-        Ok((Self::Postgres(pool.connect_with(options).await?), description))
+        let pool = pool.connect_with(options).await.map_err(failed)?;
+        Ok((Self::Postgres(pool), description))
     }
 }
 

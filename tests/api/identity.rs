@@ -49,6 +49,17 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.holder(T, U).await, Some(one.id()));
     }
 
+    async fn a_disabled_account_gives_up_its_national_id_but_never_its_technical_id(server: TestServer) {
+        let disabled = server.post("/Practitioner", &inactive(regulator(&[(T, U), (N, X)]))).await.expect(201);
+        let other = server.post("/Practitioner", &regulator(&[(T, V)])).await.expect(201);
+        server.post("/Practitioner", &regulator(&[(T, U)])).await.refused(422, "identifier-duplicate");
+        server.put(&account(T, V), &regulator(&[(T, U)])).await.refused(422, "identifier-duplicate");
+        server.put(&account(T, V), &regulator(&[(T, V), (N, X)])).await.expect(200);
+        assert_eq!(server.holder(N, X).await, Some(other.id()));
+        let enabled = server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(200);
+        assert_eq!(enabled.id(), disabled.id());
+    }
+
     async fn a_technical_id_is_compared_without_case_and_kept_as_it_was_sent(server: TestServer) {
         let upper = U.to_uppercase();
         let created = server.post("/Practitioner", &regulator(&[(T, &upper)])).await.expect(201);

@@ -73,7 +73,14 @@ fn rules_are_listed_for_programs_too() {
 fn a_wrong_setting_stops_the_start_with_a_sentence() {
     for (arguments, sentence) in [
         (&["--listen", "nowhere"][..], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
-        (&["--database-url", "sqlite:///nowhere/at/all.db"], "sas-endpoint: the database cannot be opened: "),
+        (
+            &["--database-url", "sqlite:///nowhere/at/all.db"],
+            "sas-endpoint: the database cannot be opened (SQLite file /nowhere/at/all.db): ",
+        ),
+        (
+            &["--database-url", "postgres://nobody@127.0.0.1:1/x"],
+            "sas-endpoint: the database cannot be opened (Postgres database x on 127.0.0.1:1): ",
+        ),
         (&["unknown-command"], "unrecognized subcommand 'unknown-command'"),
     ] {
         let output = run(arguments, "");

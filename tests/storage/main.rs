@@ -262,7 +262,7 @@ on_both_databases! { given;
 #[tokio::test]
 async fn an_address_of_no_known_database_is_told() {
     assert!(matches!(Storage::open("mysql://x").await, Err(OpenError::Scheme)));
-    let Err(OpenError::Connect(_)) = Storage::open("sqlite:///nowhere/at/all.db").await else {
+    let Err(OpenError::Connect { .. }) = Storage::open("sqlite:///nowhere/at/all.db").await else {
         panic!("a folder that does not exist");
     };
 }

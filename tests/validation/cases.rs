@@ -36,14 +36,14 @@ fn json_cases() -> Vec<Case> {
         case("[]", &["json-root Resource"]),
         case("{\"a\":".repeat(65) + "1" + &"}".repeat(65), &["json-depth Resource"]),
         case(
-            r#"{"resourceType":"Practitioner","active":true,"active":false}"#,
-            &["json-duplicate-key Resource.active"],
+            REGULATOR.replace("\"active\": true", "\"active\": true, \"active\": false"),
+            &["json-duplicate-key Practitioner.active"],
         ),
-        case(r#"{"resourceType":"Practitioner","active":null}"#, &["json-null Resource.active"]),
-        case(changed(REGULATOR, &[("/name/0/family", json!(""))]), &["json-empty-value Resource.name[0].family"]),
+        case(REGULATOR.replace("\"active\": true", "\"active\": null"), &["json-null Practitioner.active"]),
+        case(changed(REGULATOR, &[("/name/0/family", json!(""))]), &["json-empty-value Practitioner.name[0].family"]),
         case(
             changed(REGULATOR, &[("/name/0/family", json!("A\u{0}"))]),
-            &["json-control-character Resource.name[0].family"],
+            &["json-control-character Practitioner.name[0].family"],
         ),
         case(r#"{"active":true}"#, &["resource-type-missing Resource.resourceType"]),
         case(r#"{"resourceType":"Patient"}"#, &["resource-type-mismatch Resource.resourceType"]),
@@ -56,6 +56,21 @@ fn structure() -> Vec<Case> {
     vec![
         at_regulator(&[("/foo", json!(1))], &["fhir-unknown-element Practitioner.foo"]),
         at_regulator(&[("/name/0/foo", json!(1))], &["fhir-unknown-element Practitioner.name[0].foo"]),
+        at_regulator(
+            &[
+                ("/name/0/family", json!("")),
+                ("/gender", Value::Null),
+                ("/active", json!("yes")),
+                ("/telecom/0/system", json!("phone")),
+            ],
+            &[
+                "json-empty-value Practitioner.name[0].family",
+                "fhir-json-type Practitioner.active",
+                "practitioner-telecom-email Practitioner.telecom[0].system",
+            ],
+        ),
+        at_regulator(&[("/telecom/0/rank", json!(1.5))], &["fhir-json-type Practitioner.telecom[0].rank"]),
+        at_regulator(&[("/name/0/family", json!("  "))], &["fhir-primitive Practitioner.name[0].family"]),
         at_regulator(&[("/active", json!("true"))], &["fhir-json-type Practitioner.active"]),
         at_regulator(&[("/name", json!({"family": "A"}))], &["fhir-json-type Practitioner.name"]),
         at_regulator(&[("/gender", json!(3))], &["fhir-json-type Practitioner.gender"]),
@@ -242,6 +257,10 @@ fn practitioner() -> Vec<Case> {
         at(&[("/name", Value::Null)], &["practitioner-name Practitioner.name"]),
         at(&[("/name/0/family", Value::Null)], &["practitioner-name-family Practitioner.name[0].family"]),
         at(&[("/name/0/given", Value::Null)], &["practitioner-name-given Practitioner.name[0].given"]),
+        at(
+            &[("/name/0/given", json!([null])), ("/name/0/_given", json!([{"id": "x"}]))],
+            &["practitioner-name-given Practitioner.name[0].given[0]"],
+        ),
         at(&[("/name/0/given", json!(["A", "B"]))], &["practitioner-name-given Practitioner.name[0].given"]),
         at(&[("/name/0/prefix", json!(["M", "DR"]))], &["practitioner-name-prefix Practitioner.name[0].prefix"]),
         at(&[("/telecom", Value::Null)], &["practitioner-telecom Practitioner.telecom"]),

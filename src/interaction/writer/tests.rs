@@ -2,7 +2,7 @@
 //! disappears, replaying the last request changes nothing. Decided and applied as the writing task
 //! does, over a registry that stands for the whole database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -61,7 +61,7 @@ struct World {
     registry: Registry,
     ids: u32,
     acknowledged: BTreeMap<Id, (Version, String)>,
-    technical_ids: BTreeSet<Identifier>,
+    technical_ids: BTreeMap<Identifier, Id>,
 }
 
 impl World {
@@ -107,7 +107,9 @@ impl World {
                 assert_eq!(holder, Some(&stored.id), "an accepted account answers to its identifiers");
             }
             self.acknowledged.insert(stored.id.clone(), (stored.version, job.write.content_hash.clone()));
-            self.technical_ids.extend(job.write.identifiers.iter().filter(|own| own.is_intrn()).cloned());
+            for own in job.write.identifiers.iter().filter(|own| own.is_intrn()) {
+                self.technical_ids.entry(own.clone()).or_insert_with(|| stored.id.clone());
+            }
         }
         Some(stored)
     }
@@ -136,8 +138,8 @@ impl World {
                 }
             }
         }
-        for technical in &self.technical_ids {
-            assert!(holders.contains_key(technical), "an INTRN designates somebody for ever");
+        for (technical, id) in &self.technical_ids {
+            assert_eq!(holders.get(technical), Some(id), "an INTRN designates one account for ever");
         }
     }
 }

@@ -6,6 +6,8 @@ use crate::issue::{IssueType, Level, Rule};
 const PROFILE: &str = "SAS, profil FrAppointmentSAS: https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition-FrAppointmentSAS.html";
 const SOS: &str = "SAS, profil sas-sos-appointment: https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition-sas-sos-appointment.html";
 const EXAMPLE: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête";
+const GUIDE: &str =
+    "SAS, guide d'implémentation, Gestion de rendez-vous (INT_R03): https://interop.esante.gouv.fr/ig/fhir/sas/";
 const R4: &str = "HL7 FHIR R4, Appointment: http://hl7.org/fhir/R4/appointment.html";
 const INVARIANTS: &str = "HL7 FHIR R4, Appointment, Constraints: http://hl7.org/fhir/R4/appointment.html#invs";
 
@@ -23,8 +25,8 @@ rules! { APPOINTMENT:
     "Profile “{found}” is unknown here; the resource is validated against {expected}.";
 
     APPOINTMENT_IDENTIFIER = "appointment-identifier", Refused, Required, PROFILE;
-    "Un rendez-vous porte exactement un identifiant.";
-    "An appointment has exactly one identifier.";
+    "Un rendez-vous porte exactement un identifiant ; trouvé : {count}.";
+    "An appointment has exactly one identifier; found: {count}.";
 
     APPOINTMENT_IDENTIFIER_SYSTEM = "appointment-identifier-system", Refused, Required, PROFILE;
     "Le système de l'identifiant manque ; attendu : l'OID (urn:oid:…) ou l'URL de l'éditeur.";
@@ -78,7 +80,7 @@ rules! { APPOINTMENT:
     "La fin du rendez-vous précède son début.";
     "The appointment's end is before its start.";
 
-    APPOINTMENT_STATUS_UNUSED = "appointment-status-unused", Information, Informational, EXAMPLE;
+    APPOINTMENT_STATUS_UNUSED = "appointment-status-unused", Information, Informational, GUIDE;
     "Le statut « {found} » n'est pas exploité par la plateforme, qui lit pending, booked, fulfilled, noshow et cancelled.";
     "Status “{found}” is not used by the platform, which reads pending, booked, fulfilled, noshow and cancelled.";
 
@@ -106,7 +108,7 @@ rules! { APPOINTMENT:
     "L'identifiant national du professionnel effecteur est attendu préfixé : 8 et RPPS (11 chiffres) ou 0 et ADELI (9 caractères).";
     "The national id of the professional who receives is expected with its prefix: 8 and RPPS (11 digits) or 0 and ADELI (9 characters).";
 
-    APPOINTMENT_PATIENT = "appointment-patient", Warning, BusinessRule, EXAMPLE;
+    APPOINTMENT_PATIENT = "appointment-patient", Warning, BusinessRule, GUIDE;
     "Un participant semble être le patient ; aucune donnée de patient n'est attendue.";
     "A participant looks like the patient; no patient data is expected.";
 

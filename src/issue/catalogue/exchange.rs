@@ -11,17 +11,16 @@ const UPDATE: &str = "HL7 FHIR R4, Update: http://hl7.org/fhir/R4/http.html#upda
 const COND_UPDATE: &str = "HL7 FHIR R4, Conditional update: http://hl7.org/fhir/R4/http.html#cond-update";
 const CONCURRENCY: &str = "HL7 FHIR R4, Managing Resource Contention: http://hl7.org/fhir/R4/http.html#concurrency";
 const SAS_UPDATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Mise à jour d'un compte régulateur";
-const SAS_CREATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Création de compte régulateur";
-const SAS_IDENTITY: &str =
-    "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Identifiant national du régulateur";
+const SAS_BOTH: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Création et Mise à jour; Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
+const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Autorité d'affectation";
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
 
 rules! { EXCHANGE:
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
-    "Ce chemin n'existe pas ici ; les ressources servies sont Practitioner et Appointment (voir /metadata).";
-    "Nothing is served at this path; the resource types are Practitioner and Appointment (see /metadata).";
+    "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment et /fhir/metadata.";
+    "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment and /fhir/metadata.";
 
     HTTP_METHOD = "http-method", Http, NotSupported, HTTP;
     "La méthode {found} n'est pas servie sur ce chemin ; méthodes possibles : {expected}.";
@@ -111,11 +110,11 @@ rules! { EXCHANGE:
     "Un seul identifiant est admis ici : ni répétition, ni liste séparée par des virgules.";
     "Exactly one identifier is allowed here: no repetition, no comma-separated list.";
 
-    QUERY_IDENTIFIER_FORM = "query-identifier-form", NotFhir, Invalid, SAS_UPDATE;
+    QUERY_IDENTIFIER_FORM = "query-identifier-form", NotFhir, Invalid, SAS_BOTH;
     "L'identifiant du critère doit avoir la forme {expected}, sans partie vide.";
     "The criterion's identifier must have the form {expected}, with no empty part.";
 
-    QUERY_IDENTIFIER_SYSTEM = "query-identifier-system", Refused, Value, SAS_IDENTITY;
+    QUERY_IDENTIFIER_SYSTEM = "query-identifier-system", Refused, Value, SAS_AUTHORITY;
     "Le système « {found} » n'identifie pas un compte régulateur ; attendu : urn:oid:1.2.250.1.71.4.2.1 (identifiant national) ou urn:oid:1.2.250.1.213.3.6 (identifiant technique SAS).";
     "System “{found}” does not identify a regulator account; expected: urn:oid:1.2.250.1.71.4.2.1 (national id) or urn:oid:1.2.250.1.213.3.6 (SAS technical id).";
 
@@ -135,9 +134,9 @@ rules! { EXCHANGE:
     "L'élément « id » manque : une mise à jour par son chemin doit le porter, égal à celui du chemin.";
     "Element “id” is missing: an update by its path must carry it, equal to the path's.";
 
-    IDENTIFIER_DUPLICATE = "identifier-duplicate", Refused, Duplicate, SAS_CREATE;
-    "Cet identifiant est déjà celui de {found} ; rien n'a été modifié. Pour mettre à jour celle-ci, utilisez PUT avec ?identifier=system|value.";
-    "This identifier already belongs to {found}; nothing was changed. To update that one, use PUT with ?identifier=system|value.";
+    IDENTIFIER_DUPLICATE = "identifier-duplicate", Refused, Duplicate, SAS_BOTH;
+    "Cet identifiant appartient déjà à {found} ; rien n'a été modifié. La ressource qui le porte se met à jour par PUT avec ?identifier=system|value.";
+    "This identifier already belongs to {found}; nothing was changed. The resource that has it is updated by PUT with ?identifier=system|value.";
 
     IDENTIFIER_NOT_IN_BODY = "identifier-not-in-body", Warning, BusinessRule, SAS_UPDATE;
     "L'identifiant du critère, inconnu ici, ne figure pas dans le corps : le compte est enregistré sous les identifiants du corps.";

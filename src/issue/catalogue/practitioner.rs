@@ -13,6 +13,8 @@ const HABILITATION: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Rè
 const SOURCE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Source de la requête";
 const CREATION: &str =
     "SAS, Gestion des comptes régulateurs (INT_R02), Création de compte régulateur, Exemple de requête";
+const UPDATE: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Mise à jour d'un compte régulateur";
+const OURS: &str = "Recommandation de ce serveur (le SAS ne fixe pas de forme) / a recommendation of this server";
 const TRE_G08: &str = "ANS, TRE_G08-TypeIdentifiantPersonne (identifiant national préfixé)";
 
 rules! { PRACTITIONER:
@@ -45,12 +47,12 @@ rules! { PRACTITIONER:
     "The identifier's value is missing.";
 
     PRACTITIONER_IDENTIFIER_IDNPS_TYPE = "practitioner-identifier-idnps-type", Refused, Value, ID_TYPE;
-    "Un identifiant national (urn:oid:1.2.250.1.71.4.2.1) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS.";
-    "A national id (urn:oid:1.2.250.1.71.4.2.1) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS.";
+    "Un identifiant national (urn:oid:1.2.250.1.71.4.2.1) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS ; trouvé : {codings}.";
+    "A national id (urn:oid:1.2.250.1.71.4.2.1) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS; found: {codings}.";
 
     PRACTITIONER_IDENTIFIER_INTRN_TYPE = "practitioner-identifier-intrn-type", Refused, Value, ID_TYPE;
-    "Un identifiant technique SAS (urn:oid:1.2.250.1.213.3.6) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN.";
-    "A SAS technical id (urn:oid:1.2.250.1.213.3.6) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN.";
+    "Un identifiant technique SAS (urn:oid:1.2.250.1.213.3.6) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN ; trouvé : {codings}.";
+    "A SAS technical id (urn:oid:1.2.250.1.213.3.6) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN; found: {codings}.";
 
     PRACTITIONER_IDENTIFIER_IDNPS_SYSTEM = "practitioner-identifier-idnps-system", Refused, BusinessRule, AUTHORITY;
     "Un identifiant de type IDNPS doit avoir le système urn:oid:1.2.250.1.71.4.2.1 ; trouvé : « {found} ».";
@@ -68,7 +70,7 @@ rules! { PRACTITIONER:
     "L'identifiant national n'a pas une forme connue : préfixe 8 et RPPS (11 chiffres), 0 et ADELI, 3 et FINESS/registre, 1, 4, 5 ou 6 et structure/registre.";
     "The national id has no known form: prefix 8 and RPPS (11 digits), 0 and ADELI, 3 and FINESS/registry, 1, 4, 5 or 6 and structure/registry.";
 
-    PRACTITIONER_IDENTIFIER_INTRN_FORM = "practitioner-identifier-intrn-form", Warning, Value, NATIONAL_ID;
+    PRACTITIONER_IDENTIFIER_INTRN_FORM = "practitioner-identifier-intrn-form", Warning, Value, UPDATE;
     "L'identifiant technique SAS n'a pas la forme d'un UUID.";
     "The SAS technical id does not have the form of a UUID.";
 
@@ -85,8 +87,8 @@ rules! { PRACTITIONER:
     "The family name (family) is missing.";
 
     PRACTITIONER_NAME_GIVEN = "practitioner-name-given", Refused, Required, PROFILE;
-    "Le nom doit porter exactement un prénom (given) ; un prénom composé s'écrit dans une seule chaîne.";
-    "The name must have exactly one given name; a compound one is written in a single string.";
+    "Le nom doit porter exactement un prénom (given), trouvé : {count} ; un prénom composé s'écrit dans une seule chaîne.";
+    "The name must have exactly one given name, found: {count}; a compound one is written in a single string.";
 
     PRACTITIONER_NAME_PREFIX = "practitioner-name-prefix", Refused, Value, FR_CORE;
     "Le nom porte plusieurs civilités (prefix) ; une au plus est admise.";
@@ -104,7 +106,7 @@ rules! { PRACTITIONER:
     "La valeur du contact manque ; attendu : une adresse électronique.";
     "The contact point's value is missing; expected: an e-mail address.";
 
-    PRACTITIONER_TELECOM_FORM = "practitioner-telecom-form", Warning, Value, CREATION;
+    PRACTITIONER_TELECOM_FORM = "practitioner-telecom-form", Warning, Value, OURS;
     "L'adresse électronique n'a pas la forme texte@texte.";
     "The e-mail address does not have the form text@text.";
 

@@ -30,7 +30,7 @@ pub fn bodies() -> Vec<Case> {
         ("null", "null".into(), "json-root"),
         ("an array", "[{\"resourceType\":\"Practitioner\"}]".into(), "json-root"),
         ("a string", "\"Practitioner\"".into(), "json-root"),
-        ("an empty object", "{}".into(), "json-empty-value"),
+        ("an empty object", "{}".into(), "resource-type-missing"),
         ("65 levels", nested(65).into(), "json-depth"),
         ("400,000 levels", nested(400_000).into(), "json-depth"),
         (

@@ -44,7 +44,7 @@ pub fn criteria() -> Vec<Case> {
         ("?identifier=", 400, "query-identifier-form"),
         ("?Identifier=", 400, "query-identifier-form"),
         ("?identifier={AGENDA}|", 400, "query-identifier-form"),
-        ("?identifier=|1", 422, "appointment-identifier-changed"),
+        ("?identifier=|1", 400, "query-identifier-form"),
         ("?identifier=1,2", 400, "query-identifier-single"),
         ("?identifier=1&Identifier=1", 400, "query-identifier-single"),
         ("?Identifier=1&Identifier=1", 400, "query-identifier-single"),
