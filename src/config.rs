@@ -168,6 +168,17 @@ fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<clap::
     Ok(command)
 }
 
+/// Variables of the environment that look like settings and are none: a misspelt one must not go
+/// unnoticed.
+pub fn unknown_variables() -> Vec<String> {
+    let command = Cli::command();
+    let known: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let looks_like_one =
+        |name: &OsString| name.to_string_lossy().starts_with("SAS_") && !known.contains(&name.as_os_str());
+    names.filter(looks_like_one).map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
 impl Config {
     /// The largest body, in bytes.
     pub fn max_body_bytes(&self) -> usize {

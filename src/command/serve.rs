@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::Failure;
 use crate::clock::Clock;
-use crate::config::{Config, LogFormat};
+use crate::config::{self, Config, LogFormat};
 use crate::http::{self, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::writer::Writer;
@@ -31,6 +31,9 @@ struct Places {
 
 /// Serves until the program is asked to stop; every acknowledged write is then on disk.
 pub async fn serve(config: &Config) -> Result<(), Failure> {
+    for variable in config::unknown_variables() {
+        tracing::warn!(variable, "there is no setting of this name");
+    }
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;

@@ -159,8 +159,12 @@ async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
     let mut command =
         program(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "trace", "--log-format", "json"]);
     let command = command.args(["--database-url", &database.url]).stderr(std::process::Stdio::piped());
+    let command = command.env("SAS_VALIDATON", "strict");
     let mut child = command.spawn().expect("it starts");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("its log")));
+    let lines = lines.by_ref();
+    let misspelt = lines.next().expect("a line").expect("a line");
+    assert!(misspelt.contains("SAS_VALIDATON") && misspelt.contains("there is no setting of this name"), "{misspelt}");
     let listening = lines
         .by_ref()
         .map(|line| line.expect("a line"))
