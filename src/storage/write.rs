@@ -142,8 +142,10 @@ impl Storage {
                 .bind(i64::from(row.active))
                 .bind(row.status.as_deref())
                 .bind(row.start.map(instant)));
+            // Row by row: of a list, SQLite would not look up each by its key.
             for_rows!(transaction, &registry.outdated_identifiers(), 2, |rows: &str| format!(
-                "DELETE FROM identifier WHERE (resource_type, resource_id) IN (VALUES {rows})"
+                "DELETE FROM identifier WHERE (resource_type, resource_id) = {}",
+                rows.replace("), (", ") OR (resource_type, resource_id) = (")
             ), |query, row| query.bind(row.resource_type.as_str()).bind(row.id.as_str()));
             let identifiers: Vec<_> = registry
                 .changed_identifiers()
@@ -166,19 +168,24 @@ impl Storage {
 /// The one statement that reads the state: the resources named by id or by an identifier, each with
 /// all its identifiers. The lists are padded, so that few different statements are ever prepared.
 /// 128 writes of 50 identifiers each stay well below the 32,766 values that SQLite binds.
+///
+/// SQLite keeps the order of a `CROSS JOIN`: from what is named to the tables, by their keys.
+/// Asked with `(type, id) IN (…)`, it scans both tables for every batch.
 fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
     let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
     let values = padded(wanted.identifier_values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
     let sql = format!(
         "SELECT r.resource_type, r.id, r.version, r.last_updated, r.content_hash, r.active, r.status, r.start, \
                 i.system, i.value, i.hold \
-         FROM resource r \
-         LEFT JOIN identifier i ON i.resource_type = r.resource_type AND i.resource_id = r.id \
-         WHERE (r.resource_type, r.id) IN ( \
+         FROM ( \
              VALUES {} \
              UNION \
-             SELECT n.resource_type, n.resource_id FROM identifier n \
-             WHERE (n.resource_type, n.value) IN (VALUES {}) AND n.hold <> 'released')",
+             SELECT n.resource_type, n.resource_id FROM (VALUES {}) AS v CROSS JOIN identifier n \
+             WHERE n.resource_type = v.column1 AND n.value = v.column2 AND n.hold <> 'released' \
+         ) AS found \
+         CROSS JOIN resource r \
+         LEFT JOIN identifier i ON i.resource_type = r.resource_type AND i.resource_id = r.id \
+         WHERE r.resource_type = found.column1 AND r.id = found.column2",
         placeholders(1, ids.len(), 2),
         placeholders(1 + 2 * ids.len(), values.len(), 2),
     );
@@ -215,4 +222,31 @@ fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
         }
     }
     entries.into_values()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_reads_the_state_of_a_batch_by_keys() {
+        let storage = Storage::open("sqlite::memory:").await.expect("a database");
+        let Database::Sqlite { writer, .. } = &storage.database else { unreachable!() };
+        let wanted = Wanted {
+            ids: vec![(ResourceType::Practitioner, Id::parse("a").expect("an id"))],
+            identifier_values: vec![(ResourceType::Practitioner, "v".to_owned())],
+        };
+        let (sql, binds) = state_query(&wanted);
+        let mut query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+        for bind in binds {
+            query = query.bind(bind);
+        }
+        let plan: Vec<String> =
+            query.fetch_all(writer).await.expect("a plan").iter().map(|row| row.get("detail")).collect();
+        let scans: Vec<_> =
+            plan.iter().filter(|step| ["SCAN r", "SCAN n", "SCAN i"].contains(&step.as_str())).collect();
+        assert!(scans.is_empty(), "{plan:#?}");
+    }
 }
