@@ -11,4 +11,5 @@ CREATE TABLE identifier (
 
 -- The last word on identity: no identifier has two holders, whatever instance writes.
 CREATE UNIQUE INDEX identifier_holder ON identifier (resource_type, system, value) WHERE hold = 'held';
-CREATE INDEX identifier_value ON identifier (resource_type, value, system);
+-- The value first: an index that begins with the type tempts Postgres to read all of a type by it.
+CREATE INDEX identifier_value ON identifier (value, resource_type, system);
