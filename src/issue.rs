@@ -39,21 +39,32 @@ pub struct Issue {
     pub parameters: Vec<(&'static str, String)>,
 }
 
+/// More issues than this are not told of one request: an answer must not grow with a hostile body.
+pub const MOST_TOLD: usize = 200;
+
+/// The longest expression that is told, in characters.
+const LONGEST_EXPRESSION: usize = 400;
+
+/// `text`, cut after `longest` characters.
+fn cut(text: String, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 impl Issue {
     /// `rule` is broken at `expression`.
     pub fn new(rule: &'static Rule, expression: impl Into<String>) -> Self {
-        Self { rule, expression: expression.into(), parameters: Vec::new() }
+        Self { rule, expression: cut(expression.into(), LONGEST_EXPRESSION), parameters: Vec::new() }
     }
 
-    /// Fills the placeholder `{name}` of the sentence; what was `found` is cut at 80 characters.
+    /// Fills the placeholder `{name}` of the sentence; what was `found` is cut at 80 characters,
+    /// anything else at 400.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
-        let value = value.as_ref();
-        let shown = match value.char_indices().nth(80) {
-            Some((end, _)) if name == "found" => format!("{}…", &value[..end]),
-            _ => value.to_owned(),
-        };
-        self.parameters.push((name, shown));
+        let longest = if name == "found" { 80 } else { LONGEST_EXPRESSION };
+        self.parameters.push((name, cut(value.as_ref().to_owned(), longest)));
         self
     }
 

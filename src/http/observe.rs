@@ -29,9 +29,12 @@ pub struct Observed {
 pub struct Issues(Vec<(&'static str, &'static str)>);
 
 impl Issues {
-    /// The ids and issue codes of these issues.
+    /// The ids and issue codes of these issues, each once.
     pub fn of(issues: &[Issue]) -> Self {
-        Self(issues.iter().map(|issue| (issue.rule.id, issue.rule.code.code())).collect())
+        let mut cited: Vec<_> = issues.iter().map(|issue| (issue.rule.id, issue.rule.code.code())).collect();
+        cited.sort_unstable();
+        cited.dedup();
+        Self(cited)
     }
 
     fn list(&self) -> String {

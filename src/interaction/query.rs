@@ -3,7 +3,20 @@
 use percent_encoding::percent_decode_str;
 
 use crate::issue::Issue;
-use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER};
+use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER, QUERY_SIZE};
+
+/// How many criteria a search may have: databases take long to plan many.
+pub const MOST_CRITERIA: usize = 16;
+/// How many values they may have together: SQLite nests a thousand comparisons at most.
+pub const MOST_VALUES: usize = 256;
+/// How many parameters a query may have, known or not.
+const MOST_PARAMETERS: usize = 64;
+
+/// A query that is more than the databases, or an answer, should have to bear.
+pub fn too_large() -> Issue {
+    let issue = Issue::new(&QUERY_SIZE, "http.query").with("criteria", MOST_CRITERIA.to_string());
+    issue.with("values", MOST_VALUES.to_string())
+}
 
 /// The parameters of a query, decoded, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +25,9 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads `a=b&c=d`. A wrong percent-encoding, wrong UTF-8 or a control character spoils it.
     pub fn parse(text: &str) -> Result<Self, Issue> {
+        if text.split('&').count() > MOST_PARAMETERS {
+            return Err(too_large());
+        }
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Some((decode(name)?, decode(value)?))

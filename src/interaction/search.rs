@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::query::Query;
+use super::query::{MOST_CRITERIA, MOST_VALUES, Query, too_large};
 use super::{Endpoint, page};
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
@@ -12,7 +12,6 @@ use crate::fhir::id::Id;
 use crate::fhir::identifier::{Token, split_unescaped};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
-use crate::issue::catalogue::QUERY_SIZE;
 use crate::storage::StoredVersion;
 use crate::storage::search::{Comparison, Criterion, DateBound, Key, Matches, Search, Sort};
 
@@ -57,11 +56,6 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
         documentation: "Appointment.start; without a zone, a date is meant in Europe/Paris",
     },
 ];
-
-/// How many criteria a search may have: databases take long to plan many.
-const MOST_CRITERIA: usize = 16;
-/// How many values they may have together: SQLite nests a thousand comparisons at most.
-const MOST_VALUES: usize = 256;
 
 /// Where a page continues: after this match.
 const AFTER: &str = "_after";
@@ -137,8 +131,7 @@ fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Resul
         }
     }
     if values.len() > MOST_CRITERIA || values.iter().sum::<usize>() > MOST_VALUES {
-        let issue = Issue::new(&QUERY_SIZE, "http.query").with("criteria", MOST_CRITERIA.to_string());
-        issues.push(issue.with("values", MOST_VALUES.to_string()));
+        issues.push(too_large());
     }
     let expected = format!("{}, _sort, _count, _total, _format, _pretty", names.join(", "));
     issues.extend(query.leftovers(&expected));
@@ -165,7 +158,9 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
             .map(Criterion::Active)
             .ok_or_else(|| malformed("true, false")),
         "status" => values()
-            .map(|value| value.strip_prefix(APPOINTMENT_STATUS).map_or(value, |rest| rest.trim_start_matches('|')))
+            .map(|value| {
+                value.strip_prefix(APPOINTMENT_STATUS).and_then(|rest| rest.strip_prefix('|')).unwrap_or(value)
+            })
             .map(|code| (!code.is_empty() && !code.contains('|')).then(|| code.to_owned()))
             .collect::<Option<_>>()
             .map(Criterion::Status)

@@ -8,6 +8,7 @@ mod queries;
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use axum::body::Body;
 use sas_endpoint::issue::catalogue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,6 +58,23 @@ on_both_databases! { TestServer::tolerant;
                 let answer = exchange_raw(&server, request.as_bytes()).await;
                 assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line} {header}: {answer}");
             }
+        }
+    }
+
+    async fn no_request_is_answered_at_length(server: TestServer) {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let json = [("content-type", "application/json")];
+        let long_key = format!(r#"{{"resourceType":"Practitioner","{}":{{{}"b":1}}}}"#, "k".repeat(900_000), r#""a":null,"#.repeat(5000));
+        let parameters = vec![json!({ "name": "x" }); 30_000];
+        let parameters = json!({ "resourceType": "Parameters", "parameter": parameters }).to_string();
+        for answer in [
+            server.request("POST", "/Practitioner/_search", &form, "a&".repeat(100_000)).await,
+            server.request("GET", &format!("/Practitioner?{}", "a&".repeat(20_000)), &[], Body::empty()).await,
+            server.request("POST", "/Practitioner", &json, long_key).await,
+            server.request("POST", "/Practitioner/$validate", &json, parameters).await,
+        ] {
+            assert_operation_outcome(&answer);
+            assert!(answer.text.len() < 400_000, "{} bytes", answer.text.len());
         }
     }
 

@@ -71,8 +71,8 @@ rules! { EXCHANGE:
     "The body's “id” already belongs to another resource.";
 
     HTTP_UNAVAILABLE = "http-unavailable", Http, Transient, HTTP;
-    "Le service est momentanément indisponible ; la requête peut être rejouée telle quelle (Retry-After).";
-    "The service is momentarily unavailable; the request may be sent again as it is (Retry-After).";
+    "Le service est momentanément indisponible ; réessayez après Retry-After (un PUT peut être rejoué tel quel).";
+    "The service is momentarily unavailable; try again after Retry-After (a PUT may be sent again as it is).";
 
     HTTP_THROTTLED = "http-throttled", Http, Throttled, HTTP;
     "Trop d'écritures sont en attente ; la requête peut être rejouée telle quelle (Retry-After).";
