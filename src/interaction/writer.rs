@@ -4,8 +4,11 @@
 //! write in order by the pure function of [`crate::sas::identity`], and commits once. A refused
 //! write changes nothing and spoils nobody.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
@@ -23,6 +26,8 @@ use crate::storage::{NewVersion, Storage, Wanted};
 
 /// More writes than this are not committed together.
 const LARGEST_BATCH: usize = 128;
+/// A batch that takes longer is given up; whether it was committed is then unknown.
+const LONGEST_COMMIT: Duration = Duration::from_secs(35);
 /// More writes than this do not wait: the client is asked to come back.
 const QUEUE: usize = 1024;
 
@@ -63,6 +68,22 @@ struct Queued {
     answer: oneshot::Sender<Answer>,
 }
 
+/// The writing task.
+pub struct Writing {
+    stop: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Writing {
+    /// Takes no more writes, and returns once those that wait are committed.
+    pub async fn finish(self) {
+        self.stop.notify_one();
+        if self.task.await.is_err() {
+            tracing::error!("the writing task had ended by itself");
+        }
+    }
+}
+
 /// The queue of the writing task.
 #[derive(Clone)]
 pub struct Writer {
@@ -70,13 +91,25 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writing task. It ends, with its queue empty, once every [`Writer`] is dropped.
-    pub fn start(storage: Storage, clock: Clock) -> (Self, JoinHandle<()>) {
+    /// Starts the writing task.
+    pub fn start(storage: Storage, clock: Clock) -> (Self, Writing) {
         let (queue, mut queued) = mpsc::channel::<Queued>(QUEUE);
+        let stop = Arc::new(Notify::new());
+        let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(LARGEST_BATCH);
-            while queued.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
-                metrics::histogram!("sas_write_batch_size").record(batch.len() as f64);
+            loop {
+                let taken = tokio::select! {
+                    taken = queued.recv_many(&mut batch, LARGEST_BATCH) => taken,
+                    () = stopped.notified() => {
+                        queued.close();
+                        continue;
+                    }
+                };
+                if taken == 0 {
+                    break;
+                }
+                metrics::histogram!("sas_write_batch_size").record(taken as f64);
                 let (jobs, answers): (Vec<_>, Vec<_>) =
                     batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
                 for (sender, answer) in answers.into_iter().zip(commit(&storage, &clock, &jobs).await) {
@@ -85,7 +118,7 @@ impl Writer {
                 }
             }
         });
-        (Self { queue }, task)
+        (Self { queue }, Writing { stop, task })
     }
 
     /// Queues a write and waits until it is decided and on disk.
@@ -143,38 +176,52 @@ async fn commit_together(storage: &Storage, clock: &Clock, jobs: &[Job]) -> Resu
         }
         versions
     };
-    storage.write(&wanted(jobs), decide_all).await?;
-    Ok(answers)
+    let wanted = wanted(jobs.iter().map(|job| &job.write));
+    let written = storage.write(&wanted, decide_all);
+    // A server that falls silent in the middle must not hold up every write after this one.
+    match tokio::time::timeout(LONGEST_COMMIT, written).await {
+        Ok(written) => written.map(|()| answers),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
 }
 
 /// What the decisions of a batch depend on.
-fn wanted(jobs: &[Job]) -> Wanted {
+fn wanted<'a>(writes: impl Iterator<Item = &'a Write>) -> Wanted {
     let mut wanted = Wanted::default();
-    for Job { write, .. } in jobs {
+    for write in writes {
         let resource_type = write.resource_type;
-        let mut value = |value: &str| wanted.identifier_values.push((resource_type, value.to_owned()));
+        let is_account_key = |own: &Identifier| resource_type != ResourceType::Practitioner || own.is_account_key();
+        // What an account merely mentions has no holder.
+        let own = write.identifiers.iter().filter(|own| is_account_key(own));
+        wanted.identifiers.extend(own.map(|own| (resource_type, own.clone())));
         match &write.target {
             Target::New(Some(token)) | Target::Identifier(token) => match token {
-                Token::Exact(Identifier { value: text, .. }) => value(text),
-                // The comparable form of an INTRN is lower case.
-                Token::Value(text) => [text.clone(), text.to_ascii_lowercase()].iter().for_each(|text| value(text)),
+                Token::Exact(identifier) if is_account_key(identifier) => {
+                    wanted.identifiers.push((resource_type, identifier.clone()));
+                }
+                Token::Exact(Identifier { value, .. }) => wanted.values.push((resource_type, value.clone())),
+                Token::Value(value) => {
+                    // The comparable form of an INTRN is lower case.
+                    wanted
+                        .values
+                        .extend([value.clone(), value.to_ascii_lowercase()].map(|value| (resource_type, value)));
+                }
                 Token::NoSystem(_) | Token::System(_) => {}
             },
             Target::New(None) => {}
             Target::Id(id) => wanted.ids.push((resource_type, id.clone())),
         }
-        // What an account merely mentions has no holder, and may be in the body of every account.
-        let may_be_held = |own: &&Identifier| resource_type != ResourceType::Practitioner || own.is_account_key();
-        write.identifiers.iter().filter(may_be_held).for_each(|own| value(&own.value));
         if let Some((operator, _)) = &write.operator {
-            wanted.identifier_values.push((ResourceType::Practitioner, operator.value.clone()));
+            wanted.identifiers.push((ResourceType::Practitioner, operator.clone()));
         }
         wanted.ids.extend(write.body_id.clone().map(|id| (resource_type, id)));
     }
     wanted.ids.sort_unstable();
     wanted.ids.dedup();
-    wanted.identifier_values.sort_unstable();
-    wanted.identifier_values.dedup();
+    wanted.identifiers.sort_unstable();
+    wanted.identifiers.dedup();
+    wanted.values.sort_unstable();
+    wanted.values.dedup();
     wanted
 }
 

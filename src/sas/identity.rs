@@ -152,11 +152,11 @@ pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
     if !refusals.is_empty() {
         return Err(Error::of(refusals));
     }
-    if designated.is_none() && !names_itself(write) {
+    if !is_held(known, write) && !names_itself(write) {
         issues.push(Issue::new(&IDENTIFIER_NOT_IN_BODY, "http.identifier"));
     }
     let identifiers = match write.resource_type {
-        ResourceType::Practitioner => account_identifiers(known, write, designated),
+        ResourceType::Practitioner => account_identifiers(write, designated),
         ResourceType::Appointment => write.identifiers.iter().map(|own| (own.clone(), Hold::Held)).collect(),
     };
     let effect = match designated {
@@ -292,9 +292,9 @@ fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
         ResourceType::Appointment => true,
         // An INTRN is never given to another person, active or not.
         ResourceType::Practitioner if own.is_intrn() => true,
-        // An inactive account gives way (P3, P7), but not to a creation that is inactive as well:
-        // nothing is attributed anew, it would only leave one more account at each retry.
-        ResourceType::Practitioner => holder.active || (matches!(write.target, Target::New(_)) && !write.active),
+        // An inactive account gives way (P3, P7), but only to an account that is in use: between two
+        // inactive ones nothing is attributed anew, and retries would pass it to and fro.
+        ResourceType::Practitioner => holder.active || !write.active,
     };
     let held = write.identifiers.iter().enumerate().filter_map(|(index, own)| {
         let holder = known.holder(write.resource_type, own)?;
@@ -307,6 +307,14 @@ fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
     held.collect()
 }
 
+/// Whether the query's identifier, if there is one, has a holder.
+fn is_held(known: &Registry, write: &Write) -> bool {
+    match &write.target {
+        Target::Identifier(Token::Exact(query)) => known.holder(write.resource_type, query).is_some(),
+        Target::Identifier(_) | Target::New(_) | Target::Id(_) => true,
+    }
+}
+
 /// Whether the query's identifier, if there is one, stands in the body.
 fn names_itself(write: &Write) -> bool {
     match &write.target {
@@ -316,7 +324,7 @@ fn names_itself(write: &Write) -> bool {
 }
 
 /// The identifiers of an account after the write.
-fn account_identifiers(known: &Registry, write: &Write, designated: Option<&Entry>) -> Identifiers {
+fn account_identifiers(write: &Write, designated: Option<&Entry>) -> Identifiers {
     let mut identifiers = Identifiers::new();
     // P6, P10: what the body drops. An INTRN goes on designating its person; a national id is free
     // at once, and remembered for the replay of this very change (P12).
@@ -327,11 +335,10 @@ fn account_identifiers(known: &Registry, write: &Write, designated: Option<&Entr
             Hold::Mentioned => None,
         };
     }
-    // P11: the query's identifier was this account's, even if we never received it.
-    if let Target::Identifier(Token::Exact(query)) = &write.target {
-        let holder = known.holder(write.resource_type, query);
-        let hold = if query.is_intrn() && holder.is_none() { Hold::Held } else { Hold::Released };
-        identifiers.entry(query.clone()).or_insert(hold);
+    // P11: the query's identifier was this account's, even if we never received it. It is remembered
+    // for the replay of this very creation; since no body carried it, it stays free for its person.
+    if let (Target::Identifier(Token::Exact(query)), None) = (&write.target, designated) {
+        identifiers.insert(query.clone(), Hold::Released);
     }
     for own in &write.identifiers {
         identifiers.insert(own.clone(), if own.is_account_key() { Hold::Held } else { Hold::Mentioned });

@@ -18,8 +18,10 @@ use crate::fhir::version::Version;
 pub struct Wanted {
     /// Resources by id.
     pub ids: Vec<(ResourceType, Id)>,
-    /// Resources by a value of their identifiers, whatever the system.
-    pub identifier_values: Vec<(ResourceType, String)>,
+    /// Resources by an identifier that they hold.
+    pub identifiers: Vec<(ResourceType, Identifier)>,
+    /// Resources by a value of the identifiers that they hold or mention, whatever the system.
+    pub values: Vec<(ResourceType, String)>,
 }
 
 /// A version to be added.
@@ -75,8 +77,8 @@ macro_rules! in_write_transaction {
                 $transaction.commit().await?;
                 outcome
             }
-            Database::Postgres(pool) => {
-                let mut $transaction = pool.begin().await?;
+            Database::Postgres { writer, .. } => {
+                let mut $transaction = writer.begin().await?;
                 sqlx::query(POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
                 let outcome = $body;
                 $transaction.commit().await?;
@@ -173,12 +175,18 @@ impl Storage {
 /// Asked with `(type, id) IN (…)`, it scans both tables for every batch.
 fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
     let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
-    let values = padded(wanted.identifier_values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
+    let held = padded(wanted.identifiers.iter().map(|(resource_type, identifier)| {
+        [resource_type.as_str(), identifier.system.as_str(), identifier.value.as_str()]
+    }));
+    let values = padded(wanted.values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
     let sql = format!(
         "SELECT r.resource_type, r.id, r.version, r.last_updated, r.content_hash, r.active, r.status, r.start, \
                 i.system, i.value, i.hold \
          FROM ( \
              VALUES {} \
+             UNION \
+             SELECT n.resource_type, n.resource_id FROM (VALUES {}) AS v CROSS JOIN identifier n \
+             WHERE n.resource_type = v.column1 AND n.system = v.column2 AND n.value = v.column3 AND n.hold = 'held' \
              UNION \
              SELECT n.resource_type, n.resource_id FROM (VALUES {}) AS v CROSS JOIN identifier n \
              WHERE n.resource_type = v.column1 AND n.value = v.column2 AND n.hold <> 'released' \
@@ -187,15 +195,16 @@ fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
          LEFT JOIN identifier i ON i.resource_type = r.resource_type AND i.resource_id = r.id \
          WHERE r.resource_type = found.column1 AND r.id = found.column2",
         placeholders(1, ids.len(), 2),
-        placeholders(1 + 2 * ids.len(), values.len(), 2),
+        placeholders(1 + 2 * ids.len(), held.len(), 3),
+        placeholders(1 + 2 * ids.len() + 3 * held.len(), values.len(), 2),
     );
-    (sql, ids.into_iter().chain(values).flatten().collect())
+    (sql, ids.into_iter().flatten().chain(held.into_iter().flatten()).chain(values.into_iter().flatten()).collect())
 }
 
 /// The rows, repeated up to a power of two; of none, a row that matches nothing.
-fn padded<'a>(rows: impl Iterator<Item = [&'a str; 2]>) -> Vec<[&'a str; 2]> {
+fn padded<'a, const COLUMNS: usize>(rows: impl Iterator<Item = [&'a str; COLUMNS]>) -> Vec<[&'a str; COLUMNS]> {
     let mut rows: Vec<_> = rows.collect();
-    let last = rows.last().copied().unwrap_or(["", ""]);
+    let last = rows.last().copied().unwrap_or([""; COLUMNS]);
     rows.resize(rows.len().next_power_of_two(), last);
     rows
 }
@@ -232,11 +241,15 @@ mod tests {
 
     #[tokio::test]
     async fn sqlite_reads_the_state_of_a_batch_by_keys() {
-        let storage = Storage::open("sqlite::memory:").await.expect("a database");
+        let folder = std::env::temp_dir().join(format!("sas-endpoint-plan-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let url = format!("sqlite://{}/plan.db", folder.display());
+        let storage = Storage::open(&url).await.expect("a database");
         let Database::Sqlite { writer, .. } = &storage.database else { unreachable!() };
         let wanted = Wanted {
             ids: vec![(ResourceType::Practitioner, Id::parse("a").expect("an id"))],
-            identifier_values: vec![(ResourceType::Practitioner, "v".to_owned())],
+            identifiers: vec![(ResourceType::Practitioner, Identifier::new("s", "v"))],
+            values: vec![(ResourceType::Practitioner, "v".to_owned())],
         };
         let (sql, binds) = state_query(&wanted);
         let mut query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
@@ -248,5 +261,7 @@ mod tests {
         let scans: Vec<_> =
             plan.iter().filter(|step| ["SCAN r", "SCAN n", "SCAN i"].contains(&step.as_str())).collect();
         assert!(scans.is_empty(), "{plan:#?}");
+        storage.close().await;
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

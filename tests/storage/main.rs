@@ -78,7 +78,7 @@ fn by_id(resource_type: ResourceType, names: &[&str]) -> Wanted {
 
 fn by_value(resource_type: ResourceType, values: &[&str]) -> Wanted {
     let values = values.iter().map(|value| (resource_type, (*value).to_owned()));
-    Wanted { identifier_values: values.collect(), ..Wanted::default() }
+    Wanted { values: values.collect(), ..Wanted::default() }
 }
 
 fn all(resource_type: ResourceType) -> Search {
@@ -155,6 +155,10 @@ on_both_databases! { given;
         assert_eq!(state.entry(APPOINTMENT, &id("d")), None, "another type");
         assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "1")), Some(&entries[0]));
         assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "old")), None, "what was released has no holder");
+        let held = Wanted { identifiers: vec![(ACCOUNT, Identifier::new("other", "1")), (ACCOUNT, Identifier::new("s", "3"))], ..Wanted::default() };
+        let state = write(storage, &held, vec![]).await.expect("read");
+        assert_eq!(state.entry(ACCOUNT, &id("c")), Some(&entries[2]), "found by what it holds");
+        assert_eq!(state.entry(ACCOUNT, &id("b")), None, "what is only mentioned is not held");
         let state = write(storage, &by_id(APPOINTMENT, &["d", "e"]), vec![]).await.expect("read");
         assert_eq!(state.entry(APPOINTMENT, &id("d")), Some(&entries[3]));
     }

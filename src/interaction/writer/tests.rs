@@ -58,7 +58,7 @@ fn request() -> impl Strategy<Value = Request> {
 /// The database, and what was acknowledged so far.
 #[derive(Default)]
 struct World {
-    registry: Registry,
+    entries: BTreeMap<Id, Entry>,
     ids: u32,
     acknowledged: BTreeMap<Id, (Version, String)>,
     technical_ids: BTreeMap<Identifier, Id>,
@@ -99,12 +99,30 @@ impl World {
     /// Carries a request out, or tells that it was refused.
     fn send(&mut self, request: &Request) -> Option<Stored> {
         let job = self.job(request);
-        let decision = decide(&self.registry, &job.write).ok()?;
-        let stored = carry_out(&mut self.registry, &job, decision, Timestamp::UNIX_EPOCH, &mut vec![]);
+        // As in the database: what the write names, and nothing else, is known to the decision.
+        let wanted = wanted(std::iter::once(&job.write));
+        let is_wanted = |entry: &&Entry| {
+            let by_id = wanted.ids.iter().any(|(_, id)| *id == entry.id);
+            by_id
+                || entry.identifiers.iter().any(|(own, hold)| match hold {
+                    Hold::Held => {
+                        wanted.identifiers.iter().any(|(_, named)| named == own)
+                            || wanted.values.iter().any(|(_, value)| *value == own.value)
+                    }
+                    Hold::Mentioned => wanted.values.iter().any(|(_, value)| *value == own.value),
+                    Hold::Released => false,
+                })
+        };
+        let mut registry = Registry::new(self.entries.values().filter(is_wanted).cloned());
+        let decision = decide(&registry, &job.write).ok()?;
+        let stored = carry_out(&mut registry, &job, decision, Timestamp::UNIX_EPOCH, &mut vec![]);
+        for entry in registry.changed().into_iter().chain(registry.changed_identifiers()) {
+            self.entries.insert(entry.id.clone(), entry.clone());
+        }
         if !matches!(job.write.target, Target::New(Some(_))) || stored.effect != Effect::Keep {
             for own in &job.write.identifiers {
-                let holder = self.registry.holder(ResourceType::Practitioner, own).map(|holder| &holder.id);
-                assert_eq!(holder, Some(&stored.id), "an accepted account answers to its identifiers");
+                let hold = self.entries[&stored.id].identifiers.get(own);
+                assert_eq!(hold, Some(&Hold::Held), "an accepted account answers to its identifiers");
             }
             self.acknowledged.insert(stored.id.clone(), (stored.version, job.write.content_hash.clone()));
             for own in job.write.identifiers.iter().filter(|own| own.is_intrn()) {
@@ -115,11 +133,7 @@ impl World {
     }
 
     fn state(&self) -> Vec<Entry> {
-        let mut entries = vec![];
-        for id in self.acknowledged.keys() {
-            entries.extend(self.registry.entry(ResourceType::Practitioner, id).cloned());
-        }
-        entries
+        self.entries.values().cloned().collect()
     }
 
     fn check(&self) {
@@ -133,8 +147,6 @@ impl World {
                 if *hold == Hold::Held {
                     let other = holders.insert(identifier.clone(), entry.id.clone());
                     assert_eq!(other, None, "{identifier:?} has two holders");
-                    let found = self.registry.holder(ResourceType::Practitioner, identifier);
-                    assert_eq!(found.map(|found| &found.id), Some(&entry.id));
                 }
             }
         }
