@@ -33,15 +33,12 @@ pub async fn history(
     }
     let id = Id::parse(id).ok_or(Error::NotFound)?;
     let since = since.map(|range| instant(range.start));
-    let one_more = count as i64 + 1;
-    let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), one_more).await?;
-    let mut history = history.ok_or(Error::NotFound)?;
-    let more = history.versions.len() > count;
-    history.versions.truncate(count);
+    let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), count).await?;
+    let history = history.ok_or(Error::NotFound)?;
     let url = format!("{}/{resource_type}/{id}", endpoint.base_url);
     let own_url = page::link(&format!("{url}/_history"), query.iter());
     let last = history.versions.last().map(|version| version.version.to_string());
-    let next_url = last.filter(|_| more).map(|last| {
+    let next_url = last.filter(|_| history.more).map(|last| {
         let others = query.iter().filter(|(name, _)| *name != BEFORE);
         page::link(&format!("{url}/_history"), others.chain([(BEFORE, last.as_str())]))
     });

@@ -8,6 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, SqlSafeStr, SqlitePool};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::Error;
 
@@ -21,18 +22,26 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
 /// How long a write waits for another process's, on either database.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Connections that read.
+const SQLITE_READERS: u32 = 4;
+/// Connections that read.
+const POSTGRES_READERS: u32 = 8;
+
 /// An open database.
 #[derive(Clone)]
 pub struct Storage {
     pub(super) database: Database,
     description: Arc<str>,
+    /// Searches at the same time: fewer than there are readers, so that reads never wait for them.
+    pub(super) searches: Arc<Semaphore>,
 }
 
-/// The two databases. On SQLite one connection writes, and others read beside it.
+/// The two databases. One connection writes, and others read beside it: however many searches run,
+/// a write never waits for one of theirs.
 #[derive(Clone)]
 pub(super) enum Database {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres(PgPool),
+    Postgres { writer: PgPool, readers: PgPool },
 }
 
 /// Which of the two databases it is.
@@ -49,7 +58,7 @@ macro_rules! on_readers {
     ($storage:expr, $pool:ident => $body:expr) => {
         match &$storage.database {
             $crate::storage::database::Database::Sqlite { readers: $pool, .. } => $body,
-            $crate::storage::database::Database::Postgres($pool) => $body,
+            $crate::storage::database::Database::Postgres { readers: $pool, .. } => $body,
         }
     };
 }
@@ -82,7 +91,12 @@ impl Storage {
     /// migrations that it lacks.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let (database, description) = Database::connect(url).await?;
-        let storage = Self { database, description: description.into() };
+        let searches = match database {
+            Database::Sqlite { .. } => SQLITE_READERS - 1,
+            Database::Postgres { .. } => POSTGRES_READERS - 2,
+        };
+        let searches = Arc::new(Semaphore::new(searches as usize));
+        let storage = Self { database, description: description.into(), searches };
         storage.migrate().await?;
         Ok(storage)
     }
@@ -94,7 +108,7 @@ impl Storage {
         let migrator = Migrator::with_migrations(migrations.into());
         match &self.database {
             Database::Sqlite { writer, .. } => migrator.run(writer).await?,
-            Database::Postgres(pool) => migrator.run(pool).await?,
+            Database::Postgres { writer, .. } => migrator.run(writer).await?,
         }
         Ok(())
     }
@@ -103,7 +117,7 @@ impl Storage {
     pub fn backend(&self) -> Backend {
         match self.database {
             Database::Sqlite { .. } => Backend::Sqlite,
-            Database::Postgres(_) => Backend::Postgres,
+            Database::Postgres { .. } => Backend::Postgres,
         }
     }
 
@@ -126,8 +140,15 @@ impl Storage {
             Database::Sqlite { writer, readers } => {
                 (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
             }
-            Database::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Database::Postgres { writer, readers } => {
+                (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+            }
         }
+    }
+
+    /// A place among the searches; given back when it is dropped.
+    pub(super) async fn search_place(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.searches.acquire().await.map_err(Error::internal)
     }
 
     /// Waits for what is under way and closes every connection.
@@ -137,7 +158,10 @@ impl Storage {
                 readers.close().await;
                 writer.close().await;
             }
-            Database::Postgres(pool) => pool.close().await,
+            Database::Postgres { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
         }
     }
 }
@@ -145,7 +169,8 @@ impl Storage {
 impl Database {
     /// Connects, and describes what to.
     async fn connect(url: &str) -> Result<(Self, String), OpenError> {
-        if url.starts_with("sqlite:") {
+        // A database in memory would vanish with its connection.
+        if url.starts_with("sqlite:") && !url.contains(":memory:") && !url.contains("mode=memory") {
             Self::connect_sqlite(url).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::connect_postgres(url).await
@@ -167,7 +192,7 @@ impl Database {
         let failed = |source| OpenError::Connect { description: description.clone(), source };
         let writer = SqlitePoolOptions::new().max_connections(1);
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
-        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(4);
+        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(SQLITE_READERS);
         let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await.map_err(failed)?;
         Ok((Self::Sqlite { writer, readers }, description))
     }
@@ -183,20 +208,23 @@ impl Database {
         // A pool would try again and again, and in the end hide what went wrong.
         let first = options.connect().await.map_err(failed)?;
         first.close().await.map_err(failed)?;
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(LOCK_TIMEOUT);
-        // An instance that hangs inside a transaction must not hold up the others for ever.
-        let pool = pool.after_connect(|connection, _| {
+        let pool = PgPoolOptions::new().acquire_timeout(LOCK_TIMEOUT).after_connect(|connection, _| {
             Box::pin(async move {
+                // An instance that hangs inside a transaction must not hold up the others for ever.
                 connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
                 connection.execute("SET statement_timeout = '30s'").await?;
-                connection.execute("SET lock_timeout = '10s'").await?;
+                connection.execute("SET lock_timeout = '15s'").await?;
+                // Acknowledged means on disk, and decided over what was committed before.
+                connection.execute("SET synchronous_commit = on").await?;
+                connection.execute("SET default_transaction_isolation = 'read committed'").await?;
                 // A plan made while a table was small would be kept for as long as it grows.
                 connection.execute("SET plan_cache_mode = force_custom_plan").await?;
                 Ok(())
             })
         });
-        let pool = pool.connect_with(options).await.map_err(failed)?;
-        Ok((Self::Postgres(pool), description))
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        let readers = pool.max_connections(POSTGRES_READERS).connect_with(options).await.map_err(failed)?;
+        Ok((Self::Postgres { writer, readers }, description))
     }
 }
 
@@ -213,14 +241,16 @@ fn is_passing(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                // Connection, transaction rollback, resources, operator intervention, system, lock, idle time-out.
-                ["08", "40", "53", "57", "58", "55P03", "25P0"].iter().any(|class| code.starts_with(class))
+                // Connection, resources, operator intervention, system, lock, idle time-out. A transaction
+                // that was rolled back (class 40) is run again.
+                ["08", "53", "57", "58", "55P03", "25P0"].iter().any(|class| code.starts_with(class))
             } else {
                 // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN: the low byte of the extended code.
                 code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
             }
         }
         sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

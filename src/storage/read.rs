@@ -1,5 +1,9 @@
 //! Reading: one version, the current one, the history.
 
+use std::pin::pin;
+
+use futures_util::{Stream, TryStreamExt};
+
 use super::database::{Storage, on_readers};
 use crate::error::Error;
 use crate::fhir::id::Id;
@@ -30,6 +34,27 @@ impl From<VersionRow> for StoredVersion {
     }
 }
 
+/// A page ends where its contents exceed this, in bytes, however many entries were asked for.
+const LARGEST_PAGE: usize = 8 << 20;
+
+/// Up to `count` versions of those that come, and whether there are more.
+pub(super) async fn page(
+    rows: impl Stream<Item = Result<VersionRow, sqlx::Error>>,
+    count: usize,
+) -> Result<(Vec<StoredVersion>, bool), sqlx::Error> {
+    let mut rows = pin!(rows);
+    let (mut versions, mut size) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        if versions.len() == count || size >= LARGEST_PAGE {
+            return Ok((versions, true));
+        }
+        let version = StoredVersion::from(row);
+        size += version.content.len();
+        versions.push(version);
+    }
+    Ok((versions, false))
+}
+
 /// A page of a history, newest first.
 #[derive(Debug)]
 pub struct HistoryPage {
@@ -37,6 +62,8 @@ pub struct HistoryPage {
     pub versions: Vec<StoredVersion>,
     /// How many versions the whole history has.
     pub total: i64,
+    /// Whether there are older ones.
+    pub more: bool,
 }
 
 impl Storage {
@@ -78,7 +105,7 @@ impl Storage {
         id: &Id,
         before: Option<Version>,
         since: Option<&str>,
-        count: i64,
+        count: usize,
     ) -> Result<Option<HistoryPage>, Error> {
         let total_sql = "\
             SELECT COUNT(*), COUNT(CASE WHEN last_updated >= $3 THEN 1 END) FROM resource_version \
@@ -94,16 +121,17 @@ impl Storage {
         if all == 0 {
             return Ok(None);
         }
-        let rows: Vec<VersionRow> = on_readers!(self, pool => {
-            sqlx::query_as(page_sql)
+        let _place = self.search_place().await?;
+        let (versions, more) = on_readers!(self, pool => {
+            let rows = sqlx::query_as::<_, VersionRow>(page_sql)
                 .bind(resource_type.as_str())
                 .bind(id.as_str())
                 .bind(before.unwrap_or(Version::MAX))
                 .bind(since)
-                .bind(count)
-                .fetch_all(pool)
-                .await
+                .bind(count as i64 + 1)
+                .fetch(pool);
+            page(rows, count).await
         })?;
-        Ok(Some(HistoryPage { versions: rows.into_iter().map(Into::into).collect(), total }))
+        Ok(Some(HistoryPage { versions, total, more }))
     }
 }

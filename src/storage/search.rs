@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::database::{Storage, on_readers};
-use super::read::{StoredVersion, VersionRow};
+use super::read::{StoredVersion, VersionRow, page};
 use crate::error::Error;
 use crate::fhir::date::{Range, instant};
 use crate::fhir::id::Id;
@@ -104,21 +104,21 @@ impl Storage {
         );
         statement.page(search);
         let Statement { sql, binds } = statement;
-        let mut rows: Vec<VersionRow> = on_readers!(self, pool => {
-            let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        let _place = self.search_place().await?;
+        let (versions, more) = on_readers!(self, pool => {
+            let mut query = sqlx::query_as::<_, VersionRow>(AssertSqlSafe(sql));
             for bind in binds {
                 query = query.bind(bind);
             }
-            query.fetch_all(pool).await
+            page(query.fetch(pool), search.count).await
         })?;
-        let more = rows.len() > search.count;
-        rows.truncate(search.count);
-        Ok(Matches { versions: rows.into_iter().map(Into::into).collect(), more })
+        Ok(Matches { versions, more })
     }
 
     /// How many resources match, over all pages.
     pub async fn count(&self, search: &Search) -> Result<i64, Error> {
         let Statement { sql, binds } = Statement::new("SELECT COUNT(*) FROM resource r", search);
+        let _place = self.search_place().await?;
         let total: i64 = on_readers!(self, pool => {
             let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
             for bind in binds {
