@@ -100,8 +100,7 @@ pub struct Config {
         hide_env_values = true,
         global = true,
         value_name = "URL",
-        default_value = "sqlite://sas-endpoint.db",
-        value_parser = database_url
+        default_value = "sqlite://sas-endpoint.db"
     )]
     pub database_url: String,
 
@@ -189,14 +188,17 @@ impl Config {
 fn base_url(text: &str) -> Result<String, String> {
     let url: axum::http::Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
     match (url.scheme_str(), url.authority(), url.query()) {
-        (Some("http" | "https"), Some(_), None) => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("expected http://host/path or https://host/path, without a query".to_owned()),
+        (Some("http" | "https"), Some(authority), None)
+            if !authority.as_str().contains('@') && !text.contains('#') && url.path().bytes().all(is_plain) =>
+        {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("expected http://host/path or https://host/path, of letters, digits and -._~/".to_owned()),
     }
 }
 
-fn database_url(text: &str) -> Result<String, String> {
-    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-    if known { Ok(text.to_owned()) } else { Err("expected sqlite://FILE or postgres://…".to_owned()) }
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
 }
 
 fn max_body(text: &str) -> Result<ByteSize, String> {
@@ -237,8 +239,10 @@ mod tests {
         for (arguments, sentence) in [
             (["--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
             (["--max-body", "0"], "expected between 1KiB and 64MiB"),
-            (["--database-url", "mysql://x"], "expected sqlite://FILE or postgres://"),
             (["--base-url", "example.org"], "expected http://host/path or https://host/path"),
+            (["--base-url", "http://h/{x}"], "of letters, digits"),
+            (["--base-url", "http://h/:x"], "of letters, digits"),
+            (["--base-url", "http://u:p@h/"], "of letters, digits"),
             (["--validation", "lax"], "[possible values: tolerant, strict]"),
             (["--log", "sas=loud"], "invalid value 'sas=loud' for '--log <FILTER>'"),
             (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),

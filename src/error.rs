@@ -11,7 +11,8 @@ use crate::issue::catalogue::{
 };
 use crate::issue::{Issue, Level};
 
-/// Why a request was not carried out. Whatever it is, nothing was changed.
+/// Why a request was not carried out. Nothing was changed; only where the database broke away during
+/// a commit ([`Error::Unavailable`]) is that unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What was sent is not FHIR R4, or the query is malformed.

@@ -20,8 +20,9 @@ use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 
-/// What is in flight has this long to end once the program was asked to stop.
-const GRACE: Duration = Duration::from_secs(20);
+/// What is in flight has this long to end once the program was asked to stop, and then the writes
+/// that wait: together less than the ten seconds after which Docker kills.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// The addresses that are listened on.
 struct Places {
@@ -69,13 +70,15 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     asked_to_stop().await?;
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
     stop.send_replace(true);
-    finish(servers).await;
-    upkeep.abort();
-    // The queue closes with its last sender, and is empty when the writing task ends.
-    if tokio::time::timeout(GRACE, writing).await.is_err() {
-        tracing::warn!("writes were still waiting for the database; they were not acknowledged");
+    if tokio::time::timeout(GRACE, finished(servers)).await.is_err() {
+        tracing::warn!("connections were still open after {GRACE:?}; they are cut");
     }
-    storage.close().await;
+    upkeep.abort();
+    if tokio::time::timeout(GRACE, writing.finish()).await.is_err() {
+        tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
+    }
+    // Whoever is still reading ends with the process.
+    let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -100,13 +103,10 @@ async fn asked_to_stop() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn finish(servers: [JoinHandle<std::io::Result<()>>; 2]) {
-    for mut server in servers {
-        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
-            tracing::warn!("connections were still open after {GRACE:?}; they are cut");
-            server.abort();
-            let _ = server.await;
-        }
+/// Waits until both servers have answered what they had taken.
+async fn finished(servers: [JoinHandle<std::io::Result<()>>; 2]) {
+    for server in servers {
+        let _ = server.await;
     }
 }
 

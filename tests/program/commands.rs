@@ -81,6 +81,10 @@ fn a_wrong_setting_stops_the_start_with_a_sentence() {
             &["--database-url", "postgres://nobody@127.0.0.1:1/x"],
             "sas-endpoint: the database cannot be opened (Postgres database x on 127.0.0.1:1): ",
         ),
+        (
+            &["--database-url", "mysql://bob:secret@x"],
+            "sas-endpoint: the database address must begin with sqlite:// or postgres://",
+        ),
         (&["unknown-command"], "unrecognized subcommand 'unknown-command'"),
     ] {
         let output = run(arguments, "");
