@@ -171,6 +171,9 @@ impl Storage {
 /// all its identifiers. The lists are padded, so that few different statements are ever prepared.
 /// 128 writes of 50 identifiers each stay well below the 32,766 values that SQLite binds.
 ///
+/// `NOT IN ('released', 'mentioned')` says *held* without offering Postgres the partial index
+/// `identifier_holder`, all of which it would read while the table is small.
+///
 /// SQLite keeps the order of a `CROSS JOIN`: from what is named to the tables, by their keys.
 /// Asked with `(type, id) IN (…)`, it scans both tables for every batch.
 fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
@@ -186,7 +189,8 @@ fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
              VALUES {} \
              UNION \
              SELECT n.resource_type, n.resource_id FROM (VALUES {}) AS v CROSS JOIN identifier n \
-             WHERE n.resource_type = v.column1 AND n.system = v.column2 AND n.value = v.column3 AND n.hold = 'held' \
+             WHERE n.resource_type = v.column1 AND n.system = v.column2 AND n.value = v.column3 \
+               AND n.hold NOT IN ('released', 'mentioned') \
              UNION \
              SELECT n.resource_type, n.resource_id FROM (VALUES {}) AS v CROSS JOIN identifier n \
              WHERE n.resource_type = v.column1 AND n.value = v.column2 AND n.hold <> 'released' \
