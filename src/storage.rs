@@ -10,6 +10,6 @@ pub mod search;
 mod sql;
 mod write;
 
-pub use database::{Backend, OpenError, Storage};
+pub use database::{OpenError, Storage};
 pub use read::{HistoryPage, StoredVersion};
 pub use write::{NewVersion, Wanted};

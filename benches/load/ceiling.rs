@@ -14,7 +14,7 @@ use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::Identifier;
 use sas_endpoint::fhir::json::parse;
 use sas_endpoint::sas::identity::identifiers;
-use sas_endpoint::storage::{Backend, Storage};
+use sas_endpoint::storage::Storage;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
@@ -94,16 +94,14 @@ macro_rules! measure {
 
 /// Resources a second, half created and half updated.
 pub async fn resources_per_second(url: &str, duration: Duration) -> Result<f64, Failure> {
-    let storage = Storage::open(url).await?;
-    let backend = storage.backend();
-    storage.close().await;
-    match backend {
-        Backend::Sqlite => {
+    Storage::open(url).await?.close().await;
+    match url.starts_with("sqlite:") {
+        true => {
             let options = SqliteConnectOptions::from_str(url)?.journal_mode(SqliteJournalMode::Wal);
             let options = options.synchronous(SqliteSynchronous::Full);
             measure!(options.connect().await?, "BEGIN IMMEDIATE", duration)
         }
-        Backend::Postgres => measure!(PgConnection::connect(url).await?, "BEGIN", duration),
+        false => measure!(PgConnection::connect(url).await?, "BEGIN", duration),
     }
 }
 

@@ -44,15 +44,6 @@ pub(super) enum Database {
     Postgres { writer: PgPool, readers: PgPool },
 }
 
-/// Which of the two databases it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// A file.
-    Sqlite,
-    /// A server, which several instances may share.
-    Postgres,
-}
-
 /// Expands a body once for each database, with `$pool` the pool that reads.
 macro_rules! on_readers {
     ($storage:expr, $pool:ident => $body:expr) => {
@@ -111,14 +102,6 @@ impl Storage {
             Database::Postgres { writer, .. } => migrator.run(writer).await?,
         }
         Ok(())
-    }
-
-    /// Which database it is.
-    pub fn backend(&self) -> Backend {
-        match self.database {
-            Database::Sqlite { .. } => Backend::Sqlite,
-            Database::Postgres { .. } => Backend::Postgres,
-        }
     }
 
     /// Whether the database answers and has every migration of this program.
