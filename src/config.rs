@@ -87,7 +87,7 @@ pub struct Config {
     #[arg(long, env = "SAS_OPS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub ops_listen: SocketAddr,
 
-    /// What absolute URLs in answers begin with, as clients see it [default: http://<listen>/fhir]
+    /// What absolute URLs in answers begin with, as clients see it (default: `http://<listen>/fhir`)
     ///
     /// Behind a reverse proxy, the public address. The Host header is never believed.
     #[arg(long, env = "SAS_BASE_URL", global = true, value_name = "URL", value_parser = base_url)]

@@ -16,7 +16,7 @@ macro_rules! rules {
     ($all:ident: $( $name:ident = $id:literal, $level:ident, $code:ident, $source:expr;
         $french:literal; $english:literal; )+) => {
         $(
-            #[doc = $english]
+            #[doc = concat!("The rule `", $id, "`.")]
             pub static $name: Rule = Rule {
                 id: $id,
                 level: Level::$level,
