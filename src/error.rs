@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_METHOD,
-    HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH, HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
+    ANNUAIRE_GONE, HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL,
+    HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH, HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
 };
 use crate::issue::{Issue, Level};
 
@@ -69,6 +69,9 @@ pub enum Error {
         /// Where the criterion stands.
         criterion: &'static str,
     },
+    /// The versions that a walk over the directory began with are no longer kept.
+    #[error("the walk is too old")]
+    Gone,
     /// The id that a create brings along belongs to another resource.
     #[error("the id is taken")]
     IdTaken {
@@ -123,6 +126,7 @@ impl Error {
                 Issue::new(&HTTP_PRECONDITION, format!("http.{header}")).with("found", current)
             }
             Self::MultipleMatches { criterion } => Issue::new(&HTTP_MULTIPLE_MATCHES, format!("http.{criterion}")),
+            Self::Gone => Issue::new(&ANNUAIRE_GONE, "http._page"),
             Self::IdTaken { resource_type } => Issue::new(&HTTP_ID_TAKEN, format!("{resource_type}.id")),
             Self::Throttled => Issue::new(&HTTP_THROTTLED, "http.path"),
             Self::Unavailable(_) => Issue::new(&HTTP_UNAVAILABLE, "http.path"),

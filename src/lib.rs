@@ -19,6 +19,8 @@ pub mod sas;
 
 pub mod storage;
 
+pub mod annuaire;
+
 pub mod clock;
 pub mod error;
 pub mod fhir;
@@ -29,13 +31,14 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 11] = [
+    const DIRECTION: [(&str, &[&str]); 12] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
         ("error", &["fhir", "issue"]),
         ("profile", &["fhir", "issue"]),
         ("storage", &["error", "fhir"]),
+        ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("http", &["error", "fhir", "interaction", "issue", "sas", "storage"]),

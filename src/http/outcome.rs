@@ -32,6 +32,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
         Error::IdTaken { .. } => StatusCode::CONFLICT,
+        Error::Gone => StatusCode::GONE,
         Error::Throttled | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -2,12 +2,13 @@
 //!
 //! Sentences may hold placeholders (`{found}`, `{expected}`) filled by [`Issue::with`](super::Issue::with).
 
+mod annuaire;
 mod appointment;
 mod exchange;
 mod practitioner;
 mod structure;
 
-pub use {appointment::*, exchange::*, practitioner::*, structure::*};
+pub use {annuaire::*, appointment::*, exchange::*, practitioner::*, structure::*};
 
 use super::Rule;
 
@@ -33,7 +34,12 @@ use rules;
 
 /// All rules, in the order in which a request meets them.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    of_exchange().chain(of_content())
+    of_exchange().chain(of_content()).chain(of_annuaire())
+}
+
+/// The rules of the directory's API.
+pub fn of_annuaire() -> impl Iterator<Item = &'static Rule> {
+    ANNUAIRE.iter().copied()
 }
 
 /// The rules of the exchange: path, query, headers, identity of what is written.

@@ -1,0 +1,12 @@
+//! A local copy of the national directory, *Annuaire Santé*: loaded or synchronised, and searched
+//! through the API that the national one has.
+//!
+//! A resource is read into a [`Prepared`](resource::Prepared), whose [`Indexed`](indexed::Indexed)
+//! values are what searches find it by; [`copy`] keeps it, with every superseded version for as long
+//! as a walk may need it; a [`Search`](search::Search) is evaluated over a
+//! [`Snapshot`](copy::Snapshot).
+
+pub mod copy;
+pub mod indexed;
+pub mod resource;
+pub mod search;

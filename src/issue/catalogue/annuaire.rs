@@ -1,0 +1,13 @@
+//! Rules of the directory's API, which answers what the national Annuaire Santé answers.
+
+use super::rules;
+use crate::issue::{IssueType, Level, Rule};
+
+const PAGING: &str =
+    "Annuaire Santé, API FHIR v2, pagination: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
+
+rules! { ANNUAIRE:
+    ANNUAIRE_GONE = "annuaire-gone", Http, NotFound, PAGING;
+    "Ce parcours est trop ancien : les versions qu'il avait commencé à lire ne sont plus conservées. Recommencer à la première page.";
+    "This walk is too old: the versions it began to read are no longer kept. Begin again at the first page.";
+}
