@@ -104,6 +104,18 @@ pub struct Config {
     )]
     pub database_url: String,
 
+    /// The database of the copy of the national directory: sqlite://FILE (made if missing) or
+    /// postgres://USER:PASSWORD@HOST/DATABASE (in its own schema, annuaire)
+    #[arg(
+        long,
+        env = "SAS_ANNUAIRE_DATABASE_URL",
+        hide_env_values = true,
+        global = true,
+        value_name = "URL",
+        default_value = "sqlite://annuaire.db"
+    )]
+    pub annuaire_database_url: String,
+
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
     pub validation: Validation,
