@@ -38,19 +38,22 @@ pub struct Range {
 }
 
 impl Range {
-    /// Reads a search date of any precision from the year to the millisecond.
-    ///
-    /// Without a zone it is meant in Europe/Paris, as the SAS pages write it. A `+` of a zone that
-    /// was decoded to a space is repaired.
+    /// Reads a search date; without a zone it is meant in Europe/Paris, as the SAS pages write it.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_in(text, &paris()?)
+    }
+
+    /// Reads a search date of any precision from the year to the millisecond; without a zone it is
+    /// meant in this one. A `+` of a zone that was decoded to a space is repaired.
+    pub fn parse_in(text: &str, zone: &TimeZone) -> Option<Self> {
         let text = text.replace(' ', "+");
         match text.split_once('T') {
-            None => Self::of_days(&text),
-            Some((date, time)) => Self::of_time(date.parse().ok()?, time),
+            None => Self::of_days(&text, zone),
+            Some((date, time)) => Self::of_time(date.parse().ok()?, time, zone),
         }
     }
 
-    fn of_days(text: &str) -> Option<Self> {
+    fn of_days(text: &str, zone: &TimeZone) -> Option<Self> {
         let digits_and_dashes = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         let (first, span) = match text.len() {
             _ if !digits_and_dashes => return None,
@@ -60,11 +63,11 @@ impl Range {
             _ => return None,
         };
         let first: Date = first.parse().ok()?;
-        let midnight = |date: Date| Some(date.to_zoned(paris()?).ok()?.timestamp());
+        let midnight = |date: Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp());
         Some(Self { start: midnight(first)?, end: midnight(first.checked_add(span).ok()?)? })
     }
 
-    fn of_time(date: Date, text: &str) -> Option<Self> {
+    fn of_time(date: Date, text: &str, default_zone: &TimeZone) -> Option<Self> {
         let zone_at = text.find(['Z', '+', '-']).unwrap_or(text.len());
         let (clock, zone) = text.split_at(zone_at);
         let precision = match clock.len() {
@@ -76,7 +79,7 @@ impl Range {
         let time: Time = clock.parse().ok()?;
         let local = DateTime::from_parts(date, time);
         let start = match zone {
-            "" => local.to_zoned(paris()?).ok()?.timestamp(),
+            "" => local.to_zoned(default_zone.clone()).ok()?.timestamp(),
             zone => format!("{local:.9}{zone}").parse().ok()?,
         };
         Some(Self { start, end: start.checked_add(precision).ok()? })
@@ -109,6 +112,14 @@ mod tests {
         assert_eq!(range("2026-03-04T14:00:00Z"), some("2026-03-04T14:00:00.000Z", "2026-03-04T14:00:01.000Z"));
         assert_eq!(range("2026-03-04T14:00:00 01:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:00:01.000Z"));
         assert_eq!(range("2026-03-04T14:00:00.5-01:00"), some("2026-03-04T15:00:00.500Z", "2026-03-04T15:00:00.501Z"));
+    }
+
+    #[test]
+    fn a_search_date_without_a_zone_is_meant_in_the_one_that_is_named() {
+        let utc = |text| Range::parse_in(text, &TimeZone::UTC).map(|range| (instant(range.start), instant(range.end)));
+        assert_eq!(utc("2026-03"), some("2026-03-01T00:00:00.000Z", "2026-04-01T00:00:00.000Z"));
+        assert_eq!(utc("2026-03-04T14:00"), some("2026-03-04T14:00:00.000Z", "2026-03-04T14:01:00.000Z"));
+        assert_eq!(utc("2026-03-04T14:00+01:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:01:00.000Z"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! <http://hl7.org/fhir/R4/json.html>
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -103,7 +104,7 @@ pub fn members(text: &str) -> Members {
         fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Members, A::Error> {
             let mut members = Members::new();
             while let Some((key, value)) = entries.next_entry::<String, &RawValue>()? {
-                members.push((key, compact(value.get())));
+                members.push((key, compact(value.get()).into_owned()));
             }
             Ok(members)
         }
@@ -111,24 +112,39 @@ pub fn members(text: &str) -> Members {
     serde_json::Deserializer::from_str(text).deserialize_map(Entries).unwrap_or_default()
 }
 
-/// JSON text without the white space between its tokens.
-fn compact(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut kept_to = 0;
-    let mut in_string = false;
-    let mut escaped = false;
-    for (index, byte) in text.bytes().enumerate() {
-        if byte == b'"' && !escaped {
-            in_string = !in_string;
-        }
-        escaped = byte == b'\\' && !escaped;
-        if !in_string && byte.is_ascii_whitespace() {
-            kept.push_str(&text[kept_to..index]);
-            kept_to = index + 1;
+/// Legal JSON text without the white space between its tokens; not copied where it has none.
+pub fn compact(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut kept = String::new();
+    let (mut at, mut kept_to) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = string_end(bytes, at + 1),
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                kept.push_str(&text[kept_to..at]);
+                at += 1;
+                kept_to = at;
+            }
+            _ => at += 1,
         }
     }
+    if kept_to == 0 {
+        return Cow::Borrowed(text);
+    }
     kept.push_str(&text[kept_to..]);
-    kept
+    Cow::Owned(kept)
+}
+
+/// Just behind the quote that ends a string, whose first character is `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            Some(b'"') => return at + 1,
+            Some(_) => at += 1,
+            None => return bytes.len(),
+        }
+    }
 }
 
 struct Issues<'a> {
