@@ -7,6 +7,10 @@
 //! [`Snapshot`](copy::Snapshot).
 
 pub mod copy;
+mod criterion;
+pub mod extraction;
 pub mod indexed;
+pub mod normal;
 pub mod resource;
 pub mod search;
+mod shape;

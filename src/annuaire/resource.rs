@@ -3,8 +3,15 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde_json::error::Category;
+use sha2::{Digest, Sha256};
 
+use super::extraction;
 use super::indexed::Indexed;
+use super::shape::{Lenient, Resource, Text};
+use crate::fhir::date::parse_instant;
+use crate::fhir::id::Id;
+use crate::fhir::json::compact;
 
 /// A resource type of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,3 +72,93 @@ pub struct Prepared {
     /// What searches find it by; no value twice.
     pub indexed: Vec<Indexed>,
 }
+
+/// A text that is no resource of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unreadable {
+    /// Its type, where that could be read.
+    pub resource_type: Option<DirectoryType>,
+    /// Its id, where that could be read.
+    pub id: Option<String>,
+    /// Why, for people; holds nothing of what the resource says.
+    pub reason: String,
+}
+
+impl Prepared {
+    /// Reads the JSON text of a resource: a line of a file, or the text of a `RawValue` in a page.
+    ///
+    /// It must be legal JSON, with a type of the directory, an id and `meta.lastUpdated`; anything else
+    /// in it may have any shape.
+    pub fn read(json: &str) -> Result<Self, Unreadable> {
+        let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
+        let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
+            Ok(Lenient(resource)) => resource,
+            Err(error) => return Err(Unreadable { resource_type: None, id: None, reason: malformed(&error) }),
+        };
+        let resource_type = resource.resource_type.as_deref().and_then(DirectoryType::parse);
+        let id = resource.id.as_deref().filter(|id| Id::is_legal(id));
+        let last_updated = resource.meta.last_updated.as_deref().and_then(parse_instant);
+        let (Some(resource_type), Some(id), Some(last_updated)) = (resource_type, id, last_updated) else {
+            let reason = missing(&resource, resource_type, id);
+            return Err(Unreadable { resource_type, id: id.map(str::to_owned), reason: reason.to_owned() });
+        };
+        let body = body(json, resource.meta.version_id.map(|version| version.get()));
+        Ok(Self {
+            resource_type,
+            id: id.to_owned(),
+            last_updated,
+            hash: hash(&body),
+            indexed: extraction::indexed(resource_type, &resource),
+            body,
+        })
+    }
+}
+
+/// Why a text is no JSON; the words of the parser could quote it.
+fn malformed(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        Category::Eof => format!("the JSON ends too early, at line {line}, column {column}"),
+        _ => format!("the JSON is malformed at line {line}, column {column}"),
+    }
+}
+
+/// What a resource lacks to be one of the directory.
+fn missing(resource: &Resource<'_>, resource_type: Option<DirectoryType>, id: Option<&str>) -> &'static str {
+    let is_told = |text: &Text<'_>| text.is_some();
+    match (resource_type, id) {
+        (None, _) if is_told(&resource.resource_type) => "its resourceType is not one of the directory",
+        (None, _) => "it is not a JSON object with a resourceType",
+        (_, None) if is_told(&resource.id) => "its id does not have the form of one",
+        (_, None) => "it has no id",
+        _ if is_told(&resource.meta.last_updated) => "its meta.lastUpdated is not an instant",
+        _ => "it has no meta.lastUpdated",
+    }
+}
+
+/// The text that is served. National servers wrote `meta.versionId` as a number; FHIR wants a string.
+fn body(json: &str, version: Option<&str>) -> String {
+    let is_number = |text: &&str| text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let corrected = version.filter(is_number).and_then(|version| quoted(json, version));
+    match corrected {
+        Some(corrected) => compact(&corrected).into_owned(),
+        None => compact(json).into_owned(),
+    }
+}
+
+/// `text` with quotes around `part`, a slice of it.
+fn quoted(text: &str, part: &str) -> Option<String> {
+    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    Some(format!("{}\"{part}\"{}", text.get(..start)?, text.get(start + part.len()..)?))
+}
+
+fn hash(body: &str) -> [u8; 16] {
+    let digest = Sha256::digest(body);
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+#[cfg(test)]
+pub(super) mod tests;

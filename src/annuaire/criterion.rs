@@ -1,0 +1,105 @@
+//! Whether a criterion holds for one resource: how a candidate is verified, and what a search means.
+
+use jiff::Timestamp;
+
+use super::indexed::{Field, Indexed};
+use super::normal::normal;
+use super::search::{Comparison, Criterion, DateBound, Matching, Token};
+
+impl Criterion {
+    /// Whether it holds for the resource with these values.
+    ///
+    /// [`Chain`](Criterion::Chain) and [`Has`](Criterion::Has) are about other resources: here they hold
+    /// for any.
+    pub fn matches(&self, indexed: &[Indexed], last_updated: Timestamp, id: &str) -> bool {
+        let mut values = indexed.iter();
+        match self {
+            Self::Id(ids) => ids.iter().any(|known| known == id),
+            Self::LastUpdated(bounds) => bounds.iter().any(|bound| bound.holds_at(last_updated)),
+            Self::Period(wanted, bounds) => values.any(|value| match value {
+                Indexed::Period { field, start, end } if field == wanted => {
+                    bounds.iter().any(|bound| bound.holds_within(*start, *end))
+                }
+                _ => false,
+            }),
+            Self::Token { field: wanted, values: tokens, not } => {
+                let found = values.any(|value| match value {
+                    Indexed::Token { field, system, code } if field == wanted => {
+                        tokens.iter().any(|token| token.matches(system, code))
+                    }
+                    _ => false,
+                });
+                found != *not
+            }
+            Self::Text { fields, matching, values: texts } => values.any(|value| match value {
+                Indexed::Text { field, raw } if fields.contains(field) => {
+                    texts.iter().any(|text| matching.holds(raw, text))
+                }
+                _ => false,
+            }),
+            Self::Reference { field: wanted, ids } => values.any(|value| match value {
+                Indexed::Reference { field, id, .. } if field == wanted => ids.contains(id),
+                _ => false,
+            }),
+            Self::Missing { fields, missing } => {
+                // Every resource has been updated, though that is not among its values.
+                let found = fields.contains(&Field::LastUpdated) || values.any(|value| fields.contains(&value.field()));
+                found != *missing
+            }
+            Self::Chain { .. } | Self::Has { .. } => true,
+        }
+    }
+}
+
+impl Token {
+    /// Whether it designates this code of this system.
+    pub fn matches(&self, system: &str, code: &str) -> bool {
+        match self {
+            Self::Code(wanted) => wanted == code,
+            Self::Both { system: wanted, code: wanted_code } => wanted == system && wanted_code == code,
+            Self::System(wanted) => wanted == system,
+        }
+    }
+}
+
+impl Matching {
+    /// Whether the text of a resource is what the value of a query looks for.
+    pub fn holds(self, text: &str, value: &str) -> bool {
+        match self {
+            Self::Prefix => normal(text).starts_with(&*normal(value)),
+            Self::Contains => normal(text).contains(&*normal(value)),
+            Self::Exact => text == value,
+        }
+    }
+}
+
+impl DateBound {
+    /// Whether an instant is where this wants it; it is compared with the precision of the bound.
+    pub fn holds_at(&self, instant: Timestamp) -> bool {
+        match self.comparison {
+            Comparison::Equal => self.start <= instant && instant < self.end,
+            Comparison::NotEqual => instant < self.start || self.end <= instant,
+            Comparison::Greater => self.end <= instant,
+            Comparison::Less => instant < self.start,
+            Comparison::GreaterOrEqual => self.start <= instant,
+            Comparison::LessOrEqual => instant < self.end,
+        }
+    }
+
+    /// Whether that is so for some instant from `start` up to, and without, `end`; either may be open.
+    pub fn holds_within(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+        let begins_before = |instant| start.is_none_or(|start| start < instant);
+        let lasts_beyond = |instant| end.is_none_or(|end| end > instant);
+        match self.comparison {
+            Comparison::Equal => begins_before(self.end) && lasts_beyond(self.start),
+            Comparison::NotEqual => begins_before(self.start) || lasts_beyond(self.end),
+            Comparison::Greater => lasts_beyond(self.end),
+            Comparison::Less => begins_before(self.start),
+            Comparison::GreaterOrEqual => lasts_beyond(self.start),
+            Comparison::LessOrEqual => begins_before(self.end),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

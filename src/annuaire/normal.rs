@@ -1,0 +1,64 @@
+//! The form in which texts are compared: without accents, in lower case.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// `text` decomposed (NFD), without its combining marks, in lower case.
+///
+/// Each character has its own part in the result: a prefix of a text gives a prefix of its normal form.
+/// White space is left alone.
+pub fn normal(text: &str) -> Cow<'_, str> {
+    if !text.is_ascii() {
+        // Lower case comes last, letter by letter: `str::to_lowercase` writes a sigma at the end of
+        // a word differently, and `ΟΔΟΣ` would no longer be the beginning of `ΟΔΟΣΑ`.
+        return Cow::Owned(text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect());
+    }
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(text.to_ascii_lowercase());
+    }
+    Cow::Borrowed(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn case_and_accents_do_not_count() {
+        let cases = [
+            ("", ""),
+            ("rue de l'ete 12", "rue de l'ete 12"),
+            ("ANDRÉ MIGNOT", "andre mignot"),
+            ("Anne\u{301}e", "annee"),
+            ("Gaëlle-Française ÇÀ", "gaelle-francaise ca"),
+            ("Œuvre", "œuvre"),
+            ("STRASSE ẞ", "strasse ß"),
+            ("İstanbul", "istanbul"),
+            ("ΟΔΟΣ", "οδοσ"),
+            ("  deux  espaces ", "  deux  espaces "),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(normal(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_normal_already_is_not_copied() {
+        assert!(matches!(normal("a.b-1@c"), Cow::Borrowed(_)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_normal_form_of_a_whole_is_that_of_its_parts(first in "\\PC{0,8}", second in "\\PC{0,8}") {
+            let whole = normal(&format!("{first}{second}")).into_owned();
+            prop_assert_eq!(&whole, &format!("{}{}", normal(&first), normal(&second)));
+            prop_assert_eq!(normal(&whole), whole.as_str());
+        }
+    }
+}
