@@ -3,11 +3,11 @@
 //! Writes are batches ([`Storage::write`]): one transaction reads what the batch needs, a pure
 //! function decides, and the changes of the whole batch are written and committed together.
 
-mod database;
+pub(crate) mod database;
 mod read;
 pub mod registry;
 pub mod search;
-mod sql;
+pub(crate) mod sql;
 mod write;
 
 pub use database::{OpenError, Storage};

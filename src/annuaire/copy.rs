@@ -1,13 +1,49 @@
 //! The copy itself: the only door to its database.
+//!
+//! Every version of a resource is written once and has a number that grows with time, and each commit
+//! makes a revision: a [`Snapshot`] is a revision, and sees the versions opened up to it and not closed
+//! by it. The index is made of segments, each over a run of numbers, each written once: a sorted list of
+//! terms with the set of versions that have it (see [`term`]). So a bulk load only ever appends, a
+//! search intersects small sets and stops where its page is full, and the depth of a walk costs nothing.
+
+mod condition;
+mod database;
+mod evaluation;
+mod merging;
+mod reading;
+mod rows;
+mod segment;
+mod sequences;
+mod term;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use database::Database;
+use evaluation::Evaluation;
+use reading::Reading;
 
 use super::indexed::Field;
-use super::resource::{DirectoryType, Prepared};
-use super::search::Criterion;
+use super::resource::DirectoryType;
+use super::search::{Criterion, Token};
 use crate::error::Error;
+use crate::storage::OpenError;
+
+pub use writer::{SetAside, Swept, Tally, Writer};
+
+/// How long a total may take to be counted.
+const TOTAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A copy of the directory, open.
 #[derive(Clone)]
-pub struct Copy {}
+pub struct Copy {
+    database: Database,
+    description: Arc<str>,
+    page_key: [u8; 32],
+}
 
 /// The state of the copy at one instant; a walk sees it from its first page to its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,102 +72,10 @@ pub struct Stored {
 pub struct Page {
     /// In the order of their numbers.
     pub matches: Vec<Stored>,
-    /// Whether there are more.
+    /// Whether there may be more. Where finding them takes long, a page may be short, or empty.
     pub more: bool,
-}
-
-impl Copy {
-    /// Opens the copy at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
-    pub async fn open(_url: &str) -> Result<Self, crate::storage::OpenError> {
-        unimplemented!()
-    }
-
-    /// What and where it is, for people; never a password.
-    pub fn description(&self) -> &str {
-        unimplemented!()
-    }
-
-    /// The state of the copy now; `None` while it holds nothing.
-    pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
-        unimplemented!()
-    }
-
-    /// The first `limit` matches after the version number `after` (0 at the beginning).
-    ///
-    /// Fails with [`Error::Gone`] when versions that the snapshot knew are no longer kept.
-    pub async fn page(
-        &self,
-        _resource_type: DirectoryType,
-        _criteria: &[Criterion],
-        _at: &Snapshot,
-        _after: u32,
-        _limit: usize,
-    ) -> Result<Page, Error> {
-        unimplemented!()
-    }
-
-    /// The number of matches, exactly; `None` where counting takes longer than a second.
-    pub async fn total(
-        &self,
-        _resource_type: DirectoryType,
-        _criteria: &[Criterion],
-        _at: &Snapshot,
-    ) -> Result<Option<u64>, Error> {
-        unimplemented!()
-    }
-
-    /// The current version of a resource.
-    pub async fn read(&self, _resource_type: DirectoryType, _id: &str) -> Result<Option<Stored>, Error> {
-        unimplemented!()
-    }
-
-    /// The resources of these ids, as the snapshot knows them; those it does not know are left out.
-    pub async fn by_ids(
-        &self,
-        _at: &Snapshot,
-        _resource_type: DirectoryType,
-        _ids: &[String],
-    ) -> Result<Vec<Stored>, Error> {
-        unimplemented!()
-    }
-
-    /// The first `limit` resources of a type whose reference is to one of these ids.
-    pub async fn referring(
-        &self,
-        _at: &Snapshot,
-        _source: DirectoryType,
-        _field: Field,
-        _ids: &[String],
-        _limit: usize,
-    ) -> Result<Vec<Stored>, Error> {
-        unimplemented!()
-    }
-
-    /// A value noted with [`Writer::note`].
-    pub async fn noted(&self, _name: &str) -> Result<Option<String>, Error> {
-        unimplemented!()
-    }
-
-    /// How many resources there are, for each type of [`DirectoryType::ALL`], in use and not
-    /// (`active` false, or for a device `status` inactive).
-    pub async fn counts(&self) -> Result<[Counts; 5], Error> {
-        unimplemented!()
-    }
-
-    /// For each type, a hash of all its resources as they are now: equal for equal copies.
-    pub async fn content_hashes(&self) -> Result<[String; 5], Error> {
-        unimplemented!()
-    }
-
-    /// What was set aside, newest first, at most `limit`.
-    pub async fn set_aside(&self, _limit: usize) -> Result<Vec<SetAside>, Error> {
-        unimplemented!()
-    }
-
-    /// Takes the right to write, which one process at a time has; `None` where another has it.
-    pub async fn writer(&self) -> Result<Option<Writer>, Error> {
-        unimplemented!()
-    }
+    /// The number of the last version that was looked at: the next page comes after it.
+    pub seen: u32,
 }
 
 /// How many resources of a type there are.
@@ -142,81 +86,194 @@ pub struct Counts {
     pub inactive: u64,
 }
 
-/// A resource that could not be read, put aside so that the others go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
-    /// Its type, where that could be read.
-    pub resource_type: Option<DirectoryType>,
-    /// Its id, or else a line number, for people.
-    pub name: String,
-    /// Why it cannot be read.
-    pub reason: String,
-    /// When: fixed-width UTC text.
-    pub at: String,
+impl Copy {
+    /// Opens the copy at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let (database, description, page_key) = Database::open(url).await?;
+        Ok(Self { database, description: description.into(), page_key })
+    }
+
+    /// What and where it is, for people; never a password.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The key that authenticates page tokens: made with the copy, and shared by all who serve it.
+    pub fn page_key(&self) -> &[u8; 32] {
+        &self.page_key
+    }
+
+    /// The state of the copy now; `None` while it holds nothing.
+    pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
+        self.reading().await?.snapshot().await
+    }
+
+    /// The first `limit` matches after the version number `after` (0 at the beginning).
+    ///
+    /// Fails with [`Error::Gone`] when versions that the snapshot knew are no longer kept.
+    pub async fn page(
+        &self,
+        resource_type: DirectoryType,
+        criteria: &[Criterion],
+        at: &Snapshot,
+        after: u32,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let mut reading = self.reading().await?;
+        reading.check(at).await?;
+        let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
+        evaluation.page(&mut reading, after, limit).await
+    }
+
+    /// The number of matches, exactly; `None` where counting takes longer than a second.
+    pub async fn total(
+        &self,
+        resource_type: DirectoryType,
+        criteria: &[Criterion],
+        at: &Snapshot,
+    ) -> Result<Option<u64>, Error> {
+        let counting = async {
+            let mut reading = self.reading().await?;
+            reading.check(at).await?;
+            let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
+            evaluation.total(&mut reading).await
+        };
+        tokio::time::timeout(TOTAL_PATIENCE, counting).await.ok().transpose()
+    }
+
+    /// The current version of a resource.
+    pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<Option<Stored>, Error> {
+        let mut reading = self.reading().await?;
+        let ids = [id.to_owned()];
+        let found: Vec<_> = reading.sequences_of(resource_type, &ids, i64::MAX - 1).await?.iter().collect();
+        Ok(reading.versions(resource_type, &found).await?.pop())
+    }
+
+    /// The resources of these ids, as the snapshot knows them; those it does not know are left out.
+    pub async fn by_ids(
+        &self,
+        at: &Snapshot,
+        resource_type: DirectoryType,
+        ids: &[String],
+    ) -> Result<Vec<Stored>, Error> {
+        let mut reading = self.reading().await?;
+        reading.check(at).await?;
+        let found: Vec<_> = reading.sequences_of(resource_type, ids, at.revision).await?.iter().collect();
+        reading.versions(resource_type, &found).await
+    }
+
+    /// The first `limit` resources of a type whose reference is to one of these ids.
+    pub async fn referring(
+        &self,
+        at: &Snapshot,
+        source: DirectoryType,
+        field: Field,
+        ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<Stored>, Error> {
+        let criteria = [Criterion::Reference { field, ids: ids.to_vec() }];
+        Ok(self.page(source, &criteria, at, 0, limit).await?.matches)
+    }
+
+    /// A value noted with [`Writer::note`].
+    pub async fn noted(&self, name: &str) -> Result<Option<String>, Error> {
+        self.reading().await?.note(name).await
+    }
+
+    /// How many resources there are, for each type of [`DirectoryType::ALL`], in use and not
+    /// (`active` false, or for a device `status` inactive).
+    pub async fn counts(&self) -> Result<[Counts; 5], Error> {
+        let mut counts = [Counts::default(); 5];
+        let Some(at) = self.snapshot().await? else { return Ok(counts) };
+        for (counts, resource_type) in counts.iter_mut().zip(DirectoryType::ALL) {
+            let (field, code) = match resource_type {
+                DirectoryType::Device => (Field::Status, "active"),
+                _ => (Field::Active, "true"),
+            };
+            let active = Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false };
+            let mut reading = self.reading().await?;
+            let all = Evaluation::prepare(&mut reading, resource_type, &[], &at).await?.total(&mut reading).await?;
+            let active = std::slice::from_ref(&active);
+            counts.active =
+                Evaluation::prepare(&mut reading, resource_type, active, &at).await?.total(&mut reading).await?;
+            counts.inactive = all - counts.active;
+        }
+        Ok(counts)
+    }
+
+    /// For each type, a hash of all its resources as they are now: equal for equal copies.
+    pub async fn content_hashes(&self) -> Result<[String; 5], Error> {
+        let mut hashes: [String; 5] = Default::default();
+        let mut reading = self.reading().await?;
+        for (hash, resource_type) in hashes.iter_mut().zip(DirectoryType::ALL) {
+            let mut digest = Sha256::new();
+            let mut after = String::new();
+            loop {
+                let rows = reading.hashes(resource_type, &after).await?;
+                let Some((last, _)) = rows.last() else { break };
+                after = last.clone();
+                for (id, hash) in &rows {
+                    digest.update(id.as_bytes());
+                    digest.update([0]);
+                    digest.update(hash);
+                }
+            }
+            *hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        }
+        Ok(hashes)
+    }
+
+    /// What was set aside, newest first, at most `limit`.
+    pub async fn set_aside(&self, limit: usize) -> Result<Vec<SetAside>, Error> {
+        let rows = self.reading().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| SetAside {
+            resource_type: resource_type.and_then(type_of),
+            name,
+            reason,
+            at,
+        };
+        Ok(rows.into_iter().map(set_aside).collect())
+    }
+
+    /// Takes the right to write, which one process at a time has; `None` where another has it.
+    pub async fn writer(&self) -> Result<Option<Writer>, Error> {
+        match self.database.writer().await? {
+            Some(connection) => Ok(Some(Writer::new(connection).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn reading(&self) -> Result<Reading, Error> {
+        Reading::begin(&self.database).await
+    }
 }
 
-/// The right to write. What is added becomes visible, and lasting, with [`Writer::commit`], all at once.
-pub struct Writer {}
-
-/// What became of resources that were added.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// They were not in the copy.
-    pub new: u64,
-    /// They were, with another content.
-    pub changed: u64,
-    /// They were, with the same content.
-    pub unchanged: u64,
-    /// The copy has a later `meta.lastUpdated`; they were not taken.
-    pub older: u64,
+/// Where a type stands in [`DirectoryType::ALL`].
+fn index(resource_type: DirectoryType) -> usize {
+    DirectoryType::ALL.iter().position(|other| *other == resource_type).unwrap_or_default()
 }
 
-impl Writer {
-    /// Adds resources; the last of two with the same id wins. `mark_seen` records those in the copy
-    /// for [`Writer::sweep`].
-    pub async fn add(&mut self, _resources: Vec<Prepared>, _mark_seen: bool) -> Result<Tally, Error> {
-        unimplemented!()
-    }
-
-    /// Puts aside a resource that cannot be read.
-    pub async fn put_aside(&mut self, _what: SetAside) -> Result<(), Error> {
-        unimplemented!()
-    }
-
-    /// Notes a value under a name, with what is committed next.
-    pub async fn note(&mut self, _name: &str, _value: &str) -> Result<(), Error> {
-        unimplemented!()
-    }
-
-    /// Forgets what was seen of a type: a walk over all of it begins.
-    pub async fn forget_seen(&mut self, _resource_type: DirectoryType) -> Result<(), Error> {
-        unimplemented!()
-    }
-
-    /// Removes what was not seen of a type since [`Writer::forget_seen`], unless that is more than
-    /// `most` of it (0.15: 15 %). Says how many there were, and whether they were removed.
-    pub async fn sweep(&mut self, _resource_type: DirectoryType, _most: f64) -> Result<Swept, Error> {
-        unimplemented!()
-    }
-
-    /// Makes everything since the last commit visible and lasting, all at once.
-    pub async fn commit(&mut self) -> Result<(), Error> {
-        unimplemented!()
-    }
-
-    /// Drops versions that were superseded before `before`, and tidies up the index.
-    pub async fn purge(&mut self, _before: jiff::Timestamp) -> Result<(), Error> {
-        unimplemented!()
+/// The number of a type in the database; never given to another.
+fn type_number(resource_type: DirectoryType) -> i64 {
+    match resource_type {
+        DirectoryType::Organization => 1,
+        DirectoryType::Practitioner => 2,
+        DirectoryType::PractitionerRole => 3,
+        DirectoryType::HealthcareService => 4,
+        DirectoryType::Device => 5,
     }
 }
 
-/// What a sweep found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Swept {
-    /// How many resources of the type were in the copy.
-    pub of: u64,
-    /// How many of them had not been seen.
-    pub unseen: u64,
-    /// Whether those were removed.
-    pub removed: bool,
+fn type_of(number: i64) -> Option<DirectoryType> {
+    DirectoryType::ALL.into_iter().find(|resource_type| type_number(*resource_type) == number)
+}
+
+/// The number of a version in the database: its type and its sequence within it.
+fn number_of(resource_type: DirectoryType, sequence: u32) -> i64 {
+    type_number(resource_type) << 32 | i64::from(sequence)
+}
+
+/// The type and the sequence of a number in the database.
+fn parts_of(number: i64) -> (Option<DirectoryType>, u32) {
+    (type_of(number >> 32), (number & i64::from(u32::MAX)) as u32)
 }

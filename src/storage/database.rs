@@ -20,7 +20,7 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
 ];
 
 /// How long a write waits for another process's, on either database.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that read.
 const SQLITE_READERS: u32 = 4;
@@ -149,29 +149,63 @@ impl Storage {
     }
 }
 
-impl Database {
-    /// Connects, and describes what to.
-    async fn connect(url: &str) -> Result<(Self, String), OpenError> {
+/// The two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// The database that an address is of.
+    pub(crate) fn of(url: &str) -> Result<Self, OpenError> {
         // A database in memory would vanish with its connection.
         if url.starts_with("sqlite:") && !url.contains(":memory:") && !url.contains("mode=memory") {
-            Self::connect_sqlite(url).await
+            Ok(Self::Sqlite)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Self::connect_postgres(url).await
+            Ok(Self::Postgres)
         } else {
             Err(OpenError::Scheme)
         }
     }
+}
+
+/// How to connect to a SQLite file, and what it is, for people.
+pub(crate) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String), OpenError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(OpenError::Address)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .busy_timeout(LOCK_TIMEOUT)
+        .statement_cache_capacity(200);
+    let description = format!("SQLite file {}", options.get_filename().display());
+    Ok((options, description))
+}
+
+/// How to connect to a Postgres database, and what it is, for people.
+pub(crate) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), OpenError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(OpenError::Address)?
+        .application_name("sas-endpoint")
+        .statement_cache_capacity(200);
+    let name = options.get_database().unwrap_or(options.get_username());
+    let description = format!("Postgres database {name} on {}:{}", options.get_host(), options.get_port());
+    Ok((options, description))
+}
+
+impl Database {
+    /// Connects, and describes what to.
+    async fn connect(url: &str) -> Result<(Self, String), OpenError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => Self::connect_sqlite(url).await,
+            Backend::Postgres => Self::connect_postgres(url).await,
+        }
+    }
 
     async fn connect_sqlite(url: &str) -> Result<(Self, String), OpenError> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(OpenError::Address)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // Acknowledged means on disk, through power loss too.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(LOCK_TIMEOUT)
-            .statement_cache_capacity(200);
-        let description = format!("SQLite file {}", options.get_filename().display());
+        let (options, description) = sqlite_options(url)?;
+        // Acknowledged means on disk, through power loss too.
+        let options = options.synchronous(SqliteSynchronous::Full);
         let failed = |source| OpenError::Connect { description: description.clone(), source };
         let writer = SqlitePoolOptions::new().max_connections(1);
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
@@ -181,12 +215,7 @@ impl Database {
     }
 
     async fn connect_postgres(url: &str) -> Result<(Self, String), OpenError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(OpenError::Address)?
-            .application_name("sas-endpoint")
-            .statement_cache_capacity(200);
-        let name = options.get_database().unwrap_or(options.get_username());
-        let description = format!("Postgres database {name} on {}:{}", options.get_host(), options.get_port());
+        let (options, description) = postgres_options(url)?;
         let failed = |source| OpenError::Connect { description: description.clone(), source };
         // A pool would try again and again, and in the end hide what went wrong.
         let first = options.connect().await.map_err(failed)?;

@@ -1,0 +1,274 @@
+//! What a criterion asks of the index, and what the index answers.
+
+use std::collections::HashSet;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use roaring::RoaringBitmap;
+
+use super::reading::{Postings, Segment};
+use super::sequences;
+use super::term::{self, Range};
+use crate::annuaire::indexed::Field;
+use crate::annuaire::normal::normal;
+use crate::annuaire::search::{Comparison, Criterion, DateBound, Matching, Token};
+use crate::error::Error;
+
+/// A criterion, in terms of the index.
+pub enum Condition {
+    /// Some row of the ranges.
+    Any {
+        ranges: Vec<Range>,
+        /// Whether that is all the criterion asks; if not, the resource must be looked at.
+        exact: bool,
+        /// Whether it must not be so.
+        negated: bool,
+    },
+    /// A row of each range, for one of the values.
+    All { values: Vec<Vec<Range>>, exact: bool },
+    /// A day within the intervals.
+    Days { range: Range, intervals: Vec<Interval> },
+    /// One of these versions.
+    Versions(RoaringBitmap),
+    /// A reference to one of many ids: all references of the field are looked through.
+    Targets { range: Range, ids: HashSet<String> },
+    /// Nothing is asked.
+    Everything,
+}
+
+/// Instants from one up to, and without, another; open where there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Interval {
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+}
+
+/// What the index answers of a segment.
+pub struct Answer {
+    /// These match.
+    pub sure: RoaringBitmap,
+    /// These may match.
+    pub maybe: RoaringBitmap,
+}
+
+/// Looking up more references than this takes longer than going through those of a whole segment.
+const FEW_TARGETS: usize = 1_000;
+
+impl Condition {
+    /// What a criterion asks; `None` for those whose versions must be found first: ids, chains.
+    pub fn of(criterion: &Criterion) -> Option<Self> {
+        Some(match criterion {
+            Criterion::Id(_) | Criterion::Chain { .. } | Criterion::Has { .. } => return None,
+            Criterion::LastUpdated(bounds) => days(bounds),
+            Criterion::Period(field, _) => {
+                Self::Any { ranges: vec![term::present(*field)], exact: false, negated: false }
+            }
+            Criterion::Token { field, values, not } => tokens(*field, values, *not),
+            Criterion::Text { fields, matching, values } => texts(fields, *matching, values),
+            Criterion::Reference { field, ids } => Self::Any {
+                ranges: ids.iter().map(|id| term::reference(*field, id)).collect(),
+                exact: true,
+                negated: false,
+            },
+            Criterion::Missing { fields, missing } => Self::Any {
+                ranges: fields.iter().map(|field| term::present(*field)).collect(),
+                exact: true,
+                negated: *missing,
+            },
+        })
+    }
+
+    /// A reference to one of these.
+    pub fn referring(field: Field, ids: Vec<String>) -> Self {
+        if ids.len() <= FEW_TARGETS {
+            let ranges = ids.iter().map(|id| term::reference(field, id)).collect();
+            Self::Any { ranges, exact: true, negated: false }
+        } else {
+            Self::Targets { range: term::references(field), ids: ids.into_iter().collect() }
+        }
+    }
+
+    /// What must be looked up, in the order in which [`Condition::answer`] expects it.
+    pub fn ranges(&self) -> Vec<Range> {
+        match self {
+            Self::Any { ranges, .. } => ranges.clone(),
+            Self::All { values, .. } => values.iter().flatten().cloned().collect(),
+            Self::Days { range, .. } | Self::Targets { range, .. } => vec![range.clone()],
+            Self::Versions(_) | Self::Everything => vec![],
+        }
+    }
+
+    /// Whether few versions of the whole copy will match, so that all segments must be looked at.
+    pub fn is_selective(&self) -> bool {
+        let selective = [Field::Identifier, Field::Practitioner, Field::Organization, Field::PartOf];
+        match self {
+            Self::Any { ranges, negated: false, .. } => {
+                ranges.iter().all(|range| selective.iter().any(|field| range.from.first() == Some(&(*field as u8))))
+            }
+            Self::Versions(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What a segment answers; the postings of this condition are numbered from `first` on.
+    pub fn answer(&self, segment: &Segment, postings: &Postings, first: usize) -> Result<Answer, Error> {
+        let all = || RoaringBitmap::from_iter(segment.first..=segment.last);
+        let rows = |n: usize| postings.get(&(segment.id, n)).map_or(&[][..], Vec::as_slice);
+        let union = |numbers: std::ops::Range<usize>| {
+            let mut union = RoaringBitmap::new();
+            for (_, bytes) in numbers.flat_map(rows) {
+                sequences::add(bytes, &mut union).map_err(Error::internal)?;
+            }
+            Ok::<_, Error>(union)
+        };
+        let answer = |found: RoaringBitmap, exact: bool| match exact {
+            true => Answer { sure: found, maybe: RoaringBitmap::new() },
+            false => Answer { sure: RoaringBitmap::new(), maybe: found },
+        };
+        match self {
+            Self::Everything => Ok(answer(all(), true)),
+            Self::Versions(versions) => Ok(answer(versions & all(), true)),
+            Self::Any { ranges, exact, negated } => {
+                let found = union(first..first + ranges.len())?;
+                Ok(answer(if *negated { all() - found } else { found }, *exact))
+            }
+            Self::All { values, exact } => {
+                let mut found = RoaringBitmap::new();
+                let mut next = first;
+                for pieces in values {
+                    let mut each = pieces.iter().enumerate().map(|(n, _)| union(next + n..next + n + 1));
+                    let mut both = each.next().unwrap_or_else(|| Ok(all()))?;
+                    for other in each {
+                        both &= other?;
+                    }
+                    found |= both;
+                    next += pieces.len();
+                }
+                Ok(answer(found, *exact))
+            }
+            Self::Days { intervals, .. } => {
+                let (mut sure, mut maybe) = (RoaringBitmap::new(), RoaringBitmap::new());
+                for (term, bytes) in rows(first) {
+                    match covers(intervals, term) {
+                        Some(true) => sequences::add(bytes, &mut sure),
+                        Some(false) => sequences::add(bytes, &mut maybe),
+                        None => Ok(()),
+                    }
+                    .map_err(Error::internal)?;
+                }
+                Ok(Answer { sure, maybe })
+            }
+            Self::Targets { ids, .. } => {
+                let mut found = RoaringBitmap::new();
+                for (term, bytes) in rows(first) {
+                    if term::value(term).is_some_and(|id| ids.contains(id)) {
+                        sequences::add(bytes, &mut found).map_err(Error::internal)?;
+                    }
+                }
+                Ok(answer(found, true))
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// What matches both.
+    pub fn and(self, other: Self) -> Self {
+        let all = (&self.sure | &self.maybe) & (&other.sure | &other.maybe);
+        let sure = self.sure & other.sure;
+        Self { maybe: all - &sure, sure }
+    }
+
+    /// Those after a number, up to another.
+    pub fn between(mut self, after: u32, last: u32) -> Self {
+        for set in [&mut self.sure, &mut self.maybe] {
+            set.remove_range(..=after);
+            if let Some(next) = last.checked_add(1) {
+                set.remove_range(next..);
+            }
+        }
+        self
+    }
+
+    /// Without these.
+    pub fn without(self, others: &RoaringBitmap) -> Self {
+        Self { sure: self.sure - others, maybe: self.maybe - others }
+    }
+}
+
+fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
+    let range = |value: &Token| match value {
+        Token::Code(code) => term::code(field, code),
+        Token::Both { system, code } => term::code_of(field, system, code),
+        Token::System(system) => term::any_of(field, system),
+    };
+    let fits = |value: &Token| match value {
+        Token::Code(text) | Token::System(text) => term::fits(text),
+        Token::Both { system, code } => term::fits(system) && term::fits(code),
+    };
+    if values.iter().all(fits) {
+        return Condition::Any { ranges: values.iter().map(range).collect(), exact: true, negated };
+    }
+    if negated {
+        // What shares its first two hundred bytes with the value may well not have it.
+        return Condition::All { values: vec![vec![]], exact: false };
+    }
+    Condition::Any { ranges: values.iter().map(range).collect(), exact: false, negated }
+}
+
+fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
+    let fits = values.iter().all(|value| term::fits(value) && term::fits(&normal(value)));
+    let of_fields = |range: &dyn Fn(Field, &str) -> Range| {
+        values.iter().flat_map(|value| fields.iter().map(|field| range(*field, value)).collect::<Vec<_>>()).collect()
+    };
+    match matching {
+        Matching::Exact => Condition::Any { ranges: of_fields(&term::exact), exact: fits, negated: false },
+        Matching::Prefix => {
+            let prefix = |field: Field, value: &str| term::prefix(field, &normal(value));
+            Condition::Any { ranges: of_fields(&prefix), exact: fits, negated: false }
+        }
+        Matching::Contains => {
+            let Some(first) = fields.first() else { return Condition::Everything };
+            let group = term::group(*first);
+            let short = values.iter().all(|value| normal(value).chars().count() <= term::GRAM);
+            let values = values.iter().map(|value| term::grams_of(group, &normal(value))).collect();
+            Condition::All { values, exact: short && fields.len() == term::size_of_group(*first) }
+        }
+    }
+}
+
+fn days(bounds: &[DateBound]) -> Condition {
+    let intervals: Vec<_> = bounds.iter().flat_map(intervals).collect();
+    let first = intervals.iter().map(|interval| interval.start).min().flatten().map(term::day);
+    let last = intervals.iter().map(|interval| interval.end);
+    let last = if last.clone().any(|end| end.is_none()) { None } else { last.flatten().max().map(term::day) };
+    Condition::Days { range: term::days(first, last), intervals }
+}
+
+fn intervals(bound: &DateBound) -> Vec<Interval> {
+    let DateBound { comparison, start, end } = *bound;
+    let before = |end| Interval { start: None, end: Some(end) };
+    let from = |start| Interval { start: Some(start), end: None };
+    match comparison {
+        Comparison::Equal => vec![Interval { start: Some(start), end: Some(end) }],
+        Comparison::NotEqual => vec![before(start), from(end)],
+        Comparison::Greater => vec![from(end)],
+        Comparison::GreaterOrEqual => vec![from(start)],
+        Comparison::Less => vec![before(start)],
+        Comparison::LessOrEqual => vec![before(end)],
+    }
+}
+
+/// Whether all of the term's day lies in an interval, or some of it; `None` if nothing does.
+fn covers(intervals: &[Interval], term: &[u8]) -> Option<bool> {
+    let day: jiff::civil::Date = term::value(term)?.parse().ok()?;
+    let midnight = |day: jiff::civil::Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let (first, next) = (midnight(day)?, midnight(day.checked_add(1.day()).ok()?)?);
+    let whole = |interval: &Interval| {
+        interval.start.is_none_or(|start| start <= first) && interval.end.is_none_or(|end| next <= end)
+    };
+    let some = |interval: &Interval| {
+        interval.start.is_none_or(|start| start < next) && interval.end.is_none_or(|end| first < end)
+    };
+    if intervals.iter().any(whole) { Some(true) } else { intervals.iter().any(some).then_some(false) }
+}

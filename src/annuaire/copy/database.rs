@@ -1,0 +1,198 @@
+//! Opening the database of the copy: a SQLite file of its own, or the schema `annuaire` on Postgres.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgPool, SqlSafeStr, SqlitePool};
+
+use crate::error::Error;
+use crate::storage::OpenError;
+use crate::storage::database::{Backend, LOCK_TIMEOUT, postgres_options, sqlite_options};
+
+/// The migrations for each database; a released one is never edited.
+const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
+    1,
+    "copy",
+    include_str!("../../../migrations/annuaire/0001_copy.sqlite.sql"),
+    include_str!("../../../migrations/annuaire/0001_copy.postgres.sql"),
+)];
+
+/// Connections that read.
+pub const READERS: u32 = 6;
+
+/// The right to write, on Postgres: an advisory lock of the session. The number is arbitrary.
+const POSTGRES_WRITE_LOCK: &str = "SELECT pg_try_advisory_lock(7302452)";
+
+/// The two databases: connections that read, and how to make one that writes.
+#[derive(Clone)]
+pub enum Database {
+    Sqlite { readers: SqlitePool, options: Box<SqliteConnectOptions> },
+    Postgres { readers: PgPool, options: Box<PgConnectOptions> },
+}
+
+/// A connection that writes, and the right to; both end when it is dropped, or the process.
+pub enum Connection {
+    Sqlite { connection: SqliteConnection, _lock: File },
+    Postgres { connection: PgConnection },
+}
+
+/// Expands a body once for each database, with `$connection` a connection that writes.
+macro_rules! on_connection {
+    ($writer:expr, $name:ident => $body:expr) => {
+        match &mut $writer {
+            $crate::annuaire::copy::database::Connection::Sqlite { connection: $name, .. } => $body,
+            $crate::annuaire::copy::database::Connection::Postgres { connection: $name } => $body,
+        }
+    };
+}
+pub(super) use on_connection;
+
+/// Expands a body once for each database, with a query whose `$1` is a list, however long:
+/// `$sql` is given what to write after a column.
+macro_rules! on_listed {
+    ($writer:expr, $kind:ident, $list:expr, $sql:expr, $query:ident, $name:ident => $body:expr) => {
+        match &mut $writer {
+            $crate::annuaire::copy::database::Connection::Sqlite { connection: $name, .. } => {
+                let sql = sqlx::AssertSqlSafe($sql("IN (SELECT value FROM json_each($1))"));
+                let list = serde_json::to_string(&$list).map_err(Error::internal)?;
+                let $query = sqlx::$kind(sql).bind(list);
+                $body
+            }
+            $crate::annuaire::copy::database::Connection::Postgres { connection: $name } => {
+                let $query = sqlx::$kind(sqlx::AssertSqlSafe($sql("= ANY($1)"))).bind($list.to_vec());
+                $body
+            }
+        }
+    };
+}
+pub(super) use on_listed;
+
+/// The note that holds the key of page tokens, in hexadecimal: made with the copy, and shared by all who
+/// serve it.
+macro_rules! page_key {
+    ($connection:ident) => {
+        async {
+            let select = "SELECT value FROM note WHERE name = 'page-token-key'";
+            let kept: Option<String> = sqlx::query_scalar(select).fetch_optional(&mut $connection).await?;
+            let key = match kept {
+                Some(key) => key,
+                None => {
+                    let insert =
+                        "INSERT INTO note (name, value) VALUES ('page-token-key', $1) ON CONFLICT (name) DO NOTHING";
+                    sqlx::query(insert).bind(new_key()?).execute(&mut $connection).await?;
+                    // Another process may have been first.
+                    sqlx::query_scalar(select).fetch_one(&mut $connection).await?
+                }
+            };
+            Ok::<_, sqlx::Error>(Sha256::digest(key).into())
+        }
+        .await
+    };
+}
+
+impl Database {
+    /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
+    pub async fn open(url: &str) -> Result<(Self, String, [u8; 32]), OpenError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => {
+                let (options, description) = sqlite_options(url)?;
+                // A power loss may take the last pages that were synchronised, never the copy's consistency:
+                // where the synchronisation stands is committed with them.
+                let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
+                let failed = |source| OpenError::Connect { description: description.clone(), source };
+                let mut writer = options.clone().connect().await.map_err(failed)?;
+                migrator(|(version, name, sqlite, _)| (version, name, sqlite)).run(&mut writer).await?;
+                let key = page_key!(writer).map_err(failed)?;
+                writer.close().await.map_err(failed)?;
+                let reading = options.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-32768");
+                let readers = SqlitePoolOptions::new().min_connections(1).max_connections(READERS);
+                let readers = readers.connect_with(reading).await.map_err(failed)?;
+                let options = Box::new(options.pragma("cache_size", "-131072"));
+                Ok((Self::Sqlite { readers, options }, description, key))
+            }
+            Backend::Postgres => {
+                let (options, description) = postgres_options(url)?;
+                let description = format!("{description}, schema annuaire");
+                let options = options.options([("search_path", "annuaire")]);
+                let failed = |source| OpenError::Connect { description: description.clone(), source };
+                let mut writer = options.connect().await.map_err(failed)?;
+                writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
+                migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
+                let key = page_key!(writer).map_err(failed)?;
+                writer.close().await.map_err(failed)?;
+                let readers = PgPoolOptions::new().acquire_timeout(LOCK_TIMEOUT).max_connections(READERS);
+                let readers = readers.after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute("SET statement_timeout = '30s'").await?;
+                        connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
+                        index_only(connection).await
+                    })
+                });
+                let readers = readers.connect_with(options.clone()).await.map_err(failed)?;
+                Ok((Self::Postgres { readers, options: Box::new(options) }, description, key))
+            }
+        }
+    }
+
+    /// Connects for writing, if nobody else has.
+    pub async fn writer(&self) -> Result<Option<Connection>, Error> {
+        match self {
+            Self::Sqlite { options, .. } => {
+                let mut path = PathBuf::from(options.get_filename()).into_os_string();
+                path.push("-writer");
+                let lock = File::create(path).map_err(Error::internal)?;
+                if lock.try_lock().is_err() {
+                    return Ok(None);
+                }
+                Ok(Some(Connection::Sqlite { connection: options.connect().await?, _lock: lock }))
+            }
+            Self::Postgres { options, .. } => {
+                let mut connection = options.connect().await?;
+                index_only(&mut connection).await?;
+                let taken: bool = sqlx::query_scalar(POSTGRES_WRITE_LOCK).fetch_one(&mut connection).await?;
+                Ok(taken.then_some(Connection::Postgres { connection }))
+            }
+        }
+    }
+}
+
+/// Thirty-two bytes that nobody can guess, in hexadecimal.
+fn new_key() -> Result<String, sqlx::Error> {
+    let mut key = [0_u8; 32];
+    getrandom::fill(&mut key).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Every statement reaches its rows by a key. Without statistics, as in a database that is being filled,
+/// Postgres would read whole tables instead, or keep a plan for as long as they grow.
+async fn index_only(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    for setting in [
+        "enable_seqscan = off",
+        "enable_hashjoin = off",
+        "enable_mergejoin = off",
+        "enable_bitmapscan = off",
+        "jit = off",
+        "plan_cache_mode = force_custom_plan",
+    ] {
+        connection.execute(AssertSqlSafe(format!("SET {setting}"))).await?;
+    }
+    Ok(())
+}
+
+fn migrator(
+    sql: impl Fn((i64, &'static str, &'static str, &'static str)) -> (i64, &'static str, &'static str),
+) -> Migrator {
+    let migrations = MIGRATIONS.map(|migration| {
+        let (version, description, sql) = sql(migration);
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.into())
+}
+
+/// How long a search may take a connection before the answer is sent with what was found.
+pub const PATIENCE: Duration = Duration::from_secs(5);

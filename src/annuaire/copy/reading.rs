@@ -1,0 +1,248 @@
+//! What is read from the copy, one statement a function, in one transaction: what it sees does not
+//! change while segments are merged and versions purged.
+
+use std::collections::HashMap;
+
+use roaring::RoaringBitmap;
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+
+use super::database::Database;
+use super::sequences;
+use super::term::Range;
+use super::{Snapshot, Stored, number_of, parts_of, type_number};
+use crate::annuaire::resource::DirectoryType;
+use crate::error::Error;
+
+/// A transaction that reads.
+pub enum Reading {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Expands a body once for each database.
+macro_rules! on_reading {
+    ($reading:expr, $transaction:ident => $body:expr) => {
+        match $reading {
+            Reading::Sqlite($transaction) => $body,
+            Reading::Postgres($transaction) => $body,
+        }
+    };
+}
+
+/// `column IN` a list that is one parameter, `$1`, however long it is.
+macro_rules! on_listed {
+    ($reading:expr, $list:expr, $sql:expr, $query:ident, $transaction:ident => $body:expr) => {
+        match $reading {
+            Reading::Sqlite($transaction) => {
+                let sql = $sql("IN (SELECT value FROM json_each($1))");
+                let $query = AssertSqlSafe(sql);
+                let list = serde_json::to_string($list).map_err(Error::internal)?;
+                let $query = sqlx::query_as($query).bind(list);
+                $body
+            }
+            Reading::Postgres($transaction) => {
+                let sql = $sql("= ANY($1)");
+                let $query = AssertSqlSafe(sql);
+                let $query = sqlx::query_as($query).bind($list.to_vec());
+                $body
+            }
+        }
+    };
+}
+
+/// A part of the index.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pub id: i64,
+    pub first: u32,
+    pub last: u32,
+}
+
+/// Rows of the index: by segment and number of the range, the terms with their sets.
+pub type Postings = HashMap<(i64, usize), Vec<(Vec<u8>, Vec<u8>)>>;
+
+impl Reading {
+    /// Begins to read.
+    pub async fn begin(database: &Database) -> Result<Self, Error> {
+        match database {
+            Database::Sqlite { readers, .. } => Ok(Self::Sqlite(readers.begin().await?)),
+            Database::Postgres { readers, .. } => {
+                Ok(Self::Postgres(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?))
+            }
+        }
+    }
+
+    /// The newest revision; `None` before the first.
+    pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, Error> {
+        let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";
+        let row: Option<(i64, String)> =
+            on_reading!(self, transaction => sqlx::query_as(sql).fetch_optional(&mut **transaction).await)?;
+        row.map(|(revision, last)| {
+            Ok(Snapshot { revision, last: serde_json::from_str(&last).map_err(Error::internal)? })
+        })
+        .transpose()
+    }
+
+    /// Fails with [`Error::Gone`] if versions that the snapshot sees may have been purged.
+    pub async fn check(&mut self, at: &Snapshot) -> Result<(), Error> {
+        let sql = "SELECT revision FROM revision WHERE revision = $1";
+        let row: Option<i64> = on_reading!(self, transaction => {
+            sqlx::query_scalar(sql).bind(at.revision).fetch_optional(&mut **transaction).await
+        })?;
+        row.map(|_| ()).ok_or(Error::Gone)
+    }
+
+    /// The segments of a type that reach beyond `after` and begin up to `last`, in order.
+    pub async fn segments(
+        &mut self,
+        resource_type: DirectoryType,
+        after: u32,
+        last: u32,
+    ) -> Result<Vec<Segment>, Error> {
+        let sql = "SELECT id, first, last FROM segment \
+            WHERE resource_type = $1 AND first <= $2 AND last > $3 ORDER BY first";
+        let rows: Vec<(i64, i64, i64)> = on_reading!(self, transaction => {
+            let query = sqlx::query_as(sql).bind(type_number(resource_type)).bind(i64::from(last));
+            query.bind(i64::from(after)).fetch_all(&mut **transaction).await
+        })?;
+        let segment = |(id, first, last)| Segment { id, first: sequence(first), last: sequence(last) };
+        Ok(rows.into_iter().map(segment).collect())
+    }
+
+    /// The postings of neighbouring segments in each of these ranges.
+    pub async fn postings(
+        &mut self,
+        resource_type: DirectoryType,
+        segments: &[Segment],
+        ranges: &[Range],
+    ) -> Result<Postings, Error> {
+        let mut postings = Postings::new();
+        let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(postings) };
+        for (run, ranges) in ranges.chunks(MOST_RANGES).enumerate() {
+            let wanted: Vec<_> = (0..ranges.len()).map(|n| format!("({n}, ${}, ${})", 2 * n + 4, 2 * n + 5)).collect();
+            // CROSS JOIN: SQLite keeps to this order.
+            let sql = format!(
+                "WITH wanted (n, low, high) AS (VALUES {}) SELECT p.segment, CAST(w.n AS BIGINT), p.term, p.sequences \
+                 FROM segment s CROSS JOIN wanted w CROSS JOIN posting p \
+                 WHERE s.resource_type = $1 AND s.first >= $2 AND s.first <= $3 \
+                 AND p.segment = s.id AND p.term >= w.low AND p.term < w.high",
+                wanted.join(", "),
+            );
+            let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = on_reading!(self, transaction => {
+                let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ranges.len() <= 8);
+                let query = query.bind(type_number(resource_type)).bind(i64::from(first.first));
+                let mut query = query.bind(i64::from(last.first));
+                for range in ranges {
+                    query = query.bind(range.from.clone()).bind(range.to.clone());
+                }
+                query.fetch_all(&mut **transaction).await
+            })?;
+            for (segment, n, term, sequences) in rows {
+                let n = run * MOST_RANGES + usize::try_from(n).unwrap_or_default();
+                postings.entry((segment, n)).or_default().push((term, sequences));
+            }
+        }
+        Ok(postings)
+    }
+
+    /// The versions from `first` to `last` that a revision no longer sees.
+    pub async fn closed(
+        &mut self,
+        resource_type: DirectoryType,
+        (first, last): (u32, u32),
+        revision: i64,
+    ) -> Result<RoaringBitmap, Error> {
+        let sql = "SELECT sequences FROM closing \
+            WHERE resource_type = $1 AND bucket >= $2 AND bucket <= $3 AND revision <= $4";
+        let rows: Vec<Vec<u8>> = on_reading!(self, transaction => {
+            let query = sqlx::query_scalar(sql).bind(type_number(resource_type));
+            let query = query.bind(i64::from(first >> 16)).bind(i64::from(last >> 16)).bind(revision);
+            query.fetch_all(&mut **transaction).await
+        })?;
+        let mut closed = RoaringBitmap::new();
+        for bytes in rows {
+            sequences::add(&bytes, &mut closed).map_err(Error::internal)?;
+        }
+        Ok(closed)
+    }
+
+    /// These versions, in order, with their bodies; those that were purged are left out.
+    pub async fn versions(&mut self, resource_type: DirectoryType, numbers: &[u32]) -> Result<Vec<Stored>, Error> {
+        let numbers: Vec<i64> = numbers.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
+        let sql = |list: &str| format!("SELECT number, id, body FROM version WHERE number {list} ORDER BY number");
+        let rows: Vec<(i64, String, String)> =
+            on_listed!(self, &numbers, sql, query, transaction => query.fetch_all(&mut **transaction).await)?;
+        Ok(rows.into_iter().filter_map(stored).collect())
+    }
+
+    /// The ids of these versions, in order.
+    pub async fn ids(&mut self, resource_type: DirectoryType, numbers: &[u32]) -> Result<Vec<String>, Error> {
+        let numbers: Vec<i64> = numbers.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
+        let sql = |list: &str| format!("SELECT id FROM version WHERE number {list} ORDER BY number");
+        let rows: Vec<(String,)> =
+            on_listed!(self, &numbers, sql, query, transaction => query.fetch_all(&mut **transaction).await)?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// The versions of these ids that a revision sees.
+    pub async fn sequences_of(
+        &mut self,
+        resource_type: DirectoryType,
+        ids: &[String],
+        revision: i64,
+    ) -> Result<RoaringBitmap, Error> {
+        let now = |list: &str| {
+            format!("SELECT number, opened FROM resource WHERE resource_type = $2 AND id {list} AND opened <= $3")
+        };
+        let before = |list: &str| {
+            format!(
+                "SELECT number, opened FROM superseded \
+                 WHERE resource_type = $2 AND id {list} AND opened <= $3 AND closed > $3"
+            )
+        };
+        let mut rows: Vec<(i64, i64)> = on_listed!(&mut *self, ids, now, query, transaction => {
+            query.bind(type_number(resource_type)).bind(revision).fetch_all(&mut **transaction).await
+        })?;
+        if rows.len() < ids.len() {
+            let older: Vec<(i64, i64)> = on_listed!(self, ids, before, query, transaction => {
+                query.bind(type_number(resource_type)).bind(revision).fetch_all(&mut **transaction).await
+            })?;
+            rows.extend(older);
+        }
+        Ok(rows.into_iter().map(|(number, _)| parts_of(number).1).collect())
+    }
+
+    /// A value noted under a name.
+    pub async fn note(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT value FROM note WHERE name = $1";
+        Ok(on_reading!(self, transaction => {
+            sqlx::query_scalar(sql).bind(name).fetch_optional(&mut **transaction).await
+        })?)
+    }
+
+    /// What was set aside: time, type, name, reason; newest first.
+    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<(String, Option<i64>, String, String)>, Error> {
+        let sql = "SELECT at, resource_type, name, reason FROM set_aside ORDER BY number DESC LIMIT $1";
+        Ok(on_reading!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?)
+    }
+
+    /// Resources of a type, some thousand at a time: their ids and hashes, after an id.
+    pub async fn hashes(&mut self, resource_type: DirectoryType, after: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let sql = "SELECT id, hash FROM resource WHERE resource_type = $1 AND id > $2 ORDER BY id LIMIT 10000";
+        Ok(on_reading!(self, transaction => {
+            sqlx::query_as(sql).bind(type_number(resource_type)).bind(after).fetch_all(&mut **transaction).await
+        })?)
+    }
+}
+
+/// Ranges looked up by one statement: both databases bear ten thousands of parameters, but take long to plan them.
+const MOST_RANGES: usize = 400;
+
+fn sequence(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn stored((number, id, body): (i64, String, String)) -> Option<Stored> {
+    let (resource_type, seq) = parts_of(number);
+    Some(Stored { resource_type: resource_type?, seq, id, body })
+}

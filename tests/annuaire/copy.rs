@@ -1,0 +1,199 @@
+//! What the copy keeps, and what its searches find.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sas_endpoint::annuaire::copy::{Copy, Snapshot, Tally, Writer};
+use sas_endpoint::annuaire::indexed::Field;
+use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
+use sas_endpoint::annuaire::search::{Criterion, Matching, Token};
+use sas_endpoint::error::Error;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::support::{Backend, TestDatabase};
+
+/// A copy of one test.
+pub struct TestCopy {
+    pub copy: Copy,
+    _database: Arc<TestDatabase>,
+}
+
+impl TestCopy {
+    pub async fn empty(backend: Backend) -> Option<Self> {
+        let database = Arc::new(TestDatabase::new(backend).await?);
+        let copy = Copy::open(&database.url).await.expect("the copy opens");
+        Some(Self { copy, _database: database })
+    }
+
+    pub async fn writer(&self) -> Writer {
+        self.copy.writer().await.expect("the database answers").expect("nobody else writes")
+    }
+
+    /// Adds resources and commits.
+    pub async fn load(&self, resources: &[Value]) -> Tally {
+        let mut writer = self.writer().await;
+        let tally = writer.add(prepared(resources), false).await.expect("added");
+        writer.commit().await.expect("committed");
+        tally
+    }
+
+    pub async fn now(&self) -> Snapshot {
+        self.copy.snapshot().await.expect("the database answers").expect("something was committed")
+    }
+
+    /// The ids that a search finds, in the order of a walk with pages of `size`.
+    pub async fn walk(&self, at: &Snapshot, of: DirectoryType, criteria: &[Criterion], size: usize) -> Vec<String> {
+        let (mut ids, mut after) = (vec![], 0);
+        loop {
+            let page = self.copy.page(of, criteria, at, after, size).await.expect("a page");
+            assert!(page.matches.len() <= size);
+            ids.extend(page.matches.into_iter().map(|stored| stored.id));
+            after = page.seen;
+            if !page.more {
+                let total = self.copy.total(of, criteria, at).await.expect("a total");
+                assert_eq!(total, Some(ids.len() as u64));
+                return ids;
+            }
+        }
+    }
+
+    pub async fn practitioners(&self, criteria: &[Criterion]) -> Vec<String> {
+        self.walk(&self.now().await, DirectoryType::Practitioner, criteria, 3).await
+    }
+}
+
+pub fn prepared(resources: &[Value]) -> Vec<Prepared> {
+    resources.iter().map(|resource| Prepared::read(&resource.to_string()).expect("a resource")).collect()
+}
+
+/// A practitioner whose number makes everything else.
+pub fn practitioner(number: usize, family: &str, day: &str) -> Value {
+    json!({
+        "resourceType": "Practitioner",
+        "id": format!("003-{number}"),
+        "meta": { "versionId": "1", "lastUpdated": format!("{day}T10:00:00.000+01:00") },
+        "identifier": [{ "system": "https://rpps.esante.gouv.fr", "value": format!("1000{number:07}") }],
+        "active": true,
+        "name": [{ "family": family, "given": ["Zoé"] }],
+        "qualification": [{ "code": { "coding": [{ "system": "urn:profession", "code": if number.is_multiple_of(2) { "10" } else { "60" } }] } }],
+    })
+}
+
+fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    numbers.into_iter().map(|number| format!("003-{number}")).collect()
+}
+
+fn family(matching: Matching, value: &str) -> Criterion {
+    Criterion::Text { fields: &[Field::Family], matching, values: vec![value.to_owned()] }
+}
+
+fn code(code: &str, not: bool) -> Criterion {
+    Criterion::Token { field: Field::QualificationCode, values: vec![Token::Code(code.to_owned())], not }
+}
+
+on_both_databases! { TestCopy::empty;
+    async fn an_empty_copy_has_no_snapshot(test: TestCopy) {
+        assert_eq!(test.copy.snapshot().await.expect("an answer"), None);
+    }
+
+    async fn what_was_committed_is_found_in_order_page_after_page(test: TestCopy) {
+        let all: Vec<_> = (1..=20).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
+        assert_eq!(test.load(&all[..12]).await, Tally { new: 12, ..Tally::default() });
+        assert_eq!(test.load(&all[10..]).await, Tally { new: 8, unchanged: 2, ..Tally::default() });
+        assert_eq!(test.practitioners(&[]).await, ids(1..=20));
+        assert_eq!(test.practitioners(&[code("10", false)]).await, ids((2..=20).step_by(2)));
+        assert_eq!(test.practitioners(&[code("10", true)]).await, ids((1..=19).step_by(2)));
+        assert_eq!(test.practitioners(&[family(Matching::Prefix, "mart")]).await, ids(1..=20));
+        assert_eq!(test.practitioners(&[family(Matching::Contains, "ÀRTi")]).await, ids(1..=20));
+        assert_eq!(test.practitioners(&[family(Matching::Exact, "Martin")]).await, ids([]));
+        assert_eq!(test.practitioners(&[family(Matching::Exact, "MARTIN"), code("10", false)]).await, ids((2..=20).step_by(2)));
+    }
+
+    async fn a_walk_sees_the_copy_as_it_was_at_its_first_page(test: TestCopy) {
+        test.load(&(1..=9).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
+        let before = test.now().await;
+        test.load(&[practitioner(4, "DURAND", "2025-03-05"), practitioner(10, "MARTIN", "2025-03-05")]).await;
+        let martins = [family(Matching::Prefix, "martin")];
+        assert_eq!(test.walk(&before, DirectoryType::Practitioner, &martins, 2).await, ids(1..=9));
+        assert_eq!(test.practitioners(&martins).await, ids([1, 2, 3, 5, 6, 7, 8, 9, 10]));
+        assert_eq!(test.practitioners(&[family(Matching::Prefix, "durand")]).await, ids([4]));
+        let stored = test.copy.by_ids(&before, DirectoryType::Practitioner, &ids([4, 10])).await.expect("an answer");
+        assert_eq!(stored.len(), 1);
+        assert!(stored[0].body.contains("MARTIN"));
+        let stored = test.copy.read(DirectoryType::Practitioner, "003-4").await.expect("an answer").expect("a resource");
+        assert!(stored.body.contains("DURAND"));
+    }
+
+    async fn what_is_older_than_the_copy_is_not_taken(test: TestCopy) {
+        test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
+        assert_eq!(test.load(&[practitioner(1, "DURAND", "2025-03-03")]).await, Tally { older: 1, ..Tally::default() });
+        assert_eq!(test.practitioners(&[family(Matching::Prefix, "martin")]).await, ids([1]));
+    }
+
+    async fn what_was_not_seen_is_swept_unless_it_is_too_much(test: TestCopy) {
+        let all: Vec<_> = (1..=20).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
+        test.load(&all).await;
+        let before = test.now().await;
+        let mut writer = test.writer().await;
+        writer.forget_seen(DirectoryType::Practitioner).await.expect("forgotten");
+        writer.add(prepared(&all[..10]), true).await.expect("added");
+        let swept = writer.sweep(DirectoryType::Practitioner, 0.15).await.expect("looked at");
+        assert_eq!((swept.of, swept.unseen, swept.removed), (20, 10, false));
+        writer.add(prepared(&all[10..18]), true).await.expect("added");
+        let swept = writer.sweep(DirectoryType::Practitioner, 0.15).await.expect("looked at");
+        assert_eq!((swept.of, swept.unseen, swept.removed), (20, 2, true));
+        writer.commit().await.expect("committed");
+        assert_eq!(test.practitioners(&[]).await, ids(1..=18));
+        assert_eq!(test.walk(&before, DirectoryType::Practitioner, &[], 7).await, ids(1..=20));
+        assert_eq!(test.copy.read(DirectoryType::Practitioner, "003-20").await.expect("an answer"), None);
+    }
+
+    async fn a_walk_is_told_when_what_it_saw_is_no_longer_kept(test: TestCopy) {
+        test.load(&(1..=5).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
+        let before = test.now().await;
+        test.load(&[practitioner(4, "DURAND", "2025-03-05")]).await;
+        test.writer().await.purge(Timestamp::from_second(0).expect("a time")).await.expect("purged");
+        assert_eq!(test.walk(&before, DirectoryType::Practitioner, &[], 2).await, ids(1..=5));
+        test.writer().await.purge(Timestamp::MAX).await.expect("purged");
+        let gone = test.copy.page(DirectoryType::Practitioner, &[], &before, 0, 2).await;
+        assert!(matches!(gone, Err(Error::Gone)));
+        assert_eq!(test.practitioners(&[]).await, ids([1, 2, 3, 5, 4]));
+    }
+
+    async fn many_small_commits_leave_few_segments_and_the_same_answers(test: TestCopy) {
+        for number in 1..=30 {
+            test.load(&[practitioner(number, "MARTIN", "2025-03-04")]).await;
+            if number % 3 == 0 {
+                test.load(&[practitioner(number / 3, "DURAND", "2025-03-05")]).await;
+            }
+        }
+        test.writer().await.purge(Timestamp::MAX).await.expect("purged");
+        let mut found = test.practitioners(&[]).await;
+        found.sort();
+        let mut all = ids(1..=30);
+        all.sort();
+        assert_eq!(found, all);
+        assert_eq!(test.practitioners(&[family(Matching::Prefix, "durand")]).await.len(), 10);
+        assert_eq!(test.practitioners(&[family(Matching::Prefix, "martin")]).await.len(), 20);
+    }
+
+    async fn one_process_at_a_time_writes_and_what_it_did_not_commit_is_nowhere(test: TestCopy) {
+        test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
+        let mut writer = test.writer().await;
+        assert!(test.copy.writer().await.expect("an answer").is_none());
+        writer.add(prepared(&[practitioner(2, "MARTIN", "2025-03-04")]), false).await.expect("added");
+        writer.note("place", "here").await.expect("noted");
+        assert_eq!(test.practitioners(&[]).await, ids([1]));
+        drop(writer);
+        // The connection ends in the background; the right to write with it.
+        let mut writer = loop {
+            if let Some(writer) = test.copy.writer().await.expect("an answer") {
+                break writer;
+            }
+        };
+        writer.commit().await.expect("nothing");
+        assert_eq!(test.practitioners(&[]).await, ids([1]));
+        assert_eq!(test.copy.noted("place").await.expect("an answer"), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! The copy of the national directory: kept, searched, synchronised; on both databases.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod copy;
