@@ -26,7 +26,13 @@ const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
 pub const READERS: u32 = 6;
 
 /// The right to write, on Postgres: an advisory lock of the session. The number is arbitrary.
-const POSTGRES_WRITE_LOCK: &str = "SELECT pg_try_advisory_lock(7302452)";
+const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_lock(7302452)";
+
+/// The server takes a moment to see that a session has ended.
+const POSTGRES_WRITE_LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// The two databases: connections that read, and how to make one that writes.
 #[derive(Clone)]
@@ -154,8 +160,16 @@ impl Database {
             Self::Postgres { options, .. } => {
                 let mut connection = options.connect().await?;
                 index_only(&mut connection).await?;
-                let taken: bool = sqlx::query_scalar(POSTGRES_WRITE_LOCK).fetch_one(&mut connection).await?;
-                Ok(taken.then_some(Connection::Postgres { connection }))
+                connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
+                match connection.execute(POSTGRES_WRITE_LOCK).await {
+                    Ok(_) => Ok(Some(Connection::Postgres { connection })),
+                    Err(sqlx::Error::Database(error))
+                        if error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE) =>
+                    {
+                        Ok(None)
+                    }
+                    Err(error) => Err(error.into()),
+                }
             }
         }
     }
