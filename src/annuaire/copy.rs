@@ -21,9 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use database::Database;
-use evaluation::Evaluation;
+use evaluation::{Evaluation, is_demanding};
 use reading::Reading;
 
 use super::indexed::Field;
@@ -43,6 +44,7 @@ pub struct Copy {
     database: Database,
     description: Arc<str>,
     page_key: [u8; 32],
+    demanding: Arc<Semaphore>,
 }
 
 /// The state of the copy at one instant; a walk sees it from its first page to its last.
@@ -90,7 +92,8 @@ impl Copy {
     /// Opens the copy at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let (database, description, page_key) = Database::open(url).await?;
-        Ok(Self { database, description: description.into(), page_key })
+        let demanding = Arc::new(Semaphore::new(database::DEMANDING));
+        Ok(Self { database, description: description.into(), page_key, demanding })
     }
 
     /// What and where it is, for people; never a password.
@@ -119,6 +122,7 @@ impl Copy {
         after: u32,
         limit: usize,
     ) -> Result<Page, Error> {
+        let _place = self.place(criteria).await?;
         let mut reading = self.reading().await?;
         reading.check(at).await?;
         let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
@@ -133,6 +137,7 @@ impl Copy {
         at: &Snapshot,
     ) -> Result<Option<u64>, Error> {
         let counting = async {
+            let _place = self.place(criteria).await?;
             let mut reading = self.reading().await?;
             reading.check(at).await?;
             let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
@@ -240,6 +245,14 @@ impl Copy {
         match self.database.writer().await? {
             Some(connection) => Ok(Some(Writer::new(connection).await?)),
             None => Ok(None),
+        }
+    }
+
+    /// A place among the demanding searches, for one that is; given back when it is dropped.
+    async fn place(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        match is_demanding(criteria) {
+            true => self.demanding.acquire().await.map(Some).map_err(Error::internal),
+            false => Ok(None),
         }
     }
 

@@ -54,6 +54,11 @@ pub struct Answer {
 /// Looking up more references than this takes longer than going through those of a whole segment.
 const FEW_TARGETS: usize = 1_000;
 
+/// More ranges than this take a while.
+const FEW_RANGES: usize = 100;
+
+const MILLISECONDS_A_DAY: i64 = 86_400_000;
+
 impl Condition {
     /// What a criterion asks; `None` for those whose versions must be found first: ids, chains.
     pub fn of(criterion: &Criterion) -> Option<Self> {
@@ -95,6 +100,20 @@ impl Condition {
             Self::All { values, .. } => values.iter().flatten().cloned().collect(),
             Self::Days { range, .. } | Self::Targets { range, .. } => vec![range.clone()],
             Self::Versions(_) | Self::Everything => vec![],
+        }
+    }
+
+    /// Whether answering may take long: resources must be looked at one by one, or much be looked up.
+    pub fn is_demanding(&self) -> bool {
+        match self {
+            Self::Any { exact, ranges, .. } => !exact || ranges.len() > FEW_RANGES,
+            Self::All { exact, .. } => !exact,
+            Self::Days { intervals, .. } => {
+                let bounds = intervals.iter().flat_map(|interval| [interval.start, interval.end]).flatten();
+                bounds.into_iter().any(|bound| bound.as_millisecond() % MILLISECONDS_A_DAY != 0)
+            }
+            Self::Targets { .. } => true,
+            Self::Versions(_) | Self::Everything => false,
         }
     }
 

@@ -23,7 +23,10 @@ const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
 )];
 
 /// Connections that read.
-pub const READERS: u32 = 6;
+const READERS: u32 = 8;
+
+/// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
+pub const DEMANDING: usize = 3;
 
 /// The right to write, on Postgres: an advisory lock of the session. The number is arbitrary.
 const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_lock(7302452)";
@@ -208,5 +211,5 @@ fn migrator(
     Migrator::with_migrations(migrations.into())
 }
 
-/// How long a search may take a connection before the answer is sent with what was found.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a page may take before it is sent with what was found; the next goes on from there.
+pub const PATIENCE: Duration = Duration::from_secs(2);

@@ -32,6 +32,14 @@ pub struct Evaluation<'a> {
     ranges: Vec<Range>,
 }
 
+/// Whether a search may take long: see [`Condition::is_demanding`].
+pub fn is_demanding(criteria: &[Criterion]) -> bool {
+    criteria.iter().any(|criterion| match criterion {
+        Criterion::Id(_) => false,
+        criterion => Condition::of(criterion).is_none_or(|condition| condition.is_demanding()),
+    })
+}
+
 impl<'a> Evaluation<'a> {
     /// Prepares a search: what it refers to is found first.
     pub async fn prepare(
