@@ -11,6 +11,8 @@ mod criterion;
 pub mod extraction;
 pub mod indexed;
 pub mod normal;
+pub mod parameter;
+pub mod query;
 pub mod resource;
 pub mod search;
 mod shape;
