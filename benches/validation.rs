@@ -11,6 +11,7 @@ use std::fmt;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
+use sas_endpoint::annuaire::resource::Prepared;
 use sas_endpoint::fhir::content::Content;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::json::{Received, parse};
@@ -59,6 +60,13 @@ fn part_2_validate(bencher: Bencher, body: &Body) {
 fn part_3_content(bencher: Bencher, body: &Body) {
     let received = body.received();
     bencher.bench(|| stored(black_box(&received)));
+}
+
+/// A resource of the directory, from its text to what is kept and indexed: millions are loaded.
+#[divan::bench(args = 0..5)]
+fn directory(bencher: Bencher, line: usize) {
+    let text = include_str!("../tests/fixtures/annuaire.ndjson").lines().nth(line).expect("one of each type");
+    bencher.counter(BytesCount::of_str(text)).bench(|| Prepared::read(black_box(text)).expect("a resource"));
 }
 
 fn stored(received: &Received) -> String {

@@ -3,14 +3,16 @@
 //!
 //! A resource is read into a [`Prepared`](resource::Prepared), whose [`Indexed`](indexed::Indexed)
 //! values are what searches find it by; [`copy`] keeps it, with every superseded version for as long
-//! as a walk may need it; a [`Search`](search::Search) is evaluated over a
-//! [`Snapshot`](copy::Snapshot).
+//! as a walk may need it. A query is read by the table of [`parameter`]s into a
+//! [`Search`](search::Search), which is evaluated over a [`Snapshot`](copy::Snapshot).
 
 pub mod copy;
 mod criterion;
 pub mod extraction;
 pub mod indexed;
 pub mod normal;
+pub mod parameter;
+pub mod query;
 pub mod resource;
 pub mod search;
 mod shape;

@@ -37,6 +37,8 @@ pub struct Issue {
     pub expression: String,
     /// Fills the `{name}` placeholders of the sentence. Never a value of a person.
     pub parameters: Vec<(&'static str, String)>,
+    /// What other servers say of the same, where clients may know that text; else the rule's source is told.
+    pub diagnostics: Option<String>,
 }
 
 /// More issues than this are not told of one request: an answer must not grow with a hostile body.
@@ -56,7 +58,8 @@ fn cut(text: String, longest: usize) -> String {
 impl Issue {
     /// `rule` is broken at `expression`.
     pub fn new(rule: &'static Rule, expression: impl Into<String>) -> Self {
-        Self { rule, expression: cut(expression.into(), LONGEST_EXPRESSION), parameters: Vec::new() }
+        let expression = cut(expression.into(), LONGEST_EXPRESSION);
+        Self { rule, expression, parameters: Vec::new(), diagnostics: None }
     }
 
     /// Fills the placeholder `{name}` of the sentence; what was `found` is cut at 80 characters,
@@ -65,6 +68,13 @@ impl Issue {
     pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
         let longest = if name == "found" { 80 } else { LONGEST_EXPRESSION };
         self.parameters.push((name, cut(value.as_ref().to_owned(), longest)));
+        self
+    }
+
+    /// Tells this text instead of the rule's source; it is cut at 400 characters.
+    #[must_use]
+    pub fn diagnostics(mut self, text: impl Into<String>) -> Self {
+        self.diagnostics = Some(cut(text.into(), LONGEST_EXPRESSION));
         self
     }
 

@@ -27,7 +27,23 @@ fn one(issue: &Issue, language: Language) -> Value {
             "coding": [{ "system": RULE_SYSTEM, "code": issue.rule.id }],
             "text": issue.text(language),
         },
-        "diagnostics": issue.rule.source,
+        "diagnostics": issue.diagnostics.as_deref().unwrap_or(issue.rule.source),
         "expression": [issue.expression],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issue::catalogue::ANNUAIRE_REPEATED;
+
+    #[test]
+    fn diagnostics_are_the_source_of_the_rule_unless_another_text_is_known() {
+        let issue = Issue::new(&ANNUAIRE_REPEATED, "http._count").with("found", "_count");
+        let told = |issue: &Issue| one(issue, Language::English)["diagnostics"].clone();
+        assert_eq!(told(&issue), ANNUAIRE_REPEATED.source);
+        assert_eq!(told(&issue.clone().diagnostics("Bad")), "Bad");
+        let long = told(&issue.diagnostics("é".repeat(1000)));
+        assert_eq!(long.as_str().map(|text| text.chars().count()), Some(401));
+    }
 }

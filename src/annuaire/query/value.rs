@@ -1,0 +1,101 @@
+//! What stands behind the `=`.
+
+use jiff::tz::TimeZone;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
+use crate::annuaire::extraction::system_of;
+use crate::annuaire::indexed::Field;
+use crate::annuaire::search::{Comparison, DateBound, Token};
+use crate::fhir::date::Range;
+use crate::fhir::id::Id;
+
+/// What the national API says of a value that it does not take.
+pub(super) const BAD_VALUE: &str = "Bad parameter value.";
+
+/// A value of this many characters is too long.
+const TOO_LONG: usize = 1024;
+
+/// The alternatives of a value. The query was decoded before, and a comma cannot be escaped.
+pub(super) fn items(value: &str) -> Result<Vec<&str>, ()> {
+    let is_good =
+        |item: &&str| !item.contains(char::is_control) && (item.len() < TOO_LONG || item.chars().count() < TOO_LONG);
+    let items: Vec<&str> = value.split(',').filter(|item| !item.is_empty()).collect();
+    if items.iter().all(is_good) { Ok(items) } else { Err(()) }
+}
+
+/// The items that are not empty without the white space around them.
+fn not_blank<'a>(items: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    items.iter().map(|item| item.trim()).filter(|item| !item.is_empty())
+}
+
+/// Texts without white space around them.
+pub(super) fn trimmed(items: &[&str]) -> Vec<String> {
+    not_blank(items).map(str::to_owned).collect()
+}
+
+/// Uris, as codes of no system: they are compared to the letter, whatever they hold.
+pub(super) fn uris(items: &[&str]) -> Vec<Token> {
+    not_blank(items).map(|uri| Token::Code(uri.to_owned())).collect()
+}
+
+/// `code`, `|code`, `system|code`, `system|`; `None` where one is neither.
+pub(super) fn tokens(field: Field, items: &[&str]) -> Option<Vec<Token>> {
+    not_blank(items).map(|item| token(field, item)).collect()
+}
+
+fn token(field: Field, text: &str) -> Option<Token> {
+    let (system, code) = text.split_once('|').unwrap_or(("", text));
+    let (system, code) = (system_of(field, system.trim()).to_owned(), code.trim().to_owned());
+    match (system.is_empty(), code.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(Token::Code(code)),
+        (false, true) => Some(Token::System(system)),
+        (false, false) => Some(Token::Both { system, code }),
+    }
+}
+
+/// `id` or `Type/id`, of this type; `None` where one is neither.
+pub(super) fn ids(type_name: &str, items: &[&str]) -> Option<Vec<String>> {
+    let id = |item| match str::split_once(item, '/') {
+        Some((other, _)) if other != type_name => None,
+        Some((_, id)) => Id::is_legal(id).then(|| id.to_owned()),
+        None => Id::is_legal(item).then(|| item.to_owned()),
+    };
+    not_blank(items).map(id).collect()
+}
+
+/// Dates with their prefixes; `None` where one is not.
+pub(super) fn bounds(items: &[&str], now: Timestamp) -> Option<Vec<DateBound>> {
+    not_blank(items).map(|item| bound(item, now)).collect()
+}
+
+/// A date with its prefix; without one, `eq`. Without a zone it is meant in UTC.
+fn bound(text: &str, now: Timestamp) -> Option<DateBound> {
+    let (prefix, date) = match text.get(..2) {
+        Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => text.split_at(2),
+        _ => ("eq", text),
+    };
+    let range = Range::parse_in(date, &TimeZone::UTC)?;
+    let (start, end) = (milliseconds(range.start)?, milliseconds(range.end)?);
+    let comparison = match prefix {
+        "eq" => Comparison::Equal,
+        "ne" => Comparison::NotEqual,
+        "gt" | "sa" => Comparison::Greater,
+        "lt" | "eb" => Comparison::Less,
+        "ge" => Comparison::GreaterOrEqual,
+        "le" => Comparison::LessOrEqual,
+        // Approximately: within a tenth of the distance from now, as R4 recommends.
+        "ap" => {
+            let tenth = now.duration_since(start).abs() / 10;
+            let (start, end) = (start.checked_sub(tenth).ok()?, end.checked_add(tenth).ok()?);
+            return Some(DateBound { comparison: Comparison::Equal, start, end });
+        }
+        _ => return None,
+    };
+    Some(DateBound { comparison, start, end })
+}
+
+/// The instant cut to milliseconds: the directory knows no finer ones.
+fn milliseconds(instant: Timestamp) -> Option<Timestamp> {
+    instant.round(TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Floor)).ok()
+}
