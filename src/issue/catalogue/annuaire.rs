@@ -8,8 +8,6 @@ const PAGING: &str =
 const SEARCH: &str = "Annuaire Santé, API FHIR v2, paramètres de recherche: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
 const CHAINING: &str = "HL7 FHIR R4, Search, Chained parameters: http://hl7.org/fhir/R4/search.html#chaining";
 
-const CHAINING: &str = "HL7 FHIR R4, Search, Chained parameters: http://hl7.org/fhir/R4/search.html#chaining";
-
 rules! { ANNUAIRE:
     ANNUAIRE_PARAMETER = "annuaire-parameter", NotFhir, NotSupported, SEARCH;
     "Le paramètre « {found} » n'existe pas pour {type} ; paramètres possibles : {expected}.";
