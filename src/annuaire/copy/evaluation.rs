@@ -1,6 +1,5 @@
 //! Searching: segment by segment, in the order of the versions, until a page is full.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use roaring::RoaringBitmap;
@@ -63,7 +62,8 @@ impl<'a> Evaluation<'a> {
     pub async fn page(&self, reading: &mut Reading, after: u32, limit: usize) -> Result<Page, Error> {
         let mut page = Page { matches: vec![], more: false, seen: after };
         let deadline = Instant::now() + PATIENCE;
-        self.each(reading, after, async |reading, _, answer| {
+        let mut answers = self.answers(reading, after).await?;
+        while let Some(answer) = self.next(reading, &mut answers).await? {
             let mut sure = answer.sure;
             let candidates: Vec<_> = (&sure | &answer.maybe).into_iter().collect();
             let mut rest = candidates.as_slice();
@@ -83,42 +83,40 @@ impl<'a> Evaluation<'a> {
                     }
                     if page.matches.len() == limit {
                         page.more = true;
-                        return Ok(ControlFlow::Break(()));
+                        return Ok(page);
                     }
                     page.seen = row.seq;
                     page.matches.push(row);
                 }
                 if Instant::now() > deadline {
                     page.more = true;
-                    return Ok(ControlFlow::Break(()));
+                    return Ok(page);
                 }
             }
-            Ok(ControlFlow::Continue(()))
-        })
-        .await?;
+        }
         Ok(page)
     }
 
     /// The number of matches.
     pub async fn total(&self, reading: &mut Reading) -> Result<u64, Error> {
         let mut total = 0;
-        self.each(reading, 0, async |reading, _, answer| {
+        let mut answers = self.answers(reading, 0).await?;
+        while let Some(answer) = self.next(reading, &mut answers).await? {
             total += answer.sure.len();
             let candidates: Vec<_> = answer.maybe.into_iter().collect();
             for candidates in candidates.chunks(CANDIDATES) {
                 let rows = reading.versions(self.resource_type, candidates).await?;
                 total += rows.iter().filter(|row| self.holds(row)).count() as u64;
             }
-            Ok(ControlFlow::Continue(()))
-        })
-        .await?;
+        }
         Ok(total)
     }
 
     /// All matches, without their bodies; fails beyond [`MOST_LINKS`].
     async fn sequences(&self, reading: &mut Reading) -> Result<Vec<u32>, Error> {
         let mut found = vec![];
-        self.each(reading, 0, async |reading, _, answer| {
+        let mut answers = self.answers(reading, 0).await?;
+        while let Some(answer) = self.next(reading, &mut answers).await? {
             let mut sequences = answer.sure;
             let candidates: Vec<_> = answer.maybe.into_iter().collect();
             for candidates in candidates.chunks(CANDIDATES) {
@@ -129,42 +127,49 @@ impl<'a> Evaluation<'a> {
             if found.len() > MOST_LINKS {
                 return Err(too_broad());
             }
-            Ok(ControlFlow::Continue(()))
-        })
-        .await?;
+        }
         Ok(found)
     }
 
-    /// Calls `found` with what each segment answers, in order, until it has enough.
-    async fn each(
-        &self,
-        reading: &mut Reading,
-        after: u32,
-        mut found: impl AsyncFnMut(&mut Reading, &Segment, Answer) -> Result<ControlFlow<()>, Error>,
-    ) -> Result<(), Error> {
+    /// What the segments after a version number answer, yet to be asked.
+    async fn answers(&self, reading: &mut Reading, after: u32) -> Result<Answers, Error> {
         let last = self.at.last[super::index(self.resource_type)];
         let segments = reading.segments(self.resource_type, after, last).await?;
-        let mut wave = if self.conditions.iter().any(Condition::is_selective) { segments.len() } else { 1 };
-        let mut rest = segments.as_slice();
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(wave.clamp(1, rest.len()).min(MOST_SEGMENTS));
-            (rest, wave) = (later, wave * 2);
-            let postings = match self.ranges.is_empty() {
+        let wave = if self.conditions.iter().any(Condition::is_selective) { segments.len() } else { 1 };
+        Ok(Answers {
+            after,
+            last,
+            segments,
+            asked: 0..0,
+            wave,
+            postings: Postings::new(),
+            closed: RoaringBitmap::new(),
+        })
+    }
+
+    /// What the next segment answers that has something to say, in order.
+    async fn next(&self, reading: &mut Reading, answers: &mut Answers) -> Result<Option<Answer>, Error> {
+        loop {
+            for at in answers.asked.by_ref() {
+                let answer = self.answer(&answers.segments[at], &answers.postings)?;
+                let answer = answer.without(&answers.closed).between(answers.after, answers.last);
+                if !answer.sure.is_empty() || !answer.maybe.is_empty() {
+                    return Ok(Some(answer));
+                }
+            }
+            let first = answers.asked.end;
+            let rest = &answers.segments[first..];
+            let now = &rest[..answers.wave.min(MOST_SEGMENTS).min(rest.len())];
+            let (Some(begin), Some(end)) = (now.first(), now.last()) else { return Ok(None) };
+            answers.postings = match self.ranges.is_empty() {
                 true => Postings::new(),
                 false => reading.postings(self.resource_type, now, &self.ranges).await?,
             };
-            let bounds = (now[0].first, now[now.len() - 1].last);
-            let closed = reading.closed(self.resource_type, bounds, self.at.revision).await?;
-            for segment in now {
-                let answer = self.answer(segment, &postings)?.without(&closed).between(after, last);
-                if (!answer.sure.is_empty() || !answer.maybe.is_empty())
-                    && found(reading, segment, answer).await?.is_break()
-                {
-                    return Ok(());
-                }
-            }
+            let bounds = (begin.first, end.last);
+            answers.closed = reading.closed(self.resource_type, bounds, self.at.revision).await?;
+            answers.asked = first..first + now.len();
+            answers.wave *= 2;
         }
-        Ok(())
     }
 
     fn answer(&self, segment: &Segment, postings: &Postings) -> Result<Answer, Error> {
@@ -185,6 +190,19 @@ impl<'a> Evaluation<'a> {
                 .all(|criterion| criterion.matches(&resource.indexed, resource.last_updated, &resource.id))
         })
     }
+}
+
+/// What segments answer: asked in waves, the first ones small, for a page may need no more.
+struct Answers {
+    after: u32,
+    last: u32,
+    segments: Vec<Segment>,
+    /// Those of the wave that were not looked at yet.
+    asked: std::ops::Range<usize>,
+    /// How many are in the next wave.
+    wave: usize,
+    postings: Postings,
+    closed: RoaringBitmap,
 }
 
 /// Segments looked at together: their postings are held in memory at once.
