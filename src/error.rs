@@ -6,10 +6,15 @@ use std::sync::Arc;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    ANNUAIRE_GONE, HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL,
-    HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH, HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
+    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING,
+    HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH,
+    HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
 };
 use crate::issue::{Issue, Level};
+
+/// The national directory's own words, which its clients may look for.
+const UNKNOWN_DIRECTORY_TYPE: &str = "Can't process the request. Resource type not supported. Server knows how to handle: \
+    [Device, HealthcareService, Organization, Practitioner, PractitionerRole]";
 
 /// Why a request was not carried out. Nothing was changed; only where the database broke away during
 /// a commit ([`Error::Unavailable`]) is that unknown.
@@ -35,6 +40,21 @@ pub enum Error {
     /// The resource, or that version of it, does not exist.
     #[error("not found")]
     NotFound,
+    /// The directory has no resources of a type of this name.
+    #[error("unknown resource type of the directory")]
+    UnknownDirectoryType {
+        /// The name that stands in the path.
+        found: String,
+    },
+    /// The directory has no resource of this id.
+    #[error("not found in the directory")]
+    NotInDirectory {
+        /// The id that was asked for.
+        id: String,
+    },
+    /// Nothing was loaded into the copy of the directory yet.
+    #[error("the copy of the directory is empty")]
+    EmptyDirectory,
     /// No format that the client accepts is served.
     #[error("not acceptable")]
     NotAcceptable,
@@ -113,6 +133,13 @@ impl Error {
                 Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)
             }
             Self::NotFound => Issue::new(&HTTP_NOT_FOUND, "http.path"),
+            Self::UnknownDirectoryType { found } => {
+                Issue::new(&ANNUAIRE_TYPE, "http.path").with("found", found).diagnostics(UNKNOWN_DIRECTORY_TYPE)
+            }
+            Self::NotInDirectory { id } => {
+                Issue::new(&HTTP_NOT_FOUND, "http.path").diagnostics(format!("Resource not found with id: {id}"))
+            }
+            Self::EmptyDirectory => Issue::new(&ANNUAIRE_EMPTY, "http.path"),
             Self::NotAcceptable => Issue::new(&HTTP_ACCEPT, "http.Accept"),
             Self::UnsupportedMediaType { found, expected } => {
                 Issue::new(&HTTP_CONTENT_TYPE, "http.Content-Type").with("found", found).with("expected", expected)

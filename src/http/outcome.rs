@@ -20,12 +20,17 @@ use crate::issue::{Issue, Language};
 /// When a client may come back after a passing fault, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
+/// When one may ask again for a directory that somebody has yet to load, in seconds.
+const RETRY_AFTER_LOADING: HeaderValue = HeaderValue::from_static("60");
+
 /// The status of a failure.
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::NotFhir(_) => StatusCode::BAD_REQUEST,
         Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::UnknownPath | Error::NotFound => StatusCode::NOT_FOUND,
+        Error::UnknownPath | Error::NotFound | Error::UnknownDirectoryType { .. } | Error::NotInDirectory { .. } => {
+            StatusCode::NOT_FOUND
+        }
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Error::UnsupportedMediaType { .. } | Error::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -33,7 +38,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
         Error::IdTaken { .. } => StatusCode::CONFLICT,
         Error::Gone => StatusCode::GONE,
-        Error::Throttled | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::EmptyDirectory | Error::Throttled | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -50,6 +55,9 @@ pub fn response(error: &Error, language: Language) -> Response {
         }
         Error::Throttled | Error::Unavailable(_) => {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        Error::EmptyDirectory => {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_LOADING);
         }
         _ => {}
     }

@@ -77,6 +77,8 @@ pub enum IssueType {
     NotFound,
     /// The content is too long.
     TooLong,
+    /// The answer was cut to spare the server.
+    TooCostly,
     /// Several resources match.
     MultipleMatches,
     /// An edit conflict.
@@ -106,6 +108,7 @@ impl IssueType {
             Self::NotSupported => "not-supported",
             Self::NotFound => "not-found",
             Self::TooLong => "too-long",
+            Self::TooCostly => "too-costly",
             Self::MultipleMatches => "multiple-matches",
             Self::Conflict => "conflict",
             Self::Exception => "exception",

@@ -7,6 +7,11 @@ const PAGING: &str =
     "Annuaire Santé, API FHIR v2, pagination: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
 const SEARCH: &str = "Annuaire Santé, API FHIR v2, paramètres de recherche: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
 const CHAINING: &str = "HL7 FHIR R4, Search, Chained parameters: http://hl7.org/fhir/R4/search.html#chaining";
+const ERRORS: &str =
+    "Annuaire Santé, API FHIR v2, codes de retour: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
+const INCLUDES: &str = "HL7 FHIR R4, Search, Including other resources: http://hl7.org/fhir/R4/search.html#include";
+const RFC_9110: &str =
+    "RFC 9110, HTTP Semantics, 503: https://www.rfc-editor.org/rfc/rfc9110#name-503-service-unavailable";
 
 rules! { ANNUAIRE:
     ANNUAIRE_PARAMETER = "annuaire-parameter", NotFhir, NotSupported, SEARCH;
@@ -44,4 +49,28 @@ rules! { ANNUAIRE:
     ANNUAIRE_TOO_BROAD = "annuaire-too-broad", NotFhir, TooLong, CHAINING;
     "La recherche passe par plus de {expected} ressources liées : préciser le critère enchaîné.";
     "The search goes over more than {expected} linked resources: narrow the chained criterion.";
+
+    ANNUAIRE_PAGE = "annuaire-page", NotFhir, Invalid, PAGING;
+    "Ce lien « next » n'est pas valable : il a été modifié ou coupé, ou il vient d'un autre serveur. Recommencer à la première page.";
+    "This “next” link is not valid: it was altered or cut, or comes from another server. Begin again at the first page.";
+
+    ANNUAIRE_PAGE_MISSING = "annuaire-page-missing", NotFhir, Required, PAGING;
+    "Le paramètre id manque : une page suivante se demande par le lien « next » de la précédente, tel quel.";
+    "Parameter id is missing: a following page is asked for by the “next” link of the one before, as it is.";
+
+    ANNUAIRE_PAGE_LENGTH = "annuaire-page-length", NotFhir, TooLong, PAGING;
+    "Cette recherche est trop longue pour que le lien « next » la porte ; répartissez ses valeurs sur plusieurs recherches.";
+    "This search is too long for the “next” link to carry it; spread its values over several searches.";
+
+    ANNUAIRE_TYPE = "annuaire-type", Http, NotSupported, ERRORS;
+    "Le type « {found} » n'est pas dans l'annuaire ; types possibles : Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
+    "Type “{found}” is not in the directory; possible types: Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
+
+    ANNUAIRE_EMPTY = "annuaire-empty", Http, Transient, RFC_9110;
+    "La copie locale de l'annuaire est encore vide : elle se remplit par « sas-endpoint annuaire sync » ou « sas-endpoint annuaire load FICHIER », et sert dès la première page enregistrée.";
+    "The local copy of the directory is still empty: “sas-endpoint annuaire sync” or “sas-endpoint annuaire load FILE” fills it, and it is served from the first page stored.";
+
+    ANNUAIRE_INCLUDES = "annuaire-includes", Warning, TooCostly, INCLUDES;
+    "Plus de ressources sont liées à {found} qu'une page n'en porte ({most} ressources incluses au plus) : il en manque ici. Pour toutes les lire : {expected}.";
+    "More resources are linked to {found} than a page carries (at most {most} included resources): some are missing here. To read them all: {expected}.";
 }

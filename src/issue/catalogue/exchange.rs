@@ -19,8 +19,8 @@ const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc
 
 rules! { EXCHANGE:
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
-    "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment et /fhir/metadata.";
-    "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment and /fhir/metadata.";
+    "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
+    "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
 
     HTTP_METHOD = "http-method", Http, NotSupported, HTTP;
     "La méthode {found} n'est pas servie sur ce chemin ; méthodes possibles : {expected}.";

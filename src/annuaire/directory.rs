@@ -1,0 +1,230 @@
+//! The directory's search API over the copy: searches, their pages, reads.
+//!
+//! Section 4 of what the national directory answers: <https://ansforge.github.io/annuaire-sante-fhir-documentation/>
+
+mod capabilities;
+mod elements;
+mod included;
+mod references;
+mod searchset;
+mod walk;
+
+use std::sync::Arc;
+
+use super::copy::{Copy, Page, Snapshot};
+use super::indexed::Field;
+use super::query;
+use super::resource::DirectoryType;
+use super::search::{Criterion, Search, Token, Total};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::fhir::id::Id;
+use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_MISSING};
+use crate::issue::{Issue, Language};
+use included::{Included, MOST_INCLUDED, included, instead};
+use searchset::Searchset;
+pub use walk::Walk;
+
+/// The path of the API below that of the endpoint.
+const PATH: &str = "/annuaire/fhir/v2";
+
+/// Resources of more bytes than this together do not share a page.
+const LARGEST_PAGE: usize = 32 << 20;
+
+/// The API of a copy of the directory.
+#[derive(Clone)]
+pub struct Directory {
+    copy: Copy,
+    base_url: Arc<str>,
+    clock: Clock,
+}
+
+impl Directory {
+    /// The API over a copy, beside an endpoint that has this base URL.
+    pub fn new(copy: Copy, endpoint_base_url: &str, clock: Clock) -> Self {
+        Self { copy, base_url: base_url(endpoint_base_url).into(), clock }
+    }
+
+    /// What the absolute URLs in answers begin with.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The copy.
+    pub fn copy(&self) -> &Copy {
+        &self.copy
+    }
+
+    /// The first page of a search, as the text of a searchset. `own_url` is what was asked for.
+    pub async fn search(
+        &self,
+        resource_type: DirectoryType,
+        parameters: Vec<(String, String)>,
+        own_url: &str,
+        language: Language,
+    ) -> Result<String, Error> {
+        let began = self.clock.now();
+        let search = query::parse(resource_type, &parameters, began)?;
+        let snapshot = self.copy.snapshot().await?.ok_or(Error::EmptyDirectory)?;
+        let (page, total) = self.first_page(&search, &snapshot).await?;
+        let walk = Walk { resource_type, parameters, snapshot, began, total, after: 0 };
+        self.searchset(walk, &search, page, own_url, language).await
+    }
+
+    /// The walk that the value of `_page?id=…` stands for.
+    pub fn resume(&self, id: &str) -> Result<Walk, Error> {
+        if id.trim().is_empty() {
+            let issue = Issue::new(&ANNUAIRE_PAGE_MISSING, "http.id");
+            return Err(Error::of(vec![issue.diagnostics("Parameter id required to fetch the next page")]));
+        }
+        Walk::of(id, self.copy.page_key())
+    }
+
+    /// The next page of a walk. Fails with [`Error::Gone`] where the walk is older than what is kept.
+    pub async fn next_page(&self, walk: Walk, own_url: &str, language: Language) -> Result<String, Error> {
+        let search = query::parse(walk.resource_type, &walk.parameters, walk.began)?;
+        let page =
+            self.copy.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;
+        self.searchset(walk, &search, page, own_url, language).await
+    }
+
+    /// The current version of a resource, as its text.
+    pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<String, Error> {
+        let found = match Id::parse(id) {
+            Some(_) => self.copy.read(resource_type, id).await?,
+            None => None,
+        };
+        match found {
+            Some(stored) => Ok(stored.body),
+            None if self.copy.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
+            None => Err(Error::NotInDirectory { id: id.chars().take(80).collect() }),
+        }
+    }
+
+    /// What the directory is able to do, as the text of a CapabilityStatement.
+    pub fn capabilities(&self) -> String {
+        capabilities::capabilities(&self.base_url).to_string()
+    }
+
+    /// The first matches, and how many there are where that is wanted and does not take too long.
+    async fn first_page(&self, search: &Search, at: &Snapshot) -> Result<(Page, Option<u64>), Error> {
+        if search.count == 0 {
+            let page = Page { matches: vec![], more: false, seen: 0 };
+            return Ok((page, self.total(search, at).await?));
+        }
+        let page = self.copy.page(search.resource_type, &search.criteria, at, 0, search.count);
+        let (page, total) = if is_narrow(&search.criteria) {
+            // Most often this is all there is: counting it would be for nothing.
+            let page = page.await?;
+            let total = if page.more { self.total(search, at).await? } else { None };
+            (page, total)
+        } else {
+            futures_util::future::try_join(page, self.total(search, at)).await?
+        };
+        let is_whole = !page.more && search.total != Total::None;
+        let total = total.or_else(|| is_whole.then_some(page.matches.len() as u64));
+        Ok((page, total))
+    }
+
+    async fn total(&self, search: &Search, at: &Snapshot) -> Result<Option<u64>, Error> {
+        match search.total {
+            Total::None => Ok(None),
+            Total::BestEffort | Total::Wanted => self.copy.total(search.resource_type, &search.criteria, at).await,
+        }
+    }
+
+    /// A page with what comes along, as text.
+    async fn searchset(
+        &self,
+        mut walk: Walk,
+        search: &Search,
+        mut page: Page,
+        own_url: &str,
+        language: Language,
+    ) -> Result<String, Error> {
+        let along = self.complete(&walk.snapshot, search, &mut page).await?;
+        let everything = page.matches.iter().chain(&along.resources);
+        let id = self.clock.new_id();
+        let mut searchset = Searchset::begin(&self.base_url, id.as_str(), walk.total, everything);
+        for found in &page.matches {
+            searchset.push_match(found, &search.elements);
+        }
+        for resource in &along.resources {
+            searchset.push_included(resource);
+        }
+        if let (false, Some(found)) = (along.whole, page.matches.first()) {
+            let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MOST_INCLUDED.to_string());
+            let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
+            searchset.push_outcome(issue.with("expected", instead(search, &found.id)), language);
+        }
+        let next_url = if page.more {
+            walk.after = page.seen;
+            Some(format!("{}/_page?id={}", self.base_url, walk.token(self.copy.page_key())?))
+        } else {
+            None
+        };
+        Ok(searchset.end(next_url.as_deref(), own_url))
+    }
+
+    /// What comes along with the matches of a page. Matches that do not fit, or whose company does not,
+    /// are left to the next page.
+    async fn complete(&self, at: &Snapshot, search: &Search, page: &mut Page) -> Result<Included, Error> {
+        let mut size = 0;
+        let fits = page.matches.iter().take_while(|found| {
+            size += found.body.len();
+            size <= LARGEST_PAGE
+        });
+        let mut most = fits.count().max(1);
+        loop {
+            if most < page.matches.len() {
+                page.matches.truncate(most);
+                page.more = true;
+                page.seen = page.matches.last().map_or(page.seen, |last| last.seq);
+            }
+            let size: usize = page.matches.iter().map(|found| found.body.len()).sum();
+            let room = LARGEST_PAGE.saturating_sub(size);
+            let along = included(&self.copy, at, &search.includes, &page.matches, room).await?;
+            if along.whole || page.matches.len() <= 1 {
+                return Ok(along);
+            }
+            most = (page.matches.len() / along.excess).max(1);
+        }
+    }
+}
+
+/// The base URL beside that of the endpoint: `https://host/x/fhir` and `https://host/x` have their
+/// directory at `https://host/x/annuaire/fhir/v2`.
+fn base_url(endpoint: &str) -> String {
+    let (scheme, rest) = endpoint.split_once("://").unwrap_or(("http", endpoint));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{host}{}{PATH}", path.strip_suffix("/fhir").unwrap_or(path))
+}
+
+/// Whether so few resources match that they make one page: those of some ids or identifiers.
+fn is_narrow(criteria: &[Criterion]) -> bool {
+    criteria.iter().any(|criterion| match criterion {
+        Criterion::Id(_) => true,
+        Criterion::Token { field: Field::Identifier, values, not: false } => {
+            values.iter().all(|value| !matches!(value, Token::System(_)))
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_stands_beside_the_endpoint() {
+        for (endpoint, directory) in [
+            ("http://127.0.0.1:8080/fhir", "http://127.0.0.1:8080/annuaire/fhir/v2"),
+            ("https://sas.example.org/ans/fhir", "https://sas.example.org/ans/annuaire/fhir/v2"),
+            ("https://sas.example.org/ans", "https://sas.example.org/ans/annuaire/fhir/v2"),
+            ("https://sas.example.org", "https://sas.example.org/annuaire/fhir/v2"),
+            ("https://fhir", "https://fhir/annuaire/fhir/v2"),
+        ] {
+            assert_eq!(base_url(endpoint), directory);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The text of a searchset: stored resources are spliced in as they are, never parsed again.
+//!
+//! Keys stand in the order of the national directory: type, id, total, entries, links.
+
+use super::elements::write_subset;
+use crate::annuaire::copy::Stored;
+use crate::fhir::operation_outcome::operation_outcome;
+use crate::issue::{Issue, Language};
+
+/// What an entry costs beside its resource: its place names a type and an id.
+const ENTRY: usize = 128;
+
+/// A bundle being written.
+pub struct Searchset<'a> {
+    text: String,
+    base_url: &'a str,
+    empty: bool,
+}
+
+impl<'a> Searchset<'a> {
+    /// Begins a bundle of this id that will hold these resources.
+    pub fn begin<'b>(
+        base_url: &'a str,
+        id: &str,
+        total: Option<u64>,
+        resources: impl Iterator<Item = &'b Stored>,
+    ) -> Self {
+        let capacity = resources.map(|stored| stored.body.len() + base_url.len() + ENTRY).sum::<usize>() + 2048;
+        let mut text = String::with_capacity(capacity);
+        text.push_str(r#"{"resourceType":"Bundle","type":"searchset","id":""#);
+        text.push_str(id);
+        text.push('"');
+        if let Some(total) = total {
+            text.push_str(r#","total":"#);
+            text.push_str(&total.to_string());
+        }
+        text.push_str(r#","entry":["#);
+        Self { text, base_url, empty: true }
+    }
+
+    /// A match: all of it, or only the elements asked for, if any are.
+    pub fn push_match(&mut self, stored: &Stored, elements: &[String]) {
+        self.begin_entry(stored);
+        if elements.is_empty() {
+            self.text.push_str(&stored.body);
+        } else {
+            write_subset(&mut self.text, stored.resource_type, &stored.body, elements);
+        }
+        self.end_entry("match");
+    }
+
+    /// A resource that came along.
+    pub fn push_included(&mut self, stored: &Stored) {
+        self.begin_entry(stored);
+        self.text.push_str(&stored.body);
+        self.end_entry("include");
+    }
+
+    /// What is to be said of this page.
+    pub fn push_outcome(&mut self, issue: Issue, language: Language) {
+        self.separate();
+        self.text.push_str(r#"{"resource":"#);
+        self.text.push_str(&operation_outcome(&[issue], language).to_string());
+        self.end_entry("outcome");
+    }
+
+    /// Ends the bundle with its links.
+    pub fn end(mut self, next_url: Option<&str>, own_url: &str) -> String {
+        self.text.push_str(r#"],"link":["#);
+        if let Some(next_url) = next_url {
+            self.push_link("next", next_url);
+            self.text.push(',');
+        }
+        self.push_link("self", own_url);
+        self.text.push_str("]}");
+        self.text
+    }
+
+    fn begin_entry(&mut self, stored: &Stored) {
+        self.separate();
+        // A base URL is made of plain letters, a logical id too.
+        for part in [r#"{"fullUrl":""#, self.base_url, "/", stored.resource_type.as_str(), "/", &stored.id] {
+            self.text.push_str(part);
+        }
+        self.text.push_str(r#"","resource":"#);
+    }
+
+    fn end_entry(&mut self, mode: &str) {
+        for part in [r#","search":{"mode":""#, mode, r#""}}"#] {
+            self.text.push_str(part);
+        }
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.empty) {
+            self.text.push(',');
+        }
+    }
+
+    fn push_link(&mut self, relation: &str, url: &str) {
+        self.text.push_str(r#"{"relation":""#);
+        self.text.push_str(relation);
+        self.text.push_str(r#"","url":"#);
+        self.text.push_str(&serde_json::Value::from(url).to_string());
+        self.text.push('}');
+    }
+}
