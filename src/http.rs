@@ -1,5 +1,6 @@
 //! HTTP: the routes, and what surrounds every exchange.
 
+mod annuaire;
 mod body;
 mod exchange;
 mod media_type;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
-use axum::routing::{MethodFilter, MethodRouter};
+use axum::routing::{MethodFilter, MethodRouter, any};
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
+use crate::annuaire::directory::Directory;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::{Endpoint, ROUTES, Route};
@@ -34,17 +36,21 @@ struct State {
     max_body: usize,
 }
 
+/// The path below which the directory's API is always served.
+const ANNUAIRE: &str = "/annuaire/fhir/v2";
+
 /// The FHIR API: under `/fhir`, and under the path of the base URL where a proxy passes that one on.
+/// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
 ///
 /// `max_body` is the largest body that is read, in bytes.
-pub fn service(endpoint: Endpoint, max_body: usize) -> NormalizePath<Router> {
+pub fn service(endpoint: Endpoint, directory: Option<Directory>, max_body: usize) -> NormalizePath<Router> {
     let mut prefixes = vec![FHIR.to_owned()];
     let base_path = path_of(&endpoint.base_url);
     if base_path != FHIR {
         prefixes.push(base_path.to_owned());
     }
     let state = Arc::new(State { endpoint, max_body });
-    let mut router = Router::new();
+    let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, max_body));
     for prefix in prefixes {
         for (path, routes) in paths() {
             router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
@@ -55,6 +61,28 @@ pub fn service(endpoint: Endpoint, max_body: usize) -> NormalizePath<Router> {
         .layer(CatchPanicLayer::custom(outcome::of_panic))
         .layer(axum::middleware::from_fn(observe::observe));
     NormalizePathLayer::trim_trailing_slash().layer(router)
+}
+
+/// The directory's routes. What stands below their prefix is read by [`annuaire`] itself: unknown
+/// types have an answer of their own there.
+fn of_annuaire(directory: Directory, max_body: usize) -> Router {
+    let mut prefixes = vec![ANNUAIRE.to_owned()];
+    let base_path = path_of(directory.base_url());
+    if base_path != ANNUAIRE {
+        prefixes.push(base_path.to_owned());
+    }
+    let state = Arc::new(annuaire::State { directory, max_body });
+    prefixes.into_iter().fold(Router::new(), |router, prefix| {
+        let (state, path) = (state.clone(), format!("{prefix}/{{*path}}"));
+        let below = prefix.len() + 1;
+        router.route(
+            &path,
+            any(async move |request: Request| {
+                let path = request.uri().path().get(below..).unwrap_or_default().to_owned();
+                annuaire::exchange(&state, &path, request).await
+            }),
+        )
+    })
 }
 
 /// The path of an absolute URL.

@@ -41,9 +41,9 @@ mod tests {
         ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
-        ("http", &["error", "fhir", "interaction", "issue", "sas", "storage"]),
+        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage"]),
         ("config", &["sas"]),
-        ("command", &["clock", "config", "fhir", "http", "interaction", "issue", "sas", "storage"]),
+        ("command", &["annuaire", "clock", "config", "fhir", "http", "interaction", "issue", "sas", "storage"]),
     ];
 
     #[test]

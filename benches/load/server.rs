@@ -31,6 +31,12 @@ impl Server {
         }
         command.env("SAS_LISTEN", address.to_string()).env("SAS_OPS_LISTEN", ops.to_string());
         command.env("SAS_DATABASE_URL", database_url).env("SAS_LOG", "warn");
+        // Beside the database, and gone with it.
+        if database_url.starts_with("sqlite:") {
+            command.env("SAS_ANNUAIRE_DATABASE_URL", format!("{database_url}.annuaire"));
+        } else {
+            command.env("SAS_ANNUAIRE_DATABASE_URL", database_url);
+        }
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { address, started_in: Duration::ZERO, child };

@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Failure;
+use crate::annuaire::copy::Copy;
+use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::http::{self, ops};
@@ -38,6 +40,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;
+    // Made even where nothing is loaded yet: what another process loads later is then served at once.
+    let copy = Copy::open(&config.annuaire_database_url).await?;
     let listener = listen("SAS_LISTEN", config.listen).await?;
     let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
     // The port that was found, should the setting have left it open.
@@ -45,6 +49,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", places.fhir));
     let clock = Clock::system();
     let (writer, writing) = Writer::start(storage.clone(), clock.clone());
+    let directory = Directory::new(copy, &base_url, clock.clone());
     let endpoint = Endpoint {
         base_url: base_url.as_str().into(),
         validator: Arc::new(validator),
@@ -53,7 +58,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let service = http::service(endpoint.clone(), config.max_body_bytes());
+    let service = http::service(endpoint.clone(), Some(directory.clone()), config.max_body_bytes());
     let fhir = ServiceExt::<Request>::into_make_service(service);
     let fhir = axum::serve(listener, fhir).with_graceful_shutdown(stopped(stopping.clone()));
     let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping));
@@ -65,7 +70,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, &base_url, &storage);
+    greet(config.log_format, &places, &base_url, &storage, &directory);
 
     asked_to_stop().await?;
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
@@ -111,10 +116,11 @@ async fn finished(servers: [JoinHandle<std::io::Result<()>>; 2]) {
 }
 
 /// Says where everything is, and what to try.
-fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Storage) {
+fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Storage, directory: &Directory) {
     let database = storage.description();
+    let (annuaire_url, annuaire) = (directory.base_url(), directory.copy().description());
     let Places { fhir, ops } = places;
-    tracing::info!(listen = %fhir, ops = %ops, base_url, database, "listening");
+    tracing::info!(listen = %fhir, ops = %ops, base_url, database, annuaire_url, annuaire, "listening");
     if log_format == LogFormat::Json {
         return;
     }
@@ -124,6 +130,7 @@ fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Stora
   FHIR API   {local}   (in answers: {base_url})
   operator   http://{ops}/health/ready   http://{ops}/metrics
   database   {database}
+  annuaire   {annuaire_url}   (copy: {annuaire})
 
 Try:
   curl {local}/metadata

@@ -38,7 +38,8 @@ pub async fn exchange(
         body::drain(body).await;
     }
     let mut response = answer.unwrap_or_else(|error| outcome::response(&error, language));
-    response.extensions_mut().insert(Observed { interaction, resource_type });
+    let resource_type = resource_type.map(ResourceType::as_str);
+    response.extensions_mut().insert(Observed { interaction: interaction.as_str(), resource_type });
     response
 }
 

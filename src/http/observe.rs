@@ -8,8 +8,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::fhir::resource_type::ResourceType;
-use crate::interaction::Interaction;
 use crate::issue::Issue;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,10 +16,10 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// What an exchange was, carried by its response.
 #[derive(Clone, Copy)]
 pub struct Observed {
-    /// The interaction.
-    pub interaction: Interaction,
-    /// What it was about.
-    pub resource_type: Option<ResourceType>,
+    /// The name of the interaction.
+    pub interaction: &'static str,
+    /// The resource type that it was about.
+    pub resource_type: Option<&'static str>,
 }
 
 /// The rules that were cited, carried by the response.
@@ -58,8 +56,8 @@ pub async fn observe(request: Request, next: Next) -> Response {
         }
     }
     let observed = response.extensions().get::<Observed>();
-    let interaction = observed.map_or("none", |observed| observed.interaction.as_str());
-    let resource_type = observed.and_then(|observed| observed.resource_type).map_or("none", ResourceType::as_str);
+    let interaction = observed.map_or("none", |observed| observed.interaction);
+    let resource_type = observed.and_then(|observed| observed.resource_type).unwrap_or("none");
     let status = response.status().as_u16();
     let issues = response.extensions().get::<Issues>().cloned().unwrap_or_default().list();
     let labels = [("type", resource_type.to_owned()), ("interaction", interaction.to_owned())];

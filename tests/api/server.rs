@@ -77,7 +77,7 @@ impl TestServer {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let service = ServiceExt::<Request>::into_make_service(http::service(endpoint, MAX_BODY));
+        let service = ServiceExt::<Request>::into_make_service(http::service(endpoint, None, MAX_BODY));
         tokio::spawn(async move { axum::serve(listener, service).await });
         Self { address, storage, database, validation }
     }

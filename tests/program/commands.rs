@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::process::{Serving, program, run};
+use crate::process::{Serving, databases, exchange, program, run};
 use crate::support::{Backend, TestDatabase, folder};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
@@ -19,6 +19,7 @@ fn help_explains_every_setting() {
         "SAS_OPS_LISTEN",
         "SAS_BASE_URL",
         "SAS_DATABASE_URL",
+        "SAS_ANNUAIRE_DATABASE_URL",
         "SAS_VALIDATION",
         "SAS_MAX_BODY",
         "SAS_LOG",
@@ -101,7 +102,10 @@ async fn an_address_that_is_taken_is_told() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let first = Serving::start(&database.url);
     let other = format!("sqlite://{}/other.db", folder("taken").display());
-    let output = run(&["--listen", &first.address, "--database-url", &other], "");
+    let databases = databases(&other);
+    let arguments: Vec<_> =
+        ["--listen", &first.address].into_iter().chain(databases.iter().map(String::as_str)).collect();
+    let output = run(&arguments, "");
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output).contains(&format!("SAS_LISTEN: {} cannot be listened on", first.address)),
@@ -141,10 +145,13 @@ async fn an_operator_sees_health_and_metrics() {
             REGULATOR,
         )
         .expect("an answer");
+    let directory = "GET /annuaire/fhir/v2/Organization?name=x HTTP/1.1\r\n";
+    assert_eq!(exchange(&serving.address, directory, "").expect("an answer").0, 503, "nothing was loaded yet");
     let metrics = serving.ops("/metrics").expect("an answer").1;
     for metric in [
         r#"sas_requests_total{type="Practitioner",interaction="conditional-update",status="201"} 1"#,
         r#"sas_request_duration_seconds_count{type="Practitioner",interaction="conditional-update"} 1"#,
+        r#"sas_requests_total{type="Organization",interaction="annuaire-search",status="503"} 1"#,
         "sas_write_batch_size_bucket{le=\"1\"} 1",
         r#"sas_database_connections{state="open"}"#,
     ] {
@@ -162,7 +169,7 @@ async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let mut command =
         program(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "trace", "--log-format", "json"]);
-    let command = command.args(["--database-url", &database.url]).stderr(std::process::Stdio::piped());
+    let command = command.args(databases(&database.url)).stderr(std::process::Stdio::piped());
     let command = command.env("SAS_VALIDATON", "strict");
     let mut child = command.spawn().expect("it starts");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("its log")));

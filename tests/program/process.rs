@@ -23,6 +23,15 @@ pub fn run(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
+/// The options that name this database, and beside it one for the copy of the directory.
+pub fn databases(database_url: &str) -> [String; 4] {
+    let annuaire = match database_url.starts_with("sqlite:") {
+        true => format!("{database_url}.annuaire"),
+        false => database_url.to_owned(),
+    };
+    ["--database-url".to_owned(), database_url.to_owned(), "--annuaire-database-url".to_owned(), annuaire]
+}
+
 /// A serving process; killed when it is dropped.
 pub struct Serving {
     child: Child,
@@ -36,8 +45,7 @@ impl Serving {
     pub fn start(database_url: &str) -> Self {
         let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
         let mut command = program(&ports);
-        let mut child =
-            command.args(["--database-url", database_url]).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut child = command.args(databases(database_url)).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
         for line in stdout.lines() {

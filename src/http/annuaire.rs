@@ -1,0 +1,226 @@
+//! The directory's API over HTTP: what a path and a method ask for, and the answer.
+//!
+//! Its clients are those of the national directory, which ignores `Accept` and `_format`: so are they
+//! here, and a client of that API is never told 406.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+
+use super::body::{self, Expected};
+use super::media_type::fhir_json;
+use super::observe::Observed;
+use super::{negotiation, outcome};
+use crate::annuaire::directory::Directory;
+use crate::annuaire::resource::DirectoryType;
+use crate::error::Error;
+use crate::interaction::query::Query;
+use crate::issue::Issue;
+use crate::issue::catalogue::ANNUAIRE_PARAMETER;
+
+/// What the exchanges with the directory share.
+pub struct State {
+    /// The directory.
+    pub directory: Directory,
+    /// The largest form that is read, in bytes.
+    pub max_body: usize,
+}
+
+/// What is asked of the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked<'a> {
+    Capabilities,
+    NextPage,
+    Search(DirectoryType),
+    SearchByPost(DirectoryType),
+    Read(DirectoryType, &'a str),
+}
+
+impl Asked<'_> {
+    /// The name in logs and metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Capabilities => "annuaire-capabilities",
+            Self::NextPage => "annuaire-page",
+            Self::Search(_) | Self::SearchByPost(_) => "annuaire-search",
+            Self::Read(..) => "annuaire-read",
+        }
+    }
+
+    fn resource_type(self) -> Option<DirectoryType> {
+        match self {
+            Self::Capabilities | Self::NextPage => None,
+            Self::Search(asked) | Self::SearchByPost(asked) | Self::Read(asked, _) => Some(asked),
+        }
+    }
+}
+
+/// Answers a request whose path below the base is this one, whatever becomes of it.
+pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let language = negotiation::language(&parts.headers);
+    let (answer, observed) = match asked(&parts.method, path) {
+        Ok(asked) => {
+            let mut resource_type = asked.resource_type();
+            let answer = answer(state, asked, &parts, &mut body, &mut resource_type).await;
+            let resource_type = resource_type.map(DirectoryType::as_str);
+            (answer, Some(Observed { interaction: asked.as_str(), resource_type }))
+        }
+        Err(error) => (Err(error), None),
+    };
+    let mut response = match answer {
+        Ok(text) => fhir_json(StatusCode::OK, Body::from(text)),
+        Err(error) => {
+            body::drain(body).await;
+            outcome::response(&error, language)
+        }
+    };
+    if let Some(observed) = observed {
+        response.extensions_mut().insert(observed);
+    }
+    response
+}
+
+/// What a method on a path asks for.
+fn asked<'a>(method: &Method, path: &'a str) -> Result<Asked<'a>, Error> {
+    let segments: Vec<_> = path.split('/').collect();
+    let known = |name: &str| {
+        let unknown = || match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            true => Error::UnknownDirectoryType { found: name.to_owned() },
+            false => Error::UnknownPath,
+        };
+        DirectoryType::parse(name).ok_or_else(unknown)
+    };
+    let (get, post) = match segments[..] {
+        ["metadata"] => (Some(Asked::Capabilities), None),
+        ["_page"] => (Some(Asked::NextPage), None),
+        [name] => {
+            let resource_type = known(name)?;
+            // The national directory takes forms here too.
+            (Some(Asked::Search(resource_type)), Some(Asked::SearchByPost(resource_type)))
+        }
+        [name, "_search"] => (None, Some(Asked::SearchByPost(known(name)?))),
+        [name, id] if !id.is_empty() && !id.starts_with(['_', '$']) => (Some(Asked::Read(known(name)?, id)), None),
+        _ => return Err(Error::UnknownPath),
+    };
+    let allowed = match (get, post) {
+        (Some(_), Some(_)) => "GET, HEAD, POST",
+        (Some(_), None) => "GET, HEAD",
+        _ => "POST",
+    };
+    let asked = match *method {
+        Method::GET | Method::HEAD => get,
+        Method::POST => post,
+        _ => None,
+    };
+    asked.ok_or_else(|| Error::MethodNotAllowed { method: method.to_string(), allowed: allowed.to_owned() })
+}
+
+/// Carries it out. The type that a page is about is known only from its token.
+async fn answer(
+    state: &State,
+    asked: Asked<'_>,
+    parts: &Parts,
+    body: &mut Body,
+    about: &mut Option<DirectoryType>,
+) -> Result<String, Error> {
+    let directory = &state.directory;
+    let language = negotiation::language(&parts.headers);
+    let mut query = parsed(parts.uri.query().unwrap_or_default())?;
+    match asked {
+        Asked::Capabilities => {
+            nothing_else(&query, "metadata", FORMAT)?;
+            Ok(directory.capabilities())
+        }
+        Asked::NextPage => {
+            let id = query.take("id").into_iter().next().unwrap_or_default();
+            nothing_else(&query, "_page", "id, _format, _pretty")?;
+            let walk = directory.resume(&id)?;
+            *about = Some(walk.resource_type);
+            directory.next_page(walk, &own_url(directory, "/_page", parts), language).await
+        }
+        Asked::Search(resource_type) => {
+            let own_url = own_url(directory, &format!("/{resource_type}"), parts);
+            directory.search(resource_type, pairs(&query), &own_url, language).await
+        }
+        Asked::SearchByPost(resource_type) => {
+            let form = body::read(&parts.headers, body, Expected::Form, state.max_body).await?;
+            let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
+            let own_url = format!("{}/{resource_type}", directory.base_url());
+            directory.search(resource_type, pairs(&query.and(form)), &own_url, language).await
+        }
+        Asked::Read(resource_type, id) => {
+            nothing_else(&query, resource_type.as_str(), FORMAT)?;
+            directory.read(resource_type, &percent_decode_str(id).decode_utf8_lossy()).await
+        }
+    }
+}
+
+/// The parameters of what is no search.
+const FORMAT: &str = "_format, _pretty";
+
+/// The query without the parameters that only choose the format, of which there is one.
+fn parsed(text: &str) -> Result<Query, Error> {
+    let mut query = Query::parse(text).map_err(|issue| Error::of(vec![issue]))?;
+    query.take("_format");
+    query.take("_pretty");
+    Ok(query)
+}
+
+/// Refuses what is left of the query of something that is no search.
+fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), Error> {
+    let unknown = query.iter().map(|(name, _)| {
+        let issue = Issue::new(&ANNUAIRE_PARAMETER, format!("http.{name}")).with("found", name).with("type", place);
+        issue.with("expected", expected).diagnostics(format!("Parameter {name} not found for resource {place}"))
+    });
+    let issues: Vec<_> = unknown.collect();
+    if issues.is_empty() { Ok(()) } else { Err(Error::of(issues)) }
+}
+
+fn pairs(query: &Query) -> Vec<(String, String)> {
+    query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The URL of this request, on our base, as received.
+fn own_url(directory: &Directory, path: &str, parts: &Parts) -> String {
+    let base_url = directory.base_url();
+    parts.uri.query().map_or_else(|| format!("{base_url}{path}"), |query| format!("{base_url}{path}?{query}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_and_a_method_ask_for_one_thing() {
+        for (method, path, expected) in [
+            (Method::GET, "metadata", Asked::Capabilities),
+            (Method::GET, "_page", Asked::NextPage),
+            (Method::HEAD, "Device", Asked::Search(DirectoryType::Device)),
+            (Method::POST, "Device", Asked::SearchByPost(DirectoryType::Device)),
+            (Method::POST, "Organization/_search", Asked::SearchByPost(DirectoryType::Organization)),
+            (Method::GET, "Practitioner/003-1", Asked::Read(DirectoryType::Practitioner, "003-1")),
+        ] {
+            assert_eq!(asked(&method, path).expect("served"), expected, "{method} {path}");
+        }
+        for (method, path, allowed) in [
+            (Method::PUT, "Practitioner/1", "GET, HEAD"),
+            (Method::DELETE, "Practitioner", "GET, HEAD, POST"),
+            (Method::GET, "Practitioner/_search", "POST"),
+            (Method::POST, "_page", "GET, HEAD"),
+        ] {
+            let error = asked(&method, path).expect_err("not served");
+            assert!(matches!(error, Error::MethodNotAllowed { allowed: told, .. } if told == allowed), "{path}");
+        }
+        for path in ["Patient", "Patient/1", "practitioner", "Patient/_search", "Practitioners/1"] {
+            let error = asked(&Method::GET, path).expect_err("unknown");
+            assert!(matches!(error, Error::UnknownDirectoryType { .. }), "{path}");
+        }
+        for path in ["", "_history", "$export", "Practitioner/", "Practitioner/_history", "Practitioner/1/_history"] {
+            assert!(matches!(asked(&Method::GET, path), Err(Error::UnknownPath)), "{path}");
+        }
+    }
+}
