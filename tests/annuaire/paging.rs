@@ -1,0 +1,185 @@
+//! Walks: every match once, in pages of the size asked for, as the directory was when they began.
+
+use serde_json::{Value, json};
+
+use sas_endpoint::annuaire::resource::DirectoryType;
+
+use crate::content::{self, changed, nos, pharmacy, with};
+use crate::on_both_databases;
+use crate::server::*;
+
+/// Ids of the first pharmacies.
+fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    numbers.into_iter().map(|number| format!("001-01-{}", 1000 + number)).collect()
+}
+
+async fn with_pharmacies(server: &DirectoryServer, number: usize) {
+    let pharmacies: Vec<_> = (0..number).map(pharmacy).collect();
+    server.load(&pharmacies).await;
+}
+
+on_both_databases! { DirectoryServer::empty;
+    async fn pages_show_every_match_once_and_in_order(server: DirectoryServer) {
+        with_pharmacies(&server, 7).await;
+        for count in [1, 2, 3, 6, 7, 8, 1000] {
+            let pages = server.pages(&format!("/Organization?type=SA33&_count={count}")).await;
+            let sizes: Vec<_> = pages.iter().map(|page| matches(page).len()).collect();
+            assert_eq!(pages.len(), 7_usize.div_ceil(count), "{sizes:?}");
+            assert!(sizes[..sizes.len() - 1].iter().all(|size| *size == count), "{sizes:?}");
+            assert_eq!(pages.iter().flat_map(matches).collect::<Vec<_>>(), ids(0..7));
+            assert!(pages.iter().all(|page| page["total"] == 7), "the total stays");
+        }
+    }
+
+    async fn a_page_has_fifty_matches_unless_told_otherwise(server: DirectoryServer) {
+        with_pharmacies(&server, 51).await;
+        let pages = server.pages("/Organization").await;
+        assert_eq!(pages.iter().map(|page| matches(page).len()).collect::<Vec<_>>(), [50, 1]);
+        let first = server.search("/Organization?_count=1001").await;
+        assert_eq!(matches(&first).len(), 51);
+    }
+
+    async fn links_are_absolute_and_only_forwards(server: DirectoryServer) {
+        with_pharmacies(&server, 3).await;
+        let first = server.search("/Organization?_count=2&type=SA33").await;
+        let next = link(&first, "next").expect("a second page");
+        assert!(next.starts_with(&format!("{BASE}/_page?id=u")), "{next}");
+        assert_eq!(link(&first, "self"), Some(format!("{BASE}/Organization?_count=2&type=SA33")));
+        let second = server.follow(&first, "next").await.expect(200).json();
+        assert_eq!((link(&second, "next"), link(&second, "self")), (None, Some(next.clone())));
+        // The same page again, and in another form of the same request.
+        let again = server.get(next.strip_prefix(BASE).expect("our base")).await.expect(200).json();
+        assert_eq!(matches(&again), matches(&second));
+        let path = format!("{}&_format=json", next.strip_prefix(BASE).expect("our base"));
+        assert_eq!(matches(&server.get(&path).await.expect(200).json()), matches(&second));
+    }
+
+    async fn the_total_stays_out_of_every_page(server: DirectoryServer) {
+        with_pharmacies(&server, 3).await;
+        let pages = server.pages("/Organization?_total=none&_count=1").await;
+        assert!(pages.iter().all(|page| page.get("total").is_none()));
+    }
+
+    async fn a_walk_sees_the_directory_as_it_was_when_it_began(server: DirectoryServer) {
+        with_pharmacies(&server, 6).await;
+        let path = "/Organization?type=SA33&active=true&_count=2";
+        let first = server.search(path).await;
+        // One changes under the walk, one no longer matches, one is new, one is gone.
+        let renamed = changed(&pharmacy(2), "2025-06-01", json!({ "name": "NOUVEAU NOM" }));
+        let closed = changed(&pharmacy(3), "2025-06-01", json!({ "active": false }));
+        let kept: Vec<_> = [0, 1, 5, 6].into_iter().map(pharmacy).chain([renamed, closed]).collect();
+        server.keep_only(DirectoryType::Organization, &kept).await;
+
+        let second = server.follow(&first, "next").await.expect(200).json();
+        assert_eq!(second["entry"][0]["resource"]["name"], "PHARMACIE 2");
+        assert_eq!(second["entry"][1]["resource"]["active"], true);
+        let third = server.follow(&second, "next").await.expect(200).json();
+        assert_eq!((matches(&third), link(&third, "next")), (ids([4, 5]), None));
+        assert!([&first, &second, &third].iter().all(|page| page["total"] == 6));
+        let seen: Vec<_> = [&first, &second].iter().flat_map(|page| matches(page)).collect();
+        assert_eq!(seen, ids(0..4));
+
+        // The next walk sees it as it is now.
+        let mut now = server.found(path).await;
+        now.sort_unstable();
+        assert_eq!(now, ids([0, 1, 2, 5, 6]));
+        server.get("/Organization/001-01-1004").await.refused(404, "http-not-found");
+        assert_eq!(server.get("/Organization/001-01-1002").await.expect(200).json()["name"], "NOUVEAU NOM");
+    }
+
+    async fn a_walk_whose_versions_are_gone_is_told_so(server: DirectoryServer) {
+        with_pharmacies(&server, 4).await;
+        let first = server.search("/Organization?_count=2").await;
+        server.load(&[changed(&pharmacy(3), "2025-06-01", json!({ "name": "NOUVEAU NOM" }))]).await;
+        server.follow(&first, "next").await.expect(200);
+        server.purge().await;
+        let gone = server.follow(&first, "next").await.refused(410, "annuaire-gone");
+        assert_eq!(gone.json()["issue"][0]["severity"], "error");
+        assert_eq!(server.found("/Organization?_count=2").await.len(), 4);
+    }
+
+    async fn any_instance_on_the_copy_answers_the_next_page(server: DirectoryServer) {
+        with_pharmacies(&server, 4).await;
+        let first = server.search("/Organization?_count=2").await;
+        // Started after the token was made: a restart, or a second instance.
+        let other = server.another().await;
+        let second = other.follow(&first, "next").await.expect(200).json();
+        assert_eq!(matches(&second), ids([2, 3]));
+        // What one of them loads, the other serves.
+        other.load(&[pharmacy(4)]).await;
+        assert_eq!(server.found("/Organization?_count=2").await, ids(0..5));
+    }
+
+    async fn a_token_that_is_not_ours_is_refused(server: DirectoryServer) {
+        with_pharmacies(&server, 4).await;
+        let first = server.search("/Organization?_count=2").await;
+        let next = link(&first, "next").expect("a second page");
+        let token = next.rsplit_once('=').expect("an id").1;
+        let altered = "The url can't be processed. Maybe it is too old or corrupted.";
+        let mut wrong: Vec<String> = ["", "u", "d3b3a0b6-9ab1-4a4e-8f7e-3c5b7a3a2f10", "%00", "u%20", "x", "é"].map(str::to_owned).into();
+        wrong.extend([1, 8, token.len() / 2, token.len() - 1].map(|end| token[..end].to_owned()));
+        wrong.push(format!("{token}A"));
+        wrong.push(format!("{token}%3D"));
+        wrong.push(token.to_ascii_uppercase());
+        wrong.push(token[1..].to_owned());
+        for at in [1, 5, token.len() / 2, token.len() - 1] {
+            let other = if token.as_bytes()[at] == b'B' { "C" } else { "B" };
+            let mut forged = token.to_owned();
+            forged.replace_range(at..=at, other);
+            wrong.push(forged);
+        }
+        for id in wrong {
+            let answer = server.get(&format!("/_page?id={id}")).await;
+            match id.as_str() {
+                "" => assert_eq!(answer.refused(400, "annuaire-page-missing").diagnostics(), "Parameter id required to fetch the next page"),
+                "%00" => drop(answer.refused(400, "query-encoding")),
+                _ => assert_eq!(answer.refused(400, "annuaire-page").diagnostics(), altered, "{id}"),
+            }
+        }
+        for path in ["/_page", "/_page?id=%20%20"] {
+            let answer = server.get(path).await.refused(400, "annuaire-page-missing");
+            assert_eq!(answer.diagnostics(), "Parameter id required to fetch the next page");
+        }
+        // Another copy has another key.
+        let stranger = DirectoryServer::empty(crate::support::Backend::Sqlite).await.expect("SQLite is always there");
+        stranger.load(&content::organizations()).await;
+        stranger.follow(&first, "next").await.refused(400, "annuaire-page");
+    }
+
+    async fn a_form_of_many_codes_is_walked_by_get(server: DirectoryServer) {
+        with_pharmacies(&server, 3).await;
+        let codes: Vec<_> = (0..66).map(|code| format!("{}|{code}", nos("R66-CategorieEtablissement"))).collect();
+        let form = format!("type={},SA33&_count=1", codes.join(","));
+        let first = server.post("/Organization/_search", &form).await.expect(200).json();
+        let next = link(&first, "next").expect("a second page");
+        assert!(next.len() < 2000, "{} characters", next.len());
+        let second = server.follow(&first, "next").await.expect(200).json();
+        assert_eq!(matches(&second), ids([1]));
+    }
+
+    async fn approximate_dates_do_not_move_under_a_walk(server: DirectoryServer) {
+        with_pharmacies(&server, 3).await;
+        let pages = server.pages("/Organization?_lastUpdated=ap2025&_count=1").await;
+        assert_eq!(pages.iter().flat_map(matches).collect::<Vec<_>>(), ids(0..3));
+    }
+
+    async fn types_do_not_mix(server: DirectoryServer) {
+        server.load(&content::everything()).await;
+        for (path, number) in [("Organization", 6), ("Practitioner", 5), ("PractitionerRole", 5), ("HealthcareService", 2), ("Device", 3)] {
+            let pages = server.pages(&format!("/{path}?_count=2")).await;
+            let of_type = |page: &Value| page["entry"].as_array().expect("entries").iter().all(|entry| entry["resource"]["resourceType"] == path);
+            assert!(pages.iter().all(of_type));
+            assert_eq!(pages.iter().flat_map(matches).count(), number);
+        }
+    }
+
+    async fn a_page_is_bounded_in_size(server: DirectoryServer) {
+        let large = |number: usize| with(pharmacy(number), json!({ "alias": ["x".repeat(9 << 20)] }));
+        for number in 0..5 {
+            server.load(&[large(number)]).await;
+        }
+        let pages = server.pages("/Organization?_count=5").await;
+        assert_eq!(pages.iter().map(|page| matches(page).len()).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(pages.iter().flat_map(matches).collect::<Vec<_>>(), ids(0..5));
+    }
+}

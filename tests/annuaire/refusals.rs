@@ -1,0 +1,144 @@
+//! What clients are told of requests that cannot be answered: always an OperationOutcome, in the
+//! words that clients of the national directory know.
+
+use crate::on_both_databases;
+use crate::server::*;
+
+const TYPES: &str = "Can't process the request. Resource type not supported. Server knows how to handle: [Device, HealthcareService, Organization, Practitioner, PractitionerRole]";
+
+on_both_databases! { DirectoryServer::small;
+    async fn what_a_search_does_not_know_is_refused_never_ignored(server: DirectoryServer) {
+        for (path, rule, diagnostics) in [
+            ("/Practitioner?foo=1", "annuaire-parameter", "Parameter foo not found for resource Practitioner"),
+            ("/Practitioner?specialty=SM26", "annuaire-parameter", "Parameter specialty not found for resource Practitioner"),
+            ("/Practitioner?_sort=family", "annuaire-parameter", "Parameter _sort not found for resource Practitioner"),
+            ("/Practitioner?_summary=count", "annuaire-parameter", "Parameter _summary not found for resource Practitioner"),
+            ("/Practitioner?_since=2025-01-01", "annuaire-parameter", "Parameter _since not found for resource Practitioner"),
+            ("/Device?active=true", "annuaire-parameter", "Parameter active not found for resource Device"),
+            ("/Practitioner?_include=*", "annuaire-include", "Parameter * not found for resource Practitioner"),
+            ("/Organization?_include=PractitionerRole:organization", "annuaire-include",
+                "Parameter PractitionerRole:organization not found for resource Organization"),
+            ("/Practitioner?_total=maybe", "annuaire-value",
+                "Bad value for the _total parameter. Allowed values are : accurate, none, estimate"),
+            ("/Practitioner?_count=many", "annuaire-value", ""),
+            ("/Practitioner?_lastUpdated=yesterday", "annuaire-value", ""),
+            ("/Practitioner?family:above=A", "annuaire-modifier", ""),
+            ("/Practitioner?family=%zz", "query-encoding", ""),
+            ("/Practitioner/003-1-1?_elements=name", "annuaire-parameter", "Parameter _elements not found for resource Practitioner"),
+            ("/metadata?foo=1", "annuaire-parameter", "Parameter foo not found for resource metadata"),
+            ("/_page?id=u&_count=5", "annuaire-parameter", "Parameter _count not found for resource _page"),
+        ] {
+            let answer = server.get(path).await.refused(400, rule);
+            assert!(diagnostics.is_empty() || answer.diagnostics() == diagnostics, "{path}: {}", answer.text);
+            if let Some((path, form)) = path.split_once('?').filter(|(path, _)| path.split('/').count() == 2 && !path.contains('_') && *path != "/metadata") {
+                server.post(&format!("{path}/_search"), form).await.refused(400, rule);
+            }
+        }
+    }
+
+    async fn everything_wrong_is_told_at_once_in_the_readers_language(server: DirectoryServer) {
+        for (language, begins) in [("fr", "Le paramètre"), ("en", "There is no parameter")] {
+            let headers = [("accept-language", language)];
+            let answer = server.request("GET", "/Practitioner?foo=1&bar=2", &headers, "").await.refused(400, "annuaire-parameter");
+            let outcome = answer.json();
+            assert_eq!(outcome["issue"].as_array().map(Vec::len), Some(2));
+            let text = outcome["issue"][0]["details"]["text"].as_str().expect("a sentence");
+            assert!(text.starts_with(begins), "{text}");
+            assert_eq!(outcome["issue"][0]["severity"], "error");
+        }
+    }
+
+    async fn unknown_types_are_told_which_ones_there_are(server: DirectoryServer) {
+        for path in ["/Patient", "/Patient?name=x", "/Patient/1", "/practitioner", "/Practitioners/003-1-1", "/Person", "/Location/1"] {
+            let answer = server.get(path).await.refused(404, "annuaire-type");
+            assert_eq!(answer.diagnostics(), TYPES, "{path}");
+        }
+        server.post("/Patient/_search", "name=x").await.refused(404, "annuaire-type");
+    }
+
+    async fn what_is_not_there_is_named(server: DirectoryServer) {
+        for (path, id) in [
+            ("/Practitioner/003-0-0", "003-0-0"),
+            ("/Device/003-1-1", "003-1-1"),
+            ("/Practitioner/a_b", "a_b"),
+            ("/Practitioner/%22%3Cb%3E", "\"<b>"),
+            ("/Practitioner/%FF", "\u{FFFD}"),
+        ] {
+            let answer = server.get(path).await.refused(404, "http-not-found");
+            assert_eq!(answer.diagnostics(), format!("Resource not found with id: {id}"), "{path}");
+        }
+        let long = server.get(&format!("/Device/{}", "1".repeat(5000))).await.refused(404, "http-not-found");
+        assert!(long.text.len() < 2000);
+        // A search for it is no failure.
+        assert_eq!(server.search("/Practitioner?_id=003-0-0").await["total"], 0);
+    }
+
+    async fn other_methods_are_told_what_they_may_be(server: DirectoryServer) {
+        for (method, path, allowed) in [
+            ("PUT", "/Practitioner/003-1-1", "GET, HEAD"),
+            ("DELETE", "/Practitioner/003-1-1", "GET, HEAD"),
+            ("PATCH", "/Organization", "GET, HEAD, POST"),
+            ("PUT", "/Practitioner?identifier=1", "GET, HEAD, POST"),
+            ("GET", "/Practitioner/_search", "POST"),
+            ("POST", "/metadata", "GET, HEAD"),
+            ("POST", "/_page", "GET, HEAD"),
+            ("OPTIONS", "/Device", "GET, HEAD, POST"),
+        ] {
+            let answer = server.request(method, path, &[], "{}").await.refused(405, "http-method");
+            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+        }
+    }
+
+    async fn other_paths_are_told_what_is_served(server: DirectoryServer) {
+        for path in [
+            "", "/", "?_type=Practitioner", "/_history", "/$export", "/Practitioner/_history", "/Practitioner/003-1-1/_history",
+            "/Practitioner/003-1-1/_history/1", "/Practitioner/$everything", "/Practitioner/003-1-1/name", "//Practitioner", "/Practitioner//003-1-1",
+        ] {
+            for method in ["GET", "POST", "PUT"] {
+                let answer = server.request(method, path, &[], "").await.refused(404, "http-path");
+                assert!(answer.text.contains("/annuaire/fhir/v2"), "{}", answer.text);
+            }
+        }
+    }
+
+    async fn forms_are_forms_within_bounds(server: DirectoryServer) {
+        for (content_type, accepted) in [
+            ("application/x-www-form-urlencoded", true),
+            ("application/x-www-form-urlencoded; charset=utf-8", true),
+            ("Application/X-WWW-Form-URLEncoded;charset=\"UTF-8\"", true),
+            ("application/json", false),
+            ("multipart/form-data; boundary=x", false),
+            ("application/x-www-form-urlencoded; charset=iso-8859-1", false),
+        ] {
+            let answer = server.request("POST", "/Device/_search", &[("content-type", content_type)], "status=active").await;
+            if accepted {
+                assert_eq!(answer.expect(200).json()["total"], 2, "{content_type}");
+            } else {
+                answer.refused(415, "http-content-type");
+            }
+        }
+        let form = format!("manufacturer={}", "x".repeat(MAX_BODY));
+        server.post("/Device/_search", &form).await.refused(413, "http-body-size");
+        server.post("/Device/_search", &"a&".repeat(100)).await.refused(400, "query-size");
+        let zipped = [("content-type", "application/x-www-form-urlencoded"), ("content-encoding", "gzip")];
+        server.request("POST", "/Device/_search", &zipped, "x").await.refused(415, "http-content-encoding");
+    }
+}
+
+on_both_databases! { DirectoryServer::empty;
+    async fn an_empty_copy_says_how_to_fill_it(server: DirectoryServer) {
+        for path in ["/Practitioner", "/Practitioner?_count=0", "/Device?status=active", "/Organization/001-01-1"] {
+            let answer = server.get(path).await.refused(503, "annuaire-empty");
+            assert_eq!(answer.header("retry-after"), "60");
+            assert!(answer.text.contains("sas-endpoint annuaire sync"), "{}", answer.text);
+        }
+        // What is wrong is wrong all the same, and what needs no copy is answered.
+        server.get("/Practitioner?foo=1").await.refused(400, "annuaire-parameter");
+        server.get("/Patient").await.refused(404, "annuaire-type");
+        server.get("/metadata").await.expect(200);
+        // Filled by whoever has the copy open, it is served at once.
+        server.another().await.load(&crate::content::devices()).await;
+        assert_eq!(server.search("/Device").await["total"], 3);
+        assert_eq!(server.search("/Practitioner").await["total"], 0);
+    }
+}

@@ -1,0 +1,314 @@
+//! Every request of the national directory's pages, with what it gives over the small directory.
+//!
+//! The addresses are written as the pages print them: separators raw here, encoded there.
+
+use serde_json::{Value, json};
+
+use crate::content::{FINESS, RPPS, nos};
+use crate::on_both_databases;
+use crate::server::*;
+
+/// Asserts what searches find, whatever the order.
+async fn assert_found(server: &DirectoryServer, cases: &[(&str, &[&str])]) {
+    let mut wrong = vec![];
+    for (path, expected) in cases {
+        let mut found = server.found(path).await;
+        found.sort_unstable();
+        if found != *expected {
+            wrong.push(format!("{path}: {found:?} instead of {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+const DOCTORS: &str = "/Practitioner?qualification-code=https%3A%2F%2Fmos.esante.gouv.fr%2FNOS%2FTRE_G15-ProfessionSante%2FFHIR%2FTRE-G15-ProfessionSante%7C10";
+const SECTOR: &str =
+    "https%3A%2F%2Fmos.esante.gouv.fr%2FNOS%2FTRE_R02-SecteurActivite%2FFHIR%2FTRE-R02-SecteurActivite%7C";
+
+on_both_databases! { DirectoryServer::small;
+    async fn the_page_of_full_calls(server: DirectoryServer) {
+        assert_found(&server, &[
+            (&format!("{DOCTORS}&active=true"), &["003-1-1", "003-2-2"]),
+            ("/Practitioner?qualification-code=10&active=true", &["003-1-1", "003-2-2"]),
+            (DOCTORS, &["003-1-1", "003-2-2", "003-4-4"]),
+        ]).await;
+        let page = server.search(&format!("{DOCTORS}&active=true")).await;
+        assert_eq!(page["total"], 2);
+        assert_eq!(link(&page, "self").as_deref(), Some(&*format!("{BASE}{DOCTORS}&active=true")));
+        assert_eq!(page["entry"][0]["fullUrl"], format!("{BASE}/Practitioner/003-1-1"));
+    }
+
+    async fn the_page_of_delta_calls(server: DirectoryServer) {
+        assert_found(&server, &[
+            ("/Practitioner?qualification-code=10&_lastUpdated=ge2025-05-27", &["003-2-2", "003-4-4"]),
+            ("/Practitioner?_lastUpdated=ge2025-05-28", &["003-3-3", "003-4-4", "003-9-9"]),
+            ("/Practitioner?_lastUpdated=ge2025-05-27&_lastUpdated=lt2025-05-30", &["003-2-2", "003-3-3"]),
+            ("/Practitioner?_lastUpdated=gt2025-05-30", &["003-9-9"]),
+            ("/Practitioner?_lastUpdated=2025-05-27T08:16", &["003-2-2"]),
+            ("/Practitioner?_lastUpdated=gt2025-05-27T10:16:30.020%2B02:00&_lastUpdated=lt2025-05-28", &["003-2-2"]),
+            ("/Device?_lastUpdated=lt2022", &[]),
+        ]).await;
+    }
+
+    async fn the_page_of_mailboxes(server: DirectoryServer) {
+        let labs = format!("/Organization?type={SECTOR}SA25%2C{SECTOR}SA29&mailbox-mss:contains=%40");
+        let pharmacies = format!("/Organization?type={SECTOR}SA33,{SECTOR}SA38,SA39,SA65&mailbox-mss%3Acontains=@");
+        assert_found(&server, &[
+            ("/Practitioner?mailbox-mss:contains=%40", &["003-1-1", "003-3-3"]),
+            ("/Practitioner?mailbox-mss:contains=@medecin.mssante.fr", &["003-1-1"]),
+            ("/PractitionerRole?mailbox-mss:contains=%40", &["005-1-1", "005-3-1"]),
+            ("/PractitionerRole?mailbox-mss:contains=@medecin.mssante.fr", &["005-1-1"]),
+            ("/PractitionerRole?mailbox-mss:contains=apycript.org", &["005-3-1"]),
+            ("/Organization?mailbox-mss:contains=%40", &["001-01-1", "001-01-3", "001-01-4", "001-02-1"]),
+            ("/Organization?mailbox-mss:contains=@ch-dax.mssante.fr", &["001-02-1"]),
+            (&format!("/Organization?type={SECTOR}SA05&mailbox-mss:contains=%40"), &["001-01-1"]),
+            (&labs, &[]),
+            (&pharmacies, &["001-01-3"]),
+            ("/Organization?mailbox-mss-type=ORG", &["001-01-1", "001-01-4", "001-02-1"]),
+        ]).await;
+        let page = server.search(&format!("/Organization?type={SECTOR}SA05&_revinclude=PractitionerRole:organization")).await;
+        assert_eq!((matches(&page), &page["total"]), (vec!["001-01-1".to_owned()], &json!(1)));
+        assert_eq!(included(&page), ["005-1-1", "005-2-1"]);
+        let people: Vec<_> = ["005-1-1", "005-2-1"].iter().zip(["003-1-1", "003-2-2"]).collect();
+        for (role, person) in people {
+            let path = format!("/Practitioner?_id={person}&_revinclude=PractitionerRole:practitioner");
+            let page = server.search(&path).await;
+            assert_eq!(matches(&page), [person]);
+            assert!(included(&page).contains(&(*role).to_owned()));
+        }
+    }
+
+    async fn practitioners_one_by_one(server: DirectoryServer) {
+        assert_found(&server, &[
+            ("/Practitioner?identifier=10001234567", &["003-1-1"]),
+            ("/Practitioner?identifier=https%3A%2F%2Frpps.esante.gouv.fr%7C10001234567", &["003-1-1"]),
+            ("/Practitioner?identifier=https://rpps.esante.gouv.fr|10001234567", &["003-1-1"]),
+            ("/Practitioner?identifier=810001234567", &["003-1-1"]),
+            ("/Practitioner?identifier=10009999999", &[]),
+            ("/Practitioner?identifier=10001234567,10001234568", &["003-1-1", "003-2-2"]),
+            ("/Practitioner?_id=003-1-1", &["003-1-1"]),
+            ("/Practitioner?_id=003-1-1,003-9-9,003-0-0", &["003-1-1", "003-9-9"]),
+            ("/Practitioner?family=aub", &["003-1-1"]),
+            ("/Practitioner?given:exact=Hélène", &["003-1-1"]),
+            ("/Practitioner?given:exact=Helene", &[]),
+            ("/Practitioner?name:family=MASI&name:given=BRUNO", &["003-2-2"]),
+            ("/Practitioner?number-smartcard=3100345668", &["003-1-1"]),
+            ("/Practitioner?type-smartcard=CPS", &["003-1-1"]),
+            ("/Practitioner?active=false", &["003-4-4", "003-9-9"]),
+            ("/Practitioner?qualification-code=SM26", &["003-1-1"]),
+        ]).await;
+    }
+
+    async fn roles(server: DirectoryServer) {
+        assert_found(&server, &[
+            ("/PractitionerRole?practitioner=003-1-1", &["005-1-1", "005-1-2"]),
+            ("/PractitionerRole?practitioner=Practitioner/003-1-1,003-2-2", &["005-1-1", "005-1-2", "005-2-1"]),
+            ("/PractitionerRole?organization=Organization/001-01-1", &["005-1-1", "005-2-1"]),
+            ("/PractitionerRole?identifier=1013186038", &["005-1-1"]),
+            ("/PractitionerRole?_id=005-1-1", &["005-1-1"]),
+            (&format!("/PractitionerRole?role={}%7C318", nos("R85-RolePriseCharge")), &["005-1-2"]),
+            (&format!("/PractitionerRole?role={}|A", nos("R06-SectionTableauCNOP")), &["005-3-1"]),
+            ("/PractitionerRole?role=GENR01&role=L", &["005-1-1", "005-2-1"]),
+            ("/PractitionerRole?role=40&role=E", &[]),
+            ("/PractitionerRole?organization.identifier=750000011", &["005-1-1", "005-2-1"]),
+            ("/PractitionerRole?practitioner.identifier=10001234569", &["005-3-1"]),
+            ("/PractitionerRole?organization.address-postalcode=78", &["005-1-2"]),
+        ]).await;
+        assert_found(&server, &[
+            ("/Practitioner?_has:PractitionerRole:practitioner:role=318", &["003-1-1"]),
+            ("/Organization?_has:PractitionerRole:organization:role=318", &["001-01-2"]),
+        ]).await;
+    }
+
+    async fn organizations(server: DirectoryServer) {
+        assert_found(&server, &[
+            ("/Organization?name:contains=imagerie,centre", &["001-01-1", "001-01-2", "001-01-3"]),
+            ("/Organization?name:contains=ANDRE&name:contains=MIGNOT", &["001-01-2"]),
+            ("/Organization?name=centre", &["001-01-1"]),
+            ("/Organization?name:exact=PHARMACIE+DU+CENTRE", &["001-01-3"]),
+            ("/Organization?address-postalcode=75016&address-city=PARIS", &["001-01-1"]),
+            ("/Organization?address-postalcode=78", &["001-01-2", "001-01-4"]),
+            ("/Organization?address-city=PARIS", &["001-01-1", "001-01-3", "001-02-1"]),
+            ("/Organization?address-line:contains=mozart", &["001-01-1"]),
+            ("/Organization?data-information-system=RPPS", &["001-01-3"]),
+            ("/Organization?data-information-system=FINESS&active=false", &["001-01-9"]),
+            ("/Organization?identifier=https%3A%2F%2Ffiness.esante.gouv.fr%7C&active=true",
+                &["001-01-1", "001-01-2", "001-01-4", "001-02-1"]),
+            (&format!("/Organization?identifier={FINESS}|750000011,{FINESS}|780000012"), &["001-01-1", "001-01-2"]),
+            ("/Organization?identifier-type=SIRET", &["001-01-3"]),
+            ("/Organization?type=GEOGRAPHICAL-ENTITY", &["001-01-1", "001-01-2", "001-01-3", "001-01-4"]),
+            (&format!("/Organization?type={}|86.23Z", nos("R75-InseeNAFrev2Niveau5")), &["001-01-1"]),
+            ("/Organization?partof=001-02-1", &["001-01-1", "001-01-2"]),
+            ("/Organization?pharmacy-licence=75%23", &["001-01-3"]),
+            ("/Organization?type=SA33,SA38,SA39,SA65", &["001-01-3"]),
+            (&format!("/Organization?identifier=https%3A%2F%2Ffiness.esante.gouv.fr%7C&type={CATEGORIES}"), &["001-01-4"]),
+            (&format!("/Organization?identifier={FINESS}|&type=SA01,SA02,SA03,SA04,SA17,SA30,SA34,SA36&type:not={CATEGORIES}"),
+                &["001-02-1"]),
+        ]).await;
+    }
+
+    async fn services_and_devices(server: DirectoryServer) {
+        let profile = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-dp-healthcareservice-social-equipment";
+        assert_found(&server, &[
+            (&format!("/HealthcareService?_profile={profile}"), &["004-1-02"]),
+            (&format!("/HealthcareService?characteristic={}|07", nos("R276-FormeActivite")), &["004-1-01"]),
+            (&format!("/HealthcareService?characteristic={}%7C11", nos("R209-TypeActivite")), &["004-1-02"]),
+            ("/HealthcareService?identifier=52-52-49883", &["004-1-01"]),
+            ("/HealthcareService?organization=001-01-1", &["004-1-01"]),
+            ("/HealthcareService?_id=004-1-01", &["004-1-01"]),
+            (&format!("/Device?type={}|05602", nos("R272-EquipementMaterielLourd")), &["002-1", "002-3"]),
+            ("/Device?identifier=32-31-1156,93-93-4364", &["002-2", "002-3"]),
+            ("/Device?status=inactive", &["002-2"]),
+            ("/Device?status=active", &["002-1", "002-3"]),
+            ("/Device?organization=Organization/001-01-2", &["002-1", "002-2"]),
+            ("/Device?_id=002-1", &["002-1"]),
+            ("/Device?_count=1000", &["002-1", "002-2", "002-3"]),
+        ]).await;
+    }
+
+    async fn a_form_finds_what_the_address_finds(server: DirectoryServer) {
+        for (path, query) in [
+            ("/Practitioner", "qualification-code=10&active=true"),
+            ("/Practitioner", "mailbox-mss%3Acontains=%40medecin.mssante.fr"),
+            ("/Organization", "type=SA05&_revinclude=PractitionerRole:organization"),
+            ("/Organization", &format!("type={CATEGORIES}&_total=none")),
+            ("/PractitionerRole", "_include=*&_count=2"),
+            ("/PractitionerRole", "mailbox-mss:contains=@&_elements=identifier,telecom"),
+            ("/Device", ""),
+        ] {
+            let mut got = server.search(&format!("{path}?{query}")).await;
+            for (path, form) in [
+                (format!("{path}/_search"), query),
+                (path.to_owned(), query),
+                (format!("{path}/_search?{query}&_pretty=true"), ""),
+                (format!("{path}?_format=application%2Ffhir%2Bxml"), query),
+            ] {
+                let mut posted = server.post(&path, form).await.expect(200).json();
+                let url = link(&posted, "self").expect("a link");
+                assert!(!url.contains('?'), "{url}");
+                without_what_differs(&mut posted);
+                without_what_differs(&mut got);
+                assert_eq!(posted, got, "{path} {form}");
+            }
+        }
+        let both = server.post("/Practitioner/_search?active=true", "qualification-code=10").await.expect(200).json();
+        assert_eq!(matches(&both), ["003-1-1", "003-2-2"]);
+        let untyped = server.request("POST", "/Practitioner/_search", &[], "active=false").await.expect(200);
+        assert_eq!(matches(&untyped.json()), ["003-4-4", "003-9-9"]);
+    }
+
+    async fn a_bundle_has_its_keys_in_the_order_of_the_national_one(server: DirectoryServer) {
+        let bundle = server.search("/PractitionerRole?_count=2&_include=PractitionerRole:organization").await;
+        assert_eq!(keys(&bundle), ["resourceType", "type", "id", "total", "entry", "link"]);
+        assert_eq!((&bundle["resourceType"], &bundle["type"]), (&json!("Bundle"), &json!("searchset")));
+        let id = bundle["id"].as_str().expect("an id");
+        assert!(id.len() == 36 && id.bytes().filter(|byte| *byte == b'-').count() == 4, "{id}");
+        for entry in bundle["entry"].as_array().expect("entries") {
+            assert_eq!(keys(entry), ["fullUrl", "resource", "search"]);
+            let resource = &entry["resource"];
+            let url = format!("{BASE}/{}/{}", resource["resourceType"].as_str().expect("a type"), resource["id"].as_str().expect("an id"));
+            assert_eq!(entry["fullUrl"], url);
+        }
+        let relations: Vec<_> = bundle["link"].as_array().expect("links").iter().map(|link| &link["relation"]).collect();
+        assert_eq!(relations, ["next", "self"]);
+        let none = server.search("/Practitioner?identifier=nobody").await;
+        assert_eq!(keys(&none), ["resourceType", "type", "id", "total", "entry", "link"]);
+        assert_eq!((&none["total"], &none["entry"]), (&json!(0), &json!([])));
+    }
+
+    async fn the_total_is_told_unless_it_is_not_wanted(server: DirectoryServer) {
+        for (query, total) in [
+            ("", json!(5)),
+            ("&_total=accurate", json!(5)),
+            ("&_total=estimate", json!(5)),
+            ("&_total=none", Value::Null),
+            ("&_count=0", json!(5)),
+            ("&_count=2", json!(5)),
+            ("&_id=003-1-1", json!(1)),
+            ("&_id=003-1-1&_total=none", Value::Null),
+            ("&identifier=10001234567,10001234568&_count=1", json!(2)),
+        ] {
+            let bundle = server.search(&format!("/Practitioner?_format=json{query}")).await;
+            assert_eq!(bundle["total"], total, "{query}");
+        }
+        let counted = server.search("/Practitioner?active=true&_count=0").await;
+        assert_eq!((&counted["entry"], link(&counted, "next"), &counted["total"]), (&json!([]), None, &json!(3)));
+    }
+
+    async fn a_part_of_each_match_is_marked_as_such(server: DirectoryServer) {
+        let page = server.search("/PractitionerRole?mailbox-mss:contains=%40&_elements=identifier,telecom&_include=PractitionerRole:practitioner&_count=1").await;
+        for page in [page.clone(), server.follow(&page, "next").await.expect(200).json()] {
+            let resource = &page["entry"][0]["resource"];
+            assert_eq!(keys(resource), ["resourceType", "id", "meta", "identifier", "active", "practitioner", "telecom"]);
+            let tag = json!({
+                "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+                "code": "SUBSETTED",
+                "display": "Resource encoded in summary mode",
+            });
+            assert_eq!(resource["meta"]["tag"], json!([tag]));
+            assert_eq!(resource["meta"]["versionId"], "1");
+            let along = &page["entry"][1]["resource"];
+            assert!(along["name"].is_array() && along["meta"].get("tag").is_none(), "{along}");
+        }
+        let device = server.search("/Device?_elements=type&_count=1").await;
+        let kept = ["resourceType", "id", "meta", "identifier", "status", "type"];
+        assert_eq!(keys(&device["entry"][0]["resource"]), kept);
+    }
+
+    async fn a_resource_is_read_as_it_was_received(server: DirectoryServer) {
+        for resource in crate::content::everything() {
+            let path = format!("/{}/{}", resource["resourceType"].as_str().expect("a type"), resource["id"].as_str().expect("an id"));
+            let answer = server.get(&path).await.expect(200);
+            assert_eq!(answer.text, resource.to_string());
+        }
+        server.get("/Practitioner/003%2D1%2D1?_format=xml&_pretty=true").await.expect(200);
+        assert_eq!(server.get(&format!("/Practitioner?identifier={RPPS}|&_count=1")).await.expect(200).json()["total"], 5);
+    }
+
+    async fn the_path_of_the_base_url_is_served_too(server: DirectoryServer) {
+        for path in ["/annuaire/fhir/v2/Device", "/ans/annuaire/fhir/v2/Device"] {
+            let request = axum::extract::Request::builder().uri(path).header("host", "evil.example");
+            let answer = server.send(request.body(axum::body::Body::empty()).expect("a request")).await.expect(200);
+            assert_eq!(link(&answer.json(), "self"), Some(format!("{BASE}/Device")));
+        }
+    }
+
+    async fn letters_may_be_raw_or_encoded(server: DirectoryServer) {
+        for path in [
+            "/Practitioner?given=h%C3%A9l%C3%A8ne",
+            "/Practitioner?given=hélène",
+            "/Practitioner?given=HELENE",
+            "/Practitioner?given%3Acontains=%6cene&identifier=urn%3Aoid%3A1.2.250.1.71.4.2.1%7C810001234567",
+        ] {
+            let page = server.search(path).await;
+            assert_eq!(matches(&page), ["003-1-1"], "{path}");
+            assert_eq!(link(&page, "self"), Some(format!("{BASE}{path}")));
+        }
+    }
+
+    async fn whatever_the_client_accepts_it_is_given_json(server: DirectoryServer) {
+        for accept in ["application/json", "application/fhir+xml", "text/html", "*/*", "nonsense"] {
+            for path in ["/Device", "/Device/002-1", "/metadata", "/Device?_format=xml", "/Device/002-1?_format=html"] {
+                server.request("GET", path, &[("accept", accept)], "").await.expect(200);
+            }
+        }
+        let found = server.request("HEAD", "/Device", &[], "").await.expect(200);
+        assert_eq!(found.text, "");
+        server.request("HEAD", "/Device/002-1", &[], "").await.expect(200);
+        assert_eq!(server.get("/Device/").await.expect(200).json()["total"], 3);
+    }
+}
+
+/// What two bundles of the same search do not share.
+fn without_what_differs(bundle: &mut Value) {
+    let bundle = bundle.as_object_mut().expect("a bundle");
+    bundle.shift_remove("id");
+    bundle.shift_remove("link");
+}
+
+fn keys(object: &Value) -> Vec<&str> {
+    object.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+/// The categories of the couloir « médico-social » of the Ségur.
+const CATEGORIES: &str = "159,165,166,172,175,176,177,178,180,182,183,186,188,189,190,192,194,195,196,197,198,202,207,209,213,221,236,238,241,246,247,249,252,253,255,286,295,344,354,370,377,378,379,381,382,390,395,396,402,411,418,427,437,440,441,445,446,448,449,453,460,462,500,501,502,608";

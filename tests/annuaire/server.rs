@@ -1,0 +1,251 @@
+//! A server over a copy of the directory, for one test.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::ServiceExt;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::directory::Directory;
+use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
+use sas_endpoint::clock::Clock;
+use sas_endpoint::http;
+use sas_endpoint::interaction::Endpoint;
+use sas_endpoint::interaction::writer::Writer;
+use sas_endpoint::sas::deviation::Validation;
+use sas_endpoint::sas::validation::Validator;
+use sas_endpoint::storage::Storage;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::content;
+use crate::support::{Backend, TestDatabase};
+
+/// The base of the absolute URLs in answers: not the address that is listened on.
+pub const BASE: &str = "https://sas.example.org/ans/annuaire/fhir/v2";
+
+/// The path of the directory's API on the server.
+pub const PATH: &str = "/annuaire/fhir/v2";
+
+/// Forms up to this size are read.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// A running server, over a copy of the directory.
+pub struct DirectoryServer {
+    pub address: std::net::SocketAddr,
+    pub copy: Copy,
+    databases: Arc<[TestDatabase; 2]>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl DirectoryServer {
+    /// Over an empty copy; `None` where there is no Postgres.
+    pub async fn empty(backend: Backend) -> Option<Self> {
+        let accounts = TestDatabase::new(Backend::Sqlite).await?;
+        Some(Self::start(Arc::new([TestDatabase::new(backend).await?, accounts])).await)
+    }
+
+    /// Over the small directory of [`content`].
+    pub async fn small(backend: Backend) -> Option<Self> {
+        let server = Self::empty(backend).await?;
+        server.load(&content::everything()).await;
+        Some(server)
+    }
+
+    /// A second server on the same copy.
+    pub async fn another(&self) -> Self {
+        Self::start(self.databases.clone()).await
+    }
+
+    async fn start(databases: Arc<[TestDatabase; 2]>) -> Self {
+        let copy = Copy::open(&databases[0].url).await.expect("the copy opens");
+        let storage = Storage::open(&databases[1].url).await.expect("the database opens");
+        let (writer, _) = Writer::start(storage.clone(), Clock::system());
+        let directory = Directory::new(copy.clone(), "https://sas.example.org/ans/fhir", Clock::system());
+        let endpoint = Endpoint {
+            base_url: "https://sas.example.org/ans/fhir".into(),
+            validator: validator(),
+            storage,
+            writer,
+            clock: Clock::system(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let service = http::service(endpoint, Some(directory), MAX_BODY);
+        let service = ServiceExt::<Request>::into_make_service(service);
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { address, copy, databases }
+    }
+
+    /// Adds resources to the copy, all at once.
+    pub async fn load(&self, resources: &[Value]) {
+        let prepared = resources.iter().map(|resource| Prepared::read(&resource.to_string()).expect("a resource"));
+        let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        writer.add(prepared.collect(), true).await.expect("added");
+        writer.commit().await.expect("committed");
+    }
+
+    /// Takes out of the copy every resource of a type but these.
+    pub async fn keep_only(&self, resource_type: DirectoryType, resources: &[Value]) {
+        let prepared = resources.iter().map(|resource| Prepared::read(&resource.to_string()).expect("a resource"));
+        let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        writer.forget_seen(resource_type).await.expect("forgotten");
+        writer.add(prepared.collect(), true).await.expect("added");
+        let swept = writer.sweep(resource_type, 1.0).await.expect("swept");
+        assert!(swept.removed);
+        writer.commit().await.expect("committed");
+    }
+
+    /// Forgets every version that was superseded so far.
+    pub async fn purge(&self) {
+        let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        writer.purge(later).await.expect("purged");
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request) -> Answer {
+        let stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// `method` on a path below the base of the directory, with headers and a body.
+    pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request =
+            Request::builder().method(method).uri(format!("{PATH}{path}")).header(header::HOST, "evil.example");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).expect("a request")).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], Body::empty()).await
+    }
+
+    /// A search form.
+    pub async fn post(&self, path: &str, form: &str) -> Answer {
+        let form_type = [("content-type", "application/x-www-form-urlencoded; charset=UTF-8")];
+        self.request("POST", path, &form_type, form.to_owned()).await
+    }
+
+    /// The bundle that a search gives.
+    #[track_caller]
+    pub fn search(&self, path: &str) -> impl Future<Output = Value> {
+        let path = path.to_owned();
+        async move { self.get(&path).await.expect(200).json() }
+    }
+
+    /// What the link of a bundle leads to; the path below the base.
+    pub async fn follow(&self, bundle: &Value, relation: &str) -> Answer {
+        let url = link(bundle, relation).unwrap_or_else(|| panic!("no link {relation}: {bundle}"));
+        self.get(url.strip_prefix(BASE).expect("a URL on our base")).await
+    }
+
+    /// The pages of a search, from the first to the last.
+    pub async fn pages(&self, path: &str) -> Vec<Value> {
+        let mut pages = vec![self.search(path).await];
+        while link(&pages[pages.len() - 1], "next").is_some() {
+            let next = self.follow(&pages[pages.len() - 1], "next").await.expect(200).json();
+            pages.push(next);
+            assert!(pages.len() < 1000, "the walk has no end");
+        }
+        pages
+    }
+
+    /// The ids of all matches, in the order of the pages.
+    pub async fn found(&self, path: &str) -> Vec<String> {
+        self.pages(path).await.iter().flat_map(matches).collect()
+    }
+}
+
+/// The profiles take a while to compile.
+fn validator() -> Arc<Validator> {
+    static VALIDATOR: OnceLock<Arc<Validator>> = OnceLock::new();
+    let compile = || Arc::new(Validator::new(Validation::Tolerant).expect("the profiles compile"));
+    VALIDATOR.get_or_init(compile).clone()
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
+    }
+
+    /// Asserts the status and the media type, with the whole answer at hand if they are others.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{} {:?}", self.text, self.headers);
+        assert_eq!(self.header("content-type"), "application/fhir+json; charset=utf-8", "{}", self.text);
+        self
+    }
+
+    /// Asserts a refusal: an OperationOutcome in which nothing is missing, that cites this rule.
+    #[track_caller]
+    pub fn refused(self, status: u16, rule: &str) -> Self {
+        let answer = self.expect(status);
+        let outcome = answer.json();
+        assert_eq!(outcome["resourceType"], "OperationOutcome");
+        let issues = outcome["issue"].as_array().expect("issues");
+        for issue in issues {
+            for pointer in ["/severity", "/code", "/details/text", "/diagnostics", "/expression/0"] {
+                let text = issue.pointer(pointer).and_then(Value::as_str);
+                assert!(text.is_some_and(|text| !text.is_empty()), "{pointer}: {issue}");
+            }
+        }
+        let cited = |issue: &Value| issue["details"]["coding"][0]["code"] == rule;
+        assert!(issues.iter().any(cited), "{rule} is not cited: {}", answer.text);
+        answer
+    }
+
+    /// The `diagnostics` of the first issue.
+    pub fn diagnostics(&self) -> String {
+        self.json()["issue"][0]["diagnostics"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The URL of a link of a bundle.
+pub fn link(bundle: &Value, relation: &str) -> Option<String> {
+    let links = bundle["link"].as_array().expect("links");
+    let link = links.iter().find(|link| link["relation"] == relation)?;
+    Some(link["url"].as_str().expect("a URL").to_owned())
+}
+
+/// The ids of the entries of a mode, in order.
+pub fn entries(bundle: &Value, mode: &str) -> Vec<String> {
+    let entries = bundle["entry"].as_array().expect("entries, even if there are none");
+    let of_mode = entries.iter().filter(|entry| entry["search"]["mode"] == mode);
+    of_mode.map(|entry| entry["resource"]["id"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The ids of the matches of a page, in order.
+pub fn matches(bundle: &Value) -> Vec<String> {
+    entries(bundle, "match")
+}
+
+/// The ids of what came along, in order of their letters.
+pub fn included(bundle: &Value) -> Vec<String> {
+    let mut ids = entries(bundle, "include");
+    ids.sort_unstable();
+    ids
+}
