@@ -14,3 +14,4 @@ pub mod normal;
 pub mod resource;
 pub mod search;
 mod shape;
+pub mod upstream;
