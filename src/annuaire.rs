@@ -11,6 +11,7 @@ mod criterion;
 pub mod extraction;
 pub mod indexed;
 mod intake;
+pub mod load;
 pub mod normal;
 pub mod progress;
 pub mod record;
