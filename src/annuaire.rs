@@ -5,6 +5,9 @@
 //! values are what searches find it by; [`copy`] keeps it, with every superseded version for as long
 //! as a walk may need it; a [`Search`](search::Search) is evaluated over a
 //! [`Snapshot`](copy::Snapshot).
+//!
+//! [`sync`] brings the copy up to date from an [`upstream`], now or on a [`schedule`]; [`load`] fills it
+//! from files.
 
 pub mod copy;
 mod criterion;
@@ -16,7 +19,9 @@ pub mod normal;
 pub mod progress;
 pub mod record;
 pub mod resource;
+pub mod schedule;
 pub mod search;
 mod shape;
+pub mod status;
 pub mod sync;
 pub mod upstream;
