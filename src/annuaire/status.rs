@@ -1,7 +1,7 @@
 //! What there is to say of the copy.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::copy::{Copy, Counts, SetAside};
 use super::record::{Record, records};
@@ -34,7 +34,8 @@ pub struct Status {
 #[derive(Clone, Debug, Serialize)]
 pub struct TypeStatus {
     /// Its name.
-    pub resource_type: &'static str,
+    #[serde(serialize_with = "by_name")]
+    pub resource_type: DirectoryType,
     /// Resources in use.
     pub active: u64,
     /// Resources out of use.
@@ -84,7 +85,7 @@ pub async fn status(copy: &Copy, with_hashes: bool, now: Timestamp) -> Result<St
 fn type_status(of: DirectoryType, counts: Counts, state: State, hash: Option<String>, now: Timestamp) -> TypeStatus {
     let age_seconds = state.mark.map(|mark| now.duration_since(mark).as_secs());
     let Counts { active, inactive } = counts;
-    TypeStatus { resource_type: of.as_str(), active, inactive, age_seconds, state, hash }
+    TypeStatus { resource_type: of, active, inactive, age_seconds, state, hash }
 }
 
 impl From<SetAside> for Aside {
@@ -92,4 +93,8 @@ impl From<SetAside> for Aside {
         let SetAside { resource_type, name, reason, at } = aside;
         Self { resource_type: resource_type.map(DirectoryType::as_str), name, reason, at }
     }
+}
+
+fn by_name<S: Serializer>(of: &DirectoryType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(of.as_str())
 }

@@ -41,6 +41,11 @@ impl ApiKey {
     pub fn new(key: &str) -> Self {
         Self(key.trim().to_owned())
     }
+
+    /// Whether there is nothing in it, as where a variable is set to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl fmt::Debug for ApiKey {

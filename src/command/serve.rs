@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Failure;
+use super::{Failure, annuaire};
+use crate::annuaire::copy::Copy;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::http::{self, ops};
@@ -38,6 +39,10 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;
+    let directory = match config.annuaire_sync {
+        Some(_) => Some(Copy::open(&config.annuaire_database_url).await?),
+        None => None,
+    };
     let listener = listen("SAS_LISTEN", config.listen).await?;
     let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
     // The port that was found, should the setting have left it open.
@@ -56,7 +61,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let service = http::service(endpoint.clone(), config.max_body_bytes());
     let fhir = ServiceExt::<Request>::into_make_service(service);
     let fhir = axum::serve(listener, fhir).with_graceful_shutdown(stopped(stopping.clone()));
-    let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping));
+    let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping.clone()));
+    let synchronising = directory.and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir.into_future()), tokio::spawn(ops.into_future())];
     let upkeep = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_secs(5));
@@ -74,6 +80,10 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("connections were still open after {GRACE:?}; they are cut");
     }
     upkeep.abort();
+    if let Some(synchronising) = synchronising {
+        // It gives up at once: the next run goes on from there.
+        let _ = synchronising.await;
+    }
     if tokio::time::timeout(GRACE, writing.finish()).await.is_err() {
         tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
     }
