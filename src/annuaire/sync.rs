@@ -28,6 +28,11 @@ use crate::error::Error;
 /// How many resources are on a page: more has made the national API fail.
 pub const COUNT: u16 = 200;
 
+/// A batch is committed when it has this many resources, or is some seconds old. Each commit makes a
+/// segment of the index: many small ones would have to be merged, few large ones would be lost at an
+/// interruption and be seen late.
+pub const BATCH: u64 = 8_192;
+
 /// How the copy is brought up to date.
 #[derive(Clone)]
 pub struct Settings {
@@ -35,6 +40,8 @@ pub struct Settings {
     pub upstream: upstream::Settings,
     /// How many resources are on a page.
     pub count: u16,
+    /// How many resources are committed together: [`BATCH`].
+    pub batch: u64,
     /// How long superseded versions are kept, for walks over the copy that have begun.
     pub keep: SignedDuration,
     /// What time it is.

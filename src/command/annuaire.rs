@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::{Failure, log_beside};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::schedule::run_on_schedule;
-use crate::annuaire::sync::{COUNT, Settings};
+use crate::annuaire::sync::{BATCH, COUNT, Settings};
 use crate::annuaire::upstream;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -63,7 +63,7 @@ fn settings(config: &Config, count: u16) -> Settings {
         rate: config.annuaire_rate,
         patience: upstream::Patience::default(),
     };
-    Settings { upstream, count, keep: config.annuaire_keep, clock: Clock::system() }
+    Settings { upstream, count, batch: BATCH, keep: config.annuaire_keep, clock: Clock::system() }
 }
 
 /// Logs, beside bars where there is a terminal to draw them on.

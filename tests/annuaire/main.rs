@@ -4,3 +4,7 @@
 mod support;
 
 mod copy;
+mod loading;
+mod played;
+mod synchronisation;
+mod upstream;

@@ -13,10 +13,7 @@ use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::upstream::Query;
 use crate::error::Error;
 
-/// A batch is committed when it has this many resources, or is this old. Each commit makes a segment of
-/// the index: many small ones would have to be merged, few large ones would be lost at an interruption
-/// and be seen late.
-const BATCH: u64 = 8_192;
+/// A batch is committed when it is this old, however few resources it has.
 const BATCH_AGE: Duration = Duration::from_secs(3);
 
 /// The largest part of a type that a full walk removes: more looks like a fault of the directory.
@@ -43,8 +40,8 @@ impl Batch {
         self.began.map(|began| began + BATCH_AGE)
     }
 
-    fn is_full(&self) -> bool {
-        self.resources >= BATCH || self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    fn is_full(&self, batch: u64) -> bool {
+        self.resources >= batch || self.deadline().is_some_and(|deadline| deadline <= Instant::now())
     }
 }
 
@@ -100,7 +97,7 @@ impl Run<'_> {
                 self.complete(of, state, walk).await?;
                 return Ok(None);
             }
-            if batch.is_full() {
+            if batch.is_full(self.settings.batch) {
                 self.note_and_commit(of, state, walk, &mut batch).await?;
             }
         }
