@@ -309,7 +309,7 @@ mod tests {
             (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
             (["--annuaire-sync", "at noon"], "expected “daily at 05:30” (time in France) or “every 6h”"),
             (["--annuaire-keep", "a day"], "expected a duration such as 24h or 90m"),
-            (["--annuaire-keep", "-1h"], "expected a duration such as 24h or 90m"),
+            (["--annuaire-keep", "1h ago"], "expected a duration such as 24h or 90m"),
             (["--annuaire-url", "gateway"], "expected http://host/path or https://host/path"),
         ] {
             let error = read(&arguments).expect_err("wrong");

@@ -21,9 +21,8 @@ const ZONE: &str = "Europe/Paris";
 /// The shortest interval that makes sense.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 
-/// A run that failed, or that could not begin because another process was writing, is tried again
-/// after this: an outage in the morning must not cost a day.
-const AGAIN: SignedDuration = SignedDuration::from_mins(15);
+/// A run that failed is tried again after this: an outage in the morning must not cost a day.
+const AGAIN: Duration = Duration::from_mins(15);
 
 /// How long the schedule sleeps at most before it looks at the clock: a machine that was suspended
 /// wakes with a later one. Looking at the records is one read by key.
@@ -113,10 +112,13 @@ pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings,
                     let outcome = record.outcome.map(|outcome| outcome.sentence).unwrap_or_default();
                     tracing::info!(upstream = record.source, "the copy of the directory is up to date: {outcome}");
                 }
+                Err(Failure::Busy) => {
+                    tracing::debug!("another process is bringing the copy of the directory up to date");
+                    not_before = after(&settings, NAP);
+                }
                 Err(failure) => {
                     tracing::error!("the copy of the directory could not be brought up to date: {failure}");
-                    let now = settings.clock.now();
-                    not_before = now.checked_add(AGAIN).unwrap_or(now);
+                    not_before = after(&settings, AGAIN);
                 }
             }
         }
@@ -126,6 +128,12 @@ pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings,
         // An error means that the sender is gone: that is a stop too.
         _ = stop.wait_for(|stop| *stop) => {}
     }
+}
+
+/// The time after so long.
+fn after(settings: &Settings, wait: Duration) -> Timestamp {
+    let now = settings.clock.now();
+    now.checked_add(wait).unwrap_or(now)
 }
 
 async fn run_when_due(

@@ -144,7 +144,7 @@ impl Upstream {
         self.page(self.base.search(query)).await
     }
 
-    /// The page at an address that [`Page::next`] told.
+    /// The page at an address that [`Content::next`] told.
     pub async fn following(&self, next: &str) -> Result<Page, Trouble> {
         let url = self.base.own(next)?;
         self.page(url).await

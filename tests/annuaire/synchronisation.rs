@@ -104,11 +104,12 @@ on_both_databases! { TestCopy::empty;
         let mark = state(&test, of).await;
         assert_eq!((mark.mark, mark.whole, mark.walk), (T0.parse().ok(), T0.parse().ok(), None));
 
-        let mut world = played.world();
-        (4..=8).for_each(|number| world.put(changed(number)));
-        world.put(resource("Device", 1, "2026-03-10"));
-        world.date = "Tue, 10 Mar 2026 17:30:00 GMT".to_owned();
-        drop(world);
+        {
+            let mut world = played.world();
+            (4..=8).for_each(|number| world.put(changed(number)));
+            world.put(resource("Device", 1, "2026-03-10"));
+            world.date = "Tue, 10 Mar 2026 17:30:00 GMT".to_owned();
+        }
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
         assert_eq!(record.total(), Count { new: 1, changed: 5, ..Count::default() });
         assert_eq!(record.parts.iter().map(|part| part.kind.as_str()).collect::<Vec<_>>(), ["delta"; 5]);
@@ -308,6 +309,19 @@ on_both_databases! { TestCopy::empty;
         let other = Played::with(directory(4)).await;
         synchronise(&test, &other.settings()).await.expect("synchronised");
         assert_eq!(other.asked()[0], "Organization?_count=3");
+    }
+
+    async fn another_directory_that_never_answers_makes_nothing_forgotten(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        synchronise(&test, &played.settings()).await.expect("synchronised");
+        let before = state(&test, DirectoryType::Organization).await;
+        let other = Played::with(vec![]).await;
+        other.plan((1..=16).map(|number| (number, outcome(403, ""))));
+        for asked in [Asked::Due, Asked::Full] {
+            ask(&test, &other.settings(), asked).await.expect_err("it does not answer");
+        }
+        assert_eq!(state(&test, DirectoryType::Organization).await, before);
+        assert!(!records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
     }
 
     async fn changes_since_a_day_and_some_types_are_asked_for(test: TestCopy) {

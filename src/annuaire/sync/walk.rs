@@ -74,9 +74,6 @@ impl Run<'_> {
         state: &mut State,
         walk: &mut Walk,
     ) -> Result<Option<Stopped>, Error> {
-        if walk.next.is_none() && walk.stage == Stage::Whole {
-            self.writer.forget_seen(of).await?;
-        }
         let query = Query { resource_type: of, since: walk.stage.since(), count: self.settings.count };
         let mut pages = Pages::of(self.upstream.clone(), query, walk.next.clone());
         self.announce(of, walk);
@@ -89,7 +86,10 @@ impl Run<'_> {
             match page.ok_or_else(|| Error::internal("fetching pages broke away"))? {
                 Ok(page) => batch.add(self.take(of, walk, page).await?),
                 Err(stopped) => {
-                    self.note_and_commit(of, state, walk, &mut batch).await?;
+                    // Without a page nothing has changed, not even what was known of another directory.
+                    if walk.began.is_some() {
+                        self.note_and_commit(of, state, walk, &mut batch).await?;
+                    }
                     return Ok(Some(stopped));
                 }
             }
@@ -107,6 +107,9 @@ impl Run<'_> {
     async fn take(&mut self, of: DirectoryType, walk: &mut Walk, page: Fetched) -> Result<u64, Error> {
         let Fetched { reading, next, total, date, bytes } = page;
         let readings = reading.await.map_err(Error::internal)?;
+        if walk.began.is_none() && walk.stage == Stage::Whole {
+            self.writer.forget_seen(of).await?;
+        }
         let count = readings.keep(&mut self.writer, walk.stage.is_full()).await?;
         if walk.began.is_none() {
             walk.began = Some(date.unwrap_or_else(|| self.settings.clock.now()));
@@ -138,8 +141,6 @@ impl Run<'_> {
         walk: &Walk,
         batch: &mut Batch,
     ) -> Result<(), Error> {
-        // Even before its first page: what an earlier walk saw may just have been forgotten, and that walk
-        // must not go on as if it had not.
         state.walk = Some(walk.clone());
         *batch = Batch::EMPTY;
         self.commit(of, state).await

@@ -36,7 +36,7 @@ fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
         writeln!(text, "\nContent hashes:")?;
     }
     for of in &status.types {
-        of.hash.iter().try_for_each(|hash| writeln!(text, "  {:18} {hash}", of.resource_type))?;
+        of.hash.iter().try_for_each(|hash| writeln!(text, "  {:18} {hash}", of.resource_type.as_str()))?;
     }
     writeln!(text, "\nLast runs:{}", if status.runs.is_empty() { " none" } else { "" })?;
     status.runs.iter().try_for_each(|record| run_line(&mut text, record))?;
@@ -52,11 +52,15 @@ fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
 fn type_line(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
     let (active, inactive) = (number(of.active), number(of.inactive));
     let mark = match (of.state.mark, of.age_seconds) {
-        (Some(mark), Some(age)) => format!("{} ({} ago)", instant(mark), duration(SignedDuration::from_secs(age))),
+        (Some(mark), Some(age)) => format!("{} ({})", instant(mark), ago(age)),
         _ => "never synchronised".to_owned(),
     };
     let whole = of.state.whole.map_or("-".to_owned(), instant);
     writeln!(text, "{:18} {active:>11} {inactive:>11}   {mark:38} {whole}", of.resource_type.as_str())
+}
+
+fn ago(seconds: i64) -> String {
+    if seconds < 1 { "just now".to_owned() } else { format!("{} ago", duration(SignedDuration::from_secs(seconds))) }
 }
 
 /// What is out of the ordinary.
