@@ -2,12 +2,12 @@
 //! a directory.
 
 mod lines;
+mod parallel;
 
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::copy::{Copy, SetAside, Writer};
 use super::intake::Readings;
@@ -17,7 +17,6 @@ use super::resource::{DirectoryType, Prepared};
 use super::sync::{HeldBack, Stage, State, Walk};
 use crate::clock::Clock;
 use crate::error::Error;
-use lines::Chunk;
 
 /// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
 /// can be read again from its beginning, and each commit makes a segment of the index.
@@ -26,9 +25,8 @@ const BATCH: u64 = 65_536;
 /// Resources of a type are handed to the copy so many at a time.
 const SHELF: usize = 1_000;
 
-/// Chunks of lines that wait to be read, and that are being read. Each holds a few MB.
+/// Chunks of lines that wait to be read. Each holds a few MB.
 const WAITING: usize = 2;
-const READING: usize = 4;
 
 /// The largest part of a type that is removed: more looks like half a file.
 const MOST_REMOVED: f64 = 0.15;
@@ -112,16 +110,13 @@ struct Load<'a> {
     pending: u64,
 }
 
-/// Lines that are being read, and what the file was read by for them.
-type Reading = (JoinHandle<Readings>, u64);
-
 impl Load<'_> {
     async fn everything(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         self.forget_walks().await?;
         let (sender, chunks) = mpsc::channel(WAITING);
         // A thread of its own: whoever waits for standard input must not hold up the end of the program.
         let lines = std::thread::spawn(move || lines::read(&inputs, &sender));
-        let mut readings = read_in_parallel(chunks);
+        let mut readings = parallel::read(chunks);
         while let Some(reading) = readings.recv().await {
             let (reading, bytes) = reading.map_err(Failure::Input)?;
             self.take(reading.await.map_err(Error::internal)?, bytes).await?;
@@ -234,34 +229,4 @@ impl Load<'_> {
         }
         Ok(self.record)
     }
-}
-
-/// Reads chunks of lines on several threads, and gives what they hold in their order. Both channels
-/// are short: whoever is faster waits, and memory stays bounded.
-fn read_in_parallel(mut chunks: mpsc::Receiver<Result<Chunk, String>>) -> mpsc::Receiver<Result<Reading, String>> {
-    let (sender, readings) = mpsc::channel(READING);
-    tokio::spawn(async move {
-        while let Some(chunk) = chunks.recv().await {
-            let reading = chunk.map(|chunk| {
-                let bytes = chunk.bytes;
-                (tokio::task::spawn_blocking(move || readings_of(&chunk)), bytes)
-            });
-            if sender.send(reading).await.is_err() {
-                return;
-            }
-        }
-    });
-    readings
-}
-
-fn readings_of(chunk: &Chunk) -> Readings {
-    let place = |number: u64| format!("{}:{number}", chunk.file);
-    let mut readings = Readings::default();
-    for line in &chunk.lines {
-        match &line.text {
-            Some(text) => readings.read_line(text, || place(line.number)),
-            None => readings.skip(lines::TOO_LONG, place(line.number)),
-        }
-    }
-    readings
 }

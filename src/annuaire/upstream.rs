@@ -6,9 +6,9 @@
 mod base;
 mod pace;
 mod page;
+mod settings;
 mod trouble;
 
-use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::resource::DirectoryType;
 use base::Base;
 use pace::Pace;
 pub use page::{Content, Page};
+pub use settings::{ApiKey, Patience, Settings};
 pub use trouble::Trouble;
 
 /// The header that carries the key.
@@ -31,70 +32,6 @@ pub const KEY_HEADER: &str = "ESANTE-API-KEY";
 
 /// The largest page that is read, in bytes: some hundred times one of 200 resources.
 const LARGEST_PAGE: usize = 64 << 20;
-
-/// A key of the national API; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// The key, without the white space that pasting leaves around it.
-    pub fn new(key: &str) -> Self {
-        Self(key.trim().to_owned())
-    }
-
-    /// Whether there is nothing in it, as where a variable is set to nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
-    }
-}
-
-/// Where the directory is, and how it is asked.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its base: `https://gateway.api.esante.gouv.fr/fhir/v2`
-    pub url: String,
-    /// The key, if it asks for one.
-    pub key: Option<ApiKey>,
-    /// The most requests a second; 0 for no limit.
-    pub rate: u32,
-    /// How long it is asked again.
-    pub patience: Patience,
-}
-
-/// How often, and after how long, a page is asked again.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// How often a page is asked again before the run ends.
-    pub retries: usize,
-    /// The wait before the second try; each following one is twice as long, and longer by up to as
-    /// much again, at random.
-    pub first: Duration,
-    /// The longest such wait, without its random part.
-    pub longest: Duration,
-    /// The longest wait that `Retry-After` may ask for.
-    pub retry_after: Duration,
-    /// How long an answer may take, to its last byte.
-    pub timeout: Duration,
-}
-
-impl Default for Patience {
-    /// Eight tries over two to four minutes; the national API cuts its own answers off after 30 s.
-    fn default() -> Self {
-        Self {
-            retries: 7,
-            first: Duration::from_secs(1),
-            longest: Duration::from_secs(60),
-            retry_after: Duration::from_secs(300),
-            timeout: Duration::from_secs(60),
-        }
-    }
-}
 
 /// Which resources a walk goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +57,7 @@ impl Upstream {
     /// Fails where the address or the key cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, Trouble> {
         let base = Base::parse(&settings.url)?;
-        let key = settings.key.as_ref().map(header).transpose()?;
+        let key = settings.key.as_ref().map(ApiKey::header).transpose()?;
         if key.is_some() && base.is_in_clear() {
             tracing::warn!(upstream = base.as_str(), "the key travels in clear: the address is not https");
         }
@@ -250,16 +187,6 @@ impl Upstream {
     }
 }
 
-fn header(key: &ApiKey) -> Result<HeaderValue, Trouble> {
-    let mut value = HeaderValue::from_str(&key.0).map_err(|_| Trouble::KeyForm)?;
-    if value.is_empty() {
-        return Err(Trouble::KeyForm);
-    }
-    // Whoever prints the headers of a request must not print it.
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 /// The server's own time.
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
@@ -296,14 +223,5 @@ mod tests {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
             assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
         }
-    }
-
-    #[test]
-    fn a_key_is_never_shown() {
-        let key = ApiKey::new(" 0123-secret\n");
-        assert_eq!(format!("{key:?}"), "ApiKey(…)");
-        assert!(!format!("{:?}", header(&key).expect("a header")).contains("secret"));
-        assert!(matches!(header(&ApiKey::new("é\u{7}")), Err(Trouble::KeyForm)));
-        assert!(matches!(header(&ApiKey::new(" ")), Err(Trouble::KeyForm)));
     }
 }

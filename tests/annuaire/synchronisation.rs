@@ -1,14 +1,16 @@
 //! Bringing the copy up to date from a directory that changes, fails, and is cut off from us.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sas_endpoint::annuaire::progress::{Length, Progress, Quiet, Step};
 use sas_endpoint::annuaire::record::{Count, Record, records};
 use sas_endpoint::annuaire::resource::DirectoryType;
+use sas_endpoint::annuaire::schedule::{Schedule, run_on_schedule};
 use sas_endpoint::annuaire::status::status;
 use sas_endpoint::annuaire::sync::{Asked, Failure, Request, Settings, State, run};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::copy::TestCopy;
 use crate::on_both_databases;
@@ -341,6 +343,33 @@ on_both_databases! { TestCopy::empty;
         let asked = Asked::Since("2026-03-15".parse().expect("a day"));
         ask(&test, &played.settings(), asked).await.expect("synchronised");
         assert_eq!(state(&test, DirectoryType::Device).await.mark, T0.parse().ok());
+    }
+
+    async fn a_schedule_runs_when_it_is_due_and_stops_when_told(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        let schedule: Schedule = "every 6h".parse().expect("a schedule");
+        // The first run is due at once; the next one not, by a clock that stands still.
+        let (stop, stopping) = watch::channel(false);
+        let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule.clone(), played.settings(), stopping));
+        while records(&test.copy).await.expect("records").first().is_none_or(|record| record.outcome.is_none()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.send_replace(true);
+        running.await.expect("it stops");
+        assert_eq!(played.asked().len() as u64, PAGES);
+        assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
+
+        // Six hours later, in the middle of a run.
+        played.asked();
+        played.plan([(2, outcome(200, "").set_delay(Duration::from_secs(3_600)))]);
+        let (stop, stopping) = watch::channel(false);
+        let later = Settings { clock: clock_at("2026-03-10T11:32:00Z"), ..played.settings() };
+        let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule, later, stopping));
+        while played.world().asked.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.send_replace(true);
+        running.await.expect("it stops at once");
     }
 
     async fn one_process_at_a_time_synchronises(test: TestCopy) {
