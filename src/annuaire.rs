@@ -7,11 +7,12 @@
 //! [`Snapshot`](copy::Snapshot).
 //!
 //! [`sync`] brings the copy up to date from an [`upstream`], now or on a [`schedule`]; [`load`] fills it
-//! from files.
+//! from files, and [`generate`] invents one.
 
 pub mod copy;
 mod criterion;
 pub mod extraction;
+pub mod generate;
 pub mod indexed;
 mod intake;
 pub mod load;
