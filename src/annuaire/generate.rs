@@ -20,6 +20,7 @@ mod practitioner;
 mod profession;
 mod role;
 mod service;
+mod smartcard;
 mod structure;
 mod system;
 #[cfg(test)]

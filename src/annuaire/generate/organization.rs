@@ -2,21 +2,19 @@
 
 mod address;
 mod label;
+mod register;
 
 use self::address::Address;
-use super::communes::{COMMUNES, Commune};
+use self::register::{Identifier, Type};
+use super::communes::COMMUNES;
 use super::directory::{Directory, Fate, Kind};
 use super::draw::{Draw, Topic};
 use super::element::Trace;
 use super::json::Json;
 use super::mailbox::Mailbox;
-use super::numbers;
 use super::practitioner::Professional;
 use super::structure::Structure;
-use super::system::{
-    CATEGORIE_ETABLISSEMENT, CORE_ORGANIZATION, DP_ORGANIZATION, ESPIC, FINESS, IDNST, NAF, ORGANIZATION_TYPE,
-    ORGANIZATION_TYPES, PERIOD, PHARMACY_LICENCE, RPPS_RANG, SECTEUR, SIRENE, STATUT_JURIDIQUE,
-};
+use super::system::{CORE_ORGANIZATION, DP_ORGANIZATION, PERIOD, PHARMACY_LICENCE};
 
 /// Cabinets are those of every third practitioner.
 const CABINET_STEP: u64 = 3;
@@ -40,11 +38,10 @@ pub fn own_cabinet(directory: &Directory, practitioner: u64) -> Option<u64> {
 struct Organization {
     structure: Structure,
     juridique: bool,
-    identifiers: Vec<(&'static str, &'static str, String)>,
+    identifiers: Vec<Identifier>,
     name: String,
     alias: Option<String>,
-    /// Each with the kind of type that its extension says, if it has one.
-    types: Vec<(Option<&'static str>, &'static str, &'static str)>,
+    types: Vec<Type>,
     phone: Option<String>,
     fax: Option<String>,
     email: Option<String>,
@@ -89,7 +86,7 @@ impl Organization {
         });
         let name = label::name(draw, structure, juridique, &commune, owner.as_ref().map(|(owner, _)| owner));
         let rang = owner.filter(|_| draw.per_mille(600)).map(|(owner, rank)| format!("{}{rank:03}", owner.rpps));
-        let identifiers = identifiers(index, root, &commune, rang);
+        let identifiers = register::identifiers(index, root, &commune, rang);
         let alias = draw.per_mille(120).then(|| label::alias(draw, structure, &commune));
         let domain = label::domain(structure, &commune);
         let mailboxes = if draw.per_mille(150) { 1 + draw.low_below(3) } else { 0 };
@@ -99,10 +96,10 @@ impl Organization {
             identifiers,
             name,
             alias,
-            types: types(draw, structure, juridique, index),
+            types: register::types(draw, structure, juridique, index),
             phone: draw.per_mille(850).then(|| address::phone(draw, &commune)),
             fax: draw.per_mille(250).then(|| address::phone(draw, &commune)),
-            email: draw.per_mille(200).then(|| format!("contact@{}", domain.replace(".mssante", ""))),
+            email: draw.per_mille(200).then(|| format!("contact@{}", domain.replace("mssante.fr", "example"))),
             mailboxes: (0..mailboxes).map(|_| Mailbox::of_structure(draw, &domain)).collect(),
             address: draw.per_mille(970).then(|| Address::draw(draw, commune)),
             since: draw.per_mille(800).then(|| directory.calendar.day_before(800 + draw.below(9000)).to_string()),
@@ -134,7 +131,7 @@ impl Organization {
         }
         self.identifiers(json);
         json.flag("active", true);
-        json.list("type", |json| self.types.iter().for_each(|one| write_type(json, one)));
+        json.list("type", |json| self.types.iter().for_each(|one| register::write_type(json, one)));
         json.text("name", &self.name);
         if let Some(alias) = &self.alias {
             json.texts("alias", [alias]);
@@ -181,66 +178,4 @@ impl Organization {
         }
         self.mailboxes.iter().for_each(|mailbox| mailbox.write(json));
     }
-}
-
-/// The types, systems and values of an organization's identifiers. The IDNST, which comes first, is
-/// the best of the others after a digit that says which.
-fn identifiers(
-    index: u64,
-    root: u64,
-    commune: &Commune,
-    rang: Option<String>,
-) -> Vec<(&'static str, &'static str, String)> {
-    let siren = numbers::siren(root);
-    let juridique = Structure::is_juridique(index);
-    let business =
-        if juridique { ("SIREN", SIRENE, siren) } else { ("SIRET", SIRENE, numbers::siret(&siren, index - root + 1)) };
-    let has_finess = !Structure::of(index).categories().is_empty();
-    let finess = has_finess
-        .then(|| (if juridique { "FINEJ" } else { "FINEG" }, FINESS, numbers::finess(commune.finess_prefix(), index)));
-    let rang = rang.map(|rang| ("RPPSRG", RPPS_RANG, rang));
-    let idnst = match (&finess, &rang) {
-        (Some((_, _, finess)), _) => format!("1{finess}"),
-        (None, Some((_, _, rang))) => format!("4{rang}"),
-        (None, None) => format!("{}{}", if juridique { 2 } else { 3 }, business.2),
-    };
-    let others = finess.into_iter().chain(rang).chain([business]);
-    std::iter::once(("IDNST", IDNST, idnst)).chain(others).collect()
-}
-
-fn types(
-    draw: &mut Draw,
-    structure: Structure,
-    juridique: bool,
-    index: u64,
-) -> Vec<(Option<&'static str>, &'static str, &'static str)> {
-    let level = if juridique { "LEGAL-ENTITY" } else { "GEOGRAPHICAL-ENTITY" };
-    let mut types = vec![(Some("organizationType"), ORGANIZATION_TYPE, level)];
-    if !draw.per_mille(20) {
-        types.push((Some("secteurActiviteRASS"), SECTEUR, structure.secteur(index)));
-    }
-    if juridique {
-        let statut = draw.pick(&["13", "14", "60", "61", "72", "73", "95"]);
-        types.push((Some("statutJuridiqueINSEE"), STATUT_JURIDIQUE, statut));
-    } else if !structure.categories().is_empty() {
-        types.push((None, CATEGORIE_ETABLISSEMENT, draw.pick(structure.categories())));
-    }
-    if structure == Structure::Hopital {
-        types.push((Some("sphParticipation"), ESPIC, draw.pick(&["1", "6", "7", "9"])));
-    }
-    if draw.per_mille(850) {
-        types.push((Some("activiteINSEE"), NAF, draw.pick(structure.naf())));
-    }
-    types
-}
-
-fn write_type(json: &mut Json, (notion, system, code): &(Option<&str>, &str, &str)) {
-    json.item(|json| {
-        if let Some(notion) = notion {
-            json.list("extension", |json| {
-                json.extension(ORGANIZATION_TYPES, |json| json.text("valueCode", notion));
-            });
-        }
-        json.codings(&[(system, code)]);
-    });
 }

@@ -1,7 +1,5 @@
 //! Practitioners: professionals, with the exercice of their profession.
 
-use jiff::ToSpan;
-
 use super::directory::{Directory, Fate, Kind};
 use super::draw::{Draw, Topic};
 use super::element::Trace;
@@ -10,9 +8,10 @@ use super::json::Json;
 use super::mailbox::Mailbox;
 use super::numbers;
 use super::profession::{PROFESSIONS, Profession};
+use super::smartcard::Smartcard;
 use super::system::{
     AUTORITE, CATEGORIE_PROFESSIONNELLE, COMPETENCE, CORE_PRACTITIONER, DIPLOME, DP_PRACTITIONER, IDNPS, PROFESSION,
-    RPPS, SMARTCARD, SPECIALITE, TYPE_CARTE, TYPE_DIPLOME, TYPE_SAVOIR_FAIRE,
+    RPPS, SPECIALITE, TYPE_DIPLOME, TYPE_SAVOIR_FAIRE,
 };
 
 /// Compétences (TRE_R39).
@@ -46,13 +45,6 @@ struct Practitioner {
     /// Each with its type.
     savoir_faire: Vec<(&'static str, &'static str)>,
     trace: Option<Trace>,
-}
-
-struct Smartcard {
-    kind: &'static str,
-    number: String,
-    start: String,
-    end: String,
 }
 
 /// Writes the practitioner of this index.
@@ -186,29 +178,4 @@ fn savoir_faire(draw: &mut Draw, profession: &Profession) -> Vec<(&'static str, 
         }
     }
     known
-}
-
-impl Smartcard {
-    fn of(directory: &Directory, draw: &mut Draw) -> Self {
-        let start = directory.calendar.day_before(draw.below(3 * 365));
-        Self {
-            kind: draw.pick(&["CPS", "CPS", "CPS", "CPS", "CPF", "CPE"]),
-            number: format!("3{:09}", draw.below(1_000_000_000)),
-            start: start.to_string(),
-            end: start.saturating_add(3.years()).to_string(),
-        }
-    }
-
-    fn write(&self, json: &mut Json) {
-        json.extensions(SMARTCARD, |json| {
-            json.extension("type", |json| json.concept("valueCodeableConcept", &[(TYPE_CARTE, self.kind)]));
-            json.extension("number", |json| json.text("valueString", &self.number));
-            json.extension("period", |json| {
-                json.object("valuePeriod", |json| {
-                    json.text("start", &self.start);
-                    json.text("end", &self.end);
-                });
-            });
-        });
-    }
 }

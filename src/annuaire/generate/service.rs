@@ -1,5 +1,7 @@
 //! Healthcare services: activités de soins of hospitals, équipements sociaux of the médico-social.
 
+use jiff::ToSpan;
+
 use super::directory::{Directory, Fate, Kind};
 use super::draw::{Draw, Topic};
 use super::element::Trace;
@@ -55,7 +57,6 @@ pub fn arhgos(draw: &mut Draw, number: u64) -> String {
 
 /// The authorization: since when, until when.
 pub fn authorization(json: &mut Json, directory: &Directory, draw: &mut Draw, years: i64) {
-    use jiff::ToSpan;
     let start = directory.calendar.day_before(100 + draw.below(1500));
     json.extensions(AUTHORIZATION, |json| {
         json.extension("dateAuthorization", |json| json.text("valueDate", &start.to_string()));
