@@ -1,5 +1,6 @@
 //! `sas-endpoint annuaire …`: the copy of the national directory.
 
+mod generate;
 mod load;
 pub(super) mod progress;
 mod report;
@@ -44,7 +45,7 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
             let copy = Copy::open(&config.annuaire_database_url).await?;
             status::status(arguments, &copy).await
         }
-        Command::Generate(_) => Err("not yet".into()),
+        Command::Generate(arguments) => generate::generate(arguments),
     }
 }
 

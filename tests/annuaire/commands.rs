@@ -71,6 +71,27 @@ async fn resources_are_loaded_from_standard_input_and_their_state_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
+    let database = sqlite().await;
+    let arguments = ["generate", "--practitioners", "200", "--seed", "7", "--date", "2026-03-10"];
+    let generated = run(annuaire(&database, &arguments)).await;
+    assert_eq!(run(annuaire(&database, &arguments)).await.stdout, generated.stdout);
+    let next_day = run(annuaire(&database, &[&arguments[..], &["--delta"]].concat())).await;
+    let folder = folder("generated");
+    let files = [("day", generated.stdout), ("next", next_day.stdout)].map(|(name, lines)| {
+        std::fs::write(folder.join(name), lines).expect("written");
+        folder.join(name).display().to_string()
+    });
+    let output = run(annuaire(&database, &["load", &files[0], &files[1]])).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let status = status(&database).await;
+    let practitioners = &status["types"][1];
+    let total = practitioners["active"].as_u64().zip(practitioners["inactive"].as_u64()).map(|(yes, no)| yes + no);
+    assert!(total.is_some_and(|total| total >= 200), "{practitioners}");
+    assert_eq!(status["set_aside_count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
     let (database, played) = (sqlite().await, Played::with(directory(4)).await);
     let sync = |arguments: &[&str]| {
