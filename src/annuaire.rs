@@ -6,15 +6,27 @@
 //! as a walk may need it. A query is read by the table of [`parameter`]s into a
 //! [`Search`](search::Search), which is evaluated over a [`Snapshot`](copy::Snapshot);
 //! [`directory`] makes the answers of it.
+//!
+//! [`sync`] brings the copy up to date from an [`upstream`], now or on a [`schedule`]; [`load`] fills it
+//! from files, and [`generate`] invents one.
 
 pub mod copy;
 mod criterion;
 pub mod directory;
 pub mod extraction;
+pub mod generate;
 pub mod indexed;
+mod intake;
+pub mod load;
 pub mod normal;
 pub mod parameter;
+pub mod progress;
 pub mod query;
+pub mod record;
 pub mod resource;
+pub mod schedule;
 pub mod search;
 mod shape;
+pub mod status;
+pub mod sync;
+pub mod upstream;

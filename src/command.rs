@@ -1,5 +1,6 @@
 //! What the program does, one command a file.
 
+mod annuaire;
 mod healthcheck;
 mod rules;
 mod serve;
@@ -7,6 +8,8 @@ mod validate;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+
+use indicatif::MultiProgress;
 
 use crate::config::{Cli, Command, Config, LogFormat};
 use crate::storage::Storage;
@@ -31,16 +34,23 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
+        Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }
 }
 
 /// Logs to standard error from here on.
 fn log(config: &Config) {
+    log_beside(config, None);
+}
+
+/// Logs to standard error from here on, without writing across these bars.
+fn log_beside(config: &Config, bars: Option<MultiProgress>) {
+    let writer = annuaire::progress::BesideBars(bars);
     // The filter was checked when it was read.
     let filter = tracing_subscriber::EnvFilter::new(&config.log);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     match config.log_format {

@@ -6,8 +6,13 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
+use crate::annuaire::schedule::Schedule;
+use crate::annuaire::upstream::ApiKey;
 use crate::sas::deviation::Validation;
+
+pub mod annuaire;
 
 /// Receives the flows of the French SAS (Service d'Accès aux Soins): regulator accounts and
 /// appointments, over FHIR R4.
@@ -40,6 +45,9 @@ pub enum Command {
     Rules(Rules),
     /// Ask a running instance whether it is ready; ends with 0 or 1
     Healthcheck,
+    /// The copy of the national directory (Annuaire Santé): synchronise, load, look at it, invent one
+    #[command(subcommand, disable_help_subcommand = true)]
+    Annuaire(annuaire::Command),
 }
 
 /// The arguments of `validate`.
@@ -115,6 +123,35 @@ pub struct Config {
         default_value = "sqlite://annuaire.db"
     )]
     pub annuaire_database_url: String,
+
+    /// The directory that the copy is taken from: the base of its FHIR API
+    #[arg(
+        long,
+        env = "SAS_ANNUAIRE_URL",
+        global = true,
+        value_name = "URL",
+        default_value = "https://gateway.api.esante.gouv.fr/fhir/v2",
+        value_parser = base_url
+    )]
+    pub annuaire_url: String,
+
+    /// The key of that directory; sent as ESANTE-API-KEY to its scheme, host and port, and nowhere else
+    ///
+    /// Better said in the environment or in the file: everybody on a machine sees the command line.
+    #[arg(long, env = "SAS_ANNUAIRE_API_KEY", hide_env_values = true, global = true, value_name = "KEY", value_parser = api_key)]
+    pub annuaire_api_key: Option<ApiKey>,
+
+    /// The most requests a second to that directory; 0 for no limit (the national one allows 17)
+    #[arg(long, env = "SAS_ANNUAIRE_RATE", global = true, value_name = "NUMBER", default_value_t = 15)]
+    pub annuaire_rate: u32,
+
+    /// When `serve` brings the copy up to date: "daily at 05:30" (time in France) or "every 6h"; never if not set
+    #[arg(long, env = "SAS_ANNUAIRE_SYNC", global = true, value_name = "SCHEDULE")]
+    pub annuaire_sync: Option<Schedule>,
+
+    /// How long superseded versions are kept in the copy, for those who are still walking over them
+    #[arg(long, env = "SAS_ANNUAIRE_KEEP", global = true, value_name = "DURATION", default_value = "24h", value_parser = keep)]
+    pub annuaire_keep: SignedDuration,
 
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
@@ -219,6 +256,18 @@ fn max_body(text: &str) -> Result<ByteSize, String> {
     if sane.contains(&size) { Ok(size) } else { Err("expected between 1KiB and 64MiB".to_owned()) }
 }
 
+/// Never fails, as an error would quote the key.
+fn api_key(text: &str) -> Result<ApiKey, std::convert::Infallible> {
+    Ok(ApiKey::new(text))
+}
+
+fn keep(text: &str) -> Result<SignedDuration, String> {
+    let duration: Option<SignedDuration> = text.parse().ok();
+    duration
+        .filter(|duration| !duration.is_negative())
+        .ok_or_else(|| "expected a duration such as 24h or 90m".to_owned())
+}
+
 fn log_filter(text: &str) -> Result<String, String> {
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
@@ -258,10 +307,22 @@ mod tests {
             (["--validation", "lax"], "[possible values: tolerant, strict]"),
             (["--log", "sas=loud"], "invalid value 'sas=loud' for '--log <FILTER>'"),
             (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
+            (["--annuaire-sync", "at noon"], "expected “daily at 05:30” (time in France) or “every 6h”"),
+            (["--annuaire-keep", "a day"], "expected a duration such as 24h or 90m"),
+            (["--annuaire-keep", "1h ago"], "expected a duration such as 24h or 90m"),
+            (["--annuaire-url", "gateway"], "expected http://host/path or https://host/path"),
         ] {
             let error = read(&arguments).expect_err("wrong");
             assert!(error.contains(sentence), "{error}");
         }
+    }
+
+    #[test]
+    fn the_key_of_the_directory_is_never_shown() {
+        let config = read(&["serve", "--annuaire-api-key", "s3cret"]).expect("settings").config;
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let error = read(&["--annuaire-api-key", "s3cret", "--annuaire-rate", "fast"]).expect_err("wrong");
+        assert!(!error.contains("s3cret"), "{error}");
     }
 
     #[test]

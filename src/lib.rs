@@ -42,8 +42,11 @@ mod tests {
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage"]),
-        ("config", &["sas"]),
-        ("command", &["annuaire", "clock", "config", "fhir", "http", "interaction", "issue", "sas", "storage"]),
+        ("config", &["annuaire", "sas"]),
+        (
+            "command",
+            &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage"],
+        ),
     ];
 
     #[test]

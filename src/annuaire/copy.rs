@@ -3,7 +3,7 @@
 //! Every version of a resource is written once and has a number that grows with time, and each commit
 //! makes a revision: a [`Snapshot`] is a revision, and sees the versions opened up to it and not closed
 //! by it. The index is made of segments, each over a run of numbers, each written once: a sorted list of
-//! terms with the set of versions that have it (see [`term`]). So a bulk load only ever appends, a
+//! terms with the set of versions that have it (see `copy/term.rs`). So a bulk load only ever appends, a
 //! search intersects small sets and stops where its page is full, and the depth of a walk costs nothing.
 
 mod condition;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Failure;
+use super::{Failure, annuaire};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
@@ -61,7 +61,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let service = http::service(endpoint.clone(), Some(directory.clone()), config.max_body_bytes());
     let fhir = ServiceExt::<Request>::into_make_service(service);
     let fhir = axum::serve(listener, fhir).with_graceful_shutdown(stopped(stopping.clone()));
-    let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping));
+    let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping.clone()));
+    let synchronising = annuaire::keep_up_to_date(directory.copy().clone(), config, stopping);
     let servers = [tokio::spawn(fhir.into_future()), tokio::spawn(ops.into_future())];
     let upkeep = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_secs(5));
@@ -79,6 +80,10 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("connections were still open after {GRACE:?}; they are cut");
     }
     upkeep.abort();
+    if let Some(synchronising) = synchronising {
+        // It gives up at once: the next run goes on from there.
+        let _ = synchronising.await;
+    }
     if tokio::time::timeout(GRACE, writing.finish()).await.is_err() {
         tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
     }

@@ -3,12 +3,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod content;
-mod server;
-
 mod copy;
 mod includes;
+mod loading;
 mod metadata;
 mod paging;
+mod played;
 mod refusals;
 mod requests;
+mod server;
+mod synchronisation;
+mod upstream;

@@ -1,0 +1,100 @@
+//! A writer of compact JSON in one buffer: a directory of millions is written without trees.
+
+/// The text of one line.
+#[derive(Default)]
+pub struct Json(String);
+
+impl Json {
+    /// Begins a line anew, in the same memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What was written.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// An object that nothing names: a whole line, or an item of a list.
+    pub fn item(&mut self, content: impl FnOnce(&mut Self)) {
+        self.comma();
+        self.0.push('{');
+        content(self);
+        self.0.push('}');
+    }
+
+    /// An object.
+    pub fn object(&mut self, key: &str, content: impl FnOnce(&mut Self)) {
+        self.key(key);
+        self.0.push('{');
+        content(self);
+        self.0.push('}');
+    }
+
+    /// A list.
+    pub fn list(&mut self, key: &str, content: impl FnOnce(&mut Self)) {
+        self.key(key);
+        self.0.push('[');
+        content(self);
+        self.0.push(']');
+    }
+
+    /// A list of texts.
+    pub fn texts<T: AsRef<str>>(&mut self, key: &str, values: impl IntoIterator<Item = T>) {
+        self.list(key, |json| {
+            for value in values {
+                json.comma();
+                json.string(value.as_ref());
+            }
+        });
+    }
+
+    /// A text.
+    pub fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.string(value);
+    }
+
+    /// A boolean.
+    pub fn flag(&mut self, key: &str, value: bool) {
+        self.key(key);
+        self.0.push_str(if value { "true" } else { "false" });
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        self.0.push_str(&value.to_string());
+    }
+
+    fn key(&mut self, key: &str) {
+        self.comma();
+        self.string(key);
+        self.0.push(':');
+    }
+
+    /// A comma where something precedes in the same object or list; values end with none of these.
+    fn comma(&mut self) {
+        if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
+            self.0.push(',');
+        }
+    }
+
+    fn string(&mut self, value: &str) {
+        self.0.push('"');
+        if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            self.0.push_str(value);
+        } else {
+            value.chars().for_each(|character| self.escaped(character));
+        }
+        self.0.push('"');
+    }
+
+    fn escaped(&mut self, character: char) {
+        match character {
+            '"' | '\\' => self.0.extend(['\\', character]),
+            '\0'..='\u{1f}' => self.0.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => self.0.push(character),
+        }
+    }
+}

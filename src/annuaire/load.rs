@@ -1,0 +1,232 @@
+//! Filling the copy from files of NDJSON, as `annuaire generate` writes them, or as somebody exported
+//! a directory.
+
+mod lines;
+mod parallel;
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use tokio::sync::mpsc;
+
+use super::copy::{Copy, SetAside, Writer};
+use super::intake::Readings;
+use super::progress::{Length, Progress, Step};
+use super::record::{Record, Records, Work};
+use super::resource::{DirectoryType, Prepared};
+use super::sync::{HeldBack, Stage, State, Walk};
+use crate::clock::Clock;
+use crate::error::Error;
+
+/// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
+/// can be read again from its beginning, and each commit makes a segment of the index.
+const BATCH: u64 = 65_536;
+
+/// Resources of a type are handed to the copy so many at a time.
+const SHELF: usize = 1_000;
+
+/// Chunks of lines that wait to be read. Each holds a few MB.
+const WAITING: usize = 2;
+
+/// The largest part of a type that is removed: more looks like half a file.
+const MOST_REMOVED: f64 = 0.15;
+
+/// Where resources are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file: plain, gzip or zstd.
+    File(PathBuf),
+    /// Standard input, of the same forms.
+    Standard,
+}
+
+/// How they are loaded.
+#[derive(Clone)]
+pub struct Settings {
+    /// Whether what is not in the files is removed from the copy.
+    pub replace: bool,
+    /// How long superseded versions are kept, for walks over the copy that have begun.
+    pub keep: SignedDuration,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Why a load did not come to its end. What was committed stays; loading the same files again does no
+/// harm.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file.
+    #[error("{0}")]
+    Input(String),
+    /// The database.
+    #[error("the copy cannot be written: {}", super::sync::cause(.0))]
+    Copy(#[from] Error),
+    /// Somebody else writes.
+    #[error("another process is writing to the copy of the directory: one at a time does")]
+    Busy,
+}
+
+/// Loads the files, one after the other, and says what that did.
+pub async fn load(
+    copy: &Copy,
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Record, Failure> {
+    // Before anything is done: a name that is mistyped.
+    let length = lines::length(&inputs).map_err(Failure::Input)?;
+    let writer = copy.writer().await?.ok_or(Failure::Busy)?;
+    let records = Records::before_run(copy).await?;
+    let names: Vec<_> = inputs.iter().map(Input::name).collect();
+    let record = Record::new(Work::Load, names.join(" "), settings.clock.now());
+    let mut load = Load { copy, writer, settings, progress, records, record, shelves: Default::default(), pending: 0 };
+    progress.begin("load", length.map_or(Length::Unknown, Length::Bytes), Step::default());
+    let done = load.everything(inputs).await;
+    progress.end();
+    load.end(done).await
+}
+
+impl Input {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Standard => "standard input".to_owned(),
+        }
+    }
+}
+
+/// A load, under way.
+struct Load<'a> {
+    copy: &'a Copy,
+    writer: Writer,
+    settings: &'a Settings,
+    progress: &'a dyn Progress,
+    records: Records,
+    record: Record,
+    /// What was read, a shelf for each type of [`DirectoryType::ALL`].
+    shelves: [Vec<Prepared>; 5],
+    /// How many resources came since the last commit.
+    pending: u64,
+}
+
+impl Load<'_> {
+    async fn everything(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
+        self.forget_walks().await?;
+        let (sender, chunks) = mpsc::channel(WAITING);
+        // A thread of its own: whoever waits for standard input must not hold up the end of the program.
+        let lines = std::thread::spawn(move || lines::read(&inputs, &sender));
+        let mut readings = parallel::read(chunks);
+        while let Some(reading) = readings.recv().await {
+            let (reading, bytes) = reading.map_err(Failure::Input)?;
+            self.take(reading.await.map_err(Error::internal)?, bytes).await?;
+        }
+        // The channel ended, and so the thread does; unless it broke away, everything was read.
+        lines.join().map_err(|_| Error::internal("reading the files broke away"))?;
+        if self.settings.replace {
+            self.sweep().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what was read of a chunk.
+    async fn take(&mut self, readings: Readings, bytes: u64) -> Result<(), Error> {
+        let resources = (readings.prepared.len() + readings.aside.len()) as u64;
+        for aside in readings.aside {
+            self.put_aside(aside).await?;
+        }
+        for prepared in readings.prepared {
+            let shelf = &mut self.shelves[prepared.resource_type as usize];
+            shelf.push(prepared);
+            if shelf.len() == SHELF {
+                let full = std::mem::take(shelf);
+                self.add(full).await?;
+            }
+        }
+        self.record.bytes += bytes;
+        self.pending += resources;
+        self.progress.advance(Step { resources, bytes });
+        if self.pending >= BATCH { self.commit().await } else { Ok(()) }
+    }
+
+    async fn put_aside(&mut self, aside: SetAside) -> Result<(), Error> {
+        let of = aside.resource_type.map_or("unknown", DirectoryType::as_str);
+        self.record.count(of, "load").set_aside += 1;
+        self.writer.put_aside(aside).await
+    }
+
+    /// Adds resources of one type.
+    async fn add(&mut self, resources: Vec<Prepared>) -> Result<(), Error> {
+        let Some(first) = resources.first() else { return Ok(()) };
+        let of = first.resource_type;
+        let tally = self.writer.add(resources, self.settings.replace).await?;
+        self.record.count(of.as_str(), "load").add_tally(tally);
+        Ok(())
+    }
+
+    async fn empty_shelves(&mut self) -> Result<(), Error> {
+        for shelf in std::mem::take(&mut self.shelves) {
+            self.add(shelf).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        self.empty_shelves().await?;
+        self.pending = 0;
+        self.record.last = self.settings.clock.now();
+        self.records.note(&mut self.writer, &self.record).await?;
+        self.writer.commit().await
+    }
+
+    /// Forgets what will not hold any more of what is known of an upstream.
+    async fn forget_walks(&mut self) -> Result<(), Error> {
+        for of in DirectoryType::ALL {
+            let mut state = State::noted(self.copy, of).await?.unwrap_or_default();
+            if self.settings.replace {
+                // The next synchronisation is a full one.
+                state = State::default();
+                self.writer.forget_seen(of).await?;
+            } else if state.walk.as_ref().is_some_and(|walk| walk.stage.is_full()) {
+                // What a full walk saw is no longer what the copy has: it begins anew.
+                state.walk = Some(Walk::over(Stage::Whole));
+            }
+            state.note(&mut self.writer, of).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep(&mut self) -> Result<(), Error> {
+        self.empty_shelves().await?;
+        for of in DirectoryType::ALL {
+            let swept = self.writer.sweep(of, MOST_REMOVED).await?;
+            if swept.unseen > 0 {
+                self.record.count(of.as_str(), "load").add_swept(swept);
+            }
+            if let Some(held_back) = HeldBack::by(swept, self.settings.clock.now()) {
+                self.record.warnings.push(held_back.sentence(of));
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits what came, and records how it ended.
+    async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+        if let Err(failure @ (Failure::Copy(_) | Failure::Busy)) = done {
+            return Err(failure);
+        }
+        let now = self.settings.clock.now();
+        self.empty_shelves().await?;
+        match &done {
+            Ok(()) => self.record.end(true, self.record.summary(), now),
+            Err(failure) => self.record.end(false, failure.to_string(), now),
+        }
+        self.records.note(&mut self.writer, &self.record).await?;
+        self.writer.commit().await?;
+        done?;
+        if let Ok(before) = now.checked_sub(self.settings.keep) {
+            self.writer.purge(before).await?;
+        }
+        Ok(self.record)
+    }
+}

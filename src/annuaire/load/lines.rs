@@ -1,0 +1,245 @@
+//! The lines of files, whatever their compression.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+use tokio::sync::mpsc;
+
+use super::Input;
+
+/// The longest line that is read, in bytes. Resources of the directory have a few thousand; a line may
+/// also be a page of a search.
+const LONGEST: usize = 4 << 20;
+
+/// What is said of a longer one.
+pub(super) const TOO_LONG: &str = "the line is longer than 4 MiB";
+
+/// A chunk has this many lines, or this many bytes.
+const CHUNK_LINES: usize = 500;
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// How much is read from a file at once.
+const BUFFER: usize = 256 << 10;
+
+/// Some lines of a file.
+pub(super) struct Chunk {
+    /// What the file is called.
+    pub file: Arc<str>,
+    /// The lines that are not blank.
+    pub lines: Vec<Line>,
+    /// How many bytes of the file, as it stands on the disk, were read for them.
+    pub bytes: u64,
+}
+
+/// A line.
+pub(super) struct Line {
+    /// Its number; the first is 1.
+    pub number: u64,
+    /// Its text, without its end; `None` if it is too long.
+    pub text: Option<Vec<u8>>,
+}
+
+/// The bytes of all files together, where that can be known. Fails with a sentence where a file cannot
+/// be opened.
+pub(super) fn length(inputs: &[Input]) -> Result<Option<u64>, String> {
+    let mut length = Some(0);
+    for input in inputs {
+        let Input::File(path) = input else {
+            length = None;
+            continue;
+        };
+        let metadata = File::open(path).and_then(|file| file.metadata());
+        let metadata = metadata.map_err(|error| format!("{}: {error}", input.name()))?;
+        if metadata.is_dir() {
+            return Err(format!("{}: this is a folder", input.name()));
+        }
+        // A pipe has no length.
+        length = length.filter(|_| metadata.is_file()).map(|sum| sum + metadata.len());
+    }
+    Ok(length)
+}
+
+/// Sends every line, in chunks; a sentence where a file breaks off. Ends early if nobody listens.
+pub(super) fn read(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>>) {
+    for input in inputs {
+        match read_one(input, chunks) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(sentence) => {
+                let _ = chunks.blocking_send(Err(sentence));
+                return;
+            }
+        }
+    }
+}
+
+/// Whether somebody still listens.
+fn read_one(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Result<bool, String> {
+    let name: Arc<str> = input.name().into();
+    let count = Arc::new(AtomicU64::new(0));
+    let mut lines = open(input, &count).map_err(|error| format!("{name}: {error}"))?;
+    let (mut number, mut told) = (0, 0);
+    loop {
+        let mut chunk = Chunk { file: name.clone(), lines: vec![], bytes: 0 };
+        let end = fill(&mut chunk, &mut lines, &mut number)
+            .map_err(|error| format!("{name}: after line {number}: {error}"))?;
+        let read = count.load(Ordering::Relaxed);
+        chunk.bytes = read - told;
+        told = read;
+        if chunks.blocking_send(Ok(chunk)).is_err() {
+            return Ok(false);
+        }
+        if end {
+            return Ok(true);
+        }
+    }
+}
+
+/// Fills a chunk; says whether that was the end of the file.
+fn fill(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> io::Result<bool> {
+    let mut bytes = 0;
+    while chunk.lines.len() < CHUNK_LINES && bytes < CHUNK_BYTES {
+        let Some(text) = next_line(lines)? else { return Ok(true) };
+        *number += 1;
+        bytes += text.as_ref().map_or(0, Vec::len);
+        let blank = text.as_ref().is_some_and(|text| text.trim_ascii().is_empty());
+        if !blank {
+            chunk.lines.push(Line { number: *number, text });
+        }
+    }
+    Ok(false)
+}
+
+/// The next line, or `Some(None)` where it is too long; `None` at the end.
+fn next_line(lines: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
+    let mut line = vec![];
+    let (mut begun, mut too_long) = (false, false);
+    loop {
+        let available = match lines.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            available => available?,
+        };
+        if available.is_empty() {
+            return Ok(begun.then(|| (!too_long).then_some(line)));
+        }
+        begun = true;
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let part = &available[..end.unwrap_or(available.len())];
+        too_long |= line.len() + part.len() > LONGEST;
+        if !too_long {
+            line.extend_from_slice(part);
+        }
+        let consumed = part.len() + usize::from(end.is_some());
+        lines.consume(consumed);
+        if end.is_some() {
+            return Ok(Some((!too_long).then_some(line)));
+        }
+    }
+}
+
+/// Opens a file, and takes its compression away.
+fn open(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
+    let raw: Box<dyn Read> = match input {
+        Input::File(path) => Box::new(File::open(path)?),
+        Input::Standard => Box::new(io::stdin().lock()),
+    };
+    decompressed(Counted { raw, count: count.clone() })
+}
+
+/// What is compressed begins with a magic number, and JSON does not.
+fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
+    let mut magic = vec![];
+    raw.by_ref().take(4).read_to_end(&mut magic)?;
+    let is = |number: &[u8]| magic.starts_with(number);
+    let (gzip, zstd) = (is(&[0x1F, 0x8B]), is(&[0x28, 0xB5, 0x2F, 0xFD]) || is_skippable_frame(&magic));
+    let raw = BufReader::with_capacity(BUFFER, Cursor::new(magic).chain(raw));
+    Ok(if gzip {
+        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+    } else if zstd {
+        Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(raw)?))
+    } else {
+        Box::new(raw)
+    })
+}
+
+/// Some writers of zstd begin with a frame of their own, which readers skip.
+fn is_skippable_frame(magic: &[u8]) -> bool {
+    matches!(magic, [0x50..=0x5F, 0x2A, 0x4D, 0x18])
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    raw: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.raw.read(buffer)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn lines(bytes: Vec<u8>) -> io::Result<Vec<(u64, Option<usize>)>> {
+        let mut reader = decompressed(Cursor::new(bytes))?;
+        let mut all = vec![];
+        let mut number = 0;
+        loop {
+            let mut chunk = Chunk { file: "f".into(), lines: vec![], bytes: 0 };
+            let end = fill(&mut chunk, &mut reader, &mut number)?;
+            all.extend(chunk.lines.into_iter().map(|line| (line.number, line.text.map(|text| text.len()))));
+            if end {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).expect("compressed");
+        encoder.finish().expect("compressed")
+    }
+
+    #[test]
+    fn lines_are_numbered_and_blank_ones_left_out() {
+        let seen = lines(b"ab\n\n \r\nabc\r\nlast".to_vec()).expect("lines");
+        assert_eq!(seen, [(1, Some(2)), (4, Some(4)), (5, Some(4))]);
+        assert_eq!(lines(vec![]).expect("lines"), []);
+    }
+
+    #[test]
+    fn compression_is_found_out_and_may_come_in_several_parts() {
+        let expected = [(1, Some(1)), (2, Some(2))];
+        let parts = [gzip("a\n"), gzip("bc\n")].concat();
+        assert_eq!(lines(parts).expect("lines"), expected);
+        let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("compressed");
+        assert_eq!(lines([zstd("a\n"), zstd("bc\n")].concat()).expect("lines"), expected);
+        let skipped = [&[0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 9][..], &zstd("a\nbc\n")].concat();
+        assert_eq!(lines(skipped).expect("lines"), expected);
+    }
+
+    #[test]
+    fn a_compressed_file_that_breaks_off_is_an_error() {
+        let whole = gzip(&"a line of some length\n".repeat(100));
+        assert!(lines(whole[..whole.len() / 2].to_vec()).is_err());
+        let whole = zstd::encode_all("a line of some length\n".repeat(100).as_bytes(), 1).expect("compressed");
+        assert!(lines(whole[..whole.len() / 2].to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over() {
+        let text = ["a".repeat(LONGEST), "b".repeat(LONGEST + 1), "c".to_owned(), "d".repeat(LONGEST + 1)].join("\n");
+        let seen = lines(text.into_bytes()).expect("lines");
+        assert_eq!(seen, [(1, Some(LONGEST)), (2, None), (3, Some(1)), (4, None)]);
+    }
+}

@@ -1,0 +1,100 @@
+//! What there is to say of the copy.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::copy::{Copy, Counts, SetAside};
+use super::record::{Record, records};
+use super::resource::DirectoryType;
+use super::sync::State;
+use crate::error::Error;
+
+/// How many resources that were set aside are counted: beyond that there are « at least » so many.
+pub const MOST_COUNTED: usize = 1_000;
+
+/// How many of them are shown.
+const SHOWN: usize = 10;
+
+/// The state of a copy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Where it is kept; never a password.
+    pub database: String,
+    /// Each type, in the order of [`DirectoryType::ALL`].
+    pub types: Vec<TypeStatus>,
+    /// How many resources were set aside, up to [`MOST_COUNTED`].
+    pub set_aside_count: usize,
+    /// The newest of them.
+    pub set_aside: Vec<Aside>,
+    /// The last runs, newest first.
+    pub runs: Vec<Record>,
+}
+
+/// The state of a type.
+#[derive(Clone, Debug, Serialize)]
+pub struct TypeStatus {
+    /// Its name.
+    #[serde(serialize_with = "by_name")]
+    pub resource_type: DirectoryType,
+    /// Resources in use.
+    pub active: u64,
+    /// Resources out of use.
+    pub inactive: u64,
+    /// How long ago its mark was, in seconds.
+    pub age_seconds: Option<i64>,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: State,
+    /// A hash of all its content; equal for equal copies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+/// A resource that was set aside.
+#[derive(Clone, Debug, Serialize)]
+pub struct Aside {
+    /// Its type, where that could be read.
+    pub resource_type: Option<&'static str>,
+    /// Its id, or where it stood.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: String,
+}
+
+/// Asks the copy; for the hashes, it reads all there is.
+pub async fn status(copy: &Copy, with_hashes: bool, now: Timestamp) -> Result<Status, Error> {
+    let counts = copy.counts().await?;
+    let mut hashes = if with_hashes { copy.content_hashes().await?.map(Some) } else { Default::default() };
+    let mut types = vec![];
+    for (index, of) in DirectoryType::ALL.into_iter().enumerate() {
+        let state = State::noted(copy, of).await?.unwrap_or_default();
+        types.push(type_status(of, counts[index], state, hashes[index].take(), now));
+    }
+    let set_aside = copy.set_aside(MOST_COUNTED).await?;
+    Ok(Status {
+        database: copy.description().to_owned(),
+        types,
+        set_aside_count: set_aside.len(),
+        set_aside: set_aside.into_iter().take(SHOWN).map(Aside::from).collect(),
+        runs: records(copy).await?,
+    })
+}
+
+fn type_status(of: DirectoryType, counts: Counts, state: State, hash: Option<String>, now: Timestamp) -> TypeStatus {
+    let age_seconds = state.mark.map(|mark| now.duration_since(mark).as_secs());
+    let Counts { active, inactive } = counts;
+    TypeStatus { resource_type: of, active, inactive, age_seconds, state, hash }
+}
+
+impl From<SetAside> for Aside {
+    fn from(aside: SetAside) -> Self {
+        let SetAside { resource_type, name, reason, at } = aside;
+        Self { resource_type: resource_type.map(DirectoryType::as_str), name, reason, at }
+    }
+}
+
+fn by_name<S: Serializer>(of: &DirectoryType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(of.as_str())
+}

@@ -1,0 +1,150 @@
+//! Bringing the copy up to date from its upstream.
+//!
+//! Each type is walked over page by page: all of it (a full walk) or what changed (a delta). What came
+//! is committed a batch at a time together with where the walk goes on, so that a run that is
+//! interrupted at any instant is continued by the next one, and ends as if nothing had happened. The
+//! mark of a type moves only when its walk came to the end.
+
+mod due;
+mod fetch;
+mod state;
+mod walk;
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+pub use due::Asked;
+pub use state::{HeldBack, Stage, State, Walk};
+
+use super::copy::{Copy, Writer};
+use super::progress::Progress;
+use super::record::{Record, Records, Work};
+use super::resource::DirectoryType;
+use super::upstream::{self, Trouble, Upstream};
+use crate::clock::Clock;
+use crate::error::Error;
+
+/// How many resources are on a page: more has made the national API fail.
+pub const COUNT: u16 = 200;
+
+/// A batch is committed when it has this many resources, or is some seconds old. Each commit makes a
+/// segment of the index: many small ones would have to be merged, few large ones would be lost at an
+/// interruption and be seen late.
+pub const BATCH: u64 = 8_192;
+
+/// How the copy is brought up to date.
+#[derive(Clone)]
+pub struct Settings {
+    /// From where.
+    pub upstream: upstream::Settings,
+    /// How many resources are on a page.
+    pub count: u16,
+    /// How many resources are committed together: [`BATCH`].
+    pub batch: u64,
+    /// How long superseded versions are kept, for walks over the copy that have begun.
+    pub keep: SignedDuration,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// How much.
+    pub asked: Asked,
+    /// Of which types; they are done in the order of [`DirectoryType::ALL`].
+    pub types: Vec<DirectoryType>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { asked: Asked::Due, types: DirectoryType::ALL.to_vec() }
+    }
+}
+
+/// Why a run did not come to its end. What was committed stays; the next run continues there.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Its upstream.
+    #[error(transparent)]
+    Upstream(#[from] Trouble),
+    /// Its own database.
+    #[error("the copy cannot be written: {}", cause(.0))]
+    Copy(#[from] Error),
+    /// Somebody else writes.
+    #[error("another process is writing to the copy of the directory: one at a time does")]
+    Busy,
+}
+
+pub(super) fn cause(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// A run, under way.
+struct Run<'a> {
+    copy: &'a Copy,
+    writer: Writer,
+    upstream: Arc<Upstream>,
+    settings: &'a Settings,
+    progress: &'a dyn Progress,
+    records: Records,
+    record: Record,
+}
+
+/// Does what is asked for, and says what it did.
+///
+/// Dropping the future at any point is safe, as is killing the process.
+pub async fn run(
+    copy: &Copy,
+    settings: &Settings,
+    request: &Request,
+    progress: &dyn Progress,
+) -> Result<Record, Failure> {
+    let upstream = Arc::new(Upstream::new(&settings.upstream)?);
+    let writer = copy.writer().await?.ok_or(Failure::Busy)?;
+    let records = Records::before_run(copy).await?;
+    let record = Record::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
+    let mut run = Run { copy, writer, upstream, settings, progress, records, record };
+    let done = run.types(request).await;
+    run.end(done).await
+}
+
+impl Run<'_> {
+    async fn types(&mut self, request: &Request) -> Result<(), Failure> {
+        for resource_type in DirectoryType::ALL {
+            if request.types.contains(&resource_type) {
+                self.bring_up_to_date(resource_type, request.asked).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records how it ended. Where that was the database's fault, nothing can be written.
+    async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+        if let Err(failure @ (Failure::Copy(_) | Failure::Busy)) = done {
+            return Err(failure);
+        }
+        let now = self.settings.clock.now();
+        match &done {
+            Ok(()) => self.record.end(true, self.record.summary(), now),
+            Err(failure) => self.record.end(false, failure.to_string(), now),
+        }
+        self.records.note(&mut self.writer, &self.record).await?;
+        self.writer.commit().await?;
+        done?;
+        // Nothing that is served depends on it: after everything else.
+        if let Ok(before) = now.checked_sub(self.settings.keep) {
+            self.writer.purge(before).await?;
+        }
+        Ok(self.record)
+    }
+
+    /// Makes what came visible and lasting, with how far the walk is.
+    async fn commit(&mut self, resource_type: DirectoryType, state: &State) -> Result<(), Error> {
+        self.record.last = self.settings.clock.now();
+        state.note(&mut self.writer, resource_type).await?;
+        self.records.note(&mut self.writer, &self.record).await?;
+        self.writer.commit().await
+    }
+}

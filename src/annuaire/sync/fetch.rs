@@ -1,0 +1,93 @@
+//! Fetching pages ahead of who writes them: a page tells where the next one is, so that one can be
+//! asked for while the other is read and kept.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::annuaire::intake::{Reading, Readings};
+use crate::annuaire::upstream::{Query, Trouble, Upstream};
+
+/// The resources that may be waiting to be written: enough to bridge a commit, and some 30 MB.
+const AHEAD: usize = 4_096;
+
+/// A page, received; its resources are being read.
+pub(super) struct Fetched {
+    pub reading: Reading,
+    pub next: Option<String>,
+    pub total: Option<u64>,
+    pub date: Option<Timestamp>,
+    pub bytes: u64,
+}
+
+/// Why no page follows.
+pub(super) struct Stopped {
+    pub trouble: Trouble,
+    /// Whether the walk can go on from its beginning: the address of its next page is not valid any more.
+    pub expired: bool,
+}
+
+/// The pages of a walk, in order. Fetching ends when this is dropped.
+pub(super) struct Pages {
+    pages: mpsc::Receiver<Result<Fetched, Stopped>>,
+    _fetching: JoinSet<()>,
+}
+
+impl Pages {
+    /// Fetches from `next` on, or from the beginning.
+    pub(super) fn of(upstream: Arc<Upstream>, query: Query, next: Option<String>) -> Self {
+        let (sender, pages) = mpsc::channel((AHEAD / usize::from(query.count.max(1))).max(2));
+        let mut fetching = JoinSet::new();
+        fetching.spawn(fetch(upstream, query, next, sender));
+        Self { pages, _fetching: fetching }
+    }
+
+    /// The next page; nothing is lost if the future is dropped. `None` if fetching broke away, which
+    /// is a fault.
+    pub(super) async fn next(&mut self) -> Option<Result<Fetched, Stopped>> {
+        self.pages.recv().await
+    }
+}
+
+async fn fetch(
+    upstream: Arc<Upstream>,
+    query: Query,
+    mut address: Option<String>,
+    pages: mpsc::Sender<Result<Fetched, Stopped>>,
+) {
+    loop {
+        let page = match one(&upstream, &query, address.as_deref()).await {
+            Ok(page) => page,
+            Err(stopped) => {
+                // Who does not listen any more does not need to know.
+                let _ = pages.send(Err(stopped)).await;
+                return;
+            }
+        };
+        address = page.next.clone();
+        if pages.send(Ok(page)).await.is_err() || address.is_none() {
+            return;
+        }
+    }
+}
+
+async fn one(upstream: &Upstream, query: &Query, address: Option<&str>) -> Result<Fetched, Stopped> {
+    let received = match address {
+        None => upstream.first(query).await,
+        Some(next) => upstream.following(next).await,
+    };
+    let page = received.map_err(|trouble| {
+        let expired = address.is_some() && trouble.is_expired();
+        Stopped { trouble, expired }
+    })?;
+    let (next, total) = (page.content.next.clone(), page.content.total);
+    if next.is_some() && next.as_deref() == address {
+        return Err(Stopped { trouble: upstream.endless(), expired: false });
+    }
+    let name = format!("a page of {}", query.resource_type);
+    let content = page.content;
+    let reading = tokio::task::spawn_blocking(move || Readings::of_page(&content, &name));
+    Ok(Fetched { reading, next, total, date: page.date, bytes: page.bytes })
+}

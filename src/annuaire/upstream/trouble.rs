@@ -1,0 +1,131 @@
+//! What can go wrong with a directory, in sentences.
+
+use std::error::Error;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The most of an answer's own words that is told.
+const LONGEST_SAYING: usize = 300;
+
+/// How the national server says, with status 500, that the address of a page has expired.
+const EXPIRED: &str = "too old or corrupted";
+
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The setting is no address.
+    #[error("SAS_ANNUAIRE_URL: “{0}” is not the base of a FHIR API: expected http://host/path or https://host/path")]
+    Address(String),
+    /// The key cannot be a header.
+    #[error("SAS_ANNUAIRE_API_KEY: the key is empty, or holds characters that no key has")]
+    KeyForm,
+    /// No client can be made: no certificates, for instance.
+    #[error("no HTTP client can be made: {0}")]
+    Setup(String),
+    /// 401 or 403.
+    #[error(
+        "{base} {} (status {status})",
+        if *sent { "refuses the key: check SAS_ANNUAIRE_API_KEY" } else { "asks for a key: set SAS_ANNUAIRE_API_KEY" }
+    )]
+    Key {
+        /// Who says so.
+        base: String,
+        /// The status.
+        status: u16,
+        /// Whether a key was sent.
+        sent: bool,
+    },
+    /// Any other status than 200.
+    #[error("{base} answers {status}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+    Status {
+        /// Who says so.
+        base: String,
+        /// The status.
+        status: u16,
+        /// In its words, where it has some.
+        said: Option<String>,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No answer, or half of one.
+    #[error("{base} does not answer: {cause}")]
+    Unreachable {
+        /// Who does not.
+        base: String,
+        /// What the network says.
+        cause: String,
+    },
+    /// An answer that is no page of a search.
+    #[error("what {base} answers is no page of a search: {reason}")]
+    NotAPage {
+        /// Who answered.
+        base: String,
+        /// Why it is none.
+        reason: String,
+    },
+    /// A page beyond all bounds.
+    #[error("a page of {base} is larger than {limit} bytes: ask for fewer resources a page (--count)")]
+    TooLarge {
+        /// Who answered.
+        base: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// The next page is somewhere else, where the key must not go.
+    #[error(
+        "{base} says that its next page is at {place}, which is not asked: the key goes to one scheme, host and port \
+        only. If that is the public address of the directory, set SAS_ANNUAIRE_URL to it"
+    )]
+    Elsewhere {
+        /// Who says so.
+        base: String,
+        /// Where that is; never the whole address.
+        place: String,
+    },
+}
+
+impl Trouble {
+    /// Whether it may be over in a moment. A 500 may be, unless it says that the page has expired: a walk
+    /// of an hour is not to be begun anew because a server was away for ten seconds.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Status { status: 500, said: Some(said), .. } => !said.contains(EXPIRED),
+            Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            Self::Unreachable { .. } | Self::NotAPage { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether, said of a `next` page, it means that the walk must begin anew.
+    pub fn is_expired(&self) -> bool {
+        matches!(self, Self::Status { status: 400 | 404 | 410 | 500, .. })
+    }
+
+    /// How long it asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// An error with all its causes: those of an HTTP client say nothing alone.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += ": ";
+        text += &error.to_string();
+        cause = error.source();
+    }
+    text
+}
+
+/// The words of an OperationOutcome. Any other body is left unsaid: a gateway's page of HTML helps nobody.
+pub(super) fn diagnostics(body: &[u8]) -> Option<String> {
+    let outcome: Value = serde_json::from_slice(body).ok()?;
+    let said = outcome["issue"][0]["diagnostics"].as_str()?;
+    Some(said.chars().filter(|letter| !letter.is_control()).take(LONGEST_SAYING).collect())
+}

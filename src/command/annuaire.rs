@@ -1,0 +1,87 @@
+//! `sas-endpoint annuaire …`: the copy of the national directory.
+
+mod generate;
+mod load;
+pub(super) mod progress;
+mod report;
+mod status;
+mod sync;
+
+use std::process::ExitCode;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Failure, log_beside};
+use crate::annuaire::copy::Copy;
+use crate::annuaire::schedule::run_on_schedule;
+use crate::annuaire::sync::{BATCH, COUNT, Settings};
+use crate::annuaire::upstream;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::config::annuaire::Command;
+use progress::Display;
+
+/// The status of a process that could not begin because of another (`EX_TEMPFAIL` of `sysexits.h`).
+const BUSY: u8 = 75;
+
+/// The status of a process that Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs one of the commands.
+pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Sync(arguments) => {
+            let display = show(config);
+            let copy = Copy::open(&config.annuaire_database_url).await?;
+            until_interrupted(sync::sync(arguments, &copy, config, &display)).await
+        }
+        Command::Load(arguments) => {
+            let display = show(config);
+            let copy = Copy::open(&config.annuaire_database_url).await?;
+            until_interrupted(load::load(arguments, &copy, config, &display)).await
+        }
+        Command::Status(arguments) => {
+            let copy = Copy::open(&config.annuaire_database_url).await?;
+            status::status(arguments, &copy).await
+        }
+        Command::Generate(arguments) => generate::generate(arguments),
+    }
+}
+
+/// Brings the copy up to date on the schedule of the settings, if there is one, until told to stop.
+pub fn keep_up_to_date(copy: Copy, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
+    let schedule = config.annuaire_sync.clone()?;
+    tracing::info!(%schedule, upstream = config.annuaire_url, "the copy of the directory is kept up to date");
+    Some(tokio::spawn(run_on_schedule(copy, schedule, settings(config, COUNT), stop)))
+}
+
+/// The settings of a synchronisation.
+fn settings(config: &Config, count: u16) -> Settings {
+    let upstream = upstream::Settings {
+        url: config.annuaire_url.clone(),
+        key: config.annuaire_api_key.clone().filter(|key| !key.is_empty()),
+        rate: config.annuaire_rate,
+        patience: upstream::Patience::default(),
+    };
+    Settings { upstream, count, batch: BATCH, keep: config.annuaire_keep, clock: Clock::system() }
+}
+
+/// Logs, beside bars where there is a terminal to draw them on.
+fn show(config: &Config) -> Display {
+    let display = Display::new(config.log_format);
+    log_beside(config, display.bars());
+    display
+}
+
+/// Whatever was committed stays, and the next run goes on from there: nothing is to be tidied up.
+async fn until_interrupted(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        done = work => done,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            eprintln!("Interrupted. What was committed stays; the same command goes on from there.");
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}

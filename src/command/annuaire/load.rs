@@ -1,0 +1,33 @@
+//! `annuaire load FILE…|-`: the copy, filled from files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::progress::Display;
+use super::{BUSY, Failure, report};
+use crate::annuaire::copy::Copy;
+use crate::annuaire::load::{self, Input, Settings};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::config::annuaire::Load;
+
+/// Loads the files, and says what that did.
+pub async fn load(arguments: &Load, copy: &Copy, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
+    let inputs = arguments.files.iter().map(input).collect();
+    let settings = Settings { replace: arguments.replace, keep: config.annuaire_keep, clock: Clock::system() };
+    match load::load(copy, inputs, &settings, display.progress()).await {
+        Ok(record) => {
+            println!("{}", report::run(&record));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(busy @ load::Failure::Busy) => {
+            eprintln!("sas-endpoint: {busy}");
+            Ok(ExitCode::from(BUSY))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn input(file: &PathBuf) -> Input {
+    if file == Path::new("-") { Input::Standard } else { Input::File(file.clone()) }
+}

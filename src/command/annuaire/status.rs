@@ -1,0 +1,92 @@
+//! `annuaire status`: what the copy holds, how old it is, what the last runs did.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Failure;
+use super::report::{duration, instant, number};
+use crate::annuaire::copy::Copy;
+use crate::annuaire::record::{Record, Work};
+use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
+use crate::config::annuaire::Status;
+
+/// Prints the state of the copy.
+pub async fn status(arguments: &Status, copy: &Copy) -> Result<ExitCode, Failure> {
+    let status = status::status(copy, arguments.hash, Timestamp::now()).await?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &status)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(for_people(&status)?.as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{}\n", status.database)?;
+    writeln!(text, "{:18} {:>11} {:>11}   {:38} last full", "", "active", "inactive", "up to date as of")?;
+    status.types.iter().try_for_each(|of| type_line(&mut text, of))?;
+    status.types.iter().try_for_each(|of| remarks(&mut text, of))?;
+    if status.types.iter().any(|of| of.hash.is_some()) {
+        writeln!(text, "\nContent hashes:")?;
+    }
+    for of in &status.types {
+        of.hash.iter().try_for_each(|hash| writeln!(text, "  {:18} {hash}", of.resource_type.as_str()))?;
+    }
+    writeln!(text, "\nLast runs:{}", if status.runs.is_empty() { " none" } else { "" })?;
+    status.runs.iter().try_for_each(|record| run_line(&mut text, record))?;
+    let at_least = if status.set_aside_count >= MOST_COUNTED { "at least " } else { "" };
+    writeln!(text, "\nSet aside because they cannot be read: {at_least}{}", number(status.set_aside_count as u64))?;
+    for aside in &status.set_aside {
+        let of = aside.resource_type.unwrap_or("?");
+        writeln!(text, "  {}  {of} {}: {}", aside.at, aside.name, aside.reason)?;
+    }
+    Ok(text)
+}
+
+fn type_line(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
+    let (active, inactive) = (number(of.active), number(of.inactive));
+    let mark = match (of.state.mark, of.age_seconds) {
+        (Some(mark), Some(age)) => format!("{} ({})", instant(mark), ago(age)),
+        _ => "never synchronised".to_owned(),
+    };
+    let whole = of.state.whole.map_or("-".to_owned(), instant);
+    writeln!(text, "{:18} {active:>11} {inactive:>11}   {mark:38} {whole}", of.resource_type.as_str())
+}
+
+fn ago(seconds: i64) -> String {
+    if seconds < 1 { "just now".to_owned() } else { format!("{} ago", duration(SignedDuration::from_secs(seconds))) }
+}
+
+/// What is out of the ordinary.
+fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
+    if let Some(walk) = &of.state.walk {
+        let (kind, received) = (walk.stage.kind(), number(walk.received));
+        let total = walk.total.map(|total| format!(" of {}", number(total))).unwrap_or_default();
+        let (is, continued) = ("is under way, or was interrupted,", "`annuaire sync` goes on from there");
+        writeln!(text, "\n{}: a {kind} walk {is} after {received}{total} resources; {continued}.", of.resource_type)?;
+    }
+    if let Some(held_back) = of.state.held_back {
+        writeln!(text, "\nWARNING ({}): {}.", instant(held_back.at), held_back.sentence(of.resource_type))?;
+    }
+    Ok(())
+}
+
+fn run_line(text: &mut String, record: &Record) -> std::fmt::Result {
+    let work = match record.work {
+        Work::Sync => "sync",
+        Work::Load => "load",
+    };
+    let took = duration(record.last.duration_since(record.began));
+    let outcome = match &record.outcome {
+        Some(outcome) if outcome.succeeded => outcome.sentence.clone(),
+        Some(outcome) => format!("FAILED: {}", outcome.sentence),
+        None => "under way, or cut off".to_owned(),
+    };
+    writeln!(text, "  {}  {work} from {} ({took}): {outcome}", instant(record.began), record.source)
+}

@@ -1,0 +1,96 @@
+//! The commands of the copy of the directory, and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+
+use crate::annuaire::resource::DirectoryType;
+use crate::annuaire::sync::COUNT;
+
+/// `annuaire …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Bring the copy up to date: all of it, or what changed, whichever is due
+    ///
+    /// A run that was interrupted is continued. Ends with 0, with 1 if the directory or the database failed, with 75
+    /// if another process is writing, with 130 if it was interrupted.
+    Sync(Sync),
+    /// Fill the copy from files of NDJSON, one resource a line; gzip and zstd are recognised
+    ///
+    /// What the copy has and the files have not stays, unless --replace is given. Lines that cannot be read are set
+    /// aside (see `annuaire status`) and do not stop the rest.
+    Load(Load),
+    /// Say what the copy holds, how old it is, what the last runs did
+    Status(Status),
+    /// Invent a directory, and write it as NDJSON to standard output
+    ///
+    /// The same arguments give the same bytes.
+    Generate(Generate),
+}
+
+/// The arguments of `annuaire sync`.
+#[derive(Clone, Debug, Args)]
+pub struct Sync {
+    /// Walk over everything, and remove what the directory no longer has
+    #[arg(long, conflicts_with = "since")]
+    pub full: bool,
+    /// Ask for what changed on that day or later, rather than since the last run
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub since: Option<Date>,
+    /// Only this type; may be repeated
+    #[arg(long = "type", value_name = "TYPE", value_parser = directory_type)]
+    pub types: Vec<DirectoryType>,
+    /// How many resources are asked for a page; the national directory asks for 200 at most
+    #[arg(long, value_name = "NUMBER", default_value_t = COUNT, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub count: u16,
+}
+
+/// The arguments of `annuaire load`.
+#[derive(Clone, Debug, Args)]
+pub struct Load {
+    /// The files, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The files are the whole directory: what they do not have is removed, unless that is more than 15 % of a type;
+    /// the next `annuaire sync` is then a full one
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// The arguments of `annuaire status`.
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Add a hash of all content for each type: equal for equal copies. Reads the whole copy
+    #[arg(long)]
+    pub hash: bool,
+}
+
+/// The arguments of `annuaire generate`.
+#[derive(Clone, Debug, Args)]
+pub struct Generate {
+    /// How many practitioners; of everything else in proportion
+    #[arg(long, value_name = "NUMBER")]
+    pub practitioners: u32,
+    /// Another number invents another directory
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// The day of its publication (default: today)
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub date: Option<Date>,
+    /// Only what changes on the day after
+    #[arg(long)]
+    pub delta: bool,
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::strptime("%Y-%m-%d", text).map_err(|_| "expected a day such as 2026-03-10".to_owned())
+}
+
+fn directory_type(text: &str) -> Result<DirectoryType, String> {
+    DirectoryType::parse(text)
+        .ok_or_else(|| format!("expected one of {}", DirectoryType::ALL.map(DirectoryType::as_str).join(", ")))
+}

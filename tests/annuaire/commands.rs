@@ -1,0 +1,170 @@
+//! The commands of the copy, as an operator meets them.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::load::{self, Input, load};
+use sas_endpoint::annuaire::progress::Quiet;
+use sas_endpoint::annuaire::resource::DirectoryType;
+use sas_endpoint::annuaire::sync::State;
+use sas_endpoint::clock::Clock;
+use serde_json::Value;
+use wiremock::ResponseTemplate;
+
+use crate::copy::TestCopy;
+use crate::played::{Played, directory, resource};
+use crate::support::{Backend, TestDatabase, folder};
+
+/// `sas-endpoint annuaire …` on this copy, with none of the settings of this environment.
+fn annuaire(database: &TestDatabase, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
+        command.env_remove(name);
+    }
+    command.arg("annuaire").args(arguments).env("SAS_ANNUAIRE_DATABASE_URL", &database.url);
+    command.env("SAS_ANNUAIRE_RATE", "0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs it to its end while the test plays the directory.
+async fn run(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+async fn status(database: &TestDatabase) -> Value {
+    let output = run(annuaire(database, &["status", "--json", "--hash"])).await;
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+async fn sqlite() -> TestDatabase {
+    TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_are_loaded_from_standard_input_and_their_state_told() {
+    let database = sqlite().await;
+    let empty = text(&run(annuaire(&database, &["status"])).await);
+    assert!(empty.contains("never synchronised") && empty.contains("Last runs: none"), "{empty}");
+    let mut child = annuaire(&database, &["load", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
+    let mut lines: String = directory(4).iter().map(|resource| format!("{resource}\n")).collect();
+    lines += "not a resource\n";
+    child.stdin.take().expect("its input").write_all(lines.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("33 resources ("), "{}", text(&output));
+    let told = text(&run(annuaire(&database, &["status"])).await);
+    for line in
+        ["Practitioner                12           0", "load from standard input", "standard input:33: the JSON"]
+    {
+        assert!(told.contains(line), "{line} is missing in {told}");
+    }
+    let status = status(&database).await;
+    assert_eq!((&status["types"][1]["active"], &status["set_aside_count"]), (&12.into(), &1.into()));
+    assert_eq!(status["types"][0]["hash"].as_str().map(str::len), Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
+    let database = sqlite().await;
+    let arguments = ["generate", "--practitioners", "200", "--seed", "7", "--date", "2026-03-10"];
+    let generated = run(annuaire(&database, &arguments)).await;
+    assert_eq!(run(annuaire(&database, &arguments)).await.stdout, generated.stdout);
+    let next_day = run(annuaire(&database, &[&arguments[..], &["--delta"]].concat())).await;
+    let folder = folder("generated");
+    let files = [("day", generated.stdout), ("next", next_day.stdout)].map(|(name, lines)| {
+        std::fs::write(folder.join(name), lines).expect("written");
+        folder.join(name).display().to_string()
+    });
+    let output = run(annuaire(&database, &["load", &files[0], &files[1]])).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let status = status(&database).await;
+    let practitioners = &status["types"][1];
+    let total = practitioners["active"].as_u64().zip(practitioners["inactive"].as_u64()).map(|(yes, no)| yes + no);
+    assert!(total.is_some_and(|total| total >= 200), "{practitioners}");
+    assert_eq!(status["set_aside_count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
+    let (database, played) = (sqlite().await, Played::with(directory(4)).await);
+    let sync = |arguments: &[&str]| {
+        let mut command = annuaire(&database, &[&["sync"], arguments].concat());
+        command.env("SAS_ANNUAIRE_URL", played.base()).env("SAS_ANNUAIRE_API_KEY", "s3cret");
+        run(command)
+    };
+    let output = sync(&["--count", "7", "--type", "Practitioner", "--type", "Organization"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let line = "Practitioner       full           12           0           0         0         0         0";
+    assert!(text(&output).contains(line), "{}", text(&output));
+    assert_eq!(played.asked()[..2], ["Organization?_count=7", "_page?id=0-7"]);
+
+    played.plan([(1, ResponseTemplate::new(401))]);
+    let output = sync(&[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output);
+    assert!(told.contains("refuses the key") && !told.contains("s3cret"), "{told}");
+
+    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let output = sync(&[]).await;
+    assert_eq!(output.status.code(), Some(75), "{}", text(&output));
+    drop(writer);
+
+    for (arguments, sentence) in [
+        (["--type", "Person"], "expected one of Organization, Practitioner, PractitionerRole"),
+        (["--since", "yesterday"], "expected a day such as 2026-03-10"),
+        (["--count", "0"], "0 is not in 1..=1000"),
+    ] {
+        let output = sync(&arguments).await;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output).contains(sentence), "{}", text(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_is_continued_by_the_next() {
+    let resources: Vec<_> = (1..=12_000).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
+    let (database, played) = (sqlite().await, Played::with(resources.clone()).await);
+    // The program has the clock of this machine.
+    played.world().date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    // Organizations take two requests; of the practitioners, ten pages come and one does not.
+    played.plan([(13, ResponseTemplate::new(200).set_delay(Duration::from_secs(3_600)))]);
+    let sync = || {
+        let mut command = annuaire(&database, &["sync", "--count", "1000"]);
+        command.env("SAS_ANNUAIRE_URL", played.base());
+        command
+    };
+    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let mut child = sync().spawn().expect("it starts");
+    let walk = async || {
+        State::noted(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.walk)
+    };
+    while walk().await.is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let received = walk().await.expect("a walk").received;
+    assert!((1_000..=10_000).contains(&received), "{received} resources");
+
+    played.asked();
+    let output = run(sync()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let asked = played.asked();
+    assert!(asked.contains(&format!("_page?id=2-{received}")), "{asked:?}");
+    assert!(!asked.iter().any(|address| address.starts_with("Practitioner?_count")), "{asked:?}");
+    let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
+    let file = folder("killed").join("all.ndjson");
+    std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
+        .expect("written");
+    let settings = load::Settings { replace: false, keep: jiff::SignedDuration::ZERO, clock: Clock::system() };
+    load(&test.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+    assert_eq!(copy.content_hashes().await.expect("hashes"), test.copy.content_hashes().await.expect("hashes"));
+}

@@ -1,0 +1,136 @@
+//! Filling the copy from files.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use jiff::{SignedDuration, Timestamp};
+use sas_endpoint::annuaire::load::{Failure, Input, Settings, load};
+use sas_endpoint::annuaire::progress::Quiet;
+use sas_endpoint::annuaire::record::{Record, Work, records};
+use sas_endpoint::annuaire::resource::DirectoryType;
+use sas_endpoint::annuaire::sync::{self, Request, State};
+use sas_endpoint::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::copy::TestCopy;
+use crate::on_both_databases;
+use crate::played::{Played, directory, resource};
+use crate::support::folder;
+
+fn settings(replace: bool) -> Settings {
+    Settings { replace, keep: SignedDuration::from_hours(24), clock: Clock::system() }
+}
+
+async fn load_files(test: &TestCopy, files: &[PathBuf], replace: bool) -> Result<Record, Failure> {
+    let inputs = files.iter().cloned().map(Input::File).collect();
+    load(&test.copy, inputs, &settings(replace), &Quiet).await
+}
+
+fn ndjson(resources: &[Value]) -> String {
+    resources.iter().map(|resource| format!("{resource}\n")).collect()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).expect("compressed");
+    encoder.finish().expect("compressed")
+}
+
+fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let file = folder("load").join(name);
+    std::fs::write(&file, content).expect("written");
+    file
+}
+
+async fn hashes(test: &TestCopy) -> [String; 5] {
+    test.copy.content_hashes().await.expect("hashes")
+}
+
+on_both_databases! { TestCopy::empty;
+    async fn every_form_of_the_same_resources_gives_the_same_copy(test: TestCopy) {
+        let resources = directory(4);
+        let (first, second) = resources.split_at(20);
+        let record = load_files(&test, &[file("a.ndjson", ndjson(first)), file("b.ndjson.gz", gzip(&ndjson(second)))], false)
+            .await
+            .expect("loaded");
+        assert_eq!((record.total().new, record.work), (32, Work::Load));
+        assert_eq!(record.parts.iter().map(|part| part.resource_type.as_str()).collect::<Vec<_>>(),
+            ["Organization", "Practitioner", "PractitionerRole", "HealthcareService"]);
+        let expected = hashes(&test).await;
+
+        let zstd = zstd::encode_all(ndjson(&resources).replace('\n', "\r\n\r\n").as_bytes(), 1).expect("compressed");
+        let entries: Vec<_> = resources.iter().map(|resource| json!({ "resource": resource })).collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": "searchset", "entry": entries }).to_string();
+        for file in [file("all.zst", zstd), file("bundle", bundle), file("parts", [gzip(&ndjson(first)), gzip(&ndjson(second))].concat())] {
+            let record = load_files(&test, std::slice::from_ref(&file), false).await.expect("loaded");
+            assert_eq!((record.total().unchanged, record.total().received()), (32, 32), "{file:?}");
+            assert_eq!(hashes(&test).await, expected);
+        }
+        assert_eq!(records(&test.copy).await.expect("records").len(), 4);
+    }
+
+    async fn a_synchronised_copy_and_a_loaded_one_are_equal(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        load_files(&test, &[file("a", ndjson(&directory(4)))], false).await.expect("loaded");
+        let loaded = hashes(&test).await;
+        sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
+        assert_eq!(hashes(&test).await, loaded);
+    }
+
+    async fn lines_that_cannot_be_read_are_set_aside_by_their_number(test: TestCopy) {
+        let mut text = ndjson(&directory(1)).into_bytes();
+        text.extend_from_slice(b"\n{\"resourceType\":\"Patient\",\"id\":\"p\"}\n\xff\xfe\nnot json\n");
+        text.extend(vec![b'x'; (4 << 20) + 1]);
+        text.extend_from_slice(b"\n");
+        text.extend(ndjson(&[resource("Device", 1, "2026-01-15")]).into_bytes());
+        let file = file("some.ndjson", text);
+        let record = load_files(&test, std::slice::from_ref(&file), false).await.expect("loaded");
+        assert_eq!((record.total().new, record.total().set_aside), (9, 4));
+        let aside = test.copy.set_aside(10).await.expect("an answer");
+        let lines: Vec<_> = aside.iter().rev().map(|aside| aside.name.rsplit(':').next().unwrap_or_default()).collect();
+        assert_eq!(lines, ["10)", "11", "12", "13"]);
+        assert!(aside[3].name.starts_with("p (") && aside[3].name.contains("some.ndjson"), "{:?}", aside[3]);
+    }
+
+    async fn a_file_that_breaks_off_is_told_and_what_came_before_stays(test: TestCopy) {
+        let whole = gzip(&ndjson(&directory(200)));
+        let broken = file("broken.gz", &whole[..whole.len() / 2]);
+        let failure = load_files(&test, std::slice::from_ref(&broken), true).await.expect_err("it breaks off").to_string();
+        assert!(failure.contains("broken.gz: after line "), "{failure}");
+        let record = records(&test.copy).await.expect("records").remove(0);
+        assert!(record.total().new >= 1);
+        assert!(!record.outcome.expect("an outcome").succeeded);
+        let failure = load_files(&test, &["/nowhere.ndjson".into()], false).await.expect_err("no file").to_string();
+        assert!(failure.starts_with("/nowhere.ndjson: "), "{failure}");
+    }
+
+    async fn what_the_files_do_not_have_stays_unless_they_replace_the_copy(test: TestCopy) {
+        let mut resources = directory(4);
+        let all = file("all", ndjson(&resources));
+        load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
+        resources.retain(|resource| resource["id"] != "003-12");
+        let less = file("less", ndjson(&resources));
+        let record = load_files(&test, std::slice::from_ref(&less), false).await.expect("loaded");
+        assert_eq!(record.total().removed, 0);
+        let record = load_files(&test, std::slice::from_ref(&less), true).await.expect("loaded");
+        assert_eq!((record.total().removed, record.warnings.len()), (1, 0));
+        resources.retain(|resource| resource["resourceType"] == "Practitioner");
+        let record = load_files(&test, &[file("few", ndjson(&resources))], true).await.expect("loaded");
+        assert_eq!((record.total().removed, record.warnings.len()), (0, 3));
+    }
+
+    async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
+        let all = file("all", ndjson(&directory(4)));
+        let mark = async || State::noted(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.mark);
+        load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
+        assert_eq!(mark().await, played_mark());
+        load_files(&test, std::slice::from_ref(&all), true).await.expect("loaded");
+        assert_eq!(mark().await, None);
+    }
+}
+
+fn played_mark() -> Option<Timestamp> {
+    crate::played::T0.parse().ok()
+}
