@@ -55,6 +55,18 @@ macro_rules! on_readers {
 }
 pub(super) use on_readers;
 
+/// Runs a migrator on SQLite, which knows no lock around migrations: of two processes that make a new
+/// database at the same moment, one finds the other's tables. The second time it finds them noted too.
+macro_rules! migrated_once_or_twice {
+    ($migrator:expr, $connection:expr) => {{
+        let migrator = $migrator;
+        if migrator.run(&mut *$connection).await.is_err() {
+            migrator.run(&mut *$connection).await?;
+        }
+    }};
+}
+pub(crate) use migrated_once_or_twice;
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -98,7 +110,10 @@ impl Storage {
         });
         let migrator = Migrator::with_migrations(migrations.into());
         match &self.database {
-            Database::Sqlite { writer, .. } => migrator.run(writer).await?,
+            Database::Sqlite { writer, .. } => {
+                let mut connection = writer.acquire().await.map_err(sqlx::migrate::MigrateError::from)?;
+                migrated_once_or_twice!(migrator, connection);
+            }
             Database::Postgres { writer, .. } => migrator.run(writer).await?,
         }
         Ok(())

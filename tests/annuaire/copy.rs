@@ -197,3 +197,11 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.copy.noted("place").await.expect("an answer"), None);
     }
 }
+
+on_both_databases! { TestDatabase::new;
+    async fn several_processes_may_make_the_copy_at_the_same_moment(database: TestDatabase) {
+        let opened = futures_util::future::join_all((0..6).map(|_| Copy::open(&database.url))).await;
+        let keys: Vec<_> = opened.into_iter().map(|copy| *copy.expect("the copy opens").page_key()).collect();
+        assert!(keys.iter().all(|key| *key == keys[0]));
+    }
+}

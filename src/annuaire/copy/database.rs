@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgPool, Sql
 
 use crate::error::Error;
 use crate::storage::OpenError;
-use crate::storage::database::{Backend, LOCK_TIMEOUT, postgres_options, sqlite_options};
+use crate::storage::database::{Backend, LOCK_TIMEOUT, migrated_once_or_twice, postgres_options, sqlite_options};
 
 /// The migrations for each database; a released one is never edited.
 const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
@@ -115,7 +115,8 @@ impl Database {
                 let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let mut writer = options.clone().connect().await.map_err(failed)?;
-                migrator(|(version, name, sqlite, _)| (version, name, sqlite)).run(&mut writer).await?;
+                let made = &mut writer;
+                migrated_once_or_twice!(migrator(|(version, name, sqlite, _)| (version, name, sqlite)), made);
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
                 let reading = options.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-32768");
@@ -130,6 +131,9 @@ impl Database {
                 let options = options.options([("search_path", "annuaire")]);
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let mut writer = options.connect().await.map_err(failed)?;
+                // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
+                // connection.
+                writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
                 writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
                 migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
                 let key = page_key!(writer).map_err(failed)?;
