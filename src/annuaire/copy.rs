@@ -167,19 +167,6 @@ impl Copy {
         reading.versions(resource_type, &found).await
     }
 
-    /// The first `limit` resources of a type whose reference is to one of these ids.
-    pub async fn referring(
-        &self,
-        at: &Snapshot,
-        source: DirectoryType,
-        field: Field,
-        ids: &[String],
-        limit: usize,
-    ) -> Result<Vec<Stored>, Error> {
-        let criteria = [Criterion::Reference { field, ids: ids.to_vec() }];
-        Ok(self.page(source, &criteria, at, 0, limit).await?.matches)
-    }
-
     /// A value noted with [`Writer::note`].
     pub async fn noted(&self, name: &str) -> Result<Option<String>, Error> {
         self.reading().await?.note(name).await

@@ -110,6 +110,8 @@ impl Database {
         match Backend::of(url)? {
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
+                // A commit of tens of thousands of resources takes seconds, and nobody waits for it.
+                let options = options.disable_statement_logging();
                 // A power loss may take the last pages that were synchronised, never the copy's consistency:
                 // where the synchronisation stands is committed with them.
                 let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
@@ -129,6 +131,7 @@ impl Database {
                 let (options, description) = postgres_options(url)?;
                 let description = format!("{description}, schema annuaire");
                 let options = options.options([("search_path", "annuaire")]);
+                let options = options.disable_statement_logging();
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let mut writer = options.connect().await.map_err(failed)?;
                 // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
