@@ -9,6 +9,7 @@
 mod condition;
 mod database;
 mod evaluation;
+mod link;
 mod merging;
 mod reading;
 mod rows;
@@ -29,11 +30,14 @@ use reading::Reading;
 
 use super::indexed::Field;
 use super::resource::DirectoryType;
-use super::search::{Criterion, Token};
+use super::search::{Criterion, Token, Total};
 use crate::error::Error;
 use crate::storage::OpenError;
 
 pub use writer::{SetAside, Swept, Tally, Writer};
+
+/// How many resources are looked at for a total that nobody asked for.
+const LITTLE_EFFORT: usize = 500;
 
 /// How long a total may take to be counted.
 const TOTAL_PATIENCE: Duration = Duration::from_secs(1);
@@ -129,28 +133,35 @@ impl Copy {
         evaluation.page(&mut reading, after, limit).await
     }
 
-    /// The number of matches, exactly; `None` where counting takes longer than a second.
+    /// The number of matches, exactly; `None` where counting takes longer than a second, or, with
+    /// [`Total::BestEffort`], where many resources would have to be looked at for it.
     pub async fn total(
         &self,
         resource_type: DirectoryType,
         criteria: &[Criterion],
         at: &Snapshot,
+        effort: Total,
     ) -> Result<Option<u64>, Error> {
+        let most = match effort {
+            Total::None => return Ok(None),
+            Total::BestEffort => LITTLE_EFFORT,
+            Total::Wanted => usize::MAX,
+        };
         let counting = async {
             let _place = self.place(criteria).await?;
             let mut reading = self.reading().await?;
             reading.check(at).await?;
             let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
-            evaluation.total(&mut reading).await
+            evaluation.total(&mut reading, most).await
         };
-        tokio::time::timeout(TOTAL_PATIENCE, counting).await.ok().transpose()
+        tokio::time::timeout(TOTAL_PATIENCE, counting).await.unwrap_or(Ok(None))
     }
 
     /// The current version of a resource.
     pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<Option<Stored>, Error> {
         let mut reading = self.reading().await?;
         let ids = [id.to_owned()];
-        let found: Vec<_> = reading.sequences_of(resource_type, &ids, i64::MAX - 1).await?.iter().collect();
+        let found: Vec<_> = reading.versions_of(resource_type, &ids, i64::MAX - 1).await?.into_values().collect();
         Ok(reading.versions(resource_type, &found).await?.pop())
     }
 
@@ -163,7 +174,7 @@ impl Copy {
     ) -> Result<Vec<Stored>, Error> {
         let mut reading = self.reading().await?;
         reading.check(at).await?;
-        let found: Vec<_> = reading.sequences_of(resource_type, ids, at.revision).await?.iter().collect();
+        let found: Vec<_> = reading.versions_of(resource_type, ids, at.revision).await?.into_values().collect();
         reading.versions(resource_type, &found).await
     }
 
@@ -182,15 +193,19 @@ impl Copy {
                 DirectoryType::Device => (Field::Status, "active"),
                 _ => (Field::Active, "true"),
             };
-            let active = Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false };
-            let mut reading = self.reading().await?;
-            let all = Evaluation::prepare(&mut reading, resource_type, &[], &at).await?.total(&mut reading).await?;
-            let active = std::slice::from_ref(&active);
-            counts.active =
-                Evaluation::prepare(&mut reading, resource_type, active, &at).await?.total(&mut reading).await?;
+            let active = [Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false }];
+            let all = self.count(resource_type, &[], &at).await?;
+            counts.active = self.count(resource_type, &active, &at).await?;
             counts.inactive = all - counts.active;
         }
         Ok(counts)
+    }
+
+    /// The number of matches, however long that takes.
+    async fn count(&self, of: DirectoryType, criteria: &[Criterion], at: &Snapshot) -> Result<u64, Error> {
+        let mut reading = self.reading().await?;
+        let evaluation = Evaluation::prepare(&mut reading, of, criteria, at).await?;
+        Ok(evaluation.total(&mut reading, usize::MAX).await?.unwrap_or_default())
     }
 
     /// For each type, a hash of all its resources as they are now: equal for equal copies.

@@ -127,10 +127,10 @@ impl Directory {
     }
 
     async fn total(&self, search: &Search, at: &Snapshot) -> Result<Option<u64>, Error> {
-        match search.total {
-            Total::None => Ok(None),
-            Total::BestEffort | Total::Wanted => self.copy.total(search.resource_type, &search.criteria, at).await,
-        }
+        // Who wants no page wants the number.
+        let wanted = search.count == 0 && search.total == Total::BestEffort;
+        let effort = if wanted { Total::Wanted } else { search.total };
+        self.copy.total(search.resource_type, &search.criteria, at, effort).await
     }
 
     /// A page with what comes along, as text.

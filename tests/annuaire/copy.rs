@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sas_endpoint::annuaire::copy::{Copy, Snapshot, Tally, Writer};
 use sas_endpoint::annuaire::indexed::Field;
 use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
-use sas_endpoint::annuaire::search::{Criterion, Matching, Token};
+use sas_endpoint::annuaire::search::{Criterion, Matching, Token, Total};
 use sas_endpoint::error::Error;
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl TestCopy {
             ids.extend(page.matches.into_iter().map(|stored| stored.id));
             after = page.seen;
             if !page.more {
-                let total = self.copy.total(of, criteria, at).await.expect("a total");
+                let total = self.copy.total(of, criteria, at, Total::Wanted).await.expect("a total");
                 assert_eq!(total, Some(ids.len() as u64));
                 return ids;
             }
@@ -159,6 +159,43 @@ on_both_databases! { TestCopy::empty;
         let gone = test.copy.page(DirectoryType::Practitioner, &[], &before, 0, 2).await;
         assert!(matches!(gone, Err(Error::Gone)));
         assert_eq!(test.practitioners(&[]).await, ids([1, 2, 3, 5, 4]));
+    }
+
+    async fn chains_over_many_resources_are_followed_as_those_over_few(test: TestCopy) {
+        let role = |number: usize| json!({
+            "resourceType": "PractitionerRole",
+            "id": format!("005-{number}"),
+            "meta": { "versionId": "1", "lastUpdated": "2025-03-04T10:00:00.000+01:00" },
+            "active": !number.is_multiple_of(3),
+            "practitioner": { "reference": format!("Practitioner/003-{number}") },
+        });
+        test.load(&(1..=2_500).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
+        test.load(&(1..=2_500).filter(|number| number % 2 == 0).map(role).collect::<Vec<_>>()).await;
+        let at = test.now().await;
+        for profession in ["10", "60", "70"] {
+            let chain = Criterion::Chain {
+                field: Field::Practitioner,
+                target: DirectoryType::Practitioner,
+                criterion: Box::new(code(profession, false)),
+            };
+            let found = test.walk(&at, DirectoryType::PractitionerRole, &[chain], 400).await;
+            assert_eq!(found.len(), if profession == "10" { 1_250 } else { 0 });
+        }
+        let missing = Criterion::Missing { fields: &[Field::Active], missing: false };
+        for (criterion, expected) in [
+            (missing, ids((2..=2_500).step_by(2))),
+            (
+                Criterion::Token { field: Field::Active, values: vec![Token::Code("false".to_owned())], not: false },
+                ids((6..=2_500).step_by(6)),
+            ),
+        ] {
+            let has = Criterion::Has {
+                source: DirectoryType::PractitionerRole,
+                field: Field::Practitioner,
+                criterion: Box::new(criterion),
+            };
+            assert_eq!(test.walk(&at, DirectoryType::Practitioner, &[has], 400).await, expected);
+        }
     }
 
     async fn many_small_commits_leave_few_segments_and_the_same_answers(test: TestCopy) {

@@ -1,7 +1,5 @@
 //! What a criterion asks of the index, and what the index answers.
 
-use std::collections::HashSet;
-
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use roaring::RoaringBitmap;
@@ -30,10 +28,10 @@ pub enum Condition {
     Days { range: Range, intervals: Vec<Interval> },
     /// One of these versions.
     Versions(RoaringBitmap),
-    /// A reference to one of many ids: all references of the field are looked through.
-    Targets { range: Range, ids: HashSet<String> },
     /// Nothing is asked.
     Everything,
+    /// Nothing is asked of the index; every resource must be looked at.
+    Perhaps,
 }
 
 /// Instants from one up to, and without, another; open where there is none.
@@ -50,9 +48,6 @@ pub struct Answer {
     /// These may match.
     pub maybe: RoaringBitmap,
 }
-
-/// Looking up more references than this takes longer than going through those of a whole segment.
-const FEW_TARGETS: usize = 1_000;
 
 /// More ranges than this take a while.
 const FEW_RANGES: usize = 100;
@@ -84,13 +79,14 @@ impl Condition {
     }
 
     /// A reference to one of these.
-    pub fn referring(field: Field, ids: Vec<String>) -> Self {
-        if ids.len() <= FEW_TARGETS {
-            let ranges = ids.iter().map(|id| term::reference(field, id)).collect();
-            Self::Any { ranges, exact: true, negated: false }
-        } else {
-            Self::Targets { range: term::references(field), ids: ids.into_iter().collect() }
-        }
+    pub fn referring(field: Field, ids: &[String]) -> Self {
+        let ranges = ids.iter().map(|id| term::reference(field, id)).collect();
+        Self::Any { ranges, exact: true, negated: false }
+    }
+
+    /// Some row of the ranges, and something that only the resource tells.
+    pub fn perhaps(ranges: Vec<Range>) -> Self {
+        Self::Any { ranges, exact: false, negated: false }
     }
 
     /// What must be looked up, in the order in which [`Condition::answer`] expects it.
@@ -98,8 +94,8 @@ impl Condition {
         match self {
             Self::Any { ranges, .. } => ranges.clone(),
             Self::All { values, .. } => values.iter().flatten().cloned().collect(),
-            Self::Days { range, .. } | Self::Targets { range, .. } => vec![range.clone()],
-            Self::Versions(_) | Self::Everything => vec![],
+            Self::Days { range, .. } => vec![range.clone()],
+            Self::Versions(_) | Self::Everything | Self::Perhaps => vec![],
         }
     }
 
@@ -112,7 +108,7 @@ impl Condition {
                 let bounds = intervals.iter().flat_map(|interval| [interval.start, interval.end]).flatten();
                 bounds.into_iter().any(|bound| bound.as_millisecond() % MILLISECONDS_A_DAY != 0)
             }
-            Self::Targets { .. } => true,
+            Self::Perhaps => true,
             Self::Versions(_) | Self::Everything => false,
         }
     }
@@ -151,6 +147,7 @@ impl Condition {
         };
         match self {
             Self::Everything => Ok(answer(all(), true)),
+            Self::Perhaps => Ok(answer(all(), false)),
             Self::Versions(versions) => Ok(answer(versions & all(), true)),
             Self::Any { ranges, exact, negated } => {
                 let found = union(first..first + ranges.len())?;
@@ -181,15 +178,6 @@ impl Condition {
                     .map_err(Error::internal)?;
                 }
                 Ok(Answer { sure, maybe })
-            }
-            Self::Targets { ids, .. } => {
-                let mut found = RoaringBitmap::new();
-                for (term, bytes) in rows(first) {
-                    if term::value(term).is_some_and(|id| ids.contains(id)) {
-                        sequences::add(bytes, &mut found).map_err(Error::internal)?;
-                    }
-                }
-                Ok(answer(found, true))
             }
         }
     }

@@ -6,21 +6,21 @@ use roaring::RoaringBitmap;
 
 use super::condition::{Answer, Condition};
 use super::database::PATIENCE;
+use super::link::{Link, linked};
 use super::reading::{Postings, Reading, Segment};
 use super::term::Range;
 use super::{Page, Snapshot, Stored};
-use crate::annuaire::indexed::{Field, Indexed};
 use crate::annuaire::resource::{DirectoryType, Prepared};
 use crate::annuaire::search::Criterion;
 use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_TOO_BROAD;
 
-/// A chain may go over this many resources.
-const MOST_LINKS: usize = 50_000;
+/// The criterion of a chain may have this many resources looked at.
+const MOST_LOOKED_AT: usize = 20_000;
 
 /// How many candidates are looked at together.
-const CANDIDATES: usize = 256;
+const CANDIDATES: usize = 128;
 
 /// A search, ready to be evaluated segment by segment.
 pub struct Evaluation<'a> {
@@ -29,6 +29,7 @@ pub struct Evaluation<'a> {
     at: &'a Snapshot,
     conditions: Vec<Condition>,
     ranges: Vec<Range>,
+    links: Vec<Link>,
 }
 
 /// Whether a search may take long: see [`Condition::is_demanding`].
@@ -47,15 +48,17 @@ impl<'a> Evaluation<'a> {
         criteria: &'a [Criterion],
         at: &'a Snapshot,
     ) -> Result<Self, Error> {
-        let mut conditions = vec![];
+        let (mut conditions, mut links) = (vec![], vec![]);
         for criterion in criteria {
-            conditions.push(match Condition::of(criterion) {
-                Some(condition) => condition,
+            let (condition, link) = match Condition::of(criterion) {
+                Some(condition) => (condition, None),
                 None => linked(reading, resource_type, criterion, at).await?,
-            });
+            };
+            conditions.push(condition);
+            links.extend(link);
         }
         let ranges = conditions.iter().flat_map(Condition::ranges).collect();
-        Ok(Self { resource_type, criteria, at, conditions, ranges })
+        Ok(Self { resource_type, criteria, at, conditions, ranges, links })
     }
 
     /// The matches after a version number, up to `limit`, and whether there may be more.
@@ -64,29 +67,26 @@ impl<'a> Evaluation<'a> {
         let deadline = Instant::now() + PATIENCE;
         let mut answers = self.answers(reading, after).await?;
         while let Some(answer) = self.next(reading, &mut answers).await? {
-            let mut sure = answer.sure;
-            let candidates: Vec<_> = (&sure | &answer.maybe).into_iter().collect();
+            let candidates: Vec<_> = (&answer.sure | &answer.maybe).into_iter().collect();
             let mut rest = candidates.as_slice();
             while !rest.is_empty() {
                 // One more than asked for: whether there is a next page.
                 let wanted = limit + 1 - page.matches.len();
-                let (now, later) = rest.split_at(rest.len().min(if answer.maybe.is_empty() {
-                    wanted
-                } else {
-                    CANDIDATES.max(wanted)
-                }));
+                let together = if answer.maybe.is_empty() { wanted } else { wanted.max(CANDIDATES) };
+                let (now, later) = rest.split_at(together.min(rest.len()));
                 rest = later;
-                for row in reading.versions(self.resource_type, now).await? {
-                    if !sure.remove(row.seq) && !self.holds(&row) {
-                        page.seen = row.seq;
-                        continue;
-                    }
-                    if page.matches.len() == limit {
+                let rows = reading.versions(self.resource_type, now).await?;
+                let confirmed = self.confirmed(reading, &answer.maybe, &rows).await?;
+                for row in rows {
+                    let matches = answer.sure.contains(row.seq) || confirmed.contains(row.seq);
+                    if matches && page.matches.len() == limit {
                         page.more = true;
                         return Ok(page);
                     }
                     page.seen = row.seq;
-                    page.matches.push(row);
+                    if matches {
+                        page.matches.push(row);
+                    }
                 }
                 if Instant::now() > deadline {
                     page.more = true;
@@ -97,38 +97,64 @@ impl<'a> Evaluation<'a> {
         Ok(page)
     }
 
-    /// The number of matches.
-    pub async fn total(&self, reading: &mut Reading) -> Result<u64, Error> {
-        let mut total = 0;
+    /// The number of matches; `None` if more than `most` resources must be looked at.
+    pub async fn total(&self, reading: &mut Reading, most: usize) -> Result<Option<u64>, Error> {
+        let (mut total, mut looked_at) = (0, 0);
         let mut answers = self.answers(reading, 0).await?;
         while let Some(answer) = self.next(reading, &mut answers).await? {
             total += answer.sure.len();
-            let candidates: Vec<_> = answer.maybe.into_iter().collect();
-            for candidates in candidates.chunks(CANDIDATES) {
-                let rows = reading.versions(self.resource_type, candidates).await?;
-                total += rows.iter().filter(|row| self.holds(row)).count() as u64;
+            looked_at += answer.maybe.len() as usize;
+            if looked_at > most {
+                return Ok(None);
             }
+            total += self.looked_at(reading, &answer.maybe).await?.len();
         }
-        Ok(total)
+        Ok(Some(total))
     }
 
-    /// All matches, without their bodies; fails beyond [`MOST_LINKS`].
-    async fn sequences(&self, reading: &mut Reading) -> Result<Vec<u32>, Error> {
-        let mut found = vec![];
+    /// All matches; fails if too many resources must be looked at.
+    pub async fn versions(&self, reading: &mut Reading) -> Result<RoaringBitmap, Error> {
+        let (mut found, mut looked_at) = (RoaringBitmap::new(), 0);
         let mut answers = self.answers(reading, 0).await?;
         while let Some(answer) = self.next(reading, &mut answers).await? {
-            let mut sequences = answer.sure;
-            let candidates: Vec<_> = answer.maybe.into_iter().collect();
-            for candidates in candidates.chunks(CANDIDATES) {
-                let rows = reading.versions(self.resource_type, candidates).await?;
-                sequences.extend(rows.iter().filter(|row| self.holds(row)).map(|row| row.seq));
-            }
-            found.extend(sequences);
-            if found.len() > MOST_LINKS {
+            looked_at += answer.maybe.len() as usize;
+            if looked_at > MOST_LOOKED_AT {
                 return Err(too_broad());
             }
+            found |= answer.sure;
+            found |= self.looked_at(reading, &answer.maybe).await?;
         }
         Ok(found)
+    }
+
+    /// Those of the candidates that match.
+    async fn looked_at(&self, reading: &mut Reading, candidates: &RoaringBitmap) -> Result<RoaringBitmap, Error> {
+        let mut found = RoaringBitmap::new();
+        for some in Vec::from_iter(candidates).chunks(CANDIDATES) {
+            let rows = reading.versions(self.resource_type, some).await?;
+            found |= self.confirmed(reading, candidates, &rows).await?;
+        }
+        Ok(found)
+    }
+
+    /// Of the rows that are candidates, those for which all criteria hold.
+    async fn confirmed(
+        &self,
+        reading: &mut Reading,
+        candidates: &RoaringBitmap,
+        rows: &[Stored],
+    ) -> Result<RoaringBitmap, Error> {
+        let holds = |resource: &Prepared| {
+            let mut criteria = self.criteria.iter();
+            criteria.all(|criterion| criterion.matches(&resource.indexed, resource.last_updated, &resource.id))
+        };
+        let candidates = rows.iter().filter(|row| candidates.contains(row.seq));
+        let resources = candidates.filter_map(|row| Some((row.seq, Prepared::read(&row.body).ok()?)));
+        let mut resources: Vec<_> = resources.filter(|(_, resource)| holds(resource)).collect();
+        for link in &self.links {
+            resources = link.keep(reading, resources, self.at).await?;
+        }
+        Ok(resources.into_iter().map(|(version, _)| version).collect())
     }
 
     /// What the segments after a version number answer, yet to be asked.
@@ -181,15 +207,6 @@ impl<'a> Evaluation<'a> {
         }
         Ok(answer)
     }
-
-    /// Whether the criteria hold for a resource that was only perhaps found.
-    fn holds(&self, row: &Stored) -> bool {
-        Prepared::read(&row.body).is_ok_and(|resource| {
-            self.criteria
-                .iter()
-                .all(|criterion| criterion.matches(&resource.indexed, resource.last_updated, &resource.id))
-        })
-    }
 }
 
 /// What segments answer: asked in waves, the first ones small, for a page may need no more.
@@ -208,60 +225,6 @@ struct Answers {
 /// Segments looked at together: their postings are held in memory at once.
 const MOST_SEGMENTS: usize = 64;
 
-/// What a criterion about other resources asks of this one: those are found first.
-async fn linked(
-    reading: &mut Reading,
-    resource_type: DirectoryType,
-    criterion: &Criterion,
-    at: &Snapshot,
-) -> Result<Condition, Error> {
-    match criterion {
-        Criterion::Id(ids) => Ok(Condition::Versions(reading.sequences_of(resource_type, ids, at.revision).await?)),
-        Criterion::Chain { field, target, criterion } => {
-            let targets = Box::pin(found(reading, *target, criterion, at)).await?;
-            let ids = reading.ids(*target, &targets).await?;
-            Ok(Condition::referring(*field, ids))
-        }
-        Criterion::Has { source, field, criterion } => {
-            let sources = Box::pin(found(reading, *source, criterion, at)).await?;
-            let mut ids = vec![];
-            for sources in sources.chunks(CANDIDATES) {
-                for row in reading.versions(*source, sources).await? {
-                    ids.extend(Prepared::read(&row.body).ok().and_then(|source| target(&source, *field)));
-                }
-            }
-            ids.sort();
-            ids.dedup();
-            let mut versions = RoaringBitmap::new();
-            for ids in ids.chunks(1_000) {
-                versions |= reading.sequences_of(resource_type, ids, at.revision).await?;
-            }
-            Ok(Condition::Versions(versions))
-        }
-        _ => Ok(Condition::Everything),
-    }
-}
-
-/// The resources of a type for which a criterion holds.
-async fn found(
-    reading: &mut Reading,
-    resource_type: DirectoryType,
-    criterion: &Criterion,
-    at: &Snapshot,
-) -> Result<Vec<u32>, Error> {
-    let criteria = std::slice::from_ref(criterion);
-    let evaluation = Evaluation::prepare(reading, resource_type, criteria, at).await?;
-    evaluation.sequences(reading).await
-}
-
-/// The id that a resource's reference is to.
-fn target(resource: &Prepared, field: Field) -> Option<String> {
-    resource.indexed.iter().find_map(|value| match value {
-        Indexed::Reference { field: found, id, .. } if *found == field => Some(id.clone()),
-        _ => None,
-    })
-}
-
 fn too_broad() -> Error {
-    Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MOST_LINKS.to_string())])
+    Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MOST_LOOKED_AT.to_string())])
 }

@@ -184,32 +184,32 @@ impl Reading {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// The versions of these ids that a revision sees.
-    pub async fn sequences_of(
+    /// The versions of these ids that a revision sees, by id.
+    pub async fn versions_of(
         &mut self,
         resource_type: DirectoryType,
         ids: &[String],
         revision: i64,
-    ) -> Result<RoaringBitmap, Error> {
+    ) -> Result<HashMap<String, u32>, Error> {
         let now = |list: &str| {
-            format!("SELECT number, opened FROM resource WHERE resource_type = $2 AND id {list} AND opened <= $3")
+            format!("SELECT id, number FROM resource WHERE resource_type = $2 AND id {list} AND opened <= $3")
         };
         let before = |list: &str| {
             format!(
-                "SELECT number, opened FROM superseded \
+                "SELECT id, number FROM superseded \
                  WHERE resource_type = $2 AND id {list} AND opened <= $3 AND closed > $3"
             )
         };
-        let mut rows: Vec<(i64, i64)> = on_listed!(&mut *self, ids, now, query, transaction => {
+        let mut rows: Vec<(String, i64)> = on_listed!(&mut *self, ids, now, query, transaction => {
             query.bind(type_number(resource_type)).bind(revision).fetch_all(&mut **transaction).await
         })?;
         if rows.len() < ids.len() {
-            let older: Vec<(i64, i64)> = on_listed!(self, ids, before, query, transaction => {
+            let older: Vec<(String, i64)> = on_listed!(self, ids, before, query, transaction => {
                 query.bind(type_number(resource_type)).bind(revision).fetch_all(&mut **transaction).await
             })?;
             rows.extend(older);
         }
-        Ok(rows.into_iter().map(|(number, _)| parts_of(number).1).collect())
+        Ok(rows.into_iter().map(|(id, number)| (id, parts_of(number).1)).collect())
     }
 
     /// A value noted under a name.

@@ -188,12 +188,6 @@ pub fn reference(field: Field, id: &str) -> Range {
     Range::alone(term(field, id, ""))
 }
 
-/// All references of the field.
-pub fn references(field: Field) -> Range {
-    // Past the marker, which has no value.
-    Range { from: vec![field as u8, 1], to: vec![field as u8 + 1] }
-}
-
 /// All days from one to another, both included; `None` for an open end.
 pub fn days(from: Option<Date>, to: Option<Date>) -> Range {
     let field = Field::LastUpdated;

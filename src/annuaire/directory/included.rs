@@ -8,7 +8,7 @@ use super::references::References;
 use crate::annuaire::copy::{Copy, Snapshot, Stored};
 use crate::annuaire::parameter::LINKS;
 use crate::annuaire::resource::DirectoryType;
-use crate::annuaire::search::{Criterion, Include, Search};
+use crate::annuaire::search::{Criterion, Include, Search, Total};
 use crate::error::Error;
 
 /// The most resources that come along with the matches of a page.
@@ -119,7 +119,8 @@ impl Gathering<'_> {
             if new.len() > self.free {
                 if !self.alone {
                     // Counting is cheap, and spares several trials with too many matches.
-                    let total = self.copy.total(include.source, &criteria, self.at).await?.unwrap_or_default();
+                    let total = self.copy.total(include.source, &criteria, self.at, Total::Wanted).await?;
+                    let total = total.unwrap_or_default();
                     let total = usize::try_from(total).unwrap_or(usize::MAX);
                     self.excess = self.excess.max(total.div_ceil(MOST_INCLUDED));
                 }
