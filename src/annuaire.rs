@@ -8,7 +8,7 @@
 //! [`directory`] makes the answers of it.
 //!
 //! [`sync`] brings the copy up to date from an [`upstream`], now or on a [`schedule`]; [`load`] fills it
-//! from files, and [`generate`] invents one.
+//! from files, and [`generate`] invents one. Whoever receives a national id asks for its [`standing`].
 
 pub mod copy;
 mod criterion;
@@ -27,6 +27,7 @@ pub mod resource;
 pub mod schedule;
 pub mod search;
 mod shape;
+pub mod standing;
 pub mod status;
 pub mod sync;
 pub mod upstream;

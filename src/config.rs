@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
 use crate::sas::deviation::Validation;
+use crate::sas::directory::Check;
 
 pub mod annuaire;
 
@@ -40,6 +41,8 @@ pub enum Command {
     /// Bring the database's schema up to date, and end
     Migrate,
     /// Say what there is to say of FHIR resources in files; ends with 0 (accepted), 1 (refused) or 2 (a file cannot be opened)
+    ///
+    /// Each file is judged alone: neither what was received before nor the copy of the directory is looked at.
     Validate(Validate),
     /// List every rule that is applied: id, level, sentences, source
     Rules(Rules),
@@ -152,6 +155,13 @@ pub struct Config {
     /// How long superseded versions are kept in the copy, for those who are still walking over them
     #[arg(long, env = "SAS_ANNUAIRE_KEEP", global = true, value_name = "DURATION", default_value = "24h", value_parser = keep)]
     pub annuaire_keep: SignedDuration,
+
+    /// What becomes of an account or an appointment whose national identifier (8 and an RPPS number) is unknown or
+    /// inactive in the copy of the directory: accepted with a warning, refused, or not looked at
+    ///
+    /// An empty copy, one that was never whole and one that does not answer say nothing.
+    #[arg(long, env = "SAS_ANNUAIRE_CHECK", global = true, value_enum, default_value_t = Check::Warn)]
+    pub annuaire_check: Check,
 
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
@@ -304,6 +314,7 @@ mod tests {
             (["--base-url", "http://h/{x}"], "of letters, digits"),
             (["--base-url", "http://h/:x"], "of letters, digits"),
             (["--base-url", "http://u:p@h/"], "of letters, digits"),
+            (["--annuaire-check", "lax"], "[possible values: warn, refuse, off]"),
             (["--validation", "lax"], "[possible values: tolerant, strict]"),
             (["--log", "sas=loud"], "invalid value 'sas=loud' for '--log <FILTER>'"),
             (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),

@@ -3,6 +3,7 @@
 pub mod capabilities;
 pub mod create;
 mod criterion;
+pub mod directory;
 pub mod history;
 mod page;
 pub mod query;
@@ -32,6 +33,8 @@ pub struct Endpoint {
     pub storage: Storage,
     /// Lets concurrent writes share a commit.
     pub writer: writer::Writer,
+    /// Looks up in the national directory who is cited, where that is wanted.
+    pub directory: Option<directory::DirectoryCheck>,
     /// Time and new ids.
     pub clock: Clock,
 }

@@ -40,7 +40,7 @@ mod tests {
         ("storage", &["error", "fhir"]),
         ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
-        ("interaction", &["clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
+        ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage"]),
         ("config", &["annuaire", "sas"]),
         (

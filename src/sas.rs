@@ -2,6 +2,7 @@
 
 mod appointment;
 pub mod deviation;
+pub mod directory;
 pub mod identity;
 mod practitioner;
 pub mod validation;

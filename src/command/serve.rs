@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::http::{self, ops};
 use crate::interaction::Endpoint;
+use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
@@ -55,6 +56,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         validator: Arc::new(validator),
         storage: storage.clone(),
         writer,
+        directory: DirectoryCheck::new(directory.copy().clone(), config.annuaire_check),
         clock,
     };
     let (stop, stopping) = watch::channel(false);

@@ -1,4 +1,5 @@
-//! `sas-endpoint validate FILE…|-`: what would be said of a resource, without a server.
+//! `sas-endpoint validate FILE…|-`: what would be said of a resource, without a server. Neither the stored
+//! resources nor the copy of the directory are looked at.
 
 use std::io::{Read, Write};
 use std::path::Path;

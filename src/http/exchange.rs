@@ -103,7 +103,7 @@ async fn about_resources(
         }
         Interaction::Validate => {
             let body = resource(body).await?;
-            let issues = validate::validate(endpoint, resource_type, query, &body)?;
+            let issues = validate::validate(endpoint, resource_type, query, &body).await?;
             Ok(outcome::of_issues(StatusCode::OK, &issues, negotiation::language(headers)))
         }
     }

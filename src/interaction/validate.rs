@@ -18,7 +18,7 @@ const MODES: [&str; 3] = ["create", "update", "profile"];
 
 /// Judges the resource in the body: the resource itself, or a `Parameters` with one `resource`.
 /// `mode` and `profile` are parameters of the query or of `Parameters`.
-pub fn validate(
+pub async fn validate(
     endpoint: &Endpoint,
     resource_type: ResourceType,
     mut query: Query,
@@ -45,6 +45,7 @@ pub fn validate(
     match resource {
         Some(resource) => {
             issues.extend(endpoint.validator.issues(resource_type, resource, defects, wanted.profile));
+            endpoint.ask_directory(resource_type, resource, &mut issues).await;
         }
         None => issues.extend(defects),
     }

@@ -73,6 +73,10 @@ impl Endpoint {
         preconditions: Preconditions,
     ) -> Result<Written, Error> {
         let resource = &received.value;
+        self.ask_directory(resource_type, resource, &mut issues).await;
+        if issues.iter().any(Issue::is_error) {
+            return Err(Error::of(issues));
+        }
         let content = Content::new(&received);
         let text = |name: &str| resource.get(name).and_then(Value::as_str);
         let write = Write {

@@ -37,7 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     of_exchange().chain(of_content()).chain(of_annuaire())
 }
 
-/// The rules of the directory's API.
+/// The rules of the directory: of its API, and of those who are cited without being in it.
 pub fn of_annuaire() -> impl Iterator<Item = &'static Rule> {
     ANNUAIRE.iter().copied()
 }

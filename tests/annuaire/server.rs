@@ -77,6 +77,7 @@ impl DirectoryServer {
             validator: validator(),
             storage,
             writer,
+            directory: None,
             clock: Clock::system(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -12,6 +12,7 @@ mod bookings;
 mod capabilities;
 mod concurrency;
 mod content;
+mod directory;
 mod identity;
 mod official;
 mod protocol;

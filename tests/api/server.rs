@@ -14,6 +14,7 @@ use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http;
 use sas_endpoint::interaction::Endpoint;
+use sas_endpoint::interaction::directory::DirectoryCheck;
 use sas_endpoint::interaction::writer::Writer;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
@@ -38,6 +39,7 @@ pub struct TestServer {
     pub storage: Storage,
     database: Arc<TestDatabase>,
     validation: Validation,
+    directory: Option<DirectoryCheck>,
 }
 
 /// What was answered.
@@ -51,20 +53,26 @@ pub struct Answer {
 impl TestServer {
     /// A tolerant server on an empty database; `None` where there is no Postgres.
     pub async fn tolerant(backend: Backend) -> Option<Self> {
-        Some(Self::start(Arc::new(TestDatabase::new(backend).await?), Validation::Tolerant).await)
+        Self::checking(backend, None).await
+    }
+
+    /// A tolerant one that asks the directory of those who are cited.
+    pub async fn checking(backend: Backend, directory: Option<DirectoryCheck>) -> Option<Self> {
+        let database = Arc::new(TestDatabase::new(backend).await?);
+        Some(Self::start(database, Validation::Tolerant, directory).await)
     }
 
     /// A strict one.
     pub async fn strict(backend: Backend) -> Option<Self> {
-        Some(Self::start(Arc::new(TestDatabase::new(backend).await?), Validation::Strict).await)
+        Some(Self::start(Arc::new(TestDatabase::new(backend).await?), Validation::Strict, None).await)
     }
 
     /// A second server on the same database.
     pub async fn another(&self) -> Self {
-        Self::start(self.database.clone(), self.validation).await
+        Self::start(self.database.clone(), self.validation, self.directory.clone()).await
     }
 
-    async fn start(database: Arc<TestDatabase>, validation: Validation) -> Self {
+    async fn start(database: Arc<TestDatabase>, validation: Validation, directory: Option<DirectoryCheck>) -> Self {
         let storage = Storage::open(&database.url).await.expect("the database opens");
         let clock = ticking_clock();
         let (writer, _) = Writer::start(storage.clone(), clock.clone());
@@ -73,13 +81,14 @@ impl TestServer {
             validator: Arc::new(Validator::new(validation).expect("the profiles compile")),
             storage: storage.clone(),
             writer,
+            directory: directory.clone(),
             clock,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let service = ServiceExt::<Request>::into_make_service(http::service(endpoint, None, MAX_BODY));
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { address, storage, database, validation }
+        Self { address, storage, database, validation, directory }
     }
 
     /// Sends a request as it is; its URI is a path such as `/fhir/Practitioner`.

@@ -25,6 +25,7 @@ fn help_explains_every_setting() {
         "SAS_ANNUAIRE_RATE",
         "SAS_ANNUAIRE_SYNC",
         "SAS_ANNUAIRE_KEEP",
+        "SAS_ANNUAIRE_CHECK",
         "SAS_VALIDATION",
         "SAS_MAX_BODY",
         "SAS_LOG",

@@ -1,4 +1,5 @@
-//! Rules of the directory's API, which answers what the national Annuaire Santé answers.
+//! Rules of the directory's API, which answers what the national Annuaire Santé answers; and of what is
+//! received elsewhere and cites somebody of the directory.
 
 use super::rules;
 use crate::issue::{IssueType, Level, Rule};
@@ -10,6 +11,8 @@ const CHAINING: &str = "HL7 FHIR R4, Search, Chained parameters: http://hl7.org/
 const ERRORS: &str =
     "Annuaire Santé, API FHIR v2, codes de retour: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
 const INCLUDES: &str = "HL7 FHIR R4, Search, Including other resources: http://hl7.org/fhir/R4/search.html#include";
+const IDENTITY: &str =
+    "Annuaire Santé, API FHIR v2, Practitioner: https://ansforge.github.io/annuaire-sante-fhir-documentation/";
 const RFC_9110: &str =
     "RFC 9110, HTTP Semantics, 503: https://www.rfc-editor.org/rfc/rfc9110#name-503-service-unavailable";
 
@@ -73,4 +76,20 @@ rules! { ANNUAIRE:
     ANNUAIRE_INCLUDES = "annuaire-includes", Warning, TooCostly, INCLUDES;
     "Plus de ressources sont liées à {found} qu'une page n'en porte ({most} ressources incluses au plus) : il en manque ici. Pour toutes les lire : {expected}.";
     "More resources are linked to {found} than a page carries (at most {most} included resources): some are missing here. To read them all: {expected}.";
+
+    ANNUAIRE_UNKNOWN = "annuaire-unknown", Warning, BusinessRule, IDENTITY;
+    "Aucun professionnel de l'annuaire ne porte cet identifiant national, selon la copie à jour au {date} (il y a {days} jour(s)).";
+    "No professional of the directory has this national identifier, by the copy as of {date} ({days} day(s) ago).";
+
+    ANNUAIRE_INACTIVE = "annuaire-inactive", Warning, BusinessRule, IDENTITY;
+    "Le professionnel qui porte cet identifiant national n'est plus actif dans l'annuaire, selon la copie à jour au {date} (il y a {days} jour(s)).";
+    "The professional with this national identifier is no longer active in the directory, by the copy as of {date} ({days} day(s) ago).";
+
+    ANNUAIRE_UNKNOWN_REFUSED = "annuaire-unknown-refused", Refused, BusinessRule, IDENTITY;
+    "Aucun professionnel de l'annuaire ne porte cet identifiant national, selon la copie à jour au {date} (il y a {days} jour(s)) ; ce serveur le refuse (SAS_ANNUAIRE_CHECK=refuse).";
+    "No professional of the directory has this national identifier, by the copy as of {date} ({days} day(s) ago); this server refuses that (SAS_ANNUAIRE_CHECK=refuse).";
+
+    ANNUAIRE_INACTIVE_REFUSED = "annuaire-inactive-refused", Refused, BusinessRule, IDENTITY;
+    "Le professionnel qui porte cet identifiant national n'est plus actif dans l'annuaire, selon la copie à jour au {date} (il y a {days} jour(s)) ; ce serveur le refuse (SAS_ANNUAIRE_CHECK=refuse).";
+    "The professional with this national identifier is no longer active in the directory, by the copy as of {date} ({days} day(s) ago); this server refuses that (SAS_ANNUAIRE_CHECK=refuse).";
 }

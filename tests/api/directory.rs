@@ -1,0 +1,243 @@
+//! National identifiers of what is received, held against the copy of the directory.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::load::{Input, Settings, load};
+use sas_endpoint::annuaire::progress::Quiet;
+use sas_endpoint::annuaire::resource::Prepared;
+use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::id::Id;
+use sas_endpoint::interaction::directory::DirectoryCheck;
+use sas_endpoint::sas::directory::Check;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::server::*;
+use crate::support::{Backend, TestDatabase, folder};
+
+const KNOWN: &str = "810002909371";
+const FORMER: &str = "810001234570";
+const NOBODY: &str = "810009999999";
+const INTERNAL: &str = "3620100057/48211AB";
+const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
+const AGENDA: &str = "https://agenda.example.org/rdv";
+
+/// Far longer than a busy machine takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A copy of the directory, and how to serve with it.
+struct Scene {
+    backend: Backend,
+    directory: TestDatabase,
+    copy: Copy,
+}
+
+impl Scene {
+    /// With nothing in the copy.
+    async fn empty(backend: Backend) -> Option<Self> {
+        let directory = TestDatabase::new(backend).await?;
+        let copy = Copy::open(&directory.url).await.expect("the copy opens");
+        Some(Self { backend, directory, copy })
+    }
+
+    /// With two professionals, four days before the servers' time.
+    async fn loaded(backend: Backend) -> Option<Self> {
+        let scene = Self::empty(backend).await?;
+        scene.load().await;
+        Some(scene)
+    }
+
+    async fn load(&self) {
+        let began: Timestamp = "2026-02-25T08:00:00Z".parse().expect("an instant");
+        let clock = Clock::new(move || began, || Id::parse("x").expect("an id"));
+        let settings = Settings { replace: false, keep: SignedDuration::from_hours(24), clock };
+        let file = folder("directory").join("professionals.ndjson");
+        let text: String = professionals().iter().map(|professional| format!("{professional}\n")).collect();
+        std::fs::write(&file, text).expect("written");
+        load(&self.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+    }
+
+    async fn server(&self, check: Check) -> TestServer {
+        let directory = DirectoryCheck::new(self.copy.clone(), check).map(|check| check.waiting(PATIENCE));
+        TestServer::checking(self.backend, directory).await.expect("a database")
+    }
+
+    /// Makes every search of the copy fail.
+    async fn break_copy(&self) {
+        match self.backend {
+            Backend::Sqlite => {
+                let pool = sqlx::SqlitePool::connect(&self.directory.url).await.expect("a connection");
+                sqlx::query("DROP TABLE posting").execute(&pool).await.expect("dropped");
+            }
+            Backend::Postgres => {
+                let pool = sqlx::PgPool::connect(&self.directory.url).await.expect("a connection");
+                sqlx::query("DROP TABLE annuaire.posting").execute(&pool).await.expect("dropped");
+            }
+        }
+    }
+}
+
+fn professionals() -> [Value; 2] {
+    [("003-1", KNOWN, true), ("003-2", FORMER, false)].map(|(id, national_id, active)| {
+        json!({
+            "resourceType": "Practitioner",
+            "id": id,
+            "meta": { "versionId": "1", "lastUpdated": "2026-02-01T08:00:00Z" },
+            "identifier": [{ "system": N, "value": national_id }],
+            "active": active,
+        })
+    })
+}
+
+/// An appointment made by a regulator with a professional, by their national ids.
+fn meeting(value: &str, regulator: &str, professional: &str) -> Value {
+    let mut meeting = appointment(AGENDA, value);
+    meeting["extension"][0]["valueReference"]["identifier"] = identifier(N, regulator);
+    meeting["participant"][0]["actor"]["identifier"] = identifier(N, professional);
+    meeting
+}
+
+/// What is said of a resource that is created.
+async fn said(server: &TestServer, resource: &Value) -> Answer {
+    let headers = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
+    let path = format!("/{}", resource["resourceType"].as_str().expect("a type"));
+    server.request("POST", &path, &headers, resource.to_string()).await
+}
+
+/// The rules of the directory that an answer cites, with their places.
+fn cited(answer: &Answer) -> Vec<String> {
+    let outcome = answer.json();
+    let issues = outcome["issue"].as_array().expect("issues").iter();
+    let cited = issues.map(|issue| {
+        let part = |pointer: &str| issue.pointer(pointer).and_then(Value::as_str).expect("a text");
+        format!("{} {} {}", part("/severity"), part("/details/coding/0/code"), part("/expression/0"))
+    });
+    cited.filter(|cited| cited.contains(" annuaire-")).collect()
+}
+
+on_both_databases! { Scene::loaded;
+    async fn an_account_that_the_directory_does_not_know_is_accepted_with_a_warning(scene: Scene) {
+        let server = scene.server(Check::Warn).await;
+        let account = regulator(&[(T, U), (N, NOBODY)]);
+        let answer = said(&server, &account).await.expect(201);
+        assert_operation_outcome(&answer);
+        assert_eq!(cited(&answer), ["warning annuaire-unknown Practitioner.identifier[1]"]);
+        assert!(answer.text.contains("2026-02-25 08:00 UTC (il y a 4 jour(s))"), "{}", answer.text);
+        assert!(!answer.text.contains(NOBODY), "{}", answer.text);
+
+        let answer = said(&server, &regulator(&[(N, FORMER)])).await.expect(201);
+        assert_eq!(cited(&answer), ["warning annuaire-inactive Practitioner.identifier[0]"]);
+        assert!(answer.text.contains("2026-02-25 08:00 UTC") && !answer.text.contains(FORMER), "{}", answer.text);
+
+        for (system, value) in [(N, KNOWN), (N, INTERNAL), (N, "0123456789"), (T, "5d1c9a77-3b1e-4f5a-8a66-7a0f6c1d2b22")] {
+            let answer = said(&server, &regulator(&[(system, value)])).await.expect(201);
+            assert_eq!(cited(&answer), [""; 0], "{value}");
+        }
+        assert_eq!(server.count("Practitioner").await, 6);
+    }
+
+    async fn an_update_is_checked_too(scene: Scene) {
+        let server = scene.server(Check::Warn).await;
+        server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
+        let headers = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
+        let path = format!("/Practitioner?identifier={T}|{U}");
+        let account = regulator(&[(T, U), (N, NOBODY)]).to_string();
+        let answer = server.request("PUT", &path, &headers, account).await.expect(200);
+        assert_eq!(cited(&answer), ["warning annuaire-unknown Practitioner.identifier[1]"]);
+    }
+
+    async fn everybody_whom_an_appointment_cites_is_looked_up(scene: Scene) {
+        let server = scene.server(Check::Warn).await;
+        let answer = said(&server, &meeting("1", NOBODY, FORMER)).await.expect(201);
+        assert_eq!(cited(&answer), [
+            "warning annuaire-unknown Appointment.extension[0].valueReference.identifier",
+            "warning annuaire-inactive Appointment.participant[0].actor.identifier",
+        ]);
+        let answer = said(&server, &meeting("2", INTERNAL, KNOWN)).await.expect(201);
+        assert_eq!(cited(&answer), [""; 0]);
+        assert!(answer.rules().contains(&"appointment-operator-unknown".to_owned()), "{}", answer.text);
+    }
+
+    async fn what_is_withdrawn_is_not_held_up_by_a_professional_who_left(scene: Scene) {
+        let server = scene.server(Check::Refuse).await;
+        let answer = said(&server, &inactive(regulator(&[(N, FORMER)]))).await.expect(201);
+        assert_eq!(cited(&answer), [""; 0]);
+        let mut cancelled = meeting("1", KNOWN, FORMER);
+        cancelled["status"] = "cancelled".into();
+        assert_eq!(cited(&said(&server, &cancelled).await.expect(201)), [""; 0]);
+    }
+
+    async fn where_it_is_wanted_so_it_is_refused_and_nothing_is_written(scene: Scene) {
+        let server = scene.server(Check::Refuse).await;
+        let answer = said(&server, &regulator(&[(N, NOBODY)])).await.refused(422, "annuaire-unknown-refused");
+        assert_eq!(cited(&answer), ["error annuaire-unknown-refused Practitioner.identifier[0]"]);
+        let answer = said(&server, &meeting("1", KNOWN, FORMER)).await.refused(422, "annuaire-inactive-refused");
+        assert_eq!(cited(&answer), ["error annuaire-inactive-refused Appointment.participant[0].actor.identifier"]);
+        assert!(answer.text.contains("2026-02-25 08:00 UTC"), "{}", answer.text);
+        assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
+        said(&server, &regulator(&[(N, KNOWN)])).await.expect(201);
+    }
+
+    async fn validation_says_the_same_as_a_write(scene: Scene) {
+        let account = regulator(&[(N, NOBODY)]);
+        for (check, expected) in [
+            (Check::Warn, &["warning annuaire-unknown Practitioner.identifier[0]"][..]),
+            (Check::Refuse, &["error annuaire-unknown-refused Practitioner.identifier[0]"]),
+            (Check::Off, &[]),
+        ] {
+            let server = scene.server(check).await;
+            let answer = server.post("/Practitioner/$validate", &account).await.expect(200);
+            assert_eq!(cited(&answer), expected);
+            let parameters = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": account }] });
+            let answer = server.post("/Practitioner/$validate", &parameters).await.expect(200);
+            assert_eq!(cited(&answer), expected);
+            assert_eq!(server.count("Practitioner").await, 0);
+        }
+    }
+
+    async fn a_synchronised_copy_tells_its_mark(scene: Scene) {
+        let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let state = json!({ "upstream": "https://x", "mark": "2026-02-27T23:30:00Z" });
+        writer.note("sync.Practitioner", &state.to_string()).await.expect("noted");
+        writer.commit().await.expect("committed");
+        let server = scene.server(Check::Warn).await;
+        let answer = said(&server, &regulator(&[(N, NOBODY)])).await.expect(201);
+        assert!(answer.text.contains("2026-02-27 23:30 UTC (il y a 1 jour(s))"), "{}", answer.text);
+    }
+
+    async fn a_copy_that_is_broken_or_slow_holds_nobody_up(scene: Scene) {
+        let impatient = DirectoryCheck::new(scene.copy.clone(), Check::Refuse).map(|check| check.waiting(Duration::ZERO));
+        let slow = TestServer::checking(scene.backend, impatient).await.expect("a database");
+        assert_eq!(cited(&said(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
+        scene.break_copy().await;
+        for check in [Check::Warn, Check::Refuse] {
+            let server = scene.server(check).await;
+            for national_id in [NOBODY, FORMER] {
+                let answer = said(&server, &regulator(&[(N, national_id)])).await.expect(201);
+                assert_eq!(cited(&answer), [""; 0]);
+            }
+        }
+    }
+}
+
+on_both_databases! { Scene::empty;
+    async fn a_copy_that_is_empty_or_was_never_whole_says_nothing(scene: Scene) {
+        let server = scene.server(Check::Refuse).await;
+        let account = regulator(&[(N, NOBODY)]);
+        assert_eq!(cited(&server.post("/Practitioner/$validate", &account).await.expect(200)), [""; 0]);
+
+        // As in the middle of the first synchronisation.
+        let [known, _] = professionals();
+        let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        writer.add(vec![Prepared::read(&known.to_string()).expect("a resource")], true).await.expect("added");
+        writer.commit().await.expect("committed");
+        drop(writer);
+        assert_eq!(cited(&said(&server, &account).await.expect(201)), [""; 0]);
+
+        scene.load().await;
+        let answer = said(&server, &meeting("1", KNOWN, NOBODY)).await.refused(422, "annuaire-unknown-refused");
+        assert_eq!(cited(&answer).len(), 1);
+    }
+}
