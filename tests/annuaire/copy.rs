@@ -110,6 +110,89 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[family(Matching::Exact, "MARTIN"), code("10", false)]).await, ids((2..=20).step_by(2)));
     }
 
+    async fn texts_and_codes_that_begin_alike_are_told_apart_however_long(test: TestCopy) {
+        let long = |letter: &str, length: usize| letter.repeat(length);
+        let all = (190..=205).map(|length| {
+            let mut resource = practitioner(length, &long("x", length), "2025-03-04");
+            resource["qualification"][0]["code"]["coding"][0]["code"] = json!(long("y", length));
+            resource
+        });
+        test.load(&all.collect::<Vec<_>>()).await;
+        for length in 190..=205 {
+            assert_eq!(test.practitioners(&[family(Matching::Exact, &long("x", length))]).await, ids([length]));
+            assert_eq!(test.practitioners(&[family(Matching::Prefix, &long("X", length))]).await, ids(length..=205));
+            assert_eq!(test.practitioners(&[code(&long("y", length), false)]).await, ids([length]));
+            assert_eq!(test.practitioners(&[code(&long("y", length), true)]).await.len(), 15);
+        }
+    }
+
+    async fn the_two_characters_that_the_index_takes_for_one_are_told_apart(test: TestCopy) {
+        let zero = practitioner(1, "a\0b", "2025-03-04");
+        let one = practitioner(2, "a\u{1}b", "2025-03-04");
+        test.load(&[zero, one]).await;
+        for matching in [Matching::Prefix, Matching::Contains, Matching::Exact] {
+            assert_eq!(test.practitioners(&[family(matching, "a\0b")]).await, ids([1]), "{matching:?}");
+            assert_eq!(test.practitioners(&[family(matching, "a\u{1}b")]).await, ids([2]), "{matching:?}");
+        }
+        assert_eq!(test.practitioners(&[family(Matching::Contains, "\u{1}")]).await, ids([2]));
+    }
+
+    async fn accents_alone_are_contained_in_every_text_and_in_nothing_else(test: TestCopy) {
+        let mut nameless = practitioner(2, "", "2025-03-04");
+        nameless["name"] = json!([]);
+        test.load(&[practitioner(1, "MARTIN", "2025-03-04"), nameless]).await;
+        for fields in [&[Field::Family][..], &[Field::Family, Field::Given, Field::Name]] {
+            for matching in [Matching::Prefix, Matching::Contains] {
+                let accent = Criterion::Text { fields, matching, values: vec!["\u{301}".to_owned()] };
+                assert_eq!(test.practitioners(&[accent]).await, ids([1]));
+            }
+        }
+    }
+
+    async fn every_resource_has_an_id_and_was_updated(test: TestCopy) {
+        test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
+        let missing = |missing| Criterion::Missing { fields: &[Field::LastUpdated], missing };
+        assert_eq!(test.practitioners(&[missing(false)]).await, ids([1]));
+        assert_eq!(test.practitioners(&[missing(true)]).await, ids([]));
+    }
+
+    async fn what_came_and_went_within_a_commit_was_never_there(test: TestCopy) {
+        test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
+        let before = test.now().await;
+        let mut writer = test.writer().await;
+        for (number, family) in [(1, "DURAND"), (2, "DURAND"), (1, "PETIT"), (2, "PETIT")] {
+            writer.add(prepared(&[practitioner(number, family, "2025-03-05")]), false).await.expect("added");
+        }
+        writer.commit().await.expect("committed");
+        assert_eq!(test.practitioners(&[]).await, ids([1, 2]));
+        assert_eq!(test.practitioners(&[family(Matching::Prefix, "durand")]).await, ids([]));
+        assert_eq!(test.walk(&before, DirectoryType::Practitioner, &[], 1).await, ids([1]));
+        let known = async |at| {
+            let stored = test.copy.by_ids(at, DirectoryType::Practitioner, &ids([1, 2])).await.expect("an answer");
+            stored.into_iter().map(|stored| stored.body.contains("PETIT")).collect::<Vec<_>>()
+        };
+        assert_eq!(known(&before).await, [false]);
+        assert_eq!(known(&test.now().await).await, [true, true]);
+    }
+
+    async fn what_was_swept_may_come_back(test: TestCopy) {
+        let all: Vec<_> = (1..=3).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
+        test.load(&all).await;
+        let mut writer = test.writer().await;
+        writer.forget_seen(DirectoryType::Practitioner).await.expect("forgotten");
+        writer.add(prepared(&all[..1]), true).await.expect("added");
+        assert!(writer.sweep(DirectoryType::Practitioner, 1.0).await.expect("swept").removed);
+        // Before the removal is even committed, with the very same content.
+        assert_eq!(writer.add(prepared(&all[1..2]), true).await.expect("added").new, 1);
+        writer.commit().await.expect("committed");
+        drop(writer);
+        let between = test.now().await;
+        assert_eq!(test.practitioners(&[]).await, ids([1, 2]));
+        test.load(&all[2..]).await;
+        assert_eq!(test.practitioners(&[]).await, ids([1, 2, 3]));
+        assert_eq!(test.walk(&between, DirectoryType::Practitioner, &[], 2).await, ids([1, 2]));
+    }
+
     async fn a_walk_sees_the_copy_as_it_was_at_its_first_page(test: TestCopy) {
         test.load(&(1..=9).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let before = test.now().await;

@@ -70,6 +70,11 @@ impl Condition {
                 exact: true,
                 negated: false,
             },
+            // Every resource has been updated; the index has the day, and no marker beside it.
+            Criterion::Missing { fields, missing } if fields.contains(&Field::LastUpdated) => match missing {
+                true => Self::Versions(RoaringBitmap::new()),
+                false => Self::Everything,
+            },
             Criterion::Missing { fields, missing } => Self::Any {
                 ranges: fields.iter().map(|field| term::present(*field)).collect(),
                 exact: true,
@@ -241,8 +246,13 @@ fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
         }
         Matching::Contains => {
             let Some(first) = fields.first() else { return Condition::Everything };
+            if values.iter().any(|value| normal(value).is_empty()) {
+                // Accents alone: every text contains nothing.
+                let ranges = fields.iter().map(|field| term::present(*field)).collect();
+                return Condition::Any { ranges, exact: true, negated: false };
+            }
             let group = term::group(*first);
-            let short = values.iter().all(|value| normal(value).chars().count() <= term::GRAM);
+            let short = fits && values.iter().all(|value| normal(value).chars().count() <= term::GRAM);
             let values = values.iter().map(|value| term::grams_of(group, &normal(value))).collect();
             Condition::All { values, exact: short && fields.len() == term::size_of_group(*first) }
         }

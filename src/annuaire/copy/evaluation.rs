@@ -194,7 +194,7 @@ impl<'a> Evaluation<'a> {
             let bounds = (begin.first, end.last);
             answers.closed = reading.closed(self.resource_type, bounds, self.at.revision).await?;
             answers.asked = first..first + now.len();
-            answers.wave *= 2;
+            answers.wave = answers.wave.saturating_mul(2);
         }
     }
 

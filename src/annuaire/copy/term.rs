@@ -53,9 +53,10 @@ fn indexed(text: &str) -> impl Iterator<Item = u8> {
     text[..end].bytes().map(|byte| byte.max(1))
 }
 
-/// Whether the index holds the whole text.
+/// Whether what the index finds under this text is nothing else: the beginning of a longer text, which is cut
+/// after a whole character, or a text with another of the two characters that are taken for one.
 pub fn fits(text: &str) -> bool {
-    text.len() <= LONGEST && !text.contains('\0')
+    text.len() <= LONGEST - char::MAX_LEN_UTF8 && !text.contains(['\0', '\u{1}'])
 }
 
 fn term(field: Field, value: &str, detail: &str) -> Vec<u8> {
