@@ -11,6 +11,7 @@ use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 use sas_endpoint::annuaire::copy::Snapshot;
 use sas_endpoint::annuaire::query::parse;
 use sas_endpoint::annuaire::resource::DirectoryType;
+use sas_endpoint::annuaire::search::Total;
 use serde_json::{Value, json};
 
 use crate::copy::{TestCopy, prepared};
@@ -428,7 +429,7 @@ async fn check(test: &TestCopy, states: &[(Snapshot, Vec<Value>)], case: &Case) 
         }
         after = page.seen;
     }
-    let total = test.copy.total(*of, &search.criteria, at).await.expect("a total");
+    let total = test.copy.total(*of, &search.criteria, at, Total::Wanted).await.expect("a total");
     prop_assert_eq!(total, Some(expected.len() as u64));
     for body in bodies {
         let body: Value = serde_json::from_str(&body).expect("JSON");
