@@ -17,4 +17,5 @@ mod refusals;
 mod requests;
 mod server;
 mod synchronisation;
+mod two_instances;
 mod upstream;
