@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::copy::{SetAside, Writer};
 use super::record::Count;
-use super::resource::{Prepared, Unreadable};
+use super::resource::{DirectoryType, Prepared, Unreadable};
 use super::upstream::Content;
 use crate::error::Error;
 
@@ -15,6 +15,8 @@ use crate::error::Error;
 pub(super) struct Readings {
     pub prepared: Vec<Prepared>,
     pub aside: Vec<SetAside>,
+    /// Of the latter, those whose type and id could be read.
+    pub unreadable: Vec<(DirectoryType, String)>,
 }
 
 /// Readings under way.
@@ -52,6 +54,7 @@ impl Readings {
                 let page = Self::of_page(&content, &place);
                 self.prepared.extend(page.prepared);
                 self.aside.extend(page.aside);
+                self.unreadable.extend(page.unreadable);
             }
             _ => self.put_aside(unreadable, place),
         }
@@ -64,6 +67,7 @@ impl Readings {
 
     fn put_aside(&mut self, unreadable: Unreadable, place: String) {
         let Unreadable { resource_type, id, reason } = unreadable;
+        self.unreadable.extend(resource_type.zip(id.clone()));
         let name = id.map_or(place.clone(), |id| format!("{id} ({place})"));
         self.aside.push(SetAside { resource_type, name, reason, at: now() });
     }
@@ -73,6 +77,9 @@ impl Readings {
         let mut count = Count { set_aside: self.aside.len() as u64, ..Count::default() };
         for aside in self.aside {
             writer.put_aside(aside).await?;
+        }
+        if mark_seen {
+            writer.mark_seen(&self.unreadable).await?;
         }
         count.add_tally(writer.add(self.prepared, mark_seen).await?);
         Ok(count)

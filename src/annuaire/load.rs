@@ -135,6 +135,9 @@ impl Load<'_> {
         for aside in readings.aside {
             self.put_aside(aside).await?;
         }
+        if self.settings.replace {
+            self.writer.mark_seen(&readings.unreadable).await?;
+        }
         for prepared in readings.prepared {
             let shelf = &mut self.shelves[prepared.resource_type as usize];
             shelf.push(prepared);

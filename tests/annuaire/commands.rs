@@ -19,7 +19,7 @@ use crate::played::{Played, directory, resource};
 use crate::support::{Backend, TestDatabase, folder};
 
 /// `sas-endpoint annuaire …` on this copy, with none of the settings of this environment.
-fn annuaire(database: &TestDatabase, arguments: &[&str]) -> Command {
+pub fn annuaire(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
         command.env_remove(name);
@@ -34,7 +34,7 @@ async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends")
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

@@ -119,6 +119,17 @@ on_both_databases! { TestCopy::empty;
         assert_eq!((record.total().removed, record.warnings.len()), (0, 3));
     }
 
+    async fn what_can_no_longer_be_read_is_not_removed(test: TestCopy) {
+        let mut resources = directory(4);
+        load_files(&test, &[file("all", ndjson(&resources))], true).await.expect("loaded");
+        let expected = hashes(&test).await;
+        let known = resources.iter_mut().find(|resource| resource["id"] == "003-12").expect("it is there");
+        known["meta"] = json!({});
+        let record = load_files(&test, &[file("some", ndjson(&resources))], true).await.expect("loaded");
+        assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
+        assert_eq!(hashes(&test).await, expected);
+    }
+
     async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestCopy) {
         let played = Played::with(directory(4)).await;
         sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");

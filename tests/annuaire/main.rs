@@ -15,6 +15,8 @@ mod played;
 mod random;
 mod refusals;
 mod requests;
+mod robustness;
 mod server;
 mod synchronisation;
+mod two_instances;
 mod upstream;

@@ -27,6 +27,9 @@ use crate::support::{Backend, TestDatabase};
 /// The base of the absolute URLs in answers: not the address that is listened on.
 pub const BASE: &str = "https://sas.example.org/ans/annuaire/fhir/v2";
 
+/// The base of the endpoint beside it.
+const ENDPOINT: &str = "https://sas.example.org/ans/fhir";
+
 /// The path of the directory's API on the server.
 pub const PATH: &str = "/annuaire/fhir/v2";
 
@@ -52,7 +55,13 @@ impl DirectoryServer {
     /// Over an empty copy; `None` where there is no Postgres.
     pub async fn empty(backend: Backend) -> Option<Self> {
         let accounts = TestDatabase::new(Backend::Sqlite).await?;
-        Some(Self::start(Arc::new([TestDatabase::new(backend).await?, accounts])).await)
+        Some(Self::start(Arc::new([TestDatabase::new(backend).await?, accounts]), Some(ENDPOINT)).await)
+    }
+
+    /// Over an empty copy, and known by the address that is listened on: its links can be followed.
+    pub async fn at_its_address(backend: Backend) -> Option<Self> {
+        let accounts = TestDatabase::new(Backend::Sqlite).await?;
+        Some(Self::start(Arc::new([TestDatabase::new(backend).await?, accounts]), None).await)
     }
 
     /// Over the small directory of [`content`].
@@ -64,24 +73,25 @@ impl DirectoryServer {
 
     /// A second server on the same copy.
     pub async fn another(&self) -> Self {
-        Self::start(self.databases.clone()).await
+        Self::start(self.databases.clone(), Some(ENDPOINT)).await
     }
 
-    async fn start(databases: Arc<[TestDatabase; 2]>) -> Self {
+    async fn start(databases: Arc<[TestDatabase; 2]>, base_url: Option<&str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let base_url = base_url.map_or_else(|| format!("http://{address}/fhir"), str::to_owned);
         let copy = Copy::open(&databases[0].url).await.expect("the copy opens");
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
         let (writer, _) = Writer::start(storage.clone(), Clock::system());
-        let directory = Directory::new(copy.clone(), "https://sas.example.org/ans/fhir", Clock::system());
+        let directory = Directory::new(copy.clone(), &base_url, Clock::system());
         let endpoint = Endpoint {
-            base_url: "https://sas.example.org/ans/fhir".into(),
+            base_url: base_url.into(),
             validator: validator(),
             storage,
             writer,
             directory: None,
             clock: Clock::system(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
         let service = http::service(endpoint, Some(directory), MAX_BODY);
         let service = ServiceExt::<Request>::into_make_service(service);
         tokio::spawn(async move { axum::serve(listener, service).await });

@@ -271,6 +271,20 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(status.runs, [record]);
     }
 
+    async fn what_can_no_longer_be_read_stays_as_it_was(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        synchronise(&test, &played.settings()).await.expect("synchronised");
+        let expected = hashes(&test).await;
+        let unreadable = json!({ "resourceType": "Practitioner", "id": "003-12", "meta": { "lastUpdated": "1 March" } });
+        played.world().put(unreadable);
+        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
+        assert_eq!(hashes(&test).await, expected);
+        played.world().remove("003-12");
+        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        assert_eq!(record.total().removed, 1);
+    }
+
     async fn what_the_directory_no_longer_has_is_removed_unless_it_is_too_much(test: TestCopy) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");

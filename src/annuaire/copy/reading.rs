@@ -120,14 +120,26 @@ impl Reading {
         let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(postings) };
         for (run, ranges) in ranges.chunks(MOST_RANGES).enumerate() {
             let wanted: Vec<_> = (0..ranges.len()).map(|n| format!("({n}, ${}, ${})", 2 * n + 4, 2 * n + 5)).collect();
-            // CROSS JOIN: SQLite keeps to this order.
-            let sql = format!(
-                "WITH wanted (n, low, high) AS (VALUES {}) SELECT p.segment, CAST(w.n AS BIGINT), p.term, p.sequences \
-                 FROM segment s CROSS JOIN wanted w CROSS JOIN posting p \
-                 WHERE s.resource_type = $1 AND s.first >= $2 AND s.first <= $3 \
-                 AND p.segment = s.id AND p.term >= w.low AND p.term < w.high",
-                wanted.join(", "),
-            );
+            let sql = match self {
+                // CROSS JOIN: SQLite keeps to this order.
+                Self::Sqlite(_) => format!(
+                    "WITH wanted (n, low, high) AS (VALUES {}) SELECT p.segment, w.n, p.term, p.sequences \
+                     FROM segment s CROSS JOIN wanted w CROSS JOIN posting p \
+                     WHERE s.resource_type = $1 AND s.first >= $2 AND s.first <= $3 \
+                     AND p.segment = s.id AND p.term >= w.low AND p.term < w.high",
+                    wanted.join(", "),
+                ),
+                // OFFSET 0: Postgres asks the index for each range; it would rather read all of a segment's
+                // postings and compare each to all ranges.
+                Self::Postgres(_) => format!(
+                    "WITH wanted (n, low, high) AS (VALUES {}) \
+                     SELECT s.id, CAST(w.n AS BIGINT), p.term, p.sequences FROM segment s CROSS JOIN wanted w \
+                     CROSS JOIN LATERAL (SELECT term, sequences FROM posting \
+                     WHERE segment = s.id AND term >= w.low AND term < w.high OFFSET 0) p \
+                     WHERE s.resource_type = $1 AND s.first >= $2 AND s.first <= $3",
+                    wanted.join(", "),
+                ),
+            };
             let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = on_reading!(self, transaction => {
                 let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ranges.len() <= 8);
                 let query = query.bind(type_number(resource_type)).bind(i64::from(first.first));

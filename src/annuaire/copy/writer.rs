@@ -180,6 +180,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Records resources for [`Writer::sweep`] that came but could not be read: what the copy has of them stays.
+    pub async fn mark_seen(&mut self, resources: &[(DirectoryType, String)]) -> Result<(), Error> {
+        for resource_type in DirectoryType::ALL {
+            let of_type = resources.iter().filter(|(of, _)| *of == resource_type);
+            let ids: Vec<_> = of_type.map(|(_, id)| id.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            self.begin().await?;
+            for Known { sequence, .. } in self.known(resource_type, &ids).await?.into_values() {
+                self.seen.entry((resource_type, sequence >> 16)).or_default().insert(sequence);
+            }
+        }
+        Ok(())
+    }
+
     /// The next sequence of a type.
     fn next(&mut self, resource_type: DirectoryType) -> Result<u32, Error> {
         let last = &mut self.last[index(resource_type)];
