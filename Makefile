@@ -1,8 +1,8 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help run test check bench
+.PHONY: help run test check bench bench-annuaire
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
@@ -18,6 +18,11 @@ check: ## formatting, lints and documentation
 bench: ## measure, and print tables for the README (Postgres too, where it is installed)
 	cargo bench --locked --bench validation
 	cargo bench --locked --bench load
+
+# The README quotes PRACTITIONERS=1800000, which takes some 40 GB in FOLDER (default: the temporary folder).
+PRACTITIONERS ?= 100000
+bench-annuaire: ## the same for the copy of the directory (PRACTITIONERS=100000, FOLDER=…)
+	cargo bench --locked --bench annuaire -- --practitioners $(PRACTITIONERS) $(if $(FOLDER),--folder "$(FOLDER)")
 
 # The Postgres half of the tests starts its own throw-away server from the installed programs.
 .PHONY: postgres-installed

@@ -13,12 +13,19 @@
 #[path = "../bodies/mod.rs"]
 mod bodies;
 mod ceiling;
+#[allow(dead_code, reason = "the other bench uses the rest")]
+#[path = "../shared/client.rs"]
 mod client;
+#[allow(dead_code, reason = "the other bench uses the rest")]
+#[path = "../shared/machine.rs"]
 mod machine;
+#[allow(dead_code, reason = "the other bench uses the rest")]
+#[path = "../shared/server.rs"]
 mod server;
 #[allow(dead_code, reason = "the suites use the rest")]
 #[path = "../../tests/support/mod.rs"]
 mod support;
+#[path = "../shared/table.rs"]
 mod table;
 
 use std::process::ExitCode;
@@ -53,7 +60,7 @@ fn main() -> ExitCode {
 
 async fn run() -> Result<(), Failure> {
     let duration = duration()?;
-    println!("{}\n", machine::description()?);
+    println!("{}\n", machine::description(&std::env::temp_dir())?);
     println!(
         "Conditional PUT of a Practitioner of {} bytes, half creations, half updates; {} s a row after 1 s of \
          warming up; SAS_LOG=warn; a new database for each row and for each ceiling. The ceiling: the same rows \

@@ -2,7 +2,7 @@
 
 pub mod postgres;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The two databases that every behaviour is shown on.
@@ -42,9 +42,14 @@ impl Drop for TestDatabase {
 
 /// A new folder of this process.
 pub fn folder(name: &str) -> PathBuf {
+    folder_in(&std::env::temp_dir(), name)
+}
+
+/// The same, in this one.
+pub fn folder_in(parent: &Path, name: &str) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("sas-endpoint-{name}-{}-{number}", std::process::id()));
+    let folder = parent.join(format!("sas-endpoint-{name}-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the test");
     folder
 }

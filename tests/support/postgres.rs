@@ -25,15 +25,20 @@ pub async fn new_database() -> Option<String> {
 /// A running cluster.
 pub struct Cluster {
     url: String,
-    /// Ends the server when it is dropped or when the process ends.
-    _leash: Option<Child>,
+    /// Ends the server when it is let go of, or when the process ends.
+    leash: Option<Child>,
 }
 
 impl Cluster {
     /// Starts a cluster with these settings; `None`, which is said, where there is no Postgres.
     pub fn start(settings: &str) -> Option<Self> {
+        Self::start_in(&std::env::temp_dir(), settings)
+    }
+
+    /// The same with its data in this folder, which the user `postgres` must be able to reach.
+    pub fn start_in(parent: &Path, settings: &str) -> Option<Self> {
         if let Ok(url) = std::env::var("SAS_TEST_POSTGRES_URL") {
-            return Some(Self { url, _leash: None });
+            return Some(Self { url, leash: None });
         }
         let Some(programs) = server_programs() else {
             let sentence = "no Postgres server programs are installed (Debian: apt-get install postgresql)";
@@ -42,7 +47,7 @@ impl Cluster {
             let _ = writeln!(std::io::stderr(), "The Postgres half is skipped: {sentence}.");
             return None;
         };
-        Some(Self::start_with(&programs, settings))
+        Some(Self::start_with(&programs, parent, settings))
     }
 
     /// A new, empty database.
@@ -58,19 +63,20 @@ impl Cluster {
         format!("{server}/{name}?{parameters}")
     }
 
-    fn start_with(programs: &Path, settings: &str) -> Self {
-        let folder = super::folder("postgres");
+    fn start_with(programs: &Path, parent: &Path, settings: &str) -> Self {
+        let folder = super::folder_in(parent, "postgres");
         // initdb refuses to work for root; Debian's package brings a user of its own.
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
         if is_root {
             run(Command::new("chown").arg("postgres").arg(&folder));
         }
+        // In the end, the user may remove what is in the folder, if not the folder itself.
         let script = format!(
             "set -e; cd {folder}; \
              {bin}/initdb --pgdata=data --username=sas --auth=trust --no-sync --encoding=UTF8 --locale=C >log 2>&1; \
              {bin}/postgres -D data -k {folder} -c listen_addresses= {settings} >>log 2>&1 & server=$!; \
              until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; \
-             echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder}",
+             echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder} 2>/dev/null",
             folder = folder.display(),
             bin = programs.display(),
         );
@@ -85,7 +91,16 @@ impl Cluster {
         std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("its first line");
         assert_eq!(line.trim(), "ready", "see {}/log", folder.display());
         let host = folder.to_str().expect("a path").replace('/', "%2F");
-        Self { url: format!("postgres://sas@localhost/postgres?host={host}"), _leash: Some(child) }
+        Self { url: format!("postgres://sas@localhost/postgres?host={host}"), leash: Some(child) }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // To wait is to let go first.
+        if let Some(leash) = &mut self.leash {
+            let _ = leash.wait();
+        }
     }
 }
 

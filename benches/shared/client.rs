@@ -58,6 +58,18 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Answers that came one after the other.
+    pub fn of(mut latencies: Vec<Duration>) -> Self {
+        let duration = latencies.iter().sum();
+        latencies.sort_unstable();
+        Self { latencies, duration }
+    }
+
+    /// How many answers.
+    pub fn count(&self) -> usize {
+        self.latencies.len()
+    }
+
     /// Answers a second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.duration.as_secs_f64()
@@ -91,6 +103,21 @@ pub async fn put(
     let mut latencies: Vec<_> = latencies.into_iter().filter(counted).map(|(_, latency)| latency).collect();
     latencies.sort_unstable();
     Ok(Measured { latencies, duration })
+}
+
+/// The same for as long as `goes_on`; what began in the first second is not counted.
+pub async fn put_while(
+    address: SocketAddr,
+    accounts: &Rc<Accounts>,
+    connections: usize,
+    goes_on: impl Fn() -> bool + 'static,
+) -> Result<Measured, Failure> {
+    let counted_from = Instant::now() + WARMING_UP;
+    let latencies = run(address, accounts, connections, move |_| goes_on()).await?;
+    let counted = latencies.into_iter().filter(|(start, _)| *start >= counted_from);
+    let mut latencies: Vec<_> = counted.map(|(_, latency)| latency).collect();
+    latencies.sort_unstable();
+    Ok(Measured { latencies, duration: counted_from.elapsed() })
 }
 
 /// So many writes.
@@ -176,7 +203,8 @@ pub async fn is_ready(ops: SocketAddr) -> bool {
     ask.await.unwrap_or(false)
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {
+/// A connection that is kept.
+pub async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;

@@ -9,8 +9,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::{Failure, support};
 
-/// The machine in one line: processor, cores, memory, kernel, file system of the data.
-pub fn description() -> Result<String, Failure> {
+/// The machine in one line: processor, cores, memory, kernel, file system of the data in this folder.
+pub fn description(data: &Path) -> Result<String, Failure> {
     let field = |file: &str, name: &str| -> Result<String, Failure> {
         let text = fs::read_to_string(file)?;
         let line = text.lines().find(|line| line.starts_with(name));
@@ -24,7 +24,7 @@ pub fn description() -> Result<String, Failure> {
         field("/proc/cpuinfo", "model name")?,
         kibibytes / f64::from(1 << 20),
         fs::read_to_string("/proc/sys/kernel/osrelease")?.trim(),
-        file_system(&std::env::temp_dir())?,
+        file_system(data)?,
     ))
 }
 

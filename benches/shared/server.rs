@@ -21,22 +21,22 @@ pub struct Server {
 impl Server {
     /// Starts a server on free ports and waits until it is ready.
     pub async fn start(database_url: &str) -> Result<Self, Failure> {
+        // Beside the database, and gone with it.
+        match database_url.starts_with("sqlite:") {
+            true => Self::start_with(database_url, &format!("{database_url}.annuaire")).await,
+            false => Self::start_with(database_url, database_url).await,
+        }
+    }
+
+    /// The same with a copy of the directory that is somewhere else.
+    pub async fn start_with(database_url: &str, annuaire_url: &str) -> Result<Self, Failure> {
         // Both at once, so that they differ.
         let ports = [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];
         let [address, ops] = [ports[0].local_addr()?, ports[1].local_addr()?];
         drop(ports);
-        let mut command = Command::new(BINARY);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAS_")) {
-            command.env_remove(name);
-        }
+        let mut command = program();
         command.env("SAS_LISTEN", address.to_string()).env("SAS_OPS_LISTEN", ops.to_string());
-        command.env("SAS_DATABASE_URL", database_url).env("SAS_LOG", "warn");
-        // Beside the database, and gone with it.
-        if database_url.starts_with("sqlite:") {
-            command.env("SAS_ANNUAIRE_DATABASE_URL", format!("{database_url}.annuaire"));
-        } else {
-            command.env("SAS_ANNUAIRE_DATABASE_URL", database_url);
-        }
+        command.env("SAS_DATABASE_URL", database_url).env("SAS_ANNUAIRE_DATABASE_URL", annuaire_url);
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { address, started_in: Duration::ZERO, child };
@@ -53,12 +53,14 @@ impl Server {
         Ok(server)
     }
 
-    /// `VmRSS`, in MiB.
+    /// What it keeps in memory now, in MiB.
     pub fn resident_mebibytes(&self) -> Result<f64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kibibytes / 1024.0)
+        memory_mebibytes(self.child.id(), "VmRSS:")
+    }
+
+    /// The most that it has kept in memory, in MiB.
+    pub fn peak_mebibytes(&self) -> Result<f64, Failure> {
+        memory_mebibytes(self.child.id(), "VmHWM:")
     }
 }
 
@@ -67,6 +69,24 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program without settings but that it logs warnings only.
+pub fn program() -> Command {
+    let mut command = Command::new(BINARY);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAS_")) {
+        command.env_remove(name);
+    }
+    command.env("SAS_LOG", "warn");
+    command
+}
+
+/// A line of `/proc/<id>/status`, in MiB.
+pub fn memory_mebibytes(process: u32, name: &str) -> Result<f64, Failure> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes / 1024.0)
 }
 
 /// The size of the binary, in MiB.
