@@ -70,12 +70,13 @@ impl Cluster {
         if is_root {
             run(Command::new("chown").arg("postgres").arg(&folder));
         }
+        // In the end, the user may remove what is in the folder, if not the folder itself.
         let script = format!(
             "set -e; cd {folder}; \
              {bin}/initdb --pgdata=data --username=sas --auth=trust --no-sync --encoding=UTF8 --locale=C >log 2>&1; \
              {bin}/postgres -D data -k {folder} -c listen_addresses= {settings} >>log 2>&1 & server=$!; \
              until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; \
-             echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder}",
+             echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder} 2>/dev/null",
             folder = folder.display(),
             bin = programs.display(),
         );
