@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use database::Database;
-use evaluation::{Evaluation, is_demanding};
+use evaluation::{Evaluation, is_demanding, too_costly};
 use reading::Reading;
 
 use super::indexed::Field;
@@ -35,6 +35,12 @@ use crate::error::Error;
 use crate::storage::OpenError;
 
 pub use writer::{SetAside, Swept, Tally, Writer};
+
+/// A page that is not there by then is refused: its search takes more than one search should.
+const PAGE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a demanding search waits for its turn.
+const PLACE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many resources are looked at for a total that nobody asked for.
 const LITTLE_EFFORT: usize = 500;
@@ -127,10 +133,13 @@ impl Copy {
         limit: usize,
     ) -> Result<Page, Error> {
         let _place = self.place(criteria).await?;
-        let mut reading = self.reading().await?;
-        reading.check(at).await?;
-        let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
-        evaluation.page(&mut reading, after, limit).await
+        let searching = async {
+            let mut reading = self.reading().await?;
+            reading.check(at).await?;
+            let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
+            evaluation.page(&mut reading, after, limit).await
+        };
+        tokio::time::timeout(PAGE_PATIENCE, searching).await.unwrap_or_else(|_| Err(too_costly()))
     }
 
     /// The number of matches, exactly; `None` where counting takes longer than a second, or, with
@@ -194,18 +203,13 @@ impl Copy {
                 _ => (Field::Active, "true"),
             };
             let active = [Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false }];
-            let all = self.count(resource_type, &[], &at).await?;
-            counts.active = self.count(resource_type, &active, &at).await?;
-            counts.inactive = all - counts.active;
+            let mut reading = self.reading().await?;
+            reading.check(&at).await?;
+            let all = count(&mut reading, resource_type, &[], &at).await?;
+            counts.active = count(&mut reading, resource_type, &active, &at).await?;
+            counts.inactive = all.saturating_sub(counts.active);
         }
         Ok(counts)
-    }
-
-    /// The number of matches, however long that takes.
-    async fn count(&self, of: DirectoryType, criteria: &[Criterion], at: &Snapshot) -> Result<u64, Error> {
-        let mut reading = self.reading().await?;
-        let evaluation = Evaluation::prepare(&mut reading, of, criteria, at).await?;
-        Ok(evaluation.total(&mut reading, usize::MAX).await?.unwrap_or_default())
     }
 
     /// For each type, a hash of all its resources as they are now: equal for equal copies.
@@ -253,7 +257,10 @@ impl Copy {
     /// A place among the demanding searches, for one that is; given back when it is dropped.
     async fn place(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
         match is_demanding(criteria) {
-            true => self.demanding.acquire().await.map(Some).map_err(Error::internal),
+            true => match tokio::time::timeout(PLACE_PATIENCE, self.demanding.acquire()).await {
+                Ok(place) => place.map(Some).map_err(Error::internal),
+                Err(_) => Err(Error::Throttled),
+            },
             false => Ok(None),
         }
     }
@@ -261,6 +268,12 @@ impl Copy {
     async fn reading(&self) -> Result<Reading, Error> {
         Reading::begin(&self.database).await
     }
+}
+
+/// The number of matches, however long that takes.
+async fn count(reading: &mut Reading, of: DirectoryType, criteria: &[Criterion], at: &Snapshot) -> Result<u64, Error> {
+    let evaluation = Evaluation::prepare(reading, of, criteria, at).await?;
+    Ok(evaluation.total(reading, usize::MAX).await?.unwrap_or_default())
 }
 
 /// Where a type stands in [`DirectoryType::ALL`].

@@ -132,11 +132,12 @@ impl Run<'_> {
         }
         self.records.note(&mut self.writer, &self.record).await?;
         self.writer.commit().await?;
-        done?;
-        // Nothing that is served depends on it: after everything else.
+        // Nothing that is served depends on it: after everything else, and after a failure too, which may
+        // come again for weeks.
         if let Ok(before) = now.checked_sub(self.settings.keep) {
             self.writer.purge(before).await?;
         }
+        done?;
         Ok(self.record)
     }
 

@@ -42,7 +42,14 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
-    let copy = Copy::open(&config.annuaire_database_url).await?;
+    let copy = match Copy::open(&config.annuaire_database_url).await {
+        Ok(copy) => Some(copy),
+        Err(error) => {
+            // It is a help; what is received does not depend on it.
+            tracing::error!("the copy of the directory is not served: {error}");
+            None
+        }
+    };
     let listener = listen("SAS_LISTEN", config.listen).await?;
     let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
     // The port that was found, should the setting have left it open.
@@ -50,21 +57,22 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", places.fhir));
     let clock = Clock::system();
     let (writer, writing) = Writer::start(storage.clone(), clock.clone());
-    let directory = Directory::new(copy, &base_url, clock.clone());
+    let directory = copy.map(|copy| Directory::new(copy, &base_url, clock.clone()));
+    let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
         base_url: base_url.as_str().into(),
         validator: Arc::new(validator),
         storage: storage.clone(),
         writer,
-        directory: DirectoryCheck::new(directory.copy().clone(), config.annuaire_check),
+        directory: copy().and_then(|copy| DirectoryCheck::new(copy, config.annuaire_check)),
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let service = http::service(endpoint.clone(), Some(directory.clone()), config.max_body_bytes());
+    let service = http::service(endpoint.clone(), directory.clone(), config.max_body_bytes());
     let fhir = ServiceExt::<Request>::into_make_service(service);
     let fhir = axum::serve(listener, fhir).with_graceful_shutdown(stopped(stopping.clone()));
     let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping.clone()));
-    let synchronising = annuaire::keep_up_to_date(directory.copy().clone(), config, stopping);
+    let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir.into_future()), tokio::spawn(ops.into_future())];
     let upkeep = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_secs(5));
@@ -73,7 +81,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, &base_url, &storage, &directory);
+    greet(config.log_format, &places, &base_url, &storage, directory.as_ref());
 
     asked_to_stop().await?;
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
@@ -123,9 +131,10 @@ async fn finished(servers: [JoinHandle<std::io::Result<()>>; 2]) {
 }
 
 /// Says where everything is, and what to try.
-fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Storage, directory: &Directory) {
+fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Storage, directory: Option<&Directory>) {
     let database = storage.description();
-    let (annuaire_url, annuaire) = (directory.base_url(), directory.copy().description());
+    let annuaire_url = directory.map_or("not served", Directory::base_url);
+    let annuaire = directory.map_or("none", |directory| directory.copy().description());
     let Places { fhir, ops } = places;
     tracing::info!(listen = %fhir, ops = %ops, base_url, database, annuaire_url, annuaire, "listening");
     if log_format == LogFormat::Json {

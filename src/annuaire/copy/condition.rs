@@ -130,22 +130,15 @@ impl Condition {
         }
     }
 
-    /// What a segment answers; the postings of this condition are numbered from `first` on.
-    pub fn answer(&self, segment: &Segment, postings: &Postings, first: usize) -> Result<Answer, Error> {
+    /// What a segment answers; `numbers` are those of its ranges among the postings.
+    pub fn answer(&self, segment: &Segment, postings: &Postings, numbers: &[usize]) -> Result<Answer, Error> {
         let all = || {
             // By its ends: number by number, it would take longer than everything else.
             let mut all = RoaringBitmap::new();
             all.insert_range(segment.first..=segment.last);
             all
         };
-        let rows = |n: usize| postings.get(&(segment.id, n)).map_or(&[][..], Vec::as_slice);
-        let union = |numbers: std::ops::Range<usize>| {
-            let mut union = RoaringBitmap::new();
-            for (_, bytes) in numbers.flat_map(rows) {
-                sequences::add(bytes, &mut union).map_err(Error::internal)?;
-            }
-            Ok::<_, Error>(union)
-        };
+        let posting = |n: &usize| postings.get(&(segment.id, *n));
         let answer = |found: RoaringBitmap, exact: bool| match exact {
             true => Answer { sure: found, maybe: RoaringBitmap::new() },
             false => Answer { sure: RoaringBitmap::new(), maybe: found },
@@ -154,27 +147,29 @@ impl Condition {
             Self::Everything => Ok(answer(all(), true)),
             Self::Perhaps => Ok(answer(all(), false)),
             Self::Versions(versions) => Ok(answer(versions & all(), true)),
-            Self::Any { ranges, exact, negated } => {
-                let found = union(first..first + ranges.len())?;
+            Self::Any { exact, negated, .. } => {
+                let mut found = RoaringBitmap::new();
+                for posting in numbers.iter().filter_map(posting) {
+                    found |= &posting.versions;
+                }
                 Ok(answer(if *negated { all() - found } else { found }, *exact))
             }
             Self::All { values, exact } => {
                 let mut found = RoaringBitmap::new();
-                let mut next = first;
+                let mut rest = numbers;
                 for pieces in values {
-                    let mut each = pieces.iter().enumerate().map(|(n, _)| union(next + n..next + n + 1));
-                    let mut both = each.next().unwrap_or_else(|| Ok(all()))?;
-                    for other in each {
-                        both &= other?;
-                    }
-                    found |= both;
-                    next += pieces.len();
+                    let (numbers, later) = rest.split_at(pieces.len().min(rest.len()));
+                    rest = later;
+                    let mut each = numbers.iter().map(posting);
+                    let first = each.next().map_or_else(|| Some(all()), |first| Some(first?.versions.clone()));
+                    let both = each.try_fold(first.unwrap_or_default(), |both, other| Some(both & &other?.versions));
+                    found |= both.unwrap_or_default();
                 }
                 Ok(answer(found, *exact))
             }
             Self::Days { intervals, .. } => {
                 let (mut sure, mut maybe) = (RoaringBitmap::new(), RoaringBitmap::new());
-                for (term, bytes) in rows(first) {
+                for (term, bytes) in numbers.iter().filter_map(posting).flat_map(|posting| &posting.days) {
                     match covers(intervals, term) {
                         Some(true) => sequences::add(bytes, &mut sure),
                         Some(false) => sequences::add(bytes, &mut maybe),

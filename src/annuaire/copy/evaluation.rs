@@ -1,5 +1,6 @@
 //! Searching: segment by segment, in the order of the versions, until a page is full.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use roaring::RoaringBitmap;
@@ -11,13 +12,19 @@ use super::reading::{Postings, Reading, Segment};
 use super::term::Range;
 use super::{Page, Snapshot, Stored};
 use crate::annuaire::resource::{DirectoryType, Prepared};
-use crate::annuaire::search::Criterion;
+use crate::annuaire::search::{Criterion, Matching};
 use crate::error::Error;
 use crate::issue::Issue;
-use crate::issue::catalogue::ANNUAIRE_TOO_BROAD;
+use crate::issue::catalogue::{ANNUAIRE_TOO_BROAD, ANNUAIRE_TOO_COSTLY};
 
 /// The criterion of a chain may have this many resources looked at.
 const MOST_LOOKED_AT: usize = 20_000;
+
+/// A search may have this many chains: each is a search of its own.
+const MOST_CHAINS: usize = 4;
+
+/// A search may look up this many ranges of terms in each segment.
+const MOST_RANGES: usize = 4_000;
 
 /// How many candidates are looked at together.
 const CANDIDATES: usize = 128;
@@ -27,7 +34,9 @@ pub struct Evaluation<'a> {
     resource_type: DirectoryType,
     criteria: &'a [Criterion],
     at: &'a Snapshot,
-    conditions: Vec<Condition>,
+    /// Each with the numbers of its ranges.
+    conditions: Vec<(Condition, Vec<usize>)>,
+    /// What is looked up, each once.
     ranges: Vec<Range>,
     links: Vec<Link>,
 }
@@ -36,6 +45,8 @@ pub struct Evaluation<'a> {
 pub fn is_demanding(criteria: &[Criterion]) -> bool {
     criteria.iter().any(|criterion| match criterion {
         Criterion::Id(_) => false,
+        // A prefix may be that of nearly everything.
+        Criterion::Text { matching: Matching::Prefix, .. } => true,
         criterion => Condition::of(criterion).is_none_or(|condition| condition.is_demanding()),
     })
 }
@@ -48,16 +59,32 @@ impl<'a> Evaluation<'a> {
         criteria: &'a [Criterion],
         at: &'a Snapshot,
     ) -> Result<Self, Error> {
+        let is_link = |criterion: &&Criterion| matches!(criterion, Criterion::Chain { .. } | Criterion::Has { .. });
+        if criteria.iter().filter(is_link).count() > MOST_CHAINS {
+            return Err(too_costly());
+        }
         let (mut conditions, mut links) = (vec![], vec![]);
+        let mut places: HashMap<Range, usize> = HashMap::new();
         for criterion in criteria {
             let (condition, link) = match Condition::of(criterion) {
                 Some(condition) => (condition, None),
                 None => linked(reading, resource_type, criterion, at).await?,
             };
-            conditions.push(condition);
+            let ranges = condition.ranges().into_iter();
+            let numbers = ranges.map(|range| {
+                let next = places.len();
+                *places.entry(range).or_insert(next)
+            });
+            let numbers = numbers.collect();
+            conditions.push((condition, numbers));
             links.extend(link);
         }
-        let ranges = conditions.iter().flat_map(Condition::ranges).collect();
+        if places.len() > MOST_RANGES {
+            return Err(too_costly());
+        }
+        let mut ranges = Vec::from_iter(places);
+        ranges.sort_unstable_by_key(|(_, number)| *number);
+        let ranges = ranges.into_iter().map(|(range, _)| range).collect();
         Ok(Self { resource_type, criteria, at, conditions, ranges, links })
     }
 
@@ -161,7 +188,8 @@ impl<'a> Evaluation<'a> {
     async fn answers(&self, reading: &mut Reading, after: u32) -> Result<Answers, Error> {
         let last = self.at.last[super::index(self.resource_type)];
         let segments = reading.segments(self.resource_type, after, last).await?;
-        let wave = if self.conditions.iter().any(Condition::is_selective) { segments.len() } else { 1 };
+        let wave =
+            if self.conditions.iter().any(|(condition, _)| condition.is_selective()) { segments.len() } else { 1 };
         Ok(Answers {
             after,
             last,
@@ -199,11 +227,9 @@ impl<'a> Evaluation<'a> {
     }
 
     fn answer(&self, segment: &Segment, postings: &Postings) -> Result<Answer, Error> {
-        let mut answer = Condition::Everything.answer(segment, postings, 0)?;
-        let mut first = 0;
-        for condition in &self.conditions {
-            answer = answer.and(condition.answer(segment, postings, first)?);
-            first += condition.ranges().len();
+        let mut answer = Condition::Everything.answer(segment, postings, &[])?;
+        for (condition, numbers) in &self.conditions {
+            answer = answer.and(condition.answer(segment, postings, numbers)?);
         }
         Ok(answer)
     }
@@ -227,4 +253,9 @@ const MOST_SEGMENTS: usize = 64;
 
 fn too_broad() -> Error {
     Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MOST_LOOKED_AT.to_string())])
+}
+
+/// What a search is told that takes more than one search should.
+pub fn too_costly() -> Error {
+    Error::of(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
 }

@@ -3,7 +3,7 @@
 //! What they are about is found first. If that is little, the index is asked for what refers to it, or
 //! what it refers to; if it is much, so is what matches, and each candidate is looked at instead.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use roaring::RoaringBitmap;
 
@@ -98,14 +98,13 @@ impl Link {
             Self::From { source, field, versions, segments } => {
                 let ranges: Vec<_> =
                     resources.iter().map(|(_, resource)| term::reference(*field, &resource.id)).collect();
-                let mut referring: HashMap<usize, RoaringBitmap> = HashMap::new();
-                for ((_, n), rows) in reading.postings(*source, segments, &ranges).await? {
-                    for (_, bytes) in rows {
-                        super::sequences::add(&bytes, referring.entry(n).or_default()).map_err(Error::internal)?;
+                let mut linked = HashSet::new();
+                for ((_, n), posting) in reading.postings(*source, segments, &ranges).await? {
+                    if !posting.versions.is_disjoint(versions) {
+                        linked.insert(n);
                     }
                 }
-                let is_linked = |n: &usize| referring.get(n).is_some_and(|found| !found.is_disjoint(versions));
-                let kept = resources.into_iter().enumerate().filter(|(n, _)| is_linked(n));
+                let kept = resources.into_iter().enumerate().filter(|(n, _)| linked.contains(n));
                 Ok(kept.map(|(_, resource)| resource).collect())
             }
         }

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
+use futures_util::TryStreamExt;
 use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 
 use super::database::Database;
-use super::sequences;
 use super::term::Range;
 use super::{Snapshot, Stored, number_of, parts_of, type_number};
+use super::{sequences, term};
 use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
 
@@ -58,8 +59,17 @@ pub struct Segment {
     pub last: u32,
 }
 
-/// Rows of the index: by segment and number of the range, the terms with their sets.
-pub type Postings = HashMap<(i64, usize), Vec<(Vec<u8>, Vec<u8>)>>;
+/// What the index has, by segment and number of the range.
+pub type Postings = HashMap<(i64, usize), Posting>;
+
+/// What the index of a segment has in a range.
+#[derive(Default)]
+pub struct Posting {
+    /// Every version that has some term of it.
+    pub versions: RoaringBitmap,
+    /// The terms with their sets, of days only: there are few of them, and each is to be compared.
+    pub days: Vec<(Vec<u8>, Vec<u8>)>,
+}
 
 impl Reading {
     /// Begins to read.
@@ -140,19 +150,25 @@ impl Reading {
                     wanted.join(", "),
                 ),
             };
-            let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = on_reading!(self, transaction => {
+            on_reading!(self, transaction => {
                 let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ranges.len() <= 8);
                 let query = query.bind(type_number(resource_type)).bind(i64::from(first.first));
                 let mut query = query.bind(i64::from(last.first));
                 for range in ranges {
                     query = query.bind(range.from.clone()).bind(range.to.clone());
                 }
-                query.fetch_all(&mut **transaction).await
-            })?;
-            for (segment, n, term, sequences) in rows {
-                let n = run * MOST_RANGES + usize::try_from(n).unwrap_or_default();
-                postings.entry((segment, n)).or_default().push((term, sequences));
-            }
+                // One after the other: a range may have more rows than memory should hold.
+                let mut rows = query.fetch(&mut **transaction);
+                while let Some(row) = rows.try_next().await? {
+                    let (segment, n, term, bytes): (i64, i64, Vec<u8>, Vec<u8>) = row;
+                    let n = run * MOST_RANGES + usize::try_from(n).unwrap_or_default();
+                    let posting = postings.entry((segment, n)).or_default();
+                    match term::is_day(&term) {
+                        true => posting.days.push((term, bytes)),
+                        false => sequences::add(&bytes, &mut posting.versions).map_err(Error::internal)?,
+                    }
+                }
+            });
         }
         Ok(postings)
     }

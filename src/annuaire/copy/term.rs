@@ -199,6 +199,11 @@ pub fn days(from: Option<Date>, to: Option<Date>) -> Range {
     }
 }
 
+/// Whether it is a day of [`Field::LastUpdated`].
+pub fn is_day(term: &[u8]) -> bool {
+    term.first() == Some(&(Field::LastUpdated as u8))
+}
+
 /// The value of a term, as it was indexed.
 pub fn value(term: &[u8]) -> Option<&str> {
     let value = term.get(1..)?.split(|byte| *byte == 0).next()?;

@@ -126,11 +126,10 @@ impl State {
     /// Takes note of a delta that came to its end. One that does not reach back to the mark leaves a gap
     /// behind it: then the mark stays.
     pub(super) fn pass(&mut self, since: Date, began: Timestamp) {
-        let reaches_back = self.mark.is_none_or(|mark| since <= mark.to_zoned(TimeZone::UTC).date());
+        // Without a mark the copy may hold anything: only a full walk makes it whole.
+        let reaches_back = self.mark.is_some_and(|mark| since <= mark.to_zoned(TimeZone::UTC).date());
         if reaches_back {
             self.mark = Some(began);
-            // Who asks for changes only, of a copy without a mark, knows that it was whole before.
-            self.whole.get_or_insert(began);
         }
     }
 

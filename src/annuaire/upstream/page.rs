@@ -69,7 +69,7 @@ impl Content {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err("it is empty".to_owned());
         }
-        let bundle: Bundle = serde_json::from_slice(body).map_err(|error| format!("it is no Bundle: {error}"))?;
+        let bundle: Bundle = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
         match (bundle.resource_type.as_str(), bundle.bundle_type.as_deref()) {
             ("Bundle", Some("searchset")) => {}
             ("Bundle", _) => return Err("it is a Bundle, but no searchset".to_owned()),
@@ -79,6 +79,11 @@ impl Content {
         let resources = bundle.entry.into_iter().flatten().filter(Entry::is_of_the_directory).map(Entry::resource);
         Ok(Self { resources: resources.collect(), next, total: bundle.total })
     }
+}
+
+/// Where it is malformed; the parser's own words might quote what belongs to a person.
+fn malformed(error: &serde_json::Error) -> String {
+    format!("it is no Bundle: malformed at line {}, column {}", error.line(), error.column())
 }
 
 impl Entry {

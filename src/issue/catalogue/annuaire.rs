@@ -49,6 +49,10 @@ rules! { ANNUAIRE:
     "Ce parcours est trop ancien : les versions qu'il avait commencé à lire ne sont plus conservées. Recommencer à la première page.";
     "This walk is too old: the versions it began to read are no longer kept. Begin again at the first page.";
 
+    ANNUAIRE_TOO_COSTLY = "annuaire-too-costly", NotFhir, TooCostly, SEARCH;
+    "Cette recherche demande trop de travail : préciser ses critères, ou en donner moins.";
+    "This search takes too much work: narrow its criteria, or give fewer of them.";
+
     ANNUAIRE_TOO_BROAD = "annuaire-too-broad", NotFhir, TooLong, CHAINING;
     "La recherche passe par plus de {expected} ressources liées : préciser le critère enchaîné.";
     "The search goes over more than {expected} linked resources: narrow the chained criterion.";
