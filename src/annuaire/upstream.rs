@@ -87,9 +87,9 @@ impl Upstream {
         self.page(url).await
     }
 
-    /// What is said of a page that is its own next page.
+    /// What is said of a page whose next page came before.
     pub fn endless(&self) -> Trouble {
-        let reason = "its next page is the page itself".to_owned();
+        let reason = "its next page came before".to_owned();
         Trouble::NotAPage { base: self.base().to_owned(), reason }
     }
 

@@ -1,6 +1,8 @@
 //! Fetching pages ahead of who writes them: a page tells where the next one is, so that one can be
 //! asked for while the other is read and kept.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -57,6 +59,9 @@ async fn fetch(
     mut address: Option<String>,
     pages: mpsc::Sender<Result<Fetched, Stopped>>,
 ) {
+    let hasher = RandomState::new();
+    // A hash of each address: a walk over everything has twenty thousand, of hundreds of bytes each.
+    let mut followed: HashSet<u64> = address.iter().map(|address| hasher.hash_one(address)).collect();
     loop {
         let page = match one(&upstream, &query, address.as_deref()).await {
             Ok(page) => page,
@@ -67,6 +72,11 @@ async fn fetch(
             }
         };
         address = page.next.clone();
+        let repeats = address.as_ref().is_some_and(|next| !followed.insert(hasher.hash_one(next)));
+        if repeats {
+            let _ = pages.send(Err(Stopped { trouble: upstream.endless(), expired: false })).await;
+            return;
+        }
         if pages.send(Ok(page)).await.is_err() || address.is_none() {
             return;
         }
@@ -83,9 +93,6 @@ async fn one(upstream: &Upstream, query: &Query, address: Option<&str>) -> Resul
         Stopped { trouble, expired }
     })?;
     let (next, total) = (page.content.next.clone(), page.content.total);
-    if next.is_some() && next.as_deref() == address {
-        return Err(Stopped { trouble: upstream.endless(), expired: false });
-    }
     let name = format!("a page of {}", query.resource_type);
     let content = page.content;
     let reading = tokio::task::spawn_blocking(move || Readings::of_page(&content, &name));
