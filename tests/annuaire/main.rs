@@ -1,5 +1,7 @@
 //! The local copy of the directory, and its API, on SQLite and on Postgres.
 
+#[path = "../support/client.rs"]
+mod client;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -5,9 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::ServiceExt;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper_util::rt::TokioIo;
+use axum::http::header;
 use sas_endpoint::annuaire::copy::Copy;
 use sas_endpoint::annuaire::directory::Directory;
 use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
@@ -19,8 +17,10 @@ use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use crate::client;
+pub use crate::client::Answer;
 use crate::content;
 use crate::support::{Backend, TestDatabase};
 
@@ -41,14 +41,6 @@ pub struct DirectoryServer {
     pub address: std::net::SocketAddr,
     pub copy: Copy,
     databases: Arc<[TestDatabase; 2]>,
-}
-
-/// What was answered.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
 }
 
 impl DirectoryServer {
@@ -126,15 +118,7 @@ impl DirectoryServer {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: Request) -> Answer {
-        let stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
-        tokio::spawn(connection);
-        let response = sender.send_request(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole answer").to_bytes();
-        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
-        Answer { status: parts.status, headers: parts.headers, text }
+        client::send(self.address, request).await
     }
 
     /// `method` on a path below the base of the directory, with headers and a body.

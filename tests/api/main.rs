@@ -1,5 +1,7 @@
 //! What a client sees: each test sends real requests over TCP, on SQLite and on Postgres.
 
+#[path = "../support/client.rs"]
+mod client;
 #[path = "../support/mod.rs"]
 mod support;
 

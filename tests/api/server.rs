@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use axum::ServiceExt;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper_util::rt::TokioIo;
+use axum::http::header;
 use jiff::Timestamp;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
@@ -20,8 +18,10 @@ use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use crate::client;
+pub use crate::client::Answer;
 use crate::support::{Backend, TestDatabase};
 
 pub const N: &str = "urn:oid:1.2.250.1.71.4.2.1";
@@ -40,14 +40,6 @@ pub struct TestServer {
     database: Arc<TestDatabase>,
     validation: Validation,
     directory: Option<DirectoryCheck>,
-}
-
-/// What was answered.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
 }
 
 impl TestServer {
@@ -93,15 +85,7 @@ impl TestServer {
 
     /// Sends a request as it is; its URI is a path such as `/fhir/Practitioner`.
     pub async fn send(&self, request: Request) -> Answer {
-        let stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
-        tokio::spawn(connection);
-        let response = sender.send_request(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole answer").to_bytes();
-        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
-        Answer { status: parts.status, headers: parts.headers, text }
+        client::send(self.address, request).await
     }
 
     /// `method` on `/fhir{path}` with headers and a body.
