@@ -13,6 +13,7 @@ mod link;
 mod merging;
 mod reading;
 mod rows;
+mod seen;
 mod segment;
 mod sequences;
 mod term;
@@ -34,7 +35,8 @@ use super::search::{Criterion, Token, Total};
 use crate::error::Error;
 use crate::storage::OpenError;
 
-pub use writer::{SetAside, Swept, Tally, Writer};
+pub use seen::Swept;
+pub use writer::{SetAside, Tally, Writer};
 
 /// A page that is not there by then is refused: its search takes more than one search should.
 const PAGE_PATIENCE: Duration = Duration::from_secs(10);

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::indexed::{Field, Indexed};
 use super::normal::normal;
-use super::search::{Comparison, Criterion, DateBound, Matching, Token};
+use super::search::{Criterion, DateBound, Matching, Token};
+use crate::fhir::date::Comparison;
 
 impl Criterion {
     /// Whether it holds for the resource with these values.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::indexed::Field;
 use super::resource::DirectoryType;
+use crate::fhir::date::Comparison;
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,18 +131,6 @@ pub struct DateBound {
     pub start: Timestamp,
     /// The first instant after.
     pub end: Timestamp,
-}
-
-/// The prefix of a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Comparison {
-    Equal,
-    NotEqual,
-    Greater,
-    Less,
-    GreaterOrEqual,
-    LessOrEqual,
 }
 
 /// `_include` or `_revinclude`

@@ -86,8 +86,46 @@ impl Range {
     }
 }
 
+/// The prefix of a date, for values that are instants: `sa` and `eb` mean `gt` and `lt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Greater,
+    Less,
+    GreaterOrEqual,
+    LessOrEqual,
+}
+
+/// A search date with its prefix; without a prefix, `eq`, without a zone, in `zone`. `ap` becomes `eq` of a
+/// wider range: within a tenth of the distance from `now`, as R4 recommends.
+/// <http://hl7.org/fhir/R4/search.html#prefix>
+pub fn parse_prefixed(text: &str, zone: &TimeZone, now: Timestamp) -> Option<(Comparison, Range)> {
+    let (prefix, date) = match text.get(..2) {
+        Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => text.split_at(2),
+        _ => ("eq", text),
+    };
+    let range = Range::parse_in(date, zone)?;
+    let comparison = match prefix {
+        "eq" => Comparison::Equal,
+        "ne" => Comparison::NotEqual,
+        "gt" | "sa" => Comparison::Greater,
+        "lt" | "eb" => Comparison::Less,
+        "ge" => Comparison::GreaterOrEqual,
+        "le" => Comparison::LessOrEqual,
+        "ap" => {
+            let tenth = now.duration_since(range.start).abs() / 10;
+            let range = Range { start: range.start.checked_sub(tenth).ok()?, end: range.end.checked_add(tenth).ok()? };
+            return Some((Comparison::Equal, range));
+        }
+        _ => return None,
+    };
+    Some((comparison, range))
+}
+
 /// French civil time, from the time zones compiled in.
-fn paris() -> Option<TimeZone> {
+pub fn paris() -> Option<TimeZone> {
     TimeZone::get("Europe/Paris").ok()
 }
 

@@ -7,13 +7,13 @@ use super::query::{MOST_CRITERIA, MOST_VALUES, Query, too_large};
 use super::{Endpoint, page};
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
-use crate::fhir::date::Range;
+use crate::fhir::date::{paris, parse_prefixed};
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{Token, split_unescaped};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::storage::StoredVersion;
-use crate::storage::search::{Comparison, Criterion, DateBound, Key, Matches, Search, Sort};
+use crate::storage::search::{Criterion, DateBound, Key, Matches, Search, Sort};
 
 /// A search parameter, as the CapabilityStatement lists it.
 pub struct SearchParameter {
@@ -173,28 +173,9 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
     }
 }
 
-/// A date with its prefix; without one, `eq`.
+/// A date with its prefix; without a zone it is meant in Europe/Paris, as the SAS pages write it.
 fn bound(value: &str, now: Timestamp) -> Option<DateBound> {
-    let (prefix, date) = match value.get(..2) {
-        Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => value.split_at(2),
-        _ => ("eq", value),
-    };
-    let range = Range::parse(date)?;
-    let comparison = match prefix {
-        "eq" => Comparison::Equal,
-        "ne" => Comparison::NotEqual,
-        "gt" | "sa" => Comparison::Greater,
-        "lt" | "eb" => Comparison::Less,
-        "ge" => Comparison::GreaterOrEqual,
-        "le" => Comparison::LessOrEqual,
-        // Approximately: within a tenth of the distance from now, as R4 recommends.
-        "ap" => {
-            let tenth = now.duration_since(range.start).abs() / 10;
-            let range = Range { start: range.start.checked_sub(tenth).ok()?, end: range.end.checked_add(tenth).ok()? };
-            return Some(DateBound { comparison: Comparison::Equal, range });
-        }
-        _ => return None,
-    };
+    let (comparison, range) = parse_prefixed(value, &paris()?, now)?;
     Some(DateBound { comparison, range })
 }
 

@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::database::{Storage, on_readers};
 use super::read::{StoredVersion, VersionRow, page};
 use crate::error::Error;
-use crate::fhir::date::{Range, instant};
+use crate::fhir::date::{Comparison, Range, instant};
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
@@ -49,18 +49,6 @@ pub struct DateBound {
     pub comparison: Comparison,
     /// What the date stands for.
     pub range: Range,
-}
-
-/// The prefix of a date, for values that are instants: `sa` and `eb` mean `gt` and `lt`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Comparison {
-    Equal,
-    NotEqual,
-    Greater,
-    Less,
-    GreaterOrEqual,
-    LessOrEqual,
 }
 
 /// The order of the matches; ties, and the default, go by id.

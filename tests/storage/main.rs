@@ -4,12 +4,12 @@
 mod support;
 
 use jiff::Timestamp;
-use sas_endpoint::fhir::date::{Range, instant};
+use sas_endpoint::fhir::date::{Comparison, Range, instant};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
 use sas_endpoint::fhir::resource_type::ResourceType;
 use sas_endpoint::storage::registry::{Entry, Hold, Registry};
-use sas_endpoint::storage::search::{Comparison, Criterion, DateBound, Key, Search, Sort};
+use sas_endpoint::storage::search::{Criterion, DateBound, Key, Search, Sort};
 use sas_endpoint::storage::{NewVersion, OpenError, Storage, Wanted};
 use support::TestDatabase;
 

@@ -9,8 +9,9 @@ use super::sequences;
 use super::term::{self, Range};
 use crate::annuaire::indexed::Field;
 use crate::annuaire::normal::normal;
-use crate::annuaire::search::{Comparison, Criterion, DateBound, Matching, Token};
+use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
 use crate::error::Error;
+use crate::fhir::date::Comparison;
 
 /// A criterion, in terms of the index.
 pub enum Condition {

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::annuaire::indexed::Field;
-use crate::annuaire::search::{Comparison, Criterion, DateBound, Include, Matching, Token};
+use crate::annuaire::search::{Criterion, DateBound, Include, Matching, Token};
+use crate::fhir::date::Comparison;
 use crate::issue::Language;
 use DirectoryType::{Device, HealthcareService, Organization, Practitioner, PractitionerRole};
 

@@ -5,8 +5,8 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use crate::annuaire::extraction::system_of;
 use crate::annuaire::indexed::Field;
-use crate::annuaire::search::{Comparison, DateBound, Token};
-use crate::fhir::date::Range;
+use crate::annuaire::search::{DateBound, Token};
+use crate::fhir::date::parse_prefixed;
 use crate::fhir::id::Id;
 
 /// What the national API says of a value that it does not take.
@@ -69,30 +69,10 @@ pub(super) fn bounds(items: &[&str], now: Timestamp) -> Option<Vec<DateBound>> {
     not_blank(items).map(|item| bound(item, now)).collect()
 }
 
-/// A date with its prefix; without one, `eq`. Without a zone it is meant in UTC.
+/// A date with its prefix; without a zone it is meant in UTC.
 fn bound(text: &str, now: Timestamp) -> Option<DateBound> {
-    let (prefix, date) = match text.get(..2) {
-        Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => text.split_at(2),
-        _ => ("eq", text),
-    };
-    let range = Range::parse_in(date, &TimeZone::UTC)?;
-    let (start, end) = (milliseconds(range.start)?, milliseconds(range.end)?);
-    let comparison = match prefix {
-        "eq" => Comparison::Equal,
-        "ne" => Comparison::NotEqual,
-        "gt" | "sa" => Comparison::Greater,
-        "lt" | "eb" => Comparison::Less,
-        "ge" => Comparison::GreaterOrEqual,
-        "le" => Comparison::LessOrEqual,
-        // Approximately: within a tenth of the distance from now, as R4 recommends.
-        "ap" => {
-            let tenth = now.duration_since(start).abs() / 10;
-            let (start, end) = (start.checked_sub(tenth).ok()?, end.checked_add(tenth).ok()?);
-            return Some(DateBound { comparison: Comparison::Equal, start, end });
-        }
-        _ => return None,
-    };
-    Some(DateBound { comparison, start, end })
+    let (comparison, range) = parse_prefixed(text, &TimeZone::UTC, now)?;
+    Some(DateBound { comparison, start: milliseconds(range.start)?, end: milliseconds(range.end)? })
 }
 
 /// The instant cut to milliseconds: the directory knows no finer ones.
