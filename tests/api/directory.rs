@@ -209,6 +209,7 @@ on_both_databases! { Scene::loaded;
 
     async fn a_copy_that_is_broken_or_slow_holds_nobody_up(scene: Scene) {
         let impatient = DirectoryCheck::new(scene.copy.clone(), Check::Refuse).map(|check| check.waiting(Duration::ZERO));
+        // Without any patience the copy is not asked: no answer can be quick enough.
         let slow = TestServer::checking(scene.backend, impatient).await.expect("a database");
         assert_eq!(cited(&said(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
         scene.break_copy().await;
