@@ -2,11 +2,14 @@
 
 mod annuaire;
 mod body;
+pub mod bounds;
 mod exchange;
+pub mod listener;
 mod media_type;
 mod negotiation;
 mod observe;
 pub mod ops;
+pub mod origin;
 pub mod outcome;
 mod response;
 
@@ -25,15 +28,27 @@ use crate::annuaire::directory::Directory;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::{Endpoint, ROUTES, Route};
+use bounds::Bounds;
 
 /// The path below which the FHIR API is always served.
 const FHIR: &str = "/fhir";
 
+/// What is served, and within which bounds.
+pub struct Served {
+    /// The FHIR API.
+    pub endpoint: Endpoint,
+    /// The directory's API, where there is one.
+    pub directory: Option<Directory>,
+    /// `http://host/fhir`, without a slash at its end: what absolute URLs in answers begin with.
+    pub base_url: Arc<str>,
+    /// The bounds that every request is held to.
+    pub bounds: Bounds,
+}
+
 /// What the exchanges share.
-#[derive(Clone)]
 struct State {
     endpoint: Endpoint,
-    max_body: usize,
+    bounds: Bounds,
 }
 
 /// The path below which the directory's API is always served.
@@ -41,16 +56,15 @@ const ANNUAIRE: &str = "/annuaire/fhir/v2";
 
 /// The FHIR API: under `/fhir`, and under the path of the base URL where a proxy passes that one on.
 /// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
-///
-/// `max_body` is the largest body that is read, in bytes.
-pub fn service(endpoint: Endpoint, directory: Option<Directory>, max_body: usize) -> NormalizePath<Router> {
+pub fn service(served: Served) -> NormalizePath<Router> {
+    let Served { endpoint, directory, base_url, bounds } = served;
     let mut prefixes = vec![FHIR.to_owned()];
-    let base_path = path_of(&endpoint.base_url);
+    let base_path = path_of(&base_url);
     if base_path != FHIR {
         prefixes.push(base_path.to_owned());
     }
-    let state = Arc::new(State { endpoint, max_body });
-    let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, max_body));
+    let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &bounds));
+    let state = Arc::new(State { endpoint, bounds });
     for prefix in prefixes {
         for (path, routes) in paths() {
             router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
@@ -59,19 +73,22 @@ pub fn service(endpoint: Endpoint, directory: Option<Directory>, max_body: usize
     let router = router
         .fallback(async |request: Request| outcome::of_unserved(Error::UnknownPath, request).await)
         .layer(CatchPanicLayer::custom(outcome::of_panic))
-        .layer(axum::middleware::from_fn(observe::observe));
+        .layer(axum::middleware::from_fn(observe::observe))
+        .layer(axum::middleware::map_request(move |request: Request| {
+            std::future::ready(origin::identify(request, &base_url))
+        }));
     NormalizePathLayer::trim_trailing_slash().layer(router)
 }
 
 /// The directory's routes. What stands below their prefix is read by [`annuaire`] itself: unknown
 /// types have an answer of their own there.
-fn of_annuaire(directory: Directory, max_body: usize) -> Router {
+fn of_annuaire(directory: Directory, bounds: &Bounds) -> Router {
     let mut prefixes = vec![ANNUAIRE.to_owned()];
     let base_path = path_of(directory.base_url());
     if base_path != ANNUAIRE {
         prefixes.push(base_path.to_owned());
     }
-    let state = Arc::new(annuaire::State { directory, max_body });
+    let state = Arc::new(annuaire::State { directory, bounds: bounds.clone() });
     prefixes.into_iter().fold(Router::new(), |router, prefix| {
         let (state, path) = (state.clone(), format!("{prefix}/{{*path}}"));
         let below = prefix.len() + 1;

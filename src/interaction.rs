@@ -25,8 +25,6 @@ pub use write::{Preconditions, Written};
 /// Everything an interaction needs.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// `http://host/fhir`, without a slash at its end: what absolute URLs begin with.
-    pub base_url: Arc<str>,
     /// Judges what is received.
     pub validator: Arc<Validator>,
     /// Keeps it.
@@ -37,6 +35,13 @@ pub struct Endpoint {
     pub directory: Option<directory::DirectoryCheck>,
     /// Time and new ids.
     pub clock: Clock,
+}
+
+/// What an interaction knows of the exchange that it is part of.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// `http://host/fhir`, without a slash at its end: what absolute URLs in the answer begin with.
+    pub base_url: Arc<str>,
 }
 
 /// An interaction of the FHIR RESTful API.

@@ -21,6 +21,8 @@ pub mod storage;
 
 pub mod annuaire;
 
+pub mod tls;
+
 pub mod clock;
 pub mod error;
 pub mod fhir;
@@ -31,7 +33,7 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 12] = [
+    const DIRECTION: [(&str, &[&str]); 13] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
@@ -41,7 +43,8 @@ mod tests {
         ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
-        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage"]),
+        ("tls", &[]),
+        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
         ("config", &["annuaire", "sas"]),
         (
             "command",

@@ -45,6 +45,11 @@ impl Directory {
         Self { copy, base_url: base_url(endpoint_base_url).into(), clock }
     }
 
+    /// The same API, as it is seen beside an endpoint that has this base URL.
+    pub fn beside(&self, endpoint_base_url: &str) -> Self {
+        Self { base_url: base_url(endpoint_base_url).into(), ..self.clone() }
+    }
+
     /// What the absolute URLs in answers begin with.
     pub fn base_url(&self) -> &str {
         &self.base_url

@@ -1,12 +1,9 @@
 //! `sas-endpoint serve`: open, listen, and on SIGTERM or Ctrl-C stop cleanly.
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::ServiceExt;
-use axum::extract::Request;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,7 +13,8 @@ use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
-use crate::http::{self, ops};
+use crate::http::bounds::Bounds;
+use crate::http::{self, Served, listener, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
@@ -60,7 +58,6 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let directory = copy.map(|copy| Directory::new(copy, &base_url, clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
-        base_url: base_url.as_str().into(),
         validator: Arc::new(validator),
         storage: storage.clone(),
         writer,
@@ -68,12 +65,17 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let service = http::service(endpoint.clone(), directory.clone(), config.max_body_bytes());
-    let fhir = ServiceExt::<Request>::into_make_service(service);
-    let fhir = axum::serve(listener, fhir).with_graceful_shutdown(stopped(stopping.clone()));
-    let ops = axum::serve(ops_listener, ops::router(endpoint)).with_graceful_shutdown(stopped(stopping.clone()));
+    let bounds = Bounds { max_body: config.max_body_bytes(), ..Bounds::default() };
+    let service = http::service(Served {
+        endpoint: endpoint.clone(),
+        directory: directory.clone(),
+        base_url: base_url.as_str().into(),
+        bounds: bounds.clone(),
+    });
+    let fhir = listener::serve(listener, service, bounds.clone(), stopping.clone());
+    let ops = listener::serve(ops_listener, ops::router(endpoint), bounds, stopping.clone());
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
-    let servers = [tokio::spawn(fhir.into_future()), tokio::spawn(ops.into_future())];
+    let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
     let upkeep = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_secs(5));
         loop {
@@ -109,11 +111,6 @@ async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failu
         .map_err(|error| format!("{setting}: {address} cannot be listened on: {error}").into())
 }
 
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // An error means that the sender is gone: that is a stop too.
-    let _ = stopping.wait_for(|stop| *stop).await;
-}
-
 async fn asked_to_stop() -> Result<(), Failure> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
@@ -124,7 +121,7 @@ async fn asked_to_stop() -> Result<(), Failure> {
 }
 
 /// Waits until both servers have answered what they had taken.
-async fn finished(servers: [JoinHandle<std::io::Result<()>>; 2]) {
+async fn finished(servers: [JoinHandle<()>; 2]) {
     for server in servers {
         let _ = server.await;
     }

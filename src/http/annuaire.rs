@@ -11,8 +11,10 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 
 use super::body::{self, Expected};
+use super::bounds::Bounds;
 use super::media_type::fhir_json;
 use super::observe::Observed;
+use super::origin::Origin;
 use super::{negotiation, outcome};
 use crate::annuaire::directory::Directory;
 use crate::annuaire::resource::DirectoryType;
@@ -25,8 +27,8 @@ use crate::issue::catalogue::ANNUAIRE_PARAMETER;
 pub struct State {
     /// The directory.
     pub directory: Directory,
-    /// The largest form that is read, in bytes.
-    pub max_body: usize,
+    /// The bounds of every request.
+    pub bounds: Bounds,
 }
 
 /// What is asked of the directory.
@@ -127,7 +129,10 @@ async fn answer(
     body: &mut Body,
     about: &mut Option<DirectoryType>,
 ) -> Result<String, Error> {
-    let directory = &state.directory;
+    let directory = &match parts.extensions.get::<Origin>() {
+        Some(origin) => state.directory.beside(&origin.base_url),
+        None => state.directory.clone(),
+    };
     let language = negotiation::language(&parts.headers);
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
     match asked {
@@ -147,7 +152,7 @@ async fn answer(
             directory.search(resource_type, pairs(&query), &own_url, language).await
         }
         Asked::SearchByPost(resource_type) => {
-            let form = body::read(&parts.headers, body, Expected::Form, state.max_body).await?;
+            let form = body::read(&parts.headers, body, Expected::Form, state.bounds.max_body).await?;
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
             directory.search(resource_type, pairs(&query.and(form)), &own_url, language).await

@@ -11,12 +11,15 @@ use super::body::{self, Expected};
 use super::media_type::fhir_json;
 use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
+use super::origin::Origin;
 use super::{State, outcome, response};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::interaction::query::Query;
-use crate::interaction::{Interaction, Preconditions, capabilities, create, history, read, search, update, validate};
+use crate::interaction::{
+    Exchange, Interaction, Preconditions, capabilities, create, history, read, search, update, validate,
+};
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
 
@@ -31,7 +34,7 @@ pub async fn exchange(
     let (parts, mut body) = request.into_parts();
     let language = negotiation::language(&parts.headers);
     let answer = match resource_type {
-        None => about_the_endpoint(state, &parts),
+        None => about_the_endpoint(&parts),
         Some(resource_type) => about_resources(state, interaction, resource_type, parameters, &parts, &mut body).await,
     };
     if answer.is_err() {
@@ -43,9 +46,16 @@ pub async fn exchange(
     response
 }
 
-fn about_the_endpoint(state: &State, parts: &Parts) -> Result<Response, Error> {
+/// What the interaction needs to know of the request that is not about the resource.
+fn of(parts: &Parts) -> Result<Exchange, Error> {
+    let origin = parts.extensions.get::<Origin>();
+    let origin = origin.ok_or_else(|| Error::internal("a request of unknown origin"))?;
+    Ok(Exchange { base_url: origin.base_url.clone() })
+}
+
+fn about_the_endpoint(parts: &Parts) -> Result<Response, Error> {
     let query = negotiated_query(parts)?;
-    let statement = capabilities::capabilities(&state.endpoint, &query)?;
+    let statement = capabilities::capabilities(&of(parts)?, &query)?;
     Ok(fhir_json(StatusCode::OK, Body::from(statement.to_string())))
 }
 
@@ -58,18 +68,19 @@ async fn about_resources(
     body: &mut Body,
 ) -> Result<Response, Error> {
     let endpoint = &state.endpoint;
+    let exchange = of(parts)?;
     let headers = &parts.headers;
     // A path that cannot be decoded is the path of nothing.
     let parameters = parameters.ok_or(Error::NotFound)?;
     let parameter = |name: &str| parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let query = negotiated_query(parts)?;
-    let resource = |body| body::read(headers, body, Expected::Resource, state.max_body);
+    let resource = |body| body::read(headers, body, Expected::Resource, state.bounds.max_body);
     let written = |written| {
         let language = negotiation::language(headers);
-        response::written(&endpoint.base_url, resource_type, written, preferred_return(headers), language)
+        response::written(&exchange.base_url, resource_type, written, preferred_return(headers), language)
     };
     match interaction {
-        Interaction::Capabilities => about_the_endpoint(state, parts),
+        Interaction::Capabilities => about_the_endpoint(parts),
         Interaction::Create => {
             let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
             let body = resource(body).await?;
@@ -93,13 +104,15 @@ async fn about_resources(
             let version = read::vread(endpoint, resource_type, parameter("id"), parameter("vid"), query).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
-        Interaction::History => bundle(history::history(endpoint, resource_type, parameter("id"), query).await?),
-        Interaction::Search => bundle(search::search(endpoint, resource_type, query).await?),
+        Interaction::History => {
+            bundle(history::history(endpoint, &exchange, resource_type, parameter("id"), query).await?)
+        }
+        Interaction::Search => bundle(search::search(endpoint, &exchange, resource_type, query).await?),
         Interaction::SearchByPost => {
-            let form = body::read(headers, body, Expected::Form, state.max_body).await?;
+            let form = body::read(headers, body, Expected::Form, state.bounds.max_body).await?;
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
-            bundle(search::search(endpoint, resource_type, query.and(form)).await?)
+            bundle(search::search(endpoint, &exchange, resource_type, query.and(form)).await?)
         }
         Interaction::Validate => {
             let body = resource(body).await?;

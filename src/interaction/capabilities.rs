@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use super::search::SEARCH_PARAMETERS;
-use super::{Endpoint, Interaction, ROUTES};
+use super::{Exchange, Interaction, ROUTES};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::profile::Profile;
@@ -22,14 +22,14 @@ const INSTANTIATES: [&str; 3] = [
 const DATE: &str = "2026-11-21";
 
 /// What this endpoint is able to do.
-pub fn capabilities(endpoint: &Endpoint, query: &Query) -> Result<Value, Error> {
+pub fn capabilities(exchange: &Exchange, query: &Query) -> Result<Value, Error> {
     let issues = query.leftovers("_format, _pretty");
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
     Ok(json!({
         "resourceType": "CapabilityStatement",
-        "url": format!("{}/metadata", endpoint.base_url),
+        "url": format!("{}/metadata", exchange.base_url),
         "version": env!("CARGO_PKG_VERSION"),
         "name": "SasEndpoint",
         "title": "sas-endpoint",
@@ -40,7 +40,7 @@ pub fn capabilities(endpoint: &Endpoint, query: &Query) -> Result<Value, Error> 
         "kind": "instance",
         "instantiates": INSTANTIATES,
         "software": { "name": "sas-endpoint", "version": env!("CARGO_PKG_VERSION") },
-        "implementation": { "description": "sas-endpoint", "url": &*endpoint.base_url },
+        "implementation": { "description": "sas-endpoint", "url": &*exchange.base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [{

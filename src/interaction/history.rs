@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::query::Query;
-use super::{Endpoint, page};
+use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::bundle::{Bundle, Entry, Kind, Request, Response};
 use crate::fhir::date::{Range, instant};
@@ -18,6 +18,7 @@ const BEFORE: &str = "_before";
 /// A page of the versions of a resource.
 pub async fn history(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     id: &str,
     query: Query,
@@ -35,7 +36,7 @@ pub async fn history(
     let since = since.map(|range| instant(range.start));
     let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), count).await?;
     let history = history.ok_or(Error::NotFound)?;
-    let url = format!("{}/{resource_type}/{id}", endpoint.base_url);
+    let url = format!("{}/{resource_type}/{id}", exchange.base_url);
     let own_url = page::link(&format!("{url}/_history"), query.iter());
     let last = history.versions.last().map(|version| version.version.to_string());
     let next_url = last.filter(|_| history.more).map(|last| {

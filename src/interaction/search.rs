@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::query::{MOST_CRITERIA, MOST_VALUES, Query, too_large};
-use super::{Endpoint, page};
+use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
 use crate::fhir::date::{paris, parse_prefixed};
@@ -64,7 +64,12 @@ const AFTER: &str = "_after";
 const APPOINTMENT_STATUS: &str = "http://hl7.org/fhir/appointmentstatus";
 
 /// A page of what matches the query, as a searchset.
-pub async fn search(endpoint: &Endpoint, resource_type: ResourceType, query: Query) -> Result<Bundle, Error> {
+pub async fn search(
+    endpoint: &Endpoint,
+    exchange: &Exchange,
+    resource_type: ResourceType,
+    query: Query,
+) -> Result<Bundle, Error> {
     let (search, wants_total) = parse(resource_type, query.clone(), endpoint.clock.now())?;
     let page = match search.count {
         0 => Matches { versions: vec![], more: false },
@@ -76,7 +81,7 @@ pub async fn search(endpoint: &Endpoint, resource_type: ResourceType, query: Que
         false if wants_total || search.count == 0 => Some(endpoint.storage.count(&search).await?),
         false => None,
     };
-    let url = format!("{}/{resource_type}", endpoint.base_url);
+    let url = format!("{}/{resource_type}", exchange.base_url);
     let own_url = page::link(&url, query.iter());
     let next_url = page.versions.last().filter(|_| page.more).map(|last| {
         let after = match search.sort {

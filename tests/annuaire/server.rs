@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::ServiceExt;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header;
@@ -10,7 +9,8 @@ use sas_endpoint::annuaire::copy::Copy;
 use sas_endpoint::annuaire::directory::Directory;
 use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
 use sas_endpoint::clock::Clock;
-use sas_endpoint::http;
+use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::{self, Served, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::writer::Writer;
 use sas_endpoint::sas::deviation::Validation;
@@ -18,6 +18,7 @@ use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::client;
 pub use crate::client::Answer;
@@ -41,6 +42,8 @@ pub struct DirectoryServer {
     pub address: std::net::SocketAddr,
     pub copy: Copy,
     databases: Arc<[TestDatabase; 2]>,
+    /// The server stops when it is dropped.
+    _stop: watch::Sender<bool>,
 }
 
 impl DirectoryServer {
@@ -76,18 +79,12 @@ impl DirectoryServer {
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
         let (writer, _) = Writer::start(storage.clone(), Clock::system());
         let directory = Directory::new(copy.clone(), &base_url, Clock::system());
-        let endpoint = Endpoint {
-            base_url: base_url.into(),
-            validator: validator(),
-            storage,
-            writer,
-            directory: None,
-            clock: Clock::system(),
-        };
-        let service = http::service(endpoint, Some(directory), MAX_BODY);
-        let service = ServiceExt::<Request>::into_make_service(service);
-        tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { address, copy, databases }
+        let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
+        let bounds = Bounds { max_body: MAX_BODY, ..Bounds::default() };
+        let served = Served { endpoint, directory: Some(directory), base_url: base_url.into(), bounds: bounds.clone() };
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(listener::serve(listener, http::service(served), bounds, stopping));
+        Self { address, copy, databases, _stop: stop }
     }
 
     /// Adds resources to the copy, all at once.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use axum::ServiceExt;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header;
 use jiff::Timestamp;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
-use sas_endpoint::http;
+use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::{self, Served, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::directory::DirectoryCheck;
 use sas_endpoint::interaction::writer::Writer;
@@ -19,6 +19,7 @@ use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::client;
 pub use crate::client::Answer;
@@ -40,6 +41,8 @@ pub struct TestServer {
     database: Arc<TestDatabase>,
     validation: Validation,
     directory: Option<DirectoryCheck>,
+    /// The server stops when it is dropped.
+    _stop: watch::Sender<bool>,
 }
 
 impl TestServer {
@@ -69,7 +72,6 @@ impl TestServer {
         let clock = ticking_clock();
         let (writer, _) = Writer::start(storage.clone(), clock.clone());
         let endpoint = Endpoint {
-            base_url: BASE.into(),
             validator: Arc::new(Validator::new(validation).expect("the profiles compile")),
             storage: storage.clone(),
             writer,
@@ -78,9 +80,12 @@ impl TestServer {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let service = ServiceExt::<Request>::into_make_service(http::service(endpoint, None, MAX_BODY));
-        tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { address, storage, database, validation, directory }
+        let bounds = Bounds { max_body: MAX_BODY, ..Bounds::default() };
+        let service =
+            http::service(Served { endpoint, directory: None, base_url: BASE.into(), bounds: bounds.clone() });
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(listener::serve(listener, service, bounds, stopping));
+        Self { address, storage, database, validation, directory, _stop: stop }
     }
 
     /// Sends a request as it is; its URI is a path such as `/fhir/Practitioner`.

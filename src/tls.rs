@@ -1,0 +1,3 @@
+//! TLS and the certificates of clients: what they say, and whether they are to be believed.
+
+pub mod certificate;
