@@ -2,13 +2,14 @@
 //! [`crate::http::outcome`]'s business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
     ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING,
     HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH,
-    HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
+    HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_TIMEOUT, HTTP_UNAVAILABLE,
 };
 use crate::issue::{Issue, Level};
 
@@ -74,6 +75,12 @@ pub enum Error {
     BodyTooLarge {
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// The head or the body of the request took longer than allowed to arrive.
+    #[error("too slow")]
+    TooSlow {
+        /// The time allowed.
+        allowed: Duration,
     },
     /// `If-Match` or `If-None-Match` does not hold.
     #[error("precondition failed")]
@@ -147,6 +154,9 @@ impl Error {
             Self::UnsupportedContentEncoding => Issue::new(&HTTP_CONTENT_ENCODING, "http.Content-Encoding"),
             Self::BodyTooLarge { limit } => {
                 Issue::new(&HTTP_BODY_SIZE, "http.Content-Length").with("expected", limit.to_string())
+            }
+            Self::TooSlow { allowed } => {
+                Issue::new(&HTTP_TIMEOUT, "http").with("expected", allowed.as_secs_f64().to_string())
             }
             Self::PreconditionFailed { header, current } => {
                 let current = current.map_or("∅".to_owned(), |version| version.to_string());

@@ -87,6 +87,8 @@ pub enum IssueType {
     Exception,
     /// A passing fault: try again later.
     Transient,
+    /// Something took longer than it may.
+    Timeout,
     /// Too much is waiting: slow down.
     Throttled,
     /// A message that is only informative.
@@ -113,6 +115,7 @@ impl IssueType {
             Self::Conflict => "conflict",
             Self::Exception => "exception",
             Self::Transient => "transient",
+            Self::Timeout => "timeout",
             Self::Throttled => "throttled",
             Self::Informational => "informational",
         }

@@ -16,8 +16,26 @@ const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), R�
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
+const RFC_9112: &str = "RFC 9112, HTTP/1.1: https://www.rfc-editor.org/rfc/rfc9112";
+const RFC_6585: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-5";
 
 rules! { EXCHANGE:
+    HTTP_MALFORMED = "http-malformed", Http, Structure, RFC_9112;
+    "Ce qui a été reçu n'est pas une requête HTTP/1.1 bien formée ; la connexion est fermée.";
+    "What was received is not a well-formed HTTP/1.1 request; the connection is closed.";
+
+    HTTP_TIMEOUT = "http-timeout", Http, Timeout, RFC_9110;
+    "La requête n'est pas arrivée en entier dans le temps admis de {expected} s ; elle peut être envoyée à nouveau.";
+    "The request did not arrive as a whole within the allowed {expected} s; it may be sent again.";
+
+    HTTP_URL_SIZE = "http-url-size", Http, TooLong, RFC_9110;
+    "L'adresse (chemin et critères) dépasse la taille admise de {expected} octets.";
+    "The URL (path and criteria) exceeds the accepted size of {expected} bytes.";
+
+    HTTP_HEADER_SIZE = "http-header-size", Http, TooLong, RFC_6585;
+    "Les en-têtes dépassent la taille ou le nombre admis : {expected}.";
+    "The headers exceed the accepted size or number: {expected}.";
+
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
