@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
+use crate::http::bounds::Bounds;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 
@@ -167,9 +167,9 @@ pub struct Config {
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
     pub validation: Validation,
 
-    /// The largest body that is read, as bytes or with a unit (512KiB)
-    #[arg(long, env = "SAS_MAX_BODY", global = true, value_name = "SIZE", default_value = "1MiB", value_parser = max_body)]
-    pub max_body: ByteSize,
+    /// The bounds of every request.
+    #[command(flatten)]
+    pub bounds: Bounds,
 
     /// What is logged: a level (error, warn, info, debug, trace) or a filter such as info,sqlx=warn
     #[arg(long, env = "SAS_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
@@ -237,13 +237,6 @@ pub fn unknown_variables() -> Vec<String> {
     names.filter(looks_like_one).map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
-impl Config {
-    /// The largest body, in bytes.
-    pub fn max_body_bytes(&self) -> usize {
-        usize::try_from(self.max_body.as_u64()).unwrap_or(usize::MAX)
-    }
-}
-
 fn base_url(text: &str) -> Result<String, String> {
     let url: axum::http::Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
     match (url.scheme_str(), url.authority(), url.query()) {
@@ -258,12 +251,6 @@ fn base_url(text: &str) -> Result<String, String> {
 
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
-}
-
-fn max_body(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse().map_err(|_| "expected a number of bytes, or a size such as 512KiB".to_owned())?;
-    let sane = ByteSize::kib(1)..=ByteSize::mib(64);
-    if sane.contains(&size) { Ok(size) } else { Err("expected between 1KiB and 64MiB".to_owned()) }
 }
 
 /// Never fails, as an error would quote the key.
@@ -309,11 +296,14 @@ mod tests {
     fn a_wrong_setting_is_told_in_a_sentence() {
         for (arguments, sentence) in [
             (["--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
-            (["--max-body", "0"], "expected between 1KiB and 64MiB"),
+            (["--max-body", "0"], "expected between 1KiB and 65536KiB"),
             (["--base-url", "example.org"], "expected http://host/path or https://host/path"),
             (["--base-url", "http://h/{x}"], "of letters, digits"),
             (["--base-url", "http://h/:x"], "of letters, digits"),
             (["--base-url", "http://u:p@h/"], "of letters, digits"),
+            (["--max-url", "1GiB"], "expected between 1KiB and 128KiB"),
+            (["--body-timeout", "20"], "expected a duration such as 10s or 2m"),
+            (["--max-in-flight", "0"], "expected a number from 1 to 1000000"),
             (["--annuaire-check", "lax"], "[possible values: warn, refuse, off]"),
             (["--validation", "lax"], "[possible values: tolerant, strict]"),
             (["--log", "sas=loud"], "invalid value 'sas=loud' for '--log <FILTER>'"),
@@ -326,6 +316,11 @@ mod tests {
             let error = read(&arguments).expect_err("wrong");
             assert!(error.contains(sentence), "{error}");
         }
+    }
+
+    #[test]
+    fn bounds_have_the_same_defaults_everywhere() {
+        assert_eq!(read(&[]).expect("settings").config.bounds, Bounds::default());
     }
 
     #[test]
@@ -346,7 +341,7 @@ mod tests {
             .expect("written");
         let config = read(&["--config", file, "--validation", "tolerant"]).expect("settings").config;
         assert_eq!(
-            (config.listen.port(), config.max_body_bytes(), config.validation),
+            (config.listen.port(), config.bounds.max_body, config.validation),
             (9000, 2048, Validation::Tolerant)
         );
         for (text, sentence) in [

@@ -45,7 +45,7 @@ mod tests {
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("tls", &[]),
         ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
-        ("config", &["annuaire", "sas"]),
+        ("config", &["annuaire", "http", "sas"]),
         (
             "command",
             &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage"],

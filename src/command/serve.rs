@@ -13,7 +13,6 @@ use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
-use crate::http::bounds::Bounds;
 use crate::http::{self, Served, listener, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
@@ -65,7 +64,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let bounds = Bounds { max_body: config.max_body_bytes(), ..Bounds::default() };
+    let bounds = &config.bounds;
     let service = http::service(Served {
         endpoint: endpoint.clone(),
         directory: directory.clone(),
@@ -73,7 +72,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         bounds: bounds.clone(),
     });
     let fhir = listener::serve(listener, service, bounds.clone(), stopping.clone());
-    let ops = listener::serve(ops_listener, ops::router(endpoint), bounds, stopping.clone());
+    let ops = listener::serve(ops_listener, ops::router(endpoint), bounds.clone(), stopping.clone());
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
     let upkeep = tokio::spawn(async move {
