@@ -45,10 +45,10 @@ mod tests {
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("tls", &[]),
         ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
-        ("config", &["annuaire", "http", "sas"]),
+        ("config", &["annuaire", "http", "sas", "tls"]),
         (
             "command",
-            &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage"],
+            &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage", "tls"],
         ),
     ];
 
