@@ -47,7 +47,7 @@ mod tests {
         ("tls", &[]),
         ("access", &["error", "tls"]),
         ("http", &["access", "annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
-        ("config", &["access", "annuaire", "http", "sas"]),
+        ("config", &["access", "annuaire", "http", "sas", "tls"]),
         (
             "command",
             &[
@@ -62,6 +62,7 @@ mod tests {
                 "issue",
                 "sas",
                 "storage",
+                "tls",
             ],
         ),
     ];
