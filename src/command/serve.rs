@@ -37,7 +37,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "there is no setting of this name");
     }
-    let access = access(config)?;
+    let access = access(config, config.tls.tls_client_ca.is_some())?;
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;
