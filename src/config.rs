@@ -7,9 +7,13 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::access;
+use crate::access::caller::Callers;
+use crate::access::file::callers;
 use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
 use crate::http::bounds::Bounds;
+use crate::http::origin::proxy;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
@@ -23,7 +27,8 @@ pub mod annuaire;
 #[command(
     after_help = "Each setting is an option, an environment variable (shown in brackets), or a line `name = value` of \
     the TOML file given with --config, where names are those of the options with underscores (listen = \"0.0.0.0:8080\"). \
-    The command line wins over the environment, the environment over the file."
+    The command line wins over the environment, the environment over the file. The callers stand in the file only, \
+    one table [[caller]] each: name, rights, and either cn and ou (of its certificate) or token_sha256."
 )]
 pub struct Cli {
     /// What to do; without a command, serve.
@@ -47,6 +52,8 @@ pub enum Command {
     Validate(Validate),
     /// List every rule that is applied: id, level, sentences, source
     Rules(Rules),
+    /// Make a bearer token for a caller: prints it, once, and its line for the file given with --config
+    Token,
     /// Ask a running instance whether it is ready; ends with 0 or 1
     Healthcheck,
     /// The copy of the national directory (Annuaire Santé): synchronise, load, look at it, invent one
@@ -168,6 +175,18 @@ pub struct Config {
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
     pub validation: Validation,
 
+    /// Whether callers are asked who they are.
+    #[command(flatten)]
+    pub access: access::Settings,
+
+    /// The callers: the file's tables `[[caller]]`.
+    #[arg(skip)]
+    pub callers: Callers,
+
+    /// The reverse proxies in front.
+    #[command(flatten)]
+    pub proxies: proxy::Settings,
+
     /// The bounds of every request.
     #[command(flatten)]
     pub bounds: Bounds,
@@ -201,34 +220,51 @@ impl Cli {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let matches = Self::command().ignore_errors(true).try_get_matches_from(&arguments)?;
         let file = matches.get_one::<PathBuf>("config").cloned();
-        let command = match file {
+        let (command, callers) = match file {
             Some(file) => with_defaults_of(&file, Self::command())?,
-            None => Self::command(),
+            None => (Self::command(), Callers::default()),
         };
         let mut matches = command.try_get_matches_from(arguments)?;
-        Self::from_arg_matches_mut(&mut matches)
+        let mut cli = Self::from_arg_matches_mut(&mut matches)?;
+        cli.config.callers = callers;
+        Ok(cli)
     }
 }
 
-/// The command whose defaults are the values of the file: a setting that is said nowhere else.
-fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<clap::Command, clap::Error> {
+/// The command whose defaults are the values of the file: a setting that is said nowhere else. With it
+/// the callers, who stand in the file only.
+fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<(clap::Command, Callers), clap::Error> {
     let wrong =
         |sentence: String| clap::Error::raw(clap::error::ErrorKind::Io, format!("{}: {sentence}\n", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
-    let settings: toml::Table = text.parse().map_err(|error| wrong(format!("this is not TOML: {error}")))?;
+    let mut settings: toml::Table = text.parse().map_err(|error| wrong(format!("this is not TOML: {error}")))?;
+    let callers = settings.remove("caller").map(callers).transpose().map_err(wrong)?.unwrap_or_default();
     for (name, value) in settings {
         let known = command.get_arguments().any(|argument| argument.get_id() == name.as_str() && name != "config");
         if !known {
             return Err(wrong(format!("there is no setting named “{name}”")));
         }
-        let value = match value {
-            toml::Value::String(text) => text,
-            toml::Value::Integer(number) => number.to_string(),
-            _ => return Err(wrong(format!("the value of “{name}” must be a string or a whole number"))),
+        let is_list = command
+            .get_arguments()
+            .any(|argument| argument.get_id() == name.as_str() && argument.get_value_delimiter().is_some());
+        let values = match value {
+            toml::Value::Array(values) if is_list => values.into_iter().map(plain).collect(),
+            value => plain(value).map(|value| vec![value]),
         };
-        command = command.mut_arg(name, |argument| argument.default_value(value));
+        let expected = if is_list { "a string, or an array of strings" } else { "a string or a whole number" };
+        let values: Vec<_> = values.ok_or_else(|| wrong(format!("the value of “{name}” must be {expected}")))?;
+        command = command.mut_arg(name, |argument| argument.default_values(values));
     }
-    Ok(command)
+    Ok((command, callers))
+}
+
+/// A value as it would stand on the command line.
+fn plain(value: toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// Variables of the environment that look like settings and are none: a misspelt one must not go

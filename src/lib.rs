@@ -21,6 +21,7 @@ pub mod storage;
 
 pub mod annuaire;
 
+pub mod access;
 pub mod tls;
 
 pub mod clock;
@@ -33,7 +34,7 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 13] = [
+    const DIRECTION: [(&str, &[&str]); 14] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
@@ -44,11 +45,25 @@ mod tests {
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("tls", &[]),
-        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
-        ("config", &["annuaire", "http", "sas", "tls"]),
+        ("access", &["error", "tls"]),
+        ("http", &["access", "annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
+        ("config", &["access", "annuaire", "http", "sas", "tls"]),
         (
             "command",
-            &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage", "tls"],
+            &[
+                "access",
+                "annuaire",
+                "clock",
+                "config",
+                "error",
+                "fhir",
+                "http",
+                "interaction",
+                "issue",
+                "sas",
+                "storage",
+                "tls",
+            ],
         ),
     ];
 

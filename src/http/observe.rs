@@ -8,10 +8,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::origin::Origin;
 use crate::issue::Issue;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+tokio::task_local! {
+    static REQUEST_ID_NOW: String;
+}
+
+/// The id of the request that is being answered.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID_NOW.try_with(String::clone).ok()
+}
 
 /// What an exchange was, carried by its response.
 #[derive(Clone, Copy)]
@@ -47,7 +57,9 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
     let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
     let span = tracing::error_span!("request", id = request_id);
-    let mut response = tracing::Instrument::instrument(next.run(request), span.clone()).await;
+    let caller = request.extensions().get::<Origin>().and_then(Origin::caller).unwrap_or("none").to_owned();
+    let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
+    let mut response = tracing::Instrument::instrument(answering, span.clone()).await;
     let elapsed = start.elapsed();
 
     for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
@@ -66,7 +78,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
     metrics::histogram!("sas_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
     let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
     let _entered = span.entered();
-    tracing::info!(interaction, resource_type, status, duration_ms, issues, "answered");
+    tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
     response
 }
 

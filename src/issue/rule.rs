@@ -55,6 +55,10 @@ impl Severity {
 /// `OperationOutcome.issue.code`: <http://hl7.org/fhir/R4/valueset-issue-type.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueType {
+    /// Who sends the request is not known.
+    Login,
+    /// Who sends the request may not.
+    Forbidden,
     /// Content invalid against the specification or a profile.
     Invalid,
     /// A structural issue in the content.
@@ -99,6 +103,8 @@ impl IssueType {
     /// The FHIR code.
     pub fn code(self) -> &'static str {
         match self {
+            Self::Login => "login",
+            Self::Forbidden => "forbidden",
             Self::Invalid => "invalid",
             Self::Structure => "structure",
             Self::Required => "required",
