@@ -21,6 +21,7 @@ pub mod storage;
 
 pub mod annuaire;
 
+pub mod telemetry;
 pub mod tls;
 
 pub mod clock;
@@ -33,7 +34,7 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 13] = [
+    const DIRECTION: [(&str, &[&str]); 14] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
@@ -43,12 +44,25 @@ mod tests {
         ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
+        ("telemetry", &[]),
         ("tls", &[]),
-        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
+        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "telemetry", "tls"]),
         ("config", &["annuaire", "sas"]),
         (
             "command",
-            &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage"],
+            &[
+                "annuaire",
+                "clock",
+                "config",
+                "error",
+                "fhir",
+                "http",
+                "interaction",
+                "issue",
+                "sas",
+                "storage",
+                "telemetry",
+            ],
         ),
     ];
 

@@ -3,12 +3,15 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument;
 
+use super::origin::Origin;
 use crate::issue::Issue;
+use crate::telemetry::{Ended, Exchange};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -46,8 +49,10 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
     let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
-    let span = tracing::error_span!("request", id = request_id);
-    let mut response = tracing::Instrument::instrument(next.run(request), span.clone()).await;
+    let exchange = trace(&request, &request_id);
+    let span =
+        exchange.span().in_scope(|| tracing::error_span!("request", id = request_id, trace_id = exchange.trace_id()));
+    let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = start.elapsed();
 
     for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
@@ -67,7 +72,16 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
     let _entered = span.entered();
     tracing::info!(interaction, resource_type, status, duration_ms, issues, "answered");
+    exchange.end(&Ended { status, interaction, resource_type, issues: &issues });
     response
+}
+
+/// The exchange as a span, of the trace that the client names.
+fn trace(request: &Request, request_id: &str) -> Exchange {
+    let base_url = request.extensions().get::<Origin>().map(|origin| origin.base_url.clone());
+    let scheme = if base_url.is_some_and(|url| url.starts_with("https:")) { "https" } else { "http" };
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    Exchange::begin(request.headers(), request.method(), route, scheme, request_id)
 }
 
 /// An id that may be echoed and logged: short, and of visible ASCII.

@@ -6,3 +6,5 @@ mod support;
 mod commands;
 mod durability;
 mod process;
+#[cfg(feature = "otlp")]
+mod traces;

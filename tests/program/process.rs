@@ -43,8 +43,12 @@ pub struct Serving {
 impl Serving {
     /// Starts it on free ports, and returns once it listens.
     pub fn start(database_url: &str) -> Self {
-        let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
-        let mut command = program(&ports);
+        Self::start_by(program(&["--log", "error"]), database_url)
+    }
+
+    /// The same by this command, which may have settings of its own.
+    pub fn start_by(mut command: Command, database_url: &str) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
         let mut child = command.args(databases(database_url)).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
@@ -92,6 +96,23 @@ impl Serving {
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let names = tasks.flatten().flat_map(|task| std::fs::read_to_string(task.path().join("comm")));
+        names.map(|name| name.trim().to_owned()).collect()
+    }
+
+    /// Stops it as an operator does: the status with which it ended, and its log where that was piped.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        self.signal("-TERM");
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).expect("a log");
+        }
+        (self.wait(), log)
     }
 
     /// The status with which it ended.
