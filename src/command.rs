@@ -1,9 +1,11 @@
 //! What the program does, one command a file.
 
+mod access;
 mod annuaire;
 mod healthcheck;
 mod rules;
 mod serve;
+mod token;
 mod validate;
 
 use std::io::IsTerminal;
@@ -39,6 +41,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
+        Command::Token => token::token(),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }

@@ -22,6 +22,8 @@ pub mod storage;
 pub mod annuaire;
 
 pub mod telemetry;
+
+pub mod access;
 pub mod tls;
 
 pub mod clock;
@@ -34,7 +36,7 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 14] = [
+    const DIRECTION: [(&str, &[&str]); 15] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
@@ -46,11 +48,16 @@ mod tests {
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
         ("telemetry", &[]),
         ("tls", &[]),
-        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "telemetry", "tls"]),
-        ("config", &["annuaire", "sas"]),
+        ("access", &["error", "tls"]),
+        (
+            "http",
+            &["access", "annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "telemetry", "tls"],
+        ),
+        ("config", &["access", "annuaire", "http", "sas"]),
         (
             "command",
             &[
+                "access",
                 "annuaire",
                 "clock",
                 "config",

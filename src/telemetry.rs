@@ -82,6 +82,8 @@ pub struct Ended<'a> {
     pub interaction: &'a str,
     /// The resource type, where it was about one.
     pub resource_type: &'a str,
+    /// The name of the caller, where it was recognised.
+    pub caller: &'a str,
     /// The rules that were cited, `id:code`, with spaces between.
     pub issues: &'a str,
 }
@@ -106,6 +108,7 @@ impl Exchange {
             sas.request_id = request_id,
             sas.interaction = tracing::field::Empty,
             sas.resource_type = tracing::field::Empty,
+            sas.caller = tracing::field::Empty,
             sas.issues = tracing::field::Empty,
         );
         #[cfg(feature = "otlp")]
@@ -131,6 +134,7 @@ impl Exchange {
         span.record("http.response.status_code", ended.status);
         span.record("sas.interaction", ended.interaction);
         span.record("sas.resource_type", ended.resource_type);
+        span.record("sas.caller", ended.caller);
         span.record("sas.issues", ended.issues);
         // A refusal is the client's error, not the server's.
         if ended.status >= 500 {

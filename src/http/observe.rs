@@ -16,6 +16,15 @@ use crate::telemetry::{Ended, Exchange};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+tokio::task_local! {
+    static REQUEST_ID_NOW: String;
+}
+
+/// The id of the request that is being answered.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID_NOW.try_with(String::clone).ok()
+}
+
 /// What an exchange was, carried by its response.
 #[derive(Clone, Copy)]
 pub struct Observed {
@@ -52,7 +61,9 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let exchange = trace(&request, &request_id);
     let span =
         exchange.span().in_scope(|| tracing::error_span!("request", id = request_id, trace_id = exchange.trace_id()));
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let caller = request.extensions().get::<Origin>().and_then(Origin::caller).unwrap_or("none").to_owned();
+    let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
+    let mut response = answering.instrument(span.clone()).await;
     let elapsed = start.elapsed();
 
     for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
@@ -71,8 +82,8 @@ pub async fn observe(request: Request, next: Next) -> Response {
     metrics::histogram!("sas_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
     let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
     let _entered = span.entered();
-    tracing::info!(interaction, resource_type, status, duration_ms, issues, "answered");
-    exchange.end(&Ended { status, interaction, resource_type, issues: &issues });
+    tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
+    exchange.end(&Ended { status, interaction, resource_type, caller: &caller, issues: &issues });
     response
 }
 

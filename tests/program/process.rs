@@ -4,15 +4,19 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
-/// The program with these arguments and none of the settings of this environment.
+/// The program with these arguments and none of the settings of this environment; it answers as fast as it is asked.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
     command.args(arguments);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
         command.env_remove(name);
     }
+    command.env("SAS_RATE", "0");
     command
 }
+
+/// Wherever there is room.
+pub const ON_FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
 
 /// Runs the program to its end, with this standard input.
 pub fn run(arguments: &[&str], input: &str) -> Output {
@@ -43,12 +47,11 @@ pub struct Serving {
 impl Serving {
     /// Starts it on free ports, and returns once it listens.
     pub fn start(database_url: &str) -> Self {
-        Self::start_by(program(&["--log", "error"]), database_url)
+        Self::start_by(program(&["--log", "error"]).args(ON_FREE_PORTS), database_url)
     }
 
-    /// The same by this command, which may have settings of its own.
-    pub fn start_by(mut command: Command, database_url: &str) -> Self {
-        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+    /// The same by this command, which says where to listen and may have settings of its own.
+    pub fn start_by(command: &mut Command, database_url: &str) -> Self {
         let mut child = command.args(databases(database_url)).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
