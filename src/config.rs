@@ -16,6 +16,7 @@ use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
+use crate::tls;
 
 pub mod annuaire;
 
@@ -189,6 +190,10 @@ pub struct Config {
     /// The bounds of every request.
     #[command(flatten)]
     pub bounds: Bounds,
+
+    /// Certificates and lists.
+    #[command(flatten)]
+    pub tls: tls::Settings,
 
     /// What is logged: a level (error, warn, info, debug, trace) or a filter such as info,sqlx=warn
     #[arg(long, env = "SAS_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]

@@ -53,7 +53,7 @@ mod tests {
             "http",
             &["access", "annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "telemetry", "tls"],
         ),
-        ("config", &["access", "annuaire", "http", "sas"]),
+        ("config", &["access", "annuaire", "http", "sas", "tls"]),
         (
             "command",
             &[
@@ -69,6 +69,7 @@ mod tests {
                 "sas",
                 "storage",
                 "telemetry",
+                "tls",
             ],
         ),
     ];

@@ -47,7 +47,8 @@ impl Issues {
         Self(cited)
     }
 
-    fn list(&self) -> String {
+    /// Both, of each, in one line.
+    pub fn list(&self) -> String {
         self.0.iter().map(|(rule, code)| format!("{rule}:{code}")).collect::<Vec<_>>().join(" ")
     }
 }

@@ -26,6 +26,11 @@ impl RevocationList {
             next_update: list.next_update().map(|time| instant(time.timestamp())),
         })
     }
+
+    /// Whether the next one should be here.
+    pub fn is_out_of_date(&self, now: Timestamp) -> bool {
+        self.next_update.is_some_and(|next_update| next_update <= now)
+    }
 }
 
 /// What the lists say of themselves, and the lists, both newest first: of several lists of one

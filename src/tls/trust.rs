@@ -141,6 +141,12 @@ impl Authorities {
     }
 }
 
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("lists", &self.lists()).finish_non_exhaustive()
+    }
+}
+
 impl Trust {
     /// Trust in these authorities.
     pub fn new(authorities: Authorities) -> Self {
@@ -148,8 +154,8 @@ impl Trust {
     }
 
     /// Trust in these from now on, wherever this one was cloned to.
-    pub fn take_up(&self, authorities: Authorities) {
-        self.0.store(Arc::new(authorities));
+    pub(super) fn take_up(&self, renewed: Self) {
+        self.0.store(renewed.0.load_full());
     }
 
     /// The holder of a certificate that is believed. `chain`: the client's certificate first, then what
@@ -173,7 +179,7 @@ impl Trust {
         self.0.load().lists.clone()
     }
 
-    /// The rustls verifier that asks for certificates in handshakes: the names of the roots are its.
+    /// The verifier of rustls, which knows how to ask for certificates in handshakes.
     pub(super) fn of_handshakes(&self) -> Arc<dyn ClientCertVerifier> {
         self.0.load().strict.clone()
     }
