@@ -4,6 +4,7 @@
 mod support;
 
 mod commands;
+mod deployment;
 mod durability;
 mod process;
 #[cfg(feature = "otlp")]
