@@ -43,9 +43,10 @@ async fn ask(client: Client, base: String, ledger: Arc<Ledger>) {
     }
 }
 
-/// Waits until nginx gives work to this instance, which was started anew.
+/// Waits until nginx gives work of both kinds to this instance, which was started anew.
 async fn until_it_answers(instance: &Serving) {
-    while !instance.ops("/metrics").is_ok_and(|(_, metrics)| metrics.contains("status=\"200\"")) {
+    let is_at_work = |metrics: &str| ["\"create\"", "\"conditional-update\""].iter().all(|kind| metrics.contains(kind));
+    while !instance.ops("/metrics").is_ok_and(|(_, metrics)| is_at_work(&metrics)) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
