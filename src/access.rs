@@ -14,6 +14,7 @@ use caller::Callers;
 
 /// The settings of access; the callers themselves stand in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(skip)]
 pub struct Settings {
     /// Whether callers are asked who they are: the ones of the file, or nobody on any address (open)
     ///

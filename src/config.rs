@@ -385,8 +385,20 @@ mod tests {
             (config.listen.port(), config.bounds.max_body, config.validation),
             (9000, 2048, Validation::Tolerant)
         );
+        let caller = "[[caller]]\nname = \"platform\"\ncn = \"sas\"\nou = \"3187\"\nrights = [\"read\"]\n";
+        std::fs::write(file, format!("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n{caller}")).expect("written");
+        let config = read(&["--config", file]).expect("settings").config;
+        assert_eq!((config.proxies.trusted_proxies.len(), config.callers.has_certificates()), (2, true));
+        let config = read(&["--config", file, "--trusted-proxies", "127.0.0.1"]).expect("settings").config;
+        assert_eq!(config.proxies.trusted_proxies, ["127.0.0.1/32".parse().expect("a network")]);
         for (text, sentence) in [
             ("lisen = 1", "no setting named “lisen”"),
+            (
+                "[[caller]]\nname = \"platform\"\nrights = []",
+                "settings.toml: caller “platform”: it needs either cn and ou",
+            ),
+            ("trusted_proxies = [[]]", "must be a string, or an array of strings"),
+            ("trusted_proxies = \"proxy\"", "expected an address such as 127.0.0.1, or a network"),
             ("listen = [1]", "must be a string or a whole number"),
             ("listen = ", "this is not TOML"),
             ("listen = 1", "invalid value '1' for '--listen <ADDRESS>'"),

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 
 /// The bounds that every request is held to.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(skip)]
 pub struct Bounds {
     /// The longest URL that is read (beyond: 414), as bytes or with a unit (8KiB)
     #[arg(long, env = "SAS_MAX_URL", global = true, value_name = "SIZE", default_value = "32KiB", value_parser = size_of_head)]

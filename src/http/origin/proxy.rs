@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 /// Which proxies are believed, and what they tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(skip)]
 pub struct Settings {
     /// The reverse proxies whose headers are believed: addresses and networks (127.0.0.1,10.0.0.0/8)
     ///
