@@ -179,10 +179,8 @@ fn nginx_and_the_instances_know_one_another() {
 #[test]
 fn every_variable_is_explained_and_every_setting_is_one() {
     let example = read(".env.example");
-    let explained: BTreeSet<_> = example
-        .lines()
-        .filter_map(|line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name))
-        .collect();
+    let explained: BTreeSet<_> =
+        example.lines().filter_map(|line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name)).collect();
     let settings = settings();
     for file in COMPOSITIONS {
         let text = read(file);

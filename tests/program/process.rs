@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 /// The program with these arguments and none of the settings of this environment; it answers as fast as it is asked.
 pub fn program(arguments: &[&str]) -> Command {
@@ -14,9 +15,6 @@ pub fn program(arguments: &[&str]) -> Command {
     command.env("SAS_RATE", "0");
     command
 }
-
-/// Wherever there is room.
-pub const ON_FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
 
 /// Runs the program to its end, with this standard input.
 pub fn run(arguments: &[&str], input: &str) -> Output {
@@ -36,6 +34,13 @@ pub fn databases(database_url: &str) -> [String; 4] {
     ["--database-url".to_owned(), database_url.to_owned(), "--annuaire-database-url".to_owned(), annuaire]
 }
 
+/// The program with these arguments, on ports that nobody has unless they say otherwise.
+pub fn on_free_ports(arguments: &[&str]) -> Command {
+    let mut command = program(arguments);
+    command.env("SAS_LISTEN", "127.0.0.1:0").env("SAS_OPS_LISTEN", "127.0.0.1:0");
+    command
+}
+
 /// A serving process; killed when it is dropped.
 pub struct Serving {
     child: Child,
@@ -47,12 +52,25 @@ pub struct Serving {
 impl Serving {
     /// Starts it on free ports, and returns once it listens.
     pub fn start(database_url: &str) -> Self {
-        Self::start_by(program(&["--log", "error"]).args(ON_FREE_PORTS), database_url)
+        Self::spawn(on_free_ports(&["--log", "error"]).args(databases(database_url)))
     }
 
-    /// The same by this command, which says where to listen and may have settings of its own.
-    pub fn start_by(command: &mut Command, database_url: &str) -> Self {
-        let mut child = command.args(databases(database_url)).stdout(Stdio::piped()).spawn().expect("it starts");
+    /// Starts it with these settings, and returns once it listens. What it logs is gathered to its end.
+    pub fn start_and_log(database_url: &str, settings: &[&str]) -> (Self, JoinHandle<String>) {
+        let mut command = on_free_ports(settings);
+        let mut serving = Self::spawn(command.args(databases(database_url)).stderr(Stdio::piped()));
+        let mut log = serving.child.stderr.take().expect("its log");
+        let log = std::thread::spawn(move || {
+            let mut text = String::new();
+            log.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
+        (serving, log)
+    }
+
+    /// Starts this command, which says where to listen and which databases to use, and returns once it listens.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
         for line in stdout.lines() {

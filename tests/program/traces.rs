@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::process::{ON_FREE_PORTS, Serving, exchange, program};
+use crate::process::{Serving, databases, exchange, on_free_ports};
 use crate::support::{Backend, TestDatabase};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
@@ -15,8 +15,7 @@ const IDENTIFIER: &str = "urn:oid:1.2.250.1.213.3.6|b6e39355-8a61-4556-b340-36f7
 
 /// The program, with its log to be read and without the collector of this machine.
 fn traced(variables: &[(&str, &str)]) -> Command {
-    let mut command = program(&["--log", "info"]);
-    command.args(ON_FREE_PORTS);
+    let mut command = on_free_ports(&["--log", "info"]);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTEL_")) {
         command.env_remove(name);
     }
@@ -51,7 +50,8 @@ async fn a_collector_receives_the_exchange_and_nothing_of_a_person() {
         Mock::given(method("POST")).and(path("/v1/traces")).and(header("content-type", "application/x-protobuf"));
     traces.respond_with(ResponseTemplate::new(200)).mount(&collector).await;
     let database = sqlite().await;
-    let serving = Serving::start_by(&mut traced(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.uri())]), &database.url);
+    let serving =
+        Serving::spawn(traced(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.uri())]).args(databases(&database.url)));
     put_within_the_trace(&serving);
     let (status, log) = serving.stop();
     assert_eq!(status, Some(0), "{log}");
@@ -88,7 +88,7 @@ async fn a_collector_that_does_not_answer_hinders_nothing() {
     let url = format!("http://{}", collector.local_addr().expect("its address"));
     let database = sqlite().await;
     let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), ("OTEL_BSP_MAX_QUEUE_SIZE", "1")];
-    let serving = Serving::start_by(&mut traced(&settings), &database.url);
+    let serving = Serving::spawn(traced(&settings).args(databases(&database.url)));
     put_within_the_trace(&serving);
     for _ in 0..20 {
         assert_eq!(serving.get("/metadata").expect("an answer").0, 200);
@@ -101,7 +101,7 @@ async fn a_collector_that_does_not_answer_hinders_nothing() {
 #[tokio::test]
 async fn without_a_collector_nothing_is_started_and_the_trace_is_logged_all_the_same() {
     let database = sqlite().await;
-    let serving = Serving::start_by(&mut traced(&[]), &database.url);
+    let serving = Serving::spawn(traced(&[]).args(databases(&database.url)));
     put_within_the_trace(&serving);
     let threads = serving.threads();
     assert!(!threads.iter().any(|thread| thread.contains("Telemetry")), "{threads:?}");

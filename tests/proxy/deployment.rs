@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::certificates::{Identity, Kind};
 use crate::nginx::{Nginx, free_port};
-use crate::process::{Serving, program};
+use crate::process::{Serving, databases, program};
 use crate::support::{Backend, TestDatabase};
 
 /// The whole of it.
@@ -44,8 +44,8 @@ impl Deployment {
     pub fn run(&mut self, number: usize) {
         let address = self.instances[number].address.to_string();
         let mut command = program(&["--listen", &address, "--ops-listen", "127.0.0.1:0", "--log", "warn"]);
-        command.envs(self.nginx.settings());
-        self.instances[number].running = Some(Serving::start_by(&mut command, &self.database.url));
+        command.envs(self.nginx.settings()).args(databases(&self.database.url));
+        self.instances[number].running = Some(Serving::spawn(&mut command));
     }
 
     /// A client's certificate from the authority that is trusted.

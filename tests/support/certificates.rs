@@ -105,6 +105,11 @@ impl Authority {
         list(&self.organisations, &[Kind::Revoked], from, from + days)
     }
 
+    /// A list of the same authority on which nobody stands.
+    pub fn empty_revocation_list(&self, from: i64, days: i64) -> CertificateRevocationList {
+        list(&self.organisations, &[], from, from + days)
+    }
+
     /// The list of the root, on which the authority for organisations stands if it is revoked.
     pub fn revocation_list_of_root(&self, revoked: bool) -> CertificateRevocationList {
         let serial = x509_serial(self.organisations.der());

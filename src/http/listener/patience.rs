@@ -233,6 +233,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
                 if std::mem::take(&mut this.outstanding) {
                     this.moved();
                 }
+                // hyper does not read again once it has written, if it has tried before: that this task
+                // is woken when the connection has been idle for too long must be arranged here.
+                let _ = this.poll_end(cx);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

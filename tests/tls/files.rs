@@ -1,0 +1,68 @@
+//! The files of a server with mutual TLS, in a folder of one test.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sas_endpoint::tls::Settings;
+use sas_endpoint::tls::settings::ClientAuth;
+use sas_endpoint::tls::trust::Outdated;
+
+use crate::certificates::{self, Authority, Identity};
+use crate::support;
+
+/// A folder with `ca.pem`, `crl.pem`, `server.pem` and `server.key`; gone when it is dropped.
+pub struct Files {
+    pub folder: PathBuf,
+    pub authority: Authority,
+}
+
+impl Files {
+    pub fn new() -> Self {
+        let (folder, authority) = (support::folder("tls"), Authority::new());
+        let files = Self { folder, authority };
+        files.write("ca.pem", files.authority.pem());
+        files.write("crl.pem", files.authority.revocation_lists_pem());
+        files.write_server(&files.authority.server());
+        files
+    }
+
+    /// Writes a file as careful people do: it is whole when its name appears.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let (unfinished, file) = (self.folder.join(".unfinished"), self.folder.join(name));
+        std::fs::write(&unfinished, content).expect("written");
+        std::fs::rename(unfinished, file).expect("renamed");
+    }
+
+    pub fn write_server(&self, identity: &Identity) {
+        self.write("server.pem", &identity.chain_pem);
+        certificates::write_key(&self.folder.join("server.key"), &identity.key_pem).expect("written");
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Everything set, looked at all the time.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            tls_cert: Some(self.path("server.pem")),
+            tls_key: Some(self.path("server.key")),
+            tls_client_ca: Some(self.path("ca.pem")),
+            tls_crl: Some(self.path("crl.pem")),
+            tls_crl_expired: Outdated::Refuse,
+            tls_client_auth: ClientAuth::Required,
+            tls_reload: Duration::from_millis(10),
+        }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The path as text.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}

@@ -1,0 +1,197 @@
+//! Who gets through the handshake, and who does not.
+
+use std::time::Duration;
+
+use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::listener::Door;
+use sas_endpoint::tls::settings::ClientAuth;
+use sas_endpoint::tls::trust::Outdated;
+use sas_endpoint::tls::{self, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::certificates::{Authority, COMMON_NAME, Kind, ORGANIZATIONAL_UNIT};
+use crate::client::{self, connect_by, who};
+use crate::files::Files;
+use crate::server::TestServer;
+
+async fn start(settings: &Settings) -> TestServer {
+    let (tls, _) = tls::open(settings).expect("all is well");
+    TestServer::start(Door { bounds: Bounds::default(), tls: tls.server }).await
+}
+
+/// What a client of this kind is told.
+async fn told(server: &TestServer, files: &Files, kind: Kind) -> String {
+    match who(server.address, &files.authority, Some(&files.authority.client(kind))).await {
+        Ok(who) => who,
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
+    let files = Files::new();
+    let server = start(&files.settings()).await;
+    for (kind, expected) in [
+        (Kind::Good, "sas-aggregator-demo 318751275100020"),
+        // Known to the authority; whether they may do anything is said by the list of callers.
+        (Kind::WrongCommonName, "sas-aggregator-somebody 318751275100020"),
+        (Kind::WrongOrganizationalUnit, "sas-aggregator-demo 318751275100021"),
+        (Kind::Nameless, "BadCertificate"),
+        (Kind::Expired, "CertificateExpired"),
+        (Kind::NotYetValid, "CertificateExpired"),
+        (Kind::Revoked, "CertificateRevoked"),
+        (Kind::ForServers, "UnsupportedCertificate"),
+    ] {
+        let told = told(&server, &files, kind).await;
+        assert!(told.contains(expected), "{kind:?}: {told}");
+    }
+    let stranger = Authority::new().client(Kind::Good);
+    let error = who(server.address, &files.authority, Some(&stranger)).await.expect_err("of another authority");
+    assert!(error.to_string().contains("UnknownCA"), "{error}");
+    let error = who(server.address, &files.authority, None).await.expect_err("no certificate");
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_sends_only_its_own_certificate_is_known_by_the_intermediate_of_the_file() {
+    let files = Files::new();
+    let server = start(&files.settings()).await;
+    let mut alone = files.authority.client(Kind::Good);
+    alone.chain.truncate(1);
+    let told = who(server.address, &files.authority, Some(&alone)).await.expect("believed");
+    assert_eq!(told, format!("{COMMON_NAME} {ORGANIZATIONAL_UNIT}"));
+}
+
+#[tokio::test]
+async fn optional_certificates_are_verified_all_the_same() {
+    let files = Files::new();
+    let server = start(&Settings { tls_client_auth: ClientAuth::Optional, ..files.settings() }).await;
+    assert_eq!(who(server.address, &files.authority, None).await.expect("let in"), "nobody");
+    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(told(&server, &files, Kind::Revoked).await.contains("CertificateRevoked"));
+}
+
+#[tokio::test]
+async fn without_authorities_clients_are_not_asked() {
+    let files = Files::new();
+    let settings = files.settings();
+    let settings = Settings { tls_client_ca: None, tls_crl: None, tls_client_auth: ClientAuth::Optional, ..settings };
+    let server = start(&settings).await;
+    assert_eq!(told(&server, &files, Kind::Expired).await, "nobody");
+}
+
+#[tokio::test]
+async fn versions_are_1_2_and_1_3_and_nothing_older() {
+    let files = Files::new();
+    let server = start(&files.settings()).await;
+    let good = files.authority.client(Kind::Good);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut stream = connect_by(server.address, &files.authority, Some(&good), &[version]).await.expect("served");
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
+        assert!(client::ask(&mut stream, "/who").await.expect("an answer").starts_with(COMMON_NAME));
+    }
+    // What a client of TLS 1.1 begins with: record, handshake, its version, random, no session, two
+    // suites, no compression.
+    let mut hello = vec![3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 4, 0xc0, 0x13, 0xc0, 0x14, 1, 0]);
+    let mut message = vec![1, 0, 0, hello.len() as u8];
+    message.extend(hello);
+    let mut record = vec![22, 3, 1, 0, message.len() as u8];
+    record.extend(message);
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    stream.write_all(&record).await.expect("written");
+    let mut alert = [0; 7];
+    stream.read_exact(&mut alert).await.expect("an alert");
+    assert_eq!((alert[0], alert[5], alert[6]), (21, 2, 70), "a fatal alert: protocol_version");
+}
+
+#[tokio::test]
+async fn a_list_that_is_out_of_date_is_refused_or_tolerated_as_set() {
+    let files = Files::new();
+    files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
+    let refusing = start(&files.settings()).await;
+    assert!(told(&refusing, &files, Kind::Good).await.contains("CertificateUnknown"));
+    let tolerant = start(&Settings { tls_crl_expired: Outdated::Tolerate, ..files.settings() }).await;
+    assert!(told(&tolerant, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(told(&tolerant, &files, Kind::Revoked).await.contains("CertificateRevoked"));
+}
+
+#[tokio::test]
+async fn where_there_are_lists_the_status_of_a_client_must_be_known() {
+    let files = Files::new();
+    // Of the root only: it says nothing of clients.
+    files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM"));
+    let server = start(&files.settings()).await;
+    assert!(told(&server, &files, Kind::Good).await.contains("CertificateUnknown"));
+    // Of the authority for organisations only: nobody need publish one of the root.
+    files.write("crl.pem", files.authority.revocation_list(-1, 9).pem().expect("PEM"));
+    let server = start(&files.settings()).await;
+    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    // Without any, nobody is known to be revoked.
+    let server = start(&Settings { tls_crl: None, ..files.settings() }).await;
+    assert!(told(&server, &files, Kind::Revoked).await.starts_with(COMMON_NAME));
+}
+
+#[tokio::test]
+async fn an_authority_that_was_revoked_vouches_for_nobody() {
+    let files = Files::new();
+    let lists = [files.authority.revocation_list(-1, 9), files.authority.revocation_list_of_root(true)];
+    files.write("crl.pem", lists.map(|list| list.pem().expect("PEM")).concat());
+    let server = start(&files.settings()).await;
+    assert!(told(&server, &files, Kind::Good).await.contains("CertificateRevoked"));
+}
+
+#[tokio::test]
+async fn of_two_lists_of_one_authority_the_newer_counts() {
+    let files = Files::new();
+    let (old, new) = (files.authority.revocation_list(-10, 8), files.authority.revocation_list(-1, 9));
+    files.write("crl.pem", [old, new].map(|list| list.pem().expect("PEM")).concat());
+    let server = start(&files.settings()).await;
+    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+}
+
+#[tokio::test]
+async fn der_and_folders_are_read_like_pem() {
+    let files = Files::new();
+    for folder in ["authorities", "lists"] {
+        std::fs::create_dir(files.path(folder)).expect("a folder");
+    }
+    files.write("authorities/root.crt", files.authority.root.der());
+    files.write("authorities/organisations.pem", files.authority.organisations.pem());
+    files.write("lists/organisations.crl", files.authority.revocation_list(-1, 9).der());
+    files.write("lists/root.crl", files.authority.revocation_list_of_root(false).der());
+    let settings = Settings {
+        tls_client_ca: Some(files.path("authorities")),
+        tls_crl: Some(files.path("lists")),
+        ..files.settings()
+    };
+    let server = start(&settings).await;
+    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(told(&server, &files, Kind::Revoked).await.contains("CertificateRevoked"));
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_end_is_given_up() {
+    let files = Files::new();
+    let (tls, _) = tls::open(&files.settings()).expect("all is well");
+    let bounds = Bounds { header_timeout: Duration::from_millis(100), ..Bounds::default() };
+    let server = TestServer::start(Door { bounds, tls: tls.server }).await;
+    // The beginning of a record that never comes.
+    assert_eq!(client::exchange(server.address, &[22, 3, 1, 2]).await, "");
+    assert_eq!(client::exchange(server.address, &[]).await, "");
+}
+
+#[tokio::test]
+async fn who_speaks_plainly_to_tls_is_not_served() {
+    let files = Files::new();
+    let server = start(&files.settings()).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    stream.write_all(b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
+    let mut told = vec![];
+    // An alert, then the end, in which unread bytes may break the connection.
+    let _ = stream.read_to_end(&mut told).await;
+    assert!(!told.starts_with(b"HTTP"));
+    assert_eq!(server.asked.load(std::sync::atomic::Ordering::SeqCst), 0);
+}

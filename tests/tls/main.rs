@@ -1,0 +1,19 @@
+//! Connections: who gets through the handshake, what is taken up while running, and how long clients
+//! are waited for.
+
+#[path = "../support/certificates.rs"]
+mod certificates;
+#[allow(dead_code)] // Of the databases, only SQLite is needed here.
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod files;
+mod server;
+
+mod handshakes;
+mod malformed;
+mod patience;
+mod program;
+mod renewal;
+mod settings;

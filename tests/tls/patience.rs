@@ -1,0 +1,154 @@
+//! Slow clients are waited for within bounds, and hold nobody else up.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sas_endpoint::http::bounds::Bounds;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::{answer, ask, exchange, rest};
+use crate::malformed::assert_refused;
+use crate::server::TestServer;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(600);
+
+/// Time-outs that nobody meets.
+fn patient() -> Bounds {
+    Bounds { header_timeout: LONG, body_timeout: LONG, idle_timeout: LONG, ..Bounds::default() }
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_in_time_is_told_so() {
+    let server = TestServer::start(Bounds { header_timeout: SHORT, ..patient() }).await;
+    for beginning in ["G", "GET /who HTTP/1.1\r\n", "GET /who HTTP/1.1\r\nhost: x\r\n"] {
+        assert_refused(&exchange(server.address, beginning.as_bytes()).await, 408, "http-timeout");
+    }
+    // After an exchange that was in order, too.
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    assert_eq!(ask(&mut stream, "/who").await.expect("an answer"), "nobody");
+    stream.write_all(b"GET ").await.expect("written");
+    assert_refused(&rest(&mut stream).await.expect("an answer"), 408, "http-timeout");
+}
+
+#[tokio::test]
+async fn bytes_that_come_one_by_one_do_not_make_a_head_come_in_time() {
+    let server = TestServer::start(Bounds { header_timeout: SHORT, ..patient() }).await;
+    let (mut reading, mut writing) = TcpStream::connect(server.address).await.expect("it listens").into_split();
+    let dripping = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(SHORT / 10);
+        writing.write_all(b"GET /who HTTP/1.1\r\nx: ").await?;
+        loop {
+            pace.tick().await;
+            writing.write_all(b"x").await?;
+        }
+        #[allow(unreachable_code)]
+        std::io::Result::Ok(())
+    });
+    let told = rest(&mut reading).await.expect("an answer");
+    assert_refused(&told, 408, "http-timeout");
+    drop(reading);
+    dripping.await.expect("it ends").expect_err("the connection is gone");
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_is_asked_is_closed_silently() {
+    let server = TestServer::start(Bounds { header_timeout: SHORT, idle_timeout: SHORT, ..patient() }).await;
+    assert_eq!(exchange(server.address, b"").await, "");
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    assert_eq!(ask(&mut stream, "/who").await.expect("an answer"), "nobody");
+    assert_eq!(rest(&mut stream).await.expect("the end"), "");
+}
+
+#[tokio::test]
+async fn who_does_not_read_its_answer_makes_room_for_others() {
+    let bounds = Bounds { body_timeout: SHORT, max_connections: 1, ..patient() };
+    let server = TestServer::start(bounds).await;
+    let mut silent = TcpStream::connect(server.address).await.expect("it listens");
+    silent.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
+    // There is one place: this answer comes once the other connection was given up.
+    let mut other = TcpStream::connect(server.address).await.expect("it listens");
+    assert_eq!(ask(&mut other, "/who").await.expect("an answer"), "nobody");
+    let mut large = vec![];
+    let _ = silent.read_to_end(&mut large).await;
+    assert!(large.len() < crate::server::LARGE, "it was not given up");
+}
+
+#[tokio::test]
+async fn who_reads_slowly_but_reads_gets_all_of_its_answer() {
+    let server = TestServer::start(Bounds { body_timeout: SHORT * 20, idle_timeout: SHORT, ..patient() }).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    // Far more time than it may be idle: what it takes counts as a sign of life.
+    assert_eq!(ask(&mut stream, "/large").await.expect("an answer").len(), crate::server::LARGE);
+}
+
+#[tokio::test]
+async fn no_more_connections_are_served_than_there_are_places() {
+    let server = TestServer::start(Bounds { max_connections: 2, ..patient() }).await;
+    let mut open = vec![];
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        assert_eq!(ask(&mut stream, "/who").await.expect("an answer"), "nobody");
+        open.push(stream);
+    }
+    let mut third = TcpStream::connect(server.address).await.expect("it waits");
+    third.write_all(b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
+    // Those who have a place are served meanwhile.
+    for stream in &mut open {
+        assert_eq!(ask(stream, "/who").await.expect("an answer"), "nobody");
+    }
+    assert_eq!(server.asked.load(Ordering::SeqCst), 4, "the third one was served beyond the bound");
+    open.pop();
+    assert_eq!(answer(&mut third).await.expect("an answer"), "nobody");
+}
+
+#[tokio::test]
+async fn a_stop_closes_idle_connections_and_answers_what_is_in_flight() {
+    let server = TestServer::start(patient()).await;
+    let mut idle = TcpStream::connect(server.address).await.expect("it listens");
+    assert_eq!(ask(&mut idle, "/who").await.expect("an answer"), "nobody");
+    let mut busy = TcpStream::connect(server.address).await.expect("it listens");
+    busy.write_all(b"POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbo").await.expect("written");
+    while server.asked.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(rest(&mut idle).await.expect("the end"), "");
+    busy.write_all(b"dy").await.expect("written");
+    assert_eq!(answer(&mut busy).await.expect("an answer"), "4");
+    stopping.await.expect("stopped");
+}
+
+/// As many slow clients as an attacker has with one small machine.
+const SLOW: usize = 2_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_slow_clients_do_not_keep_others_from_being_served() {
+    // Both ends of each connection are files of this process.
+    let limit = rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    assert!(limit > 2 * SLOW as u64 + 200, "only {limit} files may be open: raise the limit (ulimit -n)");
+    let server = TestServer::start(Bounds { header_timeout: Duration::from_secs(6), ..patient() }).await;
+    let mut slow = vec![];
+    for _ in 0..SLOW {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        stream.write_all(b"GET /who HTTP/1.1\r\nx: ").await.expect("written");
+        slow.push(stream);
+    }
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        assert_eq!(ask(&mut stream, "/who").await.expect("an answer"), "nobody");
+    }
+    let waiting = slow.iter().filter(|stream| is_waiting(stream)).count();
+    assert_eq!(waiting, SLOW, "slow clients that were there all the time");
+    for mut stream in slow {
+        assert_refused(&rest(&mut stream).await.expect("an answer"), 408, "http-timeout");
+    }
+}
+
+/// Whether the server has neither answered nor closed.
+fn is_waiting(stream: &TcpStream) -> bool {
+    stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}

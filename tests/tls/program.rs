@@ -1,0 +1,142 @@
+//! The program with mutual TLS: what it says of its files, and SIGHUP.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::certificates::{COMMON_NAME, Kind};
+use crate::client::connect;
+use crate::files::{Files, text};
+
+/// The running program; killed when it is dropped.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    ops: SocketAddr,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Program {
+    /// Starts it with these files, which it looks at when it is told to.
+    fn start(files: &Files, more: &[&str]) -> Self {
+        let database = format!("sqlite://{}", text(&files.path("test.db")));
+        let annuaire = format!("sqlite://{}", text(&files.path("annuaire.db")));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
+            command.env_remove(name);
+        }
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"]);
+        command.args(["--database-url", &database, "--annuaire-database-url", &annuaire, "--tls-reload", "1h"]);
+        for (option, file) in [
+            ("--tls-cert", "server.pem"),
+            ("--tls-key", "server.key"),
+            ("--tls-client-ca", "ca.pem"),
+            ("--tls-crl", "crl.pem"),
+        ] {
+            command.args([option, text(&files.path(file))]);
+        }
+        let mut child = command.args(more).stderr(Stdio::piped()).spawn().expect("it starts");
+        let log = BufReader::new(child.stderr.take().expect("its log"));
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut program = Self { child, address: nowhere, ops: nowhere, log };
+        let listening = program.until("\"listening\"").pop().expect("a line");
+        let listening: Value = serde_json::from_str(&listening).expect("JSON");
+        let address = |name: &str| listening[name].as_str().expect("an address").parse().expect("an address");
+        (program.address, program.ops) = (address("listen"), address("ops"));
+        assert!(listening["base_url"].as_str().expect("an address").starts_with("https://"), "{listening}");
+        program
+    }
+
+    /// The lines of the log up to the one that says this.
+    fn until(&mut self, what: &str) -> Vec<String> {
+        let mut lines = vec![];
+        while lines.last().is_none_or(|line: &String| !line.contains(what)) {
+            let mut line = String::new();
+            assert!(self.log.read_line(&mut line).expect("a line") > 0, "the log ended before {what}: {lines:?}");
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs").success());
+    }
+
+    fn ops(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.ops).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        answer.split_once("\r\n\r\n").expect("a head").1.to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_out_of_date_is_told_everywhere_until_sighup_brings_a_new_one() {
+    let files = Files::new();
+    files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
+    let mut program = Program::start(&files, &[]);
+    let ready: Value = serde_json::from_str(&program.ops("/health/ready")).expect("JSON");
+    assert_eq!(ready["ready"], true, "restarting would help nobody");
+    assert_eq!(ready["revocationLists"][0]["outOfDate"], true, "{ready}");
+    assert!(ready["serverCertificateUntil"].is_string(), "{ready}");
+    let metrics = program.ops("/metrics");
+    for metric in ["sas_tls_crl_next_update_seconds{issuer=\"", "sas_tls_certificate_not_after_seconds "] {
+        assert!(metrics.contains(metric), "{metric}: {metrics}");
+    }
+    let good = files.authority.client(Kind::Good);
+    let refused = async || {
+        let stream = connect(program.address, &files.authority, Some(&good)).await;
+        let answer = async { crate::client::ask(&mut stream?, "/fhir/metadata").await };
+        answer.await.expect_err("refused").to_string()
+    };
+    assert!(refused().await.contains("CertificateUnknown"));
+
+    files.write("crl.pem", files.authority.revocation_lists_pem());
+    program.hang_up();
+    let log = program.until("changed and are in use").concat();
+    assert!(log.contains("is out of date: the next one was due") || log.contains("was refused"), "{log}");
+    let mut stream = connect(program.address, &files.authority, Some(&good)).await.expect("believed");
+    let statement = crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
+    assert!(statement.contains("CapabilityStatement"), "{statement}");
+    let ready: Value = serde_json::from_str(&program.ops("/health/ready")).expect("JSON");
+    assert_eq!(ready["revocationLists"][0]["outOfDate"], false, "{ready}");
+
+    files.write("crl.pem", "nothing");
+    program.hang_up();
+    program.until("what was read before stays in use");
+    let mut stream = connect(program.address, &files.authority, Some(&good)).await.expect("believed");
+    crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
+    program.hang_up();
+    program.until("what was read before stays in use");
+    assert!(program.ops("/metrics").contains("sas_tls_reloads_total{outcome=\"refused\"} 2"));
+}
+
+#[tokio::test]
+async fn a_key_that_everybody_may_read_and_a_refused_certificate_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let files = Files::new();
+    std::fs::set_permissions(files.path("server.key"), std::fs::Permissions::from_mode(0o644)).expect("set");
+    let database = format!("sqlite://{}", text(&files.path("test.db")));
+    let (cert, key, ca) = (files.path("server.pem"), files.path("server.key"), files.path("ca.pem"));
+    let _ = (&database, &cert, &key, &ca);
+    let mut program = Program::start(&files, &["--log", "info"]);
+    let revoked = files.authority.client(Kind::Revoked);
+    let stream = connect(program.address, &files.authority, Some(&revoked)).await;
+    let answer = async { crate::client::ask(&mut stream?, "/fhir/metadata").await };
+    answer.await.expect_err("refused");
+    let log = program.until("a client's certificate was refused").concat();
+    assert!(log.contains("it was revoked"), "{log}");
+    assert!(!log.contains(COMMON_NAME), "{log}");
+}

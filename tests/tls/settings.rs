@@ -1,0 +1,63 @@
+//! What is wrong with a setting or a file stops the start with a sentence.
+
+use sas_endpoint::tls::{self, Settings};
+
+use crate::certificates::Authority;
+use crate::files::{Files, text};
+
+fn refused(settings: &Settings) -> String {
+    tls::open(settings).err().expect("wrong")
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_told() {
+    let files = Files::new();
+    let all = files.settings();
+    for (settings, sentence) in [
+        (Settings { tls_key: None, ..all.clone() }, "SAS_TLS_CERT is set without SAS_TLS_KEY"),
+        (Settings { tls_cert: None, ..all.clone() }, "SAS_TLS_KEY is set without SAS_TLS_CERT"),
+        (Settings { tls_client_ca: None, ..all.clone() }, "SAS_TLS_CRL is set without SAS_TLS_CLIENT_CA"),
+        (Settings { tls_client_ca: None, tls_crl: None, ..all }, "SAS_TLS_CLIENT_AUTH=optional"),
+    ] {
+        let told = refused(&settings);
+        assert!(told.contains(sentence), "{told}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let other = Authority::new();
+    for (name, content, sentence) in [
+        ("server.pem", "", "the certificate cannot be read"),
+        ("server.pem", "-----BEGIN NOTHING-----\n-----END NOTHING-----\n", "there is no certificate in it"),
+        ("server.pem", &other.server().chain_pem, "the key is not that of the certificate"),
+        ("server.key", "no key", "there is no private key in it that can be read"),
+        (
+            "ca.pem",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "a certificate in it that cannot be read",
+        ),
+        ("ca.pem", &other.organisations.pem(), "there is no root"),
+        ("crl.pem", "no list", "a revocation list in it that cannot be read"),
+        ("crl.pem", &other.pem(), "there is no revocation list in it"),
+    ] {
+        let files = Files::new();
+        files.write(name, content);
+        let told = refused(&files.settings());
+        let expected = if content.is_empty() { "cannot be read" } else { sentence };
+        assert!(told.contains(text(&files.path(name))) && told.contains(expected), "{name}: {told}");
+    }
+    let files = Files::new();
+    std::fs::create_dir(files.path("empty")).expect("a folder");
+    let told = refused(&Settings { tls_crl: Some(files.path("empty")), ..files.settings() });
+    assert!(told.contains("there is no file in this folder"), "{told}");
+    let told = refused(&Settings { tls_crl: Some(files.path("nowhere")), ..files.settings() });
+    assert!(told.contains("nowhere: the file cannot be read"), "{told}");
+}
+
+#[test]
+fn trust_alone_serves_what_a_proxy_passes_on() {
+    let files = Files::new();
+    let (tls, _) = tls::open(&Settings { tls_cert: None, tls_key: None, ..files.settings() }).expect("all is well");
+    assert!(tls.server.is_none() && tls.trust.is_some());
+}
