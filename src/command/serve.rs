@@ -40,9 +40,9 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "there is no setting of this name");
     }
-    let access = access(config)?;
     let recorder = ops::recorder();
     let (tls, renewal) = tls::open(&config.tls)?;
+    let access = access(config, tls.trust.is_some())?;
     let validator = Validator::new(config.validation)?;
     let storage = Storage::open(&config.database_url).await?;
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
