@@ -73,7 +73,7 @@ fn the_image_is_given_what_the_build_reads_and_no_more() {
             let folder = if kind == "bench" { "benches/" } else { "" };
             let path = target.get("path").and_then(toml::Value::as_str).unwrap_or(folder);
             let covered = |name: &&str| path.starts_with(name.trim_end_matches("*.rs"));
-            assert!(named.iter().any(covered), "{kind} {target}: {path} is left out of the image's build");
+            assert!(named.iter().any(covered), "{kind} {target:?}: {path} is left out of the image's build");
         }
     }
 }
