@@ -27,7 +27,10 @@ pub struct Identity {
 
 /// What handshakes go by. Cheap to clone; every clone sees what is taken up while running.
 #[derive(Clone)]
-pub struct Server(Arc<ArcSwap<Current>>);
+pub struct Server {
+    current: Arc<ArcSwap<Current>>,
+    trust: Option<Trust>,
+}
 
 /// What they go by at one moment.
 pub struct Current {
@@ -41,22 +44,28 @@ impl Server {
     /// # Errors
     /// In a sentence, where certificate and key cannot be used or do not belong together.
     pub fn new(identity: Identity, trust: Option<&Trust>, client_auth: ClientAuth) -> Result<Self, String> {
-        Ok(Self(Arc::new(ArcSwap::from_pointee(Current::new(identity, trust, trust, client_auth)?))))
+        let current = Current::new(identity, trust, trust, client_auth)?;
+        Ok(Self { current: Arc::new(ArcSwap::from_pointee(current)), trust: trust.cloned() })
     }
 
     /// Handshakes go by this from now on; connections that are open stay as they are.
     pub(super) fn take_up(&self, current: Current) {
-        self.0.store(Arc::new(current));
+        self.current.store(Arc::new(current));
     }
 
     /// What the next handshake goes by.
     pub fn config(&self) -> Arc<ServerConfig> {
-        self.0.load().config.clone()
+        self.current.load().config.clone()
+    }
+
+    /// By whom clients are judged, where they are asked for certificates.
+    pub fn trust(&self) -> Option<&Trust> {
+        self.trust.as_ref()
     }
 
     /// Until when the server's certificate is valid.
     pub fn not_after(&self) -> Timestamp {
-        self.0.load().not_after
+        self.current.load().not_after
     }
 }
 

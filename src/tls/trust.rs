@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use clap::ValueEnum;
@@ -10,6 +11,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, Error, RootCertStore};
+use tokio::sync::watch;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -19,7 +21,16 @@ use super::revocation::{self, RevocationList};
 /// Which client certificates are believed: authorities, revocation lists. Cheap to clone; every clone
 /// sees what is taken up while running.
 #[derive(Clone)]
-pub struct Trust(Arc<ArcSwap<Authorities>>);
+pub struct Trust(Arc<Believed>);
+
+struct Believed {
+    authorities: ArcSwap<Authorities>,
+    /// Tells when something was taken up.
+    renewals: watch::Sender<()>,
+}
+
+/// How often it is looked at whether time alone made a certificate, or a list, expire.
+const AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// Why a client's certificate is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,12 +161,14 @@ impl fmt::Debug for Trust {
 impl Trust {
     /// Trust in these authorities.
     pub fn new(authorities: Authorities) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(authorities)))
+        let renewals = watch::Sender::new(());
+        Self(Arc::new(Believed { authorities: ArcSwap::from_pointee(authorities), renewals }))
     }
 
     /// Trust in these from now on, wherever this one was cloned to.
     pub(super) fn take_up(&self, renewed: Self) {
-        self.0.store(renewed.0.load_full());
+        self.0.authorities.store(renewed.0.authorities.load_full());
+        self.0.renewals.send_replace(());
     }
 
     /// The holder of a certificate that is believed. `chain`: the client's certificate first, then what
@@ -164,7 +177,7 @@ impl Trust {
     /// # Errors
     /// Why the certificate is not believed.
     pub fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<ClientCertificate, Mistrust> {
-        let authorities = self.0.load();
+        let authorities = self.0.authorities.load();
         let (leaf, sent) = chain.split_first().ok_or(Mistrust::Malformed)?;
         let mut between: Vec<CertificateDer<'_>> = sent.to_vec();
         between.extend(authorities.intermediates.iter().cloned());
@@ -174,13 +187,25 @@ impl Trust {
         ClientCertificate::parse(leaf).ok_or(Mistrust::Malformed)
     }
 
+    /// Returns once a certificate that was believed no longer is: revoked, expired, its authority gone.
+    pub async fn until_mistrusted(&self, chain: &[CertificateDer<'_>]) -> Mistrust {
+        let mut renewals = self.0.renewals.subscribe();
+        loop {
+            if let Err(mistrust) = self.verify(chain, UnixTime::now()) {
+                return mistrust;
+            }
+            // The sender is ours: it is there as long as we are.
+            let _ = tokio::time::timeout(AGAIN, renewals.changed()).await;
+        }
+    }
+
     /// The revocation lists that are in use.
     pub fn lists(&self) -> Vec<RevocationList> {
-        self.0.load().lists.clone()
+        self.0.authorities.load().lists.clone()
     }
 
     /// The verifier of rustls, which knows how to ask for certificates in handshakes.
     pub(super) fn of_handshakes(&self) -> Arc<dyn ClientCertVerifier> {
-        self.0.load().strict.clone()
+        self.0.authorities.load().strict.clone()
     }
 }

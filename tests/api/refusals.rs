@@ -100,6 +100,7 @@ on_both_databases! { TestServer::tolerant;
             ("GET /fhir/Practitioner?x=é HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 400, "query-parameter"),
             ("GET http://evil.example/fhir/Patient HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
             ("OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
+            ("garbage\r\n\r\n".into(), 400, "http-malformed"),
             ("GET //// HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
         ];
         for (request, status, rule) in cases {
@@ -194,7 +195,8 @@ const STATEFUL: [&str; 14] = [
     "http-id-taken",
 ];
 
-/// The rules that [`what_is_malformed_below_http_is_told_too`] cites and nobody else does.
+/// The rules that [`what_is_malformed_below_http_is_told_too`] and [`crate::bounds`] cite, and `tests/tls`, where heads
+/// are malformed or do not come.
 const BELOW_HTTP: [&str; 5] =
     ["http-body-incomplete", "http-malformed", "http-timeout", "http-url-size", "http-header-size"];
 

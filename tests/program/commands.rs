@@ -32,6 +32,13 @@ fn help_explains_every_setting() {
         "SAS_ANNUAIRE_KEEP",
         "SAS_ANNUAIRE_CHECK",
         "SAS_VALIDATION",
+        "SAS_TLS_CERT",
+        "SAS_TLS_KEY",
+        "SAS_TLS_CLIENT_CA",
+        "SAS_TLS_CRL",
+        "SAS_TLS_CRL_EXPIRED",
+        "SAS_TLS_CLIENT_AUTH",
+        "SAS_TLS_RELOAD",
         "SAS_MAX_URL",
         "SAS_MAX_HEADERS",
         "SAS_MAX_HEADER_COUNT",
@@ -155,7 +162,12 @@ async fn an_operator_sees_health_and_metrics() {
         serving.greeting()
     );
     assert_eq!(serving.ops("/health/live").expect("an answer").0, 200);
-    assert_eq!(serving.ops("/health/ready").expect("an answer"), (200, "ready\n".to_owned()));
+    let (status, details) = serving.ops("/health/ready").expect("an answer");
+    let details: serde_json::Value = serde_json::from_str(&details).expect("JSON");
+    let expected = serde_json::json!({
+        "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null, "revocationLists": []
+    });
+    assert_eq!((status, details), (200, expected));
     let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");
     assert_eq!((healthy.status.code(), text(&healthy).as_str()), (Some(0), "ready\n"));
 

@@ -53,14 +53,18 @@ pub struct Authority {
 impl Authority {
     /// Keys are new each time: two authorities of the same name are not the same authority.
     pub fn new() -> Self {
-        let authority = |name: &str| {
-            let mut params = params(name, -365, 3650);
+        Self::named("DEMONSTRATION")
+    }
+
+    pub fn named(name: &str) -> Self {
+        let authority = |title: &str| {
+            let mut params = params(&format!("{title} {name}"), -365, 3650);
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
             params
         };
-        let root = CertifiedIssuer::self_signed(authority("AC RACINE DE DEMONSTRATION"), key()).expect("a root");
-        let organisations = authority("AC DEMONSTRATION POUR LES ORGANISATIONS");
+        let root = CertifiedIssuer::self_signed(authority("AC RACINE"), key()).expect("a root");
+        let organisations = authority("AC ORGANISATIONS");
         let organisations = CertifiedIssuer::signed_by(organisations, key(), &root).expect("an authority");
         Self { root, organisations }
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, UnixTime};
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
 use sas_endpoint::tls::settings::ClientAuth;
-use sas_endpoint::tls::trust::Outdated;
+use sas_endpoint::tls::trust::{Mistrust, Outdated};
 use sas_endpoint::tls::{self, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,6 +19,13 @@ use crate::server::TestServer;
 async fn start(settings: &Settings) -> TestServer {
     let (tls, _) = tls::open(settings).expect("all is well");
     TestServer::start(Door { bounds: Bounds::default(), tls: tls.server }).await
+}
+
+/// Why a good client is not believed by these settings; the alert says only "unknown CA".
+fn mistrust(settings: &Settings, files: &Files) -> Option<Mistrust> {
+    let (tls, _) = tls::open(settings).expect("all is well");
+    let chain: Vec<_> = files.authority.client(Kind::Good).chain.into_iter().map(CertificateDer::from).collect();
+    tls.trust.expect("authorities").verify(&chain, UnixTime::now()).err()
 }
 
 /// What a client of this kind is told.
@@ -96,6 +104,8 @@ async fn versions_are_1_2_and_1_3_and_nothing_older() {
     let mut hello = vec![3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 4, 0xc0, 0x13, 0xc0, 0x14, 1, 0]);
+    // An extension: signatures by ECDSA and SHA-256, so that the version alone is wrong.
+    hello.extend([0, 8, 0, 13, 0, 4, 0, 2, 4, 3]);
     let mut message = vec![1, 0, 0, hello.len() as u8];
     message.extend(hello);
     let mut record = vec![22, 3, 1, 0, message.len() as u8];
@@ -112,7 +122,8 @@ async fn a_list_that_is_out_of_date_is_refused_or_tolerated_as_set() {
     let files = Files::new();
     files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
     let refusing = start(&files.settings()).await;
-    assert!(told(&refusing, &files, Kind::Good).await.contains("CertificateUnknown"));
+    assert!(told(&refusing, &files, Kind::Good).await.contains("UnknownCA"));
+    assert_eq!(mistrust(&files.settings(), &files), Some(Mistrust::RevocationListExpired));
     let tolerant = start(&Settings { tls_crl_expired: Outdated::Tolerate, ..files.settings() }).await;
     assert!(told(&tolerant, &files, Kind::Good).await.starts_with(COMMON_NAME));
     assert!(told(&tolerant, &files, Kind::Revoked).await.contains("CertificateRevoked"));
@@ -124,7 +135,8 @@ async fn where_there_are_lists_the_status_of_a_client_must_be_known() {
     // Of the root only: it says nothing of clients.
     files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM"));
     let server = start(&files.settings()).await;
-    assert!(told(&server, &files, Kind::Good).await.contains("CertificateUnknown"));
+    assert!(told(&server, &files, Kind::Good).await.contains("UnknownCA"));
+    assert_eq!(mistrust(&files.settings(), &files), Some(Mistrust::RevocationUnknown));
     // Of the authority for organisations only: nobody need publish one of the root.
     files.write("crl.pem", files.authority.revocation_list(-1, 9).pem().expect("PEM"));
     let server = start(&files.settings()).await;

@@ -8,7 +8,7 @@ use sas_endpoint::tls;
 use sas_endpoint::tls::trust::{Mistrust, Trust};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind};
-use crate::client::{ask, connect, who};
+use crate::client::{ask, connect, rest, who};
 use crate::files::Files;
 use crate::server::TestServer;
 
@@ -61,17 +61,20 @@ async fn new_lists_and_authorities_count_for_who_connects_next_and_for_what_prox
     let files = Files::new();
     files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM") + &empty_list(&files));
     let (server, trust) = start(&files).await;
-    let revoked = files.authority.client(Kind::Revoked);
+    let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
     let mut open = connect(server.address, &files.authority, Some(&revoked)).await.expect("not revoked yet");
     assert!(is_told(ask(&mut open, "/who").await, COMMON_NAME));
+    let mut of_another = connect(server.address, &files.authority, Some(&good)).await.expect("served");
+    assert!(is_told(ask(&mut of_another, "/who").await, COMMON_NAME));
     assert_eq!(judged(&trust, &revoked), None);
 
     files.write("crl.pem", files.authority.revocation_lists_pem());
     until(async || is_told(who(server.address, &files.authority, Some(&revoked)).await, "CertificateRevoked")).await;
     assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
-    assert!(is_told(ask(&mut open, "/who").await, COMMON_NAME), "the open connection goes on");
+    assert_eq!(rest(&mut open).await.expect("the end"), "", "the connection of the revoked one is closed");
+    assert!(is_told(ask(&mut of_another, "/who").await, COMMON_NAME), "that of another goes on");
 
-    let other = Authority::new();
+    let other = Authority::named("AUTRE");
     let stranger = other.client(Kind::Good);
     assert_eq!(judged(&trust, &stranger), Some(Mistrust::UnknownIssuer));
     files.write("crl.pem", files.authority.revocation_lists_pem() + &other.revocation_lists_pem());

@@ -11,6 +11,7 @@ use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -25,7 +26,7 @@ use super::patience::{Patient, Phase};
 use super::refusal::{LINGER, Refusal};
 use super::{Door, stopped};
 use crate::tls::certificate::ClientCertificate;
-use crate::tls::trust::Mistrust;
+use crate::tls::trust::{Mistrust, Trust};
 
 /// Serves the requests of one connection, and returns once it has ended.
 pub async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, door: Door, mut stopping: watch::Receiver<bool>)
@@ -35,7 +36,7 @@ where
 {
     let Some(server) = &door.tls else {
         let connection = Connection { peer, certificate: None, encrypted: false };
-        return exchange(stream, connection, service, &door.bounds, stopping).await;
+        return exchange(stream, connection, service, &door.bounds, stopped(&mut stopping)).await;
     };
     let handshake = timeout(door.bounds.header_timeout, handshake(stream, peer, server.config()));
     let shaken = tokio::select! {
@@ -44,11 +45,19 @@ where
     };
     match shaken {
         Ok(Some(stream)) => {
-            let chain = stream.get_ref().1.peer_certificates();
+            let chain = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
             // Once a connection: it was verified, so it can be read.
-            let certificate = chain.and_then(|chain| ClientCertificate::parse(chain.first()?));
+            let certificate = chain.as_ref().and_then(|chain| ClientCertificate::parse(chain.first()?));
             let connection = Connection { peer, certificate: certificate.map(Arc::new), encrypted: true };
-            exchange(stream, connection, service, &door.bounds, stopping).await;
+            let last = async {
+                tokio::select! {
+                    () = stopped(&mut stopping) => {}
+                    mistrust = mistrusted(server.trust(), chain.as_deref()) => {
+                        tracing::warn!(peer = %peer.ip(), "a connection is closed, as its certificate was taken back: {mistrust}");
+                    }
+                }
+            };
+            exchange(stream, connection, service, &door.bounds, last).await;
         }
         Ok(None) => {}
         Err(_) => count_handshake("too-slow"),
@@ -89,14 +98,19 @@ fn count_handshake(outcome: &'static str) {
     metrics::counter!("sas_tls_handshakes_total", "outcome" => outcome).increment(1);
 }
 
-/// hyper reads and answers; what it cannot read, and whoever is too slow, is answered here.
-async fn exchange<T, S>(
-    stream: T,
-    connection: Connection,
-    service: S,
-    bounds: &Bounds,
-    mut stopping: watch::Receiver<bool>,
-) where
+/// Returns once the certificate of a connection is no longer believed. Connections last: one that a
+/// client keeps in use would outlive any revocation.
+async fn mistrusted(trust: Option<&Trust>, chain: Option<&[CertificateDer<'static>]>) -> Mistrust {
+    match (trust, chain) {
+        (Some(trust), Some(chain)) => trust.until_mistrusted(chain).await,
+        _ => std::future::pending().await,
+    }
+}
+
+/// hyper reads and answers; what it cannot read, and whoever is too slow, is answered here. Once `last`
+/// is over, what is being answered is the last.
+async fn exchange<T, S>(stream: T, connection: Connection, service: S, bounds: &Bounds, last: impl Future<Output = ()>)
+where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
@@ -117,7 +131,7 @@ async fn exchange<T, S>(
     let mut serving = builder(bounds).serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
-        () = stopped(&mut stopping) => {
+        () = last => {
             std::pin::Pin::new(&mut serving).graceful_shutdown();
             poll_fn(|cx| serving.poll_without_shutdown(cx)).await
         }
