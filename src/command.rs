@@ -1,7 +1,10 @@
 //! What the program does, one command a file.
 
 mod annuaire;
+mod backup;
+mod exchanges;
 mod healthcheck;
+mod purge;
 mod rules;
 mod serve;
 mod validate;
@@ -34,6 +37,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
+        Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
+        Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
+        Command::Purge => purge::purge(&config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }
 }

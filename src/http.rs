@@ -64,6 +64,7 @@ pub fn service(served: Served) -> NormalizePath<Router> {
         prefixes.push(base_path.to_owned());
     }
     let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &bounds));
+    let recorder = endpoint.writer.recorder().clone();
     let state = Arc::new(State { endpoint, bounds });
     for prefix in prefixes {
         for (path, routes) in paths() {
@@ -73,7 +74,7 @@ pub fn service(served: Served) -> NormalizePath<Router> {
     let router = router
         .fallback(async |request: Request| outcome::of_unserved(Error::UnknownPath, request).await)
         .layer(CatchPanicLayer::custom(outcome::of_panic))
-        .layer(axum::middleware::from_fn(observe::observe))
+        .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
             std::future::ready(origin::identify(request, &base_url))
         }));

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Failure, annuaire};
+use super::{Failure, annuaire, purge};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
@@ -20,6 +20,7 @@ use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
+use crate::storage::serving::Serving;
 
 /// What is in flight has this long to end once the program was asked to stop, and then the writes
 /// that wait: together less than the ten seconds after which Docker kills.
@@ -38,7 +39,16 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     }
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
+    let set_key = config.record.key()?;
+    // Until the process ends.
+    let _serving = Serving::of(&config.database_url)?;
     let storage = Storage::open(&config.database_url).await?;
+    let key = match set_key {
+        Some(key) => key,
+        None => {
+            storage.exchanges_key().await.map_err(|error| format!("the key of the record of exchanges: {error:?}"))?
+        }
+    };
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
     let copy = match Copy::open(&config.annuaire_database_url).await {
         Ok(copy) => Some(copy),
@@ -54,7 +64,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
     let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", places.fhir));
     let clock = Clock::system();
-    let (writer, writing) = Writer::start(storage.clone(), clock.clone());
+    let (writer, writing) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = copy.map(|copy| Directory::new(copy, &base_url, clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
@@ -74,6 +84,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     });
     let fhir = listener::serve(listener, service, bounds.clone(), stopping.clone());
     let ops = listener::serve(ops_listener, ops::router(endpoint), bounds, stopping.clone());
+    let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
     let upkeep = tokio::spawn(async move {
@@ -92,6 +103,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("connections were still open after {GRACE:?}; they are cut");
     }
     upkeep.abort();
+    let _ = purging.await;
     if let Some(synchronising) = synchronising {
         // It gives up at once: the next run goes on from there.
         let _ = synchronising.await;

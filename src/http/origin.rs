@@ -27,6 +27,13 @@ pub struct Origin {
     pub base_url: Arc<str>,
 }
 
+impl Origin {
+    /// The name of the caller in the settings, where it is known.
+    pub fn caller(&self) -> Option<&str> {
+        None
+    }
+}
+
 /// Finds out where a request comes from, and notes it in the request.
 pub fn identify(mut request: Request, base_url: &Arc<str>) -> Request {
     let connection = request.extensions().get::<Connection>();
