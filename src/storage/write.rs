@@ -285,4 +285,31 @@ mod tests {
         storage.close().await;
         std::fs::remove_dir_all(&folder).expect("removed");
     }
+
+    #[tokio::test]
+    async fn a_full_disk_passes() {
+        let folder = std::env::temp_dir().join(format!("sas-endpoint-full-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let storage = Storage::open(&format!("sqlite://{}/full.db", folder.display())).await.expect("a database");
+        let Database::Sqlite { writer, .. } = &storage.database else { unreachable!() };
+        let write = async |name: &str| {
+            let version = NewVersion {
+                resource_type: ResourceType::Practitioner,
+                id: Id::parse(name).expect("an id"),
+                version: 1,
+                last_updated: String::new(),
+                interaction: "create",
+                content: "x".repeat(1 << 20),
+            };
+            let additions = Additions { versions: vec![version], records: vec![] };
+            storage.write(&Wanted::default(), &[], |_| additions).await.map_err(crate::error::Error::from)
+        };
+        // To SQLite the same as a disk without room; the setting is this connection's.
+        sqlx::query("PRAGMA max_page_count = 60").execute(writer).await.expect("set");
+        let full = write("a").await.expect_err("no room");
+        assert!(matches!(full, crate::error::Error::Unavailable(_)), "{full:?}");
+        write("b").await.expect("there is room again");
+        storage.close().await;
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
 }

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod exchanges;
+
 use jiff::Timestamp;
 use sas_endpoint::fhir::date::{Comparison, Range, instant};
 use sas_endpoint::fhir::id::Id;
