@@ -8,7 +8,7 @@ use super::Failure;
 use crate::config::Config;
 use crate::config::exchanges::Exchanges;
 use crate::fhir::date::instant;
-use crate::fhir::identifier::{Identifier, Token};
+use crate::fhir::identifier::Token;
 use crate::record::{Key, Named, Record, Subject};
 use crate::storage::Storage;
 use crate::storage::exchanges::Asked;
@@ -54,13 +54,11 @@ struct About {
 impl About {
     async fn of(arguments: &Exchanges, storage: &Storage, key: &Key) -> Result<Self, Failure> {
         let (mut hashes, mut holders) = (vec![], vec![]);
-        if let Some(token) = &arguments.identifier {
-            hashes.extend(key.token(token));
-            if let Token::Exact(identifier @ Identifier { value, .. }) = token {
-                // A request may have named the value alone.
-                hashes.extend(key.token(&Token::Value(value.clone())));
-                holders = storage.holders(identifier).await?;
-            }
+        if let Some(identifier) = &arguments.identifier {
+            hashes.push(key.identifier(identifier));
+            // A request may have named the value alone.
+            hashes.extend(key.token(&Token::Value(identifier.value.clone())));
+            holders = storage.holders(identifier).await?;
         }
         Ok(Self { hashes, holders, resource: arguments.resource.clone() })
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::{Span, Timestamp};
 
 use crate::fhir::date::Range;
-use crate::fhir::identifier::Token;
+use crate::fhir::identifier::{Identifier, Token};
 use crate::record::before;
 
 /// The arguments of `exchanges`.
@@ -14,7 +14,7 @@ use crate::record::before;
 pub struct Exchanges {
     /// Those that name this identifier, or are about a resource that holds it or held it
     #[arg(long, value_name = "SYSTEM|VALUE", value_parser = identifier)]
-    pub identifier: Option<Token>,
+    pub identifier: Option<Identifier>,
     /// Those about this resource
     #[arg(long, value_name = "TYPE/ID", value_parser = resource)]
     pub resource: Option<(String, String)>,
@@ -49,9 +49,11 @@ pub struct Backup {
     pub file: PathBuf,
 }
 
-fn identifier(text: &str) -> Result<Token, String> {
-    let token = Token::parse(text).filter(|token| !matches!(token, Token::System(_)));
-    token.ok_or_else(|| "expected system|value, or a value".to_owned())
+fn identifier(text: &str) -> Result<Identifier, String> {
+    match Token::parse(text) {
+        Some(Token::Exact(identifier)) => Ok(identifier),
+        _ => Err("expected system|value".to_owned()),
+    }
 }
 
 fn resource(text: &str) -> Result<(String, String), String> {

@@ -26,6 +26,8 @@ fn help_explains_every_setting() {
         "SAS_ANNUAIRE_SYNC",
         "SAS_ANNUAIRE_KEEP",
         "SAS_ANNUAIRE_CHECK",
+        "SAS_EXCHANGES_KEY",
+        "SAS_EXCHANGES_KEEP",
         "SAS_VALIDATION",
         "SAS_MAX_BODY",
         "SAS_LOG",
