@@ -1,5 +1,6 @@
 //! What the program does, one command a file.
 
+mod access;
 mod annuaire;
 mod backup;
 mod exchanges;
@@ -7,6 +8,7 @@ mod healthcheck;
 mod purge;
 mod rules;
 mod serve;
+mod token;
 mod validate;
 
 use std::io::IsTerminal;
@@ -36,6 +38,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
+        Command::Token => token::token(),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
         Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
         Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),

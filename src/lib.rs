@@ -21,6 +21,7 @@ pub mod storage;
 
 pub mod annuaire;
 
+pub mod access;
 pub mod tls;
 
 pub mod clock;
@@ -34,7 +35,7 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 14] = [
+    const DIRECTION: [(&str, &[&str]); 15] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
@@ -46,11 +47,13 @@ mod tests {
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "record", "sas", "storage"]),
         ("tls", &[]),
-        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "record", "sas", "storage", "tls"]),
-        ("config", &["annuaire", "fhir", "record", "sas"]),
+        ("access", &["error", "tls"]),
+        ("http", &["access", "annuaire", "error", "fhir", "interaction", "issue", "record", "sas", "storage", "tls"]),
+        ("config", &["access", "annuaire", "fhir", "http", "record", "sas", "tls"]),
         (
             "command",
             &[
+                "access",
                 "annuaire",
                 "clock",
                 "config",
@@ -62,6 +65,7 @@ mod tests {
                 "record",
                 "sas",
                 "storage",
+                "tls",
             ],
         ),
     ];

@@ -16,6 +16,15 @@ use crate::record::Caller;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+tokio::task_local! {
+    static REQUEST_ID_NOW: String;
+}
+
+/// The id of the request that is being answered.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID_NOW.try_with(String::clone).ok()
+}
+
 /// What an exchange was, carried by its response.
 #[derive(Clone, Copy)]
 pub struct Observed {
@@ -53,10 +62,12 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
     let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
-    let trace = recorder.begin(&request_id, caller(request.extensions().get()));
+    let trace = recorder.begin(&request_id, who_asks(request.extensions().get()));
     request.extensions_mut().insert(trace.clone());
     let span = tracing::error_span!("request", id = request_id);
-    let mut response = tracing::Instrument::instrument(next.run(request), span.clone()).await;
+    let caller = request.extensions().get::<Origin>().and_then(Origin::caller).unwrap_or("none").to_owned();
+    let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
+    let mut response = tracing::Instrument::instrument(answering, span.clone()).await;
     let elapsed = start.elapsed();
 
     for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
@@ -79,12 +90,12 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
     metrics::histogram!("sas_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
     let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
     let _entered = span.entered();
-    tracing::info!(interaction, resource_type, status, duration_ms, issues, "answered");
+    tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
     response
 }
 
 /// Who asks, as it is recorded.
-fn caller(origin: Option<&Origin>) -> Caller {
+fn who_asks(origin: Option<&Origin>) -> Caller {
     let Some(origin) = origin else { return Caller::default() };
     let certificate = origin.certificate.as_deref();
     Caller {
