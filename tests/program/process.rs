@@ -33,6 +33,9 @@ pub fn databases(database_url: &str) -> [String; 4] {
     ["--database-url".to_owned(), database_url.to_owned(), "--annuaire-database-url".to_owned(), annuaire]
 }
 
+/// Free ports, and silence.
+const PORTS: [&str; 6] = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
+
 /// A serving process; killed when it is dropped.
 pub struct Serving {
     child: Child,
@@ -44,8 +47,29 @@ pub struct Serving {
 impl Serving {
     /// Starts it on free ports, and returns once it listens.
     pub fn start(database_url: &str) -> Self {
-        let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
-        let mut command = program(&ports);
+        Self::started(program(&PORTS), database_url)
+    }
+
+    /// The same, with files that do not grow beyond so many blocks of 512 bytes: a disk that is full.
+    pub fn start_with_room_for(blocks: u32, database_url: &str) -> Self {
+        let mut command = Command::new("sh");
+        // The signal that goes with it would end the process.
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_sas-endpoint")]).args(PORTS);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
+            command.env_remove(name);
+        }
+        Self::started(command, database_url)
+    }
+
+    /// Makes room.
+    pub fn make_room(&self) {
+        let pid = self.child.id().to_string();
+        let done = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]).status();
+        assert!(done.expect("prlimit runs").success());
+    }
+
+    fn started(mut command: Command, database_url: &str) -> Self {
         let mut child = command.args(databases(database_url)).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
