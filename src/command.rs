@@ -2,7 +2,10 @@
 
 mod access;
 mod annuaire;
+mod backup;
+mod exchanges;
 mod healthcheck;
+mod purge;
 mod rules;
 mod serve;
 mod token;
@@ -43,6 +46,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
         Command::Token => token::token(),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
+        Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
+        Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
+        Command::Purge => purge::purge(&config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }
 }

@@ -8,5 +8,6 @@ mod commands;
 mod deployment;
 mod durability;
 mod process;
+mod record;
 #[cfg(feature = "otlp")]
 mod traces;

@@ -55,6 +55,29 @@ impl Serving {
         Self::spawn(on_free_ports(&["--log", "error"]).args(databases(database_url)))
     }
 
+    /// The same, with files that do not grow beyond so many blocks of 512 bytes: a disk that is full.
+    pub fn start_with_room_for(blocks: u32, database_url: &str) -> Self {
+        let plain = on_free_ports(&["--log", "error"]);
+        let mut command = Command::new("sh");
+        // The signal that goes with it would end the process.
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::spawn(command.args(databases(database_url)))
+    }
+
+    /// Makes room.
+    pub fn make_room(&self) {
+        let pid = self.child.id().to_string();
+        let done = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]).status();
+        assert!(done.expect("prlimit runs").success());
+    }
+
     /// Starts it with these settings, and returns once it listens. What it logs is gathered to its end.
     pub fn start_and_log(database_url: &str, settings: &[&str]) -> (Self, JoinHandle<String>) {
         let mut command = on_free_ports(settings);
