@@ -1,14 +1,18 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help run test check demo-certificates bench bench-annuaire
+.PHONY: help release run test check demo-certificates bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
+# What the Dockerfile runs too. Several times slower than `cargo build --release`, for a smaller and faster program.
+release: ## the program to install: target/dist/sas-endpoint
+	cargo build --locked --profile dist --bin sas-endpoint
+
 run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
 
-test: postgres-installed ## run every test, on SQLite and on Postgres
-	SAS_TEST_POSTGRES=required cargo test --locked
+test: postgres-installed nginx-installed ## run every test, on SQLite and on Postgres, behind nginx
+	SAS_TEST_POSTGRES=required SAS_TEST_NGINX=required cargo test --locked
 
 check: ## formatting, lints and documentation
 	cargo fmt --check
@@ -37,4 +41,16 @@ postgres-installed:
 		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql; \
 	else \
 		echo "Install the Postgres server programs (initdb, postgres) and run this again." >&2; exit 1; \
+	fi
+
+# The proxy's tests start nginx themselves; the service that Debian's package brings is not needed.
+.PHONY: nginx-installed
+nginx-installed:
+	@ls /usr/sbin/nginx >/dev/null 2>&1 || command -v nginx >/dev/null 2>&1 || \
+	if command -v apt-get >/dev/null 2>&1; then \
+		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -q --no-install-recommends nginx-light; \
+	else \
+		echo "Install nginx and run this again." >&2; exit 1; \
 	fi

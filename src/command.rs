@@ -2,7 +2,10 @@
 
 mod access;
 mod annuaire;
+mod backup;
+mod exchanges;
 mod healthcheck;
+mod purge;
 mod rules;
 mod serve;
 mod token;
@@ -12,9 +15,13 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use indicatif::MultiProgress;
+use tracing_subscriber::layer::{Identity, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{Cli, Command, Config, LogFormat};
 use crate::storage::Storage;
+use crate::telemetry::Traces;
 
 /// Why a command could not do what it was asked to; told in a sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -24,8 +31,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let config = cli.config;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => {
-            log(&config);
-            serve::serve(&config).await.map(|()| ExitCode::SUCCESS)
+            let traces = observe(&config)?;
+            let served = serve::serve(&config).await;
+            traces.stop().await;
+            served.map(|()| ExitCode::SUCCESS)
         }
         Command::Migrate => {
             let storage = Storage::open(&config.database_url).await?;
@@ -37,27 +46,39 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
         Command::Token => token::token(),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
+        Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
+        Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
+        Command::Purge => purge::purge(&config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }
 }
 
-/// Logs to standard error from here on.
-fn log(config: &Config) {
-    log_beside(config, None);
+/// Logs to standard error from here on, and sends traces to the collector that the environment names.
+fn observe(config: &Config) -> Result<Traces, Failure> {
+    let traces = Traces::start()?;
+    subscribe(config, None, traces.layer());
+    Ok(traces)
 }
 
 /// Logs to standard error from here on, without writing across these bars.
 fn log_beside(config: &Config, bars: Option<MultiProgress>) {
+    subscribe(config, bars, None::<Identity>);
+}
+
+fn subscribe<T>(config: &Config, bars: Option<MultiProgress>, traces: Option<T>)
+where
+    T: Layer<Registry> + Send + Sync,
+{
     let writer = annuaire::progress::BesideBars(bars);
-    // The filter was checked when it was read.
-    let filter = tracing_subscriber::EnvFilter::new(&config.log);
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(move || writer.clone())
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    match config.log_format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
-    }
+    let log = match config.log_format {
+        LogFormat::Text => log.boxed(),
+        LogFormat::Json => log.json().flatten_event(true).boxed(),
+    };
+    // The filter was checked when it was read.
+    let log = log.with_filter(EnvFilter::new(&config.log));
+    tracing_subscriber::registry().with(traces).with(log).init();
 }

@@ -14,11 +14,13 @@ use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
+use crate::record;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
 
 pub mod annuaire;
+pub mod exchanges;
 
 /// Receives the flows of the French SAS (Service d'Accès aux Soins): regulator accounts and
 /// appointments, over FHIR R4.
@@ -56,6 +58,17 @@ pub enum Command {
     Token,
     /// Ask a running instance whether it is ready; ends with 0 or 1
     Healthcheck,
+    /// Show the record of exchanges: what happened to an account, who asked what
+    ///
+    /// Works beside a running server. Persons are found by their identifiers; none is shown.
+    Exchanges(exchanges::Exchanges),
+    /// Make a consistent copy of the SQLite database, beside a running server
+    ///
+    /// The copy is a database: put it in the place of the other one, without its -wal and -shm files, while no
+    /// server runs. It ends with 2 on Postgres, which has pg_dump.
+    Backup(exchanges::Backup),
+    /// Remove at once what is older than the settings say: records of exchanges, superseded versions of the directory
+    Purge,
     /// The copy of the national directory (Annuaire Santé): synchronise, load, look at it, invent one
     #[command(subcommand, disable_help_subcommand = true)]
     Annuaire(annuaire::Command),
@@ -170,6 +183,10 @@ pub struct Config {
     /// An empty copy, one that was never whole and one that does not answer say nothing.
     #[arg(long, env = "SAS_ANNUAIRE_CHECK", global = true, value_enum, default_value_t = Check::Warn)]
     pub annuaire_check: Check,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub record: record::Settings,
 
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
@@ -352,6 +369,7 @@ mod tests {
             (["--annuaire-sync", "at noon"], "expected “daily at 05:30” (time in France) or “every 6h”"),
             (["--annuaire-keep", "a day"], "expected a duration such as 24h or 90m"),
             (["--annuaire-keep", "1h ago"], "expected a duration such as 24h or 90m"),
+            (["--exchanges-keep", "a year"], "expected a duration such as 365d, 18 months or 2y"),
             (["--annuaire-url", "gateway"], "expected http://host/path or https://host/path"),
         ] {
             let error = read(&arguments).expect_err("wrong");

@@ -29,6 +29,7 @@ use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use crate::annuaire::directory::Directory;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
+use crate::interaction::recorder::Recorder;
 use crate::interaction::{Endpoint, ROUTES, Route};
 use admission::Admission;
 use bounds::Bounds;
@@ -69,6 +70,7 @@ pub fn service(served: Served) -> NormalizePath<Router> {
         prefixes.push(base_path.to_owned());
     }
     let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &admission));
+    let recorder = endpoint.writer.recorder().clone();
     let state = Arc::new(State { endpoint, admission: admission.clone() });
     for prefix in prefixes {
         for (path, routes) in paths() {
@@ -78,17 +80,17 @@ pub fn service(served: Served) -> NormalizePath<Router> {
     let unserved = admission.clone();
     let router = router
         .fallback(async move |request: Request| outcome::of_unserved(Error::UnknownPath, request, &unserved).await);
-    NormalizePathLayer::trim_trailing_slash().layer(surrounded(router, admission, identification))
+    NormalizePathLayer::trim_trailing_slash().layer(surrounded(router, admission, identification, recorder))
 }
 
 /// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the
 /// bounds, everything is observed, and all know where the request comes from.
-fn surrounded(router: Router, admission: Arc<Admission>, identification: Identification) -> Router {
+fn surrounded(router: Router, admission: Arc<Admission>, identification: Identification, recorder: Recorder) -> Router {
     let identification = Arc::new(identification);
     router
         .layer(CatchPanicLayer::custom(outcome::of_panic))
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
-        .layer(axum::middleware::from_fn(observe::observe))
+        .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
             std::future::ready(identification.identify(request))
         }))

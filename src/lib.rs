@@ -21,6 +21,8 @@ pub mod storage;
 
 pub mod annuaire;
 
+pub mod telemetry;
+
 pub mod access;
 pub mod tls;
 
@@ -28,26 +30,44 @@ pub mod clock;
 pub mod error;
 pub mod fhir;
 pub mod issue;
+pub mod record;
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 14] = [
+    const DIRECTION: [(&str, &[&str]); 16] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
         ("error", &["fhir", "issue"]),
+        ("record", &["fhir"]),
         ("profile", &["fhir", "issue"]),
-        ("storage", &["error", "fhir"]),
+        ("storage", &["error", "fhir", "record"]),
         ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
-        ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
+        ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "record", "sas", "storage"]),
+        ("telemetry", &[]),
         ("tls", &[]),
         ("access", &["error", "tls"]),
-        ("http", &["access", "annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
-        ("config", &["access", "annuaire", "http", "sas", "tls"]),
+        (
+            "http",
+            &[
+                "access",
+                "annuaire",
+                "error",
+                "fhir",
+                "interaction",
+                "issue",
+                "record",
+                "sas",
+                "storage",
+                "telemetry",
+                "tls",
+            ],
+        ),
+        ("config", &["access", "annuaire", "fhir", "http", "record", "sas", "tls"]),
         (
             "command",
             &[
@@ -60,8 +80,10 @@ mod tests {
                 "http",
                 "interaction",
                 "issue",
+                "record",
                 "sas",
                 "storage",
+                "telemetry",
                 "tls",
             ],
         ),

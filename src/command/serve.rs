@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::access::access;
-use super::{Failure, annuaire};
+use super::{Failure, annuaire, purge};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
@@ -23,6 +23,7 @@ use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
+use crate::storage::serving::Serving;
 use crate::tls::{self, Tls};
 
 /// What is in flight has this long to end once the program was asked to stop, and then the writes
@@ -44,7 +45,16 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     let validator = Validator::new(config.validation)?;
+    let set_key = config.record.key()?;
+    // Until the process ends.
+    let _serving = Serving::of(&config.database_url)?;
     let storage = Storage::open(&config.database_url).await?;
+    let key = match set_key {
+        Some(key) => key,
+        None => {
+            storage.exchanges_key().await.map_err(|error| format!("the key of the record of exchanges: {error:?}"))?
+        }
+    };
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
     let copy = match Copy::open(&config.annuaire_database_url).await {
         Ok(copy) => Some(copy),
@@ -63,7 +73,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         None => BaseUrl::Told(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
     };
     let clock = Clock::system();
-    let (writer, writing) = Writer::start(storage.clone(), clock.clone());
+    let (writer, writing) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = copy.map(|copy| Directory::new(copy, base_url.usual(), clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
@@ -91,6 +101,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let fhir = listener::serve(listener, service, door, stopping.clone());
     let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), bounds, stopping.clone());
     let renewing = tokio::spawn(renewal.run());
+    let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
     let upkeep = tokio::spawn(async move {
@@ -109,6 +120,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("connections were still open after {GRACE:?}; they are cut");
     }
     upkeep.abort();
+    let _ = purging.await;
     renewing.abort();
     if let Some(synchronising) = synchronising {
         // It gives up at once: the next run goes on from there.

@@ -22,9 +22,11 @@ use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
+use crate::fhir::id::Id;
 use crate::interaction::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PARAMETER;
+use crate::record::Trace;
 
 /// What the exchanges with the directory share.
 pub struct State {
@@ -79,11 +81,13 @@ pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     let (answer, observed) = match asked {
         Ok(asked) => {
             let mut resource_type = asked.resource_type();
+            trace(&parts, |trace| trace.asks(asked.as_str(), resource_type.map(DirectoryType::as_str)));
             let answer = match authorised {
                 Ok(()) => answer(state, asked, &parts, &mut body, &mut resource_type).await,
                 Err(error) => Err(error),
             };
             let resource_type = resource_type.map(DirectoryType::as_str);
+            trace(&parts, |trace| trace.asks(asked.as_str(), resource_type));
             (answer, Some(Observed { interaction: asked.as_str(), resource_type }))
         }
         Err(error) => (Err(authorised.err().unwrap_or(error)), None),
@@ -96,6 +100,13 @@ pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
         response.extensions_mut().insert(observed);
     }
     response
+}
+
+/// Notes something for the record of this exchange.
+fn trace(parts: &Parts, note: impl FnOnce(&Trace)) {
+    if let Some(trace) = parts.extensions.get::<Trace>() {
+        note(trace);
+    }
 }
 
 /// What a method on a path asks for.
@@ -157,10 +168,14 @@ async fn answer(
             nothing_else(&query, "_page", "id, _format, _pretty")?;
             let walk = directory.resume(&id)?;
             *about = Some(walk.resource_type);
+            trace(parts, |trace| {
+                trace.queried(walk.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            });
             let _place = state.admission.place()?;
             directory.next_page(walk, &own_url(directory, "/_page", parts), language).await
         }
         Asked::Search(resource_type) => {
+            trace(parts, |trace| trace.queried(query.iter()));
             let own_url = own_url(directory, &format!("/{resource_type}"), parts);
             let _place = state.admission.place()?;
             directory.search(resource_type, pairs(&query), &own_url, language).await
@@ -170,12 +185,18 @@ async fn answer(
             let _place = state.admission.place()?;
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
-            directory.search(resource_type, pairs(&query.and(form)), &own_url, language).await
+            let query = query.and(form);
+            trace(parts, |trace| trace.queried(query.iter()));
+            directory.search(resource_type, pairs(&query), &own_url, language).await
         }
         Asked::Read(resource_type, id) => {
             nothing_else(&query, resource_type.as_str(), FORMAT)?;
             let _place = state.admission.place()?;
-            directory.read(resource_type, &percent_decode_str(id).decode_utf8_lossy()).await
+            let id = percent_decode_str(id).decode_utf8_lossy();
+            if let Some(id) = Id::parse(&id) {
+                trace(parts, |trace| trace.found(id.as_str(), None));
+            }
+            directory.read(resource_type, &id).await
         }
     }
 }

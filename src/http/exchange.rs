@@ -22,6 +22,7 @@ use crate::interaction::{
 };
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
+use crate::record::Trace;
 
 /// Answers a request, whatever becomes of it.
 pub async fn exchange(
@@ -32,6 +33,9 @@ pub async fn exchange(
     request: Request,
 ) -> Response {
     let (parts, mut body) = request.into_parts();
+    if let Some(trace) = parts.extensions.get::<Trace>() {
+        trace.asks(interaction.as_str(), resource_type.map(ResourceType::as_str));
+    }
     let needed = authorisation::needed(interaction, resource_type);
     let answer = match (state.admission.authorise(&parts.extensions, needed), resource_type) {
         (Err(error), _) => Err(error),
@@ -53,7 +57,9 @@ pub async fn exchange(
 fn of(parts: &Parts) -> Result<Exchange, Error> {
     let origin = parts.extensions.get::<Origin>();
     let origin = origin.ok_or_else(|| Error::internal("a request of unknown origin"))?;
-    Ok(Exchange { base_url: origin.base_url.clone() })
+    let trace = parts.extensions.get::<Trace>();
+    let trace = trace.ok_or_else(|| Error::internal("a request without a trace"))?;
+    Ok(Exchange { base_url: origin.base_url.clone(), trace: trace.clone() })
 }
 
 fn about_the_endpoint(parts: &Parts) -> Result<Response, Error> {
@@ -96,26 +102,33 @@ async fn about_resources(
                 admission.authorise(&parts.extensions, needed)?;
             }
             let (body, _place) = resource(body).await?;
-            create::create(endpoint, resource_type, query, if_none_exist, preconditions, &body).await.map(written)
+            create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, &body)
+                .await
+                .map(written)
         }
         Interaction::ConditionalUpdate => {
             let preconditions = preconditions(headers)?;
             let (body, _place) = resource(body).await?;
-            update::update_by_identifier(endpoint, resource_type, query, preconditions, &body).await.map(written)
+            update::update_by_identifier(endpoint, &exchange, resource_type, query, preconditions, &body)
+                .await
+                .map(written)
         }
         Interaction::Update => {
             let preconditions = preconditions(headers)?;
             let (body, _place) = resource(body).await?;
-            update::update(endpoint, resource_type, parameter("id"), query, preconditions, &body).await.map(written)
+            update::update(endpoint, &exchange, resource_type, parameter("id"), query, preconditions, &body)
+                .await
+                .map(written)
         }
         Interaction::Read => {
             let _place = admission.place()?;
-            let version = read::read(endpoint, resource_type, parameter("id"), query).await?;
+            let version = read::read(endpoint, &exchange, resource_type, parameter("id"), query).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
         Interaction::Vread => {
             let _place = admission.place()?;
-            let version = read::vread(endpoint, resource_type, parameter("id"), parameter("vid"), query).await?;
+            let version =
+                read::vread(endpoint, &exchange, resource_type, parameter("id"), parameter("vid"), query).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
         Interaction::History => {
@@ -135,7 +148,7 @@ async fn about_resources(
         }
         Interaction::Validate => {
             let (body, _place) = resource(body).await?;
-            let issues = validate::validate(endpoint, resource_type, query, &body).await?;
+            let issues = validate::validate(endpoint, &exchange, resource_type, query, &body).await?;
             Ok(outcome::of_issues(StatusCode::OK, &issues, negotiation::language(headers)))
         }
     }

@@ -6,13 +6,14 @@ mod patience;
 mod refusal;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 
@@ -47,8 +48,18 @@ where
     S::Future: Send,
 {
     let door: Door = door.into();
+    let stopping_of_connections = stopping.clone();
     // Whoever comes when all places are taken waits where the system keeps those it has not handed over.
     let places = Arc::new(Semaphore::new(door.bounds.max_connections.min(Semaphore::MAX_PERMITS)));
+    let admitted = |stream, peer, place: OwnedSemaphorePermit| {
+        let open = Open::new();
+        let connection =
+            connection::serve(stream, peer, service.clone(), door.clone(), stopping_of_connections.clone());
+        async move {
+            connection.await;
+            drop((place, open));
+        }
+    };
     let mut connections = JoinSet::new();
     let mut place = None;
     loop {
@@ -66,12 +77,9 @@ where
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (place, open) = (place.take(), Open::new());
-                let connection = connection::serve(stream, peer, service.clone(), door.clone(), stopping.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop((place, open));
-                });
+                if let Some(place) = place.take() {
+                    connections.spawn(admitted(stream, peer, place));
+                }
             }
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
@@ -84,8 +92,26 @@ where
             }
         }
     }
-    drop(listener);
+    // The system told these that they are connected: a proxy may have sent them what must not be sent twice.
+    for (stream, peer) in waiting(listener) {
+        if let Some(place) = place.take().or_else(|| places.clone().try_acquire_owned().ok()) {
+            connections.spawn(admitted(stream, peer, place));
+        }
+    }
     while connections.join_next().await.is_some() {}
+}
+
+/// The connections that wait to be accepted; then nobody listens any more.
+fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return vec![] };
+    // Until there is none: this listener does not wait.
+    let accepted: Vec<_> = std::iter::from_fn(|| listener.accept().ok()).collect();
+    drop(listener);
+    let taken_over = |(stream, peer): (std::net::TcpStream, _)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    };
+    accepted.into_iter().filter_map(taken_over).collect()
 }
 
 /// A client that gave up while it waited.

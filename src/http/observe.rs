@@ -1,15 +1,19 @@
-//! Every exchange leaves a log line and metrics: who asked (request id), what, with which outcome.
+//! Every exchange leaves a log line, metrics and a record: who asked (request id), what, with which outcome.
 //! Never a body, a name, an e-mail address or a whole identifier.
 
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument;
 
 use super::origin::Origin;
+use crate::interaction::recorder::Recorder;
 use crate::issue::Issue;
+use crate::record::Caller;
+use crate::telemetry::{Ended, Exchange};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -45,22 +49,30 @@ impl Issues {
         Self(cited)
     }
 
+    fn rules(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(rule, _)| *rule)
+    }
+
     /// Both, of each, in one line.
     pub fn list(&self) -> String {
         self.0.iter().map(|(rule, code)| format!("{rule}:{code}")).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Takes over or makes the request id, echoes it, measures and logs.
-pub async fn observe(request: Request, next: Next) -> Response {
+/// Takes over or makes the request id, echoes it, measures, logs and records.
+pub async fn observe(State(recorder): State<Recorder>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
     let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
-    let span = tracing::error_span!("request", id = request_id);
+    let exchange = traced(&request, &request_id);
+    let span =
+        exchange.span().in_scope(|| tracing::error_span!("request", id = request_id, trace_id = exchange.trace_id()));
+    let trace = recorder.begin(&request_id, who_asks(request.extensions().get()));
+    request.extensions_mut().insert(trace.clone());
     let caller = request.extensions().get::<Origin>().and_then(Origin::caller).unwrap_or("none").to_owned();
     let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
-    let mut response = tracing::Instrument::instrument(answering, span.clone()).await;
+    let mut response = answering.instrument(span.clone()).await;
     let elapsed = start.elapsed();
 
     for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
@@ -72,7 +84,11 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let interaction = observed.map_or("none", |observed| observed.interaction);
     let resource_type = observed.and_then(|observed| observed.resource_type).unwrap_or("none");
     let status = response.status().as_u16();
-    let issues = response.extensions().get::<Issues>().cloned().unwrap_or_default().list();
+    let issues = response.extensions().get::<Issues>().cloned().unwrap_or_default();
+    if !trace.is_recorded() {
+        recorder.record(trace.record(status, issues.rules(), None)).await;
+    }
+    let issues = issues.list();
     let labels = [("type", resource_type.to_owned()), ("interaction", interaction.to_owned())];
     let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.to_string())];
     metrics::counter!("sas_requests_total", &with_status).increment(1);
@@ -80,7 +96,31 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
     let _entered = span.entered();
     tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
+    exchange.end(&Ended { status, interaction, resource_type, caller: &caller, issues: &issues });
     response
+}
+
+/// The exchange as a span, of the trace that the client names.
+fn traced(request: &Request, request_id: &str) -> Exchange {
+    let base_url = request.extensions().get::<Origin>().map(|origin| origin.base_url.clone());
+    let scheme = if base_url.is_some_and(|url| url.starts_with("https:")) { "https" } else { "http" };
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    Exchange::begin(request.headers(), request.method(), route, scheme, request_id)
+}
+
+/// Who asks, as it is recorded.
+fn who_asks(origin: Option<&Origin>) -> Caller {
+    let Some(origin) = origin else { return Caller::default() };
+    let certificate = origin.certificate.as_deref();
+    Caller {
+        name: origin.caller().map(str::to_owned),
+        common_name: certificate.map(|certificate| certificate.common_name.clone()),
+        organizational_units: certificate
+            .map(|certificate| certificate.organizational_units.clone())
+            .unwrap_or_default(),
+        serial: certificate.map(|certificate| certificate.serial.clone()),
+        peer: origin.peer.to_string(),
+    }
 }
 
 /// An id that may be echoed and logged: short, and of visible ASCII.
@@ -88,4 +128,33 @@ fn legible(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let id = headers.get(name)?.to_str().ok()?;
     let legible = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     legible.then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::access::who::Who;
+    use crate::tls::certificate::ClientCertificate;
+
+    #[test]
+    fn who_asks_is_told_by_the_certificate_and_the_address() {
+        let certificate = ClientCertificate {
+            common_name: "sas.example.org".to_owned(),
+            organizational_units: vec!["318700000000000".to_owned()],
+            serial: "0a1b".to_owned(),
+        };
+        let peer = "192.0.2.1".parse().expect("an address");
+        let certificate = Some(Arc::new(certificate));
+        let origin = Origin { peer, certificate, who: Who::Anybody, base_url: "http://h/fhir".into() };
+        let expected = Caller {
+            name: None,
+            common_name: Some("sas.example.org".to_owned()),
+            organizational_units: vec!["318700000000000".to_owned()],
+            serial: Some("0a1b".to_owned()),
+            peer: "192.0.2.1".to_owned(),
+        };
+        assert_eq!(who_asks(Some(&origin)), expected);
+    }
 }

@@ -34,14 +34,14 @@ pub fn router(endpoint: Endpoint, tls: Tls) -> Router {
         .with_state(Watched { endpoint, tls })
 }
 
-/// Ready: the database answers and is migrated, and writes are being taken.
+/// Ready: the database answers and is migrated, and took the last batch of writes.
 ///
 /// A revocation list or a certificate that is out of date is told and changes nothing: whoever restarts
 /// an instance that is not ready, or sends requests elsewhere, would find the same files there.
 async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoResponse {
     let asked = tokio::time::timeout(PATIENCE, endpoint.storage.is_ready()).await;
     let database = matches!(asked, Ok(Ok(true)));
-    let writing = endpoint.writer.is_running();
+    let writing = endpoint.writer.is_ready();
     let now = Timestamp::now();
     let lists = tls.lists().into_iter().map(|list| {
         let out_of_date = list.is_out_of_date(now);
@@ -79,6 +79,7 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_requests_total", "Requests answered, by type, interaction and status");
         metrics::describe_histogram!("sas_request_duration_seconds", "Time from request to answer, in seconds");
         metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
+        metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Connections that are open");
         metrics::describe_counter!("sas_accept_errors_total", "Connections that the system could not hand over");

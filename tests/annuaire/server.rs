@@ -78,7 +78,8 @@ impl DirectoryServer {
         let base_url = base_url.map_or_else(|| format!("http://{address}/fhir"), str::to_owned);
         let copy = Copy::open(&databases[0].url).await.expect("the copy opens");
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
-        let (writer, _) = Writer::start(storage.clone(), Clock::system());
+        let key = storage.exchanges_key().await.expect("a key");
+        let (writer, _) = Writer::start(storage.clone(), Clock::system(), key);
         let directory = Directory::new(copy.clone(), &base_url, Clock::system());
         let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
         let bounds = Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() };

@@ -24,6 +24,7 @@ mod official;
 mod protocol;
 mod proxies;
 mod reading;
+mod record;
 mod refusals;
 mod requests;
 mod searching;

@@ -112,7 +112,8 @@ impl TestServer {
     async fn start(database: Arc<TestDatabase>, setup: Setup) -> Self {
         let storage = Storage::open(&database.url).await.expect("the database opens");
         let clock = ticking_clock();
-        let (writer, _) = Writer::start(storage.clone(), clock.clone());
+        let key = storage.exchanges_key().await.expect("a key");
+        let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
         let endpoint = Endpoint {
             validator: Arc::new(Validator::new(setup.validation).expect("the profiles compile")),
             storage: storage.clone(),

@@ -31,6 +31,8 @@ fn help_explains_every_setting() {
         "SAS_ANNUAIRE_SYNC",
         "SAS_ANNUAIRE_KEEP",
         "SAS_ANNUAIRE_CHECK",
+        "SAS_EXCHANGES_KEY",
+        "SAS_EXCHANGES_KEEP",
         "SAS_VALIDATION",
         "SAS_TLS_CERT",
         "SAS_TLS_KEY",

@@ -5,5 +5,9 @@ mod support;
 
 mod access;
 mod commands;
+mod deployment;
 mod durability;
 mod process;
+mod record;
+#[cfg(feature = "otlp")]
+mod traces;

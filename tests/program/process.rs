@@ -55,6 +55,29 @@ impl Serving {
         Self::spawn(on_free_ports(&["--log", "error"]).args(databases(database_url)))
     }
 
+    /// The same, with files that do not grow beyond so many blocks of 512 bytes: a disk that is full.
+    pub fn start_with_room_for(blocks: u32, database_url: &str) -> Self {
+        let plain = on_free_ports(&["--log", "error"]);
+        let mut command = Command::new("sh");
+        // The signal that goes with it would end the process.
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::spawn(command.args(databases(database_url)))
+    }
+
+    /// Makes room.
+    pub fn make_room(&self) {
+        let pid = self.child.id().to_string();
+        let done = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]).status();
+        assert!(done.expect("prlimit runs").success());
+    }
+
     /// Starts it with these settings, and returns once it listens. What it logs is gathered to its end.
     pub fn start_and_log(database_url: &str, settings: &[&str]) -> (Self, JoinHandle<String>) {
         let mut command = on_free_ports(settings);
@@ -68,7 +91,8 @@ impl Serving {
         (serving, log)
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    /// Starts this command, which says where to listen and which databases to use, and returns once it listens.
+    pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
@@ -116,6 +140,23 @@ impl Serving {
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let names = tasks.flatten().flat_map(|task| std::fs::read_to_string(task.path().join("comm")));
+        names.map(|name| name.trim().to_owned()).collect()
+    }
+
+    /// Stops it as an operator does: the status with which it ended, and its log where that was piped.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        self.signal("-TERM");
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).expect("a log");
+        }
+        (self.wait(), log)
     }
 
     /// The status with which it ended.

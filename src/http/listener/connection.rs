@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -27,6 +29,9 @@ use super::refusal::{LINGER, Refusal};
 use super::{Door, stopped};
 use crate::tls::certificate::ClientCertificate;
 use crate::tls::trust::{Mistrust, Trust};
+
+/// Whoever has just connected when the program is told to stop has this long to begin a request.
+const NEWCOMER: Duration = Duration::from_secs(1);
 
 /// Serves the requests of one connection, and returns once it has ended.
 pub async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, door: Door, mut stopping: watch::Receiver<bool>)
@@ -117,6 +122,7 @@ where
 {
     let stream = Patient::new(stream, bounds);
     let phases = stream.phases();
+    let seen = stream.phases();
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         phases.set(Phase::Busy);
         let mut request = request.map(Body::new);
@@ -132,8 +138,18 @@ where
     let ended = tokio::select! {
         ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
         () = last => {
-            std::pin::Pin::new(&mut serving).graceful_shutdown();
-            poll_fn(|cx| serving.poll_without_shutdown(cx)).await
+            // hyper closes a connection on which nothing was said yet, and would lose the request that is on its way.
+            let said = poll_fn(|cx| match serving.poll_without_shutdown(cx) {
+                Poll::Pending if seen.get() == Phase::Silent => Poll::Pending,
+                said => Poll::Ready(said),
+            });
+            match timeout(NEWCOMER, said).await {
+                Ok(Poll::Ready(ended)) => ended,
+                _ => {
+                    std::pin::Pin::new(&mut serving).graceful_shutdown();
+                    poll_fn(|cx| serving.poll_without_shutdown(cx)).await
+                }
+            }
         }
     };
     let parts = serving.into_parts();

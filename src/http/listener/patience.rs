@@ -35,7 +35,8 @@ pub enum Phase {
 pub struct Phases(Arc<AtomicU8>);
 
 impl Phases {
-    fn get(&self) -> Phase {
+    /// The one that stands.
+    pub fn get(&self) -> Phase {
         [Phase::Silent, Phase::Head, Phase::Busy, Phase::Answered][usize::from(self.0.load(Ordering::Relaxed)) % 4]
     }
 

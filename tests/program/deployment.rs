@@ -1,0 +1,226 @@
+//! What is shipped to be deployed holds together. No container is run here: the files are read.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use sas_endpoint::config::Cli;
+use serde_json::Value;
+
+const COMPOSITIONS: [&str; 2] = ["docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// A composition, with the anchors put in.
+fn composition(file: &str) -> Value {
+    serde_saphyr::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn services(file: &str) -> Vec<(String, Value)> {
+    let services = composition(file)["services"].as_object().expect("services").clone();
+    services.into_iter().collect()
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let list = value.as_array().into_iter().flatten();
+    list.map(|value| value.as_str().expect("a string").to_owned()).collect()
+}
+
+/// The settings that the program has.
+fn settings() -> BTreeSet<String> {
+    let command = Cli::command();
+    command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect()
+}
+
+/// Everything in a text that looks like a setting.
+fn named_settings(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    words.filter(|word| word.starts_with("SAS_") && !word.ends_with('_')).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_image_holds_what_make_release_builds() {
+    let line = |file: &str| {
+        let text = read(file);
+        let line = text.lines().map(str::trim).find(|line| line.starts_with("cargo build ")).expect(file);
+        line.trim_end_matches(" \\").to_owned()
+    };
+    assert_eq!(line("Dockerfile"), line("Makefile"));
+    assert!(line("Makefile").contains("--locked --profile dist"), "{}", line("Makefile"));
+    let copied = "target/dist/sas-endpoint";
+    assert!(read("Dockerfile").contains(copied) && read("Makefile").contains(copied));
+}
+
+#[test]
+fn the_image_is_given_what_the_build_reads_and_no_more() {
+    let ignored = read(".dockerignore");
+    let mut lines = ignored.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(lines.next(), Some("*"), "everything is left out but what is named");
+    let named: Vec<_> = lines.map(|line| line.strip_prefix('!').expect("a name")).collect();
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "migrations", "profiles"] {
+        assert!(named.contains(&needed), "{needed}");
+    }
+    // Cargo asks for every target that Cargo.toml names, built or not.
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("TOML");
+    for kind in ["bench", "example", "test"] {
+        for target in manifest.get(kind).and_then(toml::Value::as_array).into_iter().flatten() {
+            let folder = if kind == "bench" { "benches/" } else { "" };
+            let path = target.get("path").and_then(toml::Value::as_str).unwrap_or(folder);
+            let covered = |name: &&str| path.starts_with(name.trim_end_matches("*.rs"));
+            assert!(named.iter().any(covered), "{kind} {target:?}: {path} is left out of the image's build");
+        }
+    }
+}
+
+#[test]
+fn nothing_in_a_container_may_do_more_than_it_needs() {
+    for file in COMPOSITIONS {
+        for (name, service) in services(file) {
+            let who = format!("{file}: {name}");
+            assert_eq!(service["read_only"], true, "{who}");
+            assert_eq!(strings(&service["cap_drop"]), ["ALL"], "{who}");
+            assert_eq!(strings(&service["security_opt"]), ["no-new-privileges:true"], "{who}");
+            assert!(service["cap_add"].is_null() && service["privileged"].is_null(), "{who}");
+            let image = service["image"].as_str().expect("an image");
+            let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{who}: {image} is not pinned"));
+            assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{who}: {image}");
+            let own = image.starts_with("sas-endpoint:");
+            assert_eq!(own, service["build"] == ".", "{who} is built here");
+            assert_eq!(own, image == format!("sas-endpoint:{}", env!("CARGO_PKG_VERSION")), "{who}: {image}");
+            // The image of the endpoint has a user of its own; the others are told theirs.
+            assert!(own || service["user"].as_str().is_some_and(|user| !user.starts_with('0')), "{who}");
+        }
+    }
+}
+
+#[test]
+fn one_port_is_published() {
+    for (file, who) in COMPOSITIONS.into_iter().zip(["nginx", "endpoint"]) {
+        for (name, service) in services(file) {
+            let ports = strings(&service["ports"]);
+            assert_eq!(ports.len(), usize::from(name == who), "{file}: {name} {ports:?}");
+            assert!(!ports.iter().any(|port| port.contains("8081")), "the operator's listener");
+        }
+    }
+}
+
+#[test]
+fn everything_starts_after_what_it_needs_is_healthy() {
+    for file in COMPOSITIONS {
+        let services = services(file);
+        for (name, service) in &services {
+            let check = strings(&service["healthcheck"]["test"]);
+            assert_eq!(check[0], "CMD", "{file}: {name}: there may be no shell");
+            if service["build"] == "." {
+                assert_eq!(check[1..], ["/usr/local/bin/sas-endpoint", "healthcheck"], "{file}: {name}");
+            }
+            for (needed, how) in service["depends_on"].as_object().into_iter().flatten() {
+                assert!(services.iter().any(|(other, _)| other == needed), "{file}: {name} needs {needed}");
+                assert_eq!(how["condition"], "service_healthy", "{file}: {name} needs {needed}");
+            }
+        }
+    }
+    let dockerfile = read("Dockerfile");
+    assert!(dockerfile.contains(r#"CMD ["/usr/local/bin/sas-endpoint", "healthcheck"]"#));
+    assert!(dockerfile.contains(r#"ENTRYPOINT ["/usr/local/bin/sas-endpoint"]"#));
+    assert!(Cli::command().find_subcommand("healthcheck").is_some());
+}
+
+#[test]
+fn what_is_mounted_is_there_and_only_to_be_read() {
+    for file in COMPOSITIONS {
+        let composition = composition(file);
+        for (name, service) in services(file) {
+            for volume in strings(&service["volumes"]) {
+                if let Some(shipped) = volume.strip_prefix("./") {
+                    let (path, _) = shipped.split_once(':').expect("a place");
+                    assert!(root().join(path).is_file(), "{file}: {name}: {path} is not shipped");
+                    assert!(volume.ends_with(":ro"), "{file}: {name}: {volume}");
+                } else if volume.starts_with("${SAS_FOLDER:-/etc/sas-endpoint}/") {
+                    assert!(volume.ends_with(":ro"), "{file}: {name}: {volume}");
+                } else {
+                    let (named, _) = volume.split_once(':').expect("a place");
+                    assert!(composition["volumes"].get(named).is_some(), "{file}: {name}: {volume}");
+                }
+            }
+            let networks = service["networks"].as_object().map(|networks| networks.keys().cloned().collect());
+            for network in networks.unwrap_or_else(|| strings(&service["networks"])) {
+                assert!(composition["networks"].get(&network).is_some(), "{file}: {name}: {network}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nginx_and_the_instances_know_one_another() {
+    let services = services("docker-compose.yml");
+    let address = |service: &Value| service["networks"]["inside"]["ipv4_address"].as_str().map(str::to_owned);
+    let instances = read("deploy/nginx/instances.compose.conf");
+    for (name, service) in &services {
+        let Some(address) = address(service) else { continue };
+        if name == "nginx" {
+            let trusted = services.iter().filter(|(_, service)| service["build"] == ".");
+            let mut trusted = trusted.map(|(_, service)| service["environment"]["SAS_TRUSTED_PROXIES"].as_str());
+            assert!(trusted.all(|trusted| trusted == Some(address.as_str())), "{address}");
+        } else {
+            assert!(instances.contains(&format!("server {address}:8080 ")), "{name}: {address}");
+        }
+    }
+    assert_eq!(instances.lines().filter(|line| line.starts_with("server ")).count(), 2);
+    assert!(read("Dockerfile").contains("SAS_LISTEN=0.0.0.0:8080"));
+}
+
+#[test]
+fn every_variable_is_explained_and_every_setting_is_one() {
+    let example = read(".env.example");
+    let explained: BTreeSet<_> =
+        example.lines().filter_map(|line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name)).collect();
+    let settings = settings();
+    for file in COMPOSITIONS {
+        let text = read(file);
+        for variable in text.split("${").skip(1) {
+            let name = variable.split([':', '}']).next().expect("a name");
+            assert!(explained.contains(name), "{file}: {name} is not in .env.example");
+        }
+        for (service, definition) in services(file) {
+            for (name, value) in definition["environment"].as_object().into_iter().flatten() {
+                let ours = name.starts_with("SAS_");
+                assert!(!ours || settings.contains(name), "{file}: {service}: there is no setting {name}");
+                assert!(!value.is_null() || explained.contains(name.as_str()), "{file}: {name} is not in .env.example");
+            }
+        }
+    }
+    // What stands on pages and in units for people to copy.
+    let mut files = vec![PathBuf::from("deploy/README.md"), PathBuf::from("SECURITY.md"), PathBuf::from("Dockerfile")];
+    files.extend(shipped("deploy/systemd"));
+    files.extend(shipped("deploy/nginx"));
+    for file in files {
+        for name in named_settings(&read(file.to_str().expect("a path"))) {
+            let known = settings.contains(&name) || explained.contains(name.as_str());
+            assert!(known, "{}: there is no setting {name}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_units_run_what_there_is() {
+    let known: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    for file in shipped("deploy/systemd") {
+        for line in read(file.to_str().expect("a path")).lines().filter(|line| line.starts_with("ExecStart=")) {
+            let Some((_, command)) = line.split_once("/usr/local/bin/sas-endpoint ") else { continue };
+            let name = command.split(' ').next().expect("a command").to_owned();
+            assert!(known.contains(&name), "{}: {line}", file.display());
+        }
+    }
+}
+
+fn shipped(folder: &str) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(root().join(folder)).expect("a folder").flatten();
+    files.map(|file| Path::new(folder).join(file.file_name())).collect()
+}

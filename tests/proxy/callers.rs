@@ -1,0 +1,60 @@
+//! Who gets through nginx, and what the others are told.
+
+use crate::certificates::{Authority, Kind};
+use crate::deployment::{Deployment, account, fhir};
+
+const JSON: &str = "application/json";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_writes_and_reads_under_the_public_address() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let nginx = &deployment.nginx;
+    let client = nginx.client(Some(&deployment.identity(Kind::Good)));
+    let (account, criterion) = account();
+    let created = fhir(client.put(nginx.url(&criterion)).header("content-type", JSON).body(account.clone())).await;
+    assert_eq!(created.status, 201, "{}", created.resource);
+    assert!(created.location.starts_with(&nginx.url("/fhir/Practitioner/")), "{}", created.location);
+    assert_eq!(fhir(client.get(&created.location)).await.status, 200);
+    // Both instances answer alike.
+    for _ in 0..4 {
+        let again = fhir(client.put(nginx.url(&criterion)).header("content-type", JSON).body(account.clone())).await;
+        assert_eq!(again.status, 200, "{}", again.resource);
+    }
+    let logs = nginx.logs();
+    assert!(logs.contains("PUT /fhir/Practitioner 201"), "{logs}");
+    for secret in ["identifier", "1.2.250.1.213.3.6", "AUBERT"] {
+        assert!(!logs.contains(secret), "{secret}: {logs}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_else_is_refused_in_fhir() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let nginx = &deployment.nginx;
+    let foreign = Authority::new().client(Kind::Good);
+    for (who, identity, status, code) in [
+        ("nobody", None, 401, "login"),
+        ("of another name", Some(deployment.identity(Kind::WrongCommonName)), 403, "forbidden"),
+        ("of another unit", Some(deployment.identity(Kind::WrongOrganizationalUnit)), 403, "forbidden"),
+        ("revoked", Some(deployment.identity(Kind::Revoked)), 403, "forbidden"),
+        ("for servers", Some(deployment.identity(Kind::ForServers)), 403, "forbidden"),
+        ("expired", Some(deployment.identity(Kind::Expired)), 403, "forbidden"),
+        ("not yet valid", Some(deployment.identity(Kind::NotYetValid)), 403, "forbidden"),
+        ("of another authority", Some(foreign), 403, "forbidden"),
+    ] {
+        let client = nginx.client(identity.as_ref());
+        let (account, criterion) = account();
+        let refused = fhir(client.put(nginx.url(&criterion)).header("content-type", JSON).body(account)).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{who}: {}", refused.resource);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_does_what_it_has_a_right_to() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let client = deployment.nginx.client(Some(&deployment.identity(Kind::Good)));
+    let url = deployment.nginx.url("/fhir/Appointment?identifier=https://agenda.example.org/rdv|1");
+    let appointment = include_str!("../fixtures/appointment.json");
+    let refused = fhir(client.put(url).header("content-type", JSON).body(appointment)).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (403, "forbidden"), "{}", refused.resource);
+}

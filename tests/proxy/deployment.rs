@@ -1,0 +1,93 @@
+//! nginx, two instances and one database, as docker-compose.yml puts them together.
+
+use std::net::SocketAddr;
+
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+
+use crate::certificates::{Identity, Kind};
+use crate::nginx::{Nginx, free_port};
+use crate::process::{Serving, databases, program};
+use crate::support::{Backend, TestDatabase};
+
+/// The whole of it.
+pub struct Deployment {
+    pub instances: Vec<Instance>,
+    pub nginx: Nginx,
+    pub database: TestDatabase,
+}
+
+/// An instance that can be started again where it was.
+pub struct Instance {
+    pub address: SocketAddr,
+    pub running: Option<Serving>,
+}
+
+impl Deployment {
+    /// Two instances on one Postgres; where there is none, one on SQLite. `None` without nginx.
+    pub async fn start() -> Option<Self> {
+        let addresses = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let nginx = Nginx::start(addresses)?;
+        let (database, addresses) = match TestDatabase::new(Backend::Postgres).await {
+            Some(database) => (database, &addresses[..]),
+            None => (TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there"), &addresses[..1]),
+        };
+        let instances = addresses.iter().map(|&address| Instance { address, running: None }).collect();
+        let mut deployment = Self { instances, nginx, database };
+        for number in 0..deployment.instances.len() {
+            deployment.run(number);
+        }
+        Some(deployment)
+    }
+
+    /// Starts this instance where it belongs.
+    pub fn run(&mut self, number: usize) {
+        let address = self.instances[number].address.to_string();
+        let mut command = program(&["--listen", &address, "--ops-listen", "127.0.0.1:0", "--log", "warn"]);
+        command.envs(self.nginx.settings()).args(databases(&self.database.url));
+        self.instances[number].running = Some(Serving::spawn(&mut command));
+    }
+
+    /// A client's certificate from the authority that is trusted.
+    pub fn identity(&self, kind: Kind) -> Identity {
+        self.nginx.authority.client(kind)
+    }
+}
+
+/// What was answered, which must be FHIR.
+pub struct Answer {
+    pub status: StatusCode,
+    pub location: String,
+    pub resource: Value,
+}
+
+/// Sends it, and reads the answer, which is FHIR whoever wrote it.
+pub async fn fhir(request: RequestBuilder) -> Answer {
+    read(request.send().await.expect("an answer")).await
+}
+
+/// The same of an answer that began.
+pub async fn read(response: Response) -> Answer {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.expect("a whole answer");
+    let header = |name: &str| headers.get(name).map_or("", |value| value.to_str().expect("text")).to_owned();
+    assert!(header("content-type").starts_with("application/fhir+json"), "{status} {headers:?} {text}");
+    let resource = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    Answer { status, location: header("location"), resource }
+}
+
+impl Answer {
+    /// The code of the only issue of the OperationOutcome that this is.
+    pub fn code(&self) -> &str {
+        assert_eq!(self.resource["resourceType"], "OperationOutcome", "{}", self.resource);
+        self.resource["issue"][0]["code"].as_str().expect("a code")
+    }
+}
+
+/// An account of nobody's, and the criterion that it is updated by.
+pub fn account() -> (String, String) {
+    let text = include_str!("../fixtures/regulator.json");
+    let id = uuid::Uuid::now_v7().to_string();
+    let account = text.replace("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &id);
+    (account, format!("/fhir/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|{id}"))
+}

@@ -1,0 +1,170 @@
+//! An nginx of a test's own, with the configuration that is shipped: only paths, ports and the name are others.
+//!
+//! `SAS_TEST_NGINX=required` turns its absence from a remark into a failure.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Certificate, Client, Identity};
+
+use crate::certificates::{self, Authority};
+use crate::support::folder;
+
+const MAIN: &str = include_str!("../../deploy/nginx/nginx.conf");
+const SERVER: &str = include_str!("../../deploy/nginx/sas-endpoint.conf");
+const INSTANCES: &str = include_str!("../../deploy/nginx/instances.conf");
+
+/// A running nginx; it ends when it is dropped, or when the test process ends.
+pub struct Nginx {
+    pub port: u16,
+    pub folder: PathBuf,
+    pub authority: Authority,
+    leash: Option<Child>,
+}
+
+impl Nginx {
+    /// Before these instances; `None`, which is said, where nginx is not installed.
+    pub fn start(instances: [SocketAddr; 2]) -> Option<Self> {
+        Self::start_with(instances, &[])
+    }
+
+    /// The same with parts of the configuration replaced: a time-out that nobody waits for.
+    pub fn start_with(instances: [SocketAddr; 2], replaced: &[(&str, &str)]) -> Option<Self> {
+        let program = program()?;
+        let (folder, authority, port) = (folder("nginx"), Authority::new(), free_port());
+        lay_out(&folder, &authority, instances);
+        let mut server = replace(SERVER, "/etc/sas-endpoint", path(&folder, "etc"));
+        server = replace(&server, "listen [::]:443 ssl default_server;", String::new());
+        server = replace(&server, "listen 443", format!("listen 127.0.0.1:{port}"));
+        server = replace(&server, "fhir.example.org", "localhost".to_owned());
+        server = replace(&server, "/var/log/nginx", path(&folder, "log"));
+        for (shipped, here) in replaced {
+            server = replace(&server, shipped, (*here).to_owned());
+        }
+        write(&folder.join("conf.d/sas-endpoint.conf"), &server);
+        let main = replace(MAIN, "/tmp", path(&folder, "tmp"));
+        let main = replace(&main, "/etc/nginx/conf.d", path(&folder, "conf.d"));
+        write(&folder.join("nginx.conf"), &main);
+        let leash = run(&program, &folder, port);
+        Some(Self { port, folder, authority, leash: Some(leash) })
+    }
+
+    /// The public address of this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// A client that believes the server, and has this certificate, if any.
+    pub fn client(&self, identity: Option<&certificates::Identity>) -> Client {
+        let roots = Certificate::from_pem_bundle(self.authority.pem().as_bytes()).expect("authorities");
+        let mut client = Client::builder().tls_certs_only(roots).resolve("localhost", self.address());
+        if let Some(identity) = identity {
+            let pem = format!("{}{}", identity.chain_pem, identity.key_pem);
+            client = client.identity(Identity::from_pem(pem.as_bytes()).expect("an identity"));
+        }
+        client.build().expect("a client")
+    }
+
+    /// What nginx wrote to its logs.
+    pub fn logs(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.folder.join("log").join(name)).unwrap_or_default();
+        read("access.log") + &read("error.log")
+    }
+
+    /// What the endpoints are told, so that they believe this nginx and what it passes on.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("SAS_CONFIG", format!("{}/deploy/sas-endpoint.example.toml", env!("CARGO_MANIFEST_DIR"))),
+            ("SAS_TLS_CLIENT_CA", path(&self.folder, "etc/trust/client-ca.pem")),
+            ("SAS_TLS_CRL", path(&self.folder, "etc/trust/crl")),
+            ("SAS_TRUSTED_PROXIES", "127.0.0.1".to_owned()),
+            ("SAS_PROXY_CERTIFICATE", "x-ssl-client-cert".to_owned()),
+        ]
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if let Some(leash) = &mut self.leash {
+            // To wait is to let go first.
+            let _ = leash.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// Everything where deploy/README.md puts it, below `etc`.
+fn lay_out(folder: &Path, authority: &Authority, instances: [SocketAddr; 2]) {
+    let server = authority.server();
+    write(&folder.join("etc/tls/server.pem"), &server.chain_pem);
+    write(&folder.join("etc/tls/server.key"), &server.key_pem);
+    write(&folder.join("etc/trust/client-ca.pem"), &authority.pem());
+    write(&folder.join("etc/trust/crl/crl.pem"), &authority.revocation_lists_pem());
+    let [first, second] = instances.map(|instance| instance.to_string());
+    let named = replace(&replace(INSTANCES, "127.0.0.1:8080", first), "127.0.0.1:8082", second);
+    write(&folder.join("etc/nginx/instances.conf"), &named);
+    for empty in ["log", "tmp"] {
+        std::fs::create_dir_all(folder.join(empty)).expect("a folder");
+    }
+}
+
+/// Runs it until the other end of a pipe is let go of, and returns once it listens.
+fn run(program: &Path, folder: &Path, port: u16) -> Child {
+    let script = format!(
+        "{program} -p {folder} -c {folder}/nginx.conf -g 'daemon off;' 2>{folder}/log/start & server=$!; \
+         read _ || true; kill -TERM $server; wait $server",
+        program = program.display(),
+        folder = folder.display(),
+    );
+    let mut leash = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("a shell");
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nginx does not listen");
+        assert!(leash.try_wait().expect("a child").is_none(), "nginx ended");
+        let told = std::fs::read_to_string(folder.join("log/start")).unwrap_or_default();
+        assert!(!told.contains("[emerg]"), "{told}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    leash
+}
+
+fn program() -> Option<PathBuf> {
+    let folders = std::env::var("PATH").unwrap_or_default();
+    let folders = folders.split(':').map(PathBuf::from).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.map(|folder| folder.join("nginx")).find(|program| program.exists());
+    if found.is_none() {
+        let sentence = "nginx is not installed (Debian: apt-get install nginx-light)";
+        assert!(std::env::var("SAS_TEST_NGINX").as_deref() != Ok("required"), "{sentence}");
+        // Past the harness's capture: it is to be seen even where every test passes.
+        let _ = writeln!(std::io::stderr(), "The tests of the proxy are skipped: {sentence}.");
+    }
+    found
+}
+
+/// What is replaced must be there: the test is of the file that is shipped.
+fn replace(text: &str, shipped: &str, here: String) -> String {
+    assert!(text.contains(shipped), "{shipped} is no longer shipped");
+    text.replace(shipped, &here)
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+fn write(file: &Path, text: &str) {
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    std::fs::write(file, text).expect("written");
+}

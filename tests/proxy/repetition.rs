@@ -1,0 +1,71 @@
+//! What nginx asks of the other instance after one failed, and what it does not.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::certificates::Kind;
+use crate::deployment::fhir;
+use crate::nginx::{Nginx, free_port};
+
+/// Instances that read a request, answer it with this, and close: how often they were asked.
+fn instances(answer: &'static str) -> ([SocketAddr; 2], Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let addresses = [(); 2].map(|()| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (address, asked) = (listener.local_addr().expect("its address"), asked.clone());
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 16 << 10]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        address
+    });
+    (addresses, asked)
+}
+
+#[tokio::test]
+async fn a_broken_off_put_is_asked_again_and_a_post_is_not() {
+    let (addresses, asked) = instances("");
+    for (method, times) in [("PUT", 2), ("GET", 2), ("POST", 1)] {
+        let Some(nginx) = Nginx::start(addresses) else { return };
+        asked.store(0, Ordering::SeqCst);
+        let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
+        let method: reqwest::Method = method.parse().expect("a method");
+        let failed = fhir(client.request(method.clone(), nginx.url("/fhir/Practitioner")).body("{}")).await;
+        assert_eq!((failed.status.as_u16(), failed.code()), (502, "transient"), "{method}");
+        assert_eq!(asked.load(Ordering::SeqCst), times, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_instance_is_that_of_all() {
+    let (addresses, asked) = instances(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/fhir+json\r\nRetry-After: 5\r\n\
+         Content-Length: 52\r\nConnection: close\r\n\r\n{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"code\":0}",
+    );
+    let Some(nginx) = Nginx::start(addresses) else { return };
+    let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
+    let response = client.put(nginx.url("/fhir/Practitioner")).body("{}").send().await.expect("an answer");
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "5");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_post_that_no_instance_took_is_asked_of_the_other() {
+    let ([there, _], asked) = instances(
+        "HTTP/1.1 201 Created\r\nContent-Type: application/fhir+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+    );
+    let away = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let Some(nginx) = Nginx::start([away, there]) else { return };
+    let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
+    for times in 1..=4 {
+        let created = fhir(client.post(nginx.url("/fhir/Practitioner")).body("{}")).await;
+        assert_eq!(created.status, 201);
+        assert_eq!(asked.load(Ordering::SeqCst), times);
+    }
+}
