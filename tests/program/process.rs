@@ -63,7 +63,10 @@ impl Serving {
         let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
         command.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
         for (name, value) in plain.get_envs() {
-            value.map_or_else(|| command.env_remove(name), |value| command.env(name, value));
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         Self::spawn(command.args(databases(database_url)))
     }
