@@ -222,7 +222,14 @@ impl Database {
         // Acknowledged means on disk, through power loss too.
         let options = options.synchronous(SqliteSynchronous::Full);
         let failed = |source| OpenError::Connect { description: description.clone(), source };
-        let writer = SqlitePoolOptions::new().max_connections(1);
+        let writer = SqlitePoolOptions::new().max_connections(1).after_release(|connection, _| {
+            // Where the disk is full, SQLite ends a transaction by itself, and the driver goes on counting it:
+            // that connection would refuse to begin another one, for ever.
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(SQLITE_READERS);
         let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await.map_err(failed)?;
