@@ -28,6 +28,9 @@ use crate::storage::{NewVersion, Storage, Wanted};
 const LARGEST_BATCH: usize = 128;
 /// A batch that takes longer is given up; whether it was committed is then unknown.
 const LONGEST_COMMIT: Duration = Duration::from_secs(35);
+/// A client is not kept waiting longer for a database that falls silent: it is asked to come back before it
+/// gives up by itself. For slots, SAS's platform gives up after 7 s; for writes SAS names no time.
+const PATIENCE: Duration = Duration::from_secs(6);
 /// More writes than this do not wait: the client is asked to come back.
 const QUEUE: usize = 1024;
 
@@ -109,11 +112,17 @@ impl Writer {
                 if taken == 0 {
                     break;
                 }
+                // Whoever was asked to come back, or went away, sends it again: it must not be carried out
+                // twice, nor after what that client sends next through another instance.
+                batch.retain(|queued| !queued.answer.is_closed());
+                if batch.is_empty() {
+                    continue;
+                }
                 metrics::histogram!("sas_write_batch_size").record(taken as f64);
                 let (jobs, answers): (Vec<_>, Vec<_>) =
                     batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
                 for (sender, answer) in answers.into_iter().zip(commit(&storage, &clock, &jobs).await) {
-                    // A client that went away does not read its answer; its write stands.
+                    // A client that went away during the commit does not read its answer; its write stands.
                     let _ = sender.send(answer);
                 }
             }
@@ -121,14 +130,21 @@ impl Writer {
         (Self { queue }, Writing { stop, task })
     }
 
-    /// Queues a write and waits until it is decided and on disk.
+    /// Queues a write and waits until it is decided and on disk; not for longer than a client would.
     pub async fn write(&self, job: Job) -> Answer {
+        self.write_within(PATIENCE, job).await
+    }
+
+    async fn write_within(&self, patience: Duration, job: Job) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Queued { job, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Throttled,
             mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
         })?;
-        answered.await.map_err(|_| Error::internal("the writing task has ended"))?
+        match tokio::time::timeout(patience, answered).await {
+            Ok(answer) => answer.map_err(|_| Error::internal("the writing task has ended"))?,
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
+        }
     }
 
     /// Whether the writing task still runs.
