@@ -1,5 +1,5 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help run test check bench bench-annuaire
+.PHONY: help run test check faults fuzz bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -9,6 +9,15 @@ run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 
 test: postgres-installed ## run every test, on SQLite and on Postgres
 	SAS_TEST_POSTGRES=required cargo test --locked
+	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
+
+faults: postgres-installed ## kill, cut off, pause and fill up, and print the ledger (some minutes)
+	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
+
+# The tests of `make test` with more cases each; the seed is new at each run.
+CASES ?= 20000
+fuzz: ## send every public input what nobody expects (CASES=20000, some minutes)
+	PROPTEST_CASES=$(CASES) cargo test --locked --release --test fuzz
 
 check: ## formatting, lints and documentation
 	cargo fmt --check

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 /// The program with these arguments and none of the settings of this environment.
 pub fn program(arguments: &[&str]) -> Command {
@@ -43,9 +44,14 @@ pub struct Serving {
 impl Serving {
     /// Starts it on free ports, and returns once it listens.
     pub fn start(database_url: &str) -> Self {
-        let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
-        let mut command = program(&ports);
-        let mut child = command.args(databases(database_url)).stdout(Stdio::piped()).spawn().expect("it starts");
+        Self::start_by(program(&[]), database_url, Stdio::inherit())
+    }
+
+    /// The same by this command, with its log there.
+    pub fn start_by(mut command: Command, database_url: &str, log: Stdio) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"]);
+        command.args(databases(database_url)).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
         for line in stdout.lines() {
@@ -88,6 +94,12 @@ impl Serving {
         self.child.wait().expect("gone");
     }
 
+    /// Its process id.
+    #[allow(dead_code)] // Asked by one suite only.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal: `-TERM` as an operator stops it, `-KILL` as a power cut would.
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
@@ -109,7 +121,22 @@ impl Drop for Serving {
 
 /// One request on a connection of its own: the status and the body.
 pub fn exchange(address: &str, head: &str, body: &str) -> std::io::Result<(u16, String)> {
+    let answer = exchange_within(None, address, head, body)?;
+    Ok((answer.status, answer.body))
+}
+
+/// What was answered, whole.
+pub struct Answer {
+    pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
+    pub body: String,
+}
+
+/// The same, unless nothing comes for so long.
+pub fn exchange_within(patience: Option<Duration>, address: &str, head: &str, body: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(patience)?;
     write!(stream, "{head}host: {address}\r\nconnection: close\r\n\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -122,6 +149,6 @@ pub fn exchange(address: &str, head: &str, body: &str) -> std::io::Result<(u16, 
     if announced.is_some_and(|announced: usize| announced != body.len()) {
         Err(broken())
     } else {
-        Ok((status, body.to_owned()))
+        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
     }
 }
