@@ -14,9 +14,9 @@ test: postgres-installed ## run every test, on SQLite and on Postgres
 faults: postgres-installed ## kill, cut off, pause and fill up, and print the ledger (some minutes)
 	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
 
-# The tests of `make test` with more cases each; the seed is new at each run.
-CASES ?= 20000
-fuzz: ## send every public input what nobody expects (CASES=20000, some minutes)
+# The suite of `make test` with more cases, and other ones at each run.
+CASES ?= 50000
+fuzz: ## send every public input what nobody expects (CASES=50000, some minutes)
 	PROPTEST_CASES=$(CASES) cargo test --locked --release --test fuzz
 
 check: ## formatting, lints and documentation
