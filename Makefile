@@ -1,8 +1,8 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help run test check faults fuzz bench bench-annuaire
+.PHONY: help run test check faults fuzz demo-certificates bench bench-annuaire
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
 run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
@@ -23,6 +23,10 @@ check: ## formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
+DEMO ?= deploy/demo
+demo-certificates: ## a toy authority, its certificates and its revocation lists, to try mutual TLS with (DEMO=folder)
+	cargo run --quiet --locked --example demo-certificates -- "$(DEMO)"
 
 bench: ## measure, and print tables for the README (Postgres too, where it is installed)
 	cargo bench --locked --bench validation

@@ -1,9 +1,14 @@
 //! What the program does, one command a file.
 
+mod access;
 mod annuaire;
+mod backup;
+mod exchanges;
 mod healthcheck;
+mod purge;
 mod rules;
 mod serve;
+mod token;
 mod validate;
 
 use std::io::IsTerminal;
@@ -33,7 +38,11 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
+        Command::Token => token::token(),
         Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
+        Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
+        Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
+        Command::Purge => purge::purge(&config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }
 }

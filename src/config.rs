@@ -4,16 +4,23 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::access;
+use crate::access::caller::Callers;
+use crate::access::file::callers;
 use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
+use crate::http::bounds::Bounds;
+use crate::http::origin::proxy;
+use crate::record;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
+use crate::tls;
 
 pub mod annuaire;
+pub mod exchanges;
 
 /// Receives the flows of the French SAS (Service d'Accès aux Soins): regulator accounts and
 /// appointments, over FHIR R4.
@@ -22,7 +29,8 @@ pub mod annuaire;
 #[command(
     after_help = "Each setting is an option, an environment variable (shown in brackets), or a line `name = value` of \
     the TOML file given with --config, where names are those of the options with underscores (listen = \"0.0.0.0:8080\"). \
-    The command line wins over the environment, the environment over the file."
+    The command line wins over the environment, the environment over the file. The callers stand in the file only, \
+    one table [[caller]] each: name, rights, and either cn and ou (of its certificate) or token_sha256."
 )]
 pub struct Cli {
     /// What to do; without a command, serve.
@@ -46,8 +54,21 @@ pub enum Command {
     Validate(Validate),
     /// List every rule that is applied: id, level, sentences, source
     Rules(Rules),
+    /// Make a bearer token for a caller: prints it, once, and its line for the file given with --config
+    Token,
     /// Ask a running instance whether it is ready; ends with 0 or 1
     Healthcheck,
+    /// Show the record of exchanges: what happened to an account, who asked what
+    ///
+    /// Works beside a running server. Persons are found by their identifiers; none is shown.
+    Exchanges(exchanges::Exchanges),
+    /// Make a consistent copy of the SQLite database, beside a running server
+    ///
+    /// The copy is a database: put it in the place of the other one, without its -wal and -shm files, while no
+    /// server runs. It ends with 2 on Postgres, which has pg_dump.
+    Backup(exchanges::Backup),
+    /// Remove at once what is older than the settings say: records of exchanges, superseded versions of the directory
+    Purge,
     /// The copy of the national directory (Annuaire Santé): synchronise, load, look at it, invent one
     #[command(subcommand, disable_help_subcommand = true)]
     Annuaire(annuaire::Command),
@@ -163,13 +184,33 @@ pub struct Config {
     #[arg(long, env = "SAS_ANNUAIRE_CHECK", global = true, value_enum, default_value_t = Check::Warn)]
     pub annuaire_check: Check,
 
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub record: record::Settings,
+
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
     pub validation: Validation,
 
-    /// The largest body that is read, as bytes or with a unit (512KiB)
-    #[arg(long, env = "SAS_MAX_BODY", global = true, value_name = "SIZE", default_value = "1MiB", value_parser = max_body)]
-    pub max_body: ByteSize,
+    /// Whether callers are asked who they are.
+    #[command(flatten)]
+    pub access: access::Settings,
+
+    /// The callers: the file's tables `[[caller]]`.
+    #[arg(skip)]
+    pub callers: Callers,
+
+    /// The reverse proxies in front.
+    #[command(flatten)]
+    pub proxies: proxy::Settings,
+
+    /// The bounds of every request.
+    #[command(flatten)]
+    pub bounds: Bounds,
+
+    /// Certificates and lists.
+    #[command(flatten)]
+    pub tls: tls::Settings,
 
     /// What is logged: a level (error, warn, info, debug, trace) or a filter such as info,sqlx=warn
     #[arg(long, env = "SAS_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
@@ -196,34 +237,51 @@ impl Cli {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let matches = Self::command().ignore_errors(true).try_get_matches_from(&arguments)?;
         let file = matches.get_one::<PathBuf>("config").cloned();
-        let command = match file {
+        let (command, callers) = match file {
             Some(file) => with_defaults_of(&file, Self::command())?,
-            None => Self::command(),
+            None => (Self::command(), Callers::default()),
         };
         let mut matches = command.try_get_matches_from(arguments)?;
-        Self::from_arg_matches_mut(&mut matches)
+        let mut cli = Self::from_arg_matches_mut(&mut matches)?;
+        cli.config.callers = callers;
+        Ok(cli)
     }
 }
 
-/// The command whose defaults are the values of the file: a setting that is said nowhere else.
-fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<clap::Command, clap::Error> {
+/// The command whose defaults are the values of the file: a setting that is said nowhere else. With it
+/// the callers, who stand in the file only.
+fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<(clap::Command, Callers), clap::Error> {
     let wrong =
         |sentence: String| clap::Error::raw(clap::error::ErrorKind::Io, format!("{}: {sentence}\n", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
-    let settings: toml::Table = text.parse().map_err(|error| wrong(format!("this is not TOML: {error}")))?;
+    let mut settings: toml::Table = text.parse().map_err(|error| wrong(format!("this is not TOML: {error}")))?;
+    let callers = settings.remove("caller").map(callers).transpose().map_err(wrong)?.unwrap_or_default();
     for (name, value) in settings {
         let known = command.get_arguments().any(|argument| argument.get_id() == name.as_str() && name != "config");
         if !known {
             return Err(wrong(format!("there is no setting named “{name}”")));
         }
-        let value = match value {
-            toml::Value::String(text) => text,
-            toml::Value::Integer(number) => number.to_string(),
-            _ => return Err(wrong(format!("the value of “{name}” must be a string or a whole number"))),
+        let is_list = command
+            .get_arguments()
+            .any(|argument| argument.get_id() == name.as_str() && argument.get_value_delimiter().is_some());
+        let values = match value {
+            toml::Value::Array(values) if is_list => values.into_iter().map(plain).collect(),
+            value => plain(value).map(|value| vec![value]),
         };
-        command = command.mut_arg(name, |argument| argument.default_value(value));
+        let expected = if is_list { "a string, or an array of strings" } else { "a string or a whole number" };
+        let values: Vec<_> = values.ok_or_else(|| wrong(format!("the value of “{name}” must be {expected}")))?;
+        command = command.mut_arg(name, |argument| argument.default_values(values));
     }
-    Ok(command)
+    Ok((command, callers))
+}
+
+/// A value as it would stand on the command line.
+fn plain(value: toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// Variables of the environment that look like settings and are none: a misspelt one must not go
@@ -235,13 +293,6 @@ pub fn unknown_variables() -> Vec<String> {
     let looks_like_one =
         |name: &OsString| name.to_string_lossy().starts_with("SAS_") && !known.contains(&name.as_os_str());
     names.filter(looks_like_one).map(|name| name.to_string_lossy().into_owned()).collect()
-}
-
-impl Config {
-    /// The largest body, in bytes.
-    pub fn max_body_bytes(&self) -> usize {
-        usize::try_from(self.max_body.as_u64()).unwrap_or(usize::MAX)
-    }
 }
 
 fn base_url(text: &str) -> Result<String, String> {
@@ -258,12 +309,6 @@ fn base_url(text: &str) -> Result<String, String> {
 
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
-}
-
-fn max_body(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse().map_err(|_| "expected a number of bytes, or a size such as 512KiB".to_owned())?;
-    let sane = ByteSize::kib(1)..=ByteSize::mib(64);
-    if sane.contains(&size) { Ok(size) } else { Err("expected between 1KiB and 64MiB".to_owned()) }
 }
 
 /// Never fails, as an error would quote the key.
@@ -309,11 +354,14 @@ mod tests {
     fn a_wrong_setting_is_told_in_a_sentence() {
         for (arguments, sentence) in [
             (["--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
-            (["--max-body", "0"], "expected between 1KiB and 64MiB"),
+            (["--max-body", "0"], "expected between 1KiB and 65536KiB"),
             (["--base-url", "example.org"], "expected http://host/path or https://host/path"),
             (["--base-url", "http://h/{x}"], "of letters, digits"),
             (["--base-url", "http://h/:x"], "of letters, digits"),
             (["--base-url", "http://u:p@h/"], "of letters, digits"),
+            (["--max-url", "1GiB"], "expected between 1KiB and 128KiB"),
+            (["--body-timeout", "20"], "expected a duration such as 10s or 2m"),
+            (["--max-in-flight", "0"], "expected a number from 1 to 1000000"),
             (["--annuaire-check", "lax"], "[possible values: warn, refuse, off]"),
             (["--validation", "lax"], "[possible values: tolerant, strict]"),
             (["--log", "sas=loud"], "invalid value 'sas=loud' for '--log <FILTER>'"),
@@ -321,11 +369,17 @@ mod tests {
             (["--annuaire-sync", "at noon"], "expected “daily at 05:30” (time in France) or “every 6h”"),
             (["--annuaire-keep", "a day"], "expected a duration such as 24h or 90m"),
             (["--annuaire-keep", "1h ago"], "expected a duration such as 24h or 90m"),
+            (["--exchanges-keep", "a year"], "expected a duration such as 365d, 18 months or 2y"),
             (["--annuaire-url", "gateway"], "expected http://host/path or https://host/path"),
         ] {
             let error = read(&arguments).expect_err("wrong");
             assert!(error.contains(sentence), "{error}");
         }
+    }
+
+    #[test]
+    fn bounds_have_the_same_defaults_everywhere() {
+        assert_eq!(read(&[]).expect("settings").config.bounds, Bounds::default());
     }
 
     #[test]
@@ -346,11 +400,23 @@ mod tests {
             .expect("written");
         let config = read(&["--config", file, "--validation", "tolerant"]).expect("settings").config;
         assert_eq!(
-            (config.listen.port(), config.max_body_bytes(), config.validation),
+            (config.listen.port(), config.bounds.max_body, config.validation),
             (9000, 2048, Validation::Tolerant)
         );
+        let caller = "[[caller]]\nname = \"platform\"\ncn = \"sas\"\nou = \"3187\"\nrights = [\"read\"]\n";
+        std::fs::write(file, format!("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n{caller}")).expect("written");
+        let config = read(&["--config", file]).expect("settings").config;
+        assert_eq!((config.proxies.trusted_proxies.len(), config.callers.has_certificates()), (2, true));
+        let config = read(&["--config", file, "--trusted-proxies", "127.0.0.1"]).expect("settings").config;
+        assert_eq!(config.proxies.trusted_proxies, ["127.0.0.1/32".parse().expect("a network")]);
         for (text, sentence) in [
             ("lisen = 1", "no setting named “lisen”"),
+            (
+                "[[caller]]\nname = \"platform\"\nrights = []",
+                "settings.toml: caller “platform”: it needs either cn and ou",
+            ),
+            ("trusted_proxies = [[]]", "must be a string, or an array of strings"),
+            ("trusted_proxies = \"proxy\"", "expected an address such as 127.0.0.1, or a network"),
             ("listen = [1]", "must be a string or a whole number"),
             ("listen = ", "this is not TOML"),
             ("listen = 1", "invalid value '1' for '--listen <ADDRESS>'"),

@@ -2,13 +2,15 @@
 //! [`crate::http::outcome`]'s business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_BODY_SIZE, HTTP_CONTENT_ENCODING,
-    HTTP_CONTENT_TYPE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH,
-    HTTP_PRECONDITION, HTTP_THROTTLED, HTTP_UNAVAILABLE,
+    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_SIZE, HTTP_BUSY,
+    HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
+    HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH,
+    HTTP_PRECONDITION, HTTP_RATE, HTTP_THROTTLED, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
 };
 use crate::issue::{Issue, Level};
 
@@ -26,6 +28,53 @@ pub enum Error {
     /// It is FHIR, but a profile or a SAS rule refuses it.
     #[error("refused by a profile or a SAS rule")]
     Refused(Vec<Issue>),
+    /// Who sends the request has to say so, with a certificate or a token.
+    #[error("no credentials")]
+    LoginRequired,
+    /// The header `Authorization` is not one bearer token.
+    #[error("malformed authorization")]
+    AuthorizationMalformed,
+    /// The bearer token is nobody's.
+    #[error("unknown token")]
+    UnknownToken,
+    /// The holder of the certificate is none of the callers.
+    #[error("unknown caller")]
+    UnknownCaller,
+    /// The client's certificate is not believed.
+    #[error("certificate refused: {reason}")]
+    CertificateRefused {
+        /// Why, in one word that is the same in every language.
+        reason: &'static str,
+    },
+    /// The caller has no right to this.
+    #[error("forbidden")]
+    Forbidden {
+        /// The rights of which one is needed.
+        missing: String,
+    },
+    /// The URL is longer than allowed.
+    #[error("URL too long")]
+    UrlTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The headers are larger, or more, than allowed.
+    #[error("headers too large")]
+    HeadersTooLarge {
+        /// The limit of their size together, in bytes.
+        size: usize,
+        /// The limit of their number.
+        count: usize,
+    },
+    /// The caller sends more requests a second than it may.
+    #[error("too many requests of one caller")]
+    TooFast {
+        /// When the next one is taken.
+        retry_after: Duration,
+    },
+    /// As many requests are being worked on as may be.
+    #[error("too many requests in flight")]
+    Busy,
     /// Nothing is served at this path.
     #[error("unknown path")]
     UnknownPath,
@@ -74,6 +123,12 @@ pub enum Error {
     BodyTooLarge {
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// The head or the body of the request took longer than allowed to arrive.
+    #[error("too slow")]
+    TooSlow {
+        /// The time allowed.
+        allowed: Duration,
     },
     /// `If-Match` or `If-None-Match` does not hold.
     #[error("precondition failed")]
@@ -128,6 +183,18 @@ impl Error {
     pub fn issues(&self) -> Vec<Issue> {
         let issue = match self {
             Self::NotFhir(issues) | Self::Refused(issues) => return issues.clone(),
+            Self::LoginRequired => Issue::new(&HTTP_LOGIN, "http.Authorization"),
+            Self::AuthorizationMalformed => Issue::new(&HTTP_AUTHORIZATION, "http.Authorization"),
+            Self::UnknownToken => Issue::new(&HTTP_TOKEN, "http.Authorization"),
+            Self::UnknownCaller => Issue::new(&HTTP_CALLER_UNKNOWN, "http"),
+            Self::CertificateRefused { reason } => Issue::new(&HTTP_CERTIFICATE, "http").with("found", reason),
+            Self::Forbidden { missing } => Issue::new(&HTTP_FORBIDDEN, "http.path").with("expected", missing),
+            Self::UrlTooLong { limit } => Issue::new(&HTTP_URL_SIZE, "http.path").with("expected", limit.to_string()),
+            Self::HeadersTooLarge { size, count } => {
+                Issue::new(&HTTP_HEADER_SIZE, "http").with("expected", format!("{size} B, {count}"))
+            }
+            Self::TooFast { .. } => Issue::new(&HTTP_RATE, "http"),
+            Self::Busy => Issue::new(&HTTP_BUSY, "http.path"),
             Self::UnknownPath => Issue::new(&HTTP_PATH, "http.path"),
             Self::MethodNotAllowed { method, allowed } => {
                 Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)
@@ -147,6 +214,9 @@ impl Error {
             Self::UnsupportedContentEncoding => Issue::new(&HTTP_CONTENT_ENCODING, "http.Content-Encoding"),
             Self::BodyTooLarge { limit } => {
                 Issue::new(&HTTP_BODY_SIZE, "http.Content-Length").with("expected", limit.to_string())
+            }
+            Self::TooSlow { allowed } => {
+                Issue::new(&HTTP_TIMEOUT, "http").with("expected", allowed.as_secs_f64().to_string())
             }
             Self::PreconditionFailed { header, current } => {
                 let current = current.map_or("∅".to_owned(), |version| version.to_string());

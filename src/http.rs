@@ -1,6 +1,8 @@
 //! HTTP: the routes, and what surrounds every exchange.
 
+mod admission;
 mod annuaire;
+mod authorisation;
 mod body;
 pub mod bounds;
 mod exchange;
@@ -27,8 +29,11 @@ use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use crate::annuaire::directory::Directory;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
+use crate::interaction::recorder::Recorder;
 use crate::interaction::{Endpoint, ROUTES, Route};
+use admission::Admission;
 use bounds::Bounds;
+use origin::Identification;
 
 /// The path below which the FHIR API is always served.
 const FHIR: &str = "/fhir";
@@ -39,8 +44,8 @@ pub struct Served {
     pub endpoint: Endpoint,
     /// The directory's API, where there is one.
     pub directory: Option<Directory>,
-    /// `http://host/fhir`, without a slash at its end: what absolute URLs in answers begin with.
-    pub base_url: Arc<str>,
+    /// What the origin of each request is found out by: callers, proxies, base URL.
+    pub identification: Identification,
     /// The bounds that every request is held to.
     pub bounds: Bounds,
 }
@@ -48,7 +53,7 @@ pub struct Served {
 /// What the exchanges share.
 struct State {
     endpoint: Endpoint,
-    bounds: Bounds,
+    admission: Arc<Admission>,
 }
 
 /// The path below which the directory's API is always served.
@@ -57,38 +62,49 @@ const ANNUAIRE: &str = "/annuaire/fhir/v2";
 /// The FHIR API: under `/fhir`, and under the path of the base URL where a proxy passes that one on.
 /// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
 pub fn service(served: Served) -> NormalizePath<Router> {
-    let Served { endpoint, directory, base_url, bounds } = served;
+    let Served { endpoint, directory, identification, bounds } = served;
+    let admission = Arc::new(Admission::new(identification.access.clone(), bounds));
     let mut prefixes = vec![FHIR.to_owned()];
-    let base_path = path_of(&base_url);
+    let base_path = path_of(identification.base_url.usual());
     if base_path != FHIR {
         prefixes.push(base_path.to_owned());
     }
-    let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &bounds));
-    let state = Arc::new(State { endpoint, bounds });
+    let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &admission));
+    let recorder = endpoint.writer.recorder().clone();
+    let state = Arc::new(State { endpoint, admission: admission.clone() });
     for prefix in prefixes {
         for (path, routes) in paths() {
             router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
         }
     }
+    let unserved = admission.clone();
     let router = router
-        .fallback(async |request: Request| outcome::of_unserved(Error::UnknownPath, request).await)
+        .fallback(async move |request: Request| outcome::of_unserved(Error::UnknownPath, request, &unserved).await);
+    NormalizePathLayer::trim_trailing_slash().layer(surrounded(router, admission, identification, recorder))
+}
+
+/// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the
+/// bounds, everything is observed, and all know where the request comes from.
+fn surrounded(router: Router, admission: Arc<Admission>, identification: Identification, recorder: Recorder) -> Router {
+    let identification = Arc::new(identification);
+    router
         .layer(CatchPanicLayer::custom(outcome::of_panic))
-        .layer(axum::middleware::from_fn(observe::observe))
+        .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
+        .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
-            std::future::ready(origin::identify(request, &base_url))
-        }));
-    NormalizePathLayer::trim_trailing_slash().layer(router)
+            std::future::ready(identification.identify(request))
+        }))
 }
 
 /// The directory's routes. What stands below their prefix is read by [`annuaire`] itself: unknown
 /// types have an answer of their own there.
-fn of_annuaire(directory: Directory, bounds: &Bounds) -> Router {
+fn of_annuaire(directory: Directory, admission: &Arc<Admission>) -> Router {
     let mut prefixes = vec![ANNUAIRE.to_owned()];
     let base_path = path_of(directory.base_url());
     if base_path != ANNUAIRE {
         prefixes.push(base_path.to_owned());
     }
-    let state = Arc::new(annuaire::State { directory, bounds: bounds.clone() });
+    let state = Arc::new(annuaire::State { directory, admission: admission.clone() });
     prefixes.into_iter().fold(Router::new(), |router, prefix| {
         let (state, path) = (state.clone(), format!("{prefix}/{{*path}}"));
         let below = prefix.len() + 1;
@@ -143,9 +159,9 @@ fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]
             },
         );
     }
-    let allowed = allowed.join(", ");
+    let (allowed, state) = (allowed.join(", "), state.clone());
     methods.fallback(async move |request: Request| {
         let error = Error::MethodNotAllowed { method: request.method().to_string(), allowed };
-        outcome::of_unserved(error, request).await
+        outcome::of_unserved(error, request, &state.admission).await
     })
 }

@@ -8,6 +8,7 @@ pub mod history;
 mod page;
 pub mod query;
 pub mod read;
+pub mod recorder;
 pub mod search;
 pub mod update;
 pub mod validate;
@@ -17,6 +18,7 @@ pub mod writer;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::record::Trace;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 
@@ -42,6 +44,8 @@ pub struct Endpoint {
 pub struct Exchange {
     /// `http://host/fhir`, without a slash at its end: what absolute URLs in the answer begin with.
     pub base_url: Arc<str>,
+    /// What is gathered for the record of it.
+    pub trace: Trace,
 }
 
 /// An interaction of the FHIR RESTful API.

@@ -21,34 +21,52 @@ pub mod storage;
 
 pub mod annuaire;
 
+pub mod access;
 pub mod tls;
 
 pub mod clock;
 pub mod error;
 pub mod fhir;
 pub mod issue;
+pub mod record;
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 13] = [
+    const DIRECTION: [(&str, &[&str]); 15] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
         ("error", &["fhir", "issue"]),
+        ("record", &["fhir"]),
         ("profile", &["fhir", "issue"]),
-        ("storage", &["error", "fhir"]),
+        ("storage", &["error", "fhir", "record"]),
         ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
-        ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "sas", "storage"]),
+        ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "record", "sas", "storage"]),
         ("tls", &[]),
-        ("http", &["annuaire", "error", "fhir", "interaction", "issue", "sas", "storage", "tls"]),
-        ("config", &["annuaire", "sas"]),
+        ("access", &["error", "tls"]),
+        ("http", &["access", "annuaire", "error", "fhir", "interaction", "issue", "record", "sas", "storage", "tls"]),
+        ("config", &["access", "annuaire", "fhir", "http", "record", "sas", "tls"]),
         (
             "command",
-            &["annuaire", "clock", "config", "error", "fhir", "http", "interaction", "issue", "sas", "storage"],
+            &[
+                "access",
+                "annuaire",
+                "clock",
+                "config",
+                "error",
+                "fhir",
+                "http",
+                "interaction",
+                "issue",
+                "record",
+                "sas",
+                "storage",
+                "tls",
+            ],
         ),
     ];
 

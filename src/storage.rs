@@ -3,13 +3,16 @@
 //! Writes are batches ([`Storage::write`]): one transaction reads what the batch needs, a pure
 //! function decides, and the changes of the whole batch are written and committed together.
 
+pub mod backup;
 pub(crate) mod database;
+pub mod exchanges;
 mod read;
 pub mod registry;
 pub mod search;
+pub mod serving;
 pub(crate) mod sql;
 mod write;
 
 pub use database::{OpenError, Storage};
 pub use read::{HistoryPage, StoredVersion};
-pub use write::{NewVersion, Wanted};
+pub use write::{Additions, NewVersion, Wanted};

@@ -71,13 +71,13 @@ impl Drop for Server {
     }
 }
 
-/// The program without settings but that it logs warnings only.
+/// The program without settings but that it logs warnings only, and bounds none of the measured load.
 pub fn program() -> Command {
     let mut command = Command::new(BINARY);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAS_")) {
         command.env_remove(name);
     }
-    command.env("SAS_LOG", "warn");
+    command.env("SAS_LOG", "warn").env("SAS_RATE", "0").env("SAS_MAX_IN_FLIGHT", "4096");
     command
 }
 

@@ -108,6 +108,11 @@ impl Copy {
         Ok(Self { database, description: description.into(), page_key, demanding })
     }
 
+    /// Whether there is a copy at this address; none is made.
+    pub async fn exists(url: &str) -> Result<bool, OpenError> {
+        Database::exists(url).await
+    }
+
     /// What and where it is, for people; never a password.
     pub fn description(&self) -> &str {
         &self.description

@@ -8,18 +8,20 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Failure, annuaire};
+use super::access::access;
+use super::{Failure, annuaire, purge};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
-use crate::http::bounds::Bounds;
+use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, Served, listener, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
+use crate::storage::serving::Serving;
 
 /// What is in flight has this long to end once the program was asked to stop, and then the writes
 /// that wait: together less than the ten seconds after which Docker kills.
@@ -36,9 +38,19 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "there is no setting of this name");
     }
+    let access = access(config)?;
     let recorder = ops::recorder();
     let validator = Validator::new(config.validation)?;
+    let set_key = config.record.key()?;
+    // Until the process ends.
+    let _serving = Serving::of(&config.database_url)?;
     let storage = Storage::open(&config.database_url).await?;
+    let key = match set_key {
+        Some(key) => key,
+        None => {
+            storage.exchanges_key().await.map_err(|error| format!("the key of the record of exchanges: {error:?}"))?
+        }
+    };
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
     let copy = match Copy::open(&config.annuaire_database_url).await {
         Ok(copy) => Some(copy),
@@ -52,10 +64,13 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
     // The port that was found, should the setting have left it open.
     let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
-    let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", places.fhir));
+    let base_url = match &config.base_url {
+        Some(url) => BaseUrl::Said(url.as_str().into()),
+        None => BaseUrl::Told(format!("http://{}/fhir", places.fhir).into()),
+    };
     let clock = Clock::system();
-    let (writer, writing) = Writer::start(storage.clone(), clock.clone());
-    let directory = copy.map(|copy| Directory::new(copy, &base_url, clock.clone()));
+    let (writer, writing) = Writer::start(storage.clone(), clock.clone(), key);
+    let directory = copy.map(|copy| Directory::new(copy, base_url.usual(), clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -65,15 +80,21 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let bounds = Bounds { max_body: config.max_body_bytes(), ..Bounds::default() };
+    let bounds = &config.bounds;
     let service = http::service(Served {
         endpoint: endpoint.clone(),
         directory: directory.clone(),
-        base_url: base_url.as_str().into(),
+        identification: Identification {
+            base_url: base_url.clone(),
+            access,
+            proxies: config.proxies.clone(),
+            trust: None,
+        },
         bounds: bounds.clone(),
     });
     let fhir = listener::serve(listener, service, bounds.clone(), stopping.clone());
-    let ops = listener::serve(ops_listener, ops::router(endpoint), bounds, stopping.clone());
+    let ops = listener::serve(ops_listener, ops::router(endpoint), bounds.clone(), stopping.clone());
+    let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
     let upkeep = tokio::spawn(async move {
@@ -83,7 +104,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, &base_url, &storage, directory.as_ref());
+    greet(config.log_format, &places, base_url.usual(), &storage, directory.as_ref());
 
     asked_to_stop().await?;
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
@@ -92,6 +113,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("connections were still open after {GRACE:?}; they are cut");
     }
     upkeep.abort();
+    let _ = purging.await;
     if let Some(synchronising) = synchronising {
         // It gives up at once: the next run goes on from there.
         let _ = synchronising.await;

@@ -3,6 +3,8 @@
 //! Its clients are those of the national directory, which ignores `Accept` and `_format`: so are they
 //! here, and a client of that API is never told 406.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -10,25 +12,28 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
 
+use super::admission::Admission;
 use super::body::{self, Expected};
-use super::bounds::Bounds;
 use super::media_type::fhir_json;
 use super::observe::Observed;
 use super::origin::Origin;
-use super::{negotiation, outcome};
+use super::{authorisation, negotiation, outcome};
+use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
+use crate::fhir::id::Id;
 use crate::interaction::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PARAMETER;
+use crate::record::Trace;
 
 /// What the exchanges with the directory share.
 pub struct State {
     /// The directory.
     pub directory: Directory,
-    /// The bounds of every request.
-    pub bounds: Bounds,
+    /// Who may ask it what, and how much.
+    pub admission: Arc<Admission>,
 }
 
 /// What is asked of the directory.
@@ -52,6 +57,13 @@ impl Asked<'_> {
         }
     }
 
+    fn needed(self) -> Needed {
+        match self {
+            Self::Capabilities => Needed::Metadata,
+            Self::NextPage | Self::Search(_) | Self::SearchByPost(_) | Self::Read(..) => authorisation::DIRECTORY,
+        }
+    }
+
     fn resource_type(self) -> Option<DirectoryType> {
         match self {
             Self::Capabilities | Self::NextPage => None,
@@ -63,27 +75,38 @@ impl Asked<'_> {
 /// Answers a request whose path below the base is this one, whatever becomes of it.
 pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
-    let language = negotiation::language(&parts.headers);
-    let (answer, observed) = match asked(&parts.method, path) {
+    let asked = asked(&parts.method, path);
+    let needed = asked.as_ref().map_or(Needed::Recognition, |asked| asked.needed());
+    let authorised = state.admission.authorise(&parts.extensions, needed);
+    let (answer, observed) = match asked {
         Ok(asked) => {
             let mut resource_type = asked.resource_type();
-            let answer = answer(state, asked, &parts, &mut body, &mut resource_type).await;
+            trace(&parts, |trace| trace.asks(asked.as_str(), resource_type.map(DirectoryType::as_str)));
+            let answer = match authorised {
+                Ok(()) => answer(state, asked, &parts, &mut body, &mut resource_type).await,
+                Err(error) => Err(error),
+            };
             let resource_type = resource_type.map(DirectoryType::as_str);
+            trace(&parts, |trace| trace.asks(asked.as_str(), resource_type));
             (answer, Some(Observed { interaction: asked.as_str(), resource_type }))
         }
-        Err(error) => (Err(error), None),
+        Err(error) => (Err(authorised.err().unwrap_or(error)), None),
     };
     let mut response = match answer {
         Ok(text) => fhir_json(StatusCode::OK, Body::from(text)),
-        Err(error) => {
-            body::drain(body).await;
-            outcome::response(&error, language)
-        }
+        Err(error) => outcome::refused(&error, &parts.headers, body, &state.admission.bounds).await,
     };
     if let Some(observed) = observed {
         response.extensions_mut().insert(observed);
     }
     response
+}
+
+/// Notes something for the record of this exchange.
+fn trace(parts: &Parts, note: impl FnOnce(&Trace)) {
+    if let Some(trace) = parts.extensions.get::<Trace>() {
+        note(trace);
+    }
 }
 
 /// What a method on a path asks for.
@@ -145,21 +168,35 @@ async fn answer(
             nothing_else(&query, "_page", "id, _format, _pretty")?;
             let walk = directory.resume(&id)?;
             *about = Some(walk.resource_type);
+            trace(parts, |trace| {
+                trace.queried(walk.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            });
+            let _place = state.admission.place()?;
             directory.next_page(walk, &own_url(directory, "/_page", parts), language).await
         }
         Asked::Search(resource_type) => {
+            trace(parts, |trace| trace.queried(query.iter()));
             let own_url = own_url(directory, &format!("/{resource_type}"), parts);
+            let _place = state.admission.place()?;
             directory.search(resource_type, pairs(&query), &own_url, language).await
         }
         Asked::SearchByPost(resource_type) => {
-            let form = body::read(&parts.headers, body, Expected::Form, state.bounds.max_body).await?;
+            let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
+            let _place = state.admission.place()?;
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
-            directory.search(resource_type, pairs(&query.and(form)), &own_url, language).await
+            let query = query.and(form);
+            trace(parts, |trace| trace.queried(query.iter()));
+            directory.search(resource_type, pairs(&query), &own_url, language).await
         }
         Asked::Read(resource_type, id) => {
             nothing_else(&query, resource_type.as_str(), FORMAT)?;
-            directory.read(resource_type, &percent_decode_str(id).decode_utf8_lossy()).await
+            let _place = state.admission.place()?;
+            let id = percent_decode_str(id).decode_utf8_lossy();
+            if let Some(id) = Id::parse(&id) {
+                trace(parts, |trace| trace.found(id.as_str(), None));
+            }
+            directory.read(resource_type, &id).await
         }
     }
 }

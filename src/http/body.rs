@@ -1,11 +1,14 @@
 //! Reading a body: within its bounds, in a media type that is understood.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mediatype::MediaTypeBuf;
 
+use super::bounds::Bounds;
 use super::media_type::{is_fhir_json, version_is_r4};
 use crate::error::Error;
 use crate::issue::Issue;
@@ -20,19 +23,30 @@ pub enum Expected {
     Form,
 }
 
-/// How much of a refused body is still taken in.
-const DRAINED: usize = 8 << 20;
-
 /// Takes in what is left of the body of a refused request, so that the client reads the answer
-/// instead of a broken connection.
-pub async fn drain(body: Body) {
-    let mut body = Limited::new(body, DRAINED);
-    while let Some(Ok(_)) = body.frame().await {}
+/// instead of a broken connection; but no more than so many bytes, nor longer than this. Whether that
+/// was all of it.
+pub async fn drain(body: Body, most: usize, within: Duration) -> bool {
+    if body.is_end_stream() || most == 0 {
+        return body.is_end_stream();
+    }
+    let mut body = Limited::new(body, most);
+    let to_its_end = async {
+        loop {
+            match body.frame().await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return false,
+                None => return true,
+            }
+        }
+    };
+    tokio::time::timeout(within, to_its_end).await.unwrap_or(false)
 }
 
-/// The whole body, if it is what is expected and not larger than `limit` bytes. Where it is refused,
-/// some of it may be left.
-pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, limit: usize) -> Result<Bytes, Error> {
+/// The whole body, if it is what is expected and arrives within the bounds. Where it is refused, some of
+/// it may be left.
+pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, bounds: &Bounds) -> Result<Bytes, Error> {
+    let limit = bounds.max_body;
     let refusal = check(headers, expected).err().or_else(|| {
         let announced = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<usize>().ok()?;
         (announced > limit).then_some(Error::BodyTooLarge { limit })
@@ -40,7 +54,8 @@ pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, limi
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    match Limited::new(body, limit).collect().await {
+    let collected = tokio::time::timeout(bounds.body_timeout, Limited::new(body, limit).collect()).await;
+    match collected.map_err(|_| Error::TooSlow { allowed: bounds.body_timeout })? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit }),
         Err(_) => Err(Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")])),

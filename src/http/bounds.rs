@@ -2,26 +2,99 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
+use clap::Args;
+use jiff::SignedDuration;
+
 /// The bounds that every request is held to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(skip)]
 pub struct Bounds {
-    /// The largest body, in bytes.
+    /// The longest URL that is read (beyond: 414), as bytes or with a unit (8KiB)
+    #[arg(long, env = "SAS_MAX_URL", global = true, value_name = "SIZE", default_value = "32KiB", value_parser = size_of_head)]
+    pub max_url: usize,
+
+    /// The most that the headers of a request may take together (beyond: 431)
+    #[arg(long, env = "SAS_MAX_HEADERS", global = true, value_name = "SIZE", default_value = "32KiB", value_parser = size_of_head)]
+    pub max_headers: usize,
+
+    /// The most headers that a request may have (beyond: 431)
+    #[arg(long, env = "SAS_MAX_HEADER_COUNT", global = true, value_name = "NUMBER", default_value = "64", value_parser = count)]
+    pub max_header_count: usize,
+
+    /// The largest body that is read (beyond: 413), as bytes or with a unit (512KiB)
+    #[arg(long, env = "SAS_MAX_BODY", global = true, value_name = "SIZE", default_value = "1MiB", value_parser = size_of_body)]
     pub max_body: usize,
-    /// The longest that the head of a request may take to arrive, from its first byte on.
+
+    /// The longest that the head of a request may take to arrive, from its first byte on
+    #[arg(long, env = "SAS_HEADER_TIMEOUT", global = true, value_name = "DURATION", default_value = "10s", value_parser = timeout)]
     pub header_timeout: Duration,
-    /// The longest that the body of a request may take to arrive.
+
+    /// The longest that the body of a request may take to arrive (beyond: 408)
+    #[arg(long, env = "SAS_BODY_TIMEOUT", global = true, value_name = "DURATION", default_value = "20s", value_parser = timeout)]
     pub body_timeout: Duration,
-    /// How long a connection may be idle between two requests.
+
+    /// How long a connection may be idle between two requests
+    #[arg(long, env = "SAS_IDLE_TIMEOUT", global = true, value_name = "DURATION", default_value = "75s", value_parser = timeout)]
     pub idle_timeout: Duration,
+
+    /// The most connections that are open at the same time
+    #[arg(long, env = "SAS_MAX_CONNECTIONS", global = true, value_name = "NUMBER", default_value = "4096", value_parser = count)]
+    pub max_connections: usize,
+
+    /// The most requests that work on a database at the same time (beyond: 503)
+    ///
+    /// A request counts from when its body is read: a slow client holds no place.
+    #[arg(long, env = "SAS_MAX_IN_FLIGHT", global = true, value_name = "NUMBER", default_value = "256", value_parser = count)]
+    pub max_in_flight: usize,
+
+    /// The most requests a second of one caller, or of one address where nobody is recognised (beyond: 429); 0 for no limit
+    #[arg(long, env = "SAS_RATE", global = true, value_name = "NUMBER", default_value_t = 500)]
+    pub rate: u32,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         Self {
+            max_url: 32 << 10,
+            max_headers: 32 << 10,
+            max_header_count: 64,
             max_body: 1 << 20,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(75),
+            max_connections: 4096,
+            max_in_flight: 256,
+            rate: 500,
         }
     }
 }
+
+fn size_of_body(text: &str) -> Result<usize, String> {
+    size(text, ByteSize::mib(64))
+}
+
+/// URL and headers share a buffer of the connection.
+fn size_of_head(text: &str) -> Result<usize, String> {
+    size(text, ByteSize::kib(128))
+}
+
+fn size(text: &str, largest: ByteSize) -> Result<usize, String> {
+    let size: ByteSize = text.parse().map_err(|_| "expected a number of bytes, or a size such as 512KiB".to_owned())?;
+    let sane = (ByteSize::kib(1)..=largest).contains(&size).then_some(size.as_u64());
+    let bytes = sane.and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or_else(|| format!("expected between 1KiB and {}KiB", largest.as_u64() >> 10))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
+    count.ok_or_else(|| "expected a number from 1 to 1000000".to_owned())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let duration = text.parse().ok().and_then(|duration: SignedDuration| Duration::try_from(duration).ok());
+    let duration = duration.filter(|duration| (Duration::from_millis(1)..=DAY).contains(duration));
+    duration.ok_or_else(|| "expected a duration such as 10s or 2m, up to a day".to_owned())
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -12,7 +12,7 @@ use super::media_type::fhir_json;
 use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
 use super::origin::Origin;
-use super::{State, outcome, response};
+use super::{State, authorisation, outcome, response};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
@@ -22,6 +22,7 @@ use crate::interaction::{
 };
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
+use crate::record::Trace;
 
 /// Answers a request, whatever becomes of it.
 pub async fn exchange(
@@ -32,15 +33,21 @@ pub async fn exchange(
     request: Request,
 ) -> Response {
     let (parts, mut body) = request.into_parts();
-    let language = negotiation::language(&parts.headers);
-    let answer = match resource_type {
-        None => about_the_endpoint(&parts),
-        Some(resource_type) => about_resources(state, interaction, resource_type, parameters, &parts, &mut body).await,
-    };
-    if answer.is_err() {
-        body::drain(body).await;
+    if let Some(trace) = parts.extensions.get::<Trace>() {
+        trace.asks(interaction.as_str(), resource_type.map(ResourceType::as_str));
     }
-    let mut response = answer.unwrap_or_else(|error| outcome::response(&error, language));
+    let needed = authorisation::needed(interaction, resource_type);
+    let answer = match (state.admission.authorise(&parts.extensions, needed), resource_type) {
+        (Err(error), _) => Err(error),
+        (Ok(()), None) => about_the_endpoint(&parts),
+        (Ok(()), Some(resource_type)) => {
+            about_resources(state, interaction, resource_type, parameters, &parts, &mut body).await
+        }
+    };
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(error) => outcome::refused(&error, &parts.headers, body, &state.admission.bounds).await,
+    };
     let resource_type = resource_type.map(ResourceType::as_str);
     response.extensions_mut().insert(Observed { interaction: interaction.as_str(), resource_type });
     response
@@ -50,7 +57,9 @@ pub async fn exchange(
 fn of(parts: &Parts) -> Result<Exchange, Error> {
     let origin = parts.extensions.get::<Origin>();
     let origin = origin.ok_or_else(|| Error::internal("a request of unknown origin"))?;
-    Ok(Exchange { base_url: origin.base_url.clone() })
+    let trace = parts.extensions.get::<Trace>();
+    let trace = trace.ok_or_else(|| Error::internal("a request without a trace"))?;
+    Ok(Exchange { base_url: origin.base_url.clone(), trace: trace.clone() })
 }
 
 fn about_the_endpoint(parts: &Parts) -> Result<Response, Error> {
@@ -74,7 +83,11 @@ async fn about_resources(
     let parameters = parameters.ok_or(Error::NotFound)?;
     let parameter = |name: &str| parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let query = negotiated_query(parts)?;
-    let resource = |body| body::read(headers, body, Expected::Resource, state.bounds.max_body);
+    let admission = &state.admission;
+    let resource = async |body| {
+        let body = body::read(headers, body, Expected::Resource, &admission.bounds).await?;
+        Ok::<_, Error>((body, admission.place()?))
+    };
     let written = |written| {
         let language = negotiation::language(headers);
         response::written(&exchange.base_url, resource_type, written, preferred_return(headers), language)
@@ -83,40 +96,54 @@ async fn about_resources(
         Interaction::Capabilities => about_the_endpoint(parts),
         Interaction::Create => {
             let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
-            let body = resource(body).await?;
-            create::create(endpoint, resource_type, query, if_none_exist, preconditions, &body).await.map(written)
+            let (body, _place) = resource(body).await?;
+            create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, &body)
+                .await
+                .map(written)
         }
         Interaction::ConditionalUpdate => {
             let preconditions = preconditions(headers)?;
-            let body = resource(body).await?;
-            update::update_by_identifier(endpoint, resource_type, query, preconditions, &body).await.map(written)
+            let (body, _place) = resource(body).await?;
+            update::update_by_identifier(endpoint, &exchange, resource_type, query, preconditions, &body)
+                .await
+                .map(written)
         }
         Interaction::Update => {
             let preconditions = preconditions(headers)?;
-            let body = resource(body).await?;
-            update::update(endpoint, resource_type, parameter("id"), query, preconditions, &body).await.map(written)
+            let (body, _place) = resource(body).await?;
+            update::update(endpoint, &exchange, resource_type, parameter("id"), query, preconditions, &body)
+                .await
+                .map(written)
         }
         Interaction::Read => {
-            let version = read::read(endpoint, resource_type, parameter("id"), query).await?;
+            let _place = admission.place()?;
+            let version = read::read(endpoint, &exchange, resource_type, parameter("id"), query).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
         Interaction::Vread => {
-            let version = read::vread(endpoint, resource_type, parameter("id"), parameter("vid"), query).await?;
+            let _place = admission.place()?;
+            let version =
+                read::vread(endpoint, &exchange, resource_type, parameter("id"), parameter("vid"), query).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
         Interaction::History => {
+            let _place = admission.place()?;
             bundle(history::history(endpoint, &exchange, resource_type, parameter("id"), query).await?)
         }
-        Interaction::Search => bundle(search::search(endpoint, &exchange, resource_type, query).await?),
+        Interaction::Search => {
+            let _place = admission.place()?;
+            bundle(search::search(endpoint, &exchange, resource_type, query).await?)
+        }
         Interaction::SearchByPost => {
-            let form = body::read(headers, body, Expected::Form, state.bounds.max_body).await?;
+            let form = body::read(headers, body, Expected::Form, &admission.bounds).await?;
+            let _place = admission.place()?;
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
             bundle(search::search(endpoint, &exchange, resource_type, query.and(form)).await?)
         }
         Interaction::Validate => {
-            let body = resource(body).await?;
-            let issues = validate::validate(endpoint, resource_type, query, &body).await?;
+            let (body, _place) = resource(body).await?;
+            let issues = validate::validate(endpoint, &exchange, resource_type, query, &body).await?;
             Ok(outcome::of_issues(StatusCode::OK, &issues, negotiation::language(headers)))
         }
     }

@@ -24,11 +24,11 @@ pub fn router(endpoint: Endpoint) -> Router {
         .with_state(endpoint)
 }
 
-/// Ready: the database answers and is migrated, and writes are being taken.
+/// Ready: the database answers and is migrated, and took the last batch of writes.
 async fn ready(State(endpoint): State<Endpoint>) -> impl IntoResponse {
     let asked = tokio::time::timeout(PATIENCE, endpoint.storage.is_ready()).await;
     let database = matches!(asked, Ok(Ok(true)));
-    if database && endpoint.writer.is_running() {
+    if database && endpoint.writer.is_ready() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the database is not available\n")
@@ -56,6 +56,7 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_requests_total", "Requests answered, by type, interaction and status");
         metrics::describe_histogram!("sas_request_duration_seconds", "Time from request to answer, in seconds");
         metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
+        metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         Some(handle)
     };

@@ -7,12 +7,15 @@ use std::error::Error as _;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use super::admission::Admission;
+use super::bounds::Bounds;
 use super::media_type::fhir_json;
-use super::observe::Issues;
+use super::observe::{self, Issues};
 use super::{body, negotiation};
+use crate::access::right::Needed;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -23,9 +26,18 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 /// When one may ask again for a directory that somebody has yet to load, in seconds.
 const RETRY_AFTER_LOADING: HeaderValue = HeaderValue::from_static("60");
 
+/// How one may say who one is. <https://www.rfc-editor.org/rfc/rfc6750#section-3>
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
+const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+
 /// The status of a failure.
 pub fn status(error: &Error) -> StatusCode {
     match error {
+        Error::LoginRequired | Error::AuthorizationMalformed | Error::UnknownToken => StatusCode::UNAUTHORIZED,
+        Error::UnknownCaller | Error::CertificateRefused { .. } | Error::Forbidden { .. } => StatusCode::FORBIDDEN,
+        Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
+        Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::NotFhir(_) => StatusCode::BAD_REQUEST,
         Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::UnknownPath | Error::NotFound | Error::UnknownDirectoryType { .. } | Error::NotInDirectory { .. } => {
@@ -34,18 +46,24 @@ pub fn status(error: &Error) -> StatusCode {
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Error::UnsupportedMediaType { .. } | Error::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
         Error::IdTaken { .. } => StatusCode::CONFLICT,
         Error::Gone => StatusCode::GONE,
-        Error::EmptyDirectory | Error::Throttled | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Busy | Error::EmptyDirectory | Error::Throttled | Error::Unavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
 /// The answer to a request that failed. Faults of ours are logged with their causes.
 pub fn response(error: &Error, language: Language) -> Response {
-    let issues = error.issues();
+    let mut issues = error.issues();
+    if let (Error::Internal(_), Some(id)) = (error, observe::request_id()) {
+        issues = issues.into_iter().map(|issue| issue.diagnostics(format!("X-Request-Id: {id}"))).collect();
+    }
     let mut response = of_issues(status(error), &issues, language);
     match error {
         Error::MethodNotAllowed { allowed, .. } => {
@@ -53,7 +71,17 @@ pub fn response(error: &Error, language: Language) -> Response {
                 response.headers_mut().insert(header::ALLOW, allowed);
             }
         }
-        Error::Throttled | Error::Unavailable(_) => {
+        Error::LoginRequired | Error::AuthorizationMalformed => {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
+        }
+        Error::UnknownToken => {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
+        }
+        Error::TooFast { retry_after } => {
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+        }
+        Error::Busy | Error::Throttled | Error::Unavailable(_) => {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         Error::EmptyDirectory => {
@@ -69,11 +97,41 @@ pub fn response(error: &Error, language: Language) -> Response {
     response
 }
 
+/// The answer to a request that is refused, once what is left of its body is taken in; where that is too
+/// much, the connection ends with it.
+pub async fn refused(error: &Error, headers: &HeaderMap, body: Body, bounds: &Bounds) -> Response {
+    let all = body::drain(body, drained(error), bounds.body_timeout).await;
+    let mut response = response(error, negotiation::language(headers));
+    if !all {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// How much of the body of a refused request is still taken in, in bytes.
+fn drained(error: &Error) -> usize {
+    match error {
+        // It would only take longer still.
+        Error::TooSlow { .. } => 0,
+        // Little of what strangers send, and of what is too much already.
+        Error::LoginRequired
+        | Error::AuthorizationMalformed
+        | Error::UnknownToken
+        | Error::UnknownCaller
+        | Error::CertificateRefused { .. }
+        | Error::UrlTooLong { .. }
+        | Error::HeadersTooLarge { .. }
+        | Error::TooFast { .. } => 64 << 10,
+        _ => 8 << 20,
+    }
+}
+
 /// The answer to a request that no interaction is served for.
-pub async fn of_unserved(error: Error, request: Request) -> Response {
-    let language = negotiation::language(request.headers());
-    body::drain(request.into_body()).await;
-    response(&error, language)
+pub async fn of_unserved(error: Error, request: Request, admission: &Admission) -> Response {
+    let (parts, body) = request.into_parts();
+    // What is not served is nobody's business but the callers'.
+    let error = admission.authorise(&parts.extensions, Needed::Recognition).err().unwrap_or(error);
+    refused(&error, &parts.headers, body, &admission.bounds).await
 }
 
 /// An answer that consists of issues.

@@ -2,7 +2,7 @@
 
 use super::query::Query;
 use super::write::{Preconditions, Written};
-use super::{Endpoint, criterion};
+use super::{Endpoint, Exchange, criterion};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::sas::identity::Target;
@@ -10,6 +10,7 @@ use crate::sas::identity::Target;
 /// Creates a resource, unless `if_none_exist` already designates one.
 pub async fn create(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     query: Query,
     if_none_exist: Option<&str>,
@@ -24,6 +25,9 @@ pub async fn create(
             None
         }
     };
-    let (received, issues) = endpoint.received(resource_type, body, issues)?;
-    endpoint.write(resource_type, Target::New(criterion), received, issues, preconditions).await
+    if let Some(token) = &criterion {
+        exchange.trace.names(token);
+    }
+    let (received, issues) = endpoint.received(exchange, resource_type, body, issues)?;
+    endpoint.write(exchange, resource_type, Target::New(criterion), received, issues, preconditions).await
 }

@@ -33,6 +33,7 @@ pub async fn history(
         return Err(Error::of(issues));
     }
     let id = Id::parse(id).ok_or(Error::NotFound)?;
+    exchange.trace.found(id.as_str(), None);
     let since = since.map(|range| instant(range.start));
     let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), count).await?;
     let history = history.ok_or(Error::NotFound)?;

@@ -2,8 +2,8 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
 
-use super::Endpoint;
 use super::query::Query;
+use super::{Endpoint, Exchange};
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
@@ -12,6 +12,7 @@ use crate::storage::StoredVersion;
 /// The current version.
 pub async fn read(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     id: &str,
     query: Query,
@@ -19,12 +20,16 @@ pub async fn read(
     no_parameters(&query)?;
     // What has not the form of an id is the id of nothing.
     let id = Id::parse(id).ok_or(Error::NotFound)?;
-    endpoint.storage.read(resource_type, &id).await?.ok_or(Error::NotFound)
+    exchange.trace.found(id.as_str(), None);
+    let current = endpoint.storage.read(resource_type, &id).await?.ok_or(Error::NotFound)?;
+    exchange.trace.found(id.as_str(), Some(current.version));
+    Ok(current)
 }
 
 /// One version.
 pub async fn vread(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     id: &str,
     version: &str,
@@ -32,7 +37,9 @@ pub async fn vread(
 ) -> Result<StoredVersion, Error> {
     no_parameters(&query)?;
     let id = Id::parse(id).ok_or(Error::NotFound)?;
+    exchange.trace.found(id.as_str(), None);
     let version = version.parse().map_err(|_| Error::NotFound)?;
+    exchange.trace.found(id.as_str(), Some(version));
     endpoint.storage.read_version(resource_type, &id, version).await?.ok_or(Error::NotFound)
 }
 

@@ -70,6 +70,7 @@ pub async fn search(
     resource_type: ResourceType,
     query: Query,
 ) -> Result<Bundle, Error> {
+    exchange.trace.queried(query.iter());
     let (search, wants_total) = parse(resource_type, query.clone(), endpoint.clock.now())?;
     let page = match search.count {
         0 => Matches { versions: vec![], more: false },

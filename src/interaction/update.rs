@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::query::Query;
 use super::write::{Preconditions, Written, accepted};
-use super::{Endpoint, criterion};
+use super::{Endpoint, Exchange, criterion};
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
@@ -18,21 +18,24 @@ use crate::sas::identity::Target;
 /// Updates, or creates, the resource that the criterion designates.
 pub async fn update_by_identifier(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     query: Query,
     preconditions: Preconditions,
     body: &[u8],
 ) -> Result<Written, Error> {
+    exchange.trace.queried(query.iter());
     let criterion = criterion::of_update(resource_type, query, endpoint.validator.validation());
-    let (received, issues) = endpoint.received(resource_type, body, criterion.issues)?;
+    let (received, issues) = endpoint.received(exchange, resource_type, body, criterion.issues)?;
     // Without a token there was an error among the issues.
     let token = criterion.token.ok_or_else(|| Error::internal("a criterion without identifier went unnoticed"))?;
-    endpoint.write(resource_type, Target::Identifier(token), received, issues, preconditions).await
+    endpoint.write(exchange, resource_type, Target::Identifier(token), received, issues, preconditions).await
 }
 
 /// Updates, or creates, the resource with this id.
 pub async fn update(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     id: &str,
     query: Query,
@@ -41,10 +44,11 @@ pub async fn update(
 ) -> Result<Written, Error> {
     let mut issues = query.leftovers("_format, _pretty");
     let parsed = Id::parse(id);
-    if parsed.is_none() {
-        issues.push(primitive("id", "http.path"));
+    match &parsed {
+        Some(id) => exchange.trace.found(id.as_str(), None),
+        None => issues.push(primitive("id", "http.path")),
     }
-    let judged = endpoint.validator.judge(resource_type, body);
+    let judged = endpoint.judge(exchange, resource_type, body);
     let expression = format!("{resource_type}.id");
     match judged.received.as_ref().map(|received| received.value.get("id")) {
         Some(None) => issues.push(Issue::new(&BODY_ID_MISSING, expression)),
@@ -55,5 +59,5 @@ pub async fn update(
     let (received, issues) = accepted(judged, issues)?;
     // Without an id there was an error among the issues.
     let id = parsed.ok_or_else(|| Error::internal("a malformed id went unnoticed"))?;
-    endpoint.write(resource_type, Target::Id(id), received, issues, preconditions).await
+    endpoint.write(exchange, resource_type, Target::Id(id), received, issues, preconditions).await
 }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::query::Query;
-use super::{Endpoint, page};
+use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
@@ -20,6 +20,7 @@ const MODES: [&str; 3] = ["create", "update", "profile"];
 /// `mode` and `profile` are parameters of the query or of `Parameters`.
 pub async fn validate(
     endpoint: &Endpoint,
+    exchange: &Exchange,
     resource_type: ResourceType,
     mut query: Query,
     body: &[u8],
@@ -38,6 +39,7 @@ pub async fn validate(
         Ok(received) => received,
         Err(issues) => return Ok(issues),
     };
+    exchange.trace.holds(&value);
     let resource = match value["resourceType"] == "Parameters" {
         true => wanted.unwrap(&value, &mut issues),
         false => Some(&value),

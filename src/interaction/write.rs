@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Endpoint;
 use super::writer::Job;
+use super::{Endpoint, Exchange};
 use crate::error::Error;
 use crate::fhir::content::Content;
 use crate::fhir::date::parse_instant;
@@ -56,16 +56,27 @@ impl Endpoint {
     /// `issues` are those already found elsewhere in it.
     pub(super) fn received(
         &self,
+        exchange: &Exchange,
         resource_type: ResourceType,
         body: &[u8],
         issues: Vec<Issue>,
     ) -> Result<(Received, Vec<Issue>), Error> {
-        accepted(self.validator.judge(resource_type, body), issues)
+        accepted(self.judge(exchange, resource_type, body), issues)
+    }
+
+    /// The body, judged; whom it names is recorded, accepted or not.
+    pub(super) fn judge(&self, exchange: &Exchange, resource_type: ResourceType, body: &[u8]) -> Judged {
+        let judged = self.validator.judge(resource_type, body);
+        if let Some(received) = &judged.received {
+            exchange.trace.holds(&received.value);
+        }
+        judged
     }
 
     /// Decides and stores; answers once it is on disk.
     pub(super) async fn write(
         &self,
+        exchange: &Exchange,
         resource_type: ResourceType,
         target: Target,
         received: Received,
@@ -97,6 +108,8 @@ impl Endpoint {
             start: text("start").and_then(parse_instant),
             write,
             content,
+            trace: exchange.trace.clone(),
+            rules: issues.iter().map(|issue| issue.rule.id).collect(),
         };
         let stored = match self.writer.write(job).await {
             Err(Error::Refused(refusals)) => return Err(Error::of(refusals.into_iter().chain(issues).collect())),

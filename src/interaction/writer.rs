@@ -5,12 +5,15 @@
 //! write changes nothing and spoils nobody.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::recorder::{self, Recorder};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::content::Content;
@@ -20,9 +23,10 @@ use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
+use crate::record::{Decided, Key, Record, Trace};
 use crate::sas::identity::{Decision, Effect, Target, Write, decide};
 use crate::storage::registry::{Entry, Registry};
-use crate::storage::{NewVersion, Storage, Wanted};
+use crate::storage::{Additions, NewVersion, Storage, Wanted};
 
 /// More writes than this are not committed together.
 const LARGEST_BATCH: usize = 128;
@@ -31,6 +35,10 @@ const LONGEST_COMMIT: Duration = Duration::from_secs(35);
 /// A client is not kept waiting longer for a database that falls silent: it is asked to come back before it
 /// gives up by itself. For slots, SAS's platform gives up after 7 s; for writes SAS names no time.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// More records of other exchanges than this do not wait for the next batch of writes.
+const MOST_RECORDS: usize = 256;
+/// Nor do they longer than this. So often is a database tried, too, that did not take the last batch.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// More writes than this do not wait: the client is asked to come back.
 const QUEUE: usize = 1024;
 
@@ -45,6 +53,10 @@ pub struct Job {
     pub status: Option<String>,
     /// `Appointment.start`
     pub start: Option<Timestamp>,
+    /// The exchange that it is part of.
+    pub trace: Trace,
+    /// The rules that were cited before it was queued.
+    pub rules: Vec<&'static str>,
 }
 
 /// A write that is on disk.
@@ -91,43 +103,21 @@ impl Writing {
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Queued>,
+    recorder: Recorder,
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Writer {
-    /// Starts the writing task.
-    pub fn start(storage: Storage, clock: Clock) -> (Self, Writing) {
-        let (queue, mut queued) = mpsc::channel::<Queued>(QUEUE);
+    /// Starts the writing task. Identifiers of persons are recorded as hashes by this key.
+    pub fn start(storage: Storage, clock: Clock, key: Key) -> (Self, Writing) {
+        let (queue, queued) = mpsc::channel::<Queued>(QUEUE);
+        let (recorder, records) = Recorder::new(key, clock.clone());
+        let is_failing = Arc::new(AtomicBool::new(false));
         let stop = Arc::new(Notify::new());
-        let stopped = stop.clone();
-        let task = tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(LARGEST_BATCH);
-            loop {
-                let taken = tokio::select! {
-                    taken = queued.recv_many(&mut batch, LARGEST_BATCH) => taken,
-                    () = stopped.notified() => {
-                        queued.close();
-                        continue;
-                    }
-                };
-                if taken == 0 {
-                    break;
-                }
-                // Whoever was asked to come back, or went away, sends it again: it must not be carried out
-                // twice, nor after what that client sends next through another instance.
-                batch.retain(|queued| !queued.answer.is_closed());
-                if batch.is_empty() {
-                    continue;
-                }
-                metrics::histogram!("sas_write_batch_size").record(taken as f64);
-                let (jobs, answers): (Vec<_>, Vec<_>) =
-                    batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
-                for (sender, answer) in answers.into_iter().zip(commit(&storage, &clock, &jobs).await) {
-                    // A client that went away during the commit does not read its answer; its write stands.
-                    let _ = sender.send(answer);
-                }
-            }
-        });
-        (Self { queue }, Writing { stop, task })
+        let (waiting, is_failing) = (Vec::with_capacity(MOST_RECORDS), is_failing);
+        let task = Task { storage, clock, queued, records, waiting, due: None, is_failing: is_failing.clone() };
+        let task = tokio::spawn(task.run(stop.clone()));
+        (Self { queue, recorder, is_failing }, Writing { stop, task })
     }
 
     /// Queues a write and waits until it is decided and on disk; not for longer than a client would.
@@ -147,57 +137,208 @@ impl Writer {
         }
     }
 
-    /// Whether the writing task still runs.
-    pub fn is_running(&self) -> bool {
-        !self.queue.is_closed()
+    /// Where the records of exchanges go that change nothing.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Whether writes are being taken: the task runs, and the database took the last batch. One that did not is
+    /// tried once a second until it does.
+    pub fn is_ready(&self) -> bool {
+        !self.queue.is_closed() && !self.is_failing.load(Ordering::Acquire)
     }
 }
 
-/// Commits a batch. Where it fails for good, another writer was faster or one write is poisoned:
-/// it is run again, then each write alone. Where the database is away, nobody is retried: whether
-/// the commit was carried out may be unknown.
-async fn commit(storage: &Storage, clock: &Clock, jobs: &[Job]) -> Vec<Answer> {
-    let mut failure = None;
-    for _attempt in 0..2 {
-        match commit_together(storage, clock, jobs).await {
-            Ok(answers) => return answers,
-            Err(error) => failure = Some(Error::from(error)),
-        }
-        if matches!(failure, Some(Error::Unavailable(_))) {
-            break;
-        }
-    }
-    match failure {
-        Some(Error::Unavailable(error)) => jobs.iter().map(|_| Err(Error::Unavailable(error.clone()))).collect(),
-        _ => {
-            let mut answers = Vec::with_capacity(jobs.len());
-            for job in jobs {
-                match commit_together(storage, clock, std::slice::from_ref(job)).await {
-                    Ok(one) => answers.extend(one),
-                    Err(error) => answers.push(Err(error.into())),
-                }
+/// The writing task.
+struct Task {
+    storage: Storage,
+    clock: Clock,
+    queued: mpsc::Receiver<Queued>,
+    records: mpsc::Receiver<Record>,
+    /// Records for the next commit.
+    waiting: Vec<Record>,
+    /// When the next commit is to be, whether or not there are writes.
+    due: Option<Instant>,
+    is_failing: Arc<AtomicBool>,
+}
+
+impl Task {
+    async fn run(mut self, stop: Arc<Notify>) {
+        let mut batch = Vec::with_capacity(LARGEST_BATCH);
+        loop {
+            let room = MOST_RECORDS - self.waiting.len();
+            let due = self.due.unwrap_or_else(Instant::now);
+            tokio::select! {
+                taken = self.queued.recv_many(&mut batch, LARGEST_BATCH) => match taken {
+                    0 => break,
+                    _ => self.commit_batch(&mut batch).await,
+                },
+                Some(record) = self.records.recv(), if room > 0 => self.take(record).await,
+                () = tokio::time::sleep_until(due), if self.due.is_some() => self.commit_records().await,
+                () = stop.notified() => self.queued.close(),
             }
-            answers
         }
+        self.records.close();
+        loop {
+            let room = MOST_RECORDS - self.waiting.len();
+            let taken = self.records.recv_many(&mut self.waiting, room.max(1)).await;
+            if taken == 0 && self.waiting.is_empty() {
+                break;
+            }
+            self.commit_records().await;
+            if self.is_failing.load(Ordering::Acquire) {
+                recorder::lost(self.waiting.len() as u64 + self.records.len() as u64);
+                break;
+            }
+        }
+    }
+
+    async fn take(&mut self, record: Record) {
+        self.waiting.push(record);
+        self.due.get_or_insert_with(|| Instant::now() + LONGEST_WAIT);
+        // Those that a failing database did not take are not tried again with each that comes.
+        if self.waiting.len() == MOST_RECORDS && !self.is_failing.load(Ordering::Acquire) {
+            self.commit_records().await;
+        }
+    }
+
+    async fn commit_batch(&mut self, batch: &mut Vec<Queued>) {
+        // Whoever was asked to come back, or went away, sends it again: it must not be carried out behind
+        // that client's back, after what it sends next through another instance.
+        batch.retain(|queued| !queued.answer.is_closed());
+        if batch.is_empty() {
+            return;
+        }
+        metrics::histogram!("sas_write_batch_size").record(batch.len() as f64);
+        let (jobs, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
+        // What came since goes along.
+        while self.waiting.len() < MOST_RECORDS
+            && let Ok(record) = self.records.try_recv()
+        {
+            self.waiting.push(record);
+        }
+        for (sender, answer) in answers.into_iter().zip(self.commit(&jobs).await) {
+            // A client that went away during the commit does not read its answer; its write stands.
+            let _ = sender.send(answer);
+        }
+    }
+
+    /// Commits a batch, with the records that wait. Where it fails for good, another writer was faster or one
+    /// write is poisoned: it is run again, then each write alone. Where the database is away, nobody is
+    /// retried: whether the commit was carried out may be unknown.
+    async fn commit(&mut self, jobs: &[Job]) -> Vec<Answer> {
+        let mut failure = None;
+        for _attempt in 0..2 {
+            match commit_together(&self.storage, &self.clock, jobs, &self.waiting).await {
+                Ok(answers) => {
+                    self.committed();
+                    return answers;
+                }
+                Err(error) => failure = Some(Error::from(error)),
+            }
+            if matches!(failure, Some(Error::Unavailable(_))) {
+                break;
+            }
+        }
+        match failure {
+            Some(Error::Unavailable(error)) => {
+                self.failed();
+                jobs.iter().map(|_| Err(Error::Unavailable(error.clone()))).collect()
+            }
+            _ => {
+                let mut answers = Vec::with_capacity(jobs.len());
+                for job in jobs {
+                    match commit_together(&self.storage, &self.clock, std::slice::from_ref(job), &[]).await {
+                        Ok(one) => answers.extend(one),
+                        Err(error) => answers.push(Err(error.into())),
+                    }
+                }
+                self.commit_records().await;
+                answers
+            }
+        }
+    }
+
+    /// Commits the records that wait; of none, a few bytes, to see whether anything can be written.
+    async fn commit_records(&mut self) {
+        let written = async {
+            match self.waiting.as_slice() {
+                [] => self.storage.try_writing(&instant(self.clock.now())).await,
+                records => self.storage.record(records).await,
+            }
+        };
+        let written = within_patience(written).await;
+        match written.map_err(Error::from) {
+            Ok(()) => self.committed(),
+            Err(Error::Unavailable(error)) => {
+                tracing::debug!("the records of exchanges wait: {error}");
+                self.failed();
+            }
+            Err(error) => {
+                tracing::error!("the records of exchanges are refused by the database: {error:?}");
+                recorder::lost(self.waiting.len() as u64);
+                self.committed();
+            }
+        }
+    }
+
+    fn committed(&mut self) {
+        self.waiting.clear();
+        self.due = None;
+        if self.is_failing.swap(false, Ordering::AcqRel) {
+            tracing::info!("the database takes writes again");
+        }
+    }
+
+    fn failed(&mut self) {
+        self.is_failing.store(true, Ordering::Release);
+        self.due = Some(Instant::now() + LONGEST_WAIT);
     }
 }
 
-async fn commit_together(storage: &Storage, clock: &Clock, jobs: &[Job]) -> Result<Vec<Answer>, sqlx::Error> {
+async fn commit_together(
+    storage: &Storage,
+    clock: &Clock,
+    jobs: &[Job],
+    others: &[Record],
+) -> Result<Vec<Answer>, sqlx::Error> {
     let mut answers = Vec::with_capacity(jobs.len());
+    let mut changing = vec![];
     let decide_all = |registry: &mut Registry| {
-        let mut versions = vec![];
+        let mut additions = Additions::default();
         for job in jobs {
-            let decision = decide(registry, &job.write);
-            answers.push(decision.map(|decision| carry_out(registry, job, decision, clock.now(), &mut versions)));
+            let answer = decide(registry, &job.write)
+                .map(|decision| carry_out(registry, job, decision, clock.now(), &mut additions))
+                .inspect_err(|_| note_designated(registry, job));
+            if additions.records.len() > changing.len() {
+                changing.push(&job.trace);
+            }
+            answers.push(answer);
         }
-        versions
+        additions
     };
     let wanted = wanted(jobs.iter().map(|job| &job.write));
-    let written = storage.write(&wanted, decide_all);
-    // A server that falls silent in the middle must not hold up every write after this one.
-    match tokio::time::timeout(LONGEST_COMMIT, written).await {
-        Ok(written) => written.map(|()| answers),
-        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    within_patience(storage.write(&wanted, others, decide_all)).await?;
+    changing.into_iter().for_each(Trace::set_recorded);
+    Ok(answers)
+}
+
+/// A server that falls silent in the middle must not hold up every write after this one.
+async fn within_patience(written: impl Future<Output = Result<(), sqlx::Error>>) -> Result<(), sqlx::Error> {
+    let timed_out = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(LONGEST_COMMIT, written).await.unwrap_or_else(timed_out)
+}
+
+/// Notes for the record which resource a refused write was meant for.
+fn note_designated(registry: &Registry, job: &Job) {
+    let resource_type = job.write.resource_type;
+    let designated = match &job.write.target {
+        Target::New(_) => None,
+        Target::Id(id) => registry.entry(resource_type, id),
+        Target::Identifier(token) => registry.matching(resource_type, token).next(),
+    };
+    if let Some(entry) = designated {
+        job.trace.found(entry.id.as_str(), Some(entry.version));
     }
 }
 
@@ -247,11 +388,14 @@ fn carry_out(
     job: &Job,
     decision: Decision,
     now: Timestamp,
-    versions: &mut Vec<NewVersion>,
+    additions: &mut Additions,
 ) -> Stored {
     let resource_type = job.write.resource_type;
     let Decision { effect, id, identifiers, issues } = decision;
     let before = registry.entry(resource_type, &id);
+    let version_before = before.map(|before| before.version);
+    // A replay that changes nothing needs no commit, and its record does not either.
+    let changes = effect != Effect::Keep || before.is_none_or(|before| before.identifiers != identifiers);
     let entry = match (effect, before) {
         (Effect::Keep, Some(before)) => Entry { identifiers, ..before.clone() },
         (_, before) => Entry {
@@ -268,7 +412,7 @@ fn carry_out(
         },
     };
     let content = (effect != Effect::Keep).then(|| job.content.stamp(&entry.id, entry.version, entry.last_updated));
-    versions.extend(content.clone().map(|content| NewVersion {
+    additions.versions.extend(content.clone().map(|content| NewVersion {
         resource_type,
         id: entry.id.clone(),
         version: entry.version,
@@ -276,6 +420,14 @@ fn carry_out(
         interaction: if effect == Effect::Create { "create" } else { "update" },
         content,
     }));
+    job.trace.found(entry.id.as_str(), Some(entry.version));
+    if changes {
+        let decided = Decided { id: Some(entry.id.to_string()), before: version_before, after: Some(entry.version) };
+        let rules = job.rules.iter().copied().chain(issues.iter().map(|issue| issue.rule.id));
+        // As it will be answered.
+        let status = if effect == Effect::Create { 201 } else { 200 };
+        additions.records.push(job.trace.record(status, rules, Some(decided)));
+    }
     let stored = Stored {
         effect,
         id: entry.id.clone(),

@@ -55,6 +55,10 @@ impl Severity {
 /// `OperationOutcome.issue.code`: <http://hl7.org/fhir/R4/valueset-issue-type.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueType {
+    /// Who sends the request is not known.
+    Login,
+    /// Who sends the request may not.
+    Forbidden,
     /// Content invalid against the specification or a profile.
     Invalid,
     /// A structural issue in the content.
@@ -87,6 +91,8 @@ pub enum IssueType {
     Exception,
     /// A passing fault: try again later.
     Transient,
+    /// Something took longer than it may.
+    Timeout,
     /// Too much is waiting: slow down.
     Throttled,
     /// A message that is only informative.
@@ -97,6 +103,8 @@ impl IssueType {
     /// The FHIR code.
     pub fn code(self) -> &'static str {
         match self {
+            Self::Login => "login",
+            Self::Forbidden => "forbidden",
             Self::Invalid => "invalid",
             Self::Structure => "structure",
             Self::Required => "required",
@@ -113,6 +121,7 @@ impl IssueType {
             Self::Conflict => "conflict",
             Self::Exception => "exception",
             Self::Transient => "transient",
+            Self::Timeout => "timeout",
             Self::Throttled => "throttled",
             Self::Informational => "informational",
         }

@@ -13,11 +13,26 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::error::Error;
 
 /// The migrations, in order; a released one is never edited.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
-    (1, "resource", include_str!("../../migrations/0001_resource.sql")),
-    (2, "resource version", include_str!("../../migrations/0002_resource_version.sql")),
-    (3, "identifier", include_str!("../../migrations/0003_identifier.sql")),
+const MIGRATIONS: [(i64, &str, Sql); 4] = [
+    (1, "resource", Sql::Both(include_str!("../../migrations/0001_resource.sql"))),
+    (2, "resource version", Sql::Both(include_str!("../../migrations/0002_resource_version.sql"))),
+    (3, "identifier", Sql::Both(include_str!("../../migrations/0003_identifier.sql"))),
+    (
+        4,
+        "exchange",
+        Sql::Each {
+            sqlite: include_str!("../../migrations/0004_exchange.sqlite.sql"),
+            postgres: include_str!("../../migrations/0004_exchange.postgres.sql"),
+        },
+    ),
 ];
+
+/// The text of a migration.
+#[derive(Clone, Copy)]
+enum Sql {
+    Both(&'static str),
+    Each { sqlite: &'static str, postgres: &'static str },
+}
 
 /// How long a write waits for another process's, on either database.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,6 +99,15 @@ pub enum OpenError {
         /// What it says.
         source: sqlx::Error,
     },
+    /// Another process serves it.
+    #[error(
+        "another process is serving this database ({description}): stop that one, or give this one a database of \
+         its own (SAS_DATABASE_URL); several instances can share a Postgres database"
+    )]
+    Served {
+        /// What and where it is.
+        description: String,
+    },
     /// The schema cannot be brought up to date.
     #[error("the database's schema cannot be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -106,6 +130,11 @@ impl Storage {
 
     async fn migrate(&self) -> Result<(), OpenError> {
         let migrations = MIGRATIONS.map(|(version, description, sql)| {
+            let sql = match (sql, &self.database) {
+                (Sql::Both(sql), _) => sql,
+                (Sql::Each { sqlite, .. }, Database::Sqlite { .. }) => sqlite,
+                (Sql::Each { postgres, .. }, Database::Postgres { .. }) => postgres,
+            };
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
         let migrator = Migrator::with_migrations(migrations.into());
@@ -222,14 +251,11 @@ impl Database {
         // Acknowledged means on disk, through power loss too.
         let options = options.synchronous(SqliteSynchronous::Full);
         let failed = |source| OpenError::Connect { description: description.clone(), source };
-        let writer = SqlitePoolOptions::new().max_connections(1).after_release(|connection, _| {
-            // Where the disk is full, SQLite ends a transaction by itself, and the driver goes on counting it:
-            // that connection would refuse to begin another one, for ever.
-            Box::pin(async move {
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
-        });
+        // Where the disk is full, SQLite itself rolls back, and the connection then refuses every further
+        // transaction for the one that it believes to be in: another takes its place.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(SQLITE_READERS);
         let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await.map_err(failed)?;
@@ -275,12 +301,12 @@ fn is_passing(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                // Connection, resources, operator intervention, system, lock, idle time-out. A transaction
-                // that was rolled back (class 40) is run again.
-                ["08", "53", "57", "58", "55P03", "25P0"].iter().any(|class| code.starts_with(class))
+                // Connection, resources (a full disk), operator intervention, system, lock, idle time-out, read only
+                // (a standby). A transaction that was rolled back (class 40) is run again.
+                ["08", "53", "57", "58", "55P03", "25P0", "25006"].iter().any(|class| code.starts_with(class))
             } else {
-                // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN: the low byte of the extended code.
-                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+                // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL: the low byte of the extended code.
+                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15))
             }
         }
         sqlx::Error::Io(_)

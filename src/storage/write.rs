@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::database::{Database, Storage};
+use super::database::Storage;
+use super::exchanges::add_records;
 use super::registry::{Entry, Hold, Identifiers, Registry};
 use super::sql::{placeholders, runs};
 use crate::fhir::date::{instant, parse_instant};
@@ -12,6 +13,7 @@ use crate::fhir::id::Id;
 use crate::fhir::identifier::Identifier;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
+use crate::record::Record;
 
 /// What a batch must know before it can be decided.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,15 @@ pub struct NewVersion {
     pub content: String,
 }
 
+/// What a batch adds.
+#[derive(Clone, Debug, Default)]
+pub struct Additions {
+    /// Versions of resources.
+    pub versions: Vec<NewVersion>,
+    /// Records of the exchanges that led to them.
+    pub records: Vec<Record>,
+}
+
 /// One row of the state that a batch reads: a resource and, if it has any, one of its identifiers.
 type StateRow = (
     String,
@@ -61,7 +72,7 @@ type StateRow = (
 ///
 /// A batch reaches every row by its key. Without statistics, as in a database that is being
 /// filled, Postgres would read whole tables instead: until the commit it may not.
-const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan', 'off', true), \
+pub(super) const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan', 'off', true), \
      set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), \
      pg_advisory_xact_lock(7302451)";
 
@@ -70,16 +81,16 @@ const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan', 'off', tr
 macro_rules! in_write_transaction {
     ($storage:expr, $transaction:ident => $body:expr) => {
         match &$storage.database {
-            Database::Sqlite { writer, .. } => {
+            $crate::storage::database::Database::Sqlite { writer, .. } => {
                 // A deferred transaction that turns into a write fails at once when another process writes.
                 let mut $transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
                 let outcome = $body;
                 $transaction.commit().await?;
                 outcome
             }
-            Database::Postgres { writer, .. } => {
+            $crate::storage::database::Database::Postgres { writer, .. } => {
                 let mut $transaction = writer.begin().await?;
-                sqlx::query(POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
+                sqlx::query($crate::storage::write::POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
                 let outcome = $body;
                 $transaction.commit().await?;
                 outcome
@@ -87,6 +98,7 @@ macro_rules! in_write_transaction {
         }
     };
 }
+pub(super) use in_write_transaction;
 
 /// Runs one multi-row statement for each run of `rows`; `bind` adds the values of a row.
 macro_rules! for_rows {
@@ -103,14 +115,16 @@ macro_rules! for_rows {
 }
 
 impl Storage {
-    /// Reads what `wanted` names, lets `decide` make its changes, writes and commits them.
+    /// Reads what `wanted` names, lets `decide` make its changes, writes and commits them, along with the
+    /// records of `others`.
     ///
     /// When this returns, the changes are on disk. When it fails, nothing is written; only where
     /// the connection broke during the commit itself is the outcome unknown.
     pub async fn write(
         &self,
         wanted: &Wanted,
-        decide: impl FnOnce(&mut Registry) -> Vec<NewVersion>,
+        others: &[Record],
+        decide: impl FnOnce(&mut Registry) -> Additions,
     ) -> Result<(), sqlx::Error> {
         in_write_transaction!(self, transaction => {
             let (sql, binds) = state_query(wanted);
@@ -120,7 +134,7 @@ impl Storage {
             }
             let rows = query.fetch_all(&mut *transaction).await?;
             let mut registry = Registry::new(entries(rows));
-            let versions = decide(&mut registry);
+            let Additions { versions, records } = decide(&mut registry);
             for_rows!(transaction, &versions, 6, |rows: &str| format!(
                 "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) VALUES {rows}"
             ), |query, row| query
@@ -162,6 +176,8 @@ impl Storage {
                 .bind(row.1.system.as_str())
                 .bind(row.1.value.as_str())
                 .bind(row.2.as_str()));
+            add_records!(transaction, others);
+            add_records!(transaction, &records);
         });
         Ok(())
     }
@@ -241,6 +257,7 @@ fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
 mod tests {
     use sqlx::Row;
 
+    use super::super::database::Database;
     use super::*;
 
     #[tokio::test]
@@ -265,6 +282,33 @@ mod tests {
         let scans: Vec<_> =
             plan.iter().filter(|step| ["SCAN r", "SCAN n", "SCAN i"].contains(&step.as_str())).collect();
         assert!(scans.is_empty(), "{plan:#?}");
+        storage.close().await;
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_passes() {
+        let folder = std::env::temp_dir().join(format!("sas-endpoint-full-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let storage = Storage::open(&format!("sqlite://{}/full.db", folder.display())).await.expect("a database");
+        let Database::Sqlite { writer, .. } = &storage.database else { unreachable!() };
+        let write = async |name: &str| {
+            let version = NewVersion {
+                resource_type: ResourceType::Practitioner,
+                id: Id::parse(name).expect("an id"),
+                version: 1,
+                last_updated: String::new(),
+                interaction: "create",
+                content: "x".repeat(1 << 20),
+            };
+            let additions = Additions { versions: vec![version], records: vec![] };
+            storage.write(&Wanted::default(), &[], |_| additions).await.map_err(crate::error::Error::from)
+        };
+        // To SQLite the same as a disk without room; the setting is this connection's.
+        sqlx::query("PRAGMA max_page_count = 60").execute(writer).await.expect("set");
+        let full = write("a").await.expect_err("no room");
+        assert!(matches!(full, crate::error::Error::Unavailable(_)), "{full:?}");
+        write("b").await.expect("there is room again");
         storage.close().await;
         std::fs::remove_dir_all(&folder).expect("removed");
     }

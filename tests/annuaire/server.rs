@@ -10,6 +10,7 @@ use sas_endpoint::annuaire::directory::Directory;
 use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
 use sas_endpoint::clock::Clock;
 use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::{self, Served, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::writer::Writer;
@@ -77,11 +78,17 @@ impl DirectoryServer {
         let base_url = base_url.map_or_else(|| format!("http://{address}/fhir"), str::to_owned);
         let copy = Copy::open(&databases[0].url).await.expect("the copy opens");
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
-        let (writer, _) = Writer::start(storage.clone(), Clock::system());
+        let key = storage.exchanges_key().await.expect("a key");
+        let (writer, _) = Writer::start(storage.clone(), Clock::system(), key);
         let directory = Directory::new(copy.clone(), &base_url, Clock::system());
         let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
-        let bounds = Bounds { max_body: MAX_BODY, ..Bounds::default() };
-        let served = Served { endpoint, directory: Some(directory), base_url: base_url.into(), bounds: bounds.clone() };
+        let bounds = Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() };
+        let served = Served {
+            endpoint,
+            directory: Some(directory),
+            identification: Identification::open(&base_url),
+            bounds: bounds.clone(),
+        };
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(listener::serve(listener, http::service(served), bounds, stopping));
         Self { address, copy, databases, _stop: stop }

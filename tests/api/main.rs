@@ -19,6 +19,7 @@ mod identity;
 mod official;
 mod protocol;
 mod reading;
+mod record;
 mod refusals;
 mod requests;
 mod searching;

@@ -195,7 +195,8 @@ const STATEFUL: [&str; 14] = [
 ];
 
 /// The rules that [`what_is_malformed_below_http_is_told_too`] cites and nobody else does.
-const BELOW_HTTP: [&str; 1] = ["http-body-incomplete"];
+const BELOW_HTTP: [&str; 5] =
+    ["http-body-incomplete", "http-malformed", "http-timeout", "http-url-size", "http-header-size"];
 
 /// The rules that no request alone provokes.
 const FAULTS: [&str; 3] = [

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::{self, Served, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::directory::DirectoryCheck;
@@ -70,7 +71,8 @@ impl TestServer {
     async fn start(database: Arc<TestDatabase>, validation: Validation, directory: Option<DirectoryCheck>) -> Self {
         let storage = Storage::open(&database.url).await.expect("the database opens");
         let clock = ticking_clock();
-        let (writer, _) = Writer::start(storage.clone(), clock.clone());
+        let key = storage.exchanges_key().await.expect("a key");
+        let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
         let endpoint = Endpoint {
             validator: Arc::new(Validator::new(validation).expect("the profiles compile")),
             storage: storage.clone(),
@@ -80,9 +82,13 @@ impl TestServer {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let bounds = Bounds { max_body: MAX_BODY, ..Bounds::default() };
-        let service =
-            http::service(Served { endpoint, directory: None, base_url: BASE.into(), bounds: bounds.clone() });
+        let bounds = Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() };
+        let service = http::service(Served {
+            endpoint,
+            directory: None,
+            identification: Identification::open(BASE),
+            bounds: bounds.clone(),
+        });
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(listener::serve(listener, service, bounds, stopping));
         Self { address, storage, database, validation, directory, _stop: stop }

@@ -14,7 +14,7 @@ use sas_endpoint::annuaire::directory::Directory;
 use sas_endpoint::annuaire::resource::Prepared;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::origin::Connection;
+use sas_endpoint::http::origin::{Connection, Identification};
 use sas_endpoint::http::{self, Served};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::writer::Writer;
@@ -95,10 +95,11 @@ async fn served() -> (NormalizePath<Router>, [TestDatabase; 2]) {
     writer.add(prepared.collect(), true).await.expect("added");
     writer.commit().await.expect("committed");
     let clock = Clock::system();
-    let (writer, _) = Writer::start(storage.clone(), clock.clone());
+    let key = storage.exchanges_key().await.expect("a key");
+    let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
     let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
-    let served = Served { endpoint, directory, base_url: BASE.into(), bounds: Bounds::default() };
+    let served = Served { endpoint, directory, identification: Identification::open(BASE), bounds: Bounds { rate: 0, ..Bounds::default() } };
     (http::service(served), [accounts, annuaire])
 }
 

@@ -106,6 +106,25 @@ async fn sigterm_finishes_what_is_in_flight_and_ends_with_zero(backend: Backend)
 }
 
 #[tokio::test]
+async fn a_backup_under_load_has_all_that_was_acknowledged_before() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let copy = crate::support::folder("backup-under-load").join("copy.db");
+    let (ledger, before) = (Ledger::default(), Ledger::default());
+    let serving = Serving::start(&database.url);
+    write_until(serving, 1, &ledger, 60, |serving| {
+        before.lock().expect("the ledger").clone_from(&ledger.lock().expect("the ledger"));
+        let made =
+            crate::process::run(&["backup", copy.to_str().expect("a path"), "--database-url", &database.url], "");
+        assert!(made.status.success(), "{made:?}");
+        serving.signal("-TERM");
+    });
+    let restored = Serving::start(&format!("sqlite://{}", copy.display()));
+    check(&restored, &before);
+    let (status, _) = restored.get("/Practitioner?_count=0").expect("an answer");
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
 async fn nothing_acknowledged_is_lost_by_kill_9_on_sqlite() {
     nothing_acknowledged_is_lost_by_kill_9(Backend::Sqlite).await;
 }

@@ -6,3 +6,4 @@ mod support;
 mod commands;
 mod durability;
 mod process;
+mod record;

@@ -5,13 +5,14 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-/// The program with these arguments and none of the settings of this environment.
+/// The program with these arguments and none of the settings of this environment; it answers as fast as it is asked.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
     command.args(arguments);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
         command.env_remove(name);
     }
+    command.env("SAS_RATE", "0");
     command
 }
 

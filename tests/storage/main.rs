@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod exchanges;
+
 use jiff::Timestamp;
 use sas_endpoint::fhir::date::{Comparison, Range, instant};
 use sas_endpoint::fhir::id::Id;
@@ -10,7 +12,7 @@ use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
 use sas_endpoint::fhir::resource_type::ResourceType;
 use sas_endpoint::storage::registry::{Entry, Hold, Registry};
 use sas_endpoint::storage::search::{Criterion, DateBound, Key, Search, Sort};
-use sas_endpoint::storage::{NewVersion, OpenError, Storage, Wanted};
+use sas_endpoint::storage::{Additions, NewVersion, OpenError, Storage, Wanted};
 use support::TestDatabase;
 
 const ACCOUNT: ResourceType = ResourceType::Practitioner;
@@ -66,9 +68,9 @@ async fn write(storage: &Storage, wanted: &Wanted, entries: Vec<Entry>) -> Resul
         };
         let versions = entries.iter().map(version).collect();
         entries.into_iter().for_each(|entry| registry.record(entry));
-        versions
+        Additions { versions, records: vec![] }
     };
-    storage.write(wanted, decide).await?;
+    storage.write(wanted, &[], decide).await?;
     Ok(found)
 }
 

@@ -105,6 +105,23 @@ macro_rules! page_key {
 }
 
 impl Database {
+    /// Whether there is a copy; none is made.
+    pub async fn exists(url: &str) -> Result<bool, OpenError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => Ok(sqlite_options(url)?.0.get_filename().exists()),
+            Backend::Postgres => {
+                let (options, description) = postgres_options(url)?;
+                let schema = async {
+                    let mut connection = options.connect().await?;
+                    let sql =
+                        "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = 'annuaire')";
+                    sqlx::query_scalar(sql).fetch_one(&mut connection).await
+                };
+                schema.await.map_err(|source| OpenError::Connect { description, source })
+            }
+        }
+    }
+
     /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
     pub async fn open(url: &str) -> Result<(Self, String, [u8; 32]), OpenError> {
         match Backend::of(url)? {

@@ -79,14 +79,14 @@ impl Writer {
         self.end().await
     }
 
-    /// Drops versions that were superseded before `before`, and the snapshots that saw them.
-    pub async fn purge(&mut self, before: Timestamp) -> Result<(), Error> {
+    /// Drops versions that were superseded before `before`, and the snapshots that saw them: how many versions.
+    pub async fn purge(&mut self, before: Timestamp) -> Result<usize, Error> {
         self.commit().await?;
         let sql = "SELECT MAX(revision) FROM revision WHERE committed_at < $1";
         let oldest: Option<i64> = on_connection!(self.connection, connection => {
             sqlx::query_scalar(sql).bind(instant(before)).fetch_one(&mut *connection).await
         })?;
-        let Some(oldest) = oldest else { return Ok(()) };
+        let Some(oldest) = oldest else { return Ok(0) };
         // First the snapshots: no walk may go on that could miss what is dropped next.
         self.begin().await?;
         on_connection!(self.connection, connection => {
@@ -96,15 +96,21 @@ impl Writer {
             sqlx::query(sql).bind(MOST_SET_ASIDE).execute(&mut *connection).await.map(|_| ())
         })?;
         self.end().await?;
-        while self.drop_some(oldest).await? {}
+        let mut dropped = 0;
+        loop {
+            match self.drop_some(oldest).await? {
+                0 => break,
+                some => dropped += some,
+            }
+        }
         for resource_type in DirectoryType::ALL {
             self.tidy(resource_type, oldest).await?;
         }
-        Ok(())
+        Ok(dropped)
     }
 
-    /// Drops some of the versions closed up to a revision; whether there were any.
-    async fn drop_some(&mut self, oldest: i64) -> Result<bool, Error> {
+    /// Drops some of the versions closed up to a revision: how many; none when none is left.
+    async fn drop_some(&mut self, oldest: i64) -> Result<usize, Error> {
         self.begin().await?;
         let sql = "SELECT number FROM superseded WHERE closed <= $1 LIMIT $2";
         let numbers: Vec<i64> = on_connection!(self.connection, connection => {
@@ -117,7 +123,7 @@ impl Writer {
             })?;
         }
         self.end().await?;
-        Ok(!numbers.is_empty())
+        Ok(numbers.len())
     }
 
     /// Joins the closings up to a revision, and rewrites segments of which half is dropped.

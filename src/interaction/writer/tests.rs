@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::fhir::identifier::{IDNPS, INTRN};
 use crate::fhir::json::parse;
+use crate::record::Caller;
 use crate::sas::deviation::Validation;
 use crate::storage::registry::Hold;
 
@@ -93,7 +94,8 @@ impl World {
             if_none_match: None,
             validation: Validation::Tolerant,
         };
-        Job { write, content, status: None, start: None }
+        let trace = Trace::begin(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::of_bytes(b"key"));
+        Job { write, content, status: None, start: None, trace, rules: vec![] }
     }
 
     /// Carries a request out, or tells that it was refused.
@@ -115,7 +117,7 @@ impl World {
         };
         let mut registry = Registry::new(self.entries.values().filter(is_wanted).cloned());
         let decision = decide(&registry, &job.write).ok()?;
-        let stored = carry_out(&mut registry, &job, decision, Timestamp::UNIX_EPOCH, &mut vec![]);
+        let stored = carry_out(&mut registry, &job, decision, Timestamp::UNIX_EPOCH, &mut Additions::default());
         for entry in registry.changed().into_iter().chain(registry.changed_identifiers()) {
             self.entries.insert(entry.id.clone(), entry.clone());
         }
@@ -201,7 +203,8 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
     let storage = Storage::open(&url).await.expect("a database");
     let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
-    let (writer, writing) = Writer::start(storage.clone(), Clock::system());
+    let key = storage.exchanges_key().await.expect("a key");
+    let (writer, writing) = Writer::start(storage.clone(), Clock::system(), key);
 
     // The first is being committed, for as long as the file is locked; the second waits behind it.
     for name in [0, 1] {

@@ -16,8 +16,62 @@ const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), R�
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
+const RFC_9112: &str = "RFC 9112, HTTP/1.1: https://www.rfc-editor.org/rfc/rfc9112";
+const RFC_6585: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-5";
+const RFC_6585_RATE: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-4";
+const RFC_6750: &str = "RFC 6750, Bearer Token Usage: https://www.rfc-editor.org/rfc/rfc6750";
+const SECURITY: &str = "HL7 FHIR R4, FHIR Security: http://hl7.org/fhir/R4/security.html";
+const SAS_SECURITY: &str = "SAS, Sécurité: https://interop.esante.gouv.fr/ig/fhir/sas/securite.html";
 
 rules! { EXCHANGE:
+    HTTP_MALFORMED = "http-malformed", Http, Structure, RFC_9112;
+    "Ce qui a été reçu n'est pas une requête HTTP/1.1 bien formée ; la connexion est fermée.";
+    "What was received is not a well-formed HTTP/1.1 request; the connection is closed.";
+
+    HTTP_TIMEOUT = "http-timeout", Http, Timeout, RFC_9110;
+    "La requête n'est pas arrivée en entier dans le temps admis de {expected} s ; elle peut être envoyée à nouveau.";
+    "The request did not arrive as a whole within the allowed {expected} s; it may be sent again.";
+
+    HTTP_URL_SIZE = "http-url-size", Http, TooLong, RFC_9110;
+    "L'adresse (chemin et critères) dépasse la taille admise de {expected} octets.";
+    "The URL (path and criteria) exceeds the accepted size of {expected} bytes.";
+
+    HTTP_HEADER_SIZE = "http-header-size", Http, TooLong, RFC_6585;
+    "Les en-têtes dépassent la taille ou le nombre admis : {expected}.";
+    "The headers exceed the accepted size or number: {expected}.";
+
+    HTTP_LOGIN = "http-login", Http, Login, SECURITY;
+    "Il faut s'identifier, par un certificat client ou par un jeton (Authorization: Bearer …).";
+    "Say who you are, with a client certificate or a token (Authorization: Bearer …).";
+
+    HTTP_AUTHORIZATION = "http-authorization", Http, Login, RFC_6750;
+    "L'en-tête Authorization doit être unique et de la forme « Bearer jeton » ; aucun autre schéma n'est admis.";
+    "There must be one Authorization header, of the form “Bearer token”; no other scheme is accepted.";
+
+    HTTP_TOKEN = "http-token", Http, Login, RFC_6750;
+    "Ce jeton est inconnu ici ; demandez-en un à l'exploitant.";
+    "This token is unknown here; ask the operator for one.";
+
+    HTTP_CALLER_UNKNOWN = "http-caller-unknown", Http, Forbidden, SAS_SECURITY;
+    "Le certificat client est valable, mais son CN et son OU ne sont pas ceux d'un appelant connu ici.";
+    "The client certificate is valid, but its CN and OU are not those of a caller known here.";
+
+    HTTP_CERTIFICATE = "http-certificate", Http, Forbidden, SAS_SECURITY;
+    "Le certificat client est refusé ; motif : {found}.";
+    "The client certificate is refused; reason: {found}.";
+
+    HTTP_FORBIDDEN = "http-forbidden", Http, Forbidden, SECURITY;
+    "L'appelant n'a pas le droit de le faire ; droit nécessaire : {expected}.";
+    "The caller has no right to do this; needed: {expected}.";
+
+    HTTP_RATE = "http-rate", Http, Throttled, RFC_6585_RATE;
+    "L'appelant envoie trop de requêtes par seconde ; celle-ci peut être rejouée telle quelle après Retry-After.";
+    "The caller sends too many requests a second; this one may be sent again as it is after Retry-After.";
+
+    HTTP_BUSY = "http-busy", Http, Throttled, RFC_9110;
+    "Trop de requêtes sont en cours ; celle-ci peut être rejouée telle quelle après Retry-After.";
+    "Too many requests are being worked on; this one may be sent again as it is after Retry-After.";
+
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";

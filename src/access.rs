@@ -1,0 +1,69 @@
+//! Who may do what: the callers, how each is recognised, and the rights that each has.
+
+pub mod caller;
+pub mod file;
+pub mod right;
+pub mod token;
+pub mod who;
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use caller::Callers;
+
+/// The settings of access; the callers themselves stand in the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(skip)]
+pub struct Settings {
+    /// Whether callers are asked who they are: the ones of the file, or nobody on any address (open)
+    ///
+    /// Without callers in the file, only a loopback address is served; `open` serves everybody everywhere.
+    #[arg(long, env = "SAS_ACCESS", global = true, value_enum, default_value_t = Mode::Callers)]
+    pub access: Mode,
+
+    /// Who may read the CapabilityStatements: everybody (open), or recognised callers (closed)
+    #[arg(long, env = "SAS_METADATA", global = true, value_enum, default_value_t = Metadata::Open)]
+    pub metadata: Metadata,
+}
+
+/// Whether callers are asked who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Those of the file are; without any, only the machine itself is served.
+    #[default]
+    Callers,
+    /// Nobody is.
+    Open,
+}
+
+/// Who may read the CapabilityStatements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Metadata {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Recognised callers.
+    Closed,
+}
+
+/// Who may do what. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Those who are recognised; `None` where nobody is asked.
+    pub callers: Option<Arc<Callers>>,
+    /// Who may read the CapabilityStatements.
+    pub metadata: Metadata,
+}
+
+impl Access {
+    /// Nobody is asked who they are.
+    pub fn open() -> Self {
+        Self::default()
+    }
+
+    /// These callers have their rights, and nobody else has any.
+    pub fn of(callers: Callers, metadata: Metadata) -> Self {
+        Self { callers: Some(Arc::new(callers)), metadata }
+    }
+}

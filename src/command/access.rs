@@ -1,0 +1,55 @@
+//! Who is served: the callers of the file, unless the settings contradict one another.
+
+use super::Failure;
+use crate::access::{Access, Mode};
+use crate::config::Config;
+use crate::http::origin::proxy::CertificateHeader;
+
+/// Who may do what by these settings.
+///
+/// # Errors
+/// In a sentence that says what to do, where strangers would be served unasked or callers never recognised.
+pub fn access(config: &Config) -> Result<Access, Failure> {
+    let passed_on = config.proxies.proxy_certificate != CertificateHeader::None;
+    if passed_on && config.proxies.trusted_proxies.is_empty() {
+        return Err("SAS_PROXY_CERTIFICATE names a header that nobody may set: say which proxies set it \
+            (SAS_TRUSTED_PROXIES), or none"
+            .into());
+    }
+    if (passed_on || config.callers.has_certificates()) && config.tls.tls_client_ca.is_none() {
+        return Err("certificates are to be recognised and nobody could vouch for them: say which authorities do \
+            (SAS_TLS_CLIENT_CA)"
+            .into());
+    }
+    match (config.access.access, config.callers.is_empty()) {
+        (Mode::Callers, false) => Ok(Access::of(config.callers.clone(), config.access.metadata)),
+        (Mode::Open, false) => Err("SAS_ACCESS=open serves everybody, and the file lists callers, who would mean \
+            nothing: say one or the other"
+            .into()),
+        (Mode::Callers, true) => {
+            if let Some(reason) = reached_from_outside(config) {
+                return Err(format!(
+                    "no caller is listed, and {reason}: list callers in the file (SAS_CONFIG, one [[caller]] each; \
+                    `sas-endpoint token` makes a token), or listen on 127.0.0.1 only, or say SAS_ACCESS=open to serve \
+                    everybody"
+                )
+                .into());
+            }
+            tracing::warn!("no caller is listed: everybody on this machine may read and write everything");
+            Ok(Access::open())
+        }
+        (Mode::Open, true) => {
+            tracing::warn!("SAS_ACCESS=open: whoever reaches this address may read and write everything");
+            Ok(Access::open())
+        }
+    }
+}
+
+/// How requests of other machines come here, if they do.
+fn reached_from_outside(config: &Config) -> Option<String> {
+    if !config.listen.ip().to_canonical().is_loopback() {
+        return Some(format!("SAS_LISTEN={} is reached from other machines", config.listen));
+    }
+    let proxies = !config.proxies.trusted_proxies.is_empty();
+    proxies.then(|| "SAS_TRUSTED_PROXIES bring requests of other machines".to_owned())
+}

@@ -1,0 +1,71 @@
+//! Retention: what is older than the settings say is removed, by `sas-endpoint purge` at once, by `serve` each hour.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Failure;
+use crate::annuaire::copy::Copy;
+use crate::config::Config;
+use crate::error::Error;
+use crate::fhir::date::instant;
+use crate::record::Settings;
+use crate::storage::Storage;
+
+/// How often `serve` looks for what is too old.
+const INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Removes at once what is no longer kept, and says how much that was.
+pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
+    let storage = Storage::open(&config.database_url).await?;
+    let before = config.record.kept_since(Timestamp::now());
+    let purged = purge_exchanges(&storage, before).await?;
+    println!("{}: {purged} records of exchanges from before {} removed.", storage.description(), instant(before));
+    storage.close().await;
+    if Copy::exists(&config.annuaire_database_url).await? {
+        let copy = Copy::open(&config.annuaire_database_url).await?;
+        let before = Timestamp::now().checked_sub(config.annuaire_keep)?;
+        match copy.writer().await? {
+            Some(mut writer) => {
+                let purged = writer.purge(before).await?;
+                let what = "superseded versions of the directory from before";
+                println!("{}: {purged} {what} {} removed.", copy.description(), instant(before));
+            }
+            None => println!("{}: another process is writing; that one purges.", copy.description()),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes each hour what is no longer kept, until told to stop.
+pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch::Receiver<bool>) {
+    let runs = async {
+        let mut interval = tokio::time::interval(INTERVAL);
+        loop {
+            interval.tick().await;
+            match purge_exchanges(&storage, settings.kept_since(Timestamp::now())).await {
+                Ok(0) => {}
+                Ok(purged) => tracing::info!(purged, "records of exchanges are no longer kept"),
+                Err(error) => tracing::error!("records of exchanges could not be removed: {error:?}"),
+            }
+        }
+    };
+    tokio::select! {
+        () = runs => {}
+        // An error means that the sender is gone: that is a stop too.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+/// Removes them a few at a time, so that writes go on between.
+async fn purge_exchanges(storage: &Storage, before: Timestamp) -> Result<u64, Error> {
+    let (before, mut purged) = (instant(before), 0);
+    loop {
+        match storage.purge_exchanges(&before).await? {
+            0 => return Ok(purged),
+            some => purged += some,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What every request is held to before it is carried out: rights, size, rate, places.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::Next;
+use axum::response::Response;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::bounds::Bounds;
+use super::origin::Origin;
+use super::outcome;
+use crate::access::Access;
+use crate::access::right::Needed;
+use crate::error::Error;
+
+/// Who may do what, and how much of it.
+pub struct Admission {
+    access: Access,
+    /// The bounds of each request.
+    pub bounds: Bounds,
+    places: Semaphore,
+    rates: Option<Rates>,
+}
+
+impl Admission {
+    /// Admission of those who have access, within these bounds.
+    pub fn new(access: Access, bounds: Bounds) -> Self {
+        let places = Semaphore::new(bounds.max_in_flight);
+        let rates = NonZeroU32::new(bounds.rate).map(Rates::new);
+        Self { access, bounds, places, rates }
+    }
+
+    /// Whether the sender of a request may have what is needed.
+    ///
+    /// # Errors
+    /// What the sender lacks.
+    pub fn authorise(&self, extensions: &Extensions, needed: Needed) -> Result<(), Error> {
+        self.access.authorise(&origin(extensions)?.who, needed)
+    }
+
+    /// A place among the requests that are worked on; free again once it is dropped. To be taken when the
+    /// body has been read, so that a slow client holds none.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where all are taken.
+    pub fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.places.try_acquire().map_err(|_| Error::Busy)
+    }
+
+    fn within_bounds(&self, parts: &Parts) -> Result<(), Error> {
+        let Bounds { max_url, max_headers, max_header_count, .. } = self.bounds;
+        if let Some(rates) = &self.rates {
+            rates.count(origin(&parts.extensions)?)?;
+        }
+        if length(parts) > max_url {
+            return Err(Error::UrlTooLong { limit: max_url });
+        }
+        if parts.headers.len() > max_header_count || size(&parts.headers) > max_headers {
+            return Err(Error::HeadersTooLarge { size: max_headers, count: max_header_count });
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what is too large, or comes too fast.
+pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match admission.within_bounds(&parts) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(error) => outcome::refused(&error, &parts.headers, body, &admission.bounds).await,
+    }
+}
+
+fn origin(extensions: &Extensions) -> Result<&Origin, Error> {
+    extensions.get::<Origin>().ok_or_else(|| Error::internal("a request of unknown origin"))
+}
+
+/// The length of the URL as it was sent.
+fn length(parts: &Parts) -> usize {
+    let uri = &parts.uri;
+    let before = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => scheme.len() + "://".len() + authority.as_str().len(),
+        _ => 0,
+    };
+    before + uri.path_and_query().map_or(0, |path| path.as_str().len())
+}
+
+/// What the headers take, as lines.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + ": \r\n".len() + value.len()).sum()
+}
+
+/// How many requests a second each client sends.
+struct Rates {
+    limiter: DefaultKeyedRateLimiter<Client>,
+    counted: AtomicU32,
+}
+
+/// Whom requests are counted for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Client {
+    Caller(String),
+    /// Of an IPv6 address, the network: who has one address there has all.
+    Address(IpAddr),
+}
+
+impl Client {
+    fn of(origin: &Origin) -> Self {
+        match (origin.caller(), origin.peer) {
+            (Some(name), _) => Self::Caller(name.to_owned()),
+            (None, IpAddr::V6(address)) => {
+                Self::Address(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into())
+            }
+            (None, address) => Self::Address(address),
+        }
+    }
+}
+
+impl Rates {
+    /// Clients who have not been seen for a while are forgotten each time so many requests were counted.
+    const UNTIL_FORGOTTEN: u32 = 4096;
+
+    /// As much may come at once.
+    fn new(rate: NonZeroU32) -> Self {
+        Self { limiter: RateLimiter::keyed(Quota::per_second(rate)), counted: AtomicU32::new(0) }
+    }
+
+    fn count(&self, origin: &Origin) -> Result<(), Error> {
+        if self.counted.fetch_add(1, Ordering::Relaxed) % Self::UNTIL_FORGOTTEN == Self::UNTIL_FORGOTTEN - 1 {
+            self.limiter.retain_recent();
+        }
+        let counted = self.limiter.check_key(&Client::of(origin));
+        counted.map_err(|until| Error::TooFast { retry_after: until.wait_time_from(DefaultClock::default().now()) })
+    }
+}

@@ -1,0 +1,140 @@
+//! The addresses that a proxy passes on: the client's, and the one under which the client sees us.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::http::HeaderMap;
+
+use super::pairs;
+use super::proxy::{AddressHeaders, Settings};
+
+/// What a proxy tells of addresses. Of lists, the last value counts: it is what the proxy beside us wrote.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Whom each proxy on the way had the request from, the nearest proxy's word last.
+    from: Vec<String>,
+    proto: Option<String>,
+    host: Option<String>,
+    port: Option<String>,
+    prefix: Option<String>,
+}
+
+impl Told {
+    /// What these headers tell.
+    pub fn by(headers: &HeaderMap, which: AddressHeaders) -> Self {
+        match which {
+            AddressHeaders::XForwarded => Self {
+                from: list(headers, "x-forwarded-for").unwrap_or_default(),
+                proto: last(headers, "x-forwarded-proto"),
+                host: last(headers, "x-forwarded-host"),
+                port: last(headers, "x-forwarded-port"),
+                prefix: last(headers, "x-forwarded-prefix"),
+            },
+            AddressHeaders::Forwarded => {
+                let text = list(headers, "forwarded").map(|values| values.join(","));
+                let elements = text.and_then(|text| pairs::elements(&text)).unwrap_or_default();
+                let of = |element: &pairs::Pairs, name| {
+                    element.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+                };
+                let nearest = elements.last();
+                Self {
+                    proto: nearest.and_then(|element| of(element, "proto")),
+                    host: nearest.and_then(|element| of(element, "host")),
+                    from: elements.iter().map(|element| of(element, "for").unwrap_or_default()).collect(),
+                    ..Self::default()
+                }
+            }
+        }
+    }
+
+    /// The client's address: the nearest one that is no proxy of ours. Beyond an address that cannot be
+    /// read, nobody is believed.
+    pub fn client(&self, peer: IpAddr, proxies: &Settings) -> IpAddr {
+        let mut client = peer;
+        for address in self.from.iter().rev().map(|text| address(text)) {
+            match address {
+                Some(address) if proxies.trusts(address) => client = address,
+                Some(address) => return address,
+                None => return client,
+            }
+        }
+        client
+    }
+
+    /// `{proto}://{host}[:{port}]{prefix}/fhir`; `None` where proto or host is missing, or anything is
+    /// not as it should be.
+    pub fn base_url(&self) -> Option<String> {
+        let proto = self.proto.as_ref()?.to_ascii_lowercase();
+        let usual_port = match proto.as_str() {
+            "https" => 443,
+            "http" => 80,
+            _ => return None,
+        };
+        let host = Host::parse(self.host.as_ref()?)?;
+        let told_port = self.port.as_deref().map(port).map_or(Some(None), |port| port.map(Some))?;
+        // The port that the client wrote itself stands with the host.
+        let port = host.port.or(told_port.filter(|&port| port != usual_port));
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let prefix = prefix(self.prefix.as_deref().unwrap_or_default())?;
+        Some(format!("{proto}://{}{port}{prefix}/fhir", host.name))
+    }
+}
+
+/// A host and its port, as in the header `Host`.
+struct Host<'a> {
+    name: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Host<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let end_of_name =
+            if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+        let (name, rest) = text.split_at(end_of_name);
+        let valid = match name.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
+            None => {
+                let characters = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+                (1..=253).contains(&name.len()) && name.bytes().all(characters)
+            }
+        };
+        let port = if rest.is_empty() { None } else { Some(port(rest.strip_prefix(':')?)?) };
+        valid.then_some(Self { name, port })
+    }
+}
+
+fn port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&port| digits && port > 0)
+}
+
+/// The path that the proxy took away, without a slash at its end.
+fn prefix(text: &str) -> Option<&str> {
+    let text = text.trim_end_matches('/');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
+    let valid = text.is_empty() || text.strip_prefix('/').is_some_and(|path| path.split('/').all(segment));
+    (valid && text.len() <= 256).then_some(text)
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    text.parse().ok().or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
+}
+
+/// The values of a list over all its headers; `None` where one is not text.
+fn list(headers: &HeaderMap, name: &str) -> Option<Vec<String>> {
+    let values = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect::<Option<Vec<_>>>()?;
+    (!values.is_empty()).then(|| values.join(",").split(',').map(|value| value.trim().to_owned()).collect())
+}
+
+/// The last value of a list. A header that is not text tells an invalid value.
+fn last(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .contains_key(name)
+        .then(|| list(headers, name).and_then(|mut values| values.pop()).unwrap_or("?".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

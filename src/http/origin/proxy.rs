@@ -1,0 +1,114 @@
+//! The reverse proxies that are believed, and the headers by which they tell what they know.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+
+/// Which proxies are believed, and what they tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(skip)]
+pub struct Settings {
+    /// The reverse proxies whose headers are believed: addresses and networks (127.0.0.1,10.0.0.0/8)
+    ///
+    /// From any other address such headers are removed, and change nothing.
+    #[arg(long, env = "SAS_TRUSTED_PROXIES", global = true, value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// The header in which these proxies pass on the client's certificate, and which they set whatever the client sent
+    #[arg(long, env = "SAS_PROXY_CERTIFICATE", global = true, value_enum, default_value_t = CertificateHeader::None)]
+    pub proxy_certificate: CertificateHeader,
+
+    /// The headers in which these proxies pass on the client's address and, without SAS_BASE_URL, the public one
+    #[arg(long, env = "SAS_PROXY_HEADERS", global = true, value_enum, default_value_t = AddressHeaders::XForwarded)]
+    pub proxy_headers: AddressHeaders,
+}
+
+/// A header in which a proxy passes on the client's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CertificateHeader {
+    /// The proxies pass on none
+    #[default]
+    None,
+    /// RFC 9440: Client-Cert, and Client-Cert-Chain
+    ClientCert,
+    /// nginx: X-SSL-Client-Cert with $ssl_client_escaped_cert
+    XSslClientCert,
+    /// Envoy: X-Forwarded-Client-Cert, with Cert or Chain
+    XForwardedClientCert,
+    /// Traefik: X-Forwarded-Tls-Client-Cert, of passTLSClientCert with pem
+    XForwardedTlsClientCert,
+}
+
+/// The headers in which a proxy passes on addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AddressHeaders {
+    /// X-Forwarded-For, -Proto, -Host, -Port, -Prefix
+    #[default]
+    XForwarded,
+    /// RFC 7239: Forwarded
+    Forwarded,
+}
+
+/// Every header that a proxy may tell something by.
+const HEADERS: [&str; 12] = [
+    "client-cert",
+    "client-cert-chain",
+    "x-ssl-client-cert",
+    "x-forwarded-client-cert",
+    "x-forwarded-tls-client-cert",
+    "x-forwarded-tls-client-cert-info",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+];
+
+impl Settings {
+    /// Whether what this address tells is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Takes every header of a proxy out, so that nobody who comes later can believe one by mistake.
+pub fn remove_headers(headers: &mut HeaderMap) {
+    for name in HEADERS {
+        headers.remove(name);
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_trusted_by_network_in_either_form() {
+        let trusted_proxies =
+            ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"].map(|text| network(text).expect("a network"));
+        let settings = Settings { trusted_proxies: trusted_proxies.into(), ..Settings::default() };
+        for (address, trusted) in [
+            ("127.0.0.1", true),
+            ("::ffff:10.1.2.3", true),
+            ("2001:db8:1::1", true),
+            ("127.0.0.2", false),
+            ("11.0.0.1", false),
+            ("::1", false),
+        ] {
+            assert_eq!(settings.trusts(address.parse().expect("an address")), trusted, "{address}");
+        }
+        for wrong in ["", "proxy", "10.0.0.0/33", "10.0.0"] {
+            assert!(network(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The key of the hashes in the record of exchanges.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::fhir::identifier::{Identifier, Token};
+
+/// The shortest secret that makes a key, in characters.
+const SHORTEST: usize = 32;
+
+/// A secret of the settings; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret, without the white space that pasting leaves around it. One that is empty, as where a variable
+    /// is set to nothing, is none.
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// The key by which identifiers of persons are hashed: HMAC-SHA-256, cut to 128 bits.
+///
+/// National identifiers are short: without a key, whoever holds a hash would find its identifier by trying
+/// them all. A key that is kept **in the database** protects what leaves it: the output of
+/// `sas-endpoint exchanges`, a copy of these tables alone. A key that is **set** (`SAS_EXCHANGES_KEY`) also
+/// protects them from whoever has the whole database, or a backup of it, and not the settings. Neither hides
+/// anything from who has both. Hashes of another key match nothing: with the key that made them, they are
+/// lost to lookups by identifier, and still found by resource.
+#[derive(Clone)]
+pub struct Key(Hmac<Sha256>);
+
+impl Key {
+    /// The key of a secret; `None` where that is too short to be one.
+    pub fn of(secret: &Secret) -> Option<Self> {
+        (secret.0.chars().count() >= SHORTEST).then(|| Self::of_bytes(secret.0.as_bytes()))
+    }
+
+    /// The key of these bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        // Keys of any length are taken: it cannot fail.
+        Self(Hmac::new_from_slice(bytes).unwrap_or_else(|_| Hmac::new(&Default::default())))
+    }
+
+    /// What a new key is made of: 32 random bytes in hexadecimal.
+    pub fn random() -> Result<String, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(super::subject::hexadecimal(&bytes))
+    }
+
+    /// The hash of an identifier, in hexadecimal: equal for identifiers that compare equal.
+    pub fn identifier(&self, identifier: &Identifier) -> String {
+        self.hash(&identifier.system, &identifier.value)
+    }
+
+    /// The hash of what a criterion designates; `None` where that is nobody in particular. Of a value without
+    /// system, in lower case: some system may compare it so.
+    pub fn token(&self, token: &Token) -> Option<String> {
+        match token {
+            Token::Exact(identifier) => Some(self.identifier(identifier)),
+            Token::Value(value) | Token::NoSystem(value) => Some(self.hash("", &value.to_lowercase())),
+            Token::System(_) => None,
+        }
+    }
+
+    fn hash(&self, system: &str, value: &str) -> String {
+        let mut mac = self.0.clone();
+        for part in [system.as_bytes(), b"|", value.as_bytes()] {
+            mac.update(part);
+        }
+        let digest = mac.finalize().into_bytes();
+        super::subject::hexadecimal(&digest[..16])
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::identifier::{IDNPS, INTRN};
+
+    #[test]
+    fn a_secret_is_never_shown_and_is_long_enough() {
+        let secret = Secret::new(" 0123456789-0123456789-0123456789\n");
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
+        assert_eq!(format!("{:?}", Key::of(&secret)), "Some(Key(…))");
+        assert!(Key::of(&Secret::new("0123456789-0123456789-012345678")).is_none());
+        assert!(Secret::new(" ").is_empty());
+    }
+
+    #[test]
+    fn what_compares_equal_hashes_alike() {
+        let key = Key::of_bytes(b"k");
+        let hash = |system, value| key.identifier(&Identifier::new(system, value));
+        assert_eq!(hash(INTRN, "0B9C"), hash(INTRN, " 0b9c "));
+        assert_ne!(hash(IDNPS, "3A/b"), hash(IDNPS, "3A/B"));
+        assert_ne!(hash(IDNPS, "1"), hash(INTRN, "1"));
+        assert_ne!(hash(IDNPS, "1"), Key::of_bytes(b"l").identifier(&Identifier::new(IDNPS, "1")));
+        assert_eq!(hash(IDNPS, "1").len(), 32);
+        let token = |text| key.token(&Token::parse(text).expect("a token"));
+        assert_eq!(token("s|v"), Some(hash("s", "v")));
+        assert_eq!((token("V"), token("|v")), (token("v"), token("v")));
+        assert_eq!(token("s|"), None);
+    }
+
+    /// `printf 's|v' | openssl dgst -sha256 -hmac k`
+    #[test]
+    fn the_hash_is_the_one_that_others_compute() {
+        let hash = Key::of_bytes(b"k").identifier(&Identifier::new("s", "v"));
+        assert_eq!(hash, "9c5ba3d1c9272cf96ed4495760e4d43e");
+    }
+}

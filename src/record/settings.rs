@@ -1,0 +1,75 @@
+//! The settings of the record of exchanges.
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use super::{Key, Secret};
+
+/// What is set of the record of exchanges.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// The secret with which identifiers of persons are hashed in the record of exchanges: at least 32 characters
+    /// (default: one made at random and kept in the database)
+    ///
+    /// A secret that is set protects the identifiers in the record from whoever has a copy of the database and not
+    /// the settings. It is never changed: what another secret has hashed is no longer found by identifier. Better
+    /// said in the environment or in the file: everybody on a machine sees the command line.
+    #[arg(long, env = "SAS_EXCHANGES_KEY", hide_env_values = true, global = true, value_name = "SECRET", value_parser = secret)]
+    pub exchanges_key: Option<Secret>,
+
+    /// How long records of exchanges are kept: 365d, 18 months, 2y
+    #[arg(long, env = "SAS_EXCHANGES_KEEP", global = true, value_name = "DURATION", default_value = "365d", value_parser = keep)]
+    pub exchanges_keep: Span,
+}
+
+impl Settings {
+    /// The key of the secret that is set, if one is. Fails with a sentence.
+    pub fn key(&self) -> Result<Option<Key>, &'static str> {
+        let set = self.exchanges_key.as_ref().filter(|secret| !secret.is_empty());
+        let key = set.map(|secret| Key::of(secret).ok_or("SAS_EXCHANGES_KEY: a secret has at least 32 characters"));
+        key.transpose()
+    }
+
+    /// Records from before this time are no longer kept.
+    pub fn kept_since(&self, now: Timestamp) -> Timestamp {
+        before(now, self.exchanges_keep).unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// The time so long before, by the calendar of UTC; `None` before the beginning of time.
+pub fn before(now: Timestamp, span: Span) -> Option<Timestamp> {
+    now.to_zoned(TimeZone::UTC).checked_sub(span).ok().map(|then| then.timestamp())
+}
+
+/// Never fails, as an error would quote the secret.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+fn keep(text: &str) -> Result<Span, String> {
+    let span: Option<Span> = text.parse().ok();
+    span.filter(|span| span.is_positive()).ok_or_else(|| "expected a duration such as 365d, 18 months or 2y".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_said_in_days_months_or_years() {
+        let now: Timestamp = "2026-03-01T08:00:00Z".parse().expect("an instant");
+        for (text, since) in [
+            ("365d", "2025-03-01T08:00:00Z"),
+            ("18 months", "2024-09-01T08:00:00Z"),
+            ("2y", "2024-03-01T08:00:00Z"),
+            ("24h", "2026-02-28T08:00:00Z"),
+        ] {
+            let settings = Settings { exchanges_key: None, exchanges_keep: keep(text).expect(text) };
+            assert_eq!(settings.kept_since(now).to_string(), since, "{text}");
+        }
+        for wrong in ["", "365", "0d", "-1d", "1d ago", "for ever"] {
+            assert!(keep(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A consistent copy of a SQLite database, made while it is served.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use sqlx::{ConnectOptions, Connection};
+
+use super::database::{Backend, OpenError, sqlite_options};
+
+/// What was copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Copied {
+    /// The size of the copy, in bytes.
+    pub bytes: u64,
+    /// How many accounts are in it.
+    pub accounts: i64,
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// It is not SQLite.
+    #[error("this is a Postgres database: copy it with pg_dump (pg_dump --format=custom --file=FILE DATABASE)")]
+    Postgres,
+    /// Nothing is overwritten.
+    #[error("{0} exists already; nothing was copied")]
+    Exists(PathBuf),
+    /// The database cannot be found.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The copy cannot be written.
+    #[error("{path} cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The database cannot be read, or the copy not written.
+    #[error("the database cannot be copied: {0}")]
+    Copy(#[from] sqlx::Error),
+    /// What was written is not a sound database.
+    #[error("the copy is damaged and was removed: {0}")]
+    Damaged(String),
+}
+
+/// Copies the database to a new file, as it is at one moment, beside whoever writes. The file appears under its
+/// name when it is whole, on disk, and checked; only its owner may read it.
+pub async fn backup(url: &str, file: &Path) -> Result<Copied, BackupError> {
+    if Backend::of(url)? == Backend::Postgres {
+        return Err(BackupError::Postgres);
+    }
+    if file.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists(file.to_owned()));
+    }
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(format!(".{}.part", std::process::id()));
+    let unfinished = PathBuf::from(unfinished);
+    let written = async {
+        let failed = |source| BackupError::Write { path: unfinished.clone(), source };
+        // VACUUM INTO takes a file that is empty, and leaves its mode as it is.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+        let copied = copy(url, &unfinished).await?;
+        File::open(&unfinished).and_then(|copy| copy.sync_all()).map_err(failed)?;
+        // Whoever has made that file in the meantime keeps it.
+        match std::fs::hard_link(&unfinished, file) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(BackupError::Exists(file.to_owned()));
+            }
+            // A file system without links.
+            Err(_) => std::fs::rename(&unfinished, file).map_err(failed)?,
+            Ok(()) => {}
+        }
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok(copied)
+    }
+    .await;
+    let _ = std::fs::remove_file(&unfinished);
+    written
+}
+
+async fn copy(url: &str, to: &Path) -> Result<Copied, BackupError> {
+    let (options, description) = sqlite_options(url)?;
+    let options = options.create_if_missing(false).read_only(true);
+    let failed = |source| OpenError::Connect { description, source };
+    let mut database = options.connect().await.map_err(failed)?;
+    let path = to.to_str().ok_or_else(|| sqlx::Error::Configuration("the name of the copy must be UTF-8".into()))?;
+    sqlx::query("VACUUM INTO $1").bind(path).execute(&mut database).await?;
+    database.close().await?;
+    let copy = sqlx::sqlite::SqliteConnectOptions::new().filename(to).read_only(true);
+    let mut copy = copy.connect().await?;
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut copy).await?;
+    if verdict != "ok" {
+        return Err(BackupError::Damaged(verdict));
+    }
+    let accounts = "SELECT COUNT(*) FROM resource WHERE resource_type = 'Practitioner'";
+    let accounts = sqlx::query_scalar(accounts).fetch_one(&mut copy).await?;
+    copy.close().await?;
+    let metadata = std::fs::metadata(to).map_err(|source| BackupError::Write { path: to.to_owned(), source })?;
+    Ok(Copied { bytes: metadata.len(), accounts })
+}

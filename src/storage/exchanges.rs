@@ -1,0 +1,203 @@
+//! The record of exchanges: added with the changes it describes, found by whom and what it is about.
+
+use std::collections::BTreeSet;
+
+use futures_util::TryStreamExt;
+
+use super::database::{Storage, on_readers};
+use super::sql::placeholders;
+use super::write::in_write_transaction;
+use crate::error::Error;
+use crate::fhir::identifier::Identifier;
+use crate::record::{Key, Record, Subject};
+
+/// The records of which the subjects are sorted together.
+const RUN: i64 = 1024;
+
+/// How many records one transaction removes: writes wait for it.
+const PURGED_TOGETHER: i64 = 500;
+
+/// Adds records within a write transaction, in which nobody else numbers any: they follow the last one.
+macro_rules! add_records {
+    ($transaction:ident, $records:expr) => {
+        for run in $crate::storage::sql::runs($records) {
+            let sql = $crate::storage::exchanges::insertion(run.len());
+            let mut query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql));
+            for (position, record) in (1_i64..).zip(run) {
+                let text = serde_json::to_string(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
+                query = query.bind(position).bind(record.at.as_str()).bind(text);
+            }
+            let added = query.fetch_all(&mut *$transaction).await?;
+            let before = added.into_iter().min().unwrap_or(1) - 1;
+            let subjects: Vec<(i64, i64)> = (before + 1..)
+                .zip(run)
+                .flat_map(|(id, record)| record.subjects().into_iter().map(move |subject| (subject.0, id)))
+                .collect();
+            for subjects in $crate::storage::sql::runs(&subjects) {
+                let sql = $crate::storage::exchanges::subject_insertion(subjects.len());
+                let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                for (subject, id) in subjects {
+                    query = query.bind(*subject).bind(*id);
+                }
+                query.execute(&mut *$transaction).await?;
+            }
+        }
+    };
+}
+pub(super) use add_records;
+
+pub(super) fn insertion(rows: usize) -> String {
+    format!(
+        "INSERT INTO exchange (id, at, record) \
+         SELECT last.id + v.column1, v.column2, v.column3 \
+         FROM (VALUES {}) AS v CROSS JOIN (SELECT COALESCE(MAX(id), 0) AS id FROM exchange) AS last RETURNING id",
+        placeholders(1, rows, 3)
+    )
+}
+
+/// Where every record was removed, numbers begin anew, and may meet subjects that are yet to be removed.
+pub(super) fn subject_insertion(rows: usize) -> String {
+    format!(
+        "INSERT INTO exchange_subject (run, subject, exchange) \
+         SELECT v.column2 / {RUN}, v.column1, v.column2 FROM (VALUES {}) AS v WHERE true ON CONFLICT DO NOTHING",
+        placeholders(1, rows, 2)
+    )
+}
+
+/// Which records are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Those about any of these; empty: about whatever.
+    pub subjects: Vec<Subject>,
+    /// From this time on, as stored.
+    pub since: Option<String>,
+    /// Before this time, as stored.
+    pub until: Option<String>,
+    /// The most that are given.
+    pub limit: usize,
+}
+
+impl Asked {
+    fn is_within(&self, record: &Record) -> bool {
+        self.since.as_ref().is_none_or(|since| record.at >= *since)
+            && self.until.as_ref().is_none_or(|until| record.at < *until)
+    }
+}
+
+impl Storage {
+    /// Adds records that describe no change.
+    pub async fn record(&self, records: &[Record]) -> Result<(), sqlx::Error> {
+        in_write_transaction!(self, transaction => add_records!(transaction, records));
+        Ok(())
+    }
+
+    /// Writes a few bytes, to see whether anything can be written.
+    pub async fn try_writing(&self, now: &str) -> Result<(), sqlx::Error> {
+        let sql = "INSERT INTO note (name, value) VALUES ('written', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        in_write_transaction!(self, transaction => {
+            sqlx::query(sql).bind(now).execute(&mut *transaction).await?;
+        });
+        Ok(())
+    }
+
+    /// The key that hashes are made with where none is set: made at random once, and kept in the database.
+    pub async fn exchanges_key(&self) -> Result<Key, Error> {
+        let select = "SELECT value FROM note WHERE name = 'exchanges-key'";
+        let kept: Option<String> = on_readers!(self, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
+        if let Some(kept) = kept {
+            return Ok(Key::of_bytes(kept.as_bytes()));
+        }
+        let new = Key::random().map_err(Error::internal)?;
+        let insert = "INSERT INTO note (name, value) VALUES ('exchanges-key', $1) ON CONFLICT (name) DO NOTHING";
+        // Another instance may be first.
+        let kept: String = in_write_transaction!(self, transaction => {
+            sqlx::query(insert).bind(new).execute(&mut *transaction).await?;
+            sqlx::query_scalar(select).fetch_one(&mut *transaction).await?
+        });
+        Ok(Key::of_bytes(kept.as_bytes()))
+    }
+
+    /// The newest records that are wanted and that `keep` keeps, oldest first.
+    pub async fn exchanges(&self, asked: &Asked, keep: impl Fn(&Record) -> bool) -> Result<Vec<Record>, Error> {
+        let mut found = vec![];
+        if asked.subjects.is_empty() {
+            let sql = "SELECT record FROM exchange WHERE at >= $1 AND at < $2 ORDER BY at DESC, id DESC";
+            let since = asked.since.as_deref().unwrap_or_default();
+            let until = asked.until.as_deref().unwrap_or("A");
+            on_readers!(self, pool => {
+                let mut records = sqlx::query_scalar::<_, String>(sql).bind(since).bind(until).fetch(pool);
+                while found.len() < asked.limit
+                    && let Some(text) = records.try_next().await?
+                {
+                    found.extend(parsed(&text).filter(&keep));
+                }
+            });
+        } else {
+            for id in self.about(&asked.subjects).await?.into_iter().rev() {
+                if found.len() == asked.limit {
+                    break;
+                }
+                let sql = "SELECT record FROM exchange WHERE id = $1";
+                let text: Option<String> =
+                    on_readers!(self, pool => sqlx::query_scalar(sql).bind(id).fetch_optional(pool).await)?;
+                let record = text.as_deref().and_then(parsed);
+                found.extend(record.filter(|record| asked.is_within(record) && keep(record)));
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The numbers of the records about any of these, run by run.
+    async fn about(&self, subjects: &[Subject]) -> Result<BTreeSet<i64>, Error> {
+        let sql = "WITH RECURSIVE run(number) AS ( \
+                 SELECT MIN(run) FROM exchange_subject \
+                 UNION ALL \
+                 SELECT number + 1 FROM run WHERE number < (SELECT MAX(run) FROM exchange_subject) \
+             ) \
+             SELECT s.exchange FROM run CROSS JOIN exchange_subject s WHERE s.run = run.number AND s.subject = $1";
+        let mut found = BTreeSet::new();
+        for subject in subjects {
+            let ids: Vec<i64> =
+                on_readers!(self, pool => sqlx::query_scalar(sql).bind(subject.0).fetch_all(pool).await)?;
+            found.extend(ids);
+        }
+        Ok(found)
+    }
+
+    /// The resources that hold this identifier, or held it: type and id.
+    pub async fn holders(&self, identifier: &Identifier) -> Result<Vec<(String, String)>, Error> {
+        let sql = "SELECT resource_type, resource_id FROM identifier \
+             WHERE value = $1 AND system = $2 AND hold IN ('held', 'released')";
+        let Identifier { system, value } = identifier;
+        Ok(on_readers!(self, pool => sqlx::query_as(sql).bind(value).bind(system).fetch_all(pool).await)?)
+    }
+
+    /// Removes some of the records that are older than this, and what they were found by: how many. Zero when
+    /// none is left.
+    pub async fn purge_exchanges(&self, before: &str) -> Result<u64, Error> {
+        let purge = "DELETE FROM exchange WHERE id IN (SELECT id FROM exchange WHERE at < $1 ORDER BY at LIMIT $2)";
+        let (runs, subjects) = (
+            "SELECT run FROM exchange_subject WHERE run < COALESCE((SELECT MIN(id) FROM exchange), $1) / $2 \
+             ORDER BY run LIMIT 1",
+            "DELETE FROM exchange_subject WHERE run = $1",
+        );
+        Ok(in_write_transaction!(self, transaction => {
+            let query = sqlx::query(purge).bind(before).bind(PURGED_TOGETHER);
+            let purged = query.execute(&mut *transaction).await?.rows_affected();
+            // A chunk is less than a run: of the runs that are over, one a chunk keeps pace.
+            let over: Option<i64> =
+                sqlx::query_scalar(runs).bind(i64::MAX).bind(RUN).fetch_optional(&mut *transaction).await?;
+            if let Some(run) = over {
+                sqlx::query(subjects).bind(run).execute(&mut *transaction).await?;
+            }
+            purged
+        }))
+    }
+}
+
+/// The record of this text; what a later release may have written is passed over.
+fn parsed(text: &str) -> Option<Record> {
+    serde_json::from_str(text).ok()
+}

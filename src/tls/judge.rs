@@ -1,0 +1,86 @@
+//! What a handshake asks about a client's certificate; the answer is that of [`Trust`].
+
+use std::sync::Arc;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+use super::trust::{Mistrust, Trust};
+
+/// Judges in handshakes.
+#[derive(Debug)]
+pub struct Judge {
+    /// Asked for each handshake anew: what is taken up while running counts at once.
+    trust: Trust,
+    /// Knows signatures, and the names of the roots.
+    rustls: Arc<dyn ClientCertVerifier>,
+    mandatory: bool,
+}
+
+impl Judge {
+    /// Judges by this trust, and asks for certificates by the names of `roots`.
+    pub fn new(trust: Trust, roots: &Trust, mandatory: bool) -> Self {
+        Self { trust, rustls: roots.of_handshakes(), mandatory }
+    }
+}
+
+impl From<Mistrust> for Error {
+    /// What makes the alert that tells the client.
+    fn from(mistrust: Mistrust) -> Self {
+        Self::InvalidCertificate(match mistrust {
+            Mistrust::Malformed => CertificateError::BadEncoding,
+            Mistrust::UnknownIssuer => CertificateError::UnknownIssuer,
+            Mistrust::NotYetValid => CertificateError::NotValidYet,
+            Mistrust::Expired => CertificateError::Expired,
+            Mistrust::Revoked => CertificateError::Revoked,
+            Mistrust::RevocationUnknown => CertificateError::UnknownRevocationStatus,
+            Mistrust::RevocationListExpired => CertificateError::ExpiredRevocationList,
+            Mistrust::NotForClients => CertificateError::InvalidPurpose,
+        })
+    }
+}
+
+impl ClientCertVerifier for Judge {
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.rustls.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let chain: Vec<_> = std::iter::once(end_entity).chain(intermediates).cloned().collect();
+        self.trust.verify(&chain, now)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.rustls.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.rustls.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.rustls.supported_verify_schemes()
+    }
+}

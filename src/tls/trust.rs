@@ -1,0 +1,186 @@
+//! Which client certificates are believed, whether they come with a connection or in a proxy's header.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use clap::ValueEnum;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{CertificateError, Error, RootCertStore};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use super::certificate::ClientCertificate;
+use super::revocation::{self, RevocationList};
+
+/// Which client certificates are believed: authorities, revocation lists. Cheap to clone; every clone
+/// sees what is taken up while running.
+#[derive(Clone)]
+pub struct Trust(Arc<ArcSwap<Authorities>>);
+
+/// Why a client's certificate is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistrust {
+    /// It is not a certificate, or it names nobody: its subject has not exactly one common name.
+    Malformed,
+    /// No authority that is known here vouches for it.
+    UnknownIssuer,
+    /// It is not valid yet.
+    NotYetValid,
+    /// It is no longer valid.
+    Expired,
+    /// Its authority took it back.
+    Revoked,
+    /// Revocation lists are asked for, and none of them speaks for its authority.
+    RevocationUnknown,
+    /// The list of its authority is past its next update, and such lists are refused.
+    RevocationListExpired,
+    /// It is meant for something else than being a client.
+    NotForClients,
+}
+
+impl fmt::Display for Mistrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "it cannot be read, or names nobody",
+            Self::UnknownIssuer => "its issuer is unknown",
+            Self::NotYetValid => "it is not valid yet",
+            Self::Expired => "it has expired",
+            Self::Revoked => "it was revoked",
+            Self::RevocationUnknown => "whether it was revoked is unknown",
+            Self::RevocationListExpired => "the revocation list of its issuer is out of date",
+            Self::NotForClients => "it is not meant for clients",
+        })
+    }
+}
+
+impl std::error::Error for Mistrust {}
+
+impl From<&Error> for Mistrust {
+    fn from(error: &Error) -> Self {
+        use CertificateError as E;
+        match error {
+            Error::InvalidCertificate(error) => match error {
+                E::BadEncoding => Self::Malformed,
+                E::Expired | E::ExpiredContext { .. } => Self::Expired,
+                E::NotValidYet | E::NotValidYetContext { .. } => Self::NotYetValid,
+                E::Revoked => Self::Revoked,
+                E::UnknownRevocationStatus => Self::RevocationUnknown,
+                E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => Self::RevocationListExpired,
+                E::InvalidPurpose | E::InvalidPurposeContext { .. } => Self::NotForClients,
+                // A signature that does not hold, an authority that may not vouch: nobody vouches for it.
+                _ => Self::UnknownIssuer,
+            },
+            // The list that would tell is not signed as it must be.
+            Error::InvalidCertRevocationList(_) => Self::RevocationUnknown,
+            _ => Self::UnknownIssuer,
+        }
+    }
+}
+
+/// What becomes of certificates whose authority's revocation list is past its next update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Outdated {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are judged by the list as it is.
+    Tolerate,
+}
+
+/// The authorities and lists at one moment.
+pub struct Authorities {
+    /// Those that clients need not send along.
+    intermediates: Vec<CertificateDer<'static>>,
+    /// The certificate of the client itself: its status must be known, where there are lists.
+    strict: Arc<dyn ClientCertVerifier>,
+    /// The authorities above it: checked wherever there is a list of whoever vouches for them.
+    lenient: Option<Arc<dyn ClientCertVerifier>>,
+    lists: Vec<RevocationList>,
+}
+
+impl Authorities {
+    /// Certificates that vouch for themselves are roots, the others intermediates. Where there are no
+    /// lists, revocation is not looked at.
+    ///
+    /// # Errors
+    /// In a sentence, where there is no root or something cannot be read.
+    pub fn new(
+        certificates: Vec<CertificateDer<'static>>,
+        lists: Vec<CertificateRevocationListDer<'static>>,
+        outdated: Outdated,
+    ) -> Result<Self, String> {
+        let (mut roots, mut intermediates) = (RootCertStore::empty(), vec![]);
+        for certificate in certificates {
+            let parsed = X509Certificate::from_der(&certificate);
+            let (_, parsed) = parsed.map_err(|_| "an authority's certificate cannot be read".to_owned())?;
+            if parsed.subject() == parsed.issuer() {
+                roots.add(certificate).map_err(|error| format!("a root cannot be used: {error}"))?;
+            } else {
+                intermediates.push(certificate);
+            }
+        }
+        if roots.is_empty() {
+            return Err("there is no root (a certificate that vouches for itself) among the authorities".to_owned());
+        }
+        let (lists, ders) = revocation::newest_first(lists)?;
+        let builder = || {
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider);
+            let builder = builder.with_crls(ders.iter().cloned());
+            if outdated == Outdated::Refuse { builder.enforce_revocation_expiration() } else { builder }
+        };
+        let unusable = |error| format!("{error}");
+        let strict = builder().only_check_end_entity_revocation().build().map_err(unusable)?;
+        let lenient = builder().allow_unknown_revocation_status();
+        let lenient = (!lists.is_empty()).then(|| lenient.build().map_err(unusable)).transpose()?;
+        Ok(Self { intermediates, strict, lenient, lists })
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("lists", &self.lists()).finish_non_exhaustive()
+    }
+}
+
+impl Trust {
+    /// Trust in these authorities.
+    pub fn new(authorities: Authorities) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(authorities)))
+    }
+
+    /// Trust in these from now on, wherever this one was cloned to.
+    pub(super) fn take_up(&self, renewed: Self) {
+        self.0.store(renewed.0.load_full());
+    }
+
+    /// The holder of a certificate that is believed. `chain`: the client's certificate first, then what
+    /// it sent along, in DER.
+    ///
+    /// # Errors
+    /// Why the certificate is not believed.
+    pub fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<ClientCertificate, Mistrust> {
+        let authorities = self.0.load();
+        let (leaf, sent) = chain.split_first().ok_or(Mistrust::Malformed)?;
+        let mut between: Vec<CertificateDer<'_>> = sent.to_vec();
+        between.extend(authorities.intermediates.iter().cloned());
+        for verifier in std::iter::once(&authorities.strict).chain(&authorities.lenient) {
+            verifier.verify_client_cert(leaf, &between, now).map_err(|error| Mistrust::from(&error))?;
+        }
+        ClientCertificate::parse(leaf).ok_or(Mistrust::Malformed)
+    }
+
+    /// The revocation lists that are in use.
+    pub fn lists(&self) -> Vec<RevocationList> {
+        self.0.load().lists.clone()
+    }
+
+    /// The verifier of rustls, which knows how to ask for certificates in handshakes.
+    pub(super) fn of_handshakes(&self) -> Arc<dyn ClientCertVerifier> {
+        self.0.load().strict.clone()
+    }
+}

@@ -1,0 +1,137 @@
+//! The record of exchanges as an operator asks it, backups, retention, and who may serve a file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::process::{Serving, databases, run};
+use crate::support::{Backend, TestDatabase, folder};
+
+const REGULATOR: &str = include_str!("../fixtures/regulator.json");
+const T: &str = "urn:oid:1.2.250.1.213.3.6";
+const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Runs a command beside the server.
+fn beside(database_url: &str, arguments: &[&str]) -> Output {
+    let databases = databases(database_url);
+    let arguments: Vec<_> = arguments.iter().copied().chain(databases.iter().map(String::as_str)).collect();
+    run(&arguments, "")
+}
+
+fn account() -> String {
+    format!("/Practitioner?identifier={T}|{U}")
+}
+
+async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
+    let Some(database) = TestDatabase::new(backend).await else { return };
+    let serving = Serving::start(&database.url);
+    let (_, created) = serving.put(&account(), REGULATOR).expect("an answer");
+    let created: Value = serde_json::from_str(&created).expect("JSON");
+    let id = created["id"].as_str().expect("an id");
+    serving.get(&format!("/Practitioner/{id}")).expect("an answer");
+    serving.put(&account(), &REGULATOR.replace("\"email\"", "\"phone\"")).expect("an answer");
+    let other = REGULATOR.replace(U, "0b9c2a54-7f0e-4c1b-9d55-000000000000");
+    // With it is committed what waited.
+    serving.put(&account().replace(U, "0b9c2a54-7f0e-4c1b-9d55-000000000000"), &other).expect("an answer");
+
+    let exchanges = |arguments: &[&str]| {
+        let output = beside(&database.url, &[&["exchanges"], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        text(&output)
+    };
+    let told = |arguments: &[&str]| -> Vec<(String, u64)> {
+        let lines = exchanges(&[arguments, &["--json"]].concat());
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        lines
+            .map(|line| {
+                (line["interaction"].as_str().expect("text").into(), line["status"].as_u64().expect("a number"))
+            })
+            .collect()
+    };
+    let (update, read) = ("conditional-update".to_owned(), "read".to_owned());
+    let everything = [(update.clone(), 201), (read, 200), (update.clone(), 422)];
+    let identifier = format!("{T}|{}", U.to_uppercase());
+    assert_eq!(told(&["--identifier", &identifier]), everything);
+    assert_eq!(told(&["--identifier", &identifier, "--status", "4xx", "--since", "1h"]), everything[2..]);
+    assert_eq!(told(&["--resource", &format!("Practitioner/{id}")]), everything[..2]);
+    assert_eq!(told(&["--limit", "1"]), [(update, 201)]);
+    assert_eq!(told(&["--until", "2020-01-01"]), []);
+
+    let table = exchanges(&["--identifier", &identifier]);
+    for part in
+        ["TIME", "RULES", "201", "- → 1", &format!("Practitioner/{id}"), "127.0.0.1", "practitioner-telecom-email"]
+    {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    assert!(!table.contains(U) && table.lines().all(|line| line.chars().count() <= 160), "{table}");
+    let nothing = exchanges(&["--request-id", "nobody's"]);
+    assert_eq!(nothing, "No exchange is recorded of which this is true.\n");
+
+    serving.get("/Practitioner/flushed-at-stop").expect("an answer");
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    assert_eq!(told(&["--resource", "Practitioner/flushed-at-stop"]), [("read".to_owned(), 404)]);
+
+    let purged = text(&beside(&database.url, &["purge", "--exchanges-keep", "1ms"]));
+    assert!(purged.contains(": 5 records of exchanges from before 20"), "{purged}");
+    assert_eq!(told(&[]), []);
+}
+
+#[tokio::test]
+async fn an_operator_learns_what_happened_to_an_account_on_sqlite() {
+    an_operator_learns_what_happened_to_an_account(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn an_operator_learns_what_happened_to_an_account_on_postgres() {
+    an_operator_learns_what_happened_to_an_account(Backend::Postgres).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_set_is_needed_to_find_persons_and_is_long_enough() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let short = beside(&database.url, &["exchanges", "--exchanges-key", "short"]);
+    assert_eq!(short.status.code(), Some(1));
+    assert!(text(&short).contains("SAS_EXCHANGES_KEY: a secret has at least 32 characters"), "{}", text(&short));
+    assert!(!text(&short).contains("short\n"), "{}", text(&short));
+}
+
+#[tokio::test]
+async fn a_file_is_served_by_one_process() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    let second = beside(&database.url, &["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    let file = database.url.trim_start_matches("sqlite://");
+    let sentence = format!("another process is serving this database (SQLite file {file}): stop that one");
+    assert!(text(&second).contains(&sentence), "{}", text(&second));
+    assert!(beside(&database.url, &["migrate"]).status.success());
+    // Whatever became of the first, the lock goes with it.
+    serving.kill();
+    assert_eq!(Serving::start(&database.url).ops("/health/ready").expect("an answer").0, 200);
+}
+
+#[tokio::test]
+async fn a_backup_is_a_new_file_of_its_owner() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    serving.put(&account(), REGULATOR).expect("an answer");
+    let folder = folder("backup");
+    let file = folder.join("copy.db");
+    let backup = || beside(&database.url, &["backup", file.to_str().expect("a path")]);
+    let made = backup();
+    assert!(made.status.success() && text(&made).contains(", 1 accounts; checked."), "{}", text(&made));
+    assert_eq!(std::fs::metadata(&file).expect("the copy").permissions().mode() & 0o777, 0o600);
+    let again = backup();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again).contains("exists already; nothing was copied"), "{}", text(&again));
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "nothing is left beside it");
+    let postgres = beside("postgres://nobody@127.0.0.1:1/x", &["backup", "other.db"]);
+    assert_eq!(postgres.status.code(), Some(2));
+    assert!(text(&postgres).contains("pg_dump"), "{}", text(&postgres));
+}

@@ -1,0 +1,124 @@
+//! The record of exchanges in the database: with the change or not at all, never changed, removed in time.
+
+use sas_endpoint::record::{Caller, Named, Record, Subject};
+use sas_endpoint::storage::exchanges::Asked;
+use sas_endpoint::storage::{Additions, NewVersion, Wanted};
+use sqlx::{Connection, PgConnection, SqliteConnection};
+
+use crate::support::Backend;
+use crate::{ACCOUNT, Given, given, id, on_both_databases};
+
+fn record(number: usize, at: &str, hash: &str) -> Record {
+    Record {
+        at: at.to_owned(),
+        request_id: number.to_string(),
+        caller: Caller::default(),
+        interaction: "read".to_owned(),
+        resource_type: Some("Practitioner".to_owned()),
+        id: Some("1".to_owned()),
+        before: Some(1),
+        after: Some(2),
+        status: 200,
+        rules: vec!["a-rule".to_owned()],
+        identifiers: vec![Named { system: Some("urn:oid:1".to_owned()), hash: Some(hash.to_owned()) }],
+        duration_ms: 0.25,
+    }
+}
+
+const OLD: &str = "2025-03-01T08:00:00.000Z";
+const NEW: &str = "2026-03-01T08:00:00.000Z";
+
+fn about(hash: &str) -> Asked {
+    Asked { subjects: vec![Subject::of_hash(hash).expect("a hash")], limit: usize::MAX, ..Asked::default() }
+}
+
+fn everything() -> Asked {
+    Asked { limit: usize::MAX, ..Asked::default() }
+}
+
+/// Runs a statement as somebody would who has the database.
+async fn execute(given: &Given, sql: &'static str) -> Result<(), sqlx::Error> {
+    match given.backend {
+        Backend::Sqlite => {
+            sqlx::query(sql).execute(&mut SqliteConnection::connect(&given.database.url).await?).await.map(|_| ())
+        }
+        Backend::Postgres => {
+            sqlx::query(sql).execute(&mut PgConnection::connect(&given.database.url).await?).await.map(|_| ())
+        }
+    }
+}
+
+on_both_databases! {
+    given;
+
+    async fn a_record_is_given_back_as_it_was(given: Given) {
+        let (one, two) = (record(1, OLD, "00000000000000aa"), record(2, NEW, "00000000000000bb"));
+        given.storage.record(&[one.clone(), two.clone()]).await.expect("recorded");
+        assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), [one.clone(), two.clone()]);
+        assert_eq!(given.storage.exchanges(&about("00000000000000bb"), |_| true).await.expect("records"), [two.clone()]);
+        let asked = Asked { until: Some(NEW.to_owned()), ..everything() };
+        assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), [one]);
+        let asked = Asked { limit: 1, since: Some(OLD.to_owned()), ..everything() };
+        assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), [two]);
+    }
+
+    async fn a_failed_batch_leaves_neither_change_nor_record(given: Given) {
+        let version = NewVersion {
+            resource_type: ACCOUNT,
+            id: id("a"),
+            version: 1,
+            last_updated: NEW.to_owned(),
+            interaction: "create",
+            content: "{}".to_owned(),
+        };
+        let additions = Additions { versions: vec![version.clone(), version], records: vec![record(1, NEW, "00000000000000aa")] };
+        let others = [record(2, NEW, "00000000000000aa")];
+        given.storage.write(&Wanted::default(), &others, |_| additions).await.expect_err("one version twice");
+        assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);
+        assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records"), []);
+    }
+
+    async fn records_are_found_however_many_there_are(given: Given) {
+        let records: Vec<_> = (0..3000)
+            .map(|number| record(number, NEW, if number % 1000 == 0 { "00000000000000aa" } else { "00000000000000bb" }))
+            .collect();
+        for some in records.chunks(256) {
+            given.storage.record(some).await.expect("recorded");
+        }
+        let found = given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records");
+        assert_eq!(found.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>(), ["0", "1000", "2000"]);
+    }
+
+    async fn what_is_too_old_is_removed_and_nothing_else(given: Given) {
+        let old: Vec<_> = (0..2500).map(|number| record(number, OLD, "00000000000000aa")).collect();
+        given.storage.record(&old).await.expect("recorded");
+        given.storage.record(&[record(2500, NEW, "00000000000000aa")]).await.expect("recorded");
+        let mut purged = vec![];
+        while purged.last() != Some(&0) {
+            purged.push(given.storage.purge_exchanges(NEW).await.expect("purged"));
+        }
+        assert_eq!(purged, [500, 500, 500, 500, 500, 0]);
+        for asked in [everything(), about("00000000000000aa")] {
+            let found = given.storage.exchanges(&asked, |_| true).await.expect("records");
+            assert_eq!(found, [record(2500, NEW, "00000000000000aa")]);
+        }
+        // Numbers go on, and begin anew where nothing is left.
+        while given.storage.purge_exchanges("A").await.expect("purged") > 0 {}
+        given.storage.record(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
+        assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records").len(), 1);
+    }
+
+    async fn a_record_cannot_be_changed(given: Given) {
+        given.storage.record(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
+        for sql in ["UPDATE exchange SET record = '{}'", "UPDATE exchange_subject SET subject = 0"] {
+            let error = execute(&given, sql).await.expect_err("refused");
+            assert!(error.to_string().contains("a record of an exchange is never changed"), "{error}");
+        }
+    }
+
+    async fn the_key_is_made_once(given: Given) {
+        let token = sas_endpoint::fhir::identifier::Token::parse("s|v").expect("a token");
+        let (one, two) = tokio::join!(given.storage.exchanges_key(), given.storage.exchanges_key());
+        assert_eq!(one.expect("a key").token(&token), two.expect("a key").token(&token));
+    }
+}
