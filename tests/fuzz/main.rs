@@ -2,6 +2,8 @@
 //!
 //! The tests are the same each time; with `PROPTEST_CASES` (`make fuzz`) they are other and more.
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[allow(dead_code)] // What the other suites do with it besides.
 #[path = "../annuaire/content.rs"]
 mod content;
@@ -15,6 +17,7 @@ mod log;
 mod service;
 
 mod bodies;
+mod callers;
 mod directory;
 mod requests;
 mod tokens;

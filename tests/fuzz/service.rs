@@ -14,7 +14,7 @@ use sas_endpoint::annuaire::directory::Directory;
 use sas_endpoint::annuaire::resource::Prepared;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::origin::{Connection, Identification};
+use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::{self, Served};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::writer::Writer;
@@ -56,18 +56,22 @@ impl Answer {
 }
 
 impl Service {
-    pub fn start() -> Self {
+    /// One that serves everybody.
+    pub fn open() -> Self {
+        Self::identifying(Identification::open(BASE))
+    }
+
+    /// One that finds out like this who is there.
+    pub fn identifying(identification: Identification) -> Self {
         log::listen();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (service, databases) = runtime.block_on(served());
+        let (service, databases) = runtime.block_on(served(identification));
         Self { service, runtime, _databases: databases }
     }
 
     /// Sends a request.
-    pub fn send(&self, mut request: Request) -> Answer {
-        let peer = ([127, 0, 0, 1], 4242).into();
-        request.extensions_mut().insert(Connection { peer, certificate: None });
+    pub fn send(&self, request: Request) -> Answer {
         self.runtime.block_on(async {
             let response = self.service.clone().oneshot(request).await.expect("it never fails");
             let (parts, body) = response.into_parts();
@@ -84,7 +88,7 @@ impl Service {
     }
 }
 
-async fn served() -> (NormalizePath<Router>, [TestDatabase; 2]) {
+async fn served(identification: Identification) -> (NormalizePath<Router>, [TestDatabase; 2]) {
     let accounts = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let annuaire = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let storage = Storage::open(&accounts.url).await.expect("the database opens");
@@ -99,7 +103,7 @@ async fn served() -> (NormalizePath<Router>, [TestDatabase; 2]) {
     let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
     let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
-    let served = Served { endpoint, directory, identification: Identification::open(BASE), bounds: Bounds { rate: 0, ..Bounds::default() } };
+    let served = Served { endpoint, directory, identification, bounds: Bounds { rate: 0, ..Bounds::default() } };
     (http::service(served), [accounts, annuaire])
 }
 
@@ -109,15 +113,20 @@ fn validator() -> Arc<Validator> {
     VALIDATOR.get_or_init(validator).clone()
 }
 
-/// Holds a property against many inputs, all of one service.
+/// Holds a property against many inputs, all of one service that is open to everybody.
 pub fn for_all<S: Strategy>(strategy: S, property: impl Fn(&Service, S::Value) -> TestCaseResult) {
-    let service = Service::start();
+    let service = Service::open();
+    hold(strategy, |value| property(&service, value));
+}
+
+/// Holds a property against many inputs.
+pub fn hold<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
     let is_long = std::env::var_os("PROPTEST_CASES").is_some();
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if !is_long {
         config.cases = 1500;
         config.rng_seed = RngSeed::Fixed(20_260_301);
     }
-    let outcome = TestRunner::new(config).run(&strategy, |value| property(&service, value));
+    let outcome = TestRunner::new(config).run(&strategy, property);
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
