@@ -115,3 +115,32 @@ fn legible(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let legible = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     legible.then(|| id.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::access::who::Who;
+    use crate::tls::certificate::ClientCertificate;
+
+    #[test]
+    fn who_asks_is_told_by_the_certificate_and_the_address() {
+        let certificate = ClientCertificate {
+            common_name: "sas.example.org".to_owned(),
+            organizational_units: vec!["318700000000000".to_owned()],
+            serial: "0a1b".to_owned(),
+        };
+        let peer = "192.0.2.1".parse().expect("an address");
+        let certificate = Some(Arc::new(certificate));
+        let origin = Origin { peer, certificate, who: Who::Anybody, base_url: "http://h/fhir".into() };
+        let expected = Caller {
+            name: None,
+            common_name: Some("sas.example.org".to_owned()),
+            organizational_units: vec!["318700000000000".to_owned()],
+            serial: Some("0a1b".to_owned()),
+            peer: "192.0.2.1".to_owned(),
+        };
+        assert_eq!(who_asks(Some(&origin)), expected);
+    }
+}

@@ -144,7 +144,7 @@ on_both_databases! {
         let subjects = vec![Subject::of_hash(&hash.expect("a hash")).expect("a subject")];
         let asked = Asked { subjects, limit: 2, ..Asked::default() };
         let found = server.storage.exchanges(&asked, |_| true).await.expect("records");
-        assert_eq!(found.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>(), ["create", "body"]);
+        assert_eq!(found.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>(), ["body", "operator"]);
     }
 
     async fn there_are_as_many_records_as_answers(server: TestServer) {

@@ -34,6 +34,9 @@ pub fn databases(database_url: &str) -> [String; 4] {
     ["--database-url".to_owned(), database_url.to_owned(), "--annuaire-database-url".to_owned(), annuaire]
 }
 
+/// Free ports, and silence.
+const PORTS: [&str; 6] = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
+
 /// A serving process; killed when it is dropped.
 pub struct Serving {
     child: Child,
@@ -48,10 +51,28 @@ impl Serving {
         Self::start_by(program(&[]), database_url, Stdio::inherit())
     }
 
-    /// The same by this command, with its log there.
+    /// The same, with files that do not grow beyond so many blocks of 512 bytes: a disk that is full.
+    pub fn start_with_room_for(blocks: u32, database_url: &str) -> Self {
+        let mut command = Command::new("sh");
+        // The signal that goes with it would end the process.
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_sas-endpoint")]);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
+            command.env_remove(name);
+        }
+        Self::start_by(command, database_url, Stdio::inherit())
+    }
+
+    /// Makes room.
+    pub fn make_room(&self) {
+        let pid = self.child.id().to_string();
+        let done = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]).status();
+        assert!(done.expect("prlimit runs").success());
+    }
+
+    /// Starts it by this command, with its log there.
     pub fn start_by(mut command: Command, database_url: &str, log: Stdio) -> Self {
-        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"]);
-        command.args(databases(database_url)).stdout(Stdio::piped()).stderr(log);
+        command.args(PORTS).args(databases(database_url)).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();

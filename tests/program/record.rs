@@ -135,3 +135,26 @@ async fn a_backup_is_a_new_file_of_its_owner() {
     assert_eq!(postgres.status.code(), Some(2));
     assert!(text(&postgres).contains("pg_dump"), "{}", text(&postgres));
 }
+
+#[tokio::test]
+async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start_with_room_for(1024, &database.url);
+    let put = |number: usize| {
+        let intrn = format!("0b9c2a54-7f0e-4c1b-9d55-{number:012}");
+        serving.put(&account().replace(U, &intrn), &REGULATOR.replace(U, &intrn)).expect("an answer").0
+    };
+    let refused = (0..).find(|number| put(*number) != 201).expect("the disk is full at last");
+    assert_eq!(put(refused), 503);
+    assert_eq!(serving.ops("/health/ready").expect("an answer").0, 503);
+    serving.make_room();
+    // Nobody has to try a write for it.
+    while serving.ops("/health/ready").expect("an answer").0 != 200 {}
+    assert_eq!(put(refused), 201);
+    let (_, found) = serving.get("/Practitioner?_count=0").expect("an answer");
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["total"], refused + 1, "nothing half written, nothing lost");
+    let records = text(&beside(&database.url, &["exchanges", "--limit", "100000", "--status", "2xx", "--json"]));
+    let writes = records.lines().filter(|line| line.contains("conditional-update")).count();
+    assert_eq!(writes, refused + 1);
+}

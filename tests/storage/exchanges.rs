@@ -1,12 +1,14 @@
 //! The record of exchanges in the database: with the change or not at all, never changed, removed in time.
 
+use sas_endpoint::fhir::identifier::{Identifier, Token};
 use sas_endpoint::record::{Caller, Named, Record, Subject};
 use sas_endpoint::storage::exchanges::Asked;
+use sas_endpoint::storage::registry::Hold;
 use sas_endpoint::storage::{Additions, NewVersion, Wanted};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::support::Backend;
-use crate::{ACCOUNT, Given, given, id, on_both_databases};
+use crate::{ACCOUNT, Given, entry, given, id, on_both_databases, write};
 
 fn record(number: usize, at: &str, hash: &str) -> Record {
     Record {
@@ -116,8 +118,30 @@ on_both_databases! {
         }
     }
 
+    async fn who_holds_or_held_an_identifier_is_known(given: Given) {
+        let national = Identifier::new("s", "1");
+        let entries = vec![
+            entry(ACCOUNT, "held", 1, &[("s", "1", Hold::Held)]),
+            entry(ACCOUNT, "released", 1, &[("s", "1", Hold::Released)]),
+            entry(ACCOUNT, "mentioned", 1, &[("s", "1", Hold::Mentioned)]),
+            entry(ACCOUNT, "another", 1, &[("s", "2", Hold::Held)]),
+        ];
+        write(&given.storage, &Wanted::default(), entries).await.expect("written");
+        let mut holders = given.storage.holders(&national).await.expect("holders");
+        holders.sort_unstable();
+        let expected = ["held", "released"].map(|name| ("Practitioner".to_owned(), name.to_owned()));
+        assert_eq!(holders, expected);
+    }
+
+    async fn writing_is_tried_as_often_as_one_likes(given: Given) {
+        for _ in 0..2 {
+            given.storage.try_writing(NEW).await.expect("written");
+        }
+        assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);
+    }
+
     async fn the_key_is_made_once(given: Given) {
-        let token = sas_endpoint::fhir::identifier::Token::parse("s|v").expect("a token");
+        let token = Token::parse("s|v").expect("a token");
         let (one, two) = tokio::join!(given.storage.exchanges_key(), given.storage.exchanges_key());
         assert_eq!(one.expect("a key").token(&token), two.expect("a key").token(&token));
     }

@@ -274,9 +274,10 @@ async fn an_address_of_no_known_database_is_told() {
 
 #[test]
 fn this_suite_names_every_public_storage_function() {
-    let suite = include_str!("main.rs");
+    let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"));
     let doors = [
         include_str!("../../src/storage/database.rs"),
+        include_str!("../../src/storage/exchanges.rs"),
         include_str!("../../src/storage/read.rs"),
         include_str!("../../src/storage/search.rs"),
         include_str!("../../src/storage/write.rs"),
