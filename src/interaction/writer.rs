@@ -30,8 +30,8 @@ use crate::storage::{Additions, NewVersion, Storage, Wanted};
 
 /// More writes than this are not committed together.
 const LARGEST_BATCH: usize = 128;
-/// A batch that takes longer is given up; whether it was committed is then unknown.
-const LONGEST_COMMIT: Duration = Duration::from_secs(35);
+/// A batch that takes longer is given up; whether it was committed is then unknown. Longer than any lock is waited for.
+const LONGEST_COMMIT: Duration = Duration::from_secs(20);
 /// A client is not kept waiting longer for a database that falls silent: it is asked to come back before it
 /// gives up by itself. For slots, SAS's platform gives up after 7 s; for writes SAS names no time.
 const PATIENCE: Duration = Duration::from_secs(6);
