@@ -10,6 +10,7 @@
 mod check;
 mod disk;
 mod ledger;
+mod network;
 mod places;
 mod platform;
 mod scenarios;

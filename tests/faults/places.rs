@@ -5,6 +5,7 @@ use std::process::Command;
 
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
+use crate::network::Network;
 use crate::support::postgres::Cluster;
 use crate::support::{Backend, folder_in};
 
@@ -16,6 +17,12 @@ pub struct Database {
 }
 
 impl Database {
+    /// The same, reached through a network.
+    pub fn through(&self, network: &Network) -> String {
+        let name = self.url.split(['/', '?']).nth(3).expect("a name");
+        format!("postgres://sas@127.0.0.1:{}/{name}?sslmode=disable", network.port)
+    }
+
     /// An empty one; why there is none, where there is none.
     pub async fn new(backend: Backend) -> Result<Self, String> {
         Self::in_folder(backend, &std::env::temp_dir(), "").await
@@ -45,6 +52,11 @@ impl Database {
         self.cluster.as_mut().expect("a scenario of Postgres")
     }
 
+    /// The folder of the server, and of its socket.
+    pub fn server_folder(&self) -> String {
+        self.url.split("host=").nth(1).expect("a socket").replace("%2F", "/")
+    }
+
     /// Ends every connection of the program; how many there were.
     pub async fn cut_connections(&self) -> usize {
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -68,8 +80,7 @@ impl Database {
 
     /// Stops every process of the server where it stands, until what is returned is dropped.
     pub fn pause(&self) -> Paused {
-        let host = self.url.split("host=").nth(1).expect("a socket").replace("%2F", "/");
-        let pid_file = Path::new(&host).join("data/postmaster.pid");
+        let pid_file = Path::new(&self.server_folder()).join("data/postmaster.pid");
         let text = std::fs::read_to_string(pid_file).expect("the server runs");
         let server = text.lines().next().expect("a process id").trim().to_owned();
         // First the one that would start others.

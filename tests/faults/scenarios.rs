@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::disk::SmallDisk;
 use crate::ledger::Outcome;
+use crate::network::Network;
 use crate::places::Database;
 use crate::platform::{WRITERS, wait_for};
 use crate::process::program;
@@ -37,12 +38,13 @@ pub struct Scenario {
     pub run: fn(Backend, Extent) -> Outcome,
 }
 
-pub const SCENARIOS: [Scenario; 7] = [
+pub const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "kill -9", on: &[Sqlite, Postgres], run: killed },
     Scenario { name: "one of two instances killed", on: &[Postgres], run: one_of_two_killed },
     Scenario { name: "database stopped and started", on: &[Postgres], run: database_stopped },
     Scenario { name: "connections cut", on: &[Postgres], run: connections_cut },
     Scenario { name: "database paused", on: &[Postgres], run: database_paused },
+    Scenario { name: "network silent", on: &[Postgres], run: network_silent },
     Scenario { name: "file locked by another process", on: &[Sqlite], run: file_locked },
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
 ];
@@ -132,10 +134,37 @@ fn database_paused(backend: Backend, extent: Extent) -> Outcome {
             let began = Instant::now();
             refused_to_all(stage);
             stage.promise(stage.readiness() == 503, "ready without a database");
+            stage.promise(answers(stage, 503), "a search waits for a database that is paused");
             wait_for("the pause to end", || began.elapsed() >= Duration::from_secs(*seconds));
             stage.mend(|_| drop(paused));
         }
     })
+}
+
+fn network_silent(backend: Backend, extent: Extent) -> Outcome {
+    if extent == Extent::Short {
+        return Outcome::NotRun("in the long form only: half a minute passes until silence is noticed".to_owned());
+    }
+    let runtime = runtime();
+    let database = match runtime.block_on(Database::new(backend)) {
+        Ok(database) => database,
+        Err(why) => return Outcome::NotRun(why),
+    };
+    let network = Network::before(&database.server_folder());
+    on(Ok(Stage::behind(database, runtime, &network)), |stage| {
+        for _ in 0..2 {
+            write_on(stage, 40);
+            // Until a batch is given up nobody knows.
+            stage.mend(|_| network.fall_silent());
+            stage.promise(answers(stage, 200), "a search is not answered though it writes");
+        }
+    })
+}
+
+/// Whether searches are answered so, within the time that clients have.
+fn answers(stage: &Stage, status: u16) -> bool {
+    let (answered, took) = stage.search();
+    answered == status && took < Duration::from_secs(15)
 }
 
 fn file_locked(backend: Backend, extent: Extent) -> Outcome {

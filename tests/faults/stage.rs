@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::check::check;
 use crate::ledger::{Line, Outcome};
+use crate::network::Network;
 use crate::places::Database;
 use crate::platform::{Memory, Platform};
 use crate::process::{Answer, Serving, exchange_within, program};
@@ -18,6 +19,8 @@ pub struct Stage {
     pub platform: Arc<Platform>,
     instances: Vec<Serving>,
     command: fn() -> Command,
+    /// The database, as the instances reach it.
+    url: String,
     logs: PathBuf,
     // Last: the instances go before their database.
     pub database: Database,
@@ -30,16 +33,26 @@ impl Stage {
         Self::of(database, runtime, instances, || program(&[]))
     }
 
+    /// One instance, with a network between it and its database.
+    pub fn behind(database: Database, runtime: Runtime, network: &Network) -> Self {
+        let url = database.through(network);
+        Self { url, ..Self::of(database, runtime, 0, || program(&[])) }.with(1)
+    }
+
     /// The same, each started by this command.
     pub fn of(database: Database, runtime: Runtime, instances: usize, command: fn() -> Command) -> Self {
         let logs = folder("faults-log");
-        let mut stage = Self { platform: Arc::default(), instances: vec![], command, logs, database, runtime };
+        let url = database.url.clone();
+        Self { platform: Arc::default(), instances: vec![], command, url, logs, database, runtime }.with(instances)
+    }
+
+    fn with(mut self, instances: usize) -> Self {
         for _ in 0..instances {
-            let serving = stage.start();
-            stage.addresses().push(serving.address.clone());
-            stage.instances.push(serving);
+            let serving = self.start();
+            self.addresses().push(serving.address.clone());
+            self.instances.push(serving);
         }
-        stage
+        self
     }
 
     /// Lets the platform write while this happens.
@@ -88,6 +101,14 @@ impl Stage {
         }
     }
 
+    /// The status of a search, and how long it took.
+    pub fn search(&self) -> (u16, Duration) {
+        let (address, began) = (&self.instances[0].address, Instant::now());
+        let patience = Some(Duration::from_secs(30));
+        let answer = exchange_within(patience, address, "GET /fhir/Practitioner?_count=1 HTTP/1.1\r\n", "");
+        (answer.map_or(0, |Answer { status, .. }| status), began.elapsed())
+    }
+
     /// The status of the operator's `/health/ready`.
     pub fn readiness(&self) -> u16 {
         let (address, patience) = (&self.instances[0].ops_address, Some(Duration::from_secs(30)));
@@ -116,7 +137,7 @@ impl Stage {
 
     fn start(&self) -> Serving {
         let log = std::fs::File::options().create(true).append(true).open(self.logs.join("log")).expect("a log");
-        Serving::start_by((self.command)(), &self.database.url, Stdio::from(log))
+        Serving::start_by((self.command)(), &self.url, Stdio::from(log))
     }
 
     fn addresses(&self) -> RwLockWriteGuard<'_, Vec<String>> {
