@@ -54,20 +54,20 @@ fn runtime() -> Runtime {
 }
 
 /// A stage with an empty database of its own; why there is none, where there is none.
-fn stage(backend: Backend, instances: usize) -> Result<Stage, Outcome> {
+fn stage(backend: Backend, instances: usize) -> Result<Stage, String> {
     let runtime = runtime();
-    let database = runtime.block_on(Database::new(backend)).map_err(Outcome::NotRun)?;
+    let database = runtime.block_on(Database::new(backend))?;
     Ok(Stage::new(database, runtime, instances))
 }
 
 /// Runs a scenario on a stage, if there is one.
-fn on(stage: Result<Stage, Outcome>, scenario: impl FnOnce(&mut Stage)) -> Outcome {
+fn on(stage: Result<Stage, String>, scenario: impl FnOnce(&mut Stage)) -> Outcome {
     match stage {
         Ok(mut stage) => {
             stage.under_load(scenario);
             stage.end()
         }
-        Err(outcome) => outcome,
+        Err(why) => Outcome::NotRun(why),
     }
 }
 
@@ -187,7 +187,7 @@ fn disk_full(backend: Backend, extent: Extent) -> Outcome {
     };
     let runtime = runtime();
     let settings = "-c min_wal_size=32MB -c max_wal_size=48MB";
-    let stage = runtime.block_on(Database::in_folder(backend, &disk.folder, settings)).map_err(Outcome::NotRun);
+    let stage = runtime.block_on(Database::in_folder(backend, &disk.folder, settings));
     on(stage.map(|database| Stage::new(database, runtime, 1)), |stage| {
         for _ in 0..extent.of(1, 3) {
             write_on(stage, 40);
