@@ -201,9 +201,9 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let url = format!("sqlite://{}/writer.db", folder.display());
     let storage = Storage::open(&url).await.expect("a database");
+    let key = storage.exchanges_key().await.expect("a key");
     let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
-    let key = storage.exchanges_key().await.expect("a key");
     let (writer, writing) = Writer::start(storage.clone(), Clock::system(), key);
 
     // The first is being committed, for as long as the file is locked; the second waits behind it.
