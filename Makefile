@@ -1,5 +1,5 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help release run test check demo-certificates bench bench-annuaire
+.PHONY: help release run test check faults fuzz demo-certificates bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -13,6 +13,15 @@ run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 
 test: postgres-installed nginx-installed ## run every test, on SQLite and on Postgres, behind nginx
 	SAS_TEST_POSTGRES=required SAS_TEST_NGINX=required cargo test --locked
+	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
+
+faults: postgres-installed ## kill, cut off, pause and fill up, and print the ledger (some minutes)
+	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
+
+# The suite of `make test` with more cases, and other ones at each run.
+CASES ?= 50000
+fuzz: ## send every public input what nobody expects (CASES=50000, some minutes)
+	PROPTEST_CASES=$(CASES) cargo test --locked --release --test fuzz
 
 check: ## formatting, lints and documentation
 	cargo fmt --check

@@ -30,7 +30,7 @@ impl Query {
         }
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decode(name)?, decode(value)?))
+            Some((told(decode(name)?), decode(value)?))
         });
         pairs.collect::<Option<Vec<_>>>().map(Self).ok_or_else(|| Issue::new(&QUERY_ENCODING, "http.query"))
     }
@@ -63,6 +63,13 @@ impl Query {
     }
 }
 
+/// The name of a parameter, which is repeated to whoever misspelt it; `?` for a text that cannot be one,
+/// such as a resource sent in place of a form: it may tell of a person.
+fn told(name: String) -> String {
+    let may_be_one = |c: char| c.is_alphanumeric() || "_-.:$[]*".contains(c);
+    if name.chars().all(may_be_one) { name } else { "?".to_owned() }
+}
+
 /// Decodes `%XX` and `+`; `None` for anything that is not clean text afterwards.
 fn decode(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
@@ -84,6 +91,18 @@ mod tests {
         let query = Query::parse("identifier=urn%3Aoid%3A1.2|3%2F4&b=&identifier=x+y&c").expect("a query");
         let parameters: Vec<_> = query.iter().collect();
         assert_eq!(parameters, [("identifier", "urn:oid:1.2|3/4"), ("b", ""), ("identifier", "x y"), ("c", "")]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_not_repeated() {
+        let query = Query::parse(r#"{"name":[{"family":"AUBERT"}]}"#).expect("a query");
+        assert_eq!(query.iter().collect::<Vec<_>>(), [("?", "")]);
+        let issues = query.leftovers("_id");
+        assert_eq!((issues.len(), issues[0].expression.as_str()), (1, "http.?"));
+        assert!(
+            Query::parse("organization:Organization.name=x&_has:a:b=y")
+                .is_ok_and(|query| query.iter().all(|(name, _)| name != "?"))
+        );
     }
 
     #[test]

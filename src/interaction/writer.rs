@@ -30,8 +30,11 @@ use crate::storage::{Additions, NewVersion, Storage, Wanted};
 
 /// More writes than this are not committed together.
 const LARGEST_BATCH: usize = 128;
-/// A batch that takes longer is given up; whether it was committed is then unknown.
-const LONGEST_COMMIT: Duration = Duration::from_secs(35);
+/// A batch that takes longer is given up; whether it was committed is then unknown. Longer than any lock is waited for.
+const LONGEST_COMMIT: Duration = Duration::from_secs(20);
+/// A client is not kept waiting longer for a database that falls silent: it is asked to come back before it
+/// gives up by itself. For slots, SAS's platform gives up after 7 s; for writes SAS names no time.
+const PATIENCE: Duration = Duration::from_secs(6);
 /// More records of other exchanges than this do not wait for the next batch of writes.
 const MOST_RECORDS: usize = 256;
 /// Nor do they longer than this. So often is a database tried, too, that did not take the last batch.
@@ -117,14 +120,21 @@ impl Writer {
         (Self { queue, recorder, is_failing }, Writing { stop, task })
     }
 
-    /// Queues a write and waits until it is decided and on disk.
+    /// Queues a write and waits until it is decided and on disk; not for longer than a client would.
     pub async fn write(&self, job: Job) -> Answer {
+        self.write_within(PATIENCE, job).await
+    }
+
+    async fn write_within(&self, patience: Duration, job: Job) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Queued { job, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Throttled,
             mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
         })?;
-        answered.await.map_err(|_| Error::internal("the writing task has ended"))?
+        match tokio::time::timeout(patience, answered).await {
+            Ok(answer) => answer.map_err(|_| Error::internal("the writing task has ended"))?,
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
+        }
     }
 
     /// Where the records of exchanges go that change nothing.
@@ -193,6 +203,12 @@ impl Task {
     }
 
     async fn commit_batch(&mut self, batch: &mut Vec<Queued>) {
+        // Whoever was asked to come back, or went away, sends it again: it must not be carried out behind
+        // that client's back, after what it sends next through another instance.
+        batch.retain(|queued| !queued.answer.is_closed());
+        if batch.is_empty() {
+            return;
+        }
         metrics::histogram!("sas_write_batch_size").record(batch.len() as f64);
         let (jobs, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|queued| (queued.job, queued.answer)).unzip();
         // What came since goes along.
@@ -202,7 +218,7 @@ impl Task {
             self.waiting.push(record);
         }
         for (sender, answer) in answers.into_iter().zip(self.commit(&jobs).await) {
-            // A client that went away does not read its answer; its write stands.
+            // A client that went away during the commit does not read its answer; its write stands.
             let _ = sender.send(answer);
         }
     }

@@ -37,6 +37,13 @@ enum Sql {
 /// How long a write waits for another process's, on either database.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A read that takes longer is given up: its server fell silent, and its client will not wait much longer.
+/// A page, read by its index, takes milliseconds.
+pub(super) const LONGEST_READ: Duration = Duration::from_secs(6);
+
+/// A connection that does not answer within this time is given up, and makes room for another.
+const LONGEST_PING: Duration = Duration::from_secs(5);
+
 /// Connections that read.
 const SQLITE_READERS: u32 = 4;
 /// Connections that read.
@@ -69,6 +76,16 @@ macro_rules! on_readers {
     };
 }
 pub(super) use on_readers;
+
+/// The same for what a client waits for: not without end.
+macro_rules! on_readers_in_time {
+    ($storage:expr, $pool:ident => $body:expr) => {{
+        let read = async { $crate::storage::database::on_readers!($storage, $pool => $body) };
+        let timed_out = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+        tokio::time::timeout($crate::storage::database::LONGEST_READ, read).await.unwrap_or_else(timed_out)
+    }};
+}
+pub(super) use on_readers_in_time;
 
 /// Runs a migrator on SQLite, which knows no lock around migrations: of two processes that make a new
 /// database at the same moment, one finds the other's tables. The second time it finds them noted too.
@@ -280,6 +297,15 @@ impl Database {
                 // A plan made while a table was small would be kept for as long as it grows.
                 connection.execute("SET plan_cache_mode = force_custom_plan").await?;
                 Ok(())
+            })
+        });
+        // A statement that was given up leaves a connection whose server may never answer. The pool itself
+        // would wait for it without end, and of the one connection that writes there would be none.
+        let pool = pool.after_release(|connection, _| {
+            Box::pin(async move {
+                let silent = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+                let answered = tokio::time::timeout(LONGEST_PING, connection.ping()).await.unwrap_or_else(silent);
+                answered.map(|()| true)
             })
         });
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::database::{Storage, on_readers};
+use super::database::{Storage, on_readers_in_time};
 use super::read::{StoredVersion, VersionRow, page};
 use crate::error::Error;
 use crate::fhir::date::{Comparison, Range, instant};
@@ -93,7 +93,7 @@ impl Storage {
         statement.page(search);
         let Statement { sql, binds } = statement;
         let _place = self.search_place().await?;
-        let (versions, more) = on_readers!(self, pool => {
+        let (versions, more) = on_readers_in_time!(self, pool => {
             let mut query = sqlx::query_as::<_, VersionRow>(AssertSqlSafe(sql));
             for bind in binds {
                 query = query.bind(bind);
@@ -107,7 +107,7 @@ impl Storage {
     pub async fn count(&self, search: &Search) -> Result<i64, Error> {
         let Statement { sql, binds } = Statement::new("SELECT COUNT(*) FROM resource r", search);
         let _place = self.search_place().await?;
-        let total: i64 = on_readers!(self, pool => {
+        let total: i64 = on_readers_in_time!(self, pool => {
             let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
             for bind in binds {
                 query = query.bind(bind);

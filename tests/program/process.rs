@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The program with these arguments and none of the settings of this environment; it answers as fast as it is asked.
 pub fn program(arguments: &[&str]) -> Command {
@@ -41,6 +42,21 @@ pub fn on_free_ports(arguments: &[&str]) -> Command {
     command
 }
 
+/// The same command, run by a shell after `before`: the signal that comes with a file at its limit does
+/// not end it.
+pub fn bearing_full_files(plain: &Command, before: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("trap '' XFSZ; {before} exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// A serving process; killed when it is dropped.
 pub struct Serving {
     child: Child,
@@ -57,17 +73,8 @@ impl Serving {
 
     /// The same, with files that do not grow beyond so many blocks of 512 bytes: a disk that is full.
     pub fn start_with_room_for(blocks: u32, database_url: &str) -> Self {
-        let plain = on_free_ports(&["--log", "error"]);
-        let mut command = Command::new("sh");
-        // The signal that goes with it would end the process.
-        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
-        command.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        let limit = format!("ulimit -S -f {blocks};");
+        let mut command = bearing_full_files(&on_free_ports(&["--log", "error"]), &limit);
         Self::spawn(command.args(databases(database_url)))
     }
 
@@ -136,6 +143,12 @@ impl Serving {
         self.child.wait().expect("gone");
     }
 
+    /// Its process id.
+    #[allow(dead_code)] // Asked by one suite only.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal: `-TERM` as an operator stops it, `-KILL` as a power cut would.
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
@@ -174,7 +187,23 @@ impl Drop for Serving {
 
 /// One request on a connection of its own: the status and the body.
 pub fn exchange(address: &str, head: &str, body: &str) -> std::io::Result<(u16, String)> {
+    let answer = exchange_within(None, address, head, body)?;
+    Ok((answer.status, answer.body))
+}
+
+/// What was answered, whole.
+pub struct Answer {
+    pub status: u16,
+    /// The status line and the headers.
+    #[allow(dead_code)] // Read by one suite only.
+    pub head: String,
+    pub body: String,
+}
+
+/// The same, unless nothing comes for so long.
+pub fn exchange_within(patience: Option<Duration>, address: &str, head: &str, body: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(patience)?;
     write!(stream, "{head}host: {address}\r\nconnection: close\r\n\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -187,6 +216,6 @@ pub fn exchange(address: &str, head: &str, body: &str) -> std::io::Result<(u16, 
     if announced.is_some_and(|announced: usize| announced != body.len()) {
         Err(broken())
     } else {
-        Ok((status, body.to_owned()))
+        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
     }
 }

@@ -290,3 +290,16 @@ fn this_suite_names_every_public_storage_function() {
         assert!(suite.contains(&format!(".{name}(")) || suite.contains(&format!("::{name}(")), "{name} is not tested");
     }
 }
+
+/// A disk that is full makes SQLite roll back by itself; a trigger does the same without one.
+#[tokio::test]
+async fn writes_go_on_after_sqlite_has_ended_a_transaction_by_itself() {
+    let Given { storage, database, .. } = given(support::Backend::Sqlite).await.expect("SQLite is always there");
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&database.url).await.expect("a connection");
+    let trigger = "CREATE TRIGGER full BEFORE INSERT ON resource BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    sqlx::query(trigger).execute(&mut other).await.expect("a trigger");
+    let first = || vec![entry(ACCOUNT, "a", 1, &[])];
+    write(&storage, &Wanted::default(), first()).await.expect_err("nothing is taken");
+    sqlx::query("DROP TRIGGER full").execute(&mut other).await.expect("dropped");
+    write(&storage, &Wanted::default(), first()).await.expect("taken");
+}

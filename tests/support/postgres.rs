@@ -4,10 +4,10 @@
 //! `SAS_TEST_POSTGRES_URL` (a database whose user may create others) takes its place;
 //! `SAS_TEST_POSTGRES=required` turns its absence from a remark into a failure.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,8 +25,15 @@ pub async fn new_database() -> Option<String> {
 /// A running cluster.
 pub struct Cluster {
     url: String,
-    /// Ends the server when it is let go of, or when the process ends.
-    leash: Option<Child>,
+    /// `None` for a server that is not ours.
+    leash: Option<Leash>,
+}
+
+/// The shell that keeps the server. It ends it when it is let go of, or when the process ends.
+struct Leash {
+    shell: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
 }
 
 impl Cluster {
@@ -74,9 +81,14 @@ impl Cluster {
         let script = format!(
             "set -e; cd {folder}; \
              {bin}/initdb --pgdata=data --username=sas --auth=trust --no-sync --encoding=UTF8 --locale=C >log 2>&1; \
-             {bin}/postgres -D data -k {folder} -c listen_addresses= {settings} >>log 2>&1 & server=$!; \
-             until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; \
-             echo ready; read _ || true; kill -INT $server; wait $server; rm -rf {folder} 2>/dev/null",
+             start() {{ {bin}/postgres -D data -k {folder} -c listen_addresses= {settings} >>log 2>&1 & server=$!; \
+             until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; }}; \
+             start; echo ready; while read order; do case $order in \
+             stop) kill -QUIT $server 2>/dev/null || true; wait $server || true;; \
+             start) kill -0 $server 2>/dev/null || start;; esac; echo ready; done; \
+             kill -INT $server 2>/dev/null || true; \
+             kill -CONT $server $(cat /proc/$server/task/$server/children) 2>/dev/null || true; \
+             wait $server || true; rm -rf {folder} 2>/dev/null",
             folder = folder.display(),
             bin = programs.display(),
         );
@@ -84,23 +96,52 @@ impl Cluster {
         if is_root {
             command.args(["-u", "postgres", "--", "sh"]);
         }
-        let child = command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = child.expect("the test cluster is started");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its output");
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("its first line");
-        assert_eq!(line.trim(), "ready", "see {}/log", folder.display());
+        let shell = command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut shell = shell.expect("the test cluster is started");
+        let answers = BufReader::new(shell.stdout.take().expect("its output"));
+        let mut leash = Leash { orders: shell.stdin.take(), shell, answers };
+        assert!(leash.is_ready(), "see {}/log", folder.display());
         let host = folder.to_str().expect("a path").replace('/', "%2F");
-        Self { url: format!("postgres://sas@localhost/postgres?host={host}"), leash: Some(child) }
+        Self { url: format!("postgres://sas@localhost/postgres?host={host}"), leash: Some(leash) }
     }
 }
 
-impl Drop for Cluster {
+// Only some suites do this to it.
+#[allow(dead_code)]
+impl Cluster {
+    /// Whether the server may be stopped and started.
+    pub fn is_ours(&self) -> bool {
+        self.leash.is_some()
+    }
+
+    /// Stops the server as a power cut would: nobody is let finish, and the next start recovers.
+    pub fn stop_at_once(&mut self) {
+        self.order("stop");
+    }
+
+    /// Starts the server again, unless it runs.
+    pub fn start_again(&mut self) {
+        self.order("start");
+    }
+
+    fn order(&mut self, order: &str) {
+        let leash = self.leash.as_mut().expect("a server of ours");
+        writeln!(leash.orders.as_mut().expect("an open pipe"), "{order}").expect("the shell listens");
+        assert!(leash.is_ready(), "the server did not {order}");
+    }
+}
+
+impl Leash {
+    fn is_ready(&mut self) -> bool {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).is_ok() && line.trim() == "ready"
+    }
+}
+
+impl Drop for Leash {
     fn drop(&mut self) {
-        // To wait is to let go first.
-        if let Some(leash) = &mut self.leash {
-            let _ = leash.wait();
-        }
+        self.orders = None;
+        let _ = self.shell.wait();
     }
 }
 

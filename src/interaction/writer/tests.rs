@@ -186,3 +186,43 @@ proptest! {
         }
     }
 }
+
+/// An account of its own for each name.
+fn creation(name: u8) -> Job {
+    let (technical, target) = (Some(name), Named::Technical(name));
+    let mut world = World { ids: name.into(), ..World::default() };
+    world.job(&Request { target, national: None, technical, active: true, name })
+}
+
+#[tokio::test]
+async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
+    const SHORT: Duration = Duration::from_millis(50);
+    let folder = std::env::temp_dir().join(format!("sas-endpoint-writer-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let url = format!("sqlite://{}/writer.db", folder.display());
+    let storage = Storage::open(&url).await.expect("a database");
+    let key = storage.exchanges_key().await.expect("a key");
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
+    let (writer, writing) = Writer::start(storage.clone(), Clock::system(), key);
+
+    // The first is being committed, for as long as the file is locked; the second waits behind it.
+    for name in [0, 1] {
+        let answer = writer.write_within(SHORT, creation(name)).await;
+        assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    }
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
+    let third = writer.write(creation(2)).await.expect("stored");
+    assert_eq!(third.effect, Effect::Create);
+
+    let mut found = async |name: u8| {
+        let sql = "SELECT COUNT(*) FROM identifier WHERE value = $1";
+        let found: i64 =
+            sqlx::query_scalar(sql).bind(technical(name).value).fetch_one(&mut other).await.expect("a row");
+        found
+    };
+    assert_eq!((found(1).await, found(2).await), (0, 1));
+    writing.finish().await;
+    storage.close().await;
+    std::fs::remove_dir_all(&folder).expect("removed");
+}

@@ -1,0 +1,23 @@
+//! Every public input, as nobody expects it: whatever is sent, the answer is FHIR and no fault of ours.
+//!
+//! The tests are the same each time; with `PROPTEST_CASES` (`make fuzz`) they are other and more.
+
+#[path = "../support/certificates.rs"]
+mod certificates;
+#[allow(dead_code)] // What the other suites do with it besides.
+#[path = "../annuaire/content.rs"]
+mod content;
+#[allow(dead_code, unused_macros)] // Likewise.
+#[path = "../support/mod.rs"]
+mod support;
+
+mod inputs;
+mod judge;
+mod log;
+mod service;
+
+mod bodies;
+mod callers;
+mod directory;
+mod requests;
+mod tokens;

@@ -1,0 +1,61 @@
+//! What is written is read again as it was.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sas_endpoint::fhir::identifier::{Identifier, Token};
+use sas_endpoint::fhir::version::{EntityTags, entity_tag};
+use sas_endpoint::interaction::query::Query;
+
+use crate::inputs::{encoded, odd_text};
+
+/// <http://hl7.org/fhir/R4/search.html#escaping>
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| if "\\|,$".contains(c) { vec!['\\', c] } else { vec![c] }).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_escaped_identifier_is_read_as_itself(system in odd_text(), value in odd_text()) {
+        let token = Token::parse(&format!("{}|{}", escaped(&system), escaped(&value)));
+        let expected = match (system.trim_ascii().is_empty(), value.trim_ascii().is_empty()) {
+            (false, false) => Some(Token::Exact(Identifier::new(&system, &value))),
+            (true, false) => Some(Token::NoSystem(value.trim_ascii().to_owned())),
+            (false, true) => Some(Token::System(system.trim_ascii().to_owned())),
+            (true, true) => None,
+        };
+        prop_assert_eq!(token, expected);
+    }
+
+    #[test]
+    fn what_compares_equal_goes_on_doing_so(system in odd_text(), value in odd_text()) {
+        let once = Identifier::new(&system, &value);
+        prop_assert_eq!(&Identifier::new(&once.system, &once.value), &once);
+    }
+
+    #[test]
+    fn entity_tags_are_read_as_they_were_written(versions in vec(any::<i64>(), 1..5)) {
+        let text: Vec<_> = versions.iter().map(|version| entity_tag(*version)).collect();
+        prop_assert_eq!(EntityTags::parse(&text.join(", ")), Some(EntityTags::Versions(versions)));
+    }
+
+    #[test]
+    fn any_text_is_entity_tags_or_is_not(text in odd_text()) {
+        let _ = EntityTags::parse(&text);
+        let _ = Token::parse(&text);
+    }
+
+    #[test]
+    fn an_encoded_query_is_read_as_itself(pairs in vec(("[A-Za-z_:.-]{1,20}", odd_text()), 0..8)) {
+        let text: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+        let has_control = pairs.iter().any(|(name, value)| [name, value].iter().any(|part| part.contains(char::is_control)));
+        match Query::parse(&text.join("&")) {
+            Ok(query) => {
+                let read: Vec<_> = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                prop_assert_eq!(read, pairs);
+            }
+            Err(_) => prop_assert!(has_control),
+        }
+    }
+}
