@@ -57,7 +57,7 @@ fn the_standard_form_is_read_with_its_chain() {
         assert_malformed(header, &[("client-cert", &leaf), ("client-cert-chain", &wrong.replace(", ", ":"))]);
     }
     assert_malformed(header, &[("client-cert", &leaf), ("client-cert", &leaf)]);
-    let endless = vec![leaf.as_str(); LONGEST_CHAIN].join(",");
+    let endless = [leaf.as_str(); LONGEST_CHAIN].join(",");
     assert_malformed(header, &[("client-cert", &leaf), ("client-cert-chain", &endless)]);
     // A chain of nobody.
     assert_eq!(read(header, &[("client-cert-chain", &issuer)]), Ok(None));
