@@ -96,6 +96,11 @@ async fn about_resources(
         Interaction::Capabilities => about_the_endpoint(parts),
         Interaction::Create => {
             let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
+            if if_none_exist.is_some() {
+                // It is a search as well: the resource that is found is what is answered.
+                let needed = authorisation::needed(Interaction::Search, Some(resource_type));
+                admission.authorise(&parts.extensions, needed)?;
+            }
             let (body, _place) = resource(body).await?;
             create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, &body)
                 .await

@@ -147,3 +147,6 @@ impl Identification {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

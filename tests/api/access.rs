@@ -99,6 +99,15 @@ async fn each_right_allows_what_it_says_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_conditional_creation_shows_nothing_to_who_may_not_read() {
+    let server = server().await;
+    let headers = [("authorization", "Bearer of-practitioner-write"), ("if-none-exist", "identifier=urn:x|y")];
+    let answer = server.ask("POST", "/fhir/Practitioner", &headers).await.refused(403, "http-forbidden");
+    assert!(answer.text.contains("nécessaire : read."), "{}", answer.text);
+    server.ask("POST", "/fhir/Practitioner", &headers[..1]).await.refused(400, "json-empty");
+}
+
+#[tokio::test]
 async fn without_credentials_nothing_is_told_but_that() {
     let server = server().await;
     for (method, path, _) in REQUESTS {

@@ -96,8 +96,9 @@ async fn when_all_places_are_taken_one_may_come_again() {
     let options: sqlx::sqlite::SqliteConnectOptions = server.database.url.parse().expect("an address");
     let mut lock = options.connect().await.expect("the database opens");
     sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.expect("locked");
-    let waiting = server.another_connection(Request::post("/fhir/Practitioner"), regulator(&[(T, U)]).to_string());
+    let writing = tokio::spawn(written_at_last(server.address));
     let refused = loop {
+        assert!(!writing.is_finished(), "the lock holds nobody up");
         let answer = server.get("/Practitioner").await;
         if answer.status != 200 {
             break answer.refused(503, "http-busy");
@@ -108,7 +109,7 @@ async fn when_all_places_are_taken_one_may_come_again() {
     server.ask("GET", "/annuaire/fhir/v2/Device", &[]).await.refused(503, "http-busy");
     sqlx::query("ROLLBACK").execute(&mut lock).await.expect("free again");
     lock.close().await.expect("closed");
-    waiting.await.expect("not cut off").expect(201);
+    writing.await.expect("not cut off").expect(201);
     server.get("/Practitioner").await.expect(200);
 }
 
@@ -183,14 +184,14 @@ async fn until_closed(server: &TestServer, request: &str) -> String {
     answer
 }
 
-impl TestServer {
-    /// Sends a request meanwhile.
-    fn another_connection(
-        &self,
-        request: axum::http::request::Builder,
-        body: String,
-    ) -> tokio::task::JoinHandle<Answer> {
-        let request = request.header("content-type", "application/json").body(Body::from(body)).expect("a request");
-        tokio::spawn(crate::client::send(self.address, request))
+/// Sends an account until there is a place for it.
+async fn written_at_last(address: std::net::SocketAddr) -> Answer {
+    loop {
+        let request = Request::post("/fhir/Practitioner").header("content-type", "application/json");
+        let request = request.body(Body::from(regulator(&[(T, U)]).to_string())).expect("a request");
+        let answer = crate::client::send(address, request).await;
+        if answer.status != 503 {
+            return answer;
+        }
     }
 }
