@@ -165,3 +165,6 @@ fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]
         outcome::of_unserved(error, request, &state.admission).await
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,18 +5,18 @@ use crate::access::{Access, Mode};
 use crate::config::Config;
 use crate::http::origin::proxy::CertificateHeader;
 
-/// Who may do what by these settings.
+/// Who may do what by these settings. `authorities`: whether there are any that vouch for certificates.
 ///
 /// # Errors
 /// In a sentence that says what to do, where strangers would be served unasked or callers never recognised.
-pub fn access(config: &Config) -> Result<Access, Failure> {
+pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
     let passed_on = config.proxies.proxy_certificate != CertificateHeader::None;
     if passed_on && config.proxies.trusted_proxies.is_empty() {
         return Err("SAS_PROXY_CERTIFICATE names a header that nobody may set: say which proxies set it \
             (SAS_TRUSTED_PROXIES), or none"
             .into());
     }
-    if (passed_on || config.callers.has_certificates()) && config.tls.tls_client_ca.is_none() {
+    if (passed_on || config.callers.has_certificates()) && !authorities {
         return Err("certificates are to be recognised and nobody could vouch for them: say which authorities do \
             (SAS_TLS_CLIENT_CA)"
             .into());

@@ -14,6 +14,8 @@ use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
+use crate::http::bounds::Bounds;
+use crate::http::listener::Door;
 use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, Served, listener, ops};
 use crate::interaction::Endpoint;
@@ -22,6 +24,7 @@ use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 use crate::storage::serving::Serving;
+use crate::tls::{self, Tls};
 
 /// What is in flight has this long to end once the program was asked to stop, and then the writes
 /// that wait: together less than the ten seconds after which Docker kills.
@@ -38,8 +41,9 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "there is no setting of this name");
     }
-    let access = access(config)?;
     let recorder = ops::recorder();
+    let (tls, renewal) = tls::open(&config.tls)?;
+    let access = access(config, tls.trust.is_some())?;
     let validator = Validator::new(config.validation)?;
     let set_key = config.record.key()?;
     // Until the process ends.
@@ -66,7 +70,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
     let base_url = match &config.base_url {
         Some(url) => BaseUrl::Said(url.as_str().into()),
-        None => BaseUrl::Told(format!("http://{}/fhir", places.fhir).into()),
+        None => BaseUrl::Told(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
     };
     let clock = Clock::system();
     let (writer, writing) = Writer::start(storage.clone(), clock.clone(), key);
@@ -80,7 +84,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let bounds = &config.bounds;
+    let max_connections = listener::connections_within_file_limit(config.bounds.max_connections);
+    let bounds = Bounds { max_connections, ..config.bounds.clone() };
     let service = http::service(Served {
         endpoint: endpoint.clone(),
         directory: directory.clone(),
@@ -88,12 +93,14 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             base_url: base_url.clone(),
             access,
             proxies: config.proxies.clone(),
-            trust: None,
+            trust: tls.trust.clone(),
         },
         bounds: bounds.clone(),
     });
-    let fhir = listener::serve(listener, service, bounds.clone(), stopping.clone());
-    let ops = listener::serve(ops_listener, ops::router(endpoint), bounds.clone(), stopping.clone());
+    let door = Door { bounds: bounds.clone(), tls: tls.server.clone() };
+    let fhir = listener::serve(listener, service, door, stopping.clone());
+    let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), bounds, stopping.clone());
+    let renewing = tokio::spawn(renewal.run());
     let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
@@ -104,7 +111,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, base_url.usual(), &storage, directory.as_ref());
+    greet(config.log_format, &places, scheme(&tls), base_url.usual(), &storage, directory.as_ref());
 
     asked_to_stop().await?;
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
@@ -114,6 +121,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     }
     upkeep.abort();
     let _ = purging.await;
+    renewing.abort();
     if let Some(synchronising) = synchronising {
         // It gives up at once: the next run goes on from there.
         let _ = synchronising.await;
@@ -125,6 +133,11 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How clients of the FHIR listener speak to it.
+fn scheme(tls: &Tls) -> &'static str {
+    if tls.server.is_some() { "https" } else { "http" }
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -150,7 +163,14 @@ async fn finished(servers: [JoinHandle<()>; 2]) {
 }
 
 /// Says where everything is, and what to try.
-fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Storage, directory: Option<&Directory>) {
+fn greet(
+    log_format: LogFormat,
+    places: &Places,
+    scheme: &str,
+    base_url: &str,
+    storage: &Storage,
+    directory: Option<&Directory>,
+) {
     let database = storage.description();
     let annuaire_url = directory.map_or("not served", Directory::base_url);
     let annuaire = directory.map_or("none", |directory| directory.copy().description());
@@ -159,7 +179,7 @@ fn greet(log_format: LogFormat, places: &Places, base_url: &str, storage: &Stora
     if log_format == LogFormat::Json {
         return;
     }
-    let local = format!("http://{fhir}/fhir");
+    let local = format!("{scheme}://{fhir}/fhir");
     println!(
             "sas-endpoint {version}
   FHIR API   {local}   (in answers: {base_url})

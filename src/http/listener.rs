@@ -1,67 +1,112 @@
 //! The accept loop: connections in, each with its own task, until the program is asked to stop.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+mod capacity;
+mod connection;
+mod patience;
+mod refusal;
 
-use axum::body::Body;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::response::Response;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use super::bounds::Bounds;
-use super::origin::Connection;
+use crate::tls::server::Server;
+pub use capacity::connections_within_file_limit;
+
+/// How long nothing is accepted after the system could not hand over a connection: files run out for a
+/// while, and asking again at once would only burn time.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What connections pass through.
+#[derive(Clone)]
+pub struct Door {
+    /// How long clients are waited for, and how many at a time.
+    pub bounds: Bounds,
+    /// Our side of TLS handshakes; without, connections are not encrypted.
+    pub tls: Option<Server>,
+}
+
+impl From<Bounds> for Door {
+    /// A door without encryption.
+    fn from(bounds: Bounds) -> Self {
+        Self { bounds, tls: None }
+    }
+}
 
 /// Serves connections until `stopping` says so, and returns once the last one has ended.
-pub async fn serve<S>(listener: TcpListener, service: S, bounds: Bounds, mut stopping: watch::Receiver<bool>)
+pub async fn serve<S>(listener: TcpListener, service: S, door: impl Into<Door>, mut stopping: watch::Receiver<bool>)
 where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
+    let door: Door = door.into();
+    // Whoever comes when all places are taken waits where the system keeps those it has not handed over.
+    let places = Arc::new(Semaphore::new(door.bounds.max_connections.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
+    let mut place = None;
     loop {
+        if place.is_none() {
+            place = tokio::select! {
+                free = places.clone().acquire_owned() => free.ok(),
+                () = stopped(&mut stopping) => break,
+                Some(_) = connections.join_next() => continue,
+            };
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stopped(&mut stopping) => break,
             Some(_) = connections.join_next() => continue,
         };
-        // A client that gave up while it waited, or no file descriptor left.
-        let Ok((stream, peer)) = accepted else { continue };
-        connections.spawn(connection(stream, peer, service.clone(), bounds.clone(), stopping.clone()));
+        match accepted {
+            Ok((stream, peer)) => {
+                let (place, open) = (place.take(), Open::new());
+                let connection = connection::serve(stream, peer, service.clone(), door.clone(), stopping.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop((place, open));
+                });
+            }
+            Err(error) if is_of_client(&error) => {}
+            Err(error) => {
+                metrics::counter!("sas_accept_errors_total").increment(1);
+                tracing::error!("no connection can be accepted for the moment: {error}");
+                tokio::select! {
+                    () = tokio::time::sleep(BREATH) => {}
+                    () = stopped(&mut stopping) => break,
+                }
+            }
+        }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection<S>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    service: S,
-    bounds: Bounds,
-    mut stopping: watch::Receiver<bool>,
-) where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Connection { peer, certificate: None });
-        service.clone().oneshot(request)
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(bounds.idle_timeout);
-    let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // How a connection ended is its client's business.
-    tokio::select! {
-        _ = serving.as_mut() => {}
-        () = stopped(&mut stopping) => {
-            serving.as_mut().graceful_shutdown();
-            let _ = serving.await;
-        }
+/// A client that gave up while it waited.
+fn is_of_client(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Counts a connection as long as it is there.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        metrics::gauge!("sas_connections").increment(1);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("sas_connections").decrement(1);
     }
 }
 

@@ -51,7 +51,8 @@ impl Issues {
         self.0.iter().map(|(rule, _)| *rule)
     }
 
-    fn list(&self) -> String {
+    /// Both, of each, in one line.
+    pub fn list(&self) -> String {
         self.0.iter().map(|(rule, code)| format!("{rule}:{code}")).collect::<Vec<_>>().join(" ")
     }
 }

@@ -8,34 +8,57 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::json;
 
 use crate::interaction::Endpoint;
+use crate::tls::Tls;
 
 /// A database that does not answer within this time is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the operator asks about.
+#[derive(Clone)]
+struct Watched {
+    endpoint: Endpoint,
+    tls: Tls,
+}
+
 /// `/health/live`, `/health/ready` and `/metrics`.
-pub fn router(endpoint: Endpoint) -> Router {
+pub fn router(endpoint: Endpoint, tls: Tls) -> Router {
     Router::new()
         .route("/health/live", get(async || (StatusCode::OK, "alive\n")))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(endpoint)
+        .with_state(Watched { endpoint, tls })
 }
 
 /// Ready: the database answers and is migrated, and took the last batch of writes.
-async fn ready(State(endpoint): State<Endpoint>) -> impl IntoResponse {
+///
+/// A revocation list or a certificate that is out of date is told and changes nothing: whoever restarts
+/// an instance that is not ready, or sends requests elsewhere, would find the same files there.
+async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoResponse {
     let asked = tokio::time::timeout(PATIENCE, endpoint.storage.is_ready()).await;
     let database = matches!(asked, Ok(Ok(true)));
-    if database && endpoint.writer.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database is not available\n")
-    }
+    let writing = endpoint.writer.is_ready();
+    let now = Timestamp::now();
+    let lists = tls.lists().into_iter().map(|list| {
+        let out_of_date = list.is_out_of_date(now);
+        json!({ "issuer": list.issuer, "nextUpdate": list.next_update, "outOfDate": out_of_date })
+    });
+    let details = json!({
+        "ready": database && writing,
+        "database": if database { "available" } else { "not available" },
+        "writing": writing,
+        "serverCertificateUntil": tls.server.as_ref().map(|server| server.not_after()),
+        "revocationLists": lists.collect::<Vec<_>>(),
+    });
+    let status = if database && writing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{details}\n"))
 }
 
-async fn metrics(State(endpoint): State<Endpoint>) -> impl IntoResponse {
+async fn metrics(State(Watched { endpoint, .. }): State<Watched>) -> impl IntoResponse {
     let (open, idle) = endpoint.storage.connections();
     metrics::gauge!("sas_database_connections", "state" => "open").set(open);
     metrics::gauge!("sas_database_connections", "state" => "idle").set(idle as f64);
@@ -58,6 +81,9 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
         metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
+        metrics::describe_gauge!("sas_connections", "Connections that are open");
+        metrics::describe_counter!("sas_accept_errors_total", "Connections that the system could not hand over");
+        metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by how they ended");
         Some(handle)
     };
     RECORDER.get_or_init(install).as_ref()

@@ -46,7 +46,7 @@ pub fn capabilities(exchange: &Exchange, query: &Query) -> Result<Value, Error> 
         "rest": [{
             "mode": "server",
             "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it.",
-            "security": { "cors": false, "description": "Mutual TLS, terminated in front of the endpoint." },
+            "security": { "cors": false, "description": "Callers are known to the operator: each is recognised by its client certificate (mutual TLS), or by a bearer token, and has rights of its own." },
             "resource": ResourceType::ALL.map(resource),
         }],
     }))

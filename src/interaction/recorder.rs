@@ -24,7 +24,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// A recorder, and what it records.
-    pub(super) fn new(key: Key, clock: Clock) -> (Self, mpsc::Receiver<Record>) {
+    pub fn new(key: Key, clock: Clock) -> (Self, mpsc::Receiver<Record>) {
         let (queue, records) = mpsc::channel(QUEUE);
         (Self { queue, key, clock }, records)
     }

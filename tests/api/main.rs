@@ -1,5 +1,7 @@
 //! What a client sees: each test sends real requests over TCP, on SQLite and on Postgres.
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/client.rs"]
 mod client;
 #[path = "../support/mod.rs"]
@@ -7,10 +9,12 @@ mod support;
 
 mod server;
 
+mod access;
 mod accounts;
 mod appointments;
 mod asking;
 mod bookings;
+mod bounds;
 mod capabilities;
 mod concurrency;
 mod content;
@@ -18,6 +22,7 @@ mod directory;
 mod identity;
 mod official;
 mod protocol;
+mod proxies;
 mod reading;
 mod record;
 mod refusals;

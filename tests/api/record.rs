@@ -106,10 +106,16 @@ on_both_databases! {
 
     async fn no_value_of_a_person_is_recorded(server: TestServer) {
         let body = regulator(&[(T, U), (N, NATIONAL)]);
-        server.recorded("1", "POST", "/Practitioner", &[("if-none-exist", &format!("identifier={N}|{NATIONAL}"))], &body).await;
-        server.recorded("2", "GET", &format!("/Practitioner?identifier={NATIONAL}|{N}"), &[], &Value::Null).await;
-        server.recorded("3", "GET", &format!("/Practitioner?family=AUBERT&identifier=nadia@example.org|"), &[], &Value::Null).await;
-        server.recorded("4", "PUT", &format!("/Practitioner?identifier={N}|{NATIONAL}"), &[], &json!({ "resourceType": "Practitioner", "identifier": [{ "system": NATIONAL, "value": U }], "name": [{ "family": "AUBERT" }] })).await;
+        let if_none_exist = format!("identifier={N}|{NATIONAL}");
+        server.recorded("1", "POST", "/Practitioner", &[("if-none-exist", &if_none_exist)], &body).await;
+        let mixed_up = format!("/Practitioner?identifier={NATIONAL}|{N}");
+        server.recorded("2", "GET", &mixed_up, &[], &Value::Null).await;
+        let misplaced = "/Practitioner?family=AUBERT&identifier=nadia@example.org|";
+        server.recorded("3", "GET", misplaced, &[], &Value::Null).await;
+        let identifier = json!({ "system": NATIONAL, "value": U });
+        let name = json!({ "family": "AUBERT" });
+        let refused = json!({ "resourceType": "Practitioner", "identifier": [identifier], "name": [name] });
+        server.recorded("4", "PUT", &format!("/Practitioner?identifier={N}|{NATIONAL}"), &[], &refused).await;
         let mut rdv = appointment(AGENDA, "6a1d7c8e");
         rdv["participant"][0]["actor"]["identifier"]["value"] = NATIONAL.into();
         server.recorded("5", "PUT", &format!("/Appointment?identifier={AGENDA}|6a1d7c8e"), &[], &rdv).await;
@@ -136,7 +142,8 @@ on_both_databases! {
         let mut rdv = appointment(AGENDA, "1");
         rdv["extension"][0]["valueReference"]["identifier"]["value"] = upper.as_str().into();
         server.recorded("operator", "PUT", &format!("/Appointment?identifier={AGENDA}|1"), &[], &rdv).await.expect(201);
-        for (id, hash) in [("search", &hash), ("form", &hash), ("create", &hash), ("body", &hash), ("create", &national), ("operator", &hash)] {
+        let everywhere = ["search", "form", "create", "body", "operator"].map(|id| (id, &hash));
+        for (id, hash) in everywhere.into_iter().chain([("create", &national)]) {
             let record = server.record(id).await;
             assert!(record.identifiers.iter().any(|named| named.hash == *hash), "{id}: {record:?}");
         }

@@ -7,10 +7,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header;
 use jiff::Timestamp;
+use sas_endpoint::access::Access;
+use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::directory::Directory;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::origin::Identification;
+use sas_endpoint::http::origin::{BaseUrl, Identification, proxy};
 use sas_endpoint::http::{self, Served, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::directory::DirectoryCheck;
@@ -18,6 +21,7 @@ use sas_endpoint::interaction::writer::Writer;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
+use sas_endpoint::tls::trust::Trust;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,13 +39,51 @@ pub const BASE: &str = "https://sas.example.org/fhir";
 /// Bodies up to this size are read.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// A running server. Its clock starts at 2026-03-01T08:00:00Z and advances a second a reading.
+/// What a server is told. As it is: tolerant, open to everybody, and as fast as it is asked.
+#[derive(Clone)]
+pub struct Setup {
+    pub validation: Validation,
+    pub directory: Option<DirectoryCheck>,
+    pub access: Access,
+    pub proxies: proxy::Settings,
+    pub trust: Option<Trust>,
+    pub base_url: BaseUrl,
+    pub bounds: Bounds,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            validation: Validation::Tolerant,
+            directory: None,
+            access: Access::open(),
+            proxies: proxy::Settings::default(),
+            trust: None,
+            base_url: BaseUrl::Said(BASE.into()),
+            bounds: Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() },
+        }
+    }
+}
+
+impl Setup {
+    /// A server that was told this, on an empty database; `None` where there is no Postgres.
+    pub async fn start(self, backend: Backend) -> Option<TestServer> {
+        Some(TestServer::start(Arc::new(TestDatabase::new(backend).await?), self).await)
+    }
+
+    /// The same on SQLite, where the database does not matter.
+    pub async fn start_somewhere(self) -> TestServer {
+        self.start(Backend::Sqlite).await.expect("SQLite is always there")
+    }
+}
+
+/// A running server, with an empty copy of the directory. Its clock starts at 2026-03-01T08:00:00Z and
+/// advances a second a reading.
 pub struct TestServer {
     pub address: std::net::SocketAddr,
     pub storage: Storage,
-    database: Arc<TestDatabase>,
-    validation: Validation,
-    directory: Option<DirectoryCheck>,
+    pub database: Arc<TestDatabase>,
+    setup: Setup,
     /// The server stops when it is dropped.
     _stop: watch::Sender<bool>,
 }
@@ -49,49 +91,55 @@ pub struct TestServer {
 impl TestServer {
     /// A tolerant server on an empty database; `None` where there is no Postgres.
     pub async fn tolerant(backend: Backend) -> Option<Self> {
-        Self::checking(backend, None).await
+        Setup::default().start(backend).await
     }
 
     /// A tolerant one that asks the directory of those who are cited.
     pub async fn checking(backend: Backend, directory: Option<DirectoryCheck>) -> Option<Self> {
-        let database = Arc::new(TestDatabase::new(backend).await?);
-        Some(Self::start(database, Validation::Tolerant, directory).await)
+        Setup { directory, ..Setup::default() }.start(backend).await
     }
 
     /// A strict one.
     pub async fn strict(backend: Backend) -> Option<Self> {
-        Some(Self::start(Arc::new(TestDatabase::new(backend).await?), Validation::Strict, None).await)
+        Setup { validation: Validation::Strict, ..Setup::default() }.start(backend).await
     }
 
     /// A second server on the same database.
     pub async fn another(&self) -> Self {
-        Self::start(self.database.clone(), self.validation, self.directory.clone()).await
+        Self::start(self.database.clone(), self.setup.clone()).await
     }
 
-    async fn start(database: Arc<TestDatabase>, validation: Validation, directory: Option<DirectoryCheck>) -> Self {
+    async fn start(database: Arc<TestDatabase>, setup: Setup) -> Self {
         let storage = Storage::open(&database.url).await.expect("the database opens");
         let clock = ticking_clock();
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
         let endpoint = Endpoint {
-            validator: Arc::new(Validator::new(validation).expect("the profiles compile")),
+            validator: Arc::new(Validator::new(setup.validation).expect("the profiles compile")),
             storage: storage.clone(),
             writer,
-            directory: directory.clone(),
-            clock,
+            directory: setup.directory.clone(),
+            clock: clock.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let bounds = Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() };
-        let service = http::service(Served {
-            endpoint,
-            directory: None,
-            identification: Identification::open(BASE),
-            bounds: bounds.clone(),
-        });
+        let copy = match database.url.starts_with("sqlite:") {
+            true => format!("{}.annuaire", database.url),
+            false => database.url.clone(),
+        };
+        let copy = Copy::open(&copy).await.expect("the copy opens");
+        let identification = Identification {
+            base_url: setup.base_url.clone(),
+            access: setup.access.clone(),
+            proxies: setup.proxies.clone(),
+            trust: setup.trust.clone(),
+        };
+        let directory = Some(Directory::new(copy, setup.base_url.usual(), clock));
+        let bounds = setup.bounds.clone();
+        let service = http::service(Served { endpoint, directory, identification, bounds: bounds.clone() });
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(listener::serve(listener, service, bounds, stopping));
-        Self { address, storage, database, validation, directory, _stop: stop }
+        Self { address, storage, database, setup, _stop: stop }
     }
 
     /// Sends a request as it is; its URI is a path such as `/fhir/Practitioner`.
@@ -131,6 +179,14 @@ impl TestServer {
             body.to_string(),
         )
         .await
+    }
+
+    /// `method` on this path, which is not completed, with headers and without a body.
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = headers
+            .iter()
+            .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::empty()).expect("a request")).await
     }
 
     /// How many resources of a type there are.

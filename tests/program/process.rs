@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The program with these arguments and none of the settings of this environment; it answers as fast as it is asked.
@@ -34,8 +35,12 @@ pub fn databases(database_url: &str) -> [String; 4] {
     ["--database-url".to_owned(), database_url.to_owned(), "--annuaire-database-url".to_owned(), annuaire]
 }
 
-/// Free ports, and silence.
-const PORTS: [&str; 6] = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
+/// The program with these arguments, on ports that nobody has unless they say otherwise.
+pub fn on_free_ports(arguments: &[&str]) -> Command {
+    let mut command = program(arguments);
+    command.env("SAS_LISTEN", "127.0.0.1:0").env("SAS_OPS_LISTEN", "127.0.0.1:0");
+    command
+}
 
 /// A serving process; killed when it is dropped.
 pub struct Serving {
@@ -48,19 +53,23 @@ pub struct Serving {
 impl Serving {
     /// Starts it on free ports, and returns once it listens.
     pub fn start(database_url: &str) -> Self {
-        Self::start_by(program(&[]), database_url, Stdio::inherit())
+        Self::spawn(on_free_ports(&["--log", "error"]).args(databases(database_url)))
     }
 
     /// The same, with files that do not grow beyond so many blocks of 512 bytes: a disk that is full.
     pub fn start_with_room_for(blocks: u32, database_url: &str) -> Self {
+        let plain = on_free_ports(&["--log", "error"]);
         let mut command = Command::new("sh");
         // The signal that goes with it would end the process.
         let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_sas-endpoint")]);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
-            command.env_remove(name);
+        command.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
-        Self::start_by(command, database_url, Stdio::inherit())
+        Self::spawn(command.args(databases(database_url)))
     }
 
     /// Makes room.
@@ -70,10 +79,22 @@ impl Serving {
         assert!(done.expect("prlimit runs").success());
     }
 
-    /// Starts it by this command, with its log there.
-    pub fn start_by(mut command: Command, database_url: &str, log: Stdio) -> Self {
-        command.args(PORTS).args(databases(database_url)).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().expect("it starts");
+    /// Starts it with these settings, and returns once it listens. What it logs is gathered to its end.
+    pub fn start_and_log(database_url: &str, settings: &[&str]) -> (Self, JoinHandle<String>) {
+        let mut command = on_free_ports(settings);
+        let mut serving = Self::spawn(command.args(databases(database_url)).stderr(Stdio::piped()));
+        let mut log = serving.child.stderr.take().expect("its log");
+        let log = std::thread::spawn(move || {
+            let mut text = String::new();
+            log.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
+        (serving, log)
+    }
+
+    /// Starts it by this command, and returns once it listens.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut greeting = String::new();
         for line in stdout.lines() {

@@ -56,12 +56,15 @@ on_both_databases! {
     async fn a_record_is_given_back_as_it_was(given: Given) {
         let (one, two) = (record(1, OLD, "00000000000000aa"), record(2, NEW, "00000000000000bb"));
         given.storage.record(&[one.clone(), two.clone()]).await.expect("recorded");
-        assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), [one.clone(), two.clone()]);
-        assert_eq!(given.storage.exchanges(&about("00000000000000bb"), |_| true).await.expect("records"), [two.clone()]);
-        let asked = Asked { until: Some(NEW.to_owned()), ..everything() };
-        assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), [one]);
-        let asked = Asked { limit: 1, since: Some(OLD.to_owned()), ..everything() };
-        assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), [two]);
+        let both = vec![one.clone(), two.clone()];
+        for (asked, expected) in [
+            (everything(), both),
+            (about("00000000000000bb"), vec![two.clone()]),
+            (Asked { until: Some(NEW.to_owned()), ..everything() }, vec![one]),
+            (Asked { limit: 1, since: Some(OLD.to_owned()), ..everything() }, vec![two]),
+        ] {
+            assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), expected, "{asked:?}");
+        }
     }
 
     async fn a_failed_batch_leaves_neither_change_nor_record(given: Given) {
@@ -73,7 +76,8 @@ on_both_databases! {
             interaction: "create",
             content: "{}".to_owned(),
         };
-        let additions = Additions { versions: vec![version.clone(), version], records: vec![record(1, NEW, "00000000000000aa")] };
+        let records = vec![record(1, NEW, "00000000000000aa")];
+        let additions = Additions { versions: vec![version.clone(), version], records };
         let others = [record(2, NEW, "00000000000000aa")];
         given.storage.write(&Wanted::default(), &others, |_| additions).await.expect_err("one version twice");
         assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);

@@ -1,0 +1,164 @@
+//! One connection: its handshake, its requests, its end.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::{Service, ServiceExt};
+
+use super::super::bounds::Bounds;
+use super::super::origin::Connection;
+use super::patience::{Patient, Phase};
+use super::refusal::{LINGER, Refusal};
+use super::{Door, stopped};
+use crate::tls::certificate::ClientCertificate;
+use crate::tls::trust::Mistrust;
+
+/// Serves the requests of one connection, and returns once it has ended.
+pub async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, door: Door, mut stopping: watch::Receiver<bool>)
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
+    S::Future: Send,
+{
+    let Some(server) = &door.tls else {
+        let connection = Connection { peer, certificate: None, encrypted: false };
+        return exchange(stream, connection, service, &door.bounds, stopping).await;
+    };
+    let handshake = timeout(door.bounds.header_timeout, handshake(stream, peer, server.config()));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = stopped(&mut stopping) => return,
+    };
+    match shaken {
+        Ok(Some(stream)) => {
+            let chain = stream.get_ref().1.peer_certificates();
+            // Once a connection: it was verified, so it can be read.
+            let certificate = chain.and_then(|chain| ClientCertificate::parse(chain.first()?));
+            let connection = Connection { peer, certificate: certificate.map(Arc::new), encrypted: true };
+            exchange(stream, connection, service, &door.bounds, stopping).await;
+        }
+        Ok(None) => {}
+        Err(_) => count_handshake("too-slow"),
+    }
+}
+
+/// `None` where it failed; rustls has told the client why.
+async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig>) -> Option<TlsStream<TcpStream>> {
+    match TlsAcceptor::from(config).accept(stream).await {
+        Ok(stream) => {
+            count_handshake("completed");
+            Some(stream)
+        }
+        Err(error) => {
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+            match cause {
+                // Somebody who is expected may be behind it: the operator wants to know.
+                Some(error @ rustls::Error::InvalidCertificate(_)) => {
+                    count_handshake("refused");
+                    tracing::warn!(peer = %peer.ip(), "a client's certificate was refused: {}", Mistrust::from(error));
+                }
+                Some(rustls::Error::NoCertificatesPresented) => {
+                    count_handshake("refused");
+                    tracing::info!(peer = %peer.ip(), "a client without a certificate was refused");
+                }
+                // Scanners, health checks of balancers, whoever went away.
+                _ => {
+                    count_handshake("failed");
+                    tracing::debug!(peer = %peer.ip(), "a TLS handshake failed: {error}");
+                }
+            }
+            None
+        }
+    }
+}
+
+fn count_handshake(outcome: &'static str) {
+    metrics::counter!("sas_tls_handshakes_total", "outcome" => outcome).increment(1);
+}
+
+/// hyper reads and answers; what it cannot read, and whoever is too slow, is answered here.
+async fn exchange<T, S>(
+    stream: T,
+    connection: Connection,
+    service: S,
+    bounds: &Bounds,
+    mut stopping: watch::Receiver<bool>,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
+    S::Future: Send,
+{
+    let stream = Patient::new(stream, bounds);
+    let phases = stream.phases();
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        phases.set(Phase::Busy);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(connection.clone());
+        let (answer, phases) = (service.clone().oneshot(request), phases.clone());
+        Box::pin(async move {
+            let answer = answer.await;
+            phases.set(Phase::Answered);
+            answer
+        })
+    });
+    let mut serving = builder(bounds).serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
+        () = stopped(&mut stopping) => {
+            Pin::new(&mut serving).graceful_shutdown();
+            poll_fn(|cx| serving.poll_without_shutdown(cx)).await
+        }
+    };
+    let parts = serving.into_parts();
+    let stream = parts.io.into_inner();
+    let refusal = if !stream.may_be_written_to() {
+        None
+    } else if stream.ended() == Some(Phase::Head) {
+        Some(Refusal::TooSlow)
+    } else if let Some(status) = stream.withheld() {
+        // What is too large in a first line that does not end is the URL.
+        let endless = status.as_u16() == 431 && !parts.read_buf.contains(&b'\n');
+        Some(if endless { Refusal::UrlTooLong } else { Refusal::of(status) })
+    } else {
+        // Another protocol: hyper does not answer that.
+        ended.is_err_and(|error| error.is_parse()).then_some(Refusal::Malformed)
+    };
+    // How the connection ends is its client's business.
+    let _ = timeout(LINGER, close(stream.into_inner(), refusal.map(|refusal| refusal.answer(bounds)))).await;
+}
+
+/// Bounds of hyper's own, well above ours, which have answers of their own.
+fn builder(bounds: &Bounds) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.header_read_timeout(None);
+    builder.max_buf_size((2 * (bounds.max_url + bounds.max_headers)).max(64 << 10));
+    // Up to a hundred headers have a place that costs nothing.
+    if bounds.max_header_count > 64 {
+        builder.max_headers(2 * bounds.max_header_count);
+    }
+    builder
+}
+
+/// Writes the answer, if there is one, and closes. A client that still sends would lose the answer with
+/// the connection: what it sends is taken in for a while.
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut stream: T, answer: Option<Vec<u8>>) -> std::io::Result<()> {
+    let Some(answer) = answer else { return stream.shutdown().await };
+    stream.write_all(&answer).await?;
+    stream.shutdown().await?;
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
+}

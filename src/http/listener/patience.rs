@@ -1,0 +1,246 @@
+//! A stream that knows what its client owes us, and how long we wait for it.
+//!
+//! hyper asks it for bytes and gives it bytes. Where the client has kept us waiting for too long, it
+//! gets an error ([`ErrorKind::TimedOut`]) instead, and the connection ends.
+
+use std::io::{ErrorKind, IoSlice, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::super::bounds::Bounds;
+use super::refusal::bare_answer;
+
+/// Where an exchange stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Connected, and nothing was said.
+    Silent,
+    /// The head of a request has begun to arrive.
+    Head,
+    /// A request is being answered; how long its body may take is said where that is read.
+    Busy,
+    /// An answer was given: it leaves, then the next request may come.
+    Answered,
+}
+
+/// The phase, which the service changes and the stream looks at.
+#[derive(Clone)]
+pub struct Phases(Arc<AtomicU8>);
+
+impl Phases {
+    fn get(&self) -> Phase {
+        [Phase::Silent, Phase::Head, Phase::Busy, Phase::Answered][usize::from(self.0.load(Ordering::Relaxed)) % 4]
+    }
+
+    /// From now on.
+    pub fn set(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Relaxed);
+    }
+}
+
+/// The stream of a client that is waited for within bounds.
+pub struct Patient<T> {
+    stream: T,
+    phases: Phases,
+    header_timeout: Duration,
+    body_timeout: Duration,
+    idle_timeout: Duration,
+    /// The phase that was last seen, and since when, or since when nothing moved in it.
+    seen: Phase,
+    since: Instant,
+    /// Since when bytes wait for the client to take them.
+    stuck: Option<Instant>,
+    /// Whether bytes of an answer are on their way.
+    outstanding: bool,
+    timer: Pin<Box<Sleep>>,
+    /// The phase in which patience ended.
+    ended: Option<Phase>,
+    /// hyper's own answer to what it could not read; the client has not seen it.
+    withheld: Option<StatusCode>,
+}
+
+impl<T> Patient<T> {
+    pub fn new(stream: T, bounds: &Bounds) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            phases: Phases(Arc::new(AtomicU8::new(Phase::Silent as u8))),
+            header_timeout: bounds.header_timeout,
+            body_timeout: bounds.body_timeout,
+            idle_timeout: bounds.idle_timeout,
+            seen: Phase::Silent,
+            since: now,
+            stuck: None,
+            outstanding: false,
+            timer: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout)),
+            ended: None,
+            withheld: None,
+        }
+    }
+
+    /// To tell the stream how far its exchange is.
+    pub fn phases(&self) -> Phases {
+        self.phases.clone()
+    }
+
+    /// Whether an answer may be written here: no request is being answered, and no answer is half out.
+    pub fn may_be_written_to(&self) -> bool {
+        self.phases.get() != Phase::Busy && !self.outstanding
+    }
+
+    /// The phase in which the client was too slow, if it was.
+    pub fn ended(&self) -> Option<Phase> {
+        self.ended
+    }
+
+    /// The status with which hyper answered what it could not read. That answer was withheld.
+    pub fn withheld(&self) -> Option<StatusCode> {
+        self.withheld
+    }
+
+    /// The stream itself.
+    pub fn into_inner(self) -> T {
+        self.stream
+    }
+
+    fn phase(&mut self) -> Phase {
+        let phase = self.phases.get();
+        if phase != self.seen {
+            (self.seen, self.since) = (phase, Instant::now());
+        }
+        phase
+    }
+
+    /// Until when the client may let us wait; for ever while we are the ones who are waited for.
+    fn deadline(&mut self) -> Option<Instant> {
+        let phase = self.phase();
+        if let Some(stuck) = self.stuck {
+            return Some(stuck + self.body_timeout);
+        }
+        match phase {
+            // Whoever connects has something to say: the time of a head is enough to begin.
+            Phase::Silent | Phase::Head => Some(self.since + self.header_timeout),
+            Phase::Answered => Some(self.since + self.idle_timeout),
+            Phase::Busy => None,
+        }
+    }
+
+    /// Ready once patience has ended; otherwise the task is woken then.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
+        let Some(deadline) = self.deadline() else { return Poll::Pending };
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        self.ended = Some(self.seen);
+        Poll::Ready(ErrorKind::TimedOut)
+    }
+
+    /// The client took bytes.
+    fn moved(&mut self) {
+        self.stuck = None;
+        if self.phase() == Phase::Answered {
+            self.since = Instant::now();
+        }
+    }
+
+    /// The client takes no bytes.
+    fn blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        self.stuck.get_or_insert_with(Instant::now);
+        self.poll_end(cx).map(|kind| Err(kind.into()))
+    }
+
+    /// Whether this is an answer of hyper's own; then it is noted, and not sent.
+    fn withhold(&mut self, bytes: &[u8]) -> bool {
+        let status = bare_answer(bytes).filter(|_| self.may_be_written_to());
+        self.withheld = self.withheld.or(status);
+        status.is_some()
+    }
+
+    fn written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        match written {
+            Poll::Ready(Ok(count)) => {
+                self.outstanding |= count > 0;
+                self.moved();
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.blocked(cx),
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        // Bytes that come one by one do not make a head come in time.
+        if this.phase() == Phase::Head
+            && let Poll::Ready(kind) = this.poll_end(cx)
+        {
+            return Poll::Ready(Err(kind.into()));
+        }
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) => {
+                let is_next = matches!(this.phase(), Phase::Silent | Phase::Answered) && !this.outstanding;
+                if buffer.filled().len() > before && is_next {
+                    this.phases.set(Phase::Head);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => this.poll_end(cx).map(|kind| Err(kind.into())),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let this = self.get_mut();
+        if this.withhold(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.written(written, cx)
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        let this = self.get_mut();
+        if let [bytes] = slices
+            && this.withhold(bytes)
+        {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.written(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                if std::mem::take(&mut this.outstanding) {
+                    this.moved();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => this.blocked(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

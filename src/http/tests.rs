@@ -1,0 +1,46 @@
+//! What surrounds every route.
+
+use axum::body::Body;
+use axum::routing::get;
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+
+use super::*;
+use crate::clock::Clock;
+use crate::record::Key;
+
+#[tokio::test]
+async fn after_a_panic_the_connection_goes_on() {
+    let broken = async || -> &'static str { panic!("in a handler, for a test") };
+    let router = Router::new().route("/broken", get(broken)).route("/whole", get(async || "well"));
+    let identification = Identification::open("http://sas.example.org/fhir");
+    let (recorder, mut records) = Recorder::new(Key::of_bytes(b"key"), Clock::system());
+    let admission = Admission::new(identification.access.clone(), Bounds::default());
+    let service = TowerToHyperService::new(surrounded(router, Arc::new(admission), identification, recorder));
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(ours), service));
+    let client = hyper::client::conn::http1::handshake(TokioIo::new(theirs));
+    let (mut sender, connection) = client.await.expect("a connection");
+    tokio::spawn(connection);
+    for _ in 0..2 {
+        for (path, status) in [("/broken", 500), ("/whole", 200)] {
+            let request = Request::builder().uri(path).header("x-request-id", "the-id-of-it");
+            sender.ready().await.expect("the connection is open");
+            let answer = sender.send_request(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["x-request-id"]),
+                (status, &"the-id-of-it".parse().expect("a value"))
+            );
+            let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
+            if status == 500 {
+                let outcome: Value = serde_json::from_slice(&body).expect("JSON");
+                assert_eq!(outcome["issue"][0]["details"]["coding"][0]["code"], "http-internal");
+                assert_eq!(outcome["issue"][0]["diagnostics"], "X-Request-Id: the-id-of-it");
+            }
+        }
+    }
+    let recorded: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).map(|record| record.status).collect();
+    assert_eq!(recorded, [500, 200, 500, 200]);
+}

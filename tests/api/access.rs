@@ -1,0 +1,186 @@
+//! Who may do what: the rights, interaction by interaction, and those who are not recognised.
+
+use axum::body::Body;
+use sas_endpoint::access::file::callers;
+use sas_endpoint::access::token::TokenHash;
+use sas_endpoint::access::{Access, Metadata};
+use sas_endpoint::interaction::ROUTES;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::*;
+
+/// What is asked, and which rights suffice for it.
+const REQUESTS: [(&str, &str, &[&str]); 27] = [
+    ("POST", "/fhir/Practitioner", &["practitioner:write"]),
+    ("PUT", "/fhir/Practitioner", &["practitioner:write"]),
+    ("PUT", "/fhir/Practitioner/1", &["practitioner:write"]),
+    ("POST", "/fhir/Practitioner/$validate", &["practitioner:write", "read"]),
+    ("GET", "/fhir/Practitioner", &["read"]),
+    ("POST", "/fhir/Practitioner/_search", &["read"]),
+    ("GET", "/fhir/Practitioner/1", &["read"]),
+    ("GET", "/fhir/Practitioner/1/_history", &["read"]),
+    ("GET", "/fhir/Practitioner/1/_history/1", &["read"]),
+    ("POST", "/fhir/Appointment", &["appointment:write"]),
+    ("PUT", "/fhir/Appointment", &["appointment:write"]),
+    ("PUT", "/fhir/Appointment/1", &["appointment:write"]),
+    ("POST", "/fhir/Appointment/$validate", &["appointment:write", "read"]),
+    ("GET", "/fhir/Appointment", &["read"]),
+    ("POST", "/fhir/Appointment/_search", &["read"]),
+    ("GET", "/fhir/Appointment/1", &["read"]),
+    ("GET", "/fhir/Appointment/1/_history", &["read"]),
+    ("GET", "/fhir/Appointment/1/_history/1", &["read"]),
+    ("GET", "/annuaire/fhir/v2/Practitioner", &["annuaire:read"]),
+    ("POST", "/annuaire/fhir/v2/Device/_search", &["annuaire:read"]),
+    ("GET", "/annuaire/fhir/v2/Organization/1", &["annuaire:read"]),
+    ("GET", "/annuaire/fhir/v2/_page?id=x", &["annuaire:read"]),
+    // What is not served is told to any caller.
+    ("GET", "/", &[]),
+    ("GET", "/fhir/Patient", &[]),
+    ("DELETE", "/fhir/Practitioner/1", &[]),
+    ("GET", "/annuaire/fhir/v2/Patient", &[]),
+    ("PUT", "/annuaire/fhir/v2/Practitioner", &[]),
+];
+
+const RIGHTS: [&str; 4] = ["practitioner:write", "appointment:write", "read", "annuaire:read"];
+
+const METADATA: [&str; 2] = ["/fhir/metadata", "/annuaire/fhir/v2/metadata"];
+
+/// A caller for each right, whose token is `of-` and its name; and one who has none.
+fn access(metadata: Metadata) -> Access {
+    let caller = |right: &str, rights: &str| {
+        let name = right.replace(':', "-");
+        let hash = TokenHash::of(&format!("of-{name}"));
+        format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [{rights}]\n")
+    };
+    let file: String = RIGHTS.iter().map(|right| caller(right, &format!("\"{right}\""))).collect();
+    let mut file: toml::Table = (file + &caller("nothing", "")).parse().expect("TOML");
+    Access::of(callers(file.remove("caller").expect("callers")).expect("callers"), metadata)
+}
+
+async fn server() -> TestServer {
+    Setup { access: access(Metadata::Open), ..Setup::default() }.start_somewhere().await
+}
+
+fn bearer(token: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {token}"))
+}
+
+#[test]
+fn every_route_is_asked_for() {
+    for route in ROUTES.iter().filter(|route| route.path != "/metadata") {
+        for resource_type in ["Practitioner", "Appointment"] {
+            let path = route.path.replace("{type}", resource_type).replace("{id}", "1").replace("{vid}", "1");
+            let asked =
+                |(method, asked, _): &(&str, &str, _)| *method == route.method && *asked == format!("/fhir{path}");
+            assert!(REQUESTS.iter().any(asked), "{} {path}", route.method);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_right_allows_what_it_says_and_nothing_else() {
+    let server = server().await;
+    for (method, path, needed) in REQUESTS {
+        for right in RIGHTS.into_iter().chain(["nothing"]) {
+            let (name, value) = bearer(&format!("of-{}", right.replace(':', "-")));
+            let answer = server.ask(method, path, &[(name, &value)]).await;
+            if needed.is_empty() || needed.contains(&right) {
+                assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {path} by {right}: {}", answer.text);
+            } else {
+                let answer = answer.refused(403, "http-forbidden");
+                let told = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
+                assert!(needed.iter().all(|needed| told.contains(needed)), "{method} {path}: {told}");
+                assert_eq!(answer.json()["issue"][0]["code"], "forbidden");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_told_but_that() {
+    let server = server().await;
+    for (method, path, _) in REQUESTS {
+        let answer = server.ask(method, path, &[]).await.refused(401, "http-login");
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        assert_eq!((answer.json()["issue"][0]["code"].clone(), answer.rules().len()), (Value::from("login"), 1));
+    }
+    assert_eq!(server.ask("HEAD", "/fhir/Practitioner", &[]).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_of_nobody_is_refused_and_never_echoed() {
+    let server = server().await;
+    let hash_itself = TokenHash::of("of-read").to_string();
+    for token in ["of-reader", "OF-READ", "of-read=", "s3cr3t-of-nobody", &hash_itself] {
+        for path in ["/fhir/Practitioner", "/nowhere", "/annuaire/fhir/v2/Device"] {
+            let answer = server.ask("GET", path, &[("authorization", &format!("Bearer {token}"))]).await;
+            let answer = answer.refused(401, "http-token");
+            assert_eq!(answer.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+            assert!(!format!("{:?}{}", answer.headers, answer.text).contains(token));
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_not_one_bearer_token_is_refused() {
+    let server = server().await;
+    for value in
+        ["", "Bearer", "of-read", "Basic b2YtcmVhZA==", "Bearer of-read of-read", "Bearer \"of-read\"", "Bearer é"]
+    {
+        let request = axum::extract::Request::get("/fhir/Practitioner").header("authorization", value.as_bytes());
+        let answer = server.send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.refused(401, "http-authorization").header("www-authenticate"), "Bearer");
+    }
+    let twice = [("authorization", "Bearer of-read"), ("authorization", "Bearer of-read")];
+    server.ask("GET", "/fhir/Practitioner", &twice).await.refused(401, "http-authorization");
+    server.ask("GET", "/fhir/Practitioner", &[("authorization", "bearer  of-read")]).await.expect(200);
+}
+
+#[tokio::test]
+async fn metadata_is_open_to_everybody_unless_closed() {
+    for (metadata, stranger) in [(Metadata::Open, 200), (Metadata::Closed, 401)] {
+        let server = Setup { access: access(metadata), ..Setup::default() }.start_somewhere().await;
+        for path in METADATA {
+            assert_eq!(server.ask("GET", path, &[]).await.status, stranger, "{metadata:?} {path}");
+            assert_eq!(server.ask("GET", path, &[("authorization", "Bearer x")]).await.status, stranger);
+            server.ask("GET", path, &[("authorization", "Bearer of-nothing")]).await.expect(200);
+            // Another method is no reading of it.
+            server.ask("POST", path, &[]).await.refused(401, "http-login");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_send_is_not_read_to_its_end() {
+    let server = server().await;
+    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    for (length, closes) in [(8, false), (60_000, false), (70_000, true)] {
+        let head = format!("POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(format!("{head}{}", "x".repeat(length)).as_bytes()).await.expect("sent");
+        let head = next_head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+        assert_eq!(head.contains("\r\nconnection: close\r\n"), closes, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn the_statement_says_how_callers_are_recognised() {
+    let statement = server().await.get("/metadata").await.expect(200).json();
+    let security = statement["rest"][0]["security"]["description"].as_str().expect("a sentence").to_owned();
+    assert!(security.contains("certificate") && security.contains("bearer token"), "{security}");
+}
+
+/// The head of the next answer; its body is read over.
+async fn next_head(stream: &mut TcpStream) -> String {
+    let mut head = vec![];
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("an answer"));
+    }
+    let head = String::from_utf8(head).expect("UTF-8");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    let mut body = vec![0; length.parse().expect("a number")];
+    stream.read_exact(&mut body).await.expect("a whole answer");
+    head
+}

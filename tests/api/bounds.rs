@@ -1,0 +1,196 @@
+//! How much may be asked: each bound, and what is answered beyond it.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use sas_endpoint::access::Access;
+use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::origin::proxy;
+use sqlx::{ConnectOptions, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::*;
+
+const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
+
+async fn server(change: impl FnOnce(&mut Bounds)) -> TestServer {
+    let mut setup = Setup::default();
+    change(&mut setup.bounds);
+    setup.start_somewhere().await
+}
+
+/// A path of this length.
+fn path(length: usize) -> String {
+    let start = "/fhir/Practitioner?identifier=";
+    format!("{start}{}", "a".repeat(length - start.len()))
+}
+
+#[tokio::test]
+async fn a_url_may_have_its_length_and_no_more() {
+    for (server, limit) in [(server(|_| {}).await, 32 << 10), (server(|bounds| bounds.max_url = 1024).await, 1024)] {
+        server.ask("GET", &path(limit), &[]).await.expect(200);
+        let answer = server.ask("GET", &path(limit + 1), &[]).await.refused(414, "http-url-size");
+        assert_eq!(answer.json()["issue"][0]["code"], "too-long");
+        assert!(answer.text.contains(&limit.to_string()));
+        server.ask("GET", &format!("/nowhere/{}", path(limit)), &[]).await.refused(414, "http-url-size");
+    }
+}
+
+#[tokio::test]
+async fn headers_may_have_their_size_and_number_and_no_more() {
+    let server = server(|_| {}).await;
+    // `name: value` and the end of the line.
+    let of_size = |size: usize| "x".repeat(size - "a: \r\n".len());
+    server.ask("GET", "/fhir/Practitioner", &[("a", &of_size(32 << 10))]).await.expect(200);
+    let answer = server.ask("GET", "/fhir/Practitioner", &[("a", &of_size((32 << 10) + 1))]).await;
+    assert!(answer.refused(431, "http-header-size").text.contains("32768"));
+    let halves = [("a", of_size(16 << 10)), ("b", of_size((16 << 10) + 1))];
+    let halves: Vec<_> = halves.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    server.ask("GET", "/fhir/Practitioner", &halves).await.refused(431, "http-header-size");
+
+    server.ask("GET", "/fhir/Practitioner", &[("a", "x"); 64]).await.expect(200);
+    let answer = server.ask("GET", "/fhir/Practitioner", &[("a", "x"); 65]).await.refused(431, "http-header-size");
+    assert!(answer.text.contains("64"));
+}
+
+#[tokio::test]
+async fn a_body_that_takes_too_long_is_given_up() {
+    let server = server(|bounds| bounds.body_timeout = Duration::from_millis(50)).await;
+    for head in [
+        "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+        "PUT /fhir/Practitioner/1 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+        "POST /fhir/Practitioner/_search HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n",
+    ] {
+        let answer = until_closed(&server, head).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n") && answer.contains("http-timeout"), "{answer}");
+        assert!(answer.contains("content-type: application/fhir+json; charset=utf-8\r\n"), "{answer}");
+    }
+    // Who is refused anyway is not waited for any longer.
+    let answer = until_closed(&server, "DELETE /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_is_still_sending_takes_no_place() {
+    let server = server(|bounds| bounds.max_in_flight = 1).await;
+    let mut slow = TcpStream::connect(server.address).await.expect("the server listens");
+    let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.expect("sent");
+    // Told as soon as the body is waited for.
+    let mut told = [0; 25];
+    slow.read_exact(&mut told).await.expect("told to go on");
+    assert!(told.starts_with(b"HTTP/1.1 100 Continue"));
+    server.get("/Practitioner").await.expect(200);
+    slow.write_all(b"[1,2]").await.expect("sent");
+    slow.read_exact(&mut told).await.expect("an answer");
+    assert!(told.starts_with(b"HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn when_all_places_are_taken_one_may_come_again() {
+    let server = server(|bounds| bounds.max_in_flight = 1).await;
+    // Whoever writes has to wait for this one.
+    let options: sqlx::sqlite::SqliteConnectOptions = server.database.url.parse().expect("an address");
+    let mut lock = options.connect().await.expect("the database opens");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.expect("locked");
+    let waiting = server.another_connection(Request::post("/fhir/Practitioner"), regulator(&[(T, U)]).to_string());
+    let refused = loop {
+        let answer = server.get("/Practitioner").await;
+        if answer.status != 200 {
+            break answer.refused(503, "http-busy");
+        }
+    };
+    assert_eq!((refused.header("retry-after"), refused.json()["issue"][0]["code"].as_str()), ("2", Some("throttled")));
+    server.get("/metadata").await.expect(200);
+    server.ask("GET", "/annuaire/fhir/v2/Device", &[]).await.refused(503, "http-busy");
+    sqlx::query("ROLLBACK").execute(&mut lock).await.expect("free again");
+    lock.close().await.expect("closed");
+    waiting.await.expect("not cut off").expect(201);
+    server.get("/Practitioner").await.expect(200);
+}
+
+#[tokio::test]
+async fn each_caller_has_a_rate_of_its_own() {
+    let callers = ["one", "other"].map(|name| {
+        let hash = sas_endpoint::access::token::TokenHash::of(name);
+        format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [\"read\"]\n")
+    });
+    let mut file: toml::Table = callers.concat().parse().expect("TOML");
+    let callers = sas_endpoint::access::file::callers(file.remove("caller").expect("callers")).expect("callers");
+    let mut setup = Setup { access: Access::of(callers, Default::default()), ..Setup::default() };
+    setup.bounds.rate = 1;
+    let server = setup.start_somewhere().await;
+    let one = [("authorization", "Bearer one")];
+    let answer = too_fast(&server, &one).await;
+    assert_eq!((answer.header("retry-after"), answer.json()["issue"][0]["code"].as_str()), ("1", Some("throttled")));
+    server.ask("GET", "/fhir/Practitioner", &[("authorization", "Bearer other")]).await.expect(200);
+    // Those who are not recognised share what their address has.
+    server.ask("GET", "/fhir/Practitioner", &[]).await.refused(401, "http-login");
+    too_fast(&server, &[("authorization", "Bearer nobody")]).await;
+}
+
+#[tokio::test]
+async fn each_address_has_a_rate_of_its_own() {
+    let mut setup = Setup::default();
+    setup.bounds.rate = 1;
+    setup.proxies.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+    let server = setup.start_somewhere().await;
+    too_fast(&server, &[("x-forwarded-for", "192.0.2.1")]).await;
+    server.ask("GET", "/fhir/Practitioner", &[("x-forwarded-for", "192.0.2.1, 192.0.2.2")]).await.expect(200);
+    too_fast(&server, &[("x-forwarded-for", "2001:db8:0:1::1")]).await;
+    // Whoever has one address of a network has them all.
+    too_fast(&server, &[("x-forwarded-for", "2001:db8:0:1::2")]).await;
+    server.ask("GET", "/fhir/Practitioner", &[("x-forwarded-for", "2001:db8:0:2::1")]).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_address_that_anybody_tells_has_no_rate() {
+    let mut setup = Setup { proxies: proxy::Settings::default(), ..Setup::default() };
+    setup.bounds.rate = 1;
+    let server = setup.start_somewhere().await;
+    let mut number = 0;
+    loop {
+        number += 1;
+        assert!(number < 250, "each address that is told has a rate of its own");
+        let told = format!("192.0.2.{number}");
+        let headers = [("x-forwarded-for", told.as_str()), ("forwarded", &format!("for={told}"))];
+        if server.ask("GET", "/fhir/Practitioner", &headers).await.status == 429 {
+            break;
+        }
+    }
+}
+
+/// Asks until it is too much.
+async fn too_fast(server: &TestServer, headers: &[(&str, &str)]) -> Answer {
+    for _ in 0..1000 {
+        let answer = server.ask("GET", "/fhir/Practitioner", headers).await;
+        if answer.status == 429 {
+            return answer.refused(429, "http-rate");
+        }
+    }
+    panic!("a thousand requests are not too many");
+}
+
+/// Sends this and no more; what is answered until the server closes.
+async fn until_closed(server: &TestServer, request: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+impl TestServer {
+    /// Sends a request meanwhile.
+    fn another_connection(
+        &self,
+        request: axum::http::request::Builder,
+        body: String,
+    ) -> tokio::task::JoinHandle<Answer> {
+        let request = request.header("content-type", "application/json").body(Body::from(body)).expect("a request");
+        tokio::spawn(crate::client::send(self.address, request))
+    }
+}

@@ -1,0 +1,107 @@
+//! Who may be served is settled before anything is: what contradicts itself does not start.
+
+use std::process::Stdio;
+
+use crate::process::{Serving, databases, exchange, on_free_ports, program, run};
+use crate::support::{Backend, TestDatabase, folder};
+
+const TOKEN_CALLER: &str = "[[caller]]\nname = \"agenda\"\n\
+    token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\nrights = [\"read\"]\n";
+
+const CERTIFICATE_CALLER: &str = "[[caller]]\nname = \"platform\"\ncn = \"sas\"\nou = \"3187\"\nrights = [\"read\"]\n";
+
+/// A TOML file of this text.
+fn file(text: &str) -> String {
+    let file = folder("access").join("settings.toml");
+    std::fs::write(&file, text).expect("written");
+    file.to_str().expect("a path").to_owned()
+}
+
+/// Expects that the program does not start, and says this.
+#[track_caller]
+fn refuses(arguments: &[&str], sentence: &str) {
+    let databases = databases(&format!("sqlite://{}/test.db", folder("refused").display()));
+    let output = on_free_ports(arguments).args(databases).output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains(sentence), "{arguments:?}: {told}");
+}
+
+#[test]
+fn other_machines_are_served_only_where_that_was_decided() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+        refuses(&["--listen", address], "is reached from other machines: list callers in the file");
+        refuses(&["--listen", address, "--tls-reload", "1s"], "or say SAS_ACCESS=open");
+    }
+    // A proxy on this machine brings the requests of others.
+    refuses(&["--trusted-proxies", "127.0.0.1"], "SAS_TRUSTED_PROXIES bring requests of other machines: list callers");
+}
+
+#[tokio::test]
+async fn loopback_is_served_without_callers_with_a_warning() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (serving, log) = Serving::start_and_log(&database.url, &[]);
+    assert_eq!(serving.get("/Practitioner").expect("an answer").0, 200);
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    let log = log.join().expect("a log");
+    assert!(log.contains("WARN") && log.contains("no caller is listed"), "{log}");
+}
+
+#[tokio::test]
+async fn open_serves_everybody_on_any_address() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (serving, log) = Serving::start_and_log(&database.url, &["--access", "open", "--listen", "0.0.0.0:0"]);
+    assert_eq!(serving.get("/Practitioner").expect("an answer").0, 200);
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    assert!(log.join().expect("a log").contains("SAS_ACCESS=open"));
+}
+
+#[tokio::test]
+async fn callers_of_the_file_are_asked_on_any_address() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let settings = ["--config", &file(TOKEN_CALLER), "--listen", "0.0.0.0:0"];
+    let (serving, log) = Serving::start_and_log(&database.url, &settings);
+    assert_eq!(serving.get("/Practitioner").expect("an answer").0, 401);
+    assert_eq!(serving.get("/metadata").expect("an answer").0, 200);
+    // The token whose SHA-256 is the first example of FIPS 180-2.
+    let asked = |token: &str| {
+        let head = format!("GET /fhir/Practitioner HTTP/1.1\r\nauthorization: Bearer {token}\r\n");
+        exchange(&serving.address, &head, "").expect("an answer").0
+    };
+    assert_eq!((asked("abc"), asked("s3cr3t")), (200, 401));
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    let log = log.join().expect("a log");
+    assert!(log.contains("caller=\"agenda\"") && log.contains("caller=\"none\""), "{log}");
+    assert!(!log.contains("abc") && !log.contains("s3cr3t") && !log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn settings_that_contradict_one_another_do_not_start() {
+    let (token, certificate) = (file(TOKEN_CALLER), file(CERTIFICATE_CALLER));
+    refuses(&["--config", &token, "--access", "open"], "SAS_ACCESS=open serves everybody, and the file lists callers");
+    refuses(&["--config", &certificate], "nobody could vouch for them: say which authorities do (SAS_TLS_CLIENT_CA)");
+    let proxy = ["--trusted-proxies", "127.0.0.1", "--proxy-certificate", "client-cert"];
+    refuses(&[&["--config", &token][..], &proxy].concat(), "(SAS_TLS_CLIENT_CA)");
+    refuses(&["--config", &token, "--proxy-certificate", "client-cert"], "(SAS_TRUSTED_PROXIES)");
+    refuses(
+        &["--config", &file(&TOKEN_CALLER.replace("\"read\"", "\"write\""))],
+        "settings.toml: caller “agenda”: unknown",
+    );
+    refuses(&["--config", &file(&TOKEN_CALLER.repeat(2))], "caller “agenda”: there are two callers of this name");
+    refuses(&["--trusted-proxies", "proxy"], "expected an address such as 127.0.0.1, or a network");
+}
+
+#[test]
+fn a_token_is_made_with_the_line_that_recognises_it() {
+    let made = || String::from_utf8(run(&["token"], "").stdout).expect("UTF-8");
+    let text = made();
+    let (token, line) = text.trim_end().split_once('\n').expect("two lines");
+    let hash = sas_endpoint::access::token::TokenHash::of(token);
+    assert_eq!(line, format!("token_sha256 = \"{hash}\""));
+    assert_ne!(text, made());
+    // Nothing else is said, nothing is kept.
+    let output = program(&["token"]).stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("it ends");
+    assert!(output.status.success() && output.stderr.is_empty());
+}
