@@ -1,7 +1,7 @@
 //! A scenario's stage: a database, instances of the program before it, and the platform that writes to them.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -137,8 +137,9 @@ impl Stage {
 
     fn start(&self) -> Serving {
         let log = std::fs::File::options().create(true).append(true).open(self.logs.join("log")).expect("a log");
-        let quiet = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"];
-        Serving::spawn((self.command)().args(quiet).args(databases(&self.url)).stderr(Stdio::from(log)))
+        let mut command = (self.command)();
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "error"]);
+        Serving::spawn(command.args(databases(&self.url)).stderr(log))
     }
 
     fn addresses(&self) -> RwLockWriteGuard<'_, Vec<String>> {
