@@ -41,8 +41,8 @@ pub struct Record {
     /// Its version after the exchange.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Version>,
-    /// The HTTP status that was answered. A write that is cut off by the database in the middle of its commit
-    /// may leave two records of one request id: of what was done, and of the 503 that was answered.
+    /// The HTTP status that was answered. Where the database breaks away in the middle of a commit, two records
+    /// may be of one exchange: of a write, what was done, and the 503 that was answered.
     pub status: u16,
     /// The ids of the rules cited.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

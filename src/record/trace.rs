@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::subject::{self, Named};
 use super::{Key, Record};
 use crate::fhir::date::instant;
+use crate::fhir::id::Id;
 use crate::fhir::identifier::{Identifier, Token, split_unescaped};
 use crate::fhir::version::Version;
 
@@ -88,6 +89,11 @@ impl Trace {
         for (name, value) in parameters {
             // `identifier:not`, `practitioner.identifier`, and `Identifier` as the SAS pages write it.
             let name = name.split(':').next().unwrap_or_default();
+            if name == "_id"
+                && let Some(id) = Id::parse(value)
+            {
+                self.found(id.as_str(), None);
+            }
             if name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("identifier")) {
                 split_unescaped(value, ',').filter_map(Token::parse).for_each(|token| self.names(&token));
             }

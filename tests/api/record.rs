@@ -70,6 +70,7 @@ on_both_databases! {
         server.recorded("vread", "GET", &format!("{by_id}/_history/1"), &[], &none).await.expect(200);
         server.recorded("history", "GET", &format!("{by_id}/_history"), &[], &none).await.expect(200);
         server.recorded("search", "GET", &account(U), &[], &none).await.expect(200);
+        server.recorded("by-id", "GET", &format!("/Practitioner?_id={created}"), &[], &none).await.expect(200);
         server.recorded("unknown", "GET", "/Practitioner/nobody", &[], &none).await.expect(404);
         server.recorded("validate", "POST", "/Practitioner/$validate", &[], &body).await.expect(200);
         server.recorded("metadata", "GET", "/metadata", &[], &none).await.expect(200);
@@ -87,6 +88,7 @@ on_both_databases! {
             ("vread", ("vread", "Practitioner", 200, Some(1), Some(1))),
             ("history", ("history-instance", "Practitioner", 200, None, None)),
             ("search", ("search-type", "Practitioner", 200, None, None)),
+            ("by-id", ("search-type", "Practitioner", 200, None, None)),
             ("unknown", ("read", "Practitioner", 404, None, None)),
             ("validate", ("validate", "Practitioner", 200, None, None)),
             ("metadata", ("capabilities", "-", 200, None, None)),
@@ -96,7 +98,7 @@ on_both_databases! {
         let found: Vec<_> = records.iter().map(|record| (record.request_id.as_str(), facts(record))).collect();
         assert_eq!(found, expected);
         for record in &records {
-            let about = ["create", "update", "replay", "stale", "read", "vread", "history"];
+            let about = ["create", "update", "replay", "stale", "read", "vread", "history", "by-id"];
             let is_about = about.contains(&record.request_id.as_str());
             assert_eq!(record.id.as_deref() == Some(&created), is_about, "{record:?}");
             assert_eq!(record.rules.is_empty(), record.status < 400, "{record:?}");
