@@ -1,6 +1,8 @@
 //! What was acknowledged is there, whatever happens to the process.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -142,4 +144,19 @@ async fn sigterm_finishes_what_is_in_flight_on_sqlite() {
 #[tokio::test]
 async fn sigterm_finishes_what_is_in_flight_on_postgres() {
     sigterm_finishes_what_is_in_flight_and_ends_with_zero(Backend::Postgres).await;
+}
+
+#[tokio::test]
+async fn who_was_connected_when_it_was_told_to_stop_is_answered() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    let mut connected = TcpStream::connect(&serving.address).expect("a connection");
+    serving.signal("-TERM");
+    // Until nobody listens any more: the signal was heeded.
+    while TcpStream::connect(&serving.address).is_ok() {}
+    write!(connected, "GET /fhir/metadata HTTP/1.1\r\nhost: {}\r\n\r\n", serving.address).expect("written");
+    let mut answer = String::new();
+    connected.read_to_string(&mut answer).expect("an answer, then the end");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert_eq!(serving.wait(), Some(0));
 }
