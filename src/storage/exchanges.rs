@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::TryStreamExt;
 
-use super::database::{Storage, on_readers};
-use super::sql::placeholders;
+use super::database::{Database, Storage, on_readers};
 use super::write::in_write_transaction;
 use crate::error::Error;
 use crate::fhir::identifier::Identifier;
@@ -17,51 +16,69 @@ const RUN: i64 = 1024;
 /// How many records one transaction removes: writes wait for it.
 const PURGED_TOGETHER: i64 = 500;
 
-/// Adds records within a write transaction, in which nobody else numbers any: they follow the last one.
+/// Adds records within a write transaction, in which nobody else numbers any: they follow the last one. A
+/// whole batch is one value of each statement: on SQLite a statement costs as much as many rows.
 macro_rules! add_records {
-    ($transaction:ident, $records:expr) => {
-        for run in $crate::storage::sql::runs($records) {
-            let sql = $crate::storage::exchanges::insertion(run.len());
-            let mut query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql));
-            for (position, record) in (1_i64..).zip(run) {
-                let text = serde_json::to_string(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-                query = query.bind(position).bind(record.at.as_str()).bind(text);
-            }
-            let added = query.fetch_all(&mut *$transaction).await?;
-            let before = added.into_iter().min().unwrap_or(1) - 1;
-            let subjects: Vec<(i64, i64)> = (before + 1..)
-                .zip(run)
-                .flat_map(|(id, record)| record.subjects().into_iter().map(move |subject| (subject.0, id)))
-                .collect();
-            for subjects in $crate::storage::sql::runs(&subjects) {
-                let sql = $crate::storage::exchanges::subject_insertion(subjects.len());
-                let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-                for (subject, id) in subjects {
-                    query = query.bind(*subject).bind(*id);
-                }
-                query.execute(&mut *$transaction).await?;
-            }
+    ($storage:expr, $transaction:ident, $records:expr) => {
+        let batch = $crate::storage::exchanges::Batch::of($records)?;
+        if batch.length > 0 {
+            let [records, subjects] = $crate::storage::exchanges::insertions($storage);
+            sqlx::query(records).bind(batch.records).execute(&mut *$transaction).await?;
+            sqlx::query(subjects).bind(batch.subjects).bind(batch.length).execute(&mut *$transaction).await?;
         }
     };
 }
 pub(super) use add_records;
 
-pub(super) fn insertion(rows: usize) -> String {
-    format!(
-        "INSERT INTO exchange (id, at, record) \
-         SELECT last.id + v.column1, v.column2, v.column3 \
-         FROM (VALUES {}) AS v CROSS JOIN (SELECT COALESCE(MAX(id), 0) AS id FROM exchange) AS last RETURNING id",
-        placeholders(1, rows, 3)
-    )
+/// Records as they are added: as arrays in JSON.
+pub(super) struct Batch {
+    pub length: i64,
+    /// One object each.
+    pub records: String,
+    /// One array of subjects each.
+    pub subjects: String,
 }
 
+impl Batch {
+    pub(super) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Self, sqlx::Error> {
+        let records: Vec<_> = records.into_iter().collect();
+        let subjects: Vec<Vec<i64>> =
+            records.iter().map(|record| record.subjects().into_iter().map(|subject| subject.0).collect()).collect();
+        let text = |json: serde_json::Result<String>| json.map_err(|error| sqlx::Error::Encode(error.into()));
+        Ok(Self {
+            length: records.len() as i64,
+            subjects: text(serde_json::to_string(&subjects))?,
+            records: text(serde_json::to_string(&records))?,
+        })
+    }
+}
+
+/// The statements that add a [`Batch`]: its records after the last one, then what these are found by.
+///
 /// Where every record was removed, numbers begin anew, and may meet subjects that are yet to be removed.
-pub(super) fn subject_insertion(rows: usize) -> String {
-    format!(
-        "INSERT INTO exchange_subject (run, subject, exchange) \
-         SELECT v.column2 / {RUN}, v.column1, v.column2 FROM (VALUES {}) AS v WHERE true ON CONFLICT DO NOTHING",
-        placeholders(1, rows, 2)
-    )
+pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
+    match storage.database {
+        // SQLite numbers from the largest on, in the order of the rows.
+        Database::Sqlite { .. } => [
+            "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",
+            "INSERT INTO exchange_subject (run, subject, exchange) \
+             SELECT (last.id - $2 + 1 + record.key) / 1024, subject.value, last.id - $2 + 1 + record.key \
+             FROM (SELECT MAX(id) AS id FROM exchange) AS last \
+             CROSS JOIN json_each($1) AS record CROSS JOIN json_each(record.value) AS subject \
+             WHERE true ON CONFLICT DO NOTHING",
+        ],
+        Database::Postgres { .. } => [
+            "INSERT INTO exchange (id, at, record) SELECT last.id + new.position, new.record ->> 'at', new.record::text \
+             FROM (SELECT COALESCE(MAX(id), 0) AS id FROM exchange) AS last \
+             CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS new (record, position)",
+            "INSERT INTO exchange_subject (run, subject, exchange) \
+             SELECT (last.id - $2 + record.position) / 1024, subject.value::bigint, last.id - $2 + record.position \
+             FROM (SELECT MAX(id) AS id FROM exchange) AS last \
+             CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS record (subjects, position) \
+             CROSS JOIN json_array_elements_text(record.subjects) AS subject (value) \
+             ON CONFLICT DO NOTHING",
+        ],
+    }
 }
 
 /// Which records are wanted.
@@ -87,7 +104,7 @@ impl Asked {
 impl Storage {
     /// Adds records that describe no change.
     pub async fn record(&self, records: &[Record]) -> Result<(), sqlx::Error> {
-        in_write_transaction!(self, transaction => add_records!(transaction, records));
+        in_write_transaction!(self, transaction => { add_records!(self, transaction, records); });
         Ok(())
     }
 

@@ -2,12 +2,18 @@
 
 /// `($1, $2), ($3, $4)`: `rows` rows of `columns` placeholders, from `$first` on.
 pub fn placeholders(first: usize, rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let from = first + row * columns;
-        let row: Vec<_> = (from..from + columns).map(|number| format!("${number}")).collect();
-        format!("({})", row.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(rows * (columns * 6 + 4));
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let before = if column == 0 { "$" } else { ", $" };
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{before}{}", first + row * columns + column);
+        }
+        text.push(')');
+    }
+    text
 }
 
 /// Cuts rows into runs of 64, 32, …, 1, so that few different statements are ever prepared.

@@ -176,8 +176,7 @@ impl Storage {
                 .bind(row.1.system.as_str())
                 .bind(row.1.value.as_str())
                 .bind(row.2.as_str()));
-            add_records!(transaction, others);
-            add_records!(transaction, &records);
+            add_records!(self, transaction, others.iter().chain(&records));
         });
         Ok(())
     }
