@@ -1,8 +1,9 @@
 //! `sas-endpoint`: receives the flows of the French SAS (Service d'Accès aux Soins) over FHIR R4.
 //!
 //! The rooms, in the order in which a request meets them: [`http`] takes it in, [`interaction`]
-//! carries it out, [`profile`] and [`sas`] judge it, [`storage`] keeps it. [`fhir`], [`issue`],
-//! [`error`] and [`clock`] are vocabulary: everybody uses them, they use nobody above them.
+//! carries it out, [`profile`] and [`sas`] judge it, [`storage`] keeps it. [`tls`] and [`access`] say who
+//! asks and what they may do, [`record`] what is kept of it. [`fhir`], [`issue`], [`error`] and [`clock`] are
+//! vocabulary: everybody uses them, they use nobody above them.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
