@@ -5,9 +5,7 @@ CREATE TABLE exchange (
     record TEXT NOT NULL
 );
 
-CREATE INDEX exchange_at ON exchange (at);
-
--- What records are found by. Sorted within runs of 1,024 records, so that what is added lands on the same few
+-- What records are found by. Sorted within runs of 128 records, so that what is added lands on the same few
 -- pages; a lookup asks every run.
 CREATE TABLE exchange_subject (
     run      BIGINT NOT NULL,

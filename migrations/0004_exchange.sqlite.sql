@@ -5,14 +5,12 @@ CREATE TABLE exchange (
     record TEXT NOT NULL
 );
 
-CREATE INDEX exchange_at ON exchange (at);
-
 CREATE TRIGGER exchange_is_append_only BEFORE UPDATE ON exchange
 BEGIN
     SELECT RAISE(ABORT, 'a record of an exchange is never changed');
 END;
 
--- What records are found by. Sorted within runs of 1,024 records, so that what is added lands on the same few
+-- What records are found by. Sorted within runs of 128 records, so that what is added lands on the same few
 -- pages; a lookup asks every run.
 CREATE TABLE exchange_subject (
     run      INTEGER NOT NULL,

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::TryStreamExt;
-
 use super::database::{Database, Storage, on_readers};
 use super::write::in_write_transaction;
 use crate::error::Error;
@@ -11,10 +9,17 @@ use crate::fhir::identifier::Identifier;
 use crate::record::{Key, Record, Subject};
 
 /// The records of which the subjects are sorted together.
-const RUN: i64 = 1024;
+pub(super) const RUN: i64 = 128;
 
 /// How many records one transaction removes: writes wait for it.
 const PURGED_TOGETHER: i64 = 500;
+/// How many runs of subjects go with them: more than these records fill.
+const RUNS_PURGED_TOGETHER: i64 = 8;
+/// How many records are read at once.
+const PAGE: i64 = 500;
+/// Records are numbered as they are committed: one that waited, while the database was away, stands after later
+/// ones. This is more than ever wait together.
+const MOST_LATE: usize = 4096;
 
 /// Adds records within a write transaction, in which nobody else numbers any: they follow the last one. A
 /// whole batch is one value of each statement: on SQLite a statement costs as much as many rows.
@@ -24,7 +29,9 @@ macro_rules! add_records {
         if batch.length > 0 {
             let [records, subjects] = $crate::storage::exchanges::insertions($storage);
             sqlx::query(records).bind(batch.records).execute(&mut *$transaction).await?;
-            sqlx::query(subjects).bind(batch.subjects).bind(batch.length).execute(&mut *$transaction).await?;
+            let run = $crate::storage::exchanges::RUN;
+            let query = sqlx::query(subjects).bind(batch.subjects).bind(batch.length).bind(run);
+            query.execute(&mut *$transaction).await?;
         }
     };
 }
@@ -62,7 +69,7 @@ pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
         Database::Sqlite { .. } => [
             "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",
             "INSERT INTO exchange_subject (run, subject, exchange) \
-             SELECT (last.id - $2 + 1 + record.key) / 1024, subject.value, last.id - $2 + 1 + record.key \
+             SELECT (last.id - $2 + 1 + record.key) / $3, subject.value, last.id - $2 + 1 + record.key \
              FROM (SELECT MAX(id) AS id FROM exchange) AS last \
              CROSS JOIN json_each($1) AS record CROSS JOIN json_each(record.value) AS subject \
              WHERE true ON CONFLICT DO NOTHING",
@@ -72,7 +79,7 @@ pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
              FROM (SELECT COALESCE(MAX(id), 0) AS id FROM exchange) AS last \
              CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS new (record, position)",
             "INSERT INTO exchange_subject (run, subject, exchange) \
-             SELECT (last.id - $2 + record.position) / 1024, subject.value::bigint, last.id - $2 + record.position \
+             SELECT (last.id - $2 + record.position) / $3, subject.value::bigint, last.id - $2 + record.position \
              FROM (SELECT MAX(id) AS id FROM exchange) AS last \
              CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS record (subjects, position) \
              CROSS JOIN json_array_elements_text(record.subjects) AS subject (value) \
@@ -139,17 +146,21 @@ impl Storage {
     pub async fn exchanges(&self, asked: &Asked, keep: impl Fn(&Record) -> bool) -> Result<Vec<Record>, Error> {
         let mut found = vec![];
         if asked.subjects.is_empty() {
-            let sql = "SELECT record FROM exchange WHERE at >= $1 AND at < $2 ORDER BY at DESC, id DESC";
-            let since = asked.since.as_deref().unwrap_or_default();
-            let until = asked.until.as_deref().unwrap_or("A");
-            on_readers!(self, pool => {
-                let mut records = sqlx::query_scalar::<_, String>(sql).bind(since).bind(until).fetch(pool);
-                while found.len() < asked.limit
-                    && let Some(text) = records.try_next().await?
-                {
-                    found.extend(parsed(&text).filter(&keep));
+            let sql = "SELECT id, at, record FROM exchange WHERE id < $1 ORDER BY id DESC LIMIT $2";
+            let (mut before, mut older) = (i64::MAX, 0);
+            while found.len() < asked.limit && older < MOST_LATE {
+                let page: Vec<(i64, String, String)> =
+                    on_readers!(self, pool => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(pool).await)?;
+                let Some((last, ..)) = page.last() else { break };
+                before = *last;
+                for (_, at, text) in page {
+                    let is_older = asked.since.as_ref().is_some_and(|since| at < *since);
+                    older = if is_older { older + 1 } else { 0 };
+                    let record = parsed(&text).filter(|record| asked.is_within(record) && keep(record));
+                    found.extend(record.filter(|_| found.len() < asked.limit));
                 }
-            });
+            }
+            found.sort_by(|one: &Record, other| other.at.cmp(&one.at));
         } else {
             for id in self.about(&asked.subjects).await?.into_iter().rev() {
                 if found.len() == asked.limit {
@@ -194,21 +205,15 @@ impl Storage {
     /// Removes some of the records that are older than this, and what they were found by: how many. Zero when
     /// none is left.
     pub async fn purge_exchanges(&self, before: &str) -> Result<u64, Error> {
-        let purge = "DELETE FROM exchange WHERE id IN (SELECT id FROM exchange WHERE at < $1 ORDER BY at LIMIT $2)";
-        let (runs, subjects) = (
-            "SELECT run FROM exchange_subject WHERE run < COALESCE((SELECT MIN(id) FROM exchange), $1) / $2 \
-             ORDER BY run LIMIT 1",
-            "DELETE FROM exchange_subject WHERE run = $1",
-        );
+        let purge = "DELETE FROM exchange WHERE at < $1 AND id IN (SELECT id FROM exchange ORDER BY id LIMIT $2)";
+        let subjects = "DELETE FROM exchange_subject WHERE run IN ( \
+                 SELECT DISTINCT run FROM exchange_subject \
+                 WHERE run < COALESCE((SELECT MIN(id) FROM exchange), $1) / $2 ORDER BY run LIMIT $3)";
         Ok(in_write_transaction!(self, transaction => {
             let query = sqlx::query(purge).bind(before).bind(PURGED_TOGETHER);
             let purged = query.execute(&mut *transaction).await?.rows_affected();
-            // A chunk is less than a run: of the runs that are over, one a chunk keeps pace.
-            let over: Option<i64> =
-                sqlx::query_scalar(runs).bind(i64::MAX).bind(RUN).fetch_optional(&mut *transaction).await?;
-            if let Some(run) = over {
-                sqlx::query(subjects).bind(run).execute(&mut *transaction).await?;
-            }
+            let query = sqlx::query(subjects).bind(i64::MAX).bind(RUN).bind(RUNS_PURGED_TOGETHER);
+            query.execute(&mut *transaction).await?;
             purged
         }))
     }
