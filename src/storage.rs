@@ -6,6 +6,7 @@
 pub mod backup;
 pub(crate) mod database;
 pub mod exchanges;
+pub(crate) mod postgres;
 mod read;
 pub mod registry;
 pub mod search;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqlitePool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::postgres::Connections;
 use crate::error::Error;
 
 /// The migrations, in order; a released one is never edited.
@@ -41,9 +42,6 @@ pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A page, read by its index, takes milliseconds.
 pub(super) const LONGEST_READ: Duration = Duration::from_secs(6);
 
-/// A connection that does not answer within this time is given up, and makes room for another.
-const LONGEST_PING: Duration = Duration::from_secs(5);
-
 /// Connections that read.
 const SQLITE_READERS: u32 = 4;
 /// Connections that read.
@@ -63,15 +61,19 @@ pub struct Storage {
 #[derive(Clone)]
 pub(super) enum Database {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { writer: PgPool, readers: PgPool },
+    Postgres { writer: Connections, readers: Connections },
 }
 
-/// Expands a body once for each database, with `$pool` the pool that reads.
+/// Expands a body once for each database, with `$reader` what reads.
 macro_rules! on_readers {
-    ($storage:expr, $pool:ident => $body:expr) => {
+    ($storage:expr, $reader:ident => $body:expr) => {
         match &$storage.database {
-            $crate::storage::database::Database::Sqlite { readers: $pool, .. } => $body,
-            $crate::storage::database::Database::Postgres { readers: $pool, .. } => $body,
+            $crate::storage::database::Database::Sqlite { readers: $reader, .. } => $body,
+            $crate::storage::database::Database::Postgres { readers, .. } => {
+                let mut lent = readers.lend().await?;
+                let $reader = &mut *lent;
+                $body
+            }
         }
     };
 }
@@ -79,8 +81,8 @@ pub(super) use on_readers;
 
 /// The same for what a client waits for: not without end.
 macro_rules! on_readers_in_time {
-    ($storage:expr, $pool:ident => $body:expr) => {{
-        let read = async { $crate::storage::database::on_readers!($storage, $pool => $body) };
+    ($storage:expr, $reader:ident => $body:expr) => {{
+        let read = async { $crate::storage::database::on_readers!($storage, $reader => $body) };
         let timed_out = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
         tokio::time::timeout($crate::storage::database::LONGEST_READ, read).await.unwrap_or_else(timed_out)
     }};
@@ -160,7 +162,10 @@ impl Storage {
                 let mut connection = writer.acquire().await.map_err(sqlx::migrate::MigrateError::from)?;
                 migrated_once_or_twice!(migrator, connection);
             }
-            Database::Postgres { writer, .. } => migrator.run(writer).await?,
+            Database::Postgres { writer, .. } => {
+                let mut connection = writer.lend().await.map_err(sqlx::migrate::MigrateError::from)?;
+                migrator.run(&mut *connection).await?;
+            }
         }
         Ok(())
     }
@@ -169,7 +174,7 @@ impl Storage {
     pub async fn is_ready(&self) -> Result<bool, Error> {
         let sql = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success AND version <= $1";
         let newest = MIGRATIONS.len() as i64;
-        let applied: i64 = on_readers!(self, pool => sqlx::query_scalar(sql).bind(newest).fetch_one(pool).await)?;
+        let applied: i64 = on_readers!(self, reader => sqlx::query_scalar(sql).bind(newest).fetch_one(reader).await)?;
         Ok(applied == newest)
     }
 
@@ -185,7 +190,8 @@ impl Storage {
                 (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
             }
             Database::Postgres { writer, readers } => {
-                (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+                let ((writers, idle_writers), (readers, idle_readers)) = (writer.count(), readers.count());
+                (writers + readers, idle_writers + idle_readers)
             }
         }
     }
@@ -285,31 +291,8 @@ impl Database {
         // A pool would try again and again, and in the end hide what went wrong.
         let first = options.connect().await.map_err(failed)?;
         first.close().await.map_err(failed)?;
-        let pool = PgPoolOptions::new().acquire_timeout(LOCK_TIMEOUT).after_connect(|connection, _| {
-            Box::pin(async move {
-                // An instance that hangs inside a transaction must not hold up the others for ever.
-                connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
-                connection.execute("SET statement_timeout = '30s'").await?;
-                connection.execute("SET lock_timeout = '15s'").await?;
-                // Acknowledged means on disk, and decided over what was committed before.
-                connection.execute("SET synchronous_commit = on").await?;
-                connection.execute("SET default_transaction_isolation = 'read committed'").await?;
-                // A plan made while a table was small would be kept for as long as it grows.
-                connection.execute("SET plan_cache_mode = force_custom_plan").await?;
-                Ok(())
-            })
-        });
-        // A statement that was given up leaves a connection whose server may never answer. The pool itself
-        // would wait for it without end, and of the one connection that writes there would be none.
-        let pool = pool.after_release(|connection, _| {
-            Box::pin(async move {
-                let silent = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-                let answered = tokio::time::timeout(LONGEST_PING, connection.ping()).await.unwrap_or_else(silent);
-                answered.map(|()| true)
-            })
-        });
-        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
-        let readers = pool.max_connections(POSTGRES_READERS).connect_with(options).await.map_err(failed)?;
+        let writer = Connections::open(options.clone(), 1).await.map_err(failed)?;
+        let readers = Connections::open(options, POSTGRES_READERS).await.map_err(failed)?;
         Ok((Self::Postgres { writer, readers }, description))
     }
 }

@@ -128,7 +128,8 @@ impl Storage {
     /// The key that hashes are made with where none is set: made at random once, and kept in the database.
     pub async fn exchanges_key(&self) -> Result<Key, Error> {
         let select = "SELECT value FROM note WHERE name = 'exchanges-key'";
-        let kept: Option<String> = on_readers!(self, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
+        let kept: Option<String> =
+            on_readers!(self, reader => sqlx::query_scalar(select).fetch_optional(reader).await)?;
         if let Some(kept) = kept {
             return Ok(Key::of_bytes(kept.as_bytes()));
         }
@@ -150,7 +151,7 @@ impl Storage {
             let (mut before, mut older) = (i64::MAX, 0);
             while found.len() < asked.limit && older < MOST_LATE {
                 let page: Vec<(i64, String, String)> =
-                    on_readers!(self, pool => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(pool).await)?;
+                    on_readers!(self, reader => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(reader).await)?;
                 let Some((last, ..)) = page.last() else { break };
                 before = *last;
                 for (_, at, text) in page {
@@ -168,7 +169,7 @@ impl Storage {
                 }
                 let sql = "SELECT record FROM exchange WHERE id = $1";
                 let text: Option<String> =
-                    on_readers!(self, pool => sqlx::query_scalar(sql).bind(id).fetch_optional(pool).await)?;
+                    on_readers!(self, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?;
                 let record = text.as_deref().and_then(parsed);
                 found.extend(record.filter(|record| asked.is_within(record) && keep(record)));
             }
@@ -188,7 +189,7 @@ impl Storage {
         let mut found = BTreeSet::new();
         for subject in subjects {
             let ids: Vec<i64> =
-                on_readers!(self, pool => sqlx::query_scalar(sql).bind(subject.0).fetch_all(pool).await)?;
+                on_readers!(self, reader => sqlx::query_scalar(sql).bind(subject.0).fetch_all(reader).await)?;
             found.extend(ids);
         }
         Ok(found)
@@ -199,7 +200,7 @@ impl Storage {
         let sql = "SELECT resource_type, resource_id FROM identifier \
              WHERE value = $1 AND system = $2 AND hold IN ('held', 'released')";
         let Identifier { system, value } = identifier;
-        Ok(on_readers!(self, pool => sqlx::query_as(sql).bind(value).bind(system).fetch_all(pool).await)?)
+        Ok(on_readers!(self, reader => sqlx::query_as(sql).bind(value).bind(system).fetch_all(reader).await)?)
     }
 
     /// Removes some of the records that are older than this, and what they were found by: how many. Zero when

@@ -93,12 +93,12 @@ impl Storage {
         statement.page(search);
         let Statement { sql, binds } = statement;
         let _place = self.search_place().await?;
-        let (versions, more) = on_readers_in_time!(self, pool => {
+        let (versions, more) = on_readers_in_time!(self, reader => {
             let mut query = sqlx::query_as::<_, VersionRow>(AssertSqlSafe(sql));
             for bind in binds {
                 query = query.bind(bind);
             }
-            page(query.fetch(pool), search.count).await
+            page(query.fetch(reader), search.count).await
         })?;
         Ok(Matches { versions, more })
     }
@@ -107,12 +107,12 @@ impl Storage {
     pub async fn count(&self, search: &Search) -> Result<i64, Error> {
         let Statement { sql, binds } = Statement::new("SELECT COUNT(*) FROM resource r", search);
         let _place = self.search_place().await?;
-        let total: i64 = on_readers_in_time!(self, pool => {
+        let total: i64 = on_readers_in_time!(self, reader => {
             let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
             for bind in binds {
                 query = query.bind(bind);
             }
-            query.fetch_one(pool).await
+            query.fetch_one(reader).await
         })?;
         Ok(total)
     }

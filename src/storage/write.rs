@@ -89,7 +89,8 @@ macro_rules! in_write_transaction {
                 outcome
             }
             $crate::storage::database::Database::Postgres { writer, .. } => {
-                let mut $transaction = writer.begin().await?;
+                let mut connection = writer.lend().await?;
+                let mut $transaction = sqlx::Connection::begin(&mut *connection).await?;
                 sqlx::query($crate::storage::write::POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
                 let outcome = $body;
                 $transaction.commit().await?;
