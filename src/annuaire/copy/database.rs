@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgPool, SqlSafeStr, SqlitePool};
 
 use crate::error::Error;
 use crate::storage::OpenError;
-use crate::storage::database::{Backend, LOCK_TIMEOUT, migrated_once_or_twice, postgres_options, sqlite_options};
+use crate::storage::database::{Backend, migrated_once_or_twice, postgres_options, sqlite_options};
+use crate::storage::postgres::{KEEP_ALIVE, answers, pool};
 
 /// The migrations for each database; a released one is never edited.
 const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
@@ -158,9 +159,12 @@ impl Database {
                 migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                let readers = PgPoolOptions::new().acquire_timeout(LOCK_TIMEOUT).max_connections(READERS);
+                // For one whose server fell silent while a transaction was read, the pool itself would wait without end.
+                let readers =
+                    pool(READERS).after_release(|connection, _| Box::pin(async { Ok(answers(connection).await) }));
                 let readers = readers.after_connect(|connection, _| {
                     Box::pin(async move {
+                        connection.execute(KEEP_ALIVE).await?;
                         connection.execute("SET statement_timeout = '30s'").await?;
                         connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
                         index_only(connection).await
@@ -186,6 +190,8 @@ impl Database {
             }
             Self::Postgres { options, .. } => {
                 let mut connection = options.connect().await?;
+                // Where the machine that writes is gone, another one may.
+                connection.execute(KEEP_ALIVE).await?;
                 index_only(&mut connection).await?;
                 connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
                 match connection.execute(POSTGRES_WRITE_LOCK).await {
