@@ -37,7 +37,8 @@ pub struct Line {
     pub broken: Vec<String>,
     /// The longest wait for a 503.
     pub slowest_unavailable: Duration,
-    /// From the end of the fault to the first write acknowledged after it: the longest of all rounds.
+    /// From the end of the fault until a write was acknowledged and a search answered after it: the longest of
+    /// all rounds.
     pub resumed: Duration,
 }
 

@@ -1,5 +1,6 @@
 //! The faults.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
@@ -151,11 +152,15 @@ fn network_silent(backend: Backend, extent: Extent) -> Outcome {
     };
     let network = Network::before(&database.server_folder());
     on(Ok(Stage::behind(database, runtime, &network)), |stage| {
-        for _ in 0..2 {
+        for _ in 0..4 {
             write_on(stage, 40);
-            // Until a batch is given up nobody knows.
-            stage.mend(|_| network.fall_silent());
-            stage.promise(answers(stage, 200), "a search is not answered though it writes");
+            let began = Instant::now();
+            // Until a batch is given up nobody knows; a search tries its connection first.
+            stage.mend(|stage| {
+                network.fall_silent();
+                stage.promise(answers(stage, 200), "a search takes a connection that is silent");
+            });
+            stage.promise(began.elapsed() < Duration::from_secs(40), "silence is not noticed in time");
         }
     })
 }

@@ -11,9 +11,12 @@ use crate::check::check;
 use crate::ledger::{Line, Outcome};
 use crate::network::Network;
 use crate::places::Database;
-use crate::platform::{Memory, Platform};
+use crate::platform::{Memory, Platform, wait_for};
 use crate::process::{Answer, Serving, databases, exchange_within, program};
 use crate::support::folder;
+
+/// A search is given up after six seconds.
+const LONGEST_SEARCH: Duration = Duration::from_secs(9);
 
 pub struct Stage {
     pub platform: Arc<Platform>,
@@ -84,11 +87,16 @@ impl Stage {
         self.platform.memory().line.unavailable
     }
 
-    /// Ends a round by what ends its fault: the writes go on by themselves.
+    /// Ends a round by what ends its fault: writes and searches go on by themselves.
     pub fn mend(&mut self, end: impl FnOnce(&mut Self)) {
         let began = Instant::now();
         end(self);
         self.platform.resumes();
+        wait_for("a search to be answered again", || {
+            let (status, took) = self.search();
+            self.promise(took < LONGEST_SEARCH, "a search is answered neither way in time");
+            status == 200
+        });
         let line = &mut self.platform.memory().line;
         line.rounds += 1;
         line.resumed = line.resumed.max(began.elapsed());
