@@ -159,7 +159,7 @@ impl Database {
                 migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                // For one whose server fell silent while a transaction was read, the pool itself would wait without end.
+                // For one whose server fell silent in the middle, the pool itself would wait without end.
                 let readers =
                     pool(READERS).after_release(|connection, _| Box::pin(async { Ok(answers(connection).await) }));
                 let readers = readers.after_connect(|connection, _| {
