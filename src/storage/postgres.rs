@@ -12,8 +12,8 @@ use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres};
 use super::database::LOCK_TIMEOUT;
 
 /// A connection that does not answer within this time is given up, and makes room for another: early enough
-/// for the read that waits.
-const LONGEST_PING: Duration = Duration::from_secs(2);
+/// for the read that waits, and for whoever asks whether the program is ready.
+const LONGEST_PING: Duration = Duration::from_secs(1);
 
 /// What every session is told: a client that does not answer is gone after ten seconds, and its locks with it.
 ///
