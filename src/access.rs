@@ -18,7 +18,8 @@ use caller::Callers;
 pub struct Settings {
     /// Whether callers are asked who they are: the ones of the file, or nobody on any address (open)
     ///
-    /// Without callers in the file, only a loopback address is served; `open` serves everybody everywhere.
+    /// Without callers in the file, only a loopback address is served; `open` serves everybody everywhere. Callers of
+    /// other machines need TLS here or a trusted proxy; `plain` asks for their tokens where anybody may read along.
     #[arg(long, env = "SAS_ACCESS", global = true, value_enum, default_value_t = Mode::Callers)]
     pub access: Mode,
 
@@ -33,6 +34,8 @@ pub enum Mode {
     /// Those of the file are; without any, only the machine itself is served.
     #[default]
     Callers,
+    /// Those of the file are, over connections that nothing encrypts too.
+    Plain,
     /// Nobody is.
     Open,
 }

@@ -22,11 +22,23 @@ pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
             .into());
     }
     match (config.access.access, config.callers.is_empty()) {
-        (Mode::Callers, false) => Ok(Access::of(config.callers.clone(), config.access.metadata)),
+        (Mode::Callers, false) if in_the_clear(config) => Err(format!(
+            "callers of other machines send their tokens to SAS_LISTEN={}, and nothing encrypts what is sent there: \
+            give a certificate and its key (SAS_TLS_CERT, SAS_TLS_KEY), or say which proxies encrypt \
+            (SAS_TRUSTED_PROXIES), or listen on 127.0.0.1 only, or say SAS_ACCESS=plain to let tokens be read along",
+            config.listen
+        )
+        .into()),
+        (mode @ (Mode::Callers | Mode::Plain), false) => {
+            if mode == Mode::Plain && in_the_clear(config) {
+                tracing::warn!("SAS_ACCESS=plain: whoever reads along has the tokens of the callers");
+            }
+            Ok(Access::of(config.callers.clone(), config.access.metadata))
+        }
         (Mode::Open, false) => Err("SAS_ACCESS=open serves everybody, and the file lists callers, who would mean \
             nothing: say one or the other"
             .into()),
-        (Mode::Callers, true) => {
+        (Mode::Callers | Mode::Plain, true) => {
             if let Some(reason) = reached_from_outside(config) {
                 return Err(format!(
                     "no caller is listed, and {reason}: list callers in the file (SAS_CONFIG, one [[caller]] each; \
@@ -43,6 +55,12 @@ pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
             Ok(Access::open())
         }
     }
+}
+
+/// Whether what callers of other machines send may be read along: not where TLS ends here, or in a proxy.
+fn in_the_clear(config: &Config) -> bool {
+    let loopback = config.listen.ip().to_canonical().is_loopback();
+    !loopback && config.tls.tls_cert.is_none() && config.proxies.trusted_proxies.is_empty()
 }
 
 /// How requests of other machines come here, if they do.

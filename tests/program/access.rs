@@ -47,6 +47,25 @@ async fn loopback_is_served_without_callers_with_a_warning() {
     assert!(log.contains("WARN") && log.contains("no caller is listed"), "{log}");
 }
 
+#[test]
+fn tokens_are_not_asked_for_in_the_clear_unless_that_was_decided() {
+    let token = file(TOKEN_CALLER);
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+        refuses(&["--config", &token, "--listen", address], "and nothing encrypts what is sent there");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_encrypts_what_callers_send() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let settings = ["--config", &file(TOKEN_CALLER), "--listen", "0.0.0.0:0", "--trusted-proxies", "192.0.2.1"];
+    let (serving, log) = Serving::start_and_log(&database.url, &settings);
+    assert_eq!(serving.get("/Practitioner").expect("an answer").0, 401);
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    assert!(!log.join().expect("a log").contains("WARN"));
+}
+
 #[tokio::test]
 async fn open_serves_everybody_on_any_address() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
@@ -60,7 +79,7 @@ async fn open_serves_everybody_on_any_address() {
 #[tokio::test]
 async fn callers_of_the_file_are_asked_on_any_address() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
-    let settings = ["--config", &file(TOKEN_CALLER), "--listen", "0.0.0.0:0"];
+    let settings = ["--config", &file(TOKEN_CALLER), "--listen", "0.0.0.0:0", "--access", "plain"];
     let (serving, log) = Serving::start_and_log(&database.url, &settings);
     assert_eq!(serving.get("/Practitioner").expect("an answer").0, 401);
     assert_eq!(serving.get("/metadata").expect("an answer").0, 200);
@@ -74,7 +93,8 @@ async fn callers_of_the_file_are_asked_on_any_address() {
     assert_eq!(serving.wait(), Some(0));
     let log = log.join().expect("a log");
     assert!(log.contains("caller=\"agenda\"") && log.contains("caller=\"none\""), "{log}");
-    assert!(!log.contains("abc") && !log.contains("s3cr3t") && !log.contains("WARN"), "{log}");
+    assert!(log.contains("SAS_ACCESS=plain"), "{log}");
+    assert!(!log.contains("abc") && !log.contains("s3cr3t"), "{log}");
 }
 
 #[test]
