@@ -9,8 +9,8 @@ use crate::fhir::version::Version;
 use crate::issue::catalogue::{
     ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_SIZE, HTTP_BUSY,
     HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
-    HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PATH,
-    HTTP_PRECONDITION, HTTP_RATE, HTTP_THROTTLED, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
+    HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_ORIGIN,
+    HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_THROTTLED, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
 };
 use crate::issue::{Issue, Level};
 
@@ -52,6 +52,9 @@ pub enum Error {
         /// The rights of which one is needed.
         missing: String,
     },
+    /// The page of another site sends the request, and nobody is asked who he is.
+    #[error("page of another site")]
+    ForeignPage,
     /// The URL is longer than allowed.
     #[error("URL too long")]
     UrlTooLong {
@@ -189,6 +192,7 @@ impl Error {
             Self::UnknownCaller => Issue::new(&HTTP_CALLER_UNKNOWN, "http"),
             Self::CertificateRefused { reason } => Issue::new(&HTTP_CERTIFICATE, "http").with("found", reason),
             Self::Forbidden { missing } => Issue::new(&HTTP_FORBIDDEN, "http.path").with("expected", missing),
+            Self::ForeignPage => Issue::new(&HTTP_ORIGIN, "http.Origin"),
             Self::UrlTooLong { limit } => Issue::new(&HTTP_URL_SIZE, "http.path").with("expected", limit.to_string()),
             Self::HeadersTooLarge { size, count } => {
                 Issue::new(&HTTP_HEADER_SIZE, "http").with("expected", format!("{size} B, {count}"))

@@ -57,8 +57,13 @@ impl Admission {
 
     fn within_bounds(&self, parts: &Parts) -> Result<(), Error> {
         let Bounds { max_url, max_headers, max_header_count, .. } = self.bounds;
+        let origin = origin(&parts.extensions)?;
         if let Some(rates) = &self.rates {
-            rates.count(origin(&parts.extensions)?)?;
+            rates.count(origin)?;
+        }
+        // A browser sends what any page tells it to, to addresses that only its own machine reaches.
+        if self.access.callers.is_none() && !origin.is_of_our_pages(&parts.headers) {
+            return Err(Error::ForeignPage);
         }
         if length(parts) > max_url {
             return Err(Error::UrlTooLong { limit: max_url });

@@ -49,6 +49,16 @@ impl Origin {
     pub fn caller(&self) -> Option<&str> {
         self.who.caller()
     }
+
+    /// Whether no page of another site had a browser send this.
+    /// <https://www.rfc-editor.org/rfc/rfc6454#section-7>
+    pub fn is_of_our_pages(&self, headers: &HeaderMap) -> bool {
+        let ours = match self.base_url.split_once("://") {
+            Some((scheme, rest)) => &self.base_url[..scheme.len() + "://".len() + rest.find('/').unwrap_or(rest.len())],
+            None => &self.base_url,
+        };
+        headers.get_all(header::ORIGIN).iter().all(|origin| origin.as_bytes().eq_ignore_ascii_case(ours.as_bytes()))
+    }
 }
 
 /// Under which address clients see us.

@@ -34,7 +34,9 @@ const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"inva
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::LoginRequired | Error::AuthorizationMalformed | Error::UnknownToken => StatusCode::UNAUTHORIZED,
-        Error::UnknownCaller | Error::CertificateRefused { .. } | Error::Forbidden { .. } => StatusCode::FORBIDDEN,
+        Error::UnknownCaller | Error::CertificateRefused { .. } | Error::Forbidden { .. } | Error::ForeignPage => {
+            StatusCode::FORBIDDEN
+        }
         Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
         Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -119,6 +121,7 @@ fn drained(error: &Error) -> usize {
         | Error::UnknownToken
         | Error::UnknownCaller
         | Error::CertificateRefused { .. }
+        | Error::ForeignPage
         | Error::UrlTooLong { .. }
         | Error::HeadersTooLarge { .. }
         | Error::TooFast { .. } => 64 << 10,

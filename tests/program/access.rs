@@ -47,6 +47,27 @@ async fn loopback_is_served_without_callers_with_a_warning() {
     assert!(log.contains("WARN") && log.contains("no caller is listed"), "{log}");
 }
 
+#[tokio::test]
+async fn the_pages_of_other_sites_are_refused_where_nobody_is_asked_who_he_is() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (serving, log) = Serving::start_and_log(&database.url, &[]);
+    let asked = |method: &str, origin: &str| {
+        let head = format!("{method} /fhir/Practitioner HTTP/1.1\r\norigin: {origin}\r\n");
+        exchange(&serving.address, &head, "").expect("an answer")
+    };
+    let ours = format!("http://{}", serving.address);
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example", ""] {
+        for method in ["POST", "PUT", "GET"] {
+            let (status, text) = asked(method, origin);
+            assert!(status == 403 && text.contains("http-origin"), "{method} {origin}: {status} {text}");
+        }
+    }
+    assert_eq!((asked("GET", &ours).0, asked("POST", &ours).0), (200, 400));
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    log.join().expect("a log");
+}
+
 #[test]
 fn tokens_are_not_asked_for_in_the_clear_unless_that_was_decided() {
     let token = file(TOKEN_CALLER);

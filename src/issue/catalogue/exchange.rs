@@ -19,6 +19,7 @@ const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc
 const RFC_9112: &str = "RFC 9112, HTTP/1.1: https://www.rfc-editor.org/rfc/rfc9112";
 const RFC_6585: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-5";
 const RFC_6585_RATE: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-4";
+const RFC_6454: &str = "RFC 6454, The Web Origin Concept: https://www.rfc-editor.org/rfc/rfc6454#section-7";
 const RFC_6750: &str = "RFC 6750, Bearer Token Usage: https://www.rfc-editor.org/rfc/rfc6750";
 const SECURITY: &str = "HL7 FHIR R4, FHIR Security: http://hl7.org/fhir/R4/security.html";
 const SAS_SECURITY: &str = "SAS, Sécurité: https://interop.esante.gouv.fr/ig/fhir/sas/securite.html";
@@ -63,6 +64,10 @@ rules! { EXCHANGE:
     HTTP_FORBIDDEN = "http-forbidden", Http, Forbidden, SECURITY;
     "L'appelant n'a pas le droit de le faire ; droit nécessaire : {expected}.";
     "The caller has no right to do this; needed: {expected}.";
+
+    HTTP_ORIGIN = "http-origin", Http, Forbidden, RFC_6454;
+    "Cette requête vient d'une page d'un autre site (en-tête Origin) ; un serveur sans appelants configurés les refuse toutes.";
+    "This request comes from a page of another site (header Origin); a server without configured callers refuses them all.";
 
     HTTP_RATE = "http-rate", Http, Throttled, RFC_6585_RATE;
     "L'appelant envoie trop de requêtes par seconde ; celle-ci peut être rejouée telle quelle après Retry-After.";

@@ -61,6 +61,12 @@ pub fn headers() -> Vec<Case> {
     }
     let form = post("/Practitioner/_search", "active=true");
     cases.push(form.refused("a search in JSON", 415, "http-content-type"));
+    for origin in ["https://evil.example", "null", ""] {
+        for case in [posted(), upserted(), get("/Practitioner"), get("/metadata"), get("/nowhere")] {
+            let name = format!("{} {} of the page of {origin:?}", case.method, case.path);
+            cases.push(case.header("origin", origin).refused(name, 403, "http-origin"));
+        }
+    }
     for name in ["if-match", "if-none-match"] {
         for tags in ["", "1", "W/1", "W/\"1", "\"1\",", "\"1\" \"2\"", "**"] {
             let case = upserted().header(name, tags);
