@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use clap::CommandFactory;
 use sas_endpoint::config::Cli;
 use serde_json::Value;
+
+use crate::certificates::Authority;
+use crate::support::folder;
 
 const COMPOSITIONS: [&str; 2] = ["docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
 
@@ -218,6 +222,54 @@ fn the_units_run_what_there_is() {
             assert!(known.contains(&name), "{}: {line}", file.display());
         }
     }
+}
+
+/// Runs the script of the lists over this folder of trust, with these files for addresses.
+fn fetch(trust: &Path, lists: &[PathBuf]) -> Output {
+    let urls: Vec<_> = lists.iter().map(|list| format!("file://{}", list.display())).collect();
+    let mut script = Command::new("sh");
+    script.arg(root().join("deploy/sas-endpoint-crl.sh")).arg(trust).env("CRL_URLS", urls.join(" "));
+    script.output().expect("a shell")
+}
+
+#[test]
+fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
+    let trust = folder("lists");
+    let at = |name: &str| trust.join(name);
+    let (authority, foreign) = (Authority::new(), Authority::new());
+    std::fs::create_dir_all(at("crl")).expect("a folder");
+    std::fs::create_dir_all(at("published")).expect("a folder");
+    std::fs::write(at("client-ca.pem"), authority.pem()).expect("written");
+    let (first, second) = (at("published/first.crl"), at("published/second.crl"));
+    let lists = [at("published/missing.crl"), first.clone(), second.clone()];
+    let publish = |file: &Path, list: &[u8]| std::fs::write(file, list).expect("written");
+    let list = |authority: &Authority| authority.revocation_list(0, 7);
+    let kept = |name: &str| std::fs::read_to_string(at("crl").join(name)).unwrap_or_default();
+
+    // In DER, as IGC-Santé publishes them, or in PEM.
+    publish(&first, list(&authority).der());
+    publish(&second, authority.revocation_list_of_root(false).pem().expect("PEM").as_bytes());
+    let output = fetch(&trust, &lists[1..]);
+    assert!(output.status.success(), "{output:?}");
+    let genuine = kept("first.crl.pem");
+    assert!(genuine.contains("BEGIN X509 CRL") && kept("second.crl.pem").contains("BEGIN X509 CRL"));
+
+    // The name of the issuer is the same, its key is not.
+    publish(&first, list(&foreign).der());
+    std::fs::remove_file(at("crl/second.crl.pem")).expect("removed");
+    let output = fetch(&trust, &lists);
+    assert!(!output.status.success(), "the unit fails: {output:?}");
+    assert_eq!(kept("first.crl.pem"), genuine);
+    assert!(kept("second.crl.pem").contains("BEGIN X509 CRL"), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("missing.crl") && told.contains("first.crl"), "{told}");
+
+    publish(&first, b"<html>maintenance</html>");
+    assert!(!fetch(&trust, &lists[1..]).status.success());
+    assert_eq!(kept("first.crl.pem"), genuine);
+    let left: Vec<_> = std::fs::read_dir(&trust).expect("a folder").flatten().map(|file| file.file_name()).collect();
+    assert_eq!(left.len(), 3, "nothing is left over: {left:?}");
+    std::fs::remove_dir_all(&trust).expect("removed");
 }
 
 fn shipped(folder: &str) -> Vec<PathBuf> {

@@ -1,5 +1,7 @@
 //! The program as an operator meets it: its commands, its start, its stop, its crash.
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 
