@@ -272,6 +272,24 @@ fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
     std::fs::remove_dir_all(&trust).expect("removed");
 }
 
+#[test]
+fn old_backups_go_and_so_do_those_that_broke_off() {
+    let unit = read("deploy/systemd/sas-endpoint-backup.service");
+    let find = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).expect("a command");
+    let within = folder("backups");
+    std::fs::create_dir_all(within.join("backup")).expect("a folder");
+    let (old, new) = (["sas-endpoint-1.db", "sas-endpoint-2.db.17.part"], "sas-endpoint-3.db");
+    for name in old.into_iter().chain([new]) {
+        std::fs::write(within.join("backup").join(name), "").expect("written");
+    }
+    let run = |command: &str| Command::new("sh").args(["-c", command]).current_dir(&within).status().expect("a shell");
+    assert!(run(&format!("cd backup && touch -d '20 days ago' {}", old.join(" "))).success());
+    assert!(run(find).success());
+    let left = std::fs::read_dir(within.join("backup")).expect("a folder").flatten();
+    assert_eq!(left.map(|file| file.file_name()).collect::<Vec<_>>(), [new]);
+    std::fs::remove_dir_all(&within).expect("removed");
+}
+
 fn shipped(folder: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir(root().join(folder)).expect("a folder").flatten();
     files.map(|file| Path::new(folder).join(file.file_name())).collect()
