@@ -290,6 +290,20 @@ fn old_backups_go_and_so_do_those_that_broke_off() {
     std::fs::remove_dir_all(&within).expect("removed");
 }
 
+#[test]
+fn the_public_port_is_told_to_who_writes_addresses() {
+    for (_, service) in services("docker-compose.yml").iter().filter(|(_, service)| service["build"] == ".") {
+        // From .env, where another port than 443 is published.
+        let environment = service["environment"].as_object().expect("settings");
+        assert_eq!(environment.get("SAS_BASE_URL"), Some(&Value::Null));
+    }
+    let example = read(".env.example");
+    assert!(
+        !example.lines().any(|line| line.starts_with("SAS_BASE_URL=")),
+        "the name of nginx counts unless it is said"
+    );
+}
+
 fn shipped(folder: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir(root().join(folder)).expect("a folder").flatten();
     files.map(|file| Path::new(folder).join(file.file_name())).collect()
