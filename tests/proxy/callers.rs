@@ -20,9 +20,23 @@ async fn a_caller_writes_and_reads_under_the_public_address() {
         let again = fhir(client.put(nginx.url(&criterion)).header("content-type", JSON).body(account.clone())).await;
         assert_eq!(again.status, 200, "{}", again.resource);
     }
+    // What stands where an id does may be an identifier of somebody.
+    for (path, status) in [
+        ("/fhir/Practitioner/810002909371", 404),
+        ("/fhir/Practitioner/810002909371/_history", 404),
+        ("/fhir/810002909371", 404),
+        ("/annuaire/fhir/v2/Practitioner/810002909371", 403),
+        ("/810002909371/fhir/Practitioner", 404),
+    ] {
+        assert_eq!(fhir(client.get(nginx.url(path))).await.status, status, "{path}");
+    }
     let logs = nginx.logs();
-    assert!(logs.contains("PUT /fhir/Practitioner 201"), "{logs}");
-    for secret in ["identifier", "1.2.250.1.213.3.6", "AUBERT"] {
+    for line in
+        ["PUT /fhir/Practitioner 201", "GET /fhir/Practitioner/* 404", "GET /annuaire/fhir/v2/Practitioner/* 403"]
+    {
+        assert!(logs.contains(line), "{line}: {logs}");
+    }
+    for secret in ["identifier", "1.2.250.1.213.3.6", "AUBERT", "810002909371"] {
         assert!(!logs.contains(secret), "{secret}: {logs}");
     }
 }
