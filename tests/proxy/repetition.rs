@@ -69,3 +69,32 @@ async fn a_post_that_no_instance_took_is_asked_of_the_other() {
         assert_eq!(asked.load(Ordering::SeqCst), times);
     }
 }
+
+#[tokio::test]
+async fn what_must_not_be_sent_twice_has_a_connection_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let Some(nginx) = Nginx::start([address, address]) else { return };
+    let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
+    let once = [("POST", None), ("PUT", Some("if-match")), ("PUT", Some("if-none-match"))];
+    let repeatable = [("PUT", None), ("GET", None), ("GET", Some("if-none-match"))];
+    for ((method, header), closes) in once.map(|it| (it, true)).into_iter().chain(repeatable.map(|it| (it, false))) {
+        let listener = listener.try_clone().expect("a listener");
+        let asked = tokio::task::spawn_blocking(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = vec![0; 16 << 10];
+            let read = stream.read(&mut head).expect("a request");
+            let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer.as_bytes()).expect("an answer");
+            String::from_utf8_lossy(&head[..read]).to_ascii_lowercase()
+        });
+        let method: reqwest::Method = method.parse().expect("a method");
+        let mut request = client.request(method.clone(), nginx.url("/fhir/Practitioner/1"));
+        if let Some(header) = header {
+            request = request.header(header, "W/\"1\"");
+        }
+        assert_eq!(request.send().await.expect("an answer").status(), 404);
+        let head = asked.await.expect("it reads");
+        assert_eq!(head.contains("\r\nconnection: close\r\n"), closes, "{method} {header:?}: {head}");
+    }
+}
