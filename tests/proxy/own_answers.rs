@@ -51,6 +51,7 @@ async fn what_is_not_http_is_told_so() {
         ("GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n".to_owned(), 400),
         ("GET /fhir/metadata HTTP/1.1\r\n\r\n".to_owned(), 400),
         ("nonsense\r\n\r\n".to_owned(), 400),
+        ("GET /fhir/metadata HTTP/2.0\r\nHost: localhost\r\n\r\n".to_owned(), 505),
         ("TRACE /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".to_owned(), 405),
         (format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(70_000)), 414),
         (format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(70_000)), 431),
