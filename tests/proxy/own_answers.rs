@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::certificates::Kind;
-use crate::deployment::fhir;
+use crate::deployment::{fhir, read};
 use crate::nginx::{Nginx, free_port};
 
 /// Two places where nobody listens.
@@ -90,4 +90,22 @@ async fn instances_that_are_away_or_late_are_told() {
     let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
     let late = fhir(client.get(nginx.url("/fhir/metadata"))).await;
     assert_eq!((late.status.as_u16(), late.code()), (504, "timeout"));
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_every_place() {
+    // It takes requests, and never says a word: each holds its place.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("its address");
+    let one = [("limit_conn sas_clients 128", "limit_conn sas_clients 1")];
+    let Some(nginx) = Nginx::start_with([address, address], &one) else { return };
+    let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
+    let held = tokio::spawn(client.get(nginx.url("/fhir/metadata")).send());
+    let (_asked, _) = tokio::task::spawn_blocking(move || silent.accept()).await.expect("it waits").expect("a request");
+    let other = nginx.client(None);
+    let response = other.get(nginx.url("/fhir/metadata")).send().await.expect("an answer");
+    assert!(response.headers().contains_key("retry-after"), "{response:?}");
+    let refused = read(response).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (429, "throttled"));
+    held.abort();
 }
