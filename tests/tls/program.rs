@@ -21,6 +21,11 @@ struct Program {
 impl Program {
     /// Starts it with these files, which it looks at when it is told to; what it logs on the way.
     fn start(files: &Files) -> (Self, String) {
+        Self::start_with(files, &[])
+    }
+
+    /// The same, with these options besides.
+    fn start_with(files: &Files, options: &[&str]) -> (Self, String) {
         let database = format!("sqlite://{}", text(&files.path("test.db")));
         let annuaire = format!("sqlite://{}", text(&files.path("annuaire.db")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
@@ -29,6 +34,7 @@ impl Program {
         }
         command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"]);
         command.args(["--database-url", &database, "--annuaire-database-url", &annuaire, "--tls-reload", "1h"]);
+        command.args(options);
         for (option, file) in [
             ("--tls-cert", "server.pem"),
             ("--tls-key", "server.key"),
@@ -138,4 +144,27 @@ async fn a_key_that_everybody_may_read_and_a_refused_certificate_are_told() {
     let log = program.until("a client's certificate was refused").concat();
     assert!(log.contains("it was revoked"), "{log}");
     assert!(!log.contains(COMMON_NAME), "{log}");
+}
+
+#[test]
+fn an_address_that_has_its_share_and_places_that_run_out_are_told_and_counted() {
+    let files = Files::new();
+    let bounds = ["--max-connections", "2", "--max-connections-per-address", "1"];
+    let (mut program, _) = Program::start_with(&files, &bounds);
+    let open = TcpStream::connect(program.address).expect("it listens");
+    let mut refused = TcpStream::connect(program.address).expect("it listens");
+    assert!(matches!(refused.read(&mut [0]), Ok(0) | Err(_)), "it is closed at once");
+    let log = program.until("its address has as many as it may (SAS_MAX_CONNECTIONS_PER_ADDRESS)").concat();
+    assert!(log.contains("\"peer\":\"127.0.0.1\""), "{log}");
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_connections_refused_total 1"), "{metrics}");
+    drop((open, program));
+
+    let bounds = ["--max-connections", "1", "--max-connections-per-address", "1"];
+    let (mut program, _) = Program::start_with(&files, &bounds);
+    let _open = TcpStream::connect(program.address).expect("it listens");
+    program.until("every connection that may be open is (SAS_MAX_CONNECTIONS)");
+    // The operator's own connection takes the one place of that listener.
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_listeners_full 2"), "{metrics}");
 }

@@ -16,7 +16,7 @@ use crate::server::TestServer;
 async fn start(files: &Files) -> (TestServer, Trust) {
     let (tls, renewal) = tls::open(&files.settings()).expect("all is well");
     tokio::spawn(renewal.run());
-    let server = TestServer::start(Door { bounds: Bounds::default(), tls: tls.server }).await;
+    let server = TestServer::start(Door { tls: tls.server, ..Bounds::default().into() }).await;
     (server, tls.trust.expect("authorities"))
 }
 

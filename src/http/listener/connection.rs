@@ -34,8 +34,13 @@ use crate::tls::trust::{Mistrust, Trust};
 const NEWCOMER: Duration = Duration::from_secs(1);
 
 /// Serves the requests of one connection, and returns once it has ended.
-pub async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, door: Door, mut stopping: watch::Receiver<bool>)
-where
+pub async fn serve<S>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: S,
+    door: Arc<Door>,
+    mut stopping: watch::Receiver<bool>,
+) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
