@@ -52,6 +52,7 @@ async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoRes
         "database": if database { "available" } else { "not available" },
         "writing": writing,
         "serverCertificateUntil": tls.server.as_ref().map(|server| server.not_after()),
+        "certificateFilesRefused": &**tls.refused.load(),
         "revocationLists": lists.collect::<Vec<_>>(),
     });
     let status = if database && writing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

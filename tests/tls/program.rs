@@ -127,6 +127,10 @@ async fn a_list_that_is_out_of_date_is_told_everywhere_until_sighup_brings_a_new
     crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
     program.hang_up();
     program.until("what was read before stays in use");
+    let ready: Value = serde_json::from_str(&program.ops("/health/ready")).expect("JSON");
+    let refused = ready["certificateFilesRefused"][0].as_str().expect("a sentence");
+    assert!(refused.contains("crl.pem: there is a revocation list in it that cannot be read"), "{ready}");
+    assert!(program.ops("/metrics").contains("sas_tls_files_refused 1"));
     assert!(program.ops("/metrics").contains("sas_tls_reloads_total{outcome=\"refused\"} 2"));
 }
 
