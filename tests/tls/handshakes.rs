@@ -46,6 +46,8 @@ async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
         (Kind::WrongCommonName, "sas-aggregator-somebody 318751275100020"),
         (Kind::WrongOrganizationalUnit, "sas-aggregator-demo 318751275100021"),
         (Kind::Nameless, "BadCertificate"),
+        (Kind::Unprintable, "BadCertificate"),
+        (Kind::UnprintableUnit, "BadCertificate"),
         (Kind::Expired, "CertificateExpired"),
         (Kind::NotYetValid, "CertificateExpired"),
         (Kind::Revoked, "CertificateRevoked"),
