@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 
 use crate::certificates::{COMMON_NAME, Kind};
 use crate::client::connect;
@@ -171,4 +172,33 @@ fn an_address_that_has_its_share_and_places_that_run_out_are_told_and_counted() 
     // The operator's own connection takes the one place of that listener.
     let metrics = program.ops("/metrics");
     assert!(metrics.contains("sas_listeners_full 2"), "{metrics}");
+}
+
+#[test]
+fn what_is_logged_of_strangers_does_not_grow_with_what_they_do() {
+    let files = Files::new();
+    let (mut program, _) = Program::start_with(&files, &["--tls-client-auth", "optional"]);
+    let began = std::time::Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let revoked = files.authority.client(Kind::Revoked);
+        for _ in 0..60 {
+            let stream = connect(program.address, &files.authority, Some(&revoked)).await;
+            let answer = async { crate::client::ask(&mut stream?, "/fhir/metadata").await };
+            answer.await.expect_err("refused");
+            let mut stream = connect(program.address, &files.authority, None).await.expect("let in");
+            let _ = stream.write_all(b"garbage\r\n\r\n").await;
+            crate::client::rest(&mut stream).await.expect("an answer");
+        }
+    });
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_tls_handshakes_total{outcome=\"refused\"} 60"), "{metrics}");
+    program.hang_up();
+    let log = program.until("have not changed");
+    // Ten at once, then ten a second, however long this machine takes.
+    let most = 10 * (2 + began.elapsed().as_secs());
+    for line in ["certificate was refused", "answered below the routes"] {
+        let written = log.iter().filter(|logged| logged.contains(line)).count() as u64;
+        assert!((1..=most).contains(&written), "{line}: {written} lines for 60 strangers");
+    }
 }
