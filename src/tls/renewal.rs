@@ -69,8 +69,8 @@ impl Renewal {
     fn look(&mut self, asked: bool) {
         let files = Files::read(&self.settings);
         let changed = files.digest() != self.digest;
-        let was_refused = !self.tls.refused.load().is_empty();
-        if !changed && !(asked && was_refused) {
+        let all_in_use = self.tls.refused.load().is_empty();
+        if !changed && (all_in_use || !asked) {
             if asked {
                 tracing::info!("the files of SAS_TLS_… have not changed");
             }

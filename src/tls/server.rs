@@ -52,14 +52,11 @@ impl Server {
     /// connections that are open stay as they are. Where the identity cannot be used, it stays as it was.
     pub(super) fn take_up(&self, identity: Option<Identity>, client_auth: ClientAuth) -> Result<(), String> {
         let trust = self.trust.as_ref();
-        let renewed = identity.map(|identity| Current::new(identity, trust, client_auth)).transpose();
-        let (renewed, outcome) = match renewed {
-            Ok(renewed) => (renewed, Ok(())),
-            Err(sentence) => (None, Err(sentence)),
-        };
-        let current = match renewed {
-            Some(renewed) => renewed,
-            None => self.current.load().asking(trust, client_auth)?,
+        let same = || self.current.load().asking(trust, client_auth);
+        let (current, outcome) = match identity.map(|identity| Current::new(identity, trust, client_auth)) {
+            Some(Ok(renewed)) => (renewed, Ok(())),
+            Some(Err(sentence)) => (same()?, Err(sentence)),
+            None => (same()?, Ok(())),
         };
         self.current.store(Arc::new(current));
         outcome

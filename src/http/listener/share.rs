@@ -15,14 +15,16 @@ use super::lines::Lines;
 /// Loopback is an address like any other: tunnels and balancers beside us bring strangers from there.
 /// What stands in front is named in `SAS_TRUSTED_PROXIES`, and has no share but all that it needs.
 pub struct Shares {
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Arc<Counts>,
     largest: usize,
     exempt: proxy::Settings,
     refused: Lines,
 }
 
+type Counts = Mutex<HashMap<IpAddr, usize>>;
+
 /// One connection of an address, until it is dropped.
-pub struct Share(Option<(Arc<Mutex<HashMap<IpAddr, usize>>>, IpAddr)>);
+pub struct Share(Option<(Arc<Counts>, IpAddr)>);
 
 impl Shares {
     /// What this door gives to each.
@@ -70,6 +72,6 @@ impl Drop for Share {
 }
 
 /// A number is whole whoever panicked beside it.
-fn lock(open: &Mutex<HashMap<IpAddr, usize>>) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+fn lock(open: &Counts) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
