@@ -168,7 +168,8 @@ async fn an_operator_sees_health_and_metrics() {
     let (status, details) = serving.ops("/health/ready").expect("an answer");
     let details: serde_json::Value = serde_json::from_str(&details).expect("JSON");
     let expected = serde_json::json!({
-        "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null, "revocationLists": []
+        "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null,
+        "certificateFilesRefused": [], "revocationLists": []
     });
     assert_eq!((status, details), (200, expected));
     let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");
