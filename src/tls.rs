@@ -11,9 +11,12 @@ pub mod trust;
 
 pub use settings::Settings;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use files::Files;
 use server::Server;
-use trust::{Authorities, Trust};
+use trust::Trust;
 
 /// What the settings made: the parts that they speak of.
 #[derive(Clone, Default)]
@@ -22,6 +25,8 @@ pub struct Tls {
     pub server: Option<Server>,
     /// Whom we believe, where authorities are named: in handshakes, and of what a proxy passes on.
     pub trust: Option<Trust>,
+    /// What is wrong with the files, in sentences, as long as it is: what was read before stays in use instead.
+    pub refused: Arc<ArcSwap<Vec<String>>>,
 }
 
 /// Reads all files. Returned with it is what keeps it up to date.
@@ -30,7 +35,7 @@ pub struct Tls {
 /// In a sentence that names the setting or the file, and what is wrong with it.
 pub fn open(settings: &Settings) -> Result<(Tls, renewal::Renewal), String> {
     settings.check()?;
-    let files = Files::read(settings)?;
+    let files = Files::read(settings);
     files.warn_of_readable_key();
     let trust = files.authorities(settings)?.map(Trust::new);
     if trust.is_some() && settings.tls_crl.is_none() {
@@ -40,27 +45,30 @@ pub fn open(settings: &Settings) -> Result<(Tls, renewal::Renewal), String> {
         Some(identity) => Some(Server::new(identity, trust.as_ref(), settings.tls_client_auth)?),
         None => None,
     };
-    let tls = Tls { server, trust };
+    let tls = Tls { server, trust, refused: Arc::default() };
     let renewal = renewal::Renewal::new(settings.clone(), tls.clone(), files.digest());
     Ok((tls, renewal))
 }
 
 impl Tls {
-    /// Takes up what these files hold, for handshakes to come. Where anything is wrong, all stays as it was.
-    fn take_up(&self, files: &Files, settings: &Settings) -> Result<(), String> {
-        let authorities: Option<Authorities> = files.authorities(settings)?;
-        let identity = files.identity()?;
-        // The names of the roots that a handshake asks for are those of the new ones.
-        let renewed = authorities.map(Trust::new);
-        let config = identity.map(|identity| {
-            server::Current::new(identity, renewed.as_ref(), self.trust.as_ref(), settings.tls_client_auth)
-        });
-        if let (Some(server), Some(current)) = (&self.server, config.transpose()?) {
-            server.take_up(current);
+    /// Takes up what these files hold, for handshakes to come. What cannot be used is told and leaves the
+    /// rest alone: the server's key has nothing to do with whom we believe, nor one list with another.
+    fn take_up(&self, files: &Files, settings: &Settings) -> Vec<String> {
+        let mut refused = vec![];
+        if let Some(trust) = &self.trust {
+            let (renewed, wrong) = files.authorities_after(settings, trust);
+            refused.extend(wrong);
+            if let Some(renewed) = renewed {
+                trust.take_up(Trust::new(renewed));
+            }
         }
-        if let (Some(trust), Some(renewed)) = (&self.trust, renewed) {
-            trust.take_up(renewed);
+        if let Some(server) = &self.server {
+            let identity = files.identity().unwrap_or_else(|sentence| {
+                refused.push(sentence);
+                None
+            });
+            refused.extend(server.take_up(identity, settings.tls_client_auth).err());
         }
-        Ok(())
+        refused
     }
 }

@@ -97,7 +97,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         },
         bounds: bounds.clone(),
     });
-    let door = Door { bounds: bounds.clone(), tls: tls.server.clone() };
+    let door = Door { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone() };
     let fhir = listener::serve(listener, service, door, stopping.clone());
     let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), bounds, stopping.clone());
     let renewing = tokio::spawn(renewal.run());

@@ -1,6 +1,6 @@
 //! What every request is held to before it is carried out: rights, size, rate, places.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::bounds::Bounds;
+use super::bounds::{self, Bounds};
 use super::origin::Origin;
 use super::outcome;
 use crate::access::Access;
@@ -113,18 +113,14 @@ struct Rates {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Client {
     Caller(String),
-    /// Of an IPv6 address, the network: who has one address there has all.
     Address(IpAddr),
 }
 
 impl Client {
     fn of(origin: &Origin) -> Self {
-        match (origin.caller(), origin.peer) {
-            (Some(name), _) => Self::Caller(name.to_owned()),
-            (None, IpAddr::V6(address)) => {
-                Self::Address(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into())
-            }
-            (None, address) => Self::Address(address),
+        match origin.caller() {
+            Some(name) => Self::Caller(name.to_owned()),
+            None => Self::Address(bounds::counted(origin.peer)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How much of everything a client may ask for.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -42,6 +43,12 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_CONNECTIONS", global = true, value_name = "NUMBER", default_value = "4096", value_parser = count)]
     pub max_connections: usize,
 
+    /// The most of them that one address has, or one IPv6 network of 64 bits (beyond: closed at once); a quarter if not set
+    ///
+    /// SAS_TRUSTED_PROXIES have no such bound: behind each of them are many.
+    #[arg(long, env = "SAS_MAX_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER", value_parser = count)]
+    pub max_connections_per_address: Option<usize>,
+
     /// The most requests that work on a database at the same time (beyond: 503)
     ///
     /// A request counts from when its body is read: a slow client holds no place.
@@ -64,9 +71,25 @@ impl Default for Bounds {
             body_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(75),
             max_connections: 4096,
+            max_connections_per_address: None,
             max_in_flight: 256,
             rate: 500,
         }
+    }
+}
+
+impl Bounds {
+    /// How many connections one address may have open at the same time.
+    pub fn share_of_address(&self) -> usize {
+        self.max_connections_per_address.unwrap_or((self.max_connections / 4).max(1))
+    }
+}
+
+/// Whom a bound for each address counts for: of IPv6, the network, as who has one address there has all.
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address => address,
     }
 }
 
@@ -98,3 +121,26 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_quarter_of_the_connections_unless_something_else_is_set() {
+        let share = |max_connections, set| {
+            Bounds { max_connections, max_connections_per_address: set, ..Bounds::default() }.share_of_address()
+        };
+        assert_eq!((share(4096, None), share(2, None), share(2, Some(100))), (1024, 1, 100));
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_as_one() {
+        for (address, expected) in
+            [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::")]
+        {
+            let address: IpAddr = address.parse().expect("an address");
+            assert_eq!(counted(address).to_string(), expected);
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 mod capacity;
 mod connection;
+mod lines;
 mod patience;
 mod refusal;
+mod share;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,26 +20,30 @@ use tokio::task::JoinSet;
 use tower::Service;
 
 use super::bounds::Bounds;
+use super::origin::proxy;
 use crate::tls::server::Server;
 pub use capacity::connections_within_file_limit;
+use lines::Lines;
+use share::{Share, Shares};
 
 /// How long nothing is accepted after the system could not hand over a connection: files run out for a
 /// while, and asking again at once would only burn time.
 const BREATH: Duration = Duration::from_millis(100);
 
 /// What connections pass through.
-#[derive(Clone)]
 pub struct Door {
     /// How long clients are waited for, and how many at a time.
     pub bounds: Bounds,
     /// Our side of TLS handshakes; without, connections are not encrypted.
     pub tls: Option<Server>,
+    /// The proxies that are believed: many come through each of them, so that no bound for one address holds there.
+    pub proxies: proxy::Settings,
 }
 
 impl From<Bounds> for Door {
     /// A door without encryption.
     fn from(bounds: Bounds) -> Self {
-        Self { bounds, tls: None }
+        Self { bounds, tls: None, proxies: proxy::Settings::default() }
     }
 }
 
@@ -47,23 +53,36 @@ where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
-    let door: Door = door.into();
+    let door: Arc<Door> = Arc::new(door.into());
+    let (shares, full) = (Shares::new(&door), Lines::a_second(1));
     let stopping_of_connections = stopping.clone();
     // Whoever comes when all places are taken waits where the system keeps those it has not handed over.
     let places = Arc::new(Semaphore::new(door.bounds.max_connections.min(Semaphore::MAX_PERMITS)));
-    let admitted = |stream, peer, place: OwnedSemaphorePermit| {
+    let admitted = |stream, peer, share: Share, place: OwnedSemaphorePermit| {
         let open = Open::new();
         let connection =
             connection::serve(stream, peer, service.clone(), door.clone(), stopping_of_connections.clone());
         async move {
             connection.await;
-            drop((place, open));
+            drop((place, share, open));
         }
     };
     let mut connections = JoinSet::new();
     let mut place = None;
     loop {
         if place.is_none() {
+            place = places.clone().try_acquire_owned().ok();
+        }
+        if place.is_none() {
+            let _full = Full::new();
+            if let Some(left_out) = full.next() {
+                let max_connections = door.bounds.max_connections;
+                tracing::warn!(
+                    max_connections,
+                    left_out,
+                    "every connection that may be open is (SAS_MAX_CONNECTIONS): whoever comes waits for one to end"
+                );
+            }
             place = tokio::select! {
                 free = places.clone().acquire_owned() => free.ok(),
                 () = stopped(&mut stopping) => break,
@@ -77,8 +96,11 @@ where
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some(place) = place.take() {
-                    connections.spawn(admitted(stream, peer, place));
+                // Beyond its share it is closed here and now: a word about it would take a place.
+                if let Some(share) = shares.take(peer.ip())
+                    && let Some(place) = place.take()
+                {
+                    connections.spawn(admitted(stream, peer, share, place));
                 }
             }
             Err(error) if is_of_client(&error) => {}
@@ -94,8 +116,10 @@ where
     }
     // The system told these that they are connected: a proxy may have sent them what must not be sent twice.
     for (stream, peer) in waiting(listener) {
-        if let Some(place) = place.take().or_else(|| places.clone().try_acquire_owned().ok()) {
-            connections.spawn(admitted(stream, peer, place));
+        if let Some(share) = shares.take(peer.ip())
+            && let Some(place) = place.take().or_else(|| places.clone().try_acquire_owned().ok())
+        {
+            connections.spawn(admitted(stream, peer, share, place));
         }
     }
     while connections.join_next().await.is_some() {}
@@ -133,6 +157,22 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         metrics::gauge!("sas_connections").decrement(1);
+    }
+}
+
+/// Counts a listener as long as it has no place for another connection.
+struct Full;
+
+impl Full {
+    fn new() -> Self {
+        metrics::gauge!("sas_listeners_full").increment(1);
+        Self
+    }
+}
+
+impl Drop for Full {
+    fn drop(&mut self) {
+        metrics::gauge!("sas_listeners_full").decrement(1);
     }
 }
 

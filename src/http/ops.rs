@@ -52,6 +52,7 @@ async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoRes
         "database": if database { "available" } else { "not available" },
         "writing": writing,
         "serverCertificateUntil": tls.server.as_ref().map(|server| server.not_after()),
+        "certificateFilesRefused": &**tls.refused.load(),
         "revocationLists": lists.collect::<Vec<_>>(),
     });
     let status = if database && writing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -82,6 +83,11 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Connections that are open");
+        metrics::describe_counter!(
+            "sas_connections_refused_total",
+            "Connections closed at once, as their address has its share"
+        );
+        metrics::describe_gauge!("sas_listeners_full", "Listeners all of whose places are taken: who comes waits");
         metrics::describe_counter!("sas_accept_errors_total", "Connections that the system could not hand over");
         metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by how they ended");
         Some(handle)

@@ -15,18 +15,23 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Reads a certificate in DER. `None` where it cannot be read, or names nobody.
+    /// Reads a certificate in DER. `None` where it cannot be read, or names nobody: a name with control
+    /// characters is none, and would write lines of its own into logs and records.
     pub fn parse(der: &[u8]) -> Option<Self> {
         let (rest, certificate) = X509Certificate::from_der(der).ok()?;
         let subject = certificate.subject();
         let mut names = subject.iter_common_name();
         let (common_name, None) = (names.next()?.as_str().ok()?, names.next()) else { return None };
-        let units = subject.iter_organizational_unit().map(|unit| unit.as_str().map(str::to_owned));
+        let units = subject.iter_organizational_unit().map(|unit| printable(unit.as_str().ok()?));
         rest.is_empty().then_some(())?;
         Some(Self {
-            common_name: common_name.to_owned(),
-            organizational_units: units.collect::<Result<_, _>>().ok()?,
+            common_name: printable(common_name)?,
+            organizational_units: units.collect::<Option<_>>()?,
             serial: certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
         })
     }
+}
+
+fn printable(name: &str) -> Option<String> {
+    (!name.contains(char::is_control)).then(|| name.to_owned())
 }

@@ -7,14 +7,15 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
+use super::revocation;
 use super::server::Identity;
 use super::settings::Settings;
-use super::trust::Authorities;
+use super::trust::{Authorities, Trust};
 
-/// A file with what is in it.
+/// A file with what is in it, or why that cannot be read.
 struct Read {
     file: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Result<Vec<u8>, String>,
 }
 
 /// What the files held at one moment.
@@ -26,16 +27,16 @@ pub struct Files {
 }
 
 impl Files {
-    /// Reads them all.
-    pub fn read(settings: &Settings) -> Result<Self, String> {
-        let one = |place: &Option<PathBuf>| place.as_ref().map(|file| read(file)).transpose();
-        let all = |place: &Option<PathBuf>| place.as_ref().map_or(Ok(vec![]), |place| read_all(place));
-        Ok(Self {
-            certificate: one(&settings.tls_cert)?,
-            key: one(&settings.tls_key)?,
-            authorities: all(&settings.tls_client_ca)?,
-            lists: all(&settings.tls_crl)?,
-        })
+    /// Reads them all. What cannot be read is told where it is needed: one file does not stand in for others.
+    pub fn read(settings: &Settings) -> Self {
+        let one = |place: &Option<PathBuf>| place.as_deref().map(read);
+        let all = |place: &Option<PathBuf>| place.as_deref().map_or(vec![], read_all);
+        Self {
+            certificate: one(&settings.tls_cert),
+            key: one(&settings.tls_key),
+            authorities: all(&settings.tls_client_ca),
+            lists: all(&settings.tls_crl),
+        }
     }
 
     /// Equal for equal names and contents.
@@ -45,7 +46,8 @@ impl Files {
         for read in single.chain(&self.authorities).chain(&self.lists) {
             digest.update(read.file.as_os_str().as_encoded_bytes());
             digest.update([0]);
-            digest.update(Sha256::digest(&read.bytes));
+            let (Ok(content) | Err(content)) = read.bytes.as_deref().map_err(String::as_bytes);
+            digest.update(Sha256::digest(content));
         }
         digest.finalize().into()
     }
@@ -54,8 +56,9 @@ impl Files {
     pub fn identity(&self) -> Result<Option<Identity>, String> {
         let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
         let chain = certificate.items("certificate")?;
-        let parsed = PrivateKeyDer::from_pem_slice(&key.bytes).ok();
-        let parsed = parsed.or_else(|| PrivateKeyDer::try_from(key.bytes.clone()).ok());
+        let bytes = key.bytes()?;
+        let parsed = PrivateKeyDer::from_pem_slice(bytes).ok();
+        let parsed = parsed.or_else(|| PrivateKeyDer::try_from(bytes.to_vec()).ok());
         let parsed = parsed.ok_or_else(|| {
             key.wrong("there is no private key in it that can be read (PKCS#8, PKCS#1 or SEC1, not encrypted)")
         })?;
@@ -64,6 +67,53 @@ impl Files {
             key: parsed,
             files: format!("{}, {}", certificate.file.display(), key.file.display()),
         }))
+    }
+
+    /// Whom to believe from now on, and what could not be used. Nothing that is in use is given up because
+    /// of that: what is in order is added, and a list that is older than the one in use is not taken.
+    pub fn authorities_after(&self, settings: &Settings, in_use: &Trust) -> (Option<Authorities>, Vec<String>) {
+        let mut refused = vec![];
+        let mut certificates: Vec<CertificateDer<'static>> = usable(&self.authorities, "certificate", &mut refused);
+        if !refused.is_empty() {
+            let kept = in_use.certificates();
+            certificates.retain(|certificate| !kept.contains(certificate));
+            certificates.extend(kept);
+        }
+        let new = |certificates: &[_], lists| Authorities::new(certificates.to_vec(), lists, settings.tls_crl_expired);
+        if let Err(sentence) = new(&certificates, vec![]) {
+            refused.extend(settings.tls_client_ca.iter().map(|place| format!("{}: {sentence}", place.display())));
+            certificates = in_use.certificates();
+        }
+        let (mut lists, mut wrong) = (vec![], vec![]);
+        for read in &self.lists {
+            let of_file =
+                read.items("revocation list").and_then(|of_file: Vec<CertificateRevocationListDer<'static>>| {
+                    new(&certificates, of_file.clone()).map_err(|sentence| read.wrong(&sentence))?;
+                    Ok(of_file)
+                });
+            match of_file {
+                Ok(of_file) => lists.extend(of_file),
+                Err(sentence) => wrong.push(sentence),
+            }
+        }
+        let mut kept = in_use.ders();
+        // The authorities may be others now.
+        kept.retain(|list| revocation::check_signature(list, &certificates).is_ok());
+        let authorities = revocation::choose(&kept, lists, !wrong.is_empty()).and_then(|generations| {
+            let place = settings.tls_crl.as_deref().unwrap_or(Path::new("")).display();
+            wrong.extend(generations.outrun.iter().map(|issuer| {
+                format!("{place}: the revocation list of {issuer} is older than the one that is in use")
+            }));
+            new(&certificates, generations.lists)
+        });
+        refused.extend(wrong);
+        match authorities {
+            Ok(authorities) => (Some(authorities), refused),
+            Err(sentence) => {
+                refused.push(sentence);
+                (None, refused)
+            }
+        }
     }
 
     /// Whom to believe, where authorities are named.
@@ -96,14 +146,19 @@ impl Read {
         format!("{}: {sentence}", self.file.display())
     }
 
+    fn bytes(&self) -> Result<&[u8], String> {
+        self.bytes.as_deref().map_err(|sentence| self.wrong(sentence))
+    }
+
     /// The items of one kind: in PEM, among whatever else; or one in DER.
     fn items<T: PemObject + From<Vec<u8>> + Item>(&self, kind: &str) -> Result<Vec<T>, String> {
-        let is_pem = self.bytes.windows(BEGIN.len()).any(|window| window == BEGIN);
+        let bytes = self.bytes()?;
+        let is_pem = bytes.windows(BEGIN.len()).any(|window| window == BEGIN);
         let items = if is_pem {
-            let items: Result<Vec<T>, _> = T::pem_slice_iter(&self.bytes).collect();
+            let items: Result<Vec<T>, _> = T::pem_slice_iter(bytes).collect();
             items.map_err(|error| self.wrong(&format!("this is not PEM: {error}")))?
         } else {
-            vec![T::from(self.bytes.clone())]
+            vec![T::from(bytes.to_vec())]
         };
         if items.is_empty() {
             return Err(self.wrong(&format!("there is no {kind} in it")));
@@ -140,28 +195,41 @@ fn items<T: PemObject + From<Vec<u8>> + Item>(files: &[Read], kind: &str) -> Res
     Ok(items?.into_iter().flatten().collect())
 }
 
-fn read(file: &Path) -> Result<Read, String> {
-    match std::fs::read(file) {
-        Ok(bytes) => Ok(Read { file: file.to_owned(), bytes }),
-        Err(error) => Err(format!("{}: the file cannot be read: {error}", file.display())),
+/// Those of the files that are in order; what is wrong with the others is added to `refused`.
+fn usable<T: PemObject + From<Vec<u8>> + Item>(files: &[Read], kind: &str, refused: &mut Vec<String>) -> Vec<T> {
+    let mut usable = vec![];
+    for read in files {
+        match read.items(kind) {
+            Ok(items) => usable.extend(items),
+            Err(sentence) => refused.push(sentence),
+        }
     }
+    usable
 }
 
-/// A file, or every file of a folder that is not hidden, by name.
-fn read_all(place: &Path) -> Result<Vec<Read>, String> {
+fn read(file: &Path) -> Read {
+    let bytes = std::fs::read(file).map_err(|error| format!("the file cannot be read: {error}"));
+    Read { file: file.to_owned(), bytes }
+}
+
+/// A file, or every file of a folder that is not hidden, by name; the folder itself where it has none.
+fn read_all(place: &Path) -> Vec<Read> {
     if !place.is_dir() {
-        return read(place).map(|read| vec![read]);
+        return vec![read(place)];
     }
-    let unreadable = |error| format!("{}: the folder cannot be read: {error}", place.display());
-    let entries: Result<Vec<_>, _> = std::fs::read_dir(place).map_err(unreadable)?.collect();
-    let mut files: Vec<_> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
+    let wrong = |sentence| vec![Read { file: place.to_owned(), bytes: Err(sentence) }];
+    let entries = std::fs::read_dir(place).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut files: Vec<_> = match entries {
+        Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
+        Err(error) => return wrong(format!("the folder cannot be read: {error}")),
+    };
     files.retain(|file| {
         let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         !hidden && !file.is_dir()
     });
     files.sort();
     if files.is_empty() {
-        return Err(format!("{}: there is no file in this folder", place.display()));
+        return wrong("there is no file in this folder".to_owned());
     }
     files.iter().map(|file| read(file)).collect()
 }

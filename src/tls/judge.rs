@@ -20,9 +20,10 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Judges by this trust, and asks for certificates by the names of `roots`.
-    pub fn new(trust: Trust, roots: &Trust, mandatory: bool) -> Self {
-        Self { trust, rustls: roots.of_handshakes(), mandatory }
+    /// Judges by this trust, and asks for certificates by the names of the roots that it has now.
+    pub fn new(trust: Trust, mandatory: bool) -> Self {
+        let rustls = trust.of_handshakes();
+        Self { trust, rustls, mandatory }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Certificates and lists change while the program runs: files are looked at again and again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,10 +21,10 @@ const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 pub struct Renewal {
     settings: Settings,
     tls: Tls,
-    /// Of the files that are in use.
+    /// Of the files as they were last looked at.
     digest: [u8; 32],
-    /// What was last found wrong with the files: it is told once.
-    refused: Option<String>,
+    /// The authorities whose list was last told of.
+    issuers: Vec<String>,
     told: Vec<String>,
     told_at: Timestamp,
 }
@@ -31,7 +32,7 @@ pub struct Renewal {
 impl Renewal {
     pub(super) fn new(settings: Settings, tls: Tls, digest: [u8; 32]) -> Self {
         describe();
-        let mut renewal = Self { settings, tls, digest, refused: None, told: vec![], told_at: Timestamp::MIN };
+        let mut renewal = Self { settings, tls, digest, issuers: vec![], told: vec![], told_at: Timestamp::MIN };
         renewal.tell(Timestamp::now());
         renewal
     }
@@ -66,45 +67,47 @@ impl Renewal {
 
     /// Takes up what changed; `asked`: somebody waits for an answer.
     fn look(&mut self, asked: bool) {
-        let outcome = Files::read(&self.settings).and_then(|files| {
-            let digest = files.digest();
-            let changed = digest != self.digest;
-            if changed {
-                self.tls.take_up(&files, &self.settings)?;
-                files.warn_of_readable_key();
-                self.digest = digest;
+        let files = Files::read(&self.settings);
+        let changed = files.digest() != self.digest;
+        let all_in_use = self.tls.refused.load().is_empty();
+        if !changed && (all_in_use || !asked) {
+            if asked {
+                tracing::info!("the files of SAS_TLS_… have not changed");
             }
-            Ok(changed)
-        });
-        match outcome {
-            Ok(changed) => {
-                self.refused = None;
-                if changed {
-                    metrics::counter!("sas_tls_reloads_total", "outcome" => "taken-up").increment(1);
-                    tracing::info!("the files of SAS_TLS_… changed and are in use for new connections");
-                } else if asked {
-                    tracing::info!("the files of SAS_TLS_… have not changed");
-                }
-            }
-            Err(sentence) if asked || self.refused.as_ref() != Some(&sentence) => {
-                metrics::counter!("sas_tls_reloads_total", "outcome" => "refused").increment(1);
-                tracing::error!("what was read before stays in use: {sentence}");
-                self.refused = Some(sentence);
-            }
-            Err(_) => {}
+            return;
         }
+        self.digest = files.digest();
+        files.warn_of_readable_key();
+        let refused = self.tls.take_up(&files, &self.settings);
+        if refused.is_empty() {
+            metrics::counter!("sas_tls_reloads_total", "outcome" => "taken-up").increment(1);
+            tracing::info!("the files of SAS_TLS_… changed and are in use for new connections");
+        } else {
+            metrics::counter!("sas_tls_reloads_total", "outcome" => "refused").increment(1);
+            // Whoever asks is told at once, even what was told before.
+            self.told_at = Timestamp::MIN;
+        }
+        self.tls.refused.store(Arc::new(refused));
     }
 
-    /// Tells what is over or soon will be.
+    /// Tells what cannot be used, and what is over or soon will be.
     fn tell(&mut self, now: Timestamp) {
         let lists = self.tls.lists();
+        let next_update =
+            |issuer: &String| metrics::gauge!("sas_tls_crl_next_update_seconds", "issuer" => issuer.clone());
         for list in &lists {
-            if let Some(next_update) = list.next_update {
-                let issuer = list.issuer.clone();
-                metrics::gauge!("sas_tls_crl_next_update_seconds", "issuer" => issuer)
-                    .set(next_update.as_second() as f64);
+            if let Some(instant) = list.next_update {
+                next_update(&list.issuer).set(instant.as_second() as f64);
             }
         }
+        let issuers: Vec<String> = lists.iter().map(|list| list.issuer.clone()).collect();
+        for gone in self.issuers.iter().filter(|issuer| !issuers.contains(issuer)) {
+            // Nobody waits for a list of theirs any more.
+            next_update(gone).set(f64::NAN);
+        }
+        self.issuers = issuers;
+        let refused = self.tls.refused.load_full();
+        metrics::gauge!("sas_tls_files_refused").set(refused.len() as f64);
         let mut sentences: Vec<String> = lists.iter().filter(|list| list.is_out_of_date(now)).map(outdated).collect();
         if let Some(server) = &self.tls.server {
             let not_after = server.not_after();
@@ -113,10 +116,12 @@ impl Renewal {
                 sentences.push(format!("the server's certificate (SAS_TLS_CERT) is valid until {not_after}"));
             }
         }
+        let outdated = sentences.len();
+        sentences.extend(refused.iter().map(|sentence| format!("what was read before stays in use: {sentence}")));
         if sentences != self.told || now >= self.told_at.saturating_add(REMINDER).unwrap_or(now) {
-            for sentence in &sentences {
-                tracing::warn!("{sentence}");
-            }
+            let (outdated, refused) = sentences.split_at(outdated);
+            outdated.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+            refused.iter().for_each(|sentence| tracing::error!("{sentence}"));
             (self.told, self.told_at) = (sentences, now);
         }
     }
@@ -146,6 +151,10 @@ async fn next(hangups: &mut Option<Signal>) {
 
 fn describe() {
     metrics::describe_counter!("sas_tls_reloads_total", "Files of certificates that changed, taken up or refused");
+    metrics::describe_gauge!(
+        "sas_tls_files_refused",
+        "What is wrong with files of certificates: other ones stay in use"
+    );
     metrics::describe_gauge!("sas_tls_crl_next_update_seconds", "When the next revocation list is due, in Unix time");
     metrics::describe_gauge!("sas_tls_certificate_not_after_seconds", "When our certificate ends, in Unix time");
 }

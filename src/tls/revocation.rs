@@ -1,7 +1,11 @@
 //! Lists of revoked certificates, and until when they hold.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use rustls::pki_types::CertificateRevocationListDer;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -31,6 +35,77 @@ impl RevocationList {
     pub fn is_out_of_date(&self, now: Timestamp) -> bool {
         self.next_update.is_some_and(|next_update| next_update <= now)
     }
+}
+
+/// Whether a list was signed by whom it names. Where that is none of these authorities it cannot be known
+/// here: a client may send the certificate of its issuer along, and the signature is looked at then.
+///
+/// # Errors
+/// In a sentence.
+pub fn check_signature(
+    list: &CertificateRevocationListDer<'_>,
+    authorities: &[CertificateDer<'_>],
+) -> Result<(), String> {
+    let (_, list) = CertificateRevocationList::from_der(list).map_err(|_| "a revocation list cannot be read")?;
+    let provider = aws_lc_rs::default_provider();
+    let is_signed_by = |authority: &X509Certificate<'_>| {
+        let key = &authority.public_key().subject_public_key.data;
+        let signature = &list.signature_value.data;
+        let mut algorithms = provider.signature_verification_algorithms.all.iter();
+        algorithms.any(|algorithm| algorithm.verify_signature(key, list.tbs_cert_list.as_ref(), signature).is_ok())
+    };
+    let parsed = authorities.iter().filter_map(|authority| X509Certificate::from_der(authority).ok());
+    let issuers = parsed.map(|(_, authority)| authority);
+    let mut issuers = issuers.filter(|authority| authority.subject().as_raw() == list.issuer().as_raw()).peekable();
+    if issuers.peek().is_none() || issuers.any(|authority| is_signed_by(&authority)) {
+        return Ok(());
+    }
+    Err(format!("there is a revocation list in it that {} did not sign", list.issuer()))
+}
+
+/// Which of two generations of lists counts, authority by authority.
+pub struct Generations {
+    /// What is in use from now on.
+    pub lists: Vec<CertificateRevocationListDer<'static>>,
+    /// The authorities whose list is older than the one in use, which stays: nobody who was revoked comes
+    /// back because somebody put an old list there.
+    pub outrun: Vec<String>,
+}
+
+/// Chooses between the lists `in_use` and those that were `read`. An authority of whom none was read
+/// has none any more; with `keep`, because something could not be read, it keeps those in use.
+///
+/// # Errors
+/// In a sentence, where one cannot be read.
+pub fn choose(
+    in_use: &[CertificateRevocationListDer<'static>],
+    read: Vec<CertificateRevocationListDer<'static>>,
+    keep: bool,
+) -> Result<Generations, String> {
+    let of_issuers = |lists: &[CertificateRevocationListDer<'static>]| {
+        let mut of_issuers: BTreeMap<String, (Timestamp, Vec<_>)> = BTreeMap::new();
+        for der in lists {
+            let list = RevocationList::parse(der)?;
+            let (newest, ders) = of_issuers.entry(list.issuer).or_insert((list.this_update, vec![]));
+            *newest = list.this_update.max(*newest);
+            ders.push(der.clone());
+        }
+        Ok::<_, String>(of_issuers)
+    };
+    let (in_use, mut chosen, mut outrun) = (of_issuers(in_use)?, of_issuers(&read)?, vec![]);
+    for (issuer, (newest, ders)) in in_use {
+        match chosen.get(&issuer) {
+            Some((read, _)) if *read < newest => {
+                outrun.push(issuer.clone());
+                chosen.insert(issuer, (newest, ders));
+            }
+            None if keep => {
+                chosen.insert(issuer, (newest, ders));
+            }
+            _ => {}
+        }
+    }
+    Ok(Generations { lists: chosen.into_values().flat_map(|(_, ders)| ders).collect(), outrun })
 }
 
 /// What the lists say of themselves, and the lists, both newest first: of several lists of one

@@ -1,5 +1,6 @@
 //! Which client certificates are believed, whether they come with a connection or in a proxy's header.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +105,9 @@ pub enum Outdated {
 
 /// The authorities and lists at one moment.
 pub struct Authorities {
+    /// All of them, and their lists: what stays where something new cannot be used.
+    certificates: Vec<CertificateDer<'static>>,
+    ders: Vec<CertificateRevocationListDer<'static>>,
     /// Those that clients need not send along.
     intermediates: Vec<CertificateDer<'static>>,
     /// The certificate of the client itself: its status must be known, where there are lists.
@@ -118,14 +122,14 @@ impl Authorities {
     /// lists, revocation is not looked at.
     ///
     /// # Errors
-    /// In a sentence, where there is no root or something cannot be read.
+    /// In a sentence, where there is no root, something cannot be read, or a list is not signed by whom it names.
     pub fn new(
         certificates: Vec<CertificateDer<'static>>,
         lists: Vec<CertificateRevocationListDer<'static>>,
         outdated: Outdated,
     ) -> Result<Self, String> {
         let (mut roots, mut intermediates) = (RootCertStore::empty(), vec![]);
-        for certificate in certificates {
+        for certificate in certificates.clone() {
             let parsed = X509Certificate::from_der(&certificate);
             let (_, parsed) = parsed.map_err(|_| "an authority's certificate cannot be read".to_owned())?;
             if parsed.subject() == parsed.issuer() {
@@ -137,6 +141,7 @@ impl Authorities {
         if roots.is_empty() {
             return Err("there is no root (a certificate that vouches for itself) among the authorities".to_owned());
         }
+        lists.iter().try_for_each(|list| revocation::check_signature(list, &certificates))?;
         let (lists, ders) = revocation::newest_first(lists)?;
         let builder = || {
             let provider = Arc::new(aws_lc_rs::default_provider());
@@ -148,7 +153,7 @@ impl Authorities {
         let strict = builder().only_check_end_entity_revocation().build().map_err(unusable)?;
         let lenient = builder().allow_unknown_revocation_status();
         let lenient = (!lists.is_empty()).then(|| lenient.build().map_err(unusable)).transpose()?;
-        Ok(Self { intermediates, strict, lenient, lists })
+        Ok(Self { certificates, ders, intermediates, strict, lenient, lists })
     }
 }
 
@@ -199,9 +204,23 @@ impl Trust {
         }
     }
 
-    /// The revocation lists that are in use.
+    /// The revocation lists that are asked: the newest of each authority.
     pub fn lists(&self) -> Vec<RevocationList> {
-        self.0.authorities.load().lists.clone()
+        let mut issuers = BTreeSet::new();
+        let mut lists = self.0.authorities.load().lists.clone();
+        // They stand newest first.
+        lists.retain(|list| issuers.insert(list.issuer.clone()));
+        lists
+    }
+
+    /// The certificates of the authorities that are in use.
+    pub(super) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        self.0.authorities.load().certificates.clone()
+    }
+
+    /// Their revocation lists, as they were read.
+    pub(super) fn ders(&self) -> Vec<CertificateRevocationListDer<'static>> {
+        self.0.authorities.load().ders.clone()
     }
 
     /// The verifier of rustls, which knows how to ask for certificates in handshakes.

@@ -49,6 +49,7 @@ fn help_explains_every_setting() {
         "SAS_BODY_TIMEOUT",
         "SAS_IDLE_TIMEOUT",
         "SAS_MAX_CONNECTIONS",
+        "SAS_MAX_CONNECTIONS_PER_ADDRESS",
         "SAS_MAX_IN_FLIGHT",
         "SAS_RATE",
         "SAS_LOG",
@@ -167,7 +168,8 @@ async fn an_operator_sees_health_and_metrics() {
     let (status, details) = serving.ops("/health/ready").expect("an answer");
     let details: serde_json::Value = serde_json::from_str(&details).expect("JSON");
     let expected = serde_json::json!({
-        "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null, "revocationLists": []
+        "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null,
+        "certificateFilesRefused": [], "revocationLists": []
     });
     assert_eq!((status, details), (200, expected));
     let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");

@@ -32,6 +32,10 @@ pub enum Kind {
     Revoked,
     /// Meant for servers only.
     ForServers,
+    /// Whose common name has a line break in it.
+    Unprintable,
+    /// Whose organizational unit has a NUL in it.
+    UnprintableUnit,
 }
 
 /// A certificate with what it is used with.
@@ -89,8 +93,16 @@ impl Authority {
             Kind::NotYetValid => (2, 30),
             _ => (-1, 365),
         };
-        let name = if kind == Kind::WrongCommonName { "sas-aggregator-somebody" } else { COMMON_NAME };
-        let unit = if kind == Kind::WrongOrganizationalUnit { "318751275100021" } else { ORGANIZATIONAL_UNIT };
+        let name = match kind {
+            Kind::WrongCommonName => "sas-aggregator-somebody",
+            Kind::Unprintable => "sas-aggregator-demo\nWARN all is well",
+            _ => COMMON_NAME,
+        };
+        let unit = match kind {
+            Kind::WrongOrganizationalUnit => "318751275100021",
+            Kind::UnprintableUnit => "318751275100020\0",
+            _ => ORGANIZATIONAL_UNIT,
+        };
         let mut params = params(name, from, until);
         if kind == Kind::Nameless {
             params.distinguished_name.remove(DnType::CommonName);

@@ -18,7 +18,7 @@ use crate::server::TestServer;
 
 async fn start(settings: &Settings) -> TestServer {
     let (tls, _) = tls::open(settings).expect("all is well");
-    TestServer::start(Door { bounds: Bounds::default(), tls: tls.server }).await
+    TestServer::start(Door { tls: tls.server, ..Bounds::default().into() }).await
 }
 
 /// Why a good client is not believed by these settings; the alert says only "unknown CA".
@@ -46,6 +46,8 @@ async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
         (Kind::WrongCommonName, "sas-aggregator-somebody 318751275100020"),
         (Kind::WrongOrganizationalUnit, "sas-aggregator-demo 318751275100021"),
         (Kind::Nameless, "BadCertificate"),
+        (Kind::Unprintable, "BadCertificate"),
+        (Kind::UnprintableUnit, "BadCertificate"),
         (Kind::Expired, "CertificateExpired"),
         (Kind::NotYetValid, "CertificateExpired"),
         (Kind::Revoked, "CertificateRevoked"),
@@ -189,7 +191,7 @@ async fn a_handshake_that_does_not_end_is_given_up() {
     let files = Files::new();
     let (tls, _) = tls::open(&files.settings()).expect("all is well");
     let bounds = Bounds { header_timeout: Duration::from_millis(100), ..Bounds::default() };
-    let server = TestServer::start(Door { bounds, tls: tls.server }).await;
+    let server = TestServer::start(Door { tls: tls.server, ..bounds.into() }).await;
     // The beginning of a record that never comes.
     assert_eq!(client::exchange(server.address, &[22, 3, 1, 2]).await, "");
     assert_eq!(client::exchange(server.address, &[]).await, "");

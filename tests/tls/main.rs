@@ -11,6 +11,7 @@ mod client;
 mod files;
 mod server;
 
+mod addresses;
 mod handshakes;
 mod malformed;
 mod patience;

@@ -65,7 +65,7 @@ async fn a_connection_on_which_nothing_is_asked_is_closed_silently() {
 
 #[tokio::test]
 async fn who_does_not_read_its_answer_makes_room_for_others() {
-    let bounds = Bounds { body_timeout: SHORT, max_connections: 1, ..patient() };
+    let bounds = Bounds { body_timeout: SHORT, max_connections: 1, max_connections_per_address: Some(2), ..patient() };
     let server = TestServer::start(bounds).await;
     let mut silent = TcpStream::connect(server.address).await.expect("it listens");
     silent.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
@@ -95,7 +95,8 @@ async fn who_reads_slowly_but_reads_gets_all_of_its_answer() {
 
 #[tokio::test]
 async fn no_more_connections_are_served_than_there_are_places() {
-    let server = TestServer::start(Bounds { max_connections: 2, ..patient() }).await;
+    let server =
+        TestServer::start(Bounds { max_connections: 2, max_connections_per_address: Some(3), ..patient() }).await;
     let mut open = vec![];
     for _ in 0..2 {
         let mut stream = TcpStream::connect(server.address).await.expect("it listens");
@@ -138,7 +139,9 @@ async fn two_thousand_slow_clients_do_not_keep_others_from_being_served() {
     // Both ends of each connection are files of this process.
     let limit = rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
     assert!(limit > 2 * SLOW as u64 + 200, "only {limit} files may be open: raise the limit (ulimit -n)");
-    let server = TestServer::start(Bounds { header_timeout: Duration::from_secs(10), ..patient() }).await;
+    // They have as many addresses as they like, here one that may have more than its share.
+    let bounds = Bounds { max_connections_per_address: Some(4096), ..patient() };
+    let server = TestServer::start(Bounds { header_timeout: Duration::from_secs(10), ..bounds }).await;
     let mut slow = vec![];
     for _ in 0..SLOW {
         let mut stream = TcpStream::connect(server.address).await.expect("it listens");

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 
 use crate::certificates::{COMMON_NAME, Kind};
 use crate::client::connect;
@@ -21,6 +22,11 @@ struct Program {
 impl Program {
     /// Starts it with these files, which it looks at when it is told to; what it logs on the way.
     fn start(files: &Files) -> (Self, String) {
+        Self::start_with(files, &[])
+    }
+
+    /// The same, with these options besides.
+    fn start_with(files: &Files, options: &[&str]) -> (Self, String) {
         let database = format!("sqlite://{}", text(&files.path("test.db")));
         let annuaire = format!("sqlite://{}", text(&files.path("annuaire.db")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
@@ -29,6 +35,7 @@ impl Program {
         }
         command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"]);
         command.args(["--database-url", &database, "--annuaire-database-url", &annuaire, "--tls-reload", "1h"]);
+        command.args(options);
         for (option, file) in [
             ("--tls-cert", "server.pem"),
             ("--tls-key", "server.key"),
@@ -121,6 +128,10 @@ async fn a_list_that_is_out_of_date_is_told_everywhere_until_sighup_brings_a_new
     crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
     program.hang_up();
     program.until("what was read before stays in use");
+    let ready: Value = serde_json::from_str(&program.ops("/health/ready")).expect("JSON");
+    let refused = ready["certificateFilesRefused"][0].as_str().expect("a sentence");
+    assert!(refused.contains("crl.pem: there is a revocation list in it that cannot be read"), "{ready}");
+    assert!(program.ops("/metrics").contains("sas_tls_files_refused 1"));
     assert!(program.ops("/metrics").contains("sas_tls_reloads_total{outcome=\"refused\"} 2"));
 }
 
@@ -138,4 +149,56 @@ async fn a_key_that_everybody_may_read_and_a_refused_certificate_are_told() {
     let log = program.until("a client's certificate was refused").concat();
     assert!(log.contains("it was revoked"), "{log}");
     assert!(!log.contains(COMMON_NAME), "{log}");
+}
+
+#[test]
+fn an_address_that_has_its_share_and_places_that_run_out_are_told_and_counted() {
+    let files = Files::new();
+    let bounds = ["--max-connections", "2", "--max-connections-per-address", "1"];
+    let (mut program, _) = Program::start_with(&files, &bounds);
+    let open = TcpStream::connect(program.address).expect("it listens");
+    let mut refused = TcpStream::connect(program.address).expect("it listens");
+    assert!(matches!(refused.read(&mut [0]), Ok(0) | Err(_)), "it is closed at once");
+    let log = program.until("its address has as many as it may (SAS_MAX_CONNECTIONS_PER_ADDRESS)").concat();
+    assert!(log.contains("\"peer\":\"127.0.0.1\""), "{log}");
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_connections_refused_total 1"), "{metrics}");
+    drop((open, program));
+
+    let bounds = ["--max-connections", "1", "--max-connections-per-address", "1"];
+    let (mut program, _) = Program::start_with(&files, &bounds);
+    let _open = TcpStream::connect(program.address).expect("it listens");
+    program.until("every connection that may be open is (SAS_MAX_CONNECTIONS)");
+    // The operator's own connection takes the one place of that listener.
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_listeners_full 2"), "{metrics}");
+}
+
+#[test]
+fn what_is_logged_of_strangers_does_not_grow_with_what_they_do() {
+    let files = Files::new();
+    let (mut program, _) = Program::start_with(&files, &["--tls-client-auth", "optional"]);
+    let began = std::time::Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let revoked = files.authority.client(Kind::Revoked);
+        for _ in 0..60 {
+            let stream = connect(program.address, &files.authority, Some(&revoked)).await;
+            let answer = async { crate::client::ask(&mut stream?, "/fhir/metadata").await };
+            answer.await.expect_err("refused");
+            let mut stream = connect(program.address, &files.authority, None).await.expect("let in");
+            let _ = stream.write_all(b"garbage\r\n\r\n").await;
+            crate::client::rest(&mut stream).await.expect("an answer");
+        }
+    });
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_tls_handshakes_total{outcome=\"refused\"} 60"), "{metrics}");
+    program.hang_up();
+    let log = program.until("have not changed");
+    // Ten at once, then ten a second, however long this machine takes.
+    let most = 10 * (2 + began.elapsed().as_secs());
+    for line in ["certificate was refused", "answered below the routes"] {
+        let written = log.iter().filter(|logged| logged.contains(line)).count() as u64;
+        assert!((1..=most).contains(&written), "{line}: {written} lines for 60 strangers");
+    }
 }

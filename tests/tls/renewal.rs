@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
-use sas_endpoint::tls;
 use sas_endpoint::tls::trust::{Mistrust, Trust};
+use sas_endpoint::tls::{self, Settings, Tls};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind};
 use crate::client::{ask, connect, rest, who};
@@ -14,15 +14,25 @@ use crate::server::TestServer;
 
 /// A server that looks at its files all the time, and what it believes.
 async fn start(files: &Files) -> (TestServer, Trust) {
-    let (tls, renewal) = tls::open(&files.settings()).expect("all is well");
-    tokio::spawn(renewal.run());
-    let server = TestServer::start(Door { bounds: Bounds::default(), tls: tls.server }).await;
+    let (server, tls) = start_by(&files.settings()).await;
     (server, tls.trust.expect("authorities"))
+}
+
+/// The same by other settings, and all that was opened.
+async fn start_by(settings: &Settings) -> (TestServer, Tls) {
+    let (tls, renewal) = tls::open(settings).expect("all is well");
+    tokio::spawn(renewal.run());
+    let server = TestServer::start(Door { tls: tls.server.clone(), ..Bounds::default().into() }).await;
+    (server, tls)
 }
 
 /// Tries until it is so.
 async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    let trying = async { while !is_so().await {} };
+    let trying = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
     tokio::time::timeout(Duration::from_secs(30), trying).await.expect("it becomes so");
 }
 
@@ -107,6 +117,79 @@ async fn what_cannot_be_used_changes_nothing() {
         stream.get_ref().1.peer_certificates().expect("a certificate")[0].to_vec() == renewed.chain[0]
     })
     .await;
+}
+
+#[tokio::test]
+async fn one_file_that_cannot_be_used_does_not_keep_revocations_from_being_taken_up() {
+    for (name, what) in [("lists/README", "a stray file"), ("server.key", "a key"), ("authorities/README", "a text")] {
+        let files = in_folders();
+        let (server, tls) = start_by(&folders(&files)).await;
+        let trust = tls.trust.expect("authorities");
+        let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
+        assert_eq!(judged(&trust, &revoked), None);
+        files.write(name, "this is something else");
+        files.write("lists/organisations.crl", files.authority.revocation_list(-1, 9).der());
+        until(async || judged(&trust, &revoked) == Some(Mistrust::Revoked)).await;
+        assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_its_authority_did_not_sign_does_not_replace_the_one_in_use() {
+    let files = Files::new();
+    let (_server, tls) = start_by(&files.settings()).await;
+    let trust = tls.trust.clone().expect("authorities");
+    let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
+    let in_use = trust.lists();
+    // Another authority that calls itself the same, and lists newer than those in use.
+    let forger = Authority::new();
+    let forged = forger.revocation_list(0, 365).pem().expect("PEM");
+    files.write("crl.pem", files.authority.revocation_lists_pem() + &forged);
+    until(async || !tls.refused.load().is_empty()).await;
+    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(Mistrust::Revoked)));
+    assert_eq!(trust.lists(), in_use);
+    let told = tls::open(&files.settings()).err().expect("a start is refused");
+    assert!(told.contains("crl.pem") && told.contains("did not sign"), "{told}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_older_than_the_one_in_use_brings_nobody_back() {
+    let files = Files::new();
+    let (_server, tls) = start_by(&files.settings()).await;
+    let trust = tls.trust.clone().expect("authorities");
+    let revoked = files.authority.client(Kind::Revoked);
+    // Genuine, of the time before.
+    files.write("crl.pem", empty_list(&files));
+    until(async || !tls.refused.load().is_empty()).await;
+    assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+    files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
+    until(async || judged(&trust, &revoked).is_none()).await;
+}
+
+#[tokio::test]
+async fn of_several_lists_of_one_authority_the_newest_says_until_when() {
+    let files = Files::new();
+    let lists = [files.authority.revocation_list(-10, 8), files.authority.revocation_list(-1, 9)];
+    files.write("crl.pem", lists.map(|list| list.pem().expect("PEM")).concat());
+    let (_, trust) = start(&files).await;
+    let lists = trust.lists();
+    assert_eq!(lists.len(), 1);
+    assert!(!lists[0].is_out_of_date(jiff::Timestamp::now()));
+}
+
+/// Authorities and lists in folders of their own; on the list stands nobody.
+fn in_folders() -> Files {
+    let files = Files::new();
+    for folder in ["authorities", "lists"] {
+        std::fs::create_dir(files.path(folder)).expect("a folder");
+    }
+    files.write("authorities/ca.pem", files.authority.pem());
+    files.write("lists/organisations.crl", files.authority.empty_revocation_list(-2, 9).der());
+    files
+}
+
+fn folders(files: &Files) -> Settings {
+    Settings { tls_client_ca: Some(files.path("authorities")), tls_crl: Some(files.path("lists")), ..files.settings() }
 }
 
 /// A list on which nobody stands, older than others.

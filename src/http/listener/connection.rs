@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tower::{Service, ServiceExt};
 
 use super::super::bounds::Bounds;
 use super::super::origin::Connection;
+use super::lines::Lines;
 use super::patience::{Patient, Phase};
 use super::refusal::{LINGER, Refusal};
 use super::{Door, stopped};
@@ -33,9 +34,17 @@ use crate::tls::trust::{Mistrust, Trust};
 /// Whoever has just connected when the program is told to stop has this long to begin a request.
 const NEWCOMER: Duration = Duration::from_secs(1);
 
+/// What is logged of handshakes that are refused; metrics count them all.
+static LINES: LazyLock<Lines> = LazyLock::new(|| Lines::a_second(10));
+
 /// Serves the requests of one connection, and returns once it has ended.
-pub async fn serve<S>(stream: TcpStream, peer: SocketAddr, service: S, door: Door, mut stopping: watch::Receiver<bool>)
-where
+pub async fn serve<S>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: S,
+    door: Arc<Door>,
+    mut stopping: watch::Receiver<bool>,
+) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
@@ -82,11 +91,16 @@ async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig
                 // Somebody who is expected may be behind it: the operator wants to know.
                 Some(error @ rustls::Error::InvalidCertificate(_)) => {
                     count_handshake("refused");
-                    tracing::warn!(peer = %peer.ip(), "a client's certificate was refused: {}", Mistrust::from(error));
+                    if let Some(left_out) = LINES.next() {
+                        let mistrust = Mistrust::from(error);
+                        tracing::warn!(peer = %peer.ip(), left_out, "a client's certificate was refused: {mistrust}");
+                    }
                 }
                 Some(rustls::Error::NoCertificatesPresented) => {
                     count_handshake("refused");
-                    tracing::info!(peer = %peer.ip(), "a client without a certificate was refused");
+                    if let Some(left_out) = LINES.next() {
+                        tracing::info!(peer = %peer.ip(), left_out, "a client without a certificate was refused");
+                    }
                 }
                 // Scanners, health checks of balancers, whoever went away.
                 _ => {

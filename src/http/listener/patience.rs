@@ -17,6 +17,10 @@ use tokio::time::{Instant, Sleep};
 use super::super::bounds::Bounds;
 use super::refusal::bare_answer;
 
+/// What a client must take of an answer on average, in bytes a second, once the time that a body may take
+/// is over: slower than that is nobody whom we want to keep a place for.
+const SLOWEST: f64 = (16 << 10) as f64;
+
 /// Where an exchange stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -60,6 +64,9 @@ pub struct Patient<T> {
     stuck: Option<Instant>,
     /// Whether bytes of an answer are on their way.
     outstanding: bool,
+    /// Since when an answer is, and how much of it was taken.
+    began: Instant,
+    taken: u64,
     timer: Pin<Box<Sleep>>,
     /// The phase in which patience ended.
     ended: Option<Phase>,
@@ -80,6 +87,8 @@ impl<T> Patient<T> {
             since: now,
             stuck: None,
             outstanding: false,
+            began: now,
+            taken: 0,
             timer: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout)),
             ended: None,
             withheld: None,
@@ -123,7 +132,9 @@ impl<T> Patient<T> {
     fn deadline(&mut self) -> Option<Instant> {
         let phase = self.phase();
         if let Some(stuck) = self.stuck {
-            return Some(stuck + self.body_timeout);
+            // Bytes that are taken one by one do not make an answer leave in time.
+            let in_all = self.body_timeout + Duration::from_secs_f64(self.taken as f64 / SLOWEST);
+            return Some((stuck + self.body_timeout).min(self.began + in_all));
         }
         match phase {
             // Whoever connects has something to say: the time of a head is enough to begin.
@@ -168,7 +179,11 @@ impl<T> Patient<T> {
     fn written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => {
+                if !self.outstanding {
+                    (self.began, self.taken) = (Instant::now(), 0);
+                }
                 self.outstanding |= count > 0;
+                self.taken += count as u64;
                 self.moved();
                 Poll::Ready(Ok(count))
             }
@@ -236,8 +251,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
                 }
                 // hyper does not read again once it has written, if it has tried before: that this task
                 // is woken when the connection has been idle for too long must be arranged here.
-                let _ = this.poll_end(cx);
-                Poll::Ready(Ok(()))
+                match this.poll_end(cx) {
+                    Poll::Ready(kind) => Poll::Ready(Err(kind.into())),
+                    Poll::Pending => Poll::Ready(Ok(())),
+                }
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => this.blocked(cx),
@@ -246,5 +263,46 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    fn bounds() -> Bounds {
+        Bounds { body_timeout: SHORT, ..Bounds::default() }
+    }
+
+    #[tokio::test]
+    async fn who_has_been_idle_for_too_long_is_not_forgotten_when_an_answer_has_left() {
+        let (ours, _theirs) = tokio::io::duplex(1024);
+        let mut stream = Patient::new(ours, &bounds());
+        stream.phases.set(Phase::Answered);
+        stream.phase();
+        stream.since = Instant::now() - 2 * stream.idle_timeout;
+        // Nobody would wake the task later: the timer has rung.
+        assert_eq!(stream.flush().await.expect_err("over").kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_taken_one_by_one_do_not_make_an_answer_leave_in_time() {
+        let (ours, mut theirs) = tokio::io::duplex(1);
+        let mut stream = Patient::new(ours, &bounds());
+        stream.phases.set(Phase::Answered);
+        let taking = tokio::spawn(async move {
+            let mut pace = tokio::time::interval(SHORT / 10);
+            while theirs.read_u8().await.is_ok() {
+                pace.tick().await;
+            }
+        });
+        let error = stream.write_all(&[0; 400]).await.expect_err("it takes too long");
+        assert_eq!((error.kind(), stream.ended()), (ErrorKind::TimedOut, Some(Phase::Answered)));
+        drop(stream);
+        taking.await.expect("it ends");
     }
 }

@@ -1,5 +1,6 @@
 //! What is answered below the routes: to heads that come too slowly, or that are not HTTP.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -8,10 +9,14 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::super::bounds::Bounds;
 use super::super::observe::Issues;
+use super::lines::Lines;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
+
+/// What is logged of them; metrics count them all.
+static LINES: LazyLock<Lines> = LazyLock::new(|| Lines::a_second(10));
 
 /// Why a request did not become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ impl Refusal {
         (status, error.issues())
     }
 
-    /// The whole answer, as it goes over the wire. It is logged and counted like any other.
+    /// The whole answer, as it goes over the wire. It is counted like any other, and logged if not too many are.
     pub fn answer(self, bounds: &Bounds) -> Vec<u8> {
         let (status, issues) = self.status_and_issues(bounds);
         let language = Language::default();
@@ -59,7 +64,10 @@ impl Refusal {
         let labels = [("type", "none".to_owned()), ("interaction", "none".to_owned())];
         let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.as_u16().to_string())];
         metrics::counter!("sas_requests_total", &with_status).increment(1);
-        tracing::info!(id = request_id, status = status.as_u16(), issues = cited, "answered below the routes");
+        if let Some(left_out) = LINES.next() {
+            let status = status.as_u16();
+            tracing::info!(id = request_id, status, issues = cited, left_out, "answered below the routes");
+        }
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now()).unwrap_or_default();
         format!(
             "HTTP/1.1 {} {}\r\ncontent-type: application/fhir+json; charset=utf-8\r\ncache-control: no-store\r\n\
