@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::recorder::{self, Recorder};
+use super::recorder::{Losses, Recorder};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::content::Content;
@@ -115,7 +115,8 @@ impl Writer {
         let is_failing = Arc::new(AtomicBool::new(false));
         let stop = Arc::new(Notify::new());
         let (waiting, is_failing) = (Vec::with_capacity(MOST_RECORDS), is_failing);
-        let task = Task { storage, clock, queued, records, waiting, due: None, is_failing: is_failing.clone() };
+        let (losses, failing) = (recorder.losses(), is_failing.clone());
+        let task = Task { storage, clock, queued, records, waiting, due: None, is_failing: failing, losses };
         let task = tokio::spawn(task.run(stop.clone()));
         (Self { queue, recorder, is_failing }, Writing { stop, task })
     }
@@ -160,6 +161,7 @@ struct Task {
     /// When the next commit is to be, whether or not there are writes.
     due: Option<Instant>,
     is_failing: Arc<AtomicBool>,
+    losses: Losses,
 }
 
 impl Task {
@@ -187,10 +189,11 @@ impl Task {
             }
             self.commit_records().await;
             if self.is_failing.load(Ordering::Acquire) {
-                recorder::lost(self.waiting.len() as u64 + self.records.len() as u64);
+                self.losses.add(self.waiting.len() as u64 + self.records.len() as u64);
                 break;
             }
         }
+        self.losses.tell();
     }
 
     async fn take(&mut self, record: Record) {
@@ -276,7 +279,7 @@ impl Task {
             }
             Err(error) => {
                 tracing::error!("the records of exchanges are refused by the database: {error:?}");
-                recorder::lost(self.waiting.len() as u64);
+                self.losses.add(self.waiting.len() as u64);
                 self.committed();
             }
         }

@@ -84,6 +84,17 @@ impl Trace {
         (known.interaction, known.resource_type) = (Some(interaction), resource_type);
     }
 
+    /// What is asked for, where that is known: the name of the interaction, and a resource type.
+    pub fn asked(&self) -> Option<(&'static str, Option<&'static str>)> {
+        let known = self.known();
+        known.interaction.map(|interaction| (interaction, known.resource_type))
+    }
+
+    /// The name of who asks, where it is recognised.
+    pub fn caller(&self) -> Option<&str> {
+        self.0.caller.name.as_deref()
+    }
+
     /// Notes the identifiers in the parameters of a query, and the resource that one designates by its id.
     pub fn queried<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
         for (name, value) in parameters {
