@@ -72,10 +72,11 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let nothing = exchanges(&["--request-id", "nobody's"]);
     assert_eq!(nothing, "No exchange is recorded of which this is true.\n");
 
-    serving.get("/Practitioner/flushed-at-stop").expect("an answer");
+    serving.get(&format!("/Practitioner/{id}/_history")).expect("an answer");
     serving.signal("-TERM");
     assert_eq!(serving.wait(), Some(0));
-    assert_eq!(told(&["--resource", "Practitioner/flushed-at-stop"]), [("read".to_owned(), 404)]);
+    let last = told(&["--resource", &format!("Practitioner/{id}")]).pop();
+    assert_eq!(last, Some(("history-instance".to_owned(), 200)));
 
     let purged = text(&beside(&database.url, &["purge", "--exchanges-keep", "1ms"]));
     assert!(purged.contains(": 5 records of exchanges from before 20"), "{purged}");
