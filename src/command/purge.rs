@@ -48,7 +48,7 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
             match purge_exchanges(&storage, settings.kept_since(Timestamp::now())).await {
                 Ok(0) => {}
                 Ok(purged) => tracing::info!(purged, "records of exchanges are no longer kept"),
-                Err(error) => tracing::error!("records of exchanges could not be removed: {error:?}"),
+                Err(error) => tracing::error!("records of exchanges could not be removed: {}", error.causes()),
             }
         }
     };

@@ -169,13 +169,18 @@ fn who_asks(origin: Option<&Origin>) -> Caller {
     let certificate = origin.certificate.as_deref();
     Caller {
         name: origin.caller().map(str::to_owned),
-        common_name: certificate.map(|certificate| certificate.common_name.clone()),
+        common_name: certificate.map(|certificate| legible_text(&certificate.common_name)),
         organizational_units: certificate
-            .map(|certificate| certificate.organizational_units.clone())
+            .map(|certificate| certificate.organizational_units.iter().map(|unit| legible_text(unit)).collect())
             .unwrap_or_default(),
         serial: certificate.map(|certificate| certificate.serial.clone()),
         peer: origin.peer.to_string(),
     }
+}
+
+/// A text of a certificate without control characters: Postgres takes no NUL, nor anything recorded with one.
+fn legible_text(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// An id that may be echoed and logged: short, and of visible ASCII.
@@ -198,13 +203,12 @@ mod tests {
 
     use super::*;
     use crate::access::who::Stranger;
-    use crate::clock::Clock;
-    use crate::record::{Key, Record};
+    use crate::record::Record;
     use crate::tls::certificate::ClientCertificate;
 
     /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.
     async fn records(exchanges: usize, who: Who, status: Option<StatusCode>) -> Vec<Record> {
-        let (recorder, mut records) = Recorder::new(Key::of_bytes(b"key"), Clock::system());
+        let (recorder, mut records) = Recorder::alone();
         let answer = async move |request: Request| {
             request.extensions().get::<Trace>().expect("a trace").asks("read", Some("Practitioner"));
             match status {
@@ -249,8 +253,8 @@ mod tests {
     #[test]
     fn who_asks_is_told_by_the_certificate_and_the_address() {
         let certificate = ClientCertificate {
-            common_name: "sas.example.org".to_owned(),
-            organizational_units: vec!["318700000000000".to_owned()],
+            common_name: "sas.\0example.org\u{1b}".to_owned(),
+            organizational_units: vec!["318700000000000\0".to_owned()],
             serial: "0a1b".to_owned(),
         };
         let peer = "192.0.2.1".parse().expect("an address");

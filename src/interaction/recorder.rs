@@ -43,6 +43,12 @@ impl Recorder {
         (Self { queue, key, clock, strangers, losses: Losses::default() }, records)
     }
 
+    /// One that no writing task takes from.
+    #[cfg(test)]
+    pub fn alone() -> (Self, mpsc::Receiver<Record>) {
+        Self::new(Key::of_bytes(b"key"), Clock::system())
+    }
+
     /// Begins the trace of an exchange.
     pub fn begin(&self, request_id: &str, caller: Caller) -> Trace {
         Trace::begin(self.clock.now(), request_id.to_owned(), caller, self.key.clone())
@@ -117,14 +123,14 @@ mod tests {
 
     #[test]
     fn strangers_neither_wait_nor_displace_the_records_of_callers() {
-        let (recorder, _records) = Recorder::new(Key::of_bytes(b"key"), Clock::system());
+        let (recorder, _records) = Recorder::alone();
         let taken = (0..100_000).filter(|_| recorder.takes_stranger()).count();
         assert!((10..QUEUE).contains(&taken), "{taken}");
     }
 
     #[test]
     fn what_finds_no_room_is_counted_and_told_once() {
-        let (recorder, _records) = Recorder::new(Key::of_bytes(b"key"), Clock::system());
+        let (recorder, _records) = Recorder::alone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let _entered = runtime.enter();
         let trace = recorder.begin("id", Caller::default());

@@ -90,6 +90,11 @@ pub struct Writing {
 }
 
 impl Writing {
+    /// Returns if the task ends by itself, as by a panic: nothing is written any more.
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.task).await;
+    }
+
     /// Takes no more writes, and returns once those that wait are committed.
     pub async fn finish(self) {
         self.stop.notify_one();
@@ -253,7 +258,15 @@ impl Task {
                 for job in jobs {
                     match commit_together(&self.storage, &self.clock, std::slice::from_ref(job), &[]).await {
                         Ok(one) => answers.extend(one),
-                        Err(error) => answers.push(Err(error.into())),
+                        Err(error) => match Error::from(error) {
+                            // It fell silent in the meantime: each that is left would wait as long for it.
+                            Error::Unavailable(error) => {
+                                self.failed();
+                                answers.resize_with(jobs.len(), || Err(Error::Unavailable(error.clone())));
+                                return answers;
+                            }
+                            error => answers.push(Err(error)),
+                        },
                     }
                 }
                 self.commit_records().await;
@@ -278,7 +291,7 @@ impl Task {
                 self.failed();
             }
             Err(error) => {
-                tracing::error!("the records of exchanges are refused by the database: {error:?}");
+                tracing::error!("the records of exchanges are refused by the database: {}", error.causes());
                 self.losses.add(self.waiting.len() as u64);
                 self.committed();
             }
