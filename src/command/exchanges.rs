@@ -16,7 +16,7 @@ use crate::storage::exchanges::Asked;
 /// Prints the records that are asked for, newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
     let set = config.record.key()?;
-    let storage = Storage::open(&config.database_url).await?;
+    let storage = Storage::open_existing(&config.database_url).await?;
     let key = match set {
         Some(key) => key,
         None => storage.exchanges_key().await?,
@@ -26,10 +26,15 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         subjects: about.subjects(),
         since: arguments.since.map(instant),
         until: arguments.until.map(instant),
-        limit: arguments.limit,
+        // One more, to know whether there are more.
+        limit: arguments.limit.saturating_add(1),
     };
-    let found = storage.exchanges(&asked, |record| about.is_met(record) && is_wanted(arguments, record)).await?;
+    let mut found = storage.exchanges(&asked, |record| about.is_met(record) && is_wanted(arguments, record)).await?;
     storage.close().await;
+    if found.len() > arguments.limit {
+        found.drain(..found.len() - arguments.limit);
+        eprintln!("… older ones were left out (--limit {})", arguments.limit);
+    }
     let mut out = std::io::stdout().lock();
     if arguments.json {
         for record in &found {

@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Removes at once what is no longer kept, and says how much that was.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
-    let storage = Storage::open(&config.database_url).await?;
+    let storage = Storage::open_existing(&config.database_url).await?;
     let before = config.record.kept_since(Timestamp::now());
     let purged = purge_exchanges(&storage, before).await?;
     println!("{}: {purged} records of exchanges from before {} removed.", storage.description(), instant(before));

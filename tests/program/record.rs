@@ -42,7 +42,9 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let exchanges = |arguments: &[&str]| {
         let output = beside(&database.url, &[&["exchanges"], arguments].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        text(&output)
+        let is_cut = String::from_utf8_lossy(&output.stderr).contains("older ones were left out (--limit 1)");
+        assert_eq!(is_cut, arguments.contains(&"--limit"), "{}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let told = |arguments: &[&str]| -> Vec<(String, u64)> {
         let lines = exchanges(&[arguments, &["--json"]].concat());
@@ -100,6 +102,18 @@ async fn a_key_that_is_set_is_needed_to_find_persons_and_is_long_enough() {
     assert_eq!(short.status.code(), Some(1));
     assert!(text(&short).contains("SAS_EXCHANGES_KEY: a secret has at least 32 characters"), "{}", text(&short));
     assert!(!text(&short).contains("short\n"), "{}", text(&short));
+}
+
+#[test]
+fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
+    let folder = folder("missing");
+    let url = format!("sqlite://{}/missing.db", folder.display());
+    for command in ["exchanges", "purge"] {
+        let output = beside(&url, &[command]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("there is no database here (SQLite file "), "{}", text(&output));
+    }
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0);
 }
 
 #[tokio::test]
