@@ -21,6 +21,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         Some(key) => key,
         None => storage.exchanges_key().await?,
     };
+    config.record.accept(storage.is_noted_key(&key).await?)?;
     let about = About::of(arguments, &storage, &key).await?;
     let asked = Asked {
         subjects: about.subjects(),

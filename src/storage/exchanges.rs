@@ -145,6 +145,23 @@ impl Storage {
         Ok(Key::of_bytes(kept.as_bytes()))
     }
 
+    /// Whether this key is the one that was noted last; `None` where none was.
+    pub async fn is_noted_key(&self, key: &Key) -> Result<Option<bool>, Error> {
+        let select = "SELECT value FROM note WHERE name = 'exchanges-key-check'";
+        let noted: Option<String> = on_readers!(self, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
+        Ok(noted.map(|noted| noted == key.check()))
+    }
+
+    /// Notes by what the key is known again that hashes are made with from now on.
+    pub async fn note_key(&self, key: &Key) -> Result<(), Error> {
+        let upsert = "INSERT INTO note (name, value) VALUES ('exchanges-key-check', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        in_write_transaction!(self, transaction => {
+            sqlx::query(upsert).bind(key.check()).execute(&mut *transaction).await?;
+        });
+        Ok(())
+    }
+
     /// The newest records that are wanted and that `keep` keeps, oldest first.
     pub async fn exchanges(&self, asked: &Asked, keep: impl Fn(&Record) -> bool) -> Result<Vec<Record>, Error> {
         let mut found = vec![];

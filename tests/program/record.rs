@@ -104,6 +104,22 @@ async fn a_key_that_is_set_is_needed_to_find_persons_and_is_long_enough() {
     assert!(!text(&short).contains("short\n"), "{}", text(&short));
 }
 
+#[tokio::test]
+async fn another_key_than_the_one_that_hashed_is_told_and_goes_on_only_when_said_so() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    Serving::start(&database.url).kill();
+    let key = ["--exchanges-key", "0123456789-0123456789-0123456789"];
+    let places = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+    for command in [&["exchanges"][..], &[&["serve"], &places[..]].concat()] {
+        let output = beside(&database.url, &[command, &key].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("SAS_EXCHANGES_KEY is not the secret that hashed"), "{}", text(&output));
+    }
+    assert!(beside(&database.url, &["exchanges"]).status.success());
+    let accepted = beside(&database.url, &[&["exchanges", "--exchanges-new-key"], &key[..]].concat());
+    assert!(accepted.status.success(), "{}", text(&accepted));
+}
+
 #[test]
 fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
     let folder = folder("missing");
