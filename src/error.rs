@@ -182,6 +182,13 @@ impl Error {
         Self::Internal(Arc::from(cause.into()))
     }
 
+    /// What its causes say of themselves, for the log. Their debug form may hold values of a person.
+    pub fn causes(&self) -> String {
+        let source = std::error::Error::source(self);
+        let causes = std::iter::successors(source, |&cause| cause.source()).map(ToString::to_string);
+        causes.collect::<Vec<_>>().join(": ")
+    }
+
     /// What the client is told.
     pub fn issues(&self) -> Vec<Issue> {
         let issue = match self {

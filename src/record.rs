@@ -42,7 +42,8 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Version>,
     /// The HTTP status that was answered. Where the database breaks away in the middle of a commit, two records
-    /// may be of one exchange: of a write, what was done, and the 503 that was answered.
+    /// may be of one exchange: of a write, what was done, and the 503 that was answered. Likewise where the client
+    /// goes away during a commit: what was done, and 499.
     pub status: u16,
     /// The ids of the rules cited.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

@@ -13,23 +13,32 @@ use crate::record::{Key, Named, Record, Subject};
 use crate::storage::Storage;
 use crate::storage::exchanges::Asked;
 
+/// The names of a caller and the rules are shown up to so many characters.
+const WIDEST: usize = 48;
+
 /// Prints the records that are asked for, newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
     let set = config.record.key()?;
-    let storage = Storage::open(&config.database_url).await?;
+    let storage = Storage::open_existing(&config.database_url).await?;
     let key = match set {
         Some(key) => key,
         None => storage.exchanges_key().await?,
     };
+    config.record.accept(storage.is_noted_key(&key).await?)?;
     let about = About::of(arguments, &storage, &key).await?;
     let asked = Asked {
         subjects: about.subjects(),
         since: arguments.since.map(instant),
         until: arguments.until.map(instant),
-        limit: arguments.limit,
+        // One more, to know whether there are more.
+        limit: arguments.limit.saturating_add(1),
     };
-    let found = storage.exchanges(&asked, |record| about.is_met(record) && is_wanted(arguments, record)).await?;
+    let mut found = storage.exchanges(&asked, |record| about.is_met(record) && is_wanted(arguments, record)).await?;
     storage.close().await;
+    if found.len() > arguments.limit {
+        found.drain(..found.len() - arguments.limit);
+        eprintln!("… older ones were left out (--limit {})", arguments.limit);
+    }
     let mut out = std::io::stdout().lock();
     if arguments.json {
         for record in &found {
@@ -138,8 +147,27 @@ fn row(record: &Record) -> [String; 8] {
         record.interaction.clone(),
         resource,
         version,
-        who.map_or_else(|| caller.peer.clone(), |name| format!("{name} ({})", caller.peer)),
+        who.map_or_else(|| caller.peer.clone(), |name| format!("{} ({})", cut(name), caller.peer)),
         format!("{:.1}", record.duration_ms),
-        record.rules.join(" "),
+        cut(&record.rules.join(" ")),
     ]
+}
+
+/// A cell that may be of any length, as wide as a line has room for; `--json` gives the whole.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(WIDEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_of_bounded_width() {
+        assert_eq!(cut("é a"), "é a");
+        assert_eq!(cut(&"é".repeat(1000)).chars().count(), WIDEST + 1);
+    }
 }

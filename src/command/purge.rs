@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Removes at once what is no longer kept, and says how much that was.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
-    let storage = Storage::open(&config.database_url).await?;
+    let storage = Storage::open_existing(&config.database_url).await?;
     let before = config.record.kept_since(Timestamp::now());
     let purged = purge_exchanges(&storage, before).await?;
     println!("{}: {purged} records of exchanges from before {} removed.", storage.description(), instant(before));
@@ -48,7 +48,7 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
             match purge_exchanges(&storage, settings.kept_since(Timestamp::now())).await {
                 Ok(0) => {}
                 Ok(purged) => tracing::info!(purged, "records of exchanges are no longer kept"),
-                Err(error) => tracing::error!("records of exchanges could not be removed: {error:?}"),
+                Err(error) => tracing::error!("records of exchanges could not be removed: {}", error.causes()),
             }
         }
     };

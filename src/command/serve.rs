@@ -14,6 +14,7 @@ use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
+use crate::error::Error;
 use crate::http::bounds::Bounds;
 use crate::http::listener::Door;
 use crate::http::origin::{BaseUrl, Identification};
@@ -52,9 +53,15 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let key = match set_key {
         Some(key) => key,
         None => {
-            storage.exchanges_key().await.map_err(|error| format!("the key of the record of exchanges: {error:?}"))?
+            let failed = |error: Error| format!("the key of the record of exchanges: {}", error.causes());
+            storage.exchanges_key().await.map_err(failed)?
         }
     };
+    let is_same = storage.is_noted_key(&key).await?;
+    config.record.accept(is_same)?;
+    if is_same != Some(true) {
+        storage.note_key(&key).await?;
+    }
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
     let copy = match Copy::open(&config.annuaire_database_url).await {
         Ok(copy) => Some(copy),
@@ -73,7 +80,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         None => BaseUrl::Told(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
     };
     let clock = Clock::system();
-    let (writer, writing) = Writer::start(storage.clone(), clock.clone(), key);
+    let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = copy.map(|copy| Directory::new(copy, base_url.usual(), clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
@@ -113,7 +120,11 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     });
     greet(config.log_format, &places, scheme(&tls), base_url.usual(), &storage, directory.as_ref());
 
-    asked_to_stop().await?;
+    tokio::select! {
+        asked = asked_to_stop() => asked?,
+        // Better begun anew by whoever supervises it than answering 500 to every write.
+        () = writing.ended() => return Err("the writing task has ended by itself".into()),
+    }
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
     stop.send_replace(true);
     if tokio::time::timeout(GRACE, finished(servers)).await.is_err() {

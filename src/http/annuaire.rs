@@ -22,7 +22,6 @@ use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
-use crate::fhir::id::Id;
 use crate::interaction::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PARAMETER;
@@ -193,10 +192,9 @@ async fn answer(
             nothing_else(&query, resource_type.as_str(), FORMAT)?;
             let _place = state.admission.place()?;
             let id = percent_decode_str(id).decode_utf8_lossy();
-            if let Some(id) = Id::parse(&id) {
-                trace(parts, |trace| trace.found(id.as_str(), None));
-            }
-            directory.read(resource_type, &id).await
+            let found = directory.read(resource_type, &id).await?;
+            trace(parts, |trace| trace.found(&id, None));
+            Ok(found)
         }
     }
 }

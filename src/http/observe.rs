@@ -1,22 +1,29 @@
 //! Every exchange leaves a log line, metrics and a record: who asked (request id), what, with which outcome.
 //! Never a body, a name, an e-mail address or a whole identifier.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::origin::Origin;
+use crate::access::who::Who;
 use crate::interaction::recorder::Recorder;
 use crate::issue::Issue;
-use crate::record::Caller;
+use crate::record::{Caller, Trace};
 use crate::telemetry::{Ended, Exchange};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Counted, and not recorded.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// What is told, as other servers do, of an exchange whose client did not wait for the answer.
+const CLIENT_WENT_AWAY: u16 = 499;
 
 tokio::task_local! {
     static REQUEST_ID_NOW: String;
@@ -68,36 +75,84 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
     let exchange = traced(&request, &request_id);
     let span =
         exchange.span().in_scope(|| tracing::error_span!("request", id = request_id, trace_id = exchange.trace_id()));
-    let trace = recorder.begin(&request_id, who_asks(request.extensions().get()));
+    let origin = request.extensions().get::<Origin>();
+    let is_stranger = origin.is_some_and(|origin| matches!(origin.who, Who::Stranger(_)));
+    let trace = recorder.begin(&request_id, who_asks(origin));
     request.extensions_mut().insert(trace.clone());
-    let caller = request.extensions().get::<Origin>().and_then(Origin::caller).unwrap_or("none").to_owned();
+    let going_on = GoingOn { start, recorder, trace, is_stranger, span: span.clone(), exchange: Some(exchange) };
     let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
-    let mut response = answering.instrument(span.clone()).await;
-    let elapsed = start.elapsed();
+    let mut response = answering.instrument(span).await;
 
     for (name, id) in [(REQUEST_ID, Some(&request_id)), (CORRELATION_ID, correlation_id.as_ref())] {
         if let Some(id) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
             response.headers_mut().insert(name, id);
         }
     }
-    let observed = response.extensions().get::<Observed>();
-    let interaction = observed.map_or("none", |observed| observed.interaction);
-    let resource_type = observed.and_then(|observed| observed.resource_type).unwrap_or("none");
-    let status = response.status().as_u16();
-    let issues = response.extensions().get::<Issues>().cloned().unwrap_or_default();
-    if !trace.is_recorded() {
-        recorder.record(trace.record(status, issues.rules(), None)).await;
-    }
-    let issues = issues.list();
-    let labels = [("type", resource_type.to_owned()), ("interaction", interaction.to_owned())];
-    let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.to_string())];
-    metrics::counter!("sas_requests_total", &with_status).increment(1);
-    metrics::histogram!("sas_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
-    let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
-    let _entered = span.entered();
-    tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
-    exchange.end(&Ended { status, interaction, resource_type, caller: &caller, issues: &issues });
+    let observed = response.extensions().get::<Observed>().copied();
+    let issues = response.extensions_mut().remove::<Issues>().unwrap_or_default();
+    going_on.answered(response.status().as_u16(), observed, &issues).await;
     response
+}
+
+/// An exchange that has yet to leave its log line, metrics and record. It leaves them too where its client goes
+/// away before it is answered: what it asked for may have been done.
+struct GoingOn {
+    start: Instant,
+    recorder: Recorder,
+    trace: Trace,
+    /// Callers are asked for, and this is none of them.
+    is_stranger: bool,
+    span: Span,
+    /// Until it has ended.
+    exchange: Option<Exchange>,
+}
+
+impl GoingOn {
+    async fn answered(mut self, status: u16, observed: Option<Observed>, issues: &Issues) {
+        let elapsed = self.start.elapsed();
+        let record = || self.trace.record(status, issues.rules(), None);
+        if self.trace.is_recorded() || status == TOO_MANY_REQUESTS {
+            // With its change; or it was refused lest it be too much.
+        } else if !self.is_stranger {
+            self.recorder.record(record()).await;
+        } else if self.recorder.takes_stranger() {
+            self.recorder.record_at_once(record());
+        }
+        self.end(elapsed, status, observed, issues);
+    }
+
+    /// Counts and logs it.
+    fn end(&mut self, elapsed: Duration, status: u16, observed: Option<Observed>, issues: &Issues) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let interaction = observed.map_or("none", |observed| observed.interaction);
+        let resource_type = observed.and_then(|observed| observed.resource_type).unwrap_or("none");
+        let issues = issues.list();
+        metrics::counter!(
+            "sas_requests_total", "type" => resource_type, "interaction" => interaction, "status" => status.to_string()
+        )
+        .increment(1);
+        metrics::histogram!("sas_request_duration_seconds", "type" => resource_type, "interaction" => interaction)
+            .record(elapsed.as_secs_f64());
+        let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
+        let caller = self.trace.caller().unwrap_or("none");
+        let _entered = self.span.enter();
+        tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
+        exchange.end(&Ended { status, interaction, resource_type, caller, issues: &issues });
+    }
+}
+
+impl Drop for GoingOn {
+    fn drop(&mut self) {
+        if self.exchange.is_none() {
+            return;
+        }
+        let elapsed = self.start.elapsed();
+        if !self.trace.is_recorded() && (!self.is_stranger || self.recorder.takes_stranger()) {
+            self.recorder.record_at_once(self.trace.record(CLIENT_WENT_AWAY, std::iter::empty(), None));
+        }
+        let observed = self.trace.asked().map(|(interaction, resource_type)| Observed { interaction, resource_type });
+        self.end(elapsed, CLIENT_WENT_AWAY, observed, &Issues::default());
+    }
 }
 
 /// The exchange as a span, of the trace that the client names.
@@ -114,13 +169,18 @@ fn who_asks(origin: Option<&Origin>) -> Caller {
     let certificate = origin.certificate.as_deref();
     Caller {
         name: origin.caller().map(str::to_owned),
-        common_name: certificate.map(|certificate| certificate.common_name.clone()),
+        common_name: certificate.map(|certificate| legible_text(&certificate.common_name)),
         organizational_units: certificate
-            .map(|certificate| certificate.organizational_units.clone())
+            .map(|certificate| certificate.organizational_units.iter().map(|unit| legible_text(unit)).collect())
             .unwrap_or_default(),
         serial: certificate.map(|certificate| certificate.serial.clone()),
         peer: origin.peer.to_string(),
     }
+}
+
+/// A text of a certificate without control characters: Postgres takes no NUL, nor anything recorded with one.
+fn legible_text(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// An id that may be echoed and logged: short, and of visible ASCII.
@@ -134,15 +194,67 @@ fn legible(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::any;
+    use tower::Service;
+
     use super::*;
-    use crate::access::who::Who;
+    use crate::access::who::Stranger;
+    use crate::record::Record;
     use crate::tls::certificate::ClientCertificate;
+
+    /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.
+    async fn records(exchanges: usize, who: Who, status: Option<StatusCode>) -> Vec<Record> {
+        let (recorder, mut records) = Recorder::alone();
+        let answer = async move |request: Request| {
+            request.extensions().get::<Trace>().expect("a trace").asks("read", Some("Practitioner"));
+            match status {
+                Some(status) => status,
+                None => std::future::pending().await,
+            }
+        };
+        let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(recorder, observe));
+        let peer = "192.0.2.1".parse().expect("an address");
+        let origin = Origin { peer, certificate: None, who, base_url: "http://h/fhir".into() };
+        for _ in 0..exchanges {
+            let request = Request::get("/").extension(origin.clone()).body(Body::empty()).expect("a request");
+            // Whoever gives up at once has asked all the same.
+            let answered = tokio::time::timeout(Duration::ZERO, router.call(request)).await;
+            assert_eq!(answered.is_ok(), status.is_some());
+        }
+        std::iter::from_fn(|| records.try_recv().ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn an_exchange_whose_client_goes_away_leaves_its_record() {
+        let records = records(1, Who::Anybody, None).await;
+        let told: Vec<_> = records.iter().map(|record| (record.status, record.interaction.as_str())).collect();
+        assert_eq!(told, [(499, "read")]);
+        assert_eq!(records[0].resource_type.as_deref(), Some("Practitioner"));
+    }
+
+    #[tokio::test]
+    async fn what_comes_too_fast_leaves_no_record() {
+        assert_eq!(records(3, Who::Anybody, Some(StatusCode::TOO_MANY_REQUESTS)).await, []);
+        assert_eq!(records(3, Who::Anybody, Some(StatusCode::OK)).await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn of_strangers_a_few_exchanges_are_recorded() {
+        for status in [Some(StatusCode::UNAUTHORIZED), None] {
+            let recorded = records(1000, Who::Stranger(Stranger::Silent), status).await.len();
+            assert!((10..900).contains(&recorded), "{recorded}");
+        }
+    }
 
     #[test]
     fn who_asks_is_told_by_the_certificate_and_the_address() {
         let certificate = ClientCertificate {
-            common_name: "sas.example.org".to_owned(),
-            organizational_units: vec!["318700000000000".to_owned()],
+            common_name: "sas.\0example.org\u{1b}".to_owned(),
+            organizational_units: vec!["318700000000000\0".to_owned()],
             serial: "0a1b".to_owned(),
         };
         let peer = "192.0.2.1".parse().expect("an address");

@@ -3,7 +3,6 @@
 //! <http://hl7.org/fhir/R4/http.html#2.21.0.4>
 
 use std::any::Any;
-use std::error::Error as _;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -92,9 +91,7 @@ pub fn response(error: &Error, language: Language) -> Response {
         _ => {}
     }
     if let Error::Unavailable(_) | Error::Internal(_) = error {
-        // Only what the causes say of themselves: their debug form may hold values of a person.
-        let causes = std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string);
-        tracing::error!(causes = causes.collect::<Vec<_>>().join(": "), "{error}");
+        tracing::error!(causes = error.causes(), "{error}");
     }
     response
 }

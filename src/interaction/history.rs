@@ -33,10 +33,10 @@ pub async fn history(
         return Err(Error::of(issues));
     }
     let id = Id::parse(id).ok_or(Error::NotFound)?;
-    exchange.trace.found(id.as_str(), None);
     let since = since.map(|range| instant(range.start));
     let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), count).await?;
     let history = history.ok_or(Error::NotFound)?;
+    exchange.trace.found(id.as_str(), None);
     let url = format!("{}/{resource_type}/{id}", exchange.base_url);
     let own_url = page::link(&format!("{url}/_history"), query.iter());
     let last = history.versions.last().map(|version| version.version.to_string());

@@ -20,7 +20,6 @@ pub async fn read(
     no_parameters(&query)?;
     // What has not the form of an id is the id of nothing.
     let id = Id::parse(id).ok_or(Error::NotFound)?;
-    exchange.trace.found(id.as_str(), None);
     let current = endpoint.storage.read(resource_type, &id).await?.ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), Some(current.version));
     Ok(current)
@@ -37,10 +36,10 @@ pub async fn vread(
 ) -> Result<StoredVersion, Error> {
     no_parameters(&query)?;
     let id = Id::parse(id).ok_or(Error::NotFound)?;
-    exchange.trace.found(id.as_str(), None);
     let version = version.parse().map_err(|_| Error::NotFound)?;
+    let found = endpoint.storage.read_version(resource_type, &id, version).await?.ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), Some(version));
-    endpoint.storage.read_version(resource_type, &id, version).await?.ok_or(Error::NotFound)
+    Ok(found)
 }
 
 fn no_parameters(query: &Query) -> Result<(), Error> {

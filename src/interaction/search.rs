@@ -76,6 +76,11 @@ pub async fn search(
         0 => Matches { versions: vec![], more: false },
         _ => endpoint.storage.search(&search).await?,
     };
+    if query.iter().any(|(name, _)| name == "_id")
+        && let [only] = page.versions.as_slice()
+    {
+        exchange.trace.found(&only.id, None);
+    }
     let is_whole = search.after.is_none() && !page.more && search.count > 0;
     let total = match is_whole {
         true => Some(page.versions.len() as i64),

@@ -44,9 +44,8 @@ pub async fn update(
 ) -> Result<Written, Error> {
     let mut issues = query.leftovers("_format, _pretty");
     let parsed = Id::parse(id);
-    match &parsed {
-        Some(id) => exchange.trace.found(id.as_str(), None),
-        None => issues.push(primitive("id", "http.path")),
+    if parsed.is_none() {
+        issues.push(primitive("id", "http.path"));
     }
     let judged = endpoint.judge(exchange, resource_type, body);
     let expression = format!("{resource_type}.id");

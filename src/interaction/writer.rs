@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::recorder::{self, Recorder};
+use super::recorder::{Losses, Recorder};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::content::Content;
@@ -90,6 +90,11 @@ pub struct Writing {
 }
 
 impl Writing {
+    /// Returns if the task ends by itself, as by a panic: nothing is written any more.
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.task).await;
+    }
+
     /// Takes no more writes, and returns once those that wait are committed.
     pub async fn finish(self) {
         self.stop.notify_one();
@@ -115,7 +120,8 @@ impl Writer {
         let is_failing = Arc::new(AtomicBool::new(false));
         let stop = Arc::new(Notify::new());
         let (waiting, is_failing) = (Vec::with_capacity(MOST_RECORDS), is_failing);
-        let task = Task { storage, clock, queued, records, waiting, due: None, is_failing: is_failing.clone() };
+        let (losses, failing) = (recorder.losses(), is_failing.clone());
+        let task = Task { storage, clock, queued, records, waiting, due: None, is_failing: failing, losses };
         let task = tokio::spawn(task.run(stop.clone()));
         (Self { queue, recorder, is_failing }, Writing { stop, task })
     }
@@ -160,6 +166,7 @@ struct Task {
     /// When the next commit is to be, whether or not there are writes.
     due: Option<Instant>,
     is_failing: Arc<AtomicBool>,
+    losses: Losses,
 }
 
 impl Task {
@@ -187,10 +194,11 @@ impl Task {
             }
             self.commit_records().await;
             if self.is_failing.load(Ordering::Acquire) {
-                recorder::lost(self.waiting.len() as u64 + self.records.len() as u64);
+                self.losses.add(self.waiting.len() as u64 + self.records.len() as u64);
                 break;
             }
         }
+        self.losses.tell();
     }
 
     async fn take(&mut self, record: Record) {
@@ -250,7 +258,15 @@ impl Task {
                 for job in jobs {
                     match commit_together(&self.storage, &self.clock, std::slice::from_ref(job), &[]).await {
                         Ok(one) => answers.extend(one),
-                        Err(error) => answers.push(Err(error.into())),
+                        Err(error) => match Error::from(error) {
+                            // It fell silent in the meantime: each that is left would wait as long for it.
+                            Error::Unavailable(error) => {
+                                self.failed();
+                                answers.resize_with(jobs.len(), || Err(Error::Unavailable(error.clone())));
+                                return answers;
+                            }
+                            error => answers.push(Err(error)),
+                        },
                     }
                 }
                 self.commit_records().await;
@@ -275,8 +291,8 @@ impl Task {
                 self.failed();
             }
             Err(error) => {
-                tracing::error!("the records of exchanges are refused by the database: {error:?}");
-                recorder::lost(self.waiting.len() as u64);
+                tracing::error!("the records of exchanges are refused by the database: {}", error.causes());
+                self.losses.add(self.waiting.len() as u64);
                 self.committed();
             }
         }

@@ -78,6 +78,11 @@ impl Key {
         }
     }
 
+    /// By what a key is known again, and nothing hashed by it is found.
+    pub fn check(&self) -> String {
+        self.hash("sas-endpoint", "check")
+    }
+
     fn hash(&self, system: &str, value: &str) -> String {
         let mut mac = self.0.clone();
         for part in [system.as_bytes(), b"|", value.as_bytes()] {

@@ -18,6 +18,11 @@ pub struct Settings {
     #[arg(long, env = "SAS_EXCHANGES_KEY", hide_env_values = true, global = true, value_name = "SECRET", value_parser = secret)]
     pub exchanges_key: Option<Secret>,
 
+    /// Go on with another secret than the one that hashed the identifiers in the record: those that are recorded
+    /// are then found by resource only
+    #[arg(long, env = "SAS_EXCHANGES_NEW_KEY", global = true)]
+    pub exchanges_new_key: bool,
+
     /// How long records of exchanges are kept: 365d, 18 months, 2y
     #[arg(long, env = "SAS_EXCHANGES_KEEP", global = true, value_name = "DURATION", default_value = "365d", value_parser = keep)]
     pub exchanges_keep: Span,
@@ -29,6 +34,19 @@ impl Settings {
         let set = self.exchanges_key.as_ref().filter(|secret| !secret.is_empty());
         let key = set.map(|secret| Key::of(secret).ok_or("SAS_EXCHANGES_KEY: a secret has at least 32 characters"));
         key.transpose()
+    }
+
+    /// Whether this key may be gone on with: of the one that made the hashes in the database, it is known
+    /// whether it is the same. Fails with a sentence.
+    pub fn accept(&self, is_same: Option<bool>) -> Result<(), &'static str> {
+        match is_same {
+            Some(false) if !self.exchanges_new_key => Err(
+                "SAS_EXCHANGES_KEY is not the secret that hashed the identifiers recorded in this database: set that \
+                 one again, or accept with SAS_EXCHANGES_NEW_KEY=true that what is recorded is no longer found by \
+                 identifier",
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Records from before this time are no longer kept.
@@ -65,7 +83,8 @@ mod tests {
             ("2y", "2024-03-01T08:00:00Z"),
             ("24h", "2026-02-28T08:00:00Z"),
         ] {
-            let settings = Settings { exchanges_key: None, exchanges_keep: keep(text).expect(text) };
+            let settings =
+                Settings { exchanges_key: None, exchanges_new_key: false, exchanges_keep: keep(text).expect(text) };
             assert_eq!(settings.kept_since(now).to_string(), since, "{text}");
         }
         for wrong in ["", "365", "0d", "-1d", "1d ago", "for ever"] {

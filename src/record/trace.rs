@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::subject::{self, Named};
 use super::{Key, Record};
 use crate::fhir::date::instant;
-use crate::fhir::id::Id;
 use crate::fhir::identifier::{Identifier, Token, split_unescaped};
 use crate::fhir::version::Version;
 
@@ -84,16 +83,22 @@ impl Trace {
         (known.interaction, known.resource_type) = (Some(interaction), resource_type);
     }
 
-    /// Notes the identifiers in the parameters of a query, and the resource that one designates by its id.
+    /// What is asked for, where that is known: the name of the interaction, and a resource type.
+    pub fn asked(&self) -> Option<(&'static str, Option<&'static str>)> {
+        let known = self.known();
+        known.interaction.map(|interaction| (interaction, known.resource_type))
+    }
+
+    /// The name of who asks, where it is recognised.
+    pub fn caller(&self) -> Option<&str> {
+        self.0.caller.name.as_deref()
+    }
+
+    /// Notes the identifiers in the parameters of a query.
     pub fn queried<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
         for (name, value) in parameters {
             // `identifier:not`, `practitioner.identifier`, and `Identifier` as the SAS pages write it.
             let name = name.split(':').next().unwrap_or_default();
-            if name == "_id"
-                && let Some(id) = Id::parse(value)
-            {
-                self.found(id.as_str(), None);
-            }
             if name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("identifier")) {
                 split_unescaped(value, ',').filter_map(Token::parse).for_each(|token| self.names(&token));
             }
@@ -141,7 +146,8 @@ impl Trace {
         }
     }
 
-    /// Notes which resource was found, at which version.
+    /// Notes which resource was found, at which version. To be told only once storage has it: what a client puts
+    /// in the place of an id may be the identifier of a person.
     pub fn found(&self, id: &str, version: Option<Version>) {
         self.known().decided = Decided { id: Some(id.to_owned()), before: version, after: version };
     }

@@ -118,6 +118,12 @@ pub enum OpenError {
         /// What it says.
         source: sqlx::Error,
     },
+    /// There is no such file.
+    #[error("there is no database here ({description}): SAS_DATABASE_URL names the one that is served")]
+    Missing {
+        /// What and where it would be.
+        description: String,
+    },
     /// Another process serves it.
     #[error(
         "another process is serving this database ({description}): stop that one, or give this one a database of \
@@ -145,6 +151,17 @@ impl Storage {
         let storage = Self { database, description: description.into(), searches };
         storage.migrate().await?;
         Ok(storage)
+    }
+
+    /// The same for those who look into what was kept: a file that is not there is not made.
+    pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
+        if Backend::of(url)? == Backend::Sqlite {
+            let (options, description) = sqlite_options(url)?;
+            if !options.get_filename().exists() {
+                return Err(OpenError::Missing { description });
+            }
+        }
+        Self::open(url).await
     }
 
     async fn migrate(&self) -> Result<(), OpenError> {

@@ -13,6 +13,9 @@ pub(super) const RUN: i64 = 128;
 
 /// How many records one transaction removes: writes wait for it.
 const PURGED_TOGETHER: i64 = 500;
+/// Among so many of the first numbers they are looked for. Those that came late, or were told a wrong time by a
+/// clock that was ahead, stand before older ones and must not hide them.
+const LOOKED_THROUGH: i64 = 20_000;
 /// How many runs of subjects go with them: more than these records fill.
 const RUNS_PURGED_TOGETHER: i64 = 8;
 /// How many records are read at once.
@@ -143,6 +146,23 @@ impl Storage {
         Ok(Key::of_bytes(kept.as_bytes()))
     }
 
+    /// Whether this key is the one that was noted last; `None` where none was.
+    pub async fn is_noted_key(&self, key: &Key) -> Result<Option<bool>, Error> {
+        let select = "SELECT value FROM note WHERE name = 'exchanges-key-check'";
+        let noted: Option<String> = on_readers!(self, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
+        Ok(noted.map(|noted| noted == key.check()))
+    }
+
+    /// Notes by what the key is known again that hashes are made with from now on.
+    pub async fn note_key(&self, key: &Key) -> Result<(), Error> {
+        let upsert = "INSERT INTO note (name, value) VALUES ('exchanges-key-check', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        in_write_transaction!(self, transaction => {
+            sqlx::query(upsert).bind(key.check()).execute(&mut *transaction).await?;
+        });
+        Ok(())
+    }
+
     /// The newest records that are wanted and that `keep` keeps, oldest first.
     pub async fn exchanges(&self, asked: &Asked, keep: impl Fn(&Record) -> bool) -> Result<Vec<Record>, Error> {
         let mut found = vec![];
@@ -206,12 +226,13 @@ impl Storage {
     /// Removes some of the records that are older than this, and what they were found by: how many. Zero when
     /// none is left.
     pub async fn purge_exchanges(&self, before: &str) -> Result<u64, Error> {
-        let purge = "DELETE FROM exchange WHERE at < $1 AND id IN (SELECT id FROM exchange ORDER BY id LIMIT $2)";
+        let purge = "DELETE FROM exchange WHERE id IN ( \
+                 SELECT id FROM (SELECT id, at FROM exchange ORDER BY id LIMIT $2) AS first WHERE at < $1 LIMIT $3)";
         let subjects = "DELETE FROM exchange_subject WHERE run IN ( \
                  SELECT DISTINCT run FROM exchange_subject \
                  WHERE run < COALESCE((SELECT MIN(id) FROM exchange), $1) / $2 ORDER BY run LIMIT $3)";
         Ok(in_write_transaction!(self, transaction => {
-            let query = sqlx::query(purge).bind(before).bind(PURGED_TOGETHER);
+            let query = sqlx::query(purge).bind(before).bind(LOOKED_THROUGH).bind(PURGED_TOGETHER);
             let purged = query.execute(&mut *transaction).await?.rows_affected();
             let query = sqlx::query(subjects).bind(i64::MAX).bind(RUN).bind(RUNS_PURGED_TOGETHER);
             query.execute(&mut *transaction).await?;

@@ -1,7 +1,7 @@
 //! One process serves a SQLite file.
 
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::database::{Backend, OpenError, sqlite_options};
 
@@ -19,7 +19,7 @@ impl Serving {
             Backend::Postgres => Ok(Self { _lock: None }),
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
-                let mut path = PathBuf::from(options.get_filename()).into_os_string();
+                let mut path = real(options.get_filename()).into_os_string();
                 path.push("-serving");
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let lock = File::create(&path).map_err(|error| failed(sqlx::Error::Io(error)))?;
@@ -30,5 +30,34 @@ impl Serving {
                 }
             }
         }
+    }
+}
+
+/// The name of a file without links, so that by whatever name it is served the lock is the same; also of one
+/// that is yet to be made.
+fn real(file: &Path) -> PathBuf {
+    let in_real_folder = || {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(file.file_name()?))
+    };
+    file.canonicalize().ok().or_else(in_real_folder).unwrap_or_else(|| file.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_served_once_by_whatever_name() {
+        let folder = std::env::temp_dir().join(format!("sas-endpoint-serving-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("a.db"), "").expect("a file");
+        std::os::unix::fs::symlink(folder.join("a.db"), folder.join("link.db")).expect("a link");
+        let serve = |name: &str| Serving::of(&format!("sqlite://{}", folder.join(name).display()));
+        let first = serve("a.db").expect("served");
+        assert!(matches!(serve("link.db"), Err(OpenError::Served { .. })));
+        drop(first);
+        serve("link.db").expect("served");
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -106,6 +106,22 @@ on_both_databases! {
         }
     }
 
+    async fn an_id_is_recorded_only_where_there_is_a_resource_of_that_id(server: TestServer) {
+        let paths = ["", "/_history", "/_history/1"].map(|rest| format!("/Practitioner/{NATIONAL}{rest}"));
+        let search = format!("/Practitioner?_id={NATIONAL}");
+        for path in paths.iter().chain([&search]) {
+            server.recorded("nobody", "GET", path, &[], &Value::Null).await;
+        }
+        let refused = json!({ "resourceType": "Practitioner", "id": NATIONAL });
+        server.recorded("nobody", "PUT", &paths[0], &[], &refused).await.expect(422);
+        let headers = [("x-request-id", "nobody")];
+        server.ask("GET", &format!("/annuaire/fhir/v2/Practitioner/{NATIONAL}"), &headers).await;
+        let records = server.records().await;
+        assert_eq!(records.len(), 6);
+        let text = serde_json::to_string(&records).expect("JSON");
+        assert!(!text.contains(NATIONAL), "{text}");
+    }
+
     async fn no_value_of_a_person_is_recorded(server: TestServer) {
         let body = regulator(&[(T, U), (N, NATIONAL)]);
         let if_none_exist = format!("identifier={N}|{NATIONAL}");

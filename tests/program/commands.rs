@@ -33,6 +33,7 @@ fn help_explains_every_setting() {
         "SAS_ANNUAIRE_CHECK",
         "SAS_EXCHANGES_KEY",
         "SAS_EXCHANGES_KEEP",
+        "SAS_EXCHANGES_NEW_KEY",
         "SAS_VALIDATION",
         "SAS_TLS_CERT",
         "SAS_TLS_KEY",

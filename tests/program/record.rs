@@ -42,7 +42,9 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let exchanges = |arguments: &[&str]| {
         let output = beside(&database.url, &[&["exchanges"], arguments].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        text(&output)
+        let is_cut = String::from_utf8_lossy(&output.stderr).contains("older ones were left out (--limit 1)");
+        assert_eq!(is_cut, arguments.contains(&"--limit"), "{}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let told = |arguments: &[&str]| -> Vec<(String, u64)> {
         let lines = exchanges(&[arguments, &["--json"]].concat());
@@ -72,10 +74,11 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let nothing = exchanges(&["--request-id", "nobody's"]);
     assert_eq!(nothing, "No exchange is recorded of which this is true.\n");
 
-    serving.get("/Practitioner/flushed-at-stop").expect("an answer");
+    serving.get(&format!("/Practitioner/{id}/_history")).expect("an answer");
     serving.signal("-TERM");
     assert_eq!(serving.wait(), Some(0));
-    assert_eq!(told(&["--resource", "Practitioner/flushed-at-stop"]), [("read".to_owned(), 404)]);
+    let last = told(&["--resource", &format!("Practitioner/{id}")]).pop();
+    assert_eq!(last, Some(("history-instance".to_owned(), 200)));
 
     let purged = text(&beside(&database.url, &["purge", "--exchanges-keep", "1ms"]));
     assert!(purged.contains(": 5 records of exchanges from before 20"), "{purged}");
@@ -99,6 +102,34 @@ async fn a_key_that_is_set_is_needed_to_find_persons_and_is_long_enough() {
     assert_eq!(short.status.code(), Some(1));
     assert!(text(&short).contains("SAS_EXCHANGES_KEY: a secret has at least 32 characters"), "{}", text(&short));
     assert!(!text(&short).contains("short\n"), "{}", text(&short));
+}
+
+#[tokio::test]
+async fn another_key_than_the_one_that_hashed_is_told_and_goes_on_only_when_said_so() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    Serving::start(&database.url).kill();
+    let key = ["--exchanges-key", "0123456789-0123456789-0123456789"];
+    let places = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+    for command in [&["exchanges"][..], &[&["serve"], &places[..]].concat()] {
+        let output = beside(&database.url, &[command, &key].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("SAS_EXCHANGES_KEY is not the secret that hashed"), "{}", text(&output));
+    }
+    assert!(beside(&database.url, &["exchanges"]).status.success());
+    let accepted = beside(&database.url, &[&["exchanges", "--exchanges-new-key"], &key[..]].concat());
+    assert!(accepted.status.success(), "{}", text(&accepted));
+}
+
+#[test]
+fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
+    let folder = folder("missing");
+    let url = format!("sqlite://{}/missing.db", folder.display());
+    for command in ["exchanges", "purge"] {
+        let output = beside(&url, &[command]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("there is no database here (SQLite file "), "{}", text(&output));
+    }
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0);
 }
 
 #[tokio::test]

@@ -114,6 +114,15 @@ on_both_databases! {
         assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records").len(), 1);
     }
 
+    async fn what_is_too_old_is_removed_though_newer_records_stand_before_it(given: Given) {
+        let new: Vec<_> = (0..600).map(|number| record(number, NEW, "00000000000000aa")).collect();
+        given.storage.record(&new).await.expect("recorded");
+        given.storage.record(&[record(600, OLD, "00000000000000bb")]).await.expect("recorded");
+        assert_eq!(given.storage.purge_exchanges(NEW).await.expect("purged"), 1);
+        assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), new);
+        assert_eq!(given.storage.exchanges(&about("00000000000000bb"), |_| true).await.expect("records"), []);
+    }
+
     async fn a_record_cannot_be_changed(given: Given) {
         given.storage.record(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
         for sql in ["UPDATE exchange SET record = '{}'", "UPDATE exchange_subject SET subject = 0"] {

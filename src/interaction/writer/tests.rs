@@ -226,3 +226,17 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
     storage.close().await;
     std::fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[tokio::test]
+async fn a_writing_task_that_panics_is_seen_to_have_ended() {
+    let folder = std::env::temp_dir().join(format!("sas-endpoint-ended-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let storage = Storage::open(&format!("sqlite://{}/ended.db", folder.display())).await.expect("a database");
+    let key = storage.exchanges_key().await.expect("a key");
+    let clock = Clock::new(|| panic!("a clock without hands"), || Id::parse("a").expect("an id"));
+    let (writer, mut writing) = Writer::start(storage.clone(), clock, key);
+    writer.write(creation(0)).await.expect_err("nobody writes");
+    writing.ended().await;
+    assert!(!writer.is_ready());
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
