@@ -16,7 +16,7 @@ test: postgres-installed nginx-installed ## run every test, on SQLite and on Pos
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 
 faults: postgres-installed ## kill, cut off, pause and fill up, and print the ledger (some minutes)
-	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
+	SAS_TEST_POSTGRES=required cargo test --locked --test faults
 
 # The suite of `make test` with more cases, and other ones at each run.
 CASES ?= 50000
