@@ -4,10 +4,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::postgres::Connections;
@@ -100,6 +101,17 @@ macro_rules! migrated_once_or_twice {
     }};
 }
 pub(crate) use migrated_once_or_twice;
+
+/// A connection to a SQLite file that may be new. Whoever makes one notes its journal mode in it, and of several
+/// at the same moment SQLite tells all but one that it is busy, however long they would wait.
+pub(crate) async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let often = ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100);
+    let is_busy = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    };
+    (|| options.connect()).retry(often).when(is_busy).await
+}
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -291,6 +303,7 @@ impl Database {
         // Acknowledged means on disk, through power loss too.
         let options = options.synchronous(SqliteSynchronous::Full);
         let failed = |source| OpenError::Connect { description: description.clone(), source };
+        let first = first_connection(&options).await.map_err(failed)?;
         // Where the disk is full, SQLite itself rolls back, and the connection then refuses every further
         // transaction for the one that it believes to be in: another takes its place.
         let writer = SqlitePoolOptions::new()
@@ -299,6 +312,7 @@ impl Database {
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(SQLITE_READERS);
         let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
         Ok((Self::Sqlite { writer, readers }, description))
     }
 

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgPool, Sql
 
 use crate::error::Error;
 use crate::storage::OpenError;
-use crate::storage::database::{Backend, migrated_once_or_twice, postgres_options, sqlite_options};
+use crate::storage::database::{Backend, first_connection, migrated_once_or_twice, postgres_options, sqlite_options};
 use crate::storage::postgres::{KEEP_ALIVE, answers, pool};
 
 /// The migrations for each database; a released one is never edited.
@@ -134,7 +134,7 @@ impl Database {
                 // where the synchronisation stands is committed with them.
                 let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
-                let mut writer = options.clone().connect().await.map_err(failed)?;
+                let mut writer = first_connection(&options).await.map_err(failed)?;
                 let made = &mut writer;
                 migrated_once_or_twice!(migrator(|(version, name, sqlite, _)| (version, name, sqlite)), made);
                 let key = page_key!(writer).map_err(failed)?;

@@ -32,7 +32,7 @@ use crate::tls::certificate::ClientCertificate;
 use crate::tls::trust::{Mistrust, Trust};
 
 /// Whoever has just connected when the program is told to stop has this long to begin a request.
-const NEWCOMER: Duration = Duration::from_secs(1);
+const NEWCOMER: Duration = Duration::from_secs(2);
 
 /// What is logged of handshakes that are refused; metrics count them all.
 static LINES: LazyLock<Lines> = LazyLock::new(|| Lines::a_second(10));
