@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::process::Serving;
+use crate::process::{Serving, databases, on_free_ports};
 use crate::support::{Backend, TestDatabase};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
@@ -149,11 +150,10 @@ async fn sigterm_finishes_what_is_in_flight_on_postgres() {
 #[tokio::test]
 async fn who_was_connected_when_it_was_told_to_stop_is_answered() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
-    let serving = Serving::start(&database.url);
+    let mut command = on_free_ports(&[]);
+    let mut serving = Serving::spawn(command.args(databases(&database.url)).stderr(Stdio::piped()));
     let mut connected = TcpStream::connect(&serving.address).expect("a connection");
-    serving.signal("-TERM");
-    // Until nobody listens any more: the signal was heeded.
-    while TcpStream::connect(&serving.address).is_ok() {}
+    serving.stop_and_see();
     write!(connected, "GET /fhir/metadata HTTP/1.1\r\nhost: {}\r\n\r\n", serving.address).expect("written");
     let mut answer = String::new();
     connected.read_to_string(&mut answer).expect("an answer, then the end");

@@ -120,6 +120,16 @@ impl Serving {
         Self { child, address, ops_address, greeting }
     }
 
+    /// Sends it `-TERM`, and returns once it has heeded that: it tells so in its log, on this standard error.
+    pub fn stop_and_see(&mut self) {
+        let log = BufReader::new(self.child.stderr.take().expect("its log"));
+        self.signal("-TERM");
+        let mut lines = log.lines().map(|line| line.expect("a line"));
+        assert!(lines.any(|line| line.contains("stopping")), "it does not stop");
+        // What else it has to say must not break its pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+    }
+
     pub fn greeting(&self) -> &str {
         &self.greeting
     }
