@@ -1,7 +1,7 @@
 //! The record of exchanges in the database: with the change or not at all, never changed, removed in time.
 
 use sas_endpoint::fhir::identifier::{Identifier, Token};
-use sas_endpoint::record::{Caller, Named, Record, Subject};
+use sas_endpoint::record::{Caller, Key, Named, Record, Subject};
 use sas_endpoint::storage::exchanges::Asked;
 use sas_endpoint::storage::registry::Hold;
 use sas_endpoint::storage::{Additions, NewVersion, Wanted};
@@ -52,6 +52,16 @@ async fn execute(given: &Given, sql: &'static str) -> Result<(), sqlx::Error> {
 
 on_both_databases! {
     given;
+
+    async fn a_key_is_known_again_by_what_is_noted_of_it(given: Given) {
+        let (key, other) = (Key::of_bytes(b"one"), Key::of_bytes(b"other"));
+        assert_eq!(given.storage.is_noted_key(&key).await.expect("asked"), None);
+        given.storage.note_key(&key).await.expect("noted");
+        assert_eq!(given.storage.is_noted_key(&key).await.expect("asked"), Some(true));
+        assert_eq!(given.storage.is_noted_key(&other).await.expect("asked"), Some(false));
+        given.storage.note_key(&other).await.expect("noted instead");
+        assert_eq!(given.storage.is_noted_key(&other).await.expect("asked"), Some(true));
+    }
 
     async fn a_record_is_given_back_as_it_was(given: Given) {
         let (one, two) = (record(1, OLD, "00000000000000aa"), record(2, NEW, "00000000000000bb"));

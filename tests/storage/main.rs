@@ -272,6 +272,16 @@ async fn an_address_of_no_known_database_is_told() {
     };
 }
 
+on_both_databases! { given;
+    async fn who_looks_into_what_was_kept_makes_no_database(given: Given) {
+        assert!(Storage::open_existing(&given.database.url).await.expect("it is there").is_ready().await.expect("asked"));
+        let missing = std::env::temp_dir().join(format!("sas-endpoint-missing-{}.db", std::process::id()));
+        let opened = Storage::open_existing(&format!("sqlite://{}", missing.display())).await;
+        assert!(matches!(opened, Err(OpenError::Missing { .. })));
+        assert!(!missing.exists());
+    }
+}
+
 #[test]
 fn this_suite_names_every_public_storage_function() {
     let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"));
