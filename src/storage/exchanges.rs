@@ -68,13 +68,13 @@ impl Batch {
 /// Where every record was removed, numbers begin anew, and may meet subjects that are yet to be removed.
 pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
     match storage.database {
-        // SQLite numbers from the largest on, in the order of the rows.
+        // SQLite numbers from the largest on, in the order of the rows. Asked for the largest number, it would read
+        // the whole table for each batch.
         Database::Sqlite { .. } => [
             "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",
             "INSERT INTO exchange_subject (run, subject, exchange) \
-             SELECT (last.id - $2 + 1 + record.key) / $3, subject.value, last.id - $2 + 1 + record.key \
-             FROM (SELECT MAX(id) AS id FROM exchange) AS last \
-             CROSS JOIN json_each($1) AS record CROSS JOIN json_each(record.value) AS subject \
+             SELECT (last_insert_rowid() - $2 + 1 + record.key) / $3, subject.value, last_insert_rowid() - $2 + 1 + record.key \
+             FROM json_each($1) AS record CROSS JOIN json_each(record.value) AS subject \
              WHERE true ON CONFLICT DO NOTHING",
         ],
         Database::Postgres { .. } => [
