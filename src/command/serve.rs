@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -110,6 +111,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let renewing = tokio::spawn(renewal.run());
     let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
+    // Before anybody can be connected.
+    let asked_to_stop = asked_to_stop()?;
     let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
     let upkeep = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_secs(5));
@@ -121,7 +124,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     greet(config.log_format, &places, scheme(&tls), base_url.usual(), &storage, directory.as_ref());
 
     tokio::select! {
-        asked = asked_to_stop() => asked?,
+        () = asked_to_stop => {}
         // Better begun anew by whoever supervises it than answering 500 to every write.
         () = writing.ended() => return Err("the writing task has ended by itself".into()),
     }
@@ -157,13 +160,17 @@ async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failu
         .map_err(|error| format!("{setting}: {address} cannot be listened on: {error}").into())
 }
 
-async fn asked_to_stop() -> Result<(), Failure> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    Ok(())
+/// Heeds from here on SIGTERM and Ctrl-C, which would otherwise end the process as it stands; the future ends with
+/// the first of them.
+fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Waits until both servers have answered what they had taken.
