@@ -14,7 +14,8 @@ use crate::fhir::date::instant;
 use crate::fhir::identifier::{Identifier, Token, split_unescaped};
 use crate::fhir::version::Version;
 
-/// More identifiers than this of one request are not kept: no request that is accepted names as many.
+/// More identifiers than this of one request are not looked at: no request that is accepted names as many, and
+/// each costs a hash.
 const MOST_IDENTIFIERS: usize = 320;
 
 /// Who asked, and from where.
@@ -96,13 +97,14 @@ impl Trace {
 
     /// Notes the identifiers in the parameters of a query.
     pub fn queried<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
-        for (name, value) in parameters {
-            // `identifier:not`, `practitioner.identifier`, and `Identifier` as the SAS pages write it.
+        // `identifier:not`, `practitioner.identifier`, and `Identifier` as the SAS pages write it.
+        let is_identifier = |name: &str| {
             let name = name.split(':').next().unwrap_or_default();
-            if name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("identifier")) {
-                split_unescaped(value, ',').filter_map(Token::parse).for_each(|token| self.names(&token));
-            }
-        }
+            name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("identifier"))
+        };
+        let values = parameters.filter(|(name, _)| is_identifier(name)).map(|(_, value)| value);
+        let tokens = values.flat_map(|value| split_unescaped(value, ',')).take(MOST_IDENTIFIERS);
+        tokens.filter_map(Token::parse).for_each(|token| self.names(&token));
     }
 
     /// Notes the identifier of a criterion.
@@ -116,6 +118,7 @@ impl Trace {
 
     /// Notes the identifiers of a body: its own, and those of whom it refers to, wherever they stand.
     pub fn holds(&self, body: &Value) {
+        let mut left = MOST_IDENTIFIERS;
         let mut unread = vec![body];
         while let Some(value) = unread.pop() {
             match value {
@@ -123,6 +126,8 @@ impl Trace {
                     for (name, member) in members {
                         if name == "identifier" {
                             let elements = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
+                            let elements = &elements[..elements.len().min(left)];
+                            left -= elements.len();
                             elements.iter().filter_map(Identifier::from_element).for_each(|own| self.named(&own));
                         }
                         unread.push(member);
@@ -141,7 +146,7 @@ impl Trace {
 
     fn note(&self, named: Named) {
         let mut known = self.known();
-        if known.identifiers.len() < MOST_IDENTIFIERS && !known.identifiers.contains(&named) {
+        if !known.identifiers.contains(&named) {
             known.identifiers.push(named);
         }
     }
@@ -189,5 +194,31 @@ impl Trace {
     /// What is known is whole between two notes: a panic elsewhere leaves nothing half done.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_one_request_a_bounded_number_of_identifiers_is_looked_at() {
+        let named = |look: &dyn Fn(&Trace)| {
+            let trace = Trace::begin(Timestamp::UNIX_EPOCH, "1".to_owned(), Caller::default(), Key::of_bytes(b"k"));
+            look(&trace);
+            trace.record(200, std::iter::empty(), None).identifiers.len()
+        };
+        for (before, expected) in [(0, 2), (MOST_IDENTIFIERS - 2, 2), (MOST_IDENTIFIERS - 1, 1), (500_000, 1)] {
+            let value = "s|a,".repeat(before + 1) + "s|b";
+            assert_eq!(named(&|trace| trace.queried([("identifier", value.as_str())].into_iter())), expected);
+            let mut identifiers = vec![json!({ "system": "s", "value": "a" }); before + 1];
+            identifiers.push(json!({ "system": "s", "value": "b" }));
+            assert_eq!(named(&|trace| trace.holds(&json!({ "identifier": identifiers }))), expected);
+        }
+        let values =
+            |trace: &Trace| trace.queried([("identifier", "a"), ("practitioner.identifier:not", "b")].into_iter());
+        assert_eq!(named(&values), 2);
     }
 }
