@@ -27,8 +27,6 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The certificate that it proved to hold, verified.
     pub certificate: Option<Arc<ClientCertificate>>,
-    /// Whether nobody on the way could read along.
-    pub encrypted: bool,
 }
 
 /// Who sent a request and how, as far as is known; added to each request before anything else.

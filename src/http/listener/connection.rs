@@ -49,7 +49,7 @@ pub async fn serve<S>(
     S::Future: Send,
 {
     let Some(server) = &door.tls else {
-        let connection = Connection { peer, certificate: None, encrypted: false };
+        let connection = Connection { peer, certificate: None };
         return exchange(stream, connection, service, &door.bounds, stopped(&mut stopping)).await;
     };
     let handshake = timeout(door.bounds.header_timeout, handshake(stream, peer, server.config()));
@@ -62,7 +62,7 @@ pub async fn serve<S>(
             let chain = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
             // Once a connection: it was verified, so it can be read.
             let certificate = chain.as_ref().and_then(|chain| ClientCertificate::parse(chain.first()?));
-            let connection = Connection { peer, certificate: certificate.map(Arc::new), encrypted: true };
+            let connection = Connection { peer, certificate: certificate.map(Arc::new) };
             let last = async {
                 tokio::select! {
                     () = stopped(&mut stopping) => {}

@@ -37,7 +37,7 @@ fn request(peer: &str, common_name: Option<&str>, headers: &[(&'static str, &str
     });
     let mut request = Request::new(Body::empty());
     let peer = SocketAddr::new(peer.parse().expect("an address"), 4711);
-    request.extensions_mut().insert(Connection { peer, certificate: certificate.map(Arc::new), encrypted: true });
+    request.extensions_mut().insert(Connection { peer, certificate: certificate.map(Arc::new) });
     for (name, value) in headers {
         request.headers_mut().append(HeaderName::from_static(name), value.parse().expect("a header value"));
     }
