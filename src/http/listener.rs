@@ -59,7 +59,7 @@ where
     // Whoever comes when all places are taken waits where the system keeps those it has not handed over.
     let places = Arc::new(Semaphore::new(door.bounds.max_connections.min(Semaphore::MAX_PERMITS)));
     let admitted = |stream, peer, share: Share, place: OwnedSemaphorePermit| {
-        let open = Open::new();
+        let open = Counted::by("sas_connections");
         let connection =
             connection::serve(stream, peer, service.clone(), door.clone(), stopping_of_connections.clone());
         async move {
@@ -74,7 +74,7 @@ where
             place = places.clone().try_acquire_owned().ok();
         }
         if place.is_none() {
-            let _full = Full::new();
+            let _full = Counted::by("sas_listeners_full");
             if let Some(left_out) = full.next() {
                 let max_connections = door.bounds.max_connections;
                 tracing::warn!(
@@ -144,35 +144,19 @@ fn is_of_client(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Counts a connection as long as it is there.
-struct Open;
+/// Counts something by a gauge as long as it is there.
+struct Counted(&'static str);
 
-impl Open {
-    fn new() -> Self {
-        metrics::gauge!("sas_connections").increment(1);
-        Self
+impl Counted {
+    fn by(gauge: &'static str) -> Self {
+        metrics::gauge!(gauge).increment(1);
+        Self(gauge)
     }
 }
 
-impl Drop for Open {
+impl Drop for Counted {
     fn drop(&mut self) {
-        metrics::gauge!("sas_connections").decrement(1);
-    }
-}
-
-/// Counts a listener as long as it has no place for another connection.
-struct Full;
-
-impl Full {
-    fn new() -> Self {
-        metrics::gauge!("sas_listeners_full").increment(1);
-        Self
-    }
-}
-
-impl Drop for Full {
-    fn drop(&mut self) {
-        metrics::gauge!("sas_listeners_full").decrement(1);
+        metrics::gauge!(self.0).decrement(1);
     }
 }
 

@@ -43,6 +43,14 @@ fn assert_malformed(header: CertificateHeader, values: &[(&'static str, &str)]) 
     assert_eq!(read(header, values), Err(Malformed), "{values:?}");
 }
 
+/// Each form, and the header that it stands in.
+const FORMS: [(CertificateHeader, &str); 4] = [
+    (CertificateHeader::ClientCert, "client-cert"),
+    (CertificateHeader::XSslClientCert, "x-ssl-client-cert"),
+    (CertificateHeader::XForwardedClientCert, "x-forwarded-client-cert"),
+    (CertificateHeader::XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
+];
+
 #[test]
 fn the_standard_form_is_read_with_its_chain() {
     let (leaf, issuer) = (format!(":{}:", base64_of(LEAF)), format!(":{}:", base64_of(ISSUER)));
@@ -121,17 +129,11 @@ fn the_form_of_traefik_is_read_under_both_names() {
 
 #[test]
 fn without_a_header_there_is_no_certificate() {
-    let forms = [
-        (CertificateHeader::ClientCert, "client-cert"),
-        (CertificateHeader::XSslClientCert, "x-ssl-client-cert"),
-        (CertificateHeader::XForwardedClientCert, "x-forwarded-client-cert"),
-        (CertificateHeader::XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
-    ];
-    for (header, name) in forms {
+    for (header, name) in FORMS {
         assert_eq!(read(header, &[]), Ok(None));
         assert_eq!(read(header, &[(name, "")]), Ok(None), "{name}");
         // The other forms are not looked at.
-        for (_, other) in forms.into_iter().filter(|(_, other)| *other != name) {
+        for (_, other) in FORMS.into_iter().filter(|(_, other)| *other != name) {
             assert_eq!(read(header, &[(other, "x")]), Ok(None), "{other}");
         }
         assert_eq!(read(CertificateHeader::None, &[(name, "x")]), Ok(None));
@@ -143,13 +145,7 @@ proptest! {
     fn no_value_is_too_strange_to_be_judged(
         value in prop_oneof!["[ -~]{0,80}", "(By|Hash|Cert|Chain)=[\"a-z%0-9;,=:]{0,60}", ":[A-Za-z0-9+/=]{0,60}:"],
     ) {
-        let forms = [
-            (CertificateHeader::ClientCert, "client-cert"),
-            (CertificateHeader::XSslClientCert, "x-ssl-client-cert"),
-            (CertificateHeader::XForwardedClientCert, "x-forwarded-client-cert"),
-            (CertificateHeader::XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
-        ];
-        for (header, name) in forms {
+        for (header, name) in FORMS {
             let _ = read(header, &[(name, &value)]);
         }
         let _ = read(CertificateHeader::ClientCert, &[("client-cert", ":AAAA:"), ("client-cert-chain", &value)]);
