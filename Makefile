@@ -15,8 +15,8 @@ test: postgres-installed nginx-installed ## run every test, on SQLite and on Pos
 	SAS_TEST_POSTGRES=required SAS_TEST_NGINX=required cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 
-faults: postgres-installed ## kill, cut off, pause and fill up, and print the ledger (some minutes)
-	SAS_TEST_POSTGRES=required cargo test --locked --test faults
+faults: postgres-installed ## kill, cut off, pause, fill up and flood, and print the ledger and the figures (some minutes)
+	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
 
 # The suite of `make test` with more cases, and other ones at each run.
 CASES ?= 50000

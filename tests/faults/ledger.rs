@@ -8,10 +8,80 @@ use crate::support::Backend;
 pub enum Outcome {
     /// It ran to its end.
     Ran(Line),
+    /// It measured these.
+    Measured(Vec<Figure>),
     /// It cannot run here: why.
     NotRun(String),
     /// It did not come to its end.
     Failed(String),
+}
+
+/// A measured value and the bound that it is held against.
+pub struct Figure {
+    pub name: String,
+    pub value: f64,
+    pub unit: Unit,
+    pub goal: Goal,
+}
+
+/// What a figure counts. Durations depend on the machine and the build: the short form prints them and does not
+/// judge them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Milliseconds,
+    Mebibytes,
+    Count,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+    /// Printed beside the others, for comparison.
+    None,
+}
+
+impl Figure {
+    pub fn new(name: impl Into<String>, value: f64, unit: Unit, goal: Goal) -> Self {
+        Self { name: name.into(), value, unit, goal }
+    }
+
+    /// A duration with its upper bound.
+    pub fn duration(name: impl Into<String>, value: Duration, at_most: Duration) -> Self {
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
+        Self::new(name, milliseconds(value), Unit::Milliseconds, Goal::AtMost(milliseconds(at_most)))
+    }
+
+    /// A number of events that must be exact.
+    pub fn exactly(name: impl Into<String>, value: usize, expected: usize) -> [Self; 2] {
+        let (name, value, expected) = (name.into(), value as f64, expected as f64);
+        let at_least = Self::new(name.clone(), value, Unit::Count, Goal::AtLeast(expected));
+        [at_least, Self::new(name, value, Unit::Count, Goal::AtMost(expected))]
+    }
+
+    fn is_met(&self) -> bool {
+        match self.goal {
+            Goal::AtMost(bound) => self.value <= bound,
+            Goal::AtLeast(bound) => self.value >= bound,
+            Goal::None => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Figure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (unit, decimals) = match self.unit {
+            Unit::Milliseconds => (" ms", 1),
+            Unit::Mebibytes => (" MiB", 1),
+            Unit::Count => ("", 0),
+        };
+        let goal = match self.goal {
+            Goal::AtMost(bound) => format!("≤ {bound:.decimals$}{unit}"),
+            Goal::AtLeast(bound) => format!("≥ {bound:.decimals$}{unit}"),
+            Goal::None => "–".to_owned(),
+        };
+        write!(formatter, "{:<72} {:>12} {goal:>14}", self.name, format!("{:.decimals$}{unit}", self.value))
+    }
 }
 
 /// What was counted in a scenario.
@@ -44,6 +114,10 @@ pub struct Line {
 
 pub struct Table {
     began: Instant,
+    /// Whether durations are judged.
+    judges_durations: bool,
+    /// Scenario and database of each measured figure.
+    figures: Vec<(String, Figure)>,
     sentences: Vec<String>,
     acknowledged: usize,
     not_run: usize,
@@ -51,7 +125,7 @@ pub struct Table {
 
 impl Table {
     /// Prints the head.
-    pub fn begin() -> Self {
+    pub fn begin(judges_durations: bool) -> Self {
         println!(
             "{:<34} {:<8} {:>6} {:>8} {:>12} {:>6} {:>9} {:>5} {:>7} {:>12} {:>12} {:>9}",
             "scenario",
@@ -67,7 +141,14 @@ impl Table {
             "slowest 503",
             "resumed"
         );
-        Self { began: Instant::now(), sentences: vec![], acknowledged: 0, not_run: 0 }
+        Self {
+            began: Instant::now(),
+            judges_durations,
+            figures: vec![],
+            sentences: vec![],
+            acknowledged: 0,
+            not_run: 0,
+        }
     }
 
     /// Prints a line.
@@ -99,6 +180,10 @@ impl Table {
                     self.sentences.extend(sentences.map(|told| format!("{scenario}, {database}: {kind}: {told}")));
                 }
             }
+            Outcome::Measured(figures) => {
+                println!("{scenario:<34} {database:<8} measured: {} figures, printed below", figures.len());
+                self.figures.extend(figures.into_iter().map(|figure| (format!("{scenario}, {database}"), figure)));
+            }
             Outcome::NotRun(why) => {
                 println!("{scenario:<34} {database:<8} not run: {why}");
                 self.not_run += 1;
@@ -111,7 +196,20 @@ impl Table {
     }
 
     /// Prints the last line; whether everything is as it should be.
-    pub fn end(self) -> bool {
+    pub fn end(mut self) -> bool {
+        let mut heading = String::new();
+        for (scenario, figure) in std::mem::take(&mut self.figures) {
+            if heading != scenario {
+                println!("\n{scenario}");
+                heading.clone_from(&scenario);
+            }
+            let is_judged = self.judges_durations || figure.unit != Unit::Milliseconds;
+            let is_missed = is_judged && !figure.is_met();
+            println!("  {figure}{}", if is_missed { "  MISSED" } else { "" });
+            if is_missed {
+                self.sentences.push(format!("{scenario}: missed: {figure}"));
+            }
+        }
         for sentence in self.sentences.iter().take(50) {
             println!("{sentence}");
         }

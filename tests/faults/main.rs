@@ -4,8 +4,9 @@
 //! killed and its database is stopped, paused, cut off and filled up. Afterwards the whole database is
 //! held against what was acknowledged.
 //!
-//! `cargo test --test faults` runs everything, `-- --short` a minute of it, `-- NAME` the scenarios
-//! whose name has that part.
+//! `cargo test --release --test faults` runs everything, `-- --short` a few minutes of it, `-- NAME` the scenarios
+//! whose name has that part. Some scenarios measure durations and memory under pressure: the short form prints the
+//! durations and judges counts, memory and statuses only.
 
 mod check;
 mod disk;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let extent = if arguments.iter().any(|argument| argument == "--short") { Extent::Short } else { Extent::Full };
     let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let mut table = Table::begin();
+    let mut table = Table::begin(extent == Extent::Full);
     for scenario in &SCENARIOS {
         if !wanted.is_empty() && !wanted.iter().any(|part| scenario.name.contains(part.as_str())) {
             continue;
