@@ -361,7 +361,7 @@ mod tests {
             (["--base-url", "http://u:p@h/"], "of letters, digits"),
             (["--max-url", "1GiB"], "expected between 1KiB and 128KiB"),
             (["--body-timeout", "20"], "expected a duration such as 10s or 2m"),
-            (["--max-in-flight", "0"], "expected a number from 1 to 1000000"),
+            (["--max-writes", "0"], "expected a number from 1 to 1000000"),
             (["--annuaire-check", "lax"], "[possible values: warn, refuse, off]"),
             (["--validation", "lax"], "[possible values: tolerant, strict]"),
             (["--log", "sas=loud"], "invalid value 'sas=loud' for '--log <FILTER>'"),

@@ -7,16 +7,58 @@ use std::time::Duration;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_SIZE, HTTP_BUSY,
-    HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
+    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN,
+    HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
     HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_ORIGIN,
-    HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_THROTTLED, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
+    HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
+    TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
 };
-use crate::issue::{Issue, Level};
+use crate::issue::{Issue, Level, Rule};
 
 /// The national directory's own words, which its clients may look for.
 const UNKNOWN_DIRECTORY_TYPE: &str = "Can't process the request. Resource type not supported. Server knows how to handle: \
     [Device, HealthcareService, Organization, Practitioner, PractitionerRole]";
+
+/// The kinds of work of which each has permits of its own, so that none takes another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// Creates and updates, conditional or not.
+    Writes,
+    /// Reads by id, by version, and histories, of both APIs.
+    Reads,
+    /// Searches.
+    Searches,
+    /// `$validate`
+    Validations,
+    /// Searches of the directory.
+    Directory,
+}
+
+impl Workload {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Writes, Self::Reads, Self::Searches, Self::Validations, Self::Directory];
+
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Writes => "writes",
+            Self::Reads => "reads",
+            Self::Searches => "searches",
+            Self::Validations => "validations",
+            Self::Directory => "directory",
+        }
+    }
+
+    fn rule(self) -> &'static Rule {
+        match self {
+            Self::Writes => &TOO_BUSY_WRITES,
+            Self::Reads => &TOO_BUSY_READS,
+            Self::Searches => &TOO_BUSY_SEARCHES,
+            Self::Validations => &TOO_BUSY_VALIDATIONS,
+            Self::Directory => &TOO_BUSY_DIRECTORY,
+        }
+    }
+}
 
 /// Why a request was not carried out. Nothing was changed; only where the database broke away during
 /// a commit ([`Error::Unavailable`]) is that unknown.
@@ -75,9 +117,12 @@ pub enum Error {
         /// When the next one is taken.
         retry_after: Duration,
     },
-    /// As many requests are being worked on as may be.
-    #[error("too many requests in flight")]
-    Busy,
+    /// As many requests of this kind are being worked on, and wait, as may.
+    #[error("too busy: {}", .0.as_str())]
+    TooBusy(Workload),
+    /// The request was not answered in the time that it may take, and was stopped.
+    #[error("deadline exceeded")]
+    DeadlineExceeded,
     /// Nothing is served at this path.
     #[error("unknown path")]
     UnknownPath,
@@ -156,9 +201,6 @@ pub enum Error {
         /// The type of both resources.
         resource_type: ResourceType,
     },
-    /// More writes are waiting than the queue holds.
-    #[error("too many writes are waiting")]
-    Throttled,
     /// The database is away or full. An interrupted write may be repeated as it is.
     #[error("the database is unavailable")]
     Unavailable(#[source] Arc<sqlx::Error>),
@@ -205,7 +247,8 @@ impl Error {
                 Issue::new(&HTTP_HEADER_SIZE, "http").with("expected", format!("{size} B, {count}"))
             }
             Self::TooFast { .. } => Issue::new(&HTTP_RATE, "http"),
-            Self::Busy => Issue::new(&HTTP_BUSY, "http.path"),
+            Self::TooBusy(workload) => Issue::new(workload.rule(), "http.path"),
+            Self::DeadlineExceeded => Issue::new(&HTTP_DEADLINE, "http.path"),
             Self::UnknownPath => Issue::new(&HTTP_PATH, "http.path"),
             Self::MethodNotAllowed { method, allowed } => {
                 Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)
@@ -236,10 +279,22 @@ impl Error {
             Self::MultipleMatches { criterion } => Issue::new(&HTTP_MULTIPLE_MATCHES, format!("http.{criterion}")),
             Self::Gone => Issue::new(&ANNUAIRE_GONE, "http._page"),
             Self::IdTaken { resource_type } => Issue::new(&HTTP_ID_TAKEN, format!("{resource_type}.id")),
-            Self::Throttled => Issue::new(&HTTP_THROTTLED, "http.path"),
             Self::Unavailable(_) => Issue::new(&HTTP_UNAVAILABLE, "http.path"),
             Self::Internal(_) => Issue::new(&HTTP_INTERNAL, "http.path"),
         };
         vec![issue]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_busy_cites_the_rule_of_its_kind() {
+        for workload in Workload::ALL {
+            let issues = Error::TooBusy(workload).issues();
+            assert_eq!(issues[0].rule.id, format!("too-busy-{}", workload.as_str()));
+        }
     }
 }

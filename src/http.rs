@@ -5,6 +5,7 @@ mod annuaire;
 mod authorisation;
 mod body;
 pub mod bounds;
+mod bulkhead;
 mod exchange;
 pub mod listener;
 mod media_type;

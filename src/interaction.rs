@@ -5,6 +5,7 @@ pub mod create;
 mod criterion;
 pub mod directory;
 pub mod history;
+mod judging;
 mod page;
 pub mod query;
 pub mod read;
@@ -18,6 +19,7 @@ pub mod writer;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::record::Trace;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
@@ -46,6 +48,8 @@ pub struct Exchange {
     pub base_url: Arc<str>,
     /// What is gathered for the record of it.
     pub trace: Trace,
+    /// When it must be answered; holds its permit.
+    pub deadline: Deadline,
 }
 
 /// An interaction of the FHIR RESTful API.

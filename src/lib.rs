@@ -2,7 +2,7 @@
 //!
 //! The rooms, in the order in which a request meets them: [`http`] takes it in, [`interaction`]
 //! carries it out, [`profile`] and [`sas`] judge it, [`storage`] keeps it. [`tls`] and [`access`] say who
-//! asks and what they may do, [`record`] what is kept of it. [`fhir`], [`issue`], [`error`] and [`clock`] are
+//! asks and what they may do, [`record`] what is kept of it. [`fhir`], [`issue`], [`error`], [`deadline`] and [`clock`] are
 //! vocabulary: everybody uses them, they use nobody above them.
 
 #![forbid(unsafe_code)]
@@ -28,6 +28,7 @@ pub mod access;
 pub mod tls;
 
 pub mod clock;
+pub mod deadline;
 pub mod error;
 pub mod fhir;
 pub mod issue;
@@ -38,17 +39,21 @@ mod tests {
     use std::path::Path;
 
     /// Each room with the rooms it may use.
-    const DIRECTION: [(&str, &[&str]); 16] = [
+    const DIRECTION: [(&str, &[&str]); 17] = [
         ("issue", &[]),
         ("fhir", &["issue"]),
         ("clock", &["fhir"]),
         ("error", &["fhir", "issue"]),
+        ("deadline", &["error"]),
         ("record", &["fhir"]),
         ("profile", &["fhir", "issue"]),
-        ("storage", &["error", "fhir", "record"]),
-        ("annuaire", &["clock", "error", "fhir", "issue", "storage"]),
+        ("storage", &["deadline", "error", "fhir", "record"]),
+        ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
-        ("interaction", &["annuaire", "clock", "error", "fhir", "issue", "profile", "record", "sas", "storage"]),
+        (
+            "interaction",
+            &["annuaire", "clock", "deadline", "error", "fhir", "issue", "profile", "record", "sas", "storage"],
+        ),
         ("telemetry", &[]),
         ("tls", &[]),
         ("access", &["error", "tls"]),
@@ -57,6 +62,7 @@ mod tests {
             &[
                 "access",
                 "annuaire",
+                "deadline",
                 "error",
                 "fhir",
                 "interaction",

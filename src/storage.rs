@@ -12,8 +12,9 @@ pub mod registry;
 pub mod search;
 pub mod serving;
 pub(crate) mod sql;
+pub(crate) mod sqlite;
 mod write;
 
-pub use database::{OpenError, Storage};
+pub use database::{COUNT_TIMEOUT, OpenError, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
 pub use read::{HistoryPage, StoredVersion};
 pub use write::{Additions, NewVersion, Wanted};

@@ -77,7 +77,7 @@ pub fn program() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAS_")) {
         command.env_remove(name);
     }
-    command.env("SAS_LOG", "warn").env("SAS_RATE", "0").env("SAS_MAX_IN_FLIGHT", "4096");
+    command.env("SAS_LOG", "warn").env("SAS_RATE", "0").env("SAS_MAX_WRITES", "4096");
     command
 }
 

@@ -26,29 +26,24 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use database::Database;
-use evaluation::{Evaluation, is_demanding, too_costly};
+use evaluation::{Evaluation, is_demanding};
 use reading::Reading;
 
 use super::indexed::Field;
 use super::resource::DirectoryType;
 use super::search::{Criterion, Token, Total};
-use crate::error::Error;
-use crate::storage::OpenError;
+use crate::deadline::Deadline;
+use crate::error::{Error, Workload};
+use crate::storage::{COUNT_TIMEOUT, OpenError};
 
 pub use seen::Swept;
 pub use writer::{SetAside, Tally, Writer};
 
-/// A page that is not there by then is refused: its search takes more than one search should.
-const PAGE_PATIENCE: Duration = Duration::from_secs(10);
-
 /// How long a demanding search waits for its turn.
-const PLACE_PATIENCE: Duration = Duration::from_secs(5);
+const DEMANDING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many resources are looked at for a total that nobody asked for.
 const LITTLE_EFFORT: usize = 500;
-
-/// How long a total may take to be counted.
-const TOTAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A copy of the directory, open.
 #[derive(Clone)]
@@ -57,6 +52,16 @@ pub struct Copy {
     description: Arc<str>,
     page_key: [u8; 32],
     demanding: Arc<Semaphore>,
+    /// Which of the connections search.
+    purpose: Purpose,
+    deadline: Deadline,
+}
+
+/// What connections are used for: none waits for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Lookups,
+    Searches,
 }
 
 /// The state of the copy at one instant; a walk sees it from its first page to its last.
@@ -105,7 +110,20 @@ impl Copy {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let (database, description, page_key) = Database::open(url).await?;
         let demanding = Arc::new(Semaphore::new(database::DEMANDING));
-        Ok(Self { database, description: description.into(), page_key, demanding })
+        let (purpose, deadline) = (Purpose::Searches, Deadline::none());
+        Ok(Self { database, description: description.into(), page_key, demanding, purpose, deadline })
+    }
+
+    /// The same copy, for what must be answered until this deadline: what it executes then is stopped.
+    #[must_use]
+    pub fn until(&self, deadline: &Deadline) -> Self {
+        Self { deadline: deadline.clone(), ..self.clone() }
+    }
+
+    /// The same, for searches that find a few resources by their identifiers: they do not wait for others.
+    #[must_use]
+    pub fn for_lookups(&self, deadline: &Deadline) -> Self {
+        Self { purpose: Purpose::Lookups, ..self.until(deadline) }
     }
 
     /// Whether there is a copy at this address; none is made.
@@ -139,14 +157,11 @@ impl Copy {
         after: u32,
         limit: usize,
     ) -> Result<Page, Error> {
-        let _place = self.place(criteria).await?;
-        let searching = async {
-            let mut reading = self.reading().await?;
-            reading.check(at).await?;
-            let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
-            evaluation.page(&mut reading, after, limit).await
-        };
-        tokio::time::timeout(PAGE_PATIENCE, searching).await.unwrap_or_else(|_| Err(too_costly()))
+        let _demanding = self.demanding_permit(criteria).await?;
+        let mut reading = self.reading().await?;
+        reading.check(at).await?;
+        let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
+        evaluation.page(&mut reading, after, limit).await
     }
 
     /// The number of matches, exactly; `None` where counting takes longer than a second, or, with
@@ -163,19 +178,23 @@ impl Copy {
             Total::BestEffort => LITTLE_EFFORT,
             Total::Wanted => usize::MAX,
         };
+        let deadline = self.deadline.at_most(COUNT_TIMEOUT);
         let counting = async {
-            let _place = self.place(criteria).await?;
-            let mut reading = self.reading().await?;
+            let _demanding = self.demanding_permit(criteria).await?;
+            let mut reading = self.until(&deadline).reading().await?;
             reading.check(at).await?;
             let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
             evaluation.total(&mut reading, most).await
         };
-        tokio::time::timeout(TOTAL_PATIENCE, counting).await.unwrap_or(Ok(None))
+        match deadline.limit(counting).await {
+            Err(Error::DeadlineExceeded) => Ok(None),
+            counted => counted,
+        }
     }
 
     /// The current version of a resource.
     pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<Option<Stored>, Error> {
-        let mut reading = self.reading().await?;
+        let mut reading = Reading::begin(&self.database.lookups, &self.deadline).await?;
         let ids = [id.to_owned()];
         let found: Vec<_> = reading.versions_of(resource_type, &ids, i64::MAX - 1).await?.into_values().collect();
         Ok(reading.versions(resource_type, &found).await?.pop())
@@ -261,19 +280,23 @@ impl Copy {
         }
     }
 
-    /// A place among the demanding searches, for one that is; given back when it is dropped.
-    async fn place(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
+    /// A permit of the demanding searches, for one that is; given back when it is dropped.
+    async fn demanding_permit(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
         match is_demanding(criteria) {
-            true => match tokio::time::timeout(PLACE_PATIENCE, self.demanding.acquire()).await {
-                Ok(place) => place.map(Some).map_err(Error::internal),
-                Err(_) => Err(Error::Throttled),
+            true => match tokio::time::timeout(DEMANDING_TIMEOUT, self.demanding.acquire()).await {
+                Ok(permit) => permit.map(Some).map_err(Error::internal),
+                Err(_) => Err(Error::TooBusy(Workload::Directory)),
             },
             false => Ok(None),
         }
     }
 
     async fn reading(&self) -> Result<Reading, Error> {
-        Reading::begin(&self.database).await
+        let readers = match self.purpose {
+            Purpose::Lookups => &self.database.lookups,
+            Purpose::Searches => &self.database.searches,
+        };
+        Reading::begin(readers, &self.deadline).await
     }
 }
 

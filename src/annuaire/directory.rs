@@ -17,6 +17,7 @@ use super::query;
 use super::resource::DirectoryType;
 use super::search::{Criterion, Search, Token, Total};
 use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_MISSING};
@@ -46,8 +47,15 @@ impl Directory {
     }
 
     /// The same API, as it is seen beside an endpoint that has this base URL.
-    pub fn beside(&self, endpoint_base_url: &str) -> Self {
+    #[must_use]
+    pub fn with_base_url(&self, endpoint_base_url: &str) -> Self {
         Self { base_url: base_url(endpoint_base_url).into(), ..self.clone() }
+    }
+
+    /// The same API, for what must be answered until this deadline.
+    #[must_use]
+    pub fn until(&self, deadline: &Deadline) -> Self {
+        Self { copy: self.copy.until(deadline), ..self.clone() }
     }
 
     /// What the absolute URLs in answers begin with.

@@ -1,4 +1,4 @@
-//! What every request is held to before it is carried out: rights, size, rate, places.
+//! What every request is held to before it is carried out: rights, size, rate, permits.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -12,30 +12,31 @@ use axum::middleware::Next;
 use axum::response::Response;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::bounds::{self, Bounds};
+use super::bulkhead::Bulkheads;
 use super::origin::Origin;
 use super::outcome;
 use crate::access::Access;
 use crate::access::right::Needed;
-use crate::error::Error;
+use crate::deadline::Deadline;
+use crate::error::{Error, Workload};
 
 /// Who may do what, and how much of it.
 pub struct Admission {
     access: Access,
     /// The bounds of each request.
     pub bounds: Bounds,
-    places: Semaphore,
+    bulkheads: Bulkheads,
     rates: Option<Rates>,
 }
 
 impl Admission {
     /// Admission of those who have access, within these bounds.
     pub fn new(access: Access, bounds: Bounds) -> Self {
-        let places = Semaphore::new(bounds.max_in_flight);
+        let bulkheads = Bulkheads::new(&bounds);
         let rates = NonZeroU32::new(bounds.rate).map(Rates::new);
-        Self { access, bounds, places, rates }
+        Self { access, bounds, bulkheads, rates }
     }
 
     /// Whether the sender of a request may have what is needed.
@@ -46,13 +47,13 @@ impl Admission {
         self.access.authorise(&origin(extensions)?.who, needed)
     }
 
-    /// A place among the requests that are worked on; free again once it is dropped. To be taken when the
-    /// body has been read, so that a slow client holds none.
+    /// A deadline that holds a permit for this kind of work. To be asked for when the body has been read, so that a
+    /// slow client holds none.
     ///
     /// # Errors
-    /// [`Error::Busy`] where all are taken.
-    pub fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.places.try_acquire().map_err(|_| Error::Busy)
+    /// [`Error::TooBusy`] where no permit is free soon enough.
+    pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
+        self.bulkheads.permit(workload).await
     }
 
     fn within_bounds(&self, parts: &Parts) -> Result<(), Error> {

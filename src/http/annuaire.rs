@@ -21,7 +21,7 @@ use super::{authorisation, negotiation, outcome};
 use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::resource::DirectoryType;
-use crate::error::Error;
+use crate::error::{Error, Workload};
 use crate::interaction::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PARAMETER;
@@ -152,7 +152,7 @@ async fn answer(
     about: &mut Option<DirectoryType>,
 ) -> Result<String, Error> {
     let directory = &match parts.extensions.get::<Origin>() {
-        Some(origin) => state.directory.beside(&origin.base_url),
+        Some(origin) => state.directory.with_base_url(&origin.base_url),
         None => state.directory.clone(),
     };
     let language = negotiation::language(&parts.headers);
@@ -170,29 +170,34 @@ async fn answer(
             trace(parts, |trace| {
                 trace.queried(walk.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
             });
-            let _place = state.admission.place()?;
-            directory.next_page(walk, &own_url(directory, "/_page", parts), language).await
+            let deadline = state.admission.permit(Workload::Directory).await?;
+            let directory = directory.until(&deadline);
+            let own_url = own_url(&directory, "/_page", parts);
+            deadline.limit(directory.next_page(walk, &own_url, language)).await
         }
         Asked::Search(resource_type) => {
             trace(parts, |trace| trace.queried(query.iter()));
             let own_url = own_url(directory, &format!("/{resource_type}"), parts);
-            let _place = state.admission.place()?;
-            directory.search(resource_type, pairs(&query), &own_url, language).await
+            let deadline = state.admission.permit(Workload::Directory).await?;
+            let directory = directory.until(&deadline);
+            deadline.limit(directory.search(resource_type, pairs(&query), &own_url, language)).await
         }
         Asked::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
-            let _place = state.admission.place()?;
+            let deadline = state.admission.permit(Workload::Directory).await?;
+            let directory = directory.until(&deadline);
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
             let query = query.and(form);
             trace(parts, |trace| trace.queried(query.iter()));
-            directory.search(resource_type, pairs(&query), &own_url, language).await
+            deadline.limit(directory.search(resource_type, pairs(&query), &own_url, language)).await
         }
         Asked::Read(resource_type, id) => {
             nothing_else(&query, resource_type.as_str(), FORMAT)?;
-            let _place = state.admission.place()?;
+            let deadline = state.admission.permit(Workload::Reads).await?;
+            let directory = directory.until(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
-            let found = directory.read(resource_type, &id).await?;
+            let found = deadline.limit(directory.read(resource_type, &id)).await?;
             trace(parts, |trace| trace.found(&id, None));
             Ok(found)
         }

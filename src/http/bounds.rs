@@ -1,5 +1,6 @@
 //! How much of everything a client may ask for.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -49,11 +50,32 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER", value_parser = count)]
     pub max_connections_per_address: Option<usize>,
 
-    /// The most requests that work on a database at the same time (beyond: 503)
+    /// Maximum writes in progress: creates and updates, conditional or not
     ///
-    /// A request counts from when its body is read: a slow client holds no place.
-    #[arg(long, env = "SAS_MAX_IN_FLIGHT", global = true, value_name = "NUMBER", default_value = "256", value_parser = count)]
-    pub max_in_flight: usize,
+    /// For each of the five kinds of requests, up to 256 more wait for at most a second; beyond: 503. A request counts
+    /// from when its body is read, until its connection to the database is free.
+    #[arg(long, env = "SAS_MAX_WRITES", global = true, value_name = "NUMBER", default_value = "256", value_parser = count)]
+    pub max_writes: usize,
+
+    /// Maximum reads in progress: by id, by version, and histories, of accounts, appointments and the directory
+    #[arg(long, env = "SAS_MAX_READS", global = true, value_name = "NUMBER", default_value = "128", value_parser = count)]
+    pub max_reads: usize,
+
+    /// Maximum searches of accounts and appointments in progress
+    #[arg(long, env = "SAS_MAX_SEARCHES", global = true, value_name = "NUMBER", default_value = "16", value_parser = count)]
+    pub max_searches: usize,
+
+    /// Maximum $validate operations in progress
+    #[arg(long, env = "SAS_MAX_VALIDATIONS", global = true, value_name = "NUMBER", default_value = "16", value_parser = count)]
+    pub max_validations: usize,
+
+    /// Maximum searches of the directory in progress
+    #[arg(long, env = "SAS_MAX_DIRECTORY", global = true, value_name = "NUMBER", default_value = "16", value_parser = count)]
+    pub max_directory: usize,
+
+    /// Replaced by a limit for each kind of request.
+    #[arg(long, env = "SAS_MAX_IN_FLIGHT", global = true, hide = true, value_parser = replaced_by_limits_of_kinds)]
+    pub max_in_flight: Option<Infallible>,
 
     /// The most requests a second of one caller, or of one address where nobody is recognised (beyond: 429); 0 for no limit
     #[arg(long, env = "SAS_RATE", global = true, value_name = "NUMBER", default_value_t = 500)]
@@ -72,7 +94,12 @@ impl Default for Bounds {
             idle_timeout: Duration::from_secs(75),
             max_connections: 4096,
             max_connections_per_address: None,
-            max_in_flight: 256,
+            max_writes: 256,
+            max_reads: 128,
+            max_searches: 16,
+            max_validations: 16,
+            max_directory: 16,
+            max_in_flight: None,
             rate: 500,
         }
     }
@@ -112,6 +139,13 @@ fn size(text: &str, largest: ByteSize) -> Result<usize, String> {
 fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
     count.ok_or_else(|| "expected a number from 1 to 1000000".to_owned())
+}
+
+/// A setting that was heeded once must not be ignored in silence.
+fn replaced_by_limits_of_kinds(_: &str) -> Result<Infallible, String> {
+    Err("SAS_MAX_IN_FLIGHT no longer exists: set SAS_MAX_WRITES, SAS_MAX_READS, SAS_MAX_SEARCHES, SAS_MAX_VALIDATIONS \
+         and SAS_MAX_DIRECTORY instead"
+        .to_owned())
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -13,7 +13,8 @@ use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
 use super::origin::Origin;
 use super::{State, authorisation, outcome, response};
-use crate::error::Error;
+use crate::deadline::Deadline;
+use crate::error::{Error, Workload};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::interaction::query::Query;
@@ -54,17 +55,17 @@ pub async fn exchange(
 }
 
 /// What the interaction needs to know of the request that is not about the resource.
-fn of(parts: &Parts) -> Result<Exchange, Error> {
+fn of(parts: &Parts, deadline: Deadline) -> Result<Exchange, Error> {
     let origin = parts.extensions.get::<Origin>();
     let origin = origin.ok_or_else(|| Error::internal("a request of unknown origin"))?;
     let trace = parts.extensions.get::<Trace>();
     let trace = trace.ok_or_else(|| Error::internal("a request without a trace"))?;
-    Ok(Exchange { base_url: origin.base_url.clone(), trace: trace.clone() })
+    Ok(Exchange { base_url: origin.base_url.clone(), trace: trace.clone(), deadline })
 }
 
 fn about_the_endpoint(parts: &Parts) -> Result<Response, Error> {
     let query = negotiated_query(parts)?;
-    let statement = capabilities::capabilities(&of(parts)?, &query)?;
+    let statement = capabilities::capabilities(&of(parts, Deadline::none())?, &query)?;
     Ok(fhir_json(StatusCode::OK, Body::from(statement.to_string())))
 }
 
@@ -77,18 +78,18 @@ async fn about_resources(
     body: &mut Body,
 ) -> Result<Response, Error> {
     let endpoint = &state.endpoint;
-    let exchange = of(parts)?;
     let headers = &parts.headers;
     // A path that cannot be decoded is the path of nothing.
     let parameters = parameters.ok_or(Error::NotFound)?;
     let parameter = |name: &str| parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let query = negotiated_query(parts)?;
     let admission = &state.admission;
-    let resource = async |body| {
+    let permitted = async |workload| of(parts, admission.permit(workload).await?);
+    let resource = async |body, workload| {
         let body = body::read(headers, body, Expected::Resource, &admission.bounds).await?;
-        Ok::<_, Error>((body, admission.place()?))
+        Ok::<_, Error>((body, permitted(workload).await?))
     };
-    let written = |written| {
+    let written = |exchange: &Exchange, written| {
         let language = negotiation::language(headers);
         response::written(&exchange.base_url, resource_type, written, preferred_return(headers), language)
     };
@@ -101,54 +102,56 @@ async fn about_resources(
                 let needed = authorisation::needed(Interaction::Search, Some(resource_type));
                 admission.authorise(&parts.extensions, needed)?;
             }
-            let (body, _place) = resource(body).await?;
-            create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, &body)
-                .await
-                .map(written)
+            let (body, exchange) = resource(body, Workload::Writes).await?;
+            let created = create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, body);
+            exchange.deadline.limit(created).await.map(|created| written(&exchange, created))
         }
         Interaction::ConditionalUpdate => {
             let preconditions = preconditions(headers)?;
-            let (body, _place) = resource(body).await?;
-            update::update_by_identifier(endpoint, &exchange, resource_type, query, preconditions, &body)
-                .await
-                .map(written)
+            let (body, exchange) = resource(body, Workload::Writes).await?;
+            let updated = update::update_by_identifier(endpoint, &exchange, resource_type, query, preconditions, body);
+            exchange.deadline.limit(updated).await.map(|updated| written(&exchange, updated))
         }
         Interaction::Update => {
             let preconditions = preconditions(headers)?;
-            let (body, _place) = resource(body).await?;
-            update::update(endpoint, &exchange, resource_type, parameter("id"), query, preconditions, &body)
-                .await
-                .map(written)
+            let (body, exchange) = resource(body, Workload::Writes).await?;
+            let id = parameter("id");
+            let updated = update::update(endpoint, &exchange, resource_type, id, query, preconditions, body);
+            exchange.deadline.limit(updated).await.map(|updated| written(&exchange, updated))
         }
         Interaction::Read => {
-            let _place = admission.place()?;
-            let version = read::read(endpoint, &exchange, resource_type, parameter("id"), query).await?;
+            let exchange = permitted(Workload::Reads).await?;
+            let read = read::read(endpoint, &exchange, resource_type, parameter("id"), query);
+            let version = exchange.deadline.limit(read).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
         Interaction::Vread => {
-            let _place = admission.place()?;
-            let version =
-                read::vread(endpoint, &exchange, resource_type, parameter("id"), parameter("vid"), query).await?;
+            let exchange = permitted(Workload::Reads).await?;
+            let read = read::vread(endpoint, &exchange, resource_type, parameter("id"), parameter("vid"), query);
+            let version = exchange.deadline.limit(read).await?;
             Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH)?))
         }
         Interaction::History => {
-            let _place = admission.place()?;
-            bundle(history::history(endpoint, &exchange, resource_type, parameter("id"), query).await?)
+            let exchange = permitted(Workload::Reads).await?;
+            let read = history::history(endpoint, &exchange, resource_type, parameter("id"), query);
+            bundle(exchange.deadline.limit(read).await?)
         }
         Interaction::Search => {
-            let _place = admission.place()?;
-            bundle(search::search(endpoint, &exchange, resource_type, query).await?)
+            let exchange = permitted(Workload::Searches).await?;
+            bundle(exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?)
         }
         Interaction::SearchByPost => {
             let form = body::read(headers, body, Expected::Form, &admission.bounds).await?;
-            let _place = admission.place()?;
+            let exchange = permitted(Workload::Searches).await?;
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
-            bundle(search::search(endpoint, &exchange, resource_type, query.and(form)).await?)
+            let query = query.and(form);
+            bundle(exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?)
         }
         Interaction::Validate => {
-            let (body, _place) = resource(body).await?;
-            let issues = validate::validate(endpoint, &exchange, resource_type, query, &body).await?;
+            let (body, exchange) = resource(body, Workload::Validations).await?;
+            let validated = validate::validate(endpoint, &exchange, resource_type, query, body);
+            let issues = exchange.deadline.limit(validated).await?;
             Ok(outcome::of_issues(StatusCode::OK, &issues, negotiation::language(headers)))
         }
     }

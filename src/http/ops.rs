@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
+use crate::deadline::Deadline;
 use crate::interaction::Endpoint;
 use crate::tls::Tls;
 
 /// A database that does not answer within this time is not ready.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the operator asks about.
 #[derive(Clone)]
@@ -39,8 +40,9 @@ pub fn router(endpoint: Endpoint, tls: Tls) -> Router {
 /// A revocation list or a certificate that is out of date is told and changes nothing: whoever restarts
 /// an instance that is not ready, or sends requests elsewhere, would find the same files there.
 async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoResponse {
-    let asked = tokio::time::timeout(PATIENCE, endpoint.storage.is_ready()).await;
-    let database = matches!(asked, Ok(Ok(true)));
+    let deadline = Deadline::after(READY_TIMEOUT);
+    let asked = deadline.limit(endpoint.storage.until(&deadline).is_ready()).await;
+    let database = matches!(asked, Ok(true));
     let writing = endpoint.writer.is_ready();
     let now = Timestamp::now();
     let lists = tls.lists().into_iter().map(|list| {
@@ -81,6 +83,8 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_histogram!("sas_request_duration_seconds", "Time from request to answer, in seconds");
         metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
         metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
+        metrics::describe_gauge!("sas_requests_in_progress", "Requests that hold a permit, by kind");
+        metrics::describe_counter!("sas_too_busy_total", "Requests refused for want of a permit, by kind");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Connections that are open");
         metrics::describe_counter!(

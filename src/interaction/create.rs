@@ -1,5 +1,7 @@
 //! `POST /{type}`, with `If-None-Exist`. <http://hl7.org/fhir/R4/http.html#create>
 
+use axum::body::Bytes;
+
 use super::query::Query;
 use super::write::{Preconditions, Written};
 use super::{Endpoint, Exchange, criterion};
@@ -15,7 +17,7 @@ pub async fn create(
     query: Query,
     if_none_exist: Option<&str>,
     preconditions: Preconditions,
-    body: &[u8],
+    body: Bytes,
 ) -> Result<Written, Error> {
     let mut issues = query.leftovers("_format, _pretty");
     let criterion = match if_none_exist.map(criterion::of_create).transpose() {
@@ -28,6 +30,6 @@ pub async fn create(
     if let Some(token) = &criterion {
         exchange.trace.names(token);
     }
-    let (received, issues) = endpoint.received(exchange, resource_type, body, issues)?;
-    endpoint.write(exchange, resource_type, Target::New(criterion), received, issues, preconditions).await
+    let body = endpoint.judge(exchange, resource_type, body).await?.accepted(issues)?;
+    endpoint.write(exchange, resource_type, Target::New(criterion), body, preconditions).await
 }

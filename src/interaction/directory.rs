@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::Endpoint;
+use super::{Endpoint, Exchange};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::standing::{Standing, Standings, standings};
 use crate::error::Error;
@@ -49,6 +49,7 @@ impl DirectoryCheck {
     /// The doubts about the ids that a resource cites; none where the copy does not answer.
     async fn issues(
         &self,
+        exchange: &Exchange,
         resource_type: ResourceType,
         resource: &Value,
         now: impl FnOnce() -> Timestamp,
@@ -62,7 +63,7 @@ impl DirectoryCheck {
             // A time-out looks at the answer first, however short it is.
             match self.patience.is_zero() {
                 true => std::future::pending().await,
-                false => standings(&self.copy, &ids).await,
+                false => standings(&self.copy.for_lookups(&exchange.deadline.at_most(self.patience)), &ids).await,
             }
         };
         match tokio::time::timeout(self.patience, asking).await {
@@ -116,11 +117,17 @@ fn cause(error: &Error) -> String {
 
 impl Endpoint {
     /// Adds what the directory says against those whom an otherwise acceptable resource cites.
-    pub(super) async fn ask_directory(&self, resource_type: ResourceType, resource: &Value, issues: &mut Vec<Issue>) {
+    pub(super) async fn ask_directory(
+        &self,
+        exchange: &Exchange,
+        resource_type: ResourceType,
+        resource: &Value,
+        issues: &mut Vec<Issue>,
+    ) {
         if let Some(directory) = &self.directory
             && !issues.iter().any(Issue::is_error)
         {
-            issues.extend(directory.issues(resource_type, resource, || self.clock.now()).await);
+            issues.extend(directory.issues(exchange, resource_type, resource, || self.clock.now()).await);
         }
     }
 }

@@ -34,7 +34,8 @@ pub async fn history(
     }
     let id = Id::parse(id).ok_or(Error::NotFound)?;
     let since = since.map(|range| instant(range.start));
-    let history = endpoint.storage.history(resource_type, &id, before, since.as_deref(), count).await?;
+    let history =
+        endpoint.storage.until(&exchange.deadline).history(resource_type, &id, before, since.as_deref(), count).await?;
     let history = history.ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), None);
     let url = format!("{}/{resource_type}/{id}", exchange.base_url);

@@ -20,7 +20,7 @@ pub async fn read(
     no_parameters(&query)?;
     // What has not the form of an id is the id of nothing.
     let id = Id::parse(id).ok_or(Error::NotFound)?;
-    let current = endpoint.storage.read(resource_type, &id).await?.ok_or(Error::NotFound)?;
+    let current = endpoint.storage.until(&exchange.deadline).read(resource_type, &id).await?.ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), Some(current.version));
     Ok(current)
 }
@@ -37,7 +37,12 @@ pub async fn vread(
     no_parameters(&query)?;
     let id = Id::parse(id).ok_or(Error::NotFound)?;
     let version = version.parse().map_err(|_| Error::NotFound)?;
-    let found = endpoint.storage.read_version(resource_type, &id, version).await?.ok_or(Error::NotFound)?;
+    let found = endpoint
+        .storage
+        .until(&exchange.deadline)
+        .read_version(resource_type, &id, version)
+        .await?
+        .ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), Some(version));
     Ok(found)
 }

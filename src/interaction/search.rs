@@ -12,8 +12,8 @@ use crate::fhir::id::Id;
 use crate::fhir::identifier::{Token, split_unescaped};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
-use crate::storage::StoredVersion;
 use crate::storage::search::{Criterion, DateBound, Key, Matches, Search, Sort};
+use crate::storage::{COUNT_TIMEOUT, StoredVersion};
 
 /// A search parameter, as the CapabilityStatement lists it.
 pub struct SearchParameter {
@@ -72,9 +72,10 @@ pub async fn search(
 ) -> Result<Bundle, Error> {
     exchange.trace.queried(query.iter());
     let (search, wants_total) = parse(resource_type, query.clone(), endpoint.clock.now())?;
+    let storage = endpoint.storage.until(&exchange.deadline);
     let page = match search.count {
         0 => Matches { versions: vec![], more: false },
-        _ => endpoint.storage.search(&search).await?,
+        _ => storage.search(&search).await?,
     };
     if query.iter().any(|(name, _)| name == "_id")
         && let [only] = page.versions.as_slice()
@@ -84,7 +85,15 @@ pub async fn search(
     let is_whole = search.after.is_none() && !page.more && search.count > 0;
     let total = match is_whole {
         true => Some(page.versions.len() as i64),
-        false if wants_total || search.count == 0 => Some(endpoint.storage.count(&search).await?),
+        false if wants_total || search.count == 0 => {
+            let deadline = exchange.deadline.at_most(COUNT_TIMEOUT);
+            let counted = deadline.limit(endpoint.storage.until(&deadline).count(&search)).await;
+            match counted {
+                // A page is worth having without the number; a number alone is not.
+                Err(Error::DeadlineExceeded) if search.count > 0 => None,
+                counted => Some(counted?),
+            }
+        }
         false => None,
     };
     let url = format!("{}/{resource_type}", exchange.base_url);

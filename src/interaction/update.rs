@@ -2,10 +2,11 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#cond-update>, <http://hl7.org/fhir/R4/http.html#update>
 
+use axum::body::Bytes;
 use serde_json::Value;
 
 use super::query::Query;
-use super::write::{Preconditions, Written, accepted};
+use super::write::{Preconditions, Written};
 use super::{Endpoint, Exchange, criterion};
 use crate::error::Error;
 use crate::fhir::id::Id;
@@ -22,14 +23,14 @@ pub async fn update_by_identifier(
     resource_type: ResourceType,
     query: Query,
     preconditions: Preconditions,
-    body: &[u8],
+    body: Bytes,
 ) -> Result<Written, Error> {
     exchange.trace.queried(query.iter());
     let criterion = criterion::of_update(resource_type, query, endpoint.validator.validation());
-    let (received, issues) = endpoint.received(exchange, resource_type, body, criterion.issues)?;
+    let body = endpoint.judge(exchange, resource_type, body).await?.accepted(criterion.issues)?;
     // Without a token there was an error among the issues.
     let token = criterion.token.ok_or_else(|| Error::internal("a criterion without identifier went unnoticed"))?;
-    endpoint.write(exchange, resource_type, Target::Identifier(token), received, issues, preconditions).await
+    endpoint.write(exchange, resource_type, Target::Identifier(token), body, preconditions).await
 }
 
 /// Updates, or creates, the resource with this id.
@@ -40,23 +41,23 @@ pub async fn update(
     id: &str,
     query: Query,
     preconditions: Preconditions,
-    body: &[u8],
+    body: Bytes,
 ) -> Result<Written, Error> {
     let mut issues = query.leftovers("_format, _pretty");
     let parsed = Id::parse(id);
     if parsed.is_none() {
         issues.push(primitive("id", "http.path"));
     }
-    let judged = endpoint.judge(exchange, resource_type, body);
+    let body = endpoint.judge(exchange, resource_type, body).await?;
     let expression = format!("{resource_type}.id");
-    match judged.received.as_ref().map(|received| received.value.get("id")) {
+    match body.judged.received.as_ref().map(|received| received.value.get("id")) {
         Some(None) => issues.push(Issue::new(&BODY_ID_MISSING, expression)),
         Some(Some(Value::String(own))) if own != id => issues.push(Issue::new(&BODY_ID_MISMATCH, expression)),
         // Equal; or no JSON, or no text, which was told already.
         _ => {}
     }
-    let (received, issues) = accepted(judged, issues)?;
+    let body = body.accepted(issues)?;
     // Without an id there was an error among the issues.
     let id = parsed.ok_or_else(|| Error::internal("a malformed id went unnoticed"))?;
-    endpoint.write(exchange, resource_type, Target::Id(id), received, issues, preconditions).await
+    endpoint.write(exchange, resource_type, Target::Id(id), body, preconditions).await
 }

@@ -2,16 +2,19 @@
 //!
 //! <http://hl7.org/fhir/R4/resource-operation-validate.html>
 
+use axum::body::Bytes;
 use serde_json::Value;
 
 use super::query::Query;
-use super::{Endpoint, Exchange, page};
+use super::{Endpoint, Exchange, judging, page};
 use crate::error::Error;
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER};
 use crate::profile::Profile;
+use crate::record::Trace;
+use crate::sas::validation::Validator;
 
 /// What may be validated for: a resource is judged alike for each. Nothing is ever deleted here.
 const MODES: [&str; 3] = ["create", "update", "profile"];
@@ -23,7 +26,7 @@ pub async fn validate(
     exchange: &Exchange,
     resource_type: ResourceType,
     mut query: Query,
-    body: &[u8],
+    body: Bytes,
 ) -> Result<Vec<Issue>, Error> {
     let mut issues = vec![];
     let mut wanted = Wanted { resource_type, profile: None };
@@ -35,23 +38,32 @@ pub async fn validate(
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
-    let Received { value, defects, .. } = match parse(body, resource_type.as_str()) {
-        Ok(received) => received,
-        Err(issues) => return Ok(issues),
-    };
-    exchange.trace.holds(&value);
-    let resource = match value["resourceType"] == "Parameters" {
-        true => wanted.unwrap(&value, &mut issues),
-        false => Some(&value),
-    };
-    match resource {
-        Some(resource) => {
-            issues.extend(endpoint.validator.issues(resource_type, resource, defects, wanted.profile));
-            endpoint.ask_directory(resource_type, resource, &mut issues).await;
-        }
-        None => issues.extend(defects),
+    let (validator, trace) = (endpoint.validator.clone(), exchange.trace.clone());
+    let judged = judging::run(exchange, body.len(), move || judge(&validator, &trace, wanted, &body));
+    let (resource, mut issues) = judged.await?;
+    if let Some(resource) = resource {
+        endpoint.ask_directory(exchange, resource_type, &resource, &mut issues).await;
     }
     Ok(issues)
+}
+
+/// The resource in the body, where there is one, and what there is to say of it.
+fn judge(validator: &Validator, trace: &Trace, mut wanted: Wanted, body: &[u8]) -> (Option<Value>, Vec<Issue>) {
+    let Received { value, defects, .. } = match parse(body, wanted.resource_type.as_str()) {
+        Ok(received) => received,
+        Err(issues) => return (None, issues),
+    };
+    trace.holds(&value);
+    let mut issues = vec![];
+    let resource = match value["resourceType"] == "Parameters" {
+        true => wanted.unwrap(value, &mut issues),
+        false => Some(value),
+    };
+    issues.extend(match &resource {
+        Some(resource) => validator.issues(wanted.resource_type, resource, defects, wanted.profile),
+        None => defects,
+    });
+    (resource, issues)
 }
 
 /// What the client wants to know.
@@ -75,13 +87,15 @@ impl Wanted {
     }
 
     /// The resource in a `Parameters`, whose other parameters are taken into account.
-    fn unwrap<'a>(&mut self, parameters: &'a Value, issues: &mut Vec<Issue>) -> Option<&'a Value> {
+    fn unwrap(&mut self, mut parameters: Value, issues: &mut Vec<Issue>) -> Option<Value> {
         let mut resource = None;
-        for (index, parameter) in parameters["parameter"].as_array().into_iter().flatten().enumerate() {
-            let name = parameter["name"].as_str().unwrap_or_default();
-            let value = ["valueCode", "valueUri", "valueCanonical"].iter().find_map(|key| parameter[key].as_str());
+        for (index, parameter) in parameters["parameter"].as_array_mut().into_iter().flatten().enumerate() {
+            let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
+            let value = ["valueCode", "valueUri", "valueCanonical"].iter().find_map(|key| parameter.get(key)?.as_str());
             match (name, value) {
-                ("resource", _) if parameter["resource"].is_object() => resource = Some(&parameter["resource"]),
+                ("resource", _) if parameter.get("resource").is_some_and(Value::is_object) => {
+                    resource = parameter.get_mut("resource").map(Value::take);
+                }
                 ("mode" | "profile", Some(value)) => issues.extend(self.parameter(name, value).err()),
                 _ => issues.push(
                     Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))

@@ -1,4 +1,4 @@
-//! What create and update share: the body is judged, then the writer decides and stores.
+//! What create and update share once the body is judged: the writer decides and stores.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +14,6 @@ use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, Version};
 use crate::issue::Issue;
 use crate::sas::identity::{self, Effect, Target, Write};
-use crate::sas::validation::Judged;
 
 /// `If-Match` and `If-None-Match` of a write.
 #[derive(Clone, Debug, Default)]
@@ -42,53 +41,21 @@ pub struct Written {
     pub issues: Vec<Issue>,
 }
 
-/// The body, unless it or what was found elsewhere in the request is refused.
-pub(super) fn accepted(judged: Judged, mut issues: Vec<Issue>) -> Result<(Received, Vec<Issue>), Error> {
-    issues.extend(judged.issues);
-    match judged.received {
-        Some(received) if !issues.iter().any(Issue::is_error) => Ok((received, issues)),
-        _ => Err(Error::of(issues)),
-    }
-}
-
 impl Endpoint {
-    /// The body as a resource of this type, or everything that is wrong with the request:
-    /// `issues` are those already found elsewhere in it.
-    pub(super) fn received(
-        &self,
-        exchange: &Exchange,
-        resource_type: ResourceType,
-        body: &[u8],
-        issues: Vec<Issue>,
-    ) -> Result<(Received, Vec<Issue>), Error> {
-        accepted(self.judge(exchange, resource_type, body), issues)
-    }
-
-    /// The body, judged; whom it names is recorded, accepted or not.
-    pub(super) fn judge(&self, exchange: &Exchange, resource_type: ResourceType, body: &[u8]) -> Judged {
-        let judged = self.validator.judge(resource_type, body);
-        if let Some(received) = &judged.received {
-            exchange.trace.holds(&received.value);
-        }
-        judged
-    }
-
     /// Decides and stores; answers once it is on disk.
     pub(super) async fn write(
         &self,
         exchange: &Exchange,
         resource_type: ResourceType,
         target: Target,
-        received: Received,
-        mut issues: Vec<Issue>,
+        (received, content, mut issues): (Received, Content, Vec<Issue>),
         preconditions: Preconditions,
     ) -> Result<Written, Error> {
         let resource = &received.value;
-        self.ask_directory(resource_type, resource, &mut issues).await;
+        self.ask_directory(exchange, resource_type, resource, &mut issues).await;
         if issues.iter().any(Issue::is_error) {
             return Err(Error::of(issues));
         }
-        let content = Content::new(&received);
         let text = |name: &str| resource.get(name).and_then(Value::as_str);
         let write = Write {
             resource_type,
@@ -109,6 +76,7 @@ impl Endpoint {
             write,
             content,
             trace: exchange.trace.clone(),
+            deadline: exchange.deadline.clone(),
             rules: issues.iter().map(|issue| issue.rule.id).collect(),
         };
         let stored = match self.writer.write(job).await {
@@ -120,7 +88,8 @@ impl Endpoint {
             Some(content) => content,
             // Nothing was written: what is stored may differ from what was sent in its layout.
             None => {
-                let version = self.storage.read_version(resource_type, &stored.id, stored.version).await?;
+                let storage = self.storage.until(&exchange.deadline);
+                let version = storage.read_version(resource_type, &stored.id, stored.version).await?;
                 version.ok_or_else(|| Error::internal("a version that was just seen is missing"))?.content
             }
         };

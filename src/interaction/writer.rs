@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::recorder::{Losses, Recorder};
 use crate::clock::Clock;
-use crate::error::Error;
+use crate::deadline::Deadline;
+use crate::error::{Error, Workload};
 use crate::fhir::content::Content;
 use crate::fhir::date::instant;
 use crate::fhir::id::Id;
@@ -32,9 +33,6 @@ use crate::storage::{Additions, NewVersion, Storage, Wanted};
 const LARGEST_BATCH: usize = 128;
 /// A batch that takes longer is given up; whether it was committed is then unknown. Longer than any lock is waited for.
 const LONGEST_COMMIT: Duration = Duration::from_secs(20);
-/// A client is not kept waiting longer for a database that falls silent: it is asked to come back before it
-/// gives up by itself. For slots, SAS's platform gives up after 7 s; for writes SAS names no time.
-const PATIENCE: Duration = Duration::from_secs(6);
 /// More records of other exchanges than this do not wait for the next batch of writes.
 const MOST_RECORDS: usize = 256;
 /// Nor do they longer than this. So often is a database tried, too, that did not take the last batch.
@@ -55,6 +53,8 @@ pub struct Job {
     pub start: Option<Timestamp>,
     /// The exchange that it is part of.
     pub trace: Trace,
+    /// When its answer is due; what its client does not wait for any more is not begun.
+    pub deadline: Deadline,
     /// The rules that were cited before it was queued.
     pub rules: Vec<&'static str>,
 }
@@ -126,21 +126,16 @@ impl Writer {
         (Self { queue, recorder, is_failing }, Writing { stop, task })
     }
 
-    /// Queues a write and waits until it is decided and on disk; not for longer than a client would.
+    /// Queues a write and waits until it is decided and on disk, or its deadline has passed.
     pub async fn write(&self, job: Job) -> Answer {
-        self.write_within(PATIENCE, job).await
-    }
-
-    async fn write_within(&self, patience: Duration, job: Job) -> Answer {
+        let deadline = job.deadline.clone();
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Queued { job, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Throttled,
+            mpsc::error::TrySendError::Full(_) => Error::TooBusy(Workload::Writes),
             mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
         })?;
-        match tokio::time::timeout(patience, answered).await {
-            Ok(answer) => answer.map_err(|_| Error::internal("the writing task has ended"))?,
-            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
-        }
+        let ended = |_| Error::internal("the writing task has ended");
+        deadline.limit(async { answered.await.map_err(ended)? }).await
     }
 
     /// Where the records of exchanges go that change nothing.
@@ -334,7 +329,8 @@ async fn commit_together(
         additions
     };
     let wanted = wanted(jobs.iter().map(|job| &job.write));
-    within_patience(storage.write(&wanted, others, decide_all)).await?;
+    let last = jobs.iter().map(|job| job.deadline.clone()).reduce(|last, next| last.later(&next)).unwrap_or_default();
+    within_patience(storage.until(&last).write(&wanted, others, decide_all)).await?;
     changing.into_iter().for_each(Trace::set_recorded);
     Ok(answers)
 }

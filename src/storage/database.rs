@@ -9,13 +9,14 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::postgres::Connections;
+use super::postgres::{Connections, Session};
+use super::sqlite::{SqliteReaders, StopAt};
+use crate::deadline::Deadline;
 use crate::error::Error;
 
 /// The migrations, in order; a released one is never edited.
-const MIGRATIONS: [(i64, &str, Sql); 4] = [
+const MIGRATIONS: [(i64, &str, Sql); 5] = [
     (1, "resource", Sql::Both(include_str!("../../migrations/0001_resource.sql"))),
     (2, "resource version", Sql::Both(include_str!("../../migrations/0002_resource_version.sql"))),
     (3, "identifier", Sql::Both(include_str!("../../migrations/0003_identifier.sql"))),
@@ -27,6 +28,7 @@ const MIGRATIONS: [(i64, &str, Sql); 4] = [
             postgres: include_str!("../../migrations/0004_exchange.postgres.sql"),
         },
     ),
+    (5, "identifier system", Sql::Both(include_str!("../../migrations/0005_identifier_system.sql"))),
 ];
 
 /// The text of a migration.
@@ -36,59 +38,117 @@ enum Sql {
     Each { sqlite: &'static str, postgres: &'static str },
 }
 
-/// How long a write waits for another process's, on either database.
+/// How long a write waits for another process's, on either database, while nobody waits for its answer.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A read that takes longer is given up: its server fell silent, and its client will not wait much longer.
-/// A page, read by its index, takes milliseconds.
-pub(super) const LONGEST_READ: Duration = Duration::from_secs(6);
+/// A write and a search take no longer, from the moment a permit is asked for.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(6);
+/// The same of a search.
+pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(6);
+/// The same of a read by id, by version, or of a history.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// The number of all matches of a search is counted for so long.
+pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections that read.
-const SQLITE_READERS: u32 = 4;
-/// Connections that read.
-const POSTGRES_READERS: u32 = 8;
+/// Connections for reads by id.
+const LOOKUPS: u32 = 4;
+/// Connections for searches on SQLite: each keeps a core busy.
+const SQLITE_SEARCHES: u32 = 4;
+/// Connections for searches on Postgres.
+const POSTGRES_SEARCHES: u32 = 8;
+/// Connections that count all matches, on Postgres.
+const POSTGRES_COUNTS: u32 = 4;
+
+/// What every session on Postgres is told that reads and writes resources.
+const SESSION: &str = concat!(
+    // An instance that hangs inside a transaction must not hold up the others for ever.
+    "SET idle_in_transaction_session_timeout = '10s';",
+    // Acknowledged means on disk, and decided over what was committed before.
+    "SET synchronous_commit = on;",
+    "SET default_transaction_isolation = 'read committed';",
+    // A plan made while a table was small would be kept for as long as it grows.
+    "SET plan_cache_mode = force_custom_plan",
+);
 
 /// An open database.
+///
+/// What is asked of it ends with its deadline: see [`Storage::until`].
 #[derive(Clone)]
 pub struct Storage {
-    pub(super) database: Database,
+    pub(super) writer: Writer,
+    pub(super) readers: Arc<ReaderPools>,
     description: Arc<str>,
-    /// Searches at the same time: fewer than there are readers, so that reads never wait for them.
-    pub(super) searches: Arc<Semaphore>,
+    pub(super) deadline: Deadline,
 }
 
-/// The two databases. One connection writes, and others read beside it: however many searches run,
-/// a write never waits for one of theirs.
+/// The one connection that writes: however many searches run, a write never waits for one of theirs.
 #[derive(Clone)]
-pub(super) enum Database {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { writer: Connections, readers: Connections },
+pub(super) enum Writer {
+    Sqlite { pool: SqlitePool, stop_at: StopAt },
+    Postgres(Connections),
 }
 
-/// Expands a body once for each database, with `$reader` what reads.
-macro_rules! on_readers {
-    ($storage:expr, $reader:ident => $body:expr) => {
-        match &$storage.database {
-            $crate::storage::database::Database::Sqlite { readers: $reader, .. } => $body,
-            $crate::storage::database::Database::Postgres { readers, .. } => {
-                let mut lent = readers.lend().await?;
+/// Connections that read, by purpose: none waits for another's.
+pub(super) struct ReaderPools {
+    /// Reads by id.
+    pub lookups: Readers,
+    /// Pages of searches.
+    pub searches: Readers,
+    /// Numbers of all matches.
+    pub counts: Readers,
+    /// Whether the database answers.
+    pub probe: Readers,
+}
+
+/// Connections that read.
+#[derive(Clone)]
+pub(crate) enum Readers {
+    Sqlite(SqliteReaders),
+    Postgres(Connections),
+}
+
+impl Readers {
+    /// How many are open, and how many of these are idle.
+    pub fn count(&self) -> (u32, usize) {
+        match self {
+            Self::Sqlite(readers) => readers.count(),
+            Self::Postgres(connections) => connections.count(),
+        }
+    }
+
+    /// Waits for what is under way and closes them all.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(readers) => readers.close().await,
+            Self::Postgres(connections) => connections.close().await,
+        }
+    }
+}
+
+impl ReaderPools {
+    fn all(&self) -> [&Readers; 4] {
+        [&self.lookups, &self.searches, &self.counts, &self.probe]
+    }
+}
+
+/// Expands a body once for each database, with `$reader` a connection of this purpose, until the deadline.
+macro_rules! on_reader {
+    ($storage:expr, $purpose:ident, $reader:ident => $body:expr) => {
+        match &$storage.readers.$purpose {
+            $crate::storage::database::Readers::Sqlite(readers) => {
+                let mut lent = readers.acquire(&$storage.deadline).await?;
+                let $reader = &mut *lent;
+                $body
+            }
+            $crate::storage::database::Readers::Postgres(connections) => {
+                let mut lent = connections.acquire(&$storage.deadline).await?;
                 let $reader = &mut *lent;
                 $body
             }
         }
     };
 }
-pub(super) use on_readers;
-
-/// The same for what a client waits for: not without end.
-macro_rules! on_readers_in_time {
-    ($storage:expr, $reader:ident => $body:expr) => {{
-        let read = async { $crate::storage::database::on_readers!($storage, $reader => $body) };
-        let timed_out = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        tokio::time::timeout($crate::storage::database::LONGEST_READ, read).await.unwrap_or_else(timed_out)
-    }};
-}
-pub(super) use on_readers_in_time;
+pub(super) use on_reader;
 
 /// Runs a migrator on SQLite, which knows no lock around migrations: of two processes that make a new
 /// database at the same moment, one finds the other's tables. The second time it finds them noted too.
@@ -154,15 +214,10 @@ impl Storage {
     /// Opens the database at `sqlite://path` (made if missing) or `postgres://…`, and applies the
     /// migrations that it lacks.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let (database, description) = Database::connect(url).await?;
-        let searches = match database {
-            Database::Sqlite { .. } => SQLITE_READERS - 1,
-            Database::Postgres { .. } => POSTGRES_READERS - 2,
-        };
-        let searches = Arc::new(Semaphore::new(searches as usize));
-        let storage = Self { database, description: description.into(), searches };
-        storage.migrate().await?;
-        Ok(storage)
+        match Backend::of(url)? {
+            Backend::Sqlite => Self::open_sqlite(url).await,
+            Backend::Postgres => Self::open_postgres(url).await,
+        }
     }
 
     /// The same for those who look into what was kept: a file that is not there is not made.
@@ -176,34 +231,71 @@ impl Storage {
         Self::open(url).await
     }
 
-    async fn migrate(&self) -> Result<(), OpenError> {
-        let migrations = MIGRATIONS.map(|(version, description, sql)| {
-            let sql = match (sql, &self.database) {
-                (Sql::Both(sql), _) => sql,
-                (Sql::Each { sqlite, .. }, Database::Sqlite { .. }) => sqlite,
-                (Sql::Each { postgres, .. }, Database::Postgres { .. }) => postgres,
-            };
-            Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        });
-        let migrator = Migrator::with_migrations(migrations.into());
-        match &self.database {
-            Database::Sqlite { writer, .. } => {
-                let mut connection = writer.acquire().await.map_err(sqlx::migrate::MigrateError::from)?;
-                migrated_once_or_twice!(migrator, connection);
-            }
-            Database::Postgres { writer, .. } => {
-                let mut connection = writer.lend().await.map_err(sqlx::migrate::MigrateError::from)?;
-                migrator.run(&mut *connection).await?;
-            }
-        }
-        Ok(())
+    /// The same database, for what must be answered until this deadline: what it executes then is stopped.
+    #[must_use]
+    pub fn until(&self, deadline: &Deadline) -> Self {
+        Self { deadline: deadline.clone(), ..self.clone() }
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Self, OpenError> {
+        let (options, description) = sqlite_options(url)?;
+        // Acknowledged means on disk, through power loss too.
+        let options = options.synchronous(SqliteSynchronous::Full);
+        let failed = |source| OpenError::Connect { description: description.clone(), source };
+        let mut first = first_connection(&options).await.map_err(failed)?;
+        let connection = &mut first;
+        migrated_once_or_twice!(migrator(Backend::Sqlite), connection);
+        // Where the disk is full, SQLite itself rolls back, and the connection then refuses every further
+        // transaction for the one that it believes to be in: another takes its place.
+        let stop_at = StopAt::never();
+        let installed = stop_at.clone();
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .after_connect(move |connection, _| {
+                let stop_at = installed.clone();
+                Box::pin(async move { stop_at.install(connection).await })
+            })
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
+        let pool = pool.connect_with(options.clone().busy_timeout(WRITE_TIMEOUT)).await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
+        let readers = |size| Readers::Sqlite(SqliteReaders::new(options.clone(), size));
+        let searches = readers(SQLITE_SEARCHES);
+        let pools = ReaderPools { lookups: readers(LOOKUPS), counts: searches.clone(), searches, probe: readers(1) };
+        Ok(Self::new(Writer::Sqlite { pool, stop_at }, pools, &description))
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+        let (options, description) = postgres_options(url)?;
+        let failed = |source| OpenError::Connect { description: description.clone(), source };
+        // A pool would try again and again, and in the end hide what went wrong. A migration of a large table may
+        // take longer than any statement of a pool.
+        let mut first = options.connect().await.map_err(failed)?;
+        migrator(Backend::Postgres).run(&mut first).await?;
+        first.close().await.map_err(failed)?;
+        let connections = |size, statement_timeout| {
+            Connections::new(options.clone(), size, Session { statement_timeout, settings: SESSION })
+        };
+        let readers = |size, statement_timeout| Readers::Postgres(connections(size, statement_timeout));
+        let pools = ReaderPools {
+            lookups: readers(LOOKUPS, READ_TIMEOUT),
+            searches: readers(POSTGRES_SEARCHES, SEARCH_TIMEOUT),
+            counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
+            probe: readers(1, READ_TIMEOUT),
+        };
+        let writer = Writer::Postgres(connections(1, WRITE_TIMEOUT).given_up_early());
+        Ok(Self::new(writer, pools, &description))
+    }
+
+    fn new(writer: Writer, readers: ReaderPools, description: &str) -> Self {
+        Self { writer, readers: Arc::new(readers), description: description.into(), deadline: Deadline::none() }
     }
 
     /// Whether the database answers and has every migration of this program.
     pub async fn is_ready(&self) -> Result<bool, Error> {
         let sql = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success AND version <= $1";
         let newest = MIGRATIONS.len() as i64;
-        let applied: i64 = on_readers!(self, reader => sqlx::query_scalar(sql).bind(newest).fetch_one(reader).await)?;
+        let applied: i64 =
+            on_reader!(self, probe, reader => sqlx::query_scalar(sql).bind(newest).fetch_one(reader).await)?;
         Ok(applied == newest)
     }
 
@@ -214,35 +306,42 @@ impl Storage {
 
     /// Connections that are open and connections that are idle, over all pools.
     pub fn connections(&self) -> (u32, usize) {
-        match &self.database {
-            Database::Sqlite { writer, readers } => {
-                (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
-            }
-            Database::Postgres { writer, readers } => {
-                let ((writers, idle_writers), (readers, idle_readers)) = (writer.count(), readers.count());
-                (writers + readers, idle_writers + idle_readers)
-            }
-        }
-    }
-
-    /// A place among the searches; given back when it is dropped.
-    pub(super) async fn search_place(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.searches.acquire().await.map_err(Error::internal)
+        let writers = match &self.writer {
+            Writer::Sqlite { pool, .. } => (pool.size(), pool.num_idle()),
+            Writer::Postgres(connections) => connections.count(),
+        };
+        // On SQLite, counts are made by the connections of searches.
+        let is_shared = matches!(self.writer, Writer::Sqlite { .. });
+        let pools = self.readers.all().into_iter().enumerate().filter(|(index, _)| !(is_shared && *index == 2));
+        pools.fold(writers, |(open, idle), (_, readers)| {
+            let (more_open, more_idle) = readers.count();
+            (open + more_open, idle + more_idle)
+        })
     }
 
     /// Waits for what is under way and closes every connection.
     pub async fn close(&self) {
-        match &self.database {
-            Database::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
-            Database::Postgres { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
+        for readers in self.readers.all() {
+            readers.close().await;
+        }
+        match &self.writer {
+            Writer::Sqlite { pool, .. } => pool.close().await,
+            Writer::Postgres(connections) => connections.close().await,
         }
     }
+}
+
+/// The migrations as this database takes them.
+fn migrator(backend: Backend) -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, description, sql)| {
+        let sql = match (sql, backend) {
+            (Sql::Both(sql), _) => sql,
+            (Sql::Each { sqlite, .. }, Backend::Sqlite) => sqlite,
+            (Sql::Each { postgres, .. }, Backend::Postgres) => postgres,
+        };
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.into())
 }
 
 /// The two databases.
@@ -289,45 +388,6 @@ pub(crate) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), 
     Ok((options, description))
 }
 
-impl Database {
-    /// Connects, and describes what to.
-    async fn connect(url: &str) -> Result<(Self, String), OpenError> {
-        match Backend::of(url)? {
-            Backend::Sqlite => Self::connect_sqlite(url).await,
-            Backend::Postgres => Self::connect_postgres(url).await,
-        }
-    }
-
-    async fn connect_sqlite(url: &str) -> Result<(Self, String), OpenError> {
-        let (options, description) = sqlite_options(url)?;
-        // Acknowledged means on disk, through power loss too.
-        let options = options.synchronous(SqliteSynchronous::Full);
-        let failed = |source| OpenError::Connect { description: description.clone(), source };
-        let first = first_connection(&options).await.map_err(failed)?;
-        // Where the disk is full, SQLite itself rolls back, and the connection then refuses every further
-        // transaction for the one that it believes to be in: another takes its place.
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
-        let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
-        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(SQLITE_READERS);
-        let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await.map_err(failed)?;
-        first.close().await.map_err(failed)?;
-        Ok((Self::Sqlite { writer, readers }, description))
-    }
-
-    async fn connect_postgres(url: &str) -> Result<(Self, String), OpenError> {
-        let (options, description) = postgres_options(url)?;
-        let failed = |source| OpenError::Connect { description: description.clone(), source };
-        // A pool would try again and again, and in the end hide what went wrong.
-        let first = options.connect().await.map_err(failed)?;
-        first.close().await.map_err(failed)?;
-        let writer = Connections::open(options.clone(), 1).await.map_err(failed)?;
-        let readers = Connections::open(options, POSTGRES_READERS).await.map_err(failed)?;
-        Ok((Self::Postgres { writer, readers }, description))
-    }
-}
-
 /// What a failure of the database means for the request.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
@@ -345,8 +405,9 @@ fn is_passing(error: &sqlx::Error) -> bool {
                 // (a standby). A transaction that was rolled back (class 40) is run again.
                 ["08", "53", "57", "58", "55P03", "25P0", "25006"].iter().any(|class| code.starts_with(class))
             } else {
-                // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL: the low byte of the extended code.
-                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15))
+                // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT (by a deadline), IOERR, FULL, CANTOPEN, PROTOCOL: the low
+                // byte of the extended code.
+                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5..=10 | 13..=15))
             }
         }
         sqlx::Error::Io(_)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::database::{Database, Storage, on_readers};
+use super::database::{Storage, Writer, on_reader};
 use super::write::in_write_transaction;
 use crate::error::Error;
 use crate::fhir::identifier::Identifier;
@@ -67,17 +67,17 @@ impl Batch {
 ///
 /// Where every record was removed, numbers begin anew, and may meet subjects that are yet to be removed.
 pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
-    match storage.database {
+    match storage.writer {
         // SQLite numbers from the largest on, in the order of the rows. Asked for the largest number, it would read
         // the whole table for each batch.
-        Database::Sqlite { .. } => [
+        Writer::Sqlite { .. } => [
             "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",
             "INSERT INTO exchange_subject (run, subject, exchange) \
              SELECT (last_insert_rowid() - $2 + 1 + record.key) / $3, subject.value, last_insert_rowid() - $2 + 1 + record.key \
              FROM json_each($1) AS record CROSS JOIN json_each(record.value) AS subject \
              WHERE true ON CONFLICT DO NOTHING",
         ],
-        Database::Postgres { .. } => [
+        Writer::Postgres(_) => [
             "INSERT INTO exchange (id, at, record) SELECT last.id + new.position, new.record ->> 'at', new.record::text \
              FROM (SELECT COALESCE(MAX(id), 0) AS id FROM exchange) AS last \
              CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS new (record, position)",
@@ -132,7 +132,7 @@ impl Storage {
     pub async fn exchanges_key(&self) -> Result<Key, Error> {
         let select = "SELECT value FROM note WHERE name = 'exchanges-key'";
         let kept: Option<String> =
-            on_readers!(self, reader => sqlx::query_scalar(select).fetch_optional(reader).await)?;
+            on_reader!(self, searches, reader => sqlx::query_scalar(select).fetch_optional(reader).await)?;
         if let Some(kept) = kept {
             return Ok(Key::of_bytes(kept.as_bytes()));
         }
@@ -149,7 +149,8 @@ impl Storage {
     /// Whether this key is the one that was noted last; `None` where none was.
     pub async fn is_noted_key(&self, key: &Key) -> Result<Option<bool>, Error> {
         let select = "SELECT value FROM note WHERE name = 'exchanges-key-check'";
-        let noted: Option<String> = on_readers!(self, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
+        let noted: Option<String> =
+            on_reader!(self, searches, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
         Ok(noted.map(|noted| noted == key.check()))
     }
 
@@ -170,8 +171,7 @@ impl Storage {
             let sql = "SELECT id, at, record FROM exchange WHERE id < $1 ORDER BY id DESC LIMIT $2";
             let (mut before, mut older) = (i64::MAX, 0);
             while found.len() < asked.limit && older < MOST_LATE {
-                let page: Vec<(i64, String, String)> =
-                    on_readers!(self, reader => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(reader).await)?;
+                let page: Vec<(i64, String, String)> = on_reader!(self, searches, reader => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(reader).await)?;
                 let Some((last, ..)) = page.last() else { break };
                 before = *last;
                 for (_, at, text) in page {
@@ -188,8 +188,7 @@ impl Storage {
                     break;
                 }
                 let sql = "SELECT record FROM exchange WHERE id = $1";
-                let text: Option<String> =
-                    on_readers!(self, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?;
+                let text: Option<String> = on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?;
                 let record = text.as_deref().and_then(parsed);
                 found.extend(record.filter(|record| asked.is_within(record) && keep(record)));
             }
@@ -209,7 +208,7 @@ impl Storage {
         let mut found = BTreeSet::new();
         for subject in subjects {
             let ids: Vec<i64> =
-                on_readers!(self, reader => sqlx::query_scalar(sql).bind(subject.0).fetch_all(reader).await)?;
+                on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(subject.0).fetch_all(reader).await)?;
             found.extend(ids);
         }
         Ok(found)
@@ -220,7 +219,7 @@ impl Storage {
         let sql = "SELECT resource_type, resource_id FROM identifier \
              WHERE value = $1 AND system = $2 AND hold IN ('held', 'released')";
         let Identifier { system, value } = identifier;
-        Ok(on_readers!(self, reader => sqlx::query_as(sql).bind(value).bind(system).fetch_all(reader).await)?)
+        Ok(on_reader!(self, searches, reader => sqlx::query_as(sql).bind(value).bind(system).fetch_all(reader).await)?)
     }
 
     /// Removes some of the records that are older than this, and what they were found by: how many. Zero when

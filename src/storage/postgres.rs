@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
 
 use super::database::LOCK_TIMEOUT;
+use crate::deadline::Deadline;
 
 /// A connection that does not answer within this time is given up, and makes room for another: early enough
 /// for the read that waits, and for whoever asks whether the program is ready.
-const LONGEST_PING: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What every session is told: a client that does not answer is gone after ten seconds, and its locks with it.
 ///
@@ -23,91 +24,137 @@ const LONGEST_PING: Duration = Duration::from_secs(1);
 pub(crate) const KEEP_ALIVE: &str = "SET tcp_keepalives_idle = '4s';SET tcp_keepalives_interval = '2s';\
     SET tcp_keepalives_count = 3;SET tcp_user_timeout = '10s'";
 
-/// What those are told that read and write resources.
-const SESSION: &str = concat!(
-    // An instance that hangs inside a transaction must not hold up the others for ever.
-    "SET idle_in_transaction_session_timeout = '10s';",
-    "SET statement_timeout = '30s';",
-    "SET lock_timeout = '15s';",
-    // Acknowledged means on disk, and decided over what was committed before.
-    "SET synchronous_commit = on;",
-    "SET default_transaction_isolation = 'read committed';",
-    // A plan made while a table was small would be kept for as long as it grows.
-    "SET plan_cache_mode = force_custom_plan",
-);
-
-/// A pool of at most so many connections, each of which answers when it is acquired.
-pub(crate) fn pool(most: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(most)
-        .acquire_timeout(LOCK_TIMEOUT)
-        // The pool's own test lasts for as long as whoever waits has patience, and then nobody is served.
-        .test_before_acquire(false)
-        .before_acquire(|connection, _| Box::pin(async { Ok(answers(connection).await) }))
+/// What the sessions of a pool are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    /// The server stops a statement that takes longer.
+    pub statement_timeout: Duration,
+    /// Further settings, as SQL.
+    pub settings: &'static str,
 }
 
 /// Whether there is still a server at the other end, which comes to answer.
-pub(crate) async fn answers(connection: &mut PgConnection) -> bool {
-    matches!(tokio::time::timeout(LONGEST_PING, connection.ping()).await, Ok(Ok(())))
+async fn answers(connection: &mut PgConnection) -> bool {
+    matches!(tokio::time::timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))
 }
 
 /// Connections that are lent, each with an answering server at its other end.
 #[derive(Clone)]
-pub(super) struct Connections(PgPool);
+pub(crate) struct Connections {
+    pool: PgPool,
+    release_timeout: Duration,
+}
 
 impl Connections {
-    /// Opens one, of at most so many.
-    pub async fn open(options: PgConnectOptions, most: u32) -> Result<Self, sqlx::Error> {
-        let pool = pool(most).after_connect(|connection, _| {
-            Box::pin(async {
-                connection.execute(KEEP_ALIVE).await?;
-                connection.execute(SESSION).await?;
-                Ok(())
-            })
-        });
-        Ok(Self(pool.connect_with(options).await?))
+    /// At most `size` connections for statements of this kind, each opened when it is first needed.
+    pub fn new(options: PgConnectOptions, size: u32, session: Session) -> Self {
+        let Session { statement_timeout, settings } = session;
+        let timeout = format!("SET statement_timeout = {}", statement_timeout.as_millis());
+        let pool = PgPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(LOCK_TIMEOUT)
+            // The pool's own test lasts for as long as whoever waits has patience, and then nobody is served.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(async { Ok(answers(connection).await) }))
+            .after_connect(move |connection, _| {
+                let timeout = AssertSqlSafe(timeout.clone());
+                Box::pin(async move {
+                    connection.execute(KEEP_ALIVE).await?;
+                    connection.execute(timeout).await?;
+                    connection.execute(settings).await?;
+                    Ok(())
+                })
+            });
+        // A statement that nobody waits for any more ends by its time-out.
+        Self { pool: pool.connect_lazy_with(options), release_timeout: statement_timeout + PING_TIMEOUT }
     }
 
-    /// Lends one.
-    pub async fn lend(&self) -> Result<Lent, sqlx::Error> {
-        Ok(Lent(self.0.acquire().await?))
+    /// The same, whose connections are given up when they do not answer at once, even in the middle of a statement.
+    pub fn given_up_early(self) -> Self {
+        Self { release_timeout: PING_TIMEOUT, ..self }
+    }
+
+    /// Lends one until it is dropped.
+    pub async fn acquire(&self, deadline: &Deadline) -> Result<PooledConnection, sqlx::Error> {
+        Ok(PooledConnection {
+            connection: Some(self.pool.acquire().await?),
+            in_transaction: false,
+            release_timeout: self.release_timeout,
+            deadline: deadline.clone(),
+        })
     }
 
     /// How many are open, and how many of these are idle.
     pub fn count(&self) -> (u32, usize) {
-        (self.0.size(), self.0.num_idle())
+        (self.pool.size(), self.pool.num_idle())
     }
 
     /// Waits for what is under way and closes them all.
     pub async fn close(&self) {
-        self.0.close().await;
+        self.pool.close().await;
     }
 }
 
 /// A connection that is given back when it is dropped, if it still answers.
 ///
 /// Giving back is the pool's: it asks the server for an answer, without end where the server fell silent, and
-/// keeps the place meanwhile (<https://github.com/launchbadge/sqlx/issues/4349>). Of the one connection that
+/// keeps the slot meanwhile (<https://github.com/launchbadge/sqlx/issues/4349>). Of the one connection that
 /// writes there would be none until the program is restarted. Here it has an end; what is dropped then is
-/// closed, and its place is free.
-pub(super) struct Lent(PoolConnection<Postgres>);
+/// closed, and its slot is free.
+pub(crate) struct PooledConnection {
+    /// Until it is dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    in_transaction: bool,
+    release_timeout: Duration,
+    /// Holds the permit of the request until the connection is free.
+    deadline: Deadline,
+}
 
-impl Drop for Lent {
-    fn drop(&mut self) {
-        tokio::spawn(tokio::time::timeout(LONGEST_PING, self.0.return_to_pool()));
+impl PooledConnection {
+    /// Begins a transaction that lasts until the connection is dropped: all that is read is of one state.
+    pub async fn begin_snapshot(&mut self) -> Result<(), sqlx::Error> {
+        self.in_transaction = true;
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(())
     }
 }
 
-impl Deref for Lent {
+impl Drop for PooledConnection {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        // Without a runtime, the program ends.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (in_transaction, deadline) = (self.in_transaction, std::mem::take(&mut self.deadline));
+        let timeout = self.release_timeout;
+        runtime.spawn(async move {
+            let returned = async {
+                if in_transaction {
+                    connection.execute("ROLLBACK").await?;
+                }
+                connection.return_to_pool().await;
+                Ok::<_, sqlx::Error>(())
+            };
+            if !matches!(tokio::time::timeout(timeout, returned).await, Ok(Ok(()))) {
+                // Giving it back would wait for its server without end.
+                connection.close_on_drop();
+            }
+            drop(deadline);
+        });
+    }
+}
+
+impl Deref for PooledConnection {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.0
+        let Some(connection) = &self.connection else { unreachable!("it is taken by `drop` only") };
+        connection
     }
 }
 
-impl DerefMut for Lent {
+impl DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+        let Some(connection) = &mut self.connection else { unreachable!("it is taken by `drop` only") };
+        connection
     }
 }

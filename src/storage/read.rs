@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::{Stream, TryStreamExt};
 
-use super::database::{Storage, on_readers_in_time};
+use super::database::{Storage, on_reader};
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
@@ -75,7 +75,7 @@ impl Storage {
             JOIN resource_version v \
                 ON v.resource_type = r.resource_type AND v.id = r.id AND v.version = r.version \
             WHERE r.resource_type = $1 AND r.id = $2";
-        let row: Option<VersionRow> = on_readers_in_time!(self, reader => {
+        let row: Option<VersionRow> = on_reader!(self, lookups, reader => {
             sqlx::query_as(sql).bind(resource_type.as_str()).bind(id.as_str()).fetch_optional(reader).await
         })?;
         Ok(row.map(Into::into))
@@ -91,7 +91,7 @@ impl Storage {
         let sql = "\
             SELECT id, version, last_updated, interaction, content FROM resource_version \
             WHERE resource_type = $1 AND id = $2 AND version = $3";
-        let row: Option<VersionRow> = on_readers_in_time!(self, reader => {
+        let row: Option<VersionRow> = on_reader!(self, lookups, reader => {
             sqlx::query_as(sql).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(reader).await
         })?;
         Ok(row.map(Into::into))
@@ -115,14 +115,13 @@ impl Storage {
             WHERE resource_type = $1 AND id = $2 AND version < $3 AND last_updated >= $4 \
             ORDER BY version DESC LIMIT $5";
         let since = since.unwrap_or_default();
-        let (all, total): (i64, i64) = on_readers_in_time!(self, reader => {
+        let (all, total): (i64, i64) = on_reader!(self, lookups, reader => {
             sqlx::query_as(total_sql).bind(resource_type.as_str()).bind(id.as_str()).bind(since).fetch_one(reader).await
         })?;
         if all == 0 {
             return Ok(None);
         }
-        let _place = self.search_place().await?;
-        let (versions, more) = on_readers_in_time!(self, reader => {
+        let (versions, more) = on_reader!(self, lookups, reader => {
             let rows = sqlx::query_as::<_, VersionRow>(page_sql)
                 .bind(resource_type.as_str())
                 .bind(id.as_str())

@@ -80,16 +80,18 @@ pub(super) const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan'
 /// state and keeps other writers out.
 macro_rules! in_write_transaction {
     ($storage:expr, $transaction:ident => $body:expr) => {
-        match &$storage.database {
-            $crate::storage::database::Database::Sqlite { writer, .. } => {
+        match &$storage.writer {
+            $crate::storage::database::Writer::Sqlite { pool, stop_at } => {
+                let mut connection = pool.acquire().await?;
+                stop_at.set(&$storage.deadline);
                 // A deferred transaction that turns into a write fails at once when another process writes.
-                let mut $transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let mut $transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
                 let outcome = $body;
                 $transaction.commit().await?;
                 outcome
             }
-            $crate::storage::database::Database::Postgres { writer, .. } => {
-                let mut connection = writer.lend().await?;
+            $crate::storage::database::Writer::Postgres(connections) => {
+                let mut connection = connections.acquire(&$storage.deadline).await?;
                 let mut $transaction = sqlx::Connection::begin(&mut *connection).await?;
                 sqlx::query($crate::storage::write::POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
                 let outcome = $body;
@@ -257,7 +259,7 @@ fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
 mod tests {
     use sqlx::Row;
 
-    use super::super::database::Database;
+    use super::super::database::Writer;
     use super::*;
 
     #[tokio::test]
@@ -266,7 +268,7 @@ mod tests {
         std::fs::create_dir_all(&folder).expect("a folder");
         let url = format!("sqlite://{}/plan.db", folder.display());
         let storage = Storage::open(&url).await.expect("a database");
-        let Database::Sqlite { writer, .. } = &storage.database else { unreachable!() };
+        let Writer::Sqlite { pool: writer, .. } = &storage.writer else { unreachable!() };
         let wanted = Wanted {
             ids: vec![(ResourceType::Practitioner, Id::parse("a").expect("an id"))],
             identifiers: vec![(ResourceType::Practitioner, Identifier::new("s", "v"))],
@@ -291,7 +293,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("sas-endpoint-full-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let storage = Storage::open(&format!("sqlite://{}/full.db", folder.display())).await.expect("a database");
-        let Database::Sqlite { writer, .. } = &storage.database else { unreachable!() };
+        let Writer::Sqlite { pool: writer, .. } = &storage.writer else { unreachable!() };
         let write = async |name: &str| {
             let version = NewVersion {
                 resource_type: ResourceType::Practitioner,

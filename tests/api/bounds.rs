@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::Request;
 use sas_endpoint::access::Access;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::proxy;
-use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::server::*;
-
-const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
 
 async fn server(change: impl FnOnce(&mut Bounds)) -> TestServer {
     let mut setup = Setup::default();
@@ -71,46 +66,6 @@ async fn a_body_that_takes_too_long_is_given_up() {
     // Who is refused anyway is not waited for any longer.
     let answer = until_closed(&server, "DELETE /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
-}
-
-#[tokio::test]
-async fn who_is_still_sending_takes_no_place() {
-    let server = server(|bounds| bounds.max_in_flight = 1).await;
-    let mut slow = TcpStream::connect(server.address).await.expect("the server listens");
-    let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
-    slow.write_all(head.as_bytes()).await.expect("sent");
-    // Told as soon as the body is waited for.
-    let mut told = [0; 25];
-    slow.read_exact(&mut told).await.expect("told to go on");
-    assert!(told.starts_with(b"HTTP/1.1 100 Continue"));
-    server.get("/Practitioner").await.expect(200);
-    slow.write_all(b"[1,2]").await.expect("sent");
-    slow.read_exact(&mut told).await.expect("an answer");
-    assert!(told.starts_with(b"HTTP/1.1 400 "));
-}
-
-#[tokio::test]
-async fn when_all_places_are_taken_one_may_come_again() {
-    let server = server(|bounds| bounds.max_in_flight = 1).await;
-    // Whoever writes has to wait for this one.
-    let options: sqlx::sqlite::SqliteConnectOptions = server.database.url.parse().expect("an address");
-    let mut lock = options.connect().await.expect("the database opens");
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.expect("locked");
-    let writing = tokio::spawn(written_at_last(server.address));
-    let refused = loop {
-        assert!(!writing.is_finished(), "the lock holds nobody up");
-        let answer = server.get("/Practitioner").await;
-        if answer.status != 200 {
-            break answer.refused(503, "http-busy");
-        }
-    };
-    assert_eq!((refused.header("retry-after"), refused.json()["issue"][0]["code"].as_str()), ("2", Some("throttled")));
-    server.get("/metadata").await.expect(200);
-    server.ask("GET", "/annuaire/fhir/v2/Device", &[]).await.refused(503, "http-busy");
-    sqlx::query("ROLLBACK").execute(&mut lock).await.expect("free again");
-    lock.close().await.expect("closed");
-    writing.await.expect("not cut off").expect(201);
-    server.get("/Practitioner").await.expect(200);
 }
 
 #[tokio::test]
@@ -182,16 +137,4 @@ async fn until_closed(server: &TestServer, request: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
     answer
-}
-
-/// Sends an account until there is a place for it.
-async fn written_at_last(address: std::net::SocketAddr) -> Answer {
-    loop {
-        let request = Request::post("/fhir/Practitioner").header("content-type", "application/json");
-        let request = request.body(Body::from(regulator(&[(T, U)]).to_string())).expect("a request");
-        let answer = crate::client::send(address, request).await;
-        if answer.status != 503 {
-            return answer;
-        }
-    }
 }

@@ -202,7 +202,7 @@ const BELOW_HTTP: [&str; 5] =
 
 /// The rules that [`crate::access`], [`crate::proxies`] and [`crate::bounds`] show: a server that is open to
 /// everybody has no use for them.
-const OF_CALLERS: [&str; 8] = [
+const OF_CALLERS: [&str; 7] = [
     "http-login",
     "http-authorization",
     "http-token",
@@ -210,14 +210,19 @@ const OF_CALLERS: [&str; 8] = [
     "http-certificate",
     "http-forbidden",
     "http-rate",
-    "http-busy",
 ];
 
 /// The rules that no request alone provokes.
-const FAULTS: [&str; 3] = [
+const FAULTS: [&str; 8] = [
     "http-unavailable", // the database is away
-    "http-throttled",   // more than a thousand writes wait behind a slow disk
     "http-internal",    // a fault of ours
+    // As crate::bulkheads shows, and the unit tests of the bulkheads for each kind.
+    "http-deadline",
+    "too-busy-writes",
+    "too-busy-reads",
+    "too-busy-searches",
+    "too-busy-validations",
+    "too-busy-directory",
 ];
 
 #[test]

@@ -14,6 +14,7 @@ mod ledger;
 mod network;
 mod places;
 mod platform;
+mod polling;
 mod scenarios;
 mod stage;
 
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let extent = if arguments.iter().any(|argument| argument == "--short") { Extent::Short } else { Extent::Full };
     let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let mut table = Table::begin(extent == Extent::Full);
-    for scenario in &SCENARIOS {
+    for scenario in SCENARIOS {
         if !wanted.is_empty() && !wanted.iter().any(|part| scenario.name.contains(part.as_str())) {
             continue;
         }

@@ -11,6 +11,7 @@ use crate::ledger::Outcome;
 use crate::network::Network;
 use crate::places::Database;
 use crate::platform::{WRITERS, wait_for};
+use crate::polling;
 use crate::process::{bearing_full_files, program};
 use crate::stage::Stage;
 use crate::support::Backend::{self, Postgres, Sqlite};
@@ -23,7 +24,7 @@ pub enum Extent {
 }
 
 impl Extent {
-    fn of<T>(self, short: T, full: T) -> T {
+    pub fn of<T>(self, short: T, full: T) -> T {
         match self {
             Self::Short => short,
             Self::Full => full,
@@ -38,7 +39,7 @@ pub struct Scenario {
     pub run: fn(Backend, Extent) -> Outcome,
 }
 
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "kill -9", on: &[Sqlite, Postgres], run: killed },
     Scenario { name: "one of two instances killed", on: &[Postgres], run: one_of_two_killed },
     Scenario { name: "database stopped and started", on: &[Postgres], run: database_stopped },
@@ -47,6 +48,7 @@ pub const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "network silent", on: &[Postgres], run: network_silent },
     Scenario { name: "file locked by another process", on: &[Sqlite], run: file_locked },
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
+    Scenario { name: "an expensive search is polled", on: &[Sqlite, Postgres], run: polling::run },
 ];
 
 fn runtime() -> Runtime {

@@ -51,7 +51,11 @@ fn help_explains_every_setting() {
         "SAS_IDLE_TIMEOUT",
         "SAS_MAX_CONNECTIONS",
         "SAS_MAX_CONNECTIONS_PER_ADDRESS",
-        "SAS_MAX_IN_FLIGHT",
+        "SAS_MAX_WRITES",
+        "SAS_MAX_READS",
+        "SAS_MAX_SEARCHES",
+        "SAS_MAX_VALIDATIONS",
+        "SAS_MAX_DIRECTORY",
         "SAS_RATE",
         "SAS_LOG",
         "SAS_LOG_FORMAT",
@@ -59,6 +63,26 @@ fn help_explains_every_setting() {
     ] {
         assert!(help.contains(setting), "{setting}: {help}");
     }
+}
+
+#[test]
+fn setting_replaced_by_others_is_refused_with_their_names() {
+    let replacements =
+        ["SAS_MAX_WRITES", "SAS_MAX_READS", "SAS_MAX_SEARCHES", "SAS_MAX_VALIDATIONS", "SAS_MAX_DIRECTORY"];
+    let folder = crate::support::folder("replaced");
+    let file = folder.join("settings.toml");
+    std::fs::write(&file, "max_in_flight = 256\n").expect("written");
+    let by_file = program(&["--config", file.to_str().expect("a path")]).output();
+    let by_option = program(&["--max-in-flight", "256"]).output();
+    let by_variable = program(&["serve"]).env("SAS_MAX_IN_FLIGHT", "256").output();
+    for output in [by_file, by_option, by_variable] {
+        let output = output.expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(replacements.iter().all(|name| told.contains(name)), "{told}");
+    }
+    assert!(!text(&run(&["--help"], "")).contains("in-flight"));
+    std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]

@@ -7,13 +7,16 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _, Executor, SqlSafeStr};
 
 use crate::error::Error;
-use crate::storage::OpenError;
-use crate::storage::database::{Backend, first_connection, migrated_once_or_twice, postgres_options, sqlite_options};
-use crate::storage::postgres::{KEEP_ALIVE, answers, pool};
+use crate::storage::database::{
+    Backend, Readers, first_connection, migrated_once_or_twice, postgres_options, sqlite_options,
+};
+use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
+use crate::storage::sqlite::SqliteReaders;
+use crate::storage::{OpenError, READ_TIMEOUT, SEARCH_TIMEOUT};
 
 /// The migrations for each database; a released one is never edited.
 const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
@@ -23,8 +26,10 @@ const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
     include_str!("../../../migrations/annuaire/0001_copy.postgres.sql"),
 )];
 
-/// Connections that read.
-const READERS: u32 = 8;
+/// Connections for reads by id.
+const LOOKUPS: u32 = 4;
+/// Connections for searches.
+const SEARCHES: u32 = 8;
 
 /// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
 pub const DEMANDING: usize = 3;
@@ -38,11 +43,19 @@ const POSTGRES_WRITE_LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// The two databases: connections that read, and how to make one that writes.
+/// Connections that read, by purpose, and how to make one that writes.
 #[derive(Clone)]
-pub enum Database {
-    Sqlite { readers: SqlitePool, options: Box<SqliteConnectOptions> },
-    Postgres { readers: PgPool, options: Box<PgConnectOptions> },
+pub struct Database {
+    /// Reads by id, and lookups on behalf of a write.
+    pub lookups: Readers,
+    pub searches: Readers,
+    options: Options,
+}
+
+#[derive(Clone)]
+enum Options {
+    Sqlite(Box<SqliteConnectOptions>),
+    Postgres(Box<PgConnectOptions>),
 }
 
 /// A connection that writes, and the right to; both end when it is dropped, or the process.
@@ -139,11 +152,11 @@ impl Database {
                 migrated_once_or_twice!(migrator(|(version, name, sqlite, _)| (version, name, sqlite)), made);
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                let reading = options.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-32768");
-                let readers = SqlitePoolOptions::new().min_connections(1).max_connections(READERS);
-                let readers = readers.connect_with(reading).await.map_err(failed)?;
-                let options = Box::new(options.pragma("cache_size", "-131072"));
-                Ok((Self::Sqlite { readers, options }, description, key))
+                let reading = options.clone().pragma("cache_size", "-32768");
+                let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
+                let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
+                let database = Self { lookups: readers(LOOKUPS), searches: readers(SEARCHES), options };
+                Ok((database, description, key))
             }
             Backend::Postgres => {
                 let (options, description) = postgres_options(url)?;
@@ -159,27 +172,21 @@ impl Database {
                 migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                // For one whose server fell silent in the middle, the pool itself would wait without end.
-                let readers =
-                    pool(READERS).after_release(|connection, _| Box::pin(async { Ok(answers(connection).await) }));
-                let readers = readers.after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection.execute(KEEP_ALIVE).await?;
-                        connection.execute("SET statement_timeout = '30s'").await?;
-                        connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
-                        index_only(connection).await
-                    })
-                });
-                let readers = readers.connect_with(options.clone()).await.map_err(failed)?;
-                Ok((Self::Postgres { readers, options: Box::new(options) }, description, key))
+                let connections = |size, statement_timeout| {
+                    let session = Session { statement_timeout, settings: INDEX_ONLY };
+                    Readers::Postgres(Connections::new(options.clone(), size, session))
+                };
+                let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
+                let options = Options::Postgres(Box::new(options));
+                Ok((Self { lookups, searches, options }, description, key))
             }
         }
     }
 
     /// Connects for writing, if nobody else has.
     pub async fn writer(&self) -> Result<Option<Connection>, Error> {
-        match self {
-            Self::Sqlite { options, .. } => {
+        match &self.options {
+            Options::Sqlite(options) => {
                 let mut path = PathBuf::from(options.get_filename()).into_os_string();
                 path.push("-writer");
                 let lock = File::create(path).map_err(Error::internal)?;
@@ -188,11 +195,11 @@ impl Database {
                 }
                 Ok(Some(Connection::Sqlite { connection: options.connect().await?, _lock: lock }))
             }
-            Self::Postgres { options, .. } => {
+            Options::Postgres(options) => {
                 let mut connection = options.connect().await?;
                 // Where the machine that writes is gone, another one may.
                 connection.execute(KEEP_ALIVE).await?;
-                index_only(&mut connection).await?;
+                connection.execute(INDEX_ONLY).await?;
                 connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
                 match connection.execute(POSTGRES_WRITE_LOCK).await {
                     Ok(_) => Ok(Some(Connection::Postgres { connection })),
@@ -217,19 +224,15 @@ fn new_key() -> Result<String, sqlx::Error> {
 
 /// Every statement reaches its rows by a key. Without statistics, as in a database that is being filled,
 /// Postgres would read whole tables instead, or keep a plan for as long as they grow.
-async fn index_only(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    for setting in [
-        "enable_seqscan = off",
-        "enable_hashjoin = off",
-        "enable_mergejoin = off",
-        "enable_bitmapscan = off",
-        "jit = off",
-        "plan_cache_mode = force_custom_plan",
-    ] {
-        connection.execute(AssertSqlSafe(format!("SET {setting}"))).await?;
-    }
-    Ok(())
-}
+const INDEX_ONLY: &str = concat!(
+    "SET idle_in_transaction_session_timeout = '60s';",
+    "SET enable_seqscan = off;",
+    "SET enable_hashjoin = off;",
+    "SET enable_mergejoin = off;",
+    "SET enable_bitmapscan = off;",
+    "SET jit = off;",
+    "SET plan_cache_mode = force_custom_plan",
+);
 
 fn migrator(
     sql: impl Fn((i64, &'static str, &'static str, &'static str)) -> (i64, &'static str, &'static str),

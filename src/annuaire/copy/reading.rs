@@ -5,19 +5,22 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use roaring::RoaringBitmap;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+use sqlx::AssertSqlSafe;
 
-use super::database::Database;
 use super::term::Range;
 use super::{Snapshot, Stored, number_of, parts_of, type_number};
 use super::{sequences, term};
 use crate::annuaire::resource::DirectoryType;
+use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::storage::database::Readers;
+use crate::storage::postgres::PooledConnection;
+use crate::storage::sqlite::SqliteReader;
 
 /// A transaction that reads.
 pub enum Reading {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(SqliteReader),
+    Postgres(PooledConnection),
 }
 
 /// Expands a body once for each database.
@@ -72,12 +75,18 @@ pub struct Posting {
 }
 
 impl Reading {
-    /// Begins to read.
-    pub async fn begin(database: &Database) -> Result<Self, Error> {
-        match database {
-            Database::Sqlite { readers, .. } => Ok(Self::Sqlite(readers.begin().await?)),
-            Database::Postgres { readers, .. } => {
-                Ok(Self::Postgres(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?))
+    /// Begins to read; what is executed at the deadline is stopped.
+    pub async fn begin(readers: &Readers, deadline: &Deadline) -> Result<Self, Error> {
+        match readers {
+            Readers::Sqlite(readers) => {
+                let mut reader = readers.acquire(deadline).await?;
+                reader.begin_snapshot().await?;
+                Ok(Self::Sqlite(reader))
+            }
+            Readers::Postgres(connections) => {
+                let mut connection = connections.acquire(deadline).await?;
+                connection.begin_snapshot().await?;
+                Ok(Self::Postgres(connection))
             }
         }
     }

@@ -95,7 +95,8 @@ impl World {
             validation: Validation::Tolerant,
         };
         let trace = Trace::begin(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::of_bytes(b"key"));
-        Job { write, content, status: None, start: None, trace, rules: vec![] }
+        let deadline = Deadline::none();
+        Job { write, content, status: None, start: None, trace, deadline, rules: vec![] }
     }
 
     /// Carries a request out, or tells that it was refused.
@@ -208,8 +209,9 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
 
     // The first is being committed, for as long as the file is locked; the second waits behind it.
     for name in [0, 1] {
-        let answer = writer.write_within(SHORT, creation(name)).await;
-        assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+        let job = Job { deadline: Deadline::after(SHORT), ..creation(name) };
+        let answer = writer.write(job).await;
+        assert!(matches!(answer, Err(Error::DeadlineExceeded)), "{answer:?}");
     }
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
     let third = writer.write(creation(2)).await.expect("stored");

@@ -73,9 +73,29 @@ rules! { EXCHANGE:
     "L'appelant envoie trop de requêtes par seconde ; celle-ci peut être rejouée telle quelle après Retry-After.";
     "The caller sends too many requests a second; this one may be sent again as it is after Retry-After.";
 
-    HTTP_BUSY = "http-busy", Http, Throttled, RFC_9110;
-    "Trop de requêtes sont en cours ; celle-ci peut être rejouée telle quelle après Retry-After.";
-    "Too many requests are being worked on; this one may be sent again as it is after Retry-After.";
+    TOO_BUSY_WRITES = "too-busy-writes", Http, Throttled, RFC_9110;
+    "Trop d'écritures sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
+    "Too many writes are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+
+    TOO_BUSY_READS = "too-busy-reads", Http, Throttled, RFC_9110;
+    "Trop de lectures sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
+    "Too many reads are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+
+    TOO_BUSY_SEARCHES = "too-busy-searches", Http, Throttled, RFC_9110;
+    "Trop de recherches sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
+    "Too many searches are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+
+    TOO_BUSY_VALIDATIONS = "too-busy-validations", Http, Throttled, RFC_9110;
+    "Trop de validations sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
+    "Too many validations are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+
+    TOO_BUSY_DIRECTORY = "too-busy-directory", Http, Throttled, RFC_9110;
+    "Trop de recherches dans l'annuaire sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
+    "Too many searches of the directory are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+
+    HTTP_DEADLINE = "http-deadline", Http, Timeout, RFC_9110;
+    "La réponse n'était pas prête dans le temps admis et le traitement a été arrêté ; réessayez après Retry-After (un PUT peut être rejoué tel quel), ou restreignez la recherche.";
+    "The answer was not ready within the allowed time and the work was stopped; try again after Retry-After (a PUT may be sent again as it is), or narrow the search.";
 
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
@@ -132,10 +152,6 @@ rules! { EXCHANGE:
     HTTP_UNAVAILABLE = "http-unavailable", Http, Transient, HTTP;
     "Le service est momentanément indisponible ; réessayez après Retry-After (un PUT peut être rejoué tel quel).";
     "The service is momentarily unavailable; try again after Retry-After (a PUT may be sent again as it is).";
-
-    HTTP_THROTTLED = "http-throttled", Http, Throttled, HTTP;
-    "Trop d'écritures sont en attente ; la requête peut être rejouée telle quelle (Retry-After).";
-    "Too many writes are waiting; the request may be sent again as it is (Retry-After).";
 
     HTTP_INTERNAL = "http-internal", Http, Exception, HTTP;
     "Une erreur interne s'est produite ; citez à l'exploitant la valeur de l'en-tête X-Request-Id de cette réponse.";

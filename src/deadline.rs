@@ -1,0 +1,117 @@
+//! When a request must be answered at the latest, and the permit that it holds until its work has really ended.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+/// The instant at which work on behalf of a request ends, finished or not.
+///
+/// It carries the request's permit: every copy holds it, so that a connection which still executes a statement of
+/// a request that was given up keeps the permit until the statement has ended.
+#[derive(Clone, Debug, Default)]
+pub struct Deadline {
+    /// `None`: no limit, as for commands and background tasks.
+    at: Option<Instant>,
+    _permit: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Deadline {
+    /// No limit and no permit.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A deadline so far from now, or none where that is beyond what the clock can tell.
+    pub fn after(duration: Duration) -> Self {
+        Self { at: Instant::now().checked_add(duration), _permit: None }
+    }
+
+    /// The same, holding this permit.
+    #[must_use]
+    pub fn holding(self, permit: impl Any + Send + Sync) -> Self {
+        Self { _permit: Some(Arc::new(permit)), ..self }
+    }
+
+    /// The earlier of this deadline and one so far from now; it holds the same permit.
+    #[must_use]
+    pub fn at_most(&self, duration: Duration) -> Self {
+        let sooner = Instant::now().checked_add(duration);
+        let at = match (self.at, sooner) {
+            (Some(at), Some(sooner)) => Some(at.min(sooner)),
+            (at, sooner) => at.or(sooner),
+        };
+        Self { at, ..self.clone() }
+    }
+
+    /// The instant; `None` where there is no limit.
+    pub fn instant(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// The later of two deadlines, without a permit.
+    #[must_use]
+    pub fn later(self, other: &Self) -> Self {
+        let at = self.at.zip(other.at).map(|(one, other)| one.max(other));
+        Self { at, _permit: None }
+    }
+
+    fn has_passed(&self) -> bool {
+        self.at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// What the work gives.
+    ///
+    /// # Errors
+    /// [`Error::DeadlineExceeded`] where it has not ended by then: it is dropped. A database that stopped a statement
+    /// at the deadline is told as that, too.
+    pub async fn limit<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let outcome = match self.at {
+            Some(at) => tokio::time::timeout_at(at, work).await.unwrap_or(Err(Error::DeadlineExceeded)),
+            None => work.await,
+        };
+        match outcome {
+            Err(Error::Unavailable(_)) if self.has_passed() => Err(Error::DeadlineExceeded),
+            outcome => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn deadline_passed_work_is_dropped_and_told() {
+        let deadline = Deadline::after(Duration::from_secs(6));
+        let outcome = deadline.limit(std::future::pending::<Result<(), _>>()).await;
+        assert!(matches!(outcome, Err(Error::DeadlineExceeded)));
+        let stopped = || Error::from(sqlx::Error::PoolClosed);
+        assert!(matches!(deadline.limit(async { Err::<(), _>(stopped()) }).await, Err(Error::DeadlineExceeded)));
+        let in_time = Deadline::after(Duration::from_secs(6)).limit(async { Err::<(), _>(stopped()) }).await;
+        assert!(matches!(in_time, Err(Error::Unavailable(_))));
+        assert_eq!(Deadline::none().limit(async { Ok(1) }).await.expect("no limit"), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deadline_at_most_takes_the_earlier_and_keeps_the_permit() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().expect("a permit");
+        let now = Instant::now();
+        let deadline = Deadline::after(Duration::from_secs(6)).holding(permit);
+        let sooner = deadline.at_most(Duration::from_secs(1));
+        assert_eq!(sooner.instant(), Some(now + Duration::from_secs(1)));
+        assert_eq!(deadline.at_most(Duration::from_secs(9)).instant(), Some(now + Duration::from_secs(6)));
+        assert_eq!(deadline.clone().later(&sooner).instant(), deadline.instant());
+        assert_eq!(deadline.clone().later(&Deadline::none()).instant(), None);
+        drop(deadline);
+        assert_eq!(permits.available_permits(), 0, "a copy holds the permit");
+        drop(sooner);
+        assert_eq!(permits.available_permits(), 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! Bulkheads: each kind of work has permits of its own, so that a flood of one kind leaves the others afloat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::bounds::Bounds;
+use crate::deadline::Deadline;
+use crate::error::{Error, Workload};
+use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
+
+/// More requests of a kind do not wait for a permit.
+const MAX_WAITING: usize = 256;
+
+/// None of them waits longer: a burst is served, and a flood is not.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The permits of every kind.
+pub struct Bulkheads([Bulkhead; 5]);
+
+struct Bulkhead {
+    workload: Workload,
+    permits: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+/// A permit, counted by a gauge as long as it is held.
+struct Permit {
+    _permit: OwnedSemaphorePermit,
+    workload: Workload,
+}
+
+impl Bulkheads {
+    /// As many permits as the bounds say.
+    pub fn new(bounds: &Bounds) -> Self {
+        let permits = |workload| match workload {
+            Workload::Writes => bounds.max_writes,
+            Workload::Reads => bounds.max_reads,
+            Workload::Searches => bounds.max_searches,
+            Workload::Validations => bounds.max_validations,
+            Workload::Directory => bounds.max_directory,
+        };
+        Self(Workload::ALL.map(|workload| Bulkhead {
+            workload,
+            permits: Arc::new(Semaphore::new(permits(workload).min(Semaphore::MAX_PERMITS))),
+            waiting: Semaphore::new(MAX_WAITING),
+        }))
+    }
+
+    /// A deadline that holds a permit; the time for the request runs from now on.
+    ///
+    /// # Errors
+    /// [`Error::TooBusy`] where too many wait already, or none is free within a second.
+    pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
+        let deadline = Deadline::after(timeout(workload));
+        let bulkhead = &self.0[workload as usize];
+        let permit = bulkhead.acquire().await.ok_or_else(|| {
+            metrics::counter!("sas_too_busy_total", "kind" => workload.as_str()).increment(1);
+            Error::TooBusy(workload)
+        })?;
+        Ok(deadline.holding(permit))
+    }
+}
+
+impl Bulkhead {
+    async fn acquire(&self) -> Option<Permit> {
+        let free = self.permits.clone().try_acquire_owned().ok();
+        let permit = match free {
+            Some(permit) => permit,
+            None => {
+                let _waiting = self.waiting.try_acquire().ok()?;
+                tokio::time::timeout(PERMIT_TIMEOUT, self.permits.clone().acquire_owned()).await.ok()?.ok()?
+            }
+        };
+        Some(Permit::new(permit, self.workload))
+    }
+}
+
+impl Permit {
+    fn new(permit: OwnedSemaphorePermit, workload: Workload) -> Self {
+        metrics::gauge!("sas_requests_in_progress", "kind" => workload.as_str()).increment(1);
+        Self { _permit: permit, workload }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        metrics::gauge!("sas_requests_in_progress", "kind" => self.workload.as_str()).decrement(1);
+    }
+}
+
+/// How long a request of this kind may take, from when it asks for its permit.
+fn timeout(workload: Workload) -> Duration {
+    match workload {
+        Workload::Writes => WRITE_TIMEOUT,
+        Workload::Reads => READ_TIMEOUT,
+        Workload::Searches | Workload::Validations | Workload::Directory => SEARCH_TIMEOUT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn bulkheads() -> Arc<Bulkheads> {
+        let one = Bounds { max_writes: 1, max_reads: 1, max_searches: 1, max_validations: 1, ..Bounds::default() };
+        Arc::new(Bulkheads::new(&Bounds { max_directory: 1, ..one }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bulkhead_full_refuses_its_kind_after_a_second_and_no_other() {
+        let bulkheads = bulkheads();
+        for workload in Workload::ALL {
+            let held = bulkheads.permit(workload).await.expect("a permit");
+            let asked = Instant::now();
+            let refused = bulkheads.permit(workload).await.expect_err("none is free");
+            assert!(matches!(refused, Error::TooBusy(kind) if kind == workload));
+            assert_eq!(asked.elapsed(), PERMIT_TIMEOUT);
+            for other in Workload::ALL.into_iter().filter(|other| *other != workload) {
+                bulkheads.permit(other).await.expect("a permit of another kind");
+            }
+            drop(held);
+            bulkheads.permit(workload).await.expect("it is free again");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bulkhead_full_serves_a_burst_and_refuses_what_is_more_at_once() {
+        let bulkheads = bulkheads();
+        let held = bulkheads.permit(Workload::Searches).await.expect("a permit");
+        let waiting: Vec<_> = (0..MAX_WAITING)
+            .map(|_| {
+                let bulkheads = bulkheads.clone();
+                tokio::spawn(async move { bulkheads.permit(Workload::Searches).await.map(drop) })
+            })
+            .collect();
+        while bulkheads.0[Workload::Searches as usize].waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let asked = Instant::now();
+        assert!(bulkheads.permit(Workload::Searches).await.is_err(), "one more than may wait");
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+        drop(held);
+        for burst in waiting {
+            burst.await.expect("it ends").expect("served");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bulkhead_time_spent_waiting_counts_towards_the_deadline() {
+        let bulkheads = bulkheads();
+        let held = bulkheads.permit(Workload::Reads).await.expect("a permit");
+        let (waiting, asked) = (bulkheads.clone(), Instant::now());
+        let waiting = tokio::spawn(async move { waiting.permit(Workload::Reads).await });
+        while bulkheads.0[Workload::Reads as usize].waiting.available_permits() == MAX_WAITING {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::advance(PERMIT_TIMEOUT / 2).await;
+        drop(held);
+        let deadline = waiting.await.expect("it ends").expect("a permit");
+        assert_eq!(deadline.instant(), Some(asked + READ_TIMEOUT));
+    }
+}

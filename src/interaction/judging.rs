@@ -1,0 +1,83 @@
+//! Judging a body is work for a processor: that of a large one is done apart from the threads that serve everybody.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::body::Bytes;
+use tokio::sync::Semaphore;
+
+use super::{Endpoint, Exchange};
+use crate::error::Error;
+use crate::fhir::content::Content;
+use crate::fhir::json::Received;
+use crate::fhir::resource_type::ResourceType;
+use crate::issue::Issue;
+use crate::sas::validation::Judged;
+
+/// Bodies of more bytes are judged on a blocking thread. A smaller one takes less than a millisecond, and handing it
+/// over would cost more than it saves.
+const MAX_INLINE_BODY: usize = 32 << 10;
+
+/// Large bodies that are judged at the same time: as many as there are processors. Others wait until their deadline.
+static PERMITS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Arc::new(Semaphore::new(processors))
+});
+
+/// A body that was judged.
+pub(super) struct JudgedBody {
+    pub judged: Judged,
+    /// What is stored, where nothing in the body makes the request fail.
+    pub content: Option<Content>,
+}
+
+impl JudgedBody {
+    /// The body, unless it or what was found elsewhere in the request is refused.
+    pub fn accepted(self, mut issues: Vec<Issue>) -> Result<(Received, Content, Vec<Issue>), Error> {
+        issues.extend(self.judged.issues);
+        match (self.judged.received, self.content) {
+            (Some(received), Some(content)) if !issues.iter().any(Issue::is_error) => Ok((received, content, issues)),
+            _ => Err(Error::of(issues)),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The body, judged; whom it names is recorded, accepted or not.
+    pub(super) async fn judge(
+        &self,
+        exchange: &Exchange,
+        resource_type: ResourceType,
+        body: Bytes,
+    ) -> Result<JudgedBody, Error> {
+        let (validator, trace) = (self.validator.clone(), exchange.trace.clone());
+        run(exchange, body.len(), move || {
+            let judged = validator.judge(resource_type, &body);
+            if let Some(received) = &judged.received {
+                trace.holds(&received.value);
+            }
+            let accepted = judged.received.as_ref().filter(|_| judged.is_accepted());
+            let content = accepted.map(Content::new);
+            JudgedBody { judged, content }
+        })
+        .await
+    }
+}
+
+/// Does this work, which takes time in proportion to the size of a body: at once for a small one, on a blocking
+/// thread for a large one. The request's permit is held until it has ended, even if nobody waits any more.
+pub(super) async fn run<T: Send + 'static>(
+    exchange: &Exchange,
+    size: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    if size <= MAX_INLINE_BODY {
+        return Ok(work());
+    }
+    let permit = PERMITS.clone().acquire_owned().await.map_err(Error::internal)?;
+    let deadline = exchange.deadline.clone();
+    let work = move || {
+        let _held = (permit, deadline);
+        work()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+}

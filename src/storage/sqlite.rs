@@ -1,0 +1,243 @@
+//! Connections that read a SQLite file, each of which stops what it executes at a deadline.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::deadline::Deadline;
+
+/// SQLite asks whether to go on each time that it has executed so many instructions of its virtual machine: some
+/// tens of microseconds.
+const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 1000;
+
+/// The instant at which a connection stops what it executes, which then fails with `SQLITE_INTERRUPT`.
+#[derive(Clone, Debug)]
+pub(crate) struct StopAt(Arc<AtomicU64>);
+
+/// What instants are counted from, in nanoseconds.
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl StopAt {
+    /// One that stops nothing yet.
+    pub fn never() -> Self {
+        LazyLock::force(&EPOCH);
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+
+    /// Lets a connection look at it.
+    pub async fn install(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let own = self.clone();
+        let goes_on = move || nanoseconds(Instant::now()) < own.0.load(Ordering::Relaxed);
+        connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, goes_on);
+        Ok(())
+    }
+
+    /// From now on.
+    pub fn set(&self, deadline: &Deadline) {
+        self.0.store(deadline.instant().map_or(u64::MAX, nanoseconds), Ordering::Relaxed);
+    }
+
+    fn now(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+fn nanoseconds(instant: Instant) -> u64 {
+    u64::try_from(instant.saturating_duration_since(*EPOCH).as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A pool of connections that read.
+///
+/// sqlx's own pool has no place for what belongs to a connection, such as its [`StopAt`].
+#[derive(Clone)]
+pub(crate) struct SqliteReaders(Arc<Shared>);
+
+struct Shared {
+    options: SqliteConnectOptions,
+    size: u32,
+    /// One permit for each connection that may be lent.
+    slots: Arc<Semaphore>,
+    idle: Mutex<Vec<Connected>>,
+}
+
+struct Connected {
+    connection: SqliteConnection,
+    stop_at: StopAt,
+}
+
+impl SqliteReaders {
+    /// At most `size` connections, each opened when it is first needed.
+    pub fn new(options: SqliteConnectOptions, size: u32) -> Self {
+        let options = options.read_only(true).create_if_missing(false);
+        let slots = Arc::new(Semaphore::new(size as usize));
+        Self(Arc::new(Shared { options, size, slots, idle: Mutex::default() }))
+    }
+
+    /// Lends a connection until it is dropped. What it executes is stopped at the deadline, and when it is dropped.
+    pub async fn acquire(&self, deadline: &Deadline) -> Result<SqliteReader, sqlx::Error> {
+        let slot = self.0.slots.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let idle = self.0.idle().pop();
+        let connected = match idle {
+            Some(connected) => connected,
+            None => Connected::open(&self.0.options).await?,
+        };
+        connected.stop_at.set(deadline);
+        let held = Some((slot, deadline.clone()));
+        Ok(SqliteReader { connected: Some(connected), in_transaction: false, pool: self.0.clone(), held })
+    }
+
+    /// How many are open, and how many of these are idle.
+    pub fn count(&self) -> (u32, usize) {
+        let idle = self.0.idle().len();
+        let lent = self.0.size.saturating_sub(u32::try_from(self.0.slots.available_permits()).unwrap_or(u32::MAX));
+        (lent + u32::try_from(idle).unwrap_or(u32::MAX), idle)
+    }
+
+    /// Lends no more, waits for what is lent and closes every connection.
+    pub async fn close(&self) {
+        let _all = self.0.slots.acquire_many(self.0.size).await;
+        self.0.slots.close();
+        let idle = std::mem::take(&mut *self.0.idle());
+        for connected in idle {
+            let _ = connected.connection.close().await;
+        }
+    }
+}
+
+impl Shared {
+    /// A list is whole whoever panicked beside it.
+    fn idle(&self) -> MutexGuard<'_, Vec<Connected>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connected {
+    async fn open(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let mut connection = options.connect().await?;
+        let stop_at = StopAt::never();
+        stop_at.install(&mut connection).await?;
+        Ok(Self { connection, stop_at })
+    }
+}
+
+/// A lent connection.
+pub(crate) struct SqliteReader {
+    /// Until it is dropped.
+    connected: Option<Connected>,
+    in_transaction: bool,
+    pool: Arc<Shared>,
+    /// The slot, and the permit of the request that it is lent for: free once the connection is.
+    held: Option<(OwnedSemaphorePermit, Deadline)>,
+}
+
+impl SqliteReader {
+    /// Begins a transaction that lasts until the connection is dropped: all that is read is of one state.
+    pub async fn begin_snapshot(&mut self) -> Result<(), sqlx::Error> {
+        self.in_transaction = true;
+        self.execute("BEGIN").await?;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteReader {
+    fn drop(&mut self) {
+        let (Some(mut connected), held, pool) = (self.connected.take(), self.held.take(), self.pool.clone()) else {
+            return;
+        };
+        let in_transaction = self.in_transaction;
+        connected.stop_at.now();
+        // Without a runtime, the program ends.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            // Carried out after what is being executed has ended.
+            let ended = match in_transaction {
+                true => connected.connection.execute("ROLLBACK").await.map(|_| ()),
+                false => connected.connection.ping().await,
+            };
+            if ended.is_ok() {
+                pool.idle().push(connected);
+            }
+            drop(held);
+        });
+    }
+}
+
+impl Deref for SqliteReader {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        let Some(Connected { connection, .. }) = &self.connected else { unreachable!("it is taken by `drop` only") };
+        connection
+    }
+}
+
+impl DerefMut for SqliteReader {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        let Some(Connected { connection, .. }) = &mut self.connected else {
+            unreachable!("it is taken by `drop` only")
+        };
+        connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Counts until it is stopped.
+    const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
+
+    async fn readers(name: &str, size: u32) -> (std::path::PathBuf, SqliteReaders) {
+        let folder = std::env::temp_dir().join(format!("sas-endpoint-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let options = SqliteConnectOptions::new().filename(folder.join("test.db")).create_if_missing(true);
+        options.connect().await.expect("a file").close().await.expect("closed");
+        (folder, SqliteReaders::new(options, size))
+    }
+
+    #[tokio::test]
+    async fn sqlite_reader_deadline_passed_statement_is_stopped() {
+        let (folder, readers) = readers("stopped", 1).await;
+        let mut reader = readers.acquire(&Deadline::after(Duration::from_millis(20))).await.expect("a reader");
+        let stopped = sqlx::query(ENDLESS).fetch_one(&mut *reader).await.expect_err("it is stopped");
+        assert_eq!(stopped.as_database_error().and_then(|error| error.code()).as_deref(), Some("9"));
+        assert!(matches!(crate::error::Error::from(stopped), crate::error::Error::Unavailable(_)));
+        drop(reader);
+        // The same connection serves whoever comes next.
+        let mut reader = readers.acquire(&Deadline::none()).await.expect("a reader");
+        let one: i64 = sqlx::query_scalar("SELECT 1").fetch_one(&mut *reader).await.expect("a row");
+        assert_eq!((one, readers.count()), (1, (1, 0)));
+        drop(reader);
+        readers.close().await;
+        assert!(matches!(readers.acquire(&Deadline::none()).await, Err(sqlx::Error::PoolClosed)));
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+
+    #[tokio::test]
+    async fn sqlite_reader_dropped_in_a_statement_is_free_only_when_that_has_ended() {
+        let (folder, readers) = readers("dropped", 1).await;
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().expect("a permit");
+        let mut reader = readers.acquire(&Deadline::none().holding(permit)).await.expect("a reader");
+        let mut endless = Box::pin(sqlx::query(ENDLESS).fetch_one(&mut *reader));
+        // Handed over to the connection's thread, and given up.
+        assert!(futures_util::poll!(&mut endless).is_pending());
+        drop(endless);
+        drop(reader);
+        assert_eq!(permits.available_permits(), 0, "the connection still works for it");
+        let mut next = readers.acquire(&Deadline::none()).await.expect("it was stopped");
+        assert_eq!(permits.available_permits(), 1);
+        let one: i64 = sqlx::query_scalar("SELECT 1").fetch_one(&mut *next).await.expect("a row");
+        assert_eq!(one, 1);
+        drop(next);
+        readers.close().await;
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+}

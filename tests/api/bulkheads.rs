@@ -1,0 +1,147 @@
+//! Permits: each kind of request has its own, waits for one for a second at most, and ends at its deadline.
+
+use axum::body::Body;
+use axum::extract::Request;
+use sas_endpoint::http::bounds::Bounds;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::*;
+use crate::support::Backend;
+
+const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
+
+/// Permits for one request of each kind.
+fn one_of_each() -> Setup {
+    let Setup { bounds, .. } = Setup::default();
+    let bounds =
+        Bounds { max_writes: 1, max_reads: 1, max_searches: 1, max_validations: 1, max_directory: 1, ..bounds };
+    Setup { bounds, ..Setup::default() }
+}
+
+#[tokio::test]
+async fn permit_is_not_taken_before_the_body_has_arrived() {
+    let server = one_of_each().start_somewhere().await;
+    let mut slow = vec![];
+    for path in ["/fhir/Practitioner", "/fhir/Practitioner/$validate", "/fhir/Appointment/_search"] {
+        let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+        let form = if path.ends_with("_search") { "application/x-www-form-urlencoded" } else { "application/json" };
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {form}\r\nexpect: 100-continue\r\n\
+             content-length: 5\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        // Told as soon as the body is waited for.
+        let mut told = [0; 25];
+        stream.read_exact(&mut told).await.expect("told to go on");
+        assert!(told.starts_with(b"HTTP/1.1 100 Continue"));
+        slow.push(stream);
+    }
+    server.get("/Practitioner").await.expect(200);
+    server.post("/Practitioner/$validate", &regulator(&[(T, U)])).await.expect(200);
+    server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
+    for mut stream in slow {
+        stream.write_all(b"[1,2]").await.expect("sent");
+        let mut told = [0; 13];
+        stream.read_exact(&mut told).await.expect("an answer");
+        assert!(told.starts_with(b"HTTP/1.1 400 ") || told.starts_with(b"HTTP/1.1 200 "));
+    }
+}
+
+/// Whoever writes waits until what is returned is closed.
+async fn locked(server: &TestServer) -> sqlx::SqliteConnection {
+    let options: sqlx::sqlite::SqliteConnectOptions = server.database.url.parse().expect("an address");
+    let mut lock = options.connect().await.expect("the database opens");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.expect("locked");
+    lock
+}
+
+#[tokio::test]
+async fn permits_of_writes_taken_other_kinds_are_served() {
+    let server = one_of_each().start_somewhere().await;
+    let existing = server.post("/Practitioner", &regulator(&[(T, "1b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11")])).await;
+    let existing = existing.expect(201).id();
+    let lock = locked(&server).await;
+    let writing = tokio::spawn(written_at_last(server.address));
+    for (method, path) in [
+        ("POST", "/Practitioner"),
+        ("PUT", "/Practitioner/x"),
+        ("PUT", "/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|2b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11"),
+    ] {
+        let body = regulator(&[(T, "2b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11")]).to_string();
+        // One that gets the permit meanwhile waits behind the lock until its deadline.
+        let refused = loop {
+            assert!(!writing.is_finished(), "the lock holds nobody up");
+            let answer = server.request(method, path, &[("content-type", "application/json")], body.clone()).await;
+            if answer.rules() != ["http-deadline"] {
+                break answer.refused(503, "too-busy-writes");
+            }
+        };
+        let code = refused.json()["issue"][0]["code"].clone();
+        assert_eq!((refused.header("retry-after"), code.as_str()), ("2", Some("throttled")), "{method} {path}");
+    }
+    server.get("/Practitioner?_count=0").await.expect(200);
+    server.get(&format!("/Practitioner/{existing}")).await.expect(200);
+    server.get(&format!("/Practitioner/{existing}/_history")).await.expect(200);
+    server.get("/metadata").await.expect(200);
+    server.post("/Practitioner/$validate", &regulator(&[(T, U)])).await.expect(200);
+    server.ask("GET", "/annuaire/fhir/v2/Device", &[]).await.refused(503, "annuaire-empty");
+    lock.close().await.expect("closed");
+    writing.await.expect("not cut off").expect(201);
+}
+
+/// Sends an account until it is taken.
+async fn written_at_last(address: std::net::SocketAddr) -> Answer {
+    loop {
+        let request = Request::post("/fhir/Practitioner").header("content-type", "application/json");
+        let request = request.body(Body::from(regulator(&[(T, U)]).to_string())).expect("a request");
+        let answer = crate::client::send(address, request).await;
+        if answer.status != 503 {
+            return answer;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statement_beyond_the_deadline_is_stopped_in_postgres_and_its_permit_is_free() {
+    let Some(server) = one_of_each().start(Backend::Postgres).await else { return };
+    let account = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();
+    let mut lock = PgConnection::connect(&server.database.url).await.expect("the database opens");
+    sqlx::query("BEGIN").execute(&mut lock).await.expect("a transaction");
+    sqlx::query("LOCK TABLE resource_version, resource").execute(&mut lock).await.expect("locked");
+    for path in [
+        format!("/Practitioner/{account}"),
+        format!("/Practitioner/{account}/_history/1"),
+        format!("/Practitioner/{account}/_history"),
+    ] {
+        let refused = server.get(&path).await.refused(503, "http-deadline");
+        assert_eq!(
+            (refused.header("retry-after"), refused.json()["issue"][0]["code"].as_str()),
+            ("2", Some("timeout"))
+        );
+    }
+    // A count alone is given up sooner than a page.
+    server.get("/Practitioner?_count=0").await.refused(503, "http-deadline");
+    let waiting =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut lock).await.expect("a number") > 0 {}
+    sqlx::query("ROLLBACK").execute(&mut lock).await.expect("free again");
+    lock.close().await.expect("closed");
+    server.get(&format!("/Practitioner/{account}")).await.expect(200);
+    server.get("/Practitioner?_count=0").await.expect(200);
+}
+
+#[tokio::test]
+async fn search_repeated_criteria_count_once_and_match_as_one() {
+    let server = one_of_each().start_somewhere().await;
+    let system = "https://agenda.example.org/rdv";
+    for value in ["1", "2"] {
+        server.put(&format!("/Appointment?identifier={system}|{value}"), &appointment(system, value)).await.expect(201);
+    }
+    let once = format!("/Appointment?_count=0&identifier={system}%7C");
+    let often = format!("{once}&identifier={system}%7C&identifier={system}%7C,{system}%7C");
+    for path in [once, often] {
+        assert_eq!(server.get(&path).await.expect(200).json()["total"], 2, "{path}");
+    }
+}
