@@ -16,7 +16,7 @@ use super::{State, authorisation, outcome, response};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
-use crate::interaction::query::Query;
+use crate::interaction::query::{self, Query, QueryError};
 use crate::interaction::{
     Exchange, Interaction, Preconditions, capabilities, create, history, read, search, update, validate,
 };
@@ -144,7 +144,7 @@ async fn about_resources(
             let _place = admission.place()?;
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
-            bundle(search::search(endpoint, &exchange, resource_type, query.and(form)).await?)
+            bundle(search::search(endpoint, &exchange, resource_type, within_bounds(query.and(form))?).await?)
         }
         Interaction::Validate => {
             let (body, _place) = resource(body).await?;
@@ -162,7 +162,11 @@ fn negotiated_query(parts: &Parts) -> Result<Query, Error> {
 }
 
 fn parsed_query(text: &str) -> Result<Query, Error> {
-    Query::parse(text).map_err(|issue| Error::of(vec![issue]))
+    within_bounds(Query::parse(text))
+}
+
+fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
+    query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
 }
 
 fn bundle(bundle: impl Serialize) -> Result<Response, Error> {

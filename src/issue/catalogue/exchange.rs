@@ -158,8 +158,8 @@ rules! { EXCHANGE:
     "The value of parameter “{found}” is malformed; expected: {expected}.";
 
     QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
-    "La recherche est trop grande : {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
-    "The search is too large: at most {criteria} criteria and {values} values are allowed; spread it over several requests.";
+    "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
+    "The query is too large: at most {parameters} parameters, {criteria} criteria and {values} values are allowed; spread it over several requests.";
 
     QUERY_IDENTIFIER_MISSING = "query-identifier-missing", NotFhir, Required, COND_UPDATE;
     "Le critère identifier=system|value manque : il désigne la ressource à créer ou à mettre à jour.";
