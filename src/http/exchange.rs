@@ -15,7 +15,7 @@ use super::origin::Origin;
 use super::{State, authorisation, outcome, response};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
-use crate::fhir::version::EntityTags;
+use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::query::{self, Query, QueryError};
 use crate::interaction::{
     Exchange, Interaction, Preconditions, capabilities, create, history, read, search, update, validate,
@@ -184,7 +184,7 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Error> {
 fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, Error> {
     let malformed = || {
         let issue = Issue::new(&HTTP_HEADER, format!("http.{}", title(name)));
-        Error::of(vec![issue.with("found", title(name)).with("expected", "W/\"1\"")])
+        Error::of(vec![issue.with("found", title(name)).with("expected", format!("W/\"1\" (≤ {MAX_ENTITY_TAGS})"))])
     };
     let values = headers.get_all(name).iter().map(|value| value.to_str());
     let values = values.collect::<Result<Vec<_>, _>>().map_err(|_| malformed())?;

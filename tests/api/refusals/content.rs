@@ -223,10 +223,25 @@ pub fn sizes() -> Vec<Case> {
         form(format!("_lastUpdated={}", ",".repeat(500_000))).refused("500,000 dates", 400, "query-size"),
         form(format!("identifier={}", "|".repeat(500_000))).refused("500,000 parts", 400, "query-value"),
         form("&".repeat(500_000)).refused("500,000 parameters", 400, "query-size"),
+        put(&by_identifier, "{}").header("if-match", vec!["W/\"1\""; 257].join(",")).refused(
+            "257 entity tags",
+            400,
+            "http-header",
+        ),
         post("/Practitioner", "{}").header("if-none-exist", format!("identifier={}", values(9_000))).refused(
             "9,000 values of If-None-Exist",
             400,
             "http-if-none-exist",
+        ),
+        post("/Practitioner", "{}").header("accept", format!("{}application/json", "x/y,".repeat(20))).refused(
+            "a format after twenty others",
+            406,
+            "http-accept",
+        ),
+        post("/Practitioner", "{}").header("content-type", format!("application/json{}", ";x=y".repeat(100))).refused(
+            "a type with 100 parameters",
+            415,
+            "http-content-type",
         ),
     ]
 }
