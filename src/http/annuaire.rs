@@ -94,7 +94,7 @@ pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     };
     let mut response = match answer {
         Ok(text) => fhir_json(StatusCode::OK, Body::from(text)),
-        Err(error) => outcome::refused(&error, &parts.headers, body, &state.admission.bounds).await,
+        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
     };
     if let Some(observed) = observed {
         response.extensions_mut().insert(observed);

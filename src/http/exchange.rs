@@ -46,7 +46,7 @@ pub async fn exchange(
     };
     let mut response = match answer {
         Ok(response) => response,
-        Err(error) => outcome::refused(&error, &parts.headers, body, &state.admission.bounds).await,
+        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
     };
     let resource_type = resource_type.map(ResourceType::as_str);
     response.extensions_mut().insert(Observed { interaction: interaction.as_str(), resource_type });

@@ -19,6 +19,7 @@ mod capabilities;
 mod concurrency;
 mod content;
 mod directory;
+mod edges;
 mod identity;
 mod official;
 mod protocol;
