@@ -7,6 +7,7 @@ mod body;
 pub mod bounds;
 mod exchange;
 pub mod listener;
+pub mod log_limit;
 mod media_type;
 mod negotiation;
 mod observe;

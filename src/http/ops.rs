@@ -81,6 +81,7 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_histogram!("sas_request_duration_seconds", "Time from request to answer, in seconds");
         metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
         metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
+        metrics::describe_counter!("sas_log_lines_left_out_total", "Lines that a flood left out of the log, by reason");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Connections that are open");
         metrics::describe_counter!(

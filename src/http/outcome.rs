@@ -14,6 +14,7 @@ use axum::response::Response;
 use super::admission::Admission;
 use super::body::DrainLimits;
 use super::bounds::Bounds;
+use super::log_limit::{self, Reason};
 use super::media_type::fhir_json;
 use super::observe::{self, Issues};
 use super::origin::Origin;
@@ -95,8 +96,15 @@ pub fn response(error: &Error, language: Language) -> Response {
         }
         _ => {}
     }
-    if let Error::Unavailable(_) | Error::Internal(_) = error {
-        tracing::error!(causes = error.causes(), "{error}");
+    match error {
+        // Whoever cites the id of such a request finds its cause.
+        Error::Internal(_) => tracing::error!(causes = error.causes(), "{error}"),
+        Error::Unavailable(_) => {
+            if let Some(left_out) = log_limit::next_line(Reason::Unavailable) {
+                tracing::error!(causes = error.causes(), left_out, "{error}");
+            }
+        }
+        _ => {}
     }
     response
 }
