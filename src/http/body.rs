@@ -33,7 +33,11 @@ pub struct DrainLimits {
 }
 
 /// What a frame counts at least: a chunk of one byte costs as much work as a larger one.
-const MIN_FRAME_COST: usize = 64;
+const MIN_FRAME_COST: usize = 256;
+
+/// Frames of a body that is wanted: each costs a turn of the connection, whatever it holds. A body of 1 MiB in chunks
+/// of 16 bytes is still read.
+const MAX_FRAMES: usize = 64 << 10;
 
 /// Reads what is left of the body of a refused request, so that the client reads the answer instead of a broken
 /// connection, but no more than the limits allow. Returns whether that was all of it. With a limit of zero bytes
@@ -62,8 +66,12 @@ pub fn is_withheld(headers: &HeaderMap, error: &Error) -> bool {
     // hyper heeds the last one too.
     let expect = headers.get_all(header::EXPECT).iter().next_back();
     let expects_continue = expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    // Without a length, that it is too large was seen while it was read.
-    let is_read = matches!(error, Error::BodyTooLarge { .. }) && announced_length(headers).is_none();
+    let is_read = match error {
+        // Without a length, this was seen while it was read.
+        Error::BodyTooLarge { .. } => announced_length(headers).is_none(),
+        Error::BodyTooFragmented { .. } => true,
+        _ => false,
+    };
     expects_continue && !is_read
 }
 
@@ -91,8 +99,13 @@ pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, boun
 /// in chunks of one byte there are as many frames as bytes.
 async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, Error> {
     let mut content = BytesMut::with_capacity(announced);
+    let mut frames = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")]))?;
+        frames += 1;
+        if frames > MAX_FRAMES {
+            return Err(Error::BodyTooFragmented { limit: MAX_FRAMES });
+        }
         let Some(data) = frame.data_ref() else { continue };
         if data.len() > limit - content.len() {
             return Err(Error::BodyTooLarge { limit });
@@ -185,18 +198,29 @@ mod tests {
     #[tokio::test]
     async fn body_frames_are_copied_and_not_held() {
         let bounds = Bounds { max_body: 100_000, ..Bounds::default() };
-        for (number, length) in [(100_000, 1), (50_000, 2), (1, 100_000), (0, 1), (10, 0)] {
+        for (number, length) in [(MAX_FRAMES, 1), (50_000, 2), (1, 100_000), (0, 1), (MAX_FRAMES, 0)] {
             let mut body = Frames::default().body(number, length);
             let content = read(&HeaderMap::new(), &mut body, Expected::Resource, &bounds).await.expect("a body");
             assert!(content.len() == number * length && content.iter().all(|byte| *byte == b'x'));
             assert!(body.is_end_stream(), "nothing is left");
         }
-        for (number, length, read_frames) in [(200_000, 1, 100_001), (2, 50_001, 2), (1, 100_001, 1)] {
+        for (number, length, read_frames) in [(60_000, 2, 50_001), (2, 50_001, 2), (1, 100_001, 1)] {
             let frames = Frames::default();
             let mut body = frames.body(number, length);
             let refused = read(&HeaderMap::new(), &mut body, Expected::Form, &bounds).await;
             assert!(matches!(refused, Err(Error::BodyTooLarge { limit: 100_000 })));
             assert_eq!(frames.read(), read_frames);
+        }
+    }
+
+    #[tokio::test]
+    async fn body_frames_are_bounded_in_number() {
+        for (number, length) in [(MAX_FRAMES + 1, 1), (1 << 20, 1), (1 << 20, 0)] {
+            let frames = Frames::default();
+            let (headers, mut body, bounds) = (HeaderMap::new(), frames.body(number, length), Bounds::default());
+            let refused = read(&headers, &mut body, Expected::Resource, &bounds).await;
+            assert!(matches!(refused, Err(Error::BodyTooFragmented { limit: MAX_FRAMES })));
+            assert_eq!(frames.read(), MAX_FRAMES + 1);
         }
     }
 
@@ -221,9 +245,9 @@ mod tests {
         assert_eq!(drained(17, 4096, 64 << 10).await, (false, 17));
         assert_eq!(drained(1 << 20, 4096, 64 << 10).await, (false, 17));
         // A chunk of one byte is not for nothing.
-        assert_eq!(drained(1024, 1, 64 << 10).await, (true, 1024));
-        assert_eq!(drained(1 << 20, 1, 64 << 10).await, (false, 1025));
-        assert_eq!(drained(1 << 20, 0, 64 << 10).await, (false, 1025));
+        assert_eq!(drained(256, 1, 64 << 10).await, (true, 256));
+        assert_eq!(drained(1 << 20, 1, 64 << 10).await, (false, 257));
+        assert_eq!(drained(1 << 20, 0, 64 << 10).await, (false, 257));
         assert_eq!(drained(16, 1, 0).await, (false, 0), "nothing is asked for");
     }
 
@@ -240,6 +264,7 @@ mod tests {
             ("100-Continue", None, &Error::LoginRequired, true),
             ("100-continue", Some(9), &too_large, true),
             ("100-continue", None, &too_large, false),
+            ("100-continue", None, &Error::BodyTooFragmented { limit: 1 }, false),
             ("100-continued", Some(9), &Error::LoginRequired, false),
             ("", None, &Error::LoginRequired, false),
         ] {

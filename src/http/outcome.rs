@@ -45,7 +45,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
         Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::NotFhir(_) => StatusCode::BAD_REQUEST,
+        Error::NotFhir(_) | Error::BodyTooFragmented { .. } => StatusCode::BAD_REQUEST,
         Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::UnknownPath | Error::NotFound | Error::UnknownDirectoryType { .. } | Error::NotInDirectory { .. } => {
             StatusCode::NOT_FOUND
@@ -127,7 +127,11 @@ const STRANGERS: DrainLimits = DrainLimits { max_bytes: 64 << 10, timeout: Durat
 fn drain_limits(error: &Error, parts: &Parts, bounds: &Bounds) -> DrainLimits {
     let is_too_much = matches!(
         error,
-        Error::ForeignPage | Error::UrlTooLong { .. } | Error::HeadersTooLarge { .. } | Error::TooFast { .. }
+        Error::ForeignPage
+            | Error::UrlTooLong { .. }
+            | Error::HeadersTooLarge { .. }
+            | Error::TooFast { .. }
+            | Error::BodyTooFragmented { .. }
     );
     let (max_bytes, timeout) = match error {
         // It would only take longer still.
@@ -197,7 +201,8 @@ mod tests {
             }
         }
         let too_large = Error::HeadersTooLarge { size: 1, count: 1 };
-        for error in [&Error::ForeignPage, &too_fast, &Error::UrlTooLong { limit: 1 }, &too_large] {
+        let fragmented = Error::BodyTooFragmented { limit: 1 };
+        for error in [&Error::ForeignPage, &too_fast, &Error::UrlTooLong { limit: 1 }, &too_large, &fragmented] {
             assert_eq!(limits(Who::Anybody, &[], error), strangers, "{error}");
         }
         for error in [&Error::NotFhir(vec![]), &Error::Busy, &Error::BodyTooLarge { limit: 1 }] {

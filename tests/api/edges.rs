@@ -116,23 +116,23 @@ async fn expect_continue_accepted_is_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn body_in_chunks_of_one_byte_is_accepted_and_refused_like_any_other() {
-    let mut setup = Setup { access: access(), ..Setup::default() };
-    setup.bounds.max_body = 16 << 10;
-    let server = setup.start_somewhere().await;
-    let request = |headers: &str, body: &str| {
-        let chunks: String = body.bytes().map(|byte| format!("1\r\n{}\r\n", char::from(byte))).collect();
+async fn body_in_small_chunks_is_accepted_until_they_are_too_many() {
+    let server = server(0).await;
+    let request = |headers: &str, body: &str, length: usize| {
+        let chunk = |chunk: &[u8]| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk));
+        let chunks: String = body.as_bytes().chunks(length).map(chunk).collect();
         let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n";
         format!("{head}{headers}\r\n{chunks}0\r\n\r\n")
     };
-    let caller = "authorization: Bearer caller\r\n";
-    let answer = until_closed(&server, &request(caller, &regulator(&[(T, U)]).to_string())).await;
+    let (caller, account) = ("authorization: Bearer caller\r\n", regulator(&[(T, U)]).to_string());
+    let answer = until_closed(&server, &request(caller, &account, 1)).await;
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
-    let answer = until_closed(&server, &request(caller, &" ".repeat((16 << 10) + 1))).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    // A stranger's account of ordinary size.
-    let answer = until_closed(&server, &request("", &regulator(&[(T, U)]).to_string())).await;
+    // A stranger's account.
+    let answer = until_closed(&server, &request("", &account, 10)).await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let answer = until_closed(&server, &request(caller, &" ".repeat((64 << 10) + 1), 1)).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("http-body-chunks"), "{answer}");
+    assert!(answer.contains("65536"), "{answer}");
 }
 
 /// The head of the next answer; its body is read over.

@@ -105,6 +105,10 @@ rules! { EXCHANGE:
     "Le corps dépasse la taille admise de {expected} octets.";
     "The body exceeds the accepted size of {expected} bytes.";
 
+    HTTP_BODY_CHUNKS = "http-body-chunks", Http, TooCostly, RFC_9112;
+    "Le corps arrive en plus de {expected} morceaux (Transfer-Encoding: chunked) ; il faut l'envoyer en morceaux plus grands, ou avec Content-Length.";
+    "The body comes in more than {expected} parts (Transfer-Encoding: chunked); send it in larger ones, or with Content-Length.";
+
     HTTP_BODY_INCOMPLETE = "http-body-incomplete", NotFhir, Structure, RFC_9110;
     "Le corps n'a pas pu être lu jusqu'au bout : la connexion a été coupée ou le transfert est mal formé.";
     "The body could not be read to its end: the connection broke or the transfer is malformed.";
