@@ -23,7 +23,7 @@ pub enum Extent {
 }
 
 impl Extent {
-    fn of<T>(self, short: T, full: T) -> T {
+    pub fn of<T>(self, short: T, full: T) -> T {
         match self {
             Self::Short => short,
             Self::Full => full,
@@ -38,7 +38,7 @@ pub struct Scenario {
     pub run: fn(Backend, Extent) -> Outcome,
 }
 
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: [Scenario; 9] = [
     Scenario { name: "kill -9", on: &[Sqlite, Postgres], run: killed },
     Scenario { name: "one of two instances killed", on: &[Postgres], run: one_of_two_killed },
     Scenario { name: "database stopped and started", on: &[Postgres], run: database_stopped },
@@ -47,6 +47,7 @@ pub const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "network silent", on: &[Postgres], run: network_silent },
     Scenario { name: "file locked by another process", on: &[Sqlite], run: file_locked },
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
+    Scenario { name: "edges of requests", on: &[Sqlite], run: crate::edges::edges },
 ];
 
 fn runtime() -> Runtime {
