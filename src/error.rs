@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN,
-    HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
-    HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_ORIGIN,
-    HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
+    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS, HTTP_BODY_SIZE,
+    HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE, HTTP_FORBIDDEN,
+    HTTP_HEADER_SIZE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND,
+    HTTP_ORIGIN, HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
     TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
 };
 use crate::issue::{Issue, Level, Rule};
@@ -172,6 +172,12 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The body comes in more parts than are read.
+    #[error("body in too many parts")]
+    BodyTooFragmented {
+        /// The limit of their number.
+        limit: usize,
+    },
     /// The head or the body of the request took longer than allowed to arrive.
     #[error("too slow")]
     TooSlow {
@@ -268,6 +274,9 @@ impl Error {
             Self::UnsupportedContentEncoding => Issue::new(&HTTP_CONTENT_ENCODING, "http.Content-Encoding"),
             Self::BodyTooLarge { limit } => {
                 Issue::new(&HTTP_BODY_SIZE, "http.Content-Length").with("expected", limit.to_string())
+            }
+            Self::BodyTooFragmented { limit } => {
+                Issue::new(&HTTP_BODY_CHUNKS, "http.body").with("expected", limit.to_string())
             }
             Self::TooSlow { allowed } => {
                 Issue::new(&HTTP_TIMEOUT, "http").with("expected", allowed.as_secs_f64().to_string())

@@ -8,6 +8,7 @@ pub mod bounds;
 mod bulkhead;
 mod exchange;
 pub mod listener;
+pub mod log_limit;
 mod media_type;
 mod negotiation;
 mod observe;

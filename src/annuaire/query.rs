@@ -8,6 +8,8 @@ mod criterion;
 mod include;
 mod value;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use self::criterion::Reader;
@@ -15,6 +17,7 @@ use super::parameter;
 use super::resource::DirectoryType;
 use super::search::{Search, Total};
 use crate::error::Error;
+use crate::interaction::query::MAX_PARAMETERS;
 use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE, ANNUAIRE_VALUE};
 
@@ -22,21 +25,37 @@ use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SI
 pub const DEFAULT_COUNT: usize = 50;
 /// The largest page; a client that asks for more gets this.
 pub const LARGEST_COUNT: usize = 1000;
-/// The most values that the criteria of a search may have together.
-pub const MOST_VALUES: usize = 1200;
+/// Values of all parameters together.
+const MAX_VALUES: usize = 1200;
+/// Values of one list, separated by commas.
+const MAX_LIST: usize = 256;
 
 /// The parameters that are no criteria, for people.
 const RESULT_PARAMETERS: &str = "_count, _total, _elements, _include, _revinclude";
 
+/// The issue of a query that exceeds the bounds of the directory's API.
+pub fn too_large() -> Issue {
+    Issue::new(&ANNUAIRE_SIZE, "http.query")
+        .with("parameters", MAX_PARAMETERS.to_string())
+        .with("values", MAX_VALUES.to_string())
+        .with("list", MAX_LIST.to_string())
+}
+
+/// Whether a list, or all of them together, have more values than they may. Empty ones count: they are read too.
+fn exceeds_bounds(parameters: &[(String, String)]) -> bool {
+    let lists = || parameters.iter().map(|(_, value)| value.split(','));
+    lists().any(|mut list| list.nth(MAX_LIST).is_some()) || lists().flatten().nth(MAX_VALUES).is_some()
+}
+
 /// Reads the parameters of a query, decoded, in their order. `now` is what `ap` is about.
 pub fn parse(resource_type: DirectoryType, parameters: &[(String, String)], now: Timestamp) -> Result<Search, Error> {
+    if exceeds_bounds(parameters) {
+        return Err(Error::of(vec![too_large()]));
+    }
     let mut reading = Reading::new(resource_type, now);
     let mut issues = vec![];
     for (name, value) in parameters {
         issues.extend(reading.parameter(name, value).err());
-    }
-    if reading.criteria.values > MOST_VALUES {
-        issues.push(Issue::new(&ANNUAIRE_SIZE, "http.query").with("expected", MOST_VALUES.to_string()));
     }
     if issues.is_empty() { Ok(reading.search) } else { Err(Error::of(issues)) }
 }
@@ -56,10 +75,10 @@ impl<'a> Reading<'a> {
             criteria: vec![],
             count: DEFAULT_COUNT,
             total: Total::BestEffort,
-            elements: vec![],
+            elements: BTreeSet::new(),
             includes: vec![],
         };
-        Self { search, criteria: Reader { now, values: 0 }, count: None, total: None }
+        Self { search, criteria: Reader { now }, count: None, total: None }
     }
 
     fn parameter(&mut self, name: &'a str, value: &'a str) -> Result<(), Issue> {
@@ -120,14 +139,12 @@ fn total(text: &str) -> Result<Total, Issue> {
 }
 
 /// `_elements`: names of elements, those that no resource has among them.
-fn elements(value: &str, elements: &mut Vec<String>) -> Result<(), Issue> {
+fn elements(value: &str, elements: &mut BTreeSet<String>) -> Result<(), Issue> {
     for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         if name.len() > 64 || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return Err(malformed("_elements", "identifier, telecom…").diagnostics(value::BAD_VALUE));
         }
-        if !elements.iter().any(|known| known == name) {
-            elements.push(name.to_owned());
-        }
+        elements.insert(name.to_owned());
     }
     Ok(())
 }

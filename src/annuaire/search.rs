@@ -1,5 +1,7 @@
 //! What a search asks for, read and checked; how it is found is [`super::copy`]'s business.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::indexed::Field;
@@ -18,7 +20,7 @@ pub struct Search {
     /// Whether the number of matches is wanted.
     pub total: Total,
     /// Only these elements, and those that are always there; empty for all.
-    pub elements: Vec<String>,
+    pub elements: BTreeSet<String>,
     /// What comes along.
     pub includes: Vec<Include>,
 }

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::http::bounds::Bounds;
 use crate::http::listener::Door;
 use crate::http::origin::{BaseUrl, Identification};
-use crate::http::{self, Served, listener, ops};
+use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
@@ -145,6 +145,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     }
     // Whoever is still reading ends with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
+    log_limit::write_sums();
     tracing::info!("stopped");
     Ok(())
 }

@@ -10,6 +10,9 @@ pub fn entity_tag(version: Version) -> String {
     format!("W/\"{version}\"")
 }
 
+/// Entity tags of one list; a longer list is malformed.
+pub const MAX_ENTITY_TAGS: usize = 256;
+
 /// What `If-Match` or `If-None-Match` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntityTags {
@@ -24,6 +27,9 @@ impl EntityTags {
     pub fn parse(text: &str) -> Option<Self> {
         if text.trim() == "*" {
             return Some(Self::Any);
+        }
+        if text.split(',').nth(MAX_ENTITY_TAGS).is_some() {
+            return None;
         }
         let tags = text.split(',').map(|tag| {
             let tag = tag.trim();
@@ -57,6 +63,15 @@ mod tests {
         for malformed in ["", "3", "W/3", "\"3", "W/\"3\",", "\"3\"\""] {
             assert_eq!(EntityTags::parse(malformed), None, "{malformed}");
         }
+    }
+
+    #[test]
+    fn entity_tags_list_is_bounded() {
+        let list = |tags: usize| vec!["W/\"1\""; tags].join(",");
+        let parsed = |tags| EntityTags::parse(&list(tags));
+        assert_eq!(parsed(MAX_ENTITY_TAGS), Some(EntityTags::Versions(vec![1; MAX_ENTITY_TAGS])));
+        assert_eq!((parsed(MAX_ENTITY_TAGS + 1), parsed(100_000)), (None, None));
+        assert_eq!(EntityTags::parse(&",".repeat(100_000)), None);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
     let (parts, body) = request.into_parts();
     match admission.within_bounds(&parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(error) => outcome::refused(&error, &parts.headers, body, &admission.bounds).await,
+        Err(error) => outcome::refused(&error, &parts, body, &admission.bounds).await,
     }
 }
 

@@ -20,9 +20,10 @@ use super::origin::Origin;
 use super::{authorisation, negotiation, outcome};
 use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
+use crate::annuaire::query::too_large;
 use crate::annuaire::resource::DirectoryType;
 use crate::error::{Error, Workload};
-use crate::interaction::query::Query;
+use crate::interaction::query::{Query, QueryError};
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PARAMETER;
 use crate::record::Trace;
@@ -93,7 +94,7 @@ pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     };
     let mut response = match answer {
         Ok(text) => fhir_json(StatusCode::OK, Body::from(text)),
-        Err(error) => outcome::refused(&error, &parts.headers, body, &state.admission.bounds).await,
+        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
     };
     if let Some(observed) = observed {
         response.extensions_mut().insert(observed);
@@ -110,7 +111,8 @@ fn trace(parts: &Parts, note: impl FnOnce(&Trace)) {
 
 /// What a method on a path asks for.
 fn asked<'a>(method: &Method, path: &'a str) -> Result<Asked<'a>, Error> {
-    let segments: Vec<_> = path.split('/').collect();
+    // Nothing is served below the second.
+    let segments: Vec<_> = path.split('/').take(3).collect();
     let known = |name: &str| {
         let unknown = || match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
             true => Error::UnknownDirectoryType { found: name.to_owned() },
@@ -188,7 +190,7 @@ async fn answer(
             let directory = directory.until(&deadline);
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
-            let query = query.and(form);
+            let query = within_bounds(query.and(form))?;
             trace(parts, |trace| trace.queried(query.iter()));
             deadline.limit(directory.search(resource_type, pairs(&query), &own_url, language)).await
         }
@@ -209,10 +211,14 @@ const FORMAT: &str = "_format, _pretty";
 
 /// The query without the parameters that only choose the format, of which there is one.
 fn parsed(text: &str) -> Result<Query, Error> {
-    let mut query = Query::parse(text).map_err(|issue| Error::of(vec![issue]))?;
+    let mut query = within_bounds(Query::parse(text))?;
     query.take("_format");
     query.take("_pretty");
     Ok(query)
+}
+
+fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
+    query.map_err(|error| Error::of(vec![error.issue(too_large)]))
 }
 
 /// Refuses what is left of the query of something that is no search.

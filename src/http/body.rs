@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use mediatype::MediaTypeBuf;
 
 use super::bounds::Bounds;
-use super::media_type::{is_fhir_json, version_is_r4};
+use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
 use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BODY_INCOMPLETE;
@@ -23,43 +23,96 @@ pub enum Expected {
     Form,
 }
 
-/// Takes in what is left of the body of a refused request, so that the client reads the answer
-/// instead of a broken connection; but no more than so many bytes, nor longer than this. Whether that
-/// was all of it.
-pub async fn drain(body: Body, most: usize, within: Duration) -> bool {
-    if body.is_end_stream() || most == 0 {
+/// How much of a body that nobody wants is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainLimits {
+    /// Bytes of its content.
+    pub max_bytes: usize,
+    /// From now on.
+    pub timeout: Duration,
+}
+
+/// What a frame counts at least: a chunk of one byte costs as much work as a larger one.
+const MIN_FRAME_COST: usize = 256;
+
+/// Frames of a body that is wanted: each costs a turn of the connection, whatever it holds. A body of 1 MiB in chunks
+/// of 16 bytes is still read.
+const MAX_FRAMES: usize = 64 << 10;
+
+/// Reads what is left of the body of a refused request, so that the client reads the answer instead of a broken
+/// connection, but no more than the limits allow. Returns whether that was all of it. With a limit of zero bytes
+/// nothing is read: a client that expects `100 Continue` is not told to send the body.
+pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
+    if body.is_end_stream() || limits.max_bytes == 0 {
         return body.is_end_stream();
     }
-    let mut body = Limited::new(body, most);
     let to_its_end = async {
-        loop {
-            match body.frame().await {
-                Some(Ok(_)) => {}
-                Some(Err(_)) => return false,
-                None => return true,
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            read += frame.data_ref().map_or(0, Bytes::len).max(MIN_FRAME_COST);
+            if read > limits.max_bytes {
+                return false;
             }
         }
+        true
     };
-    tokio::time::timeout(within, to_its_end).await.unwrap_or(false)
+    tokio::time::timeout(limits.timeout, to_its_end).await.unwrap_or(false)
+}
+
+/// Whether the client sends the body only once it is told to, and was not: any of it is asked for by reading, and
+/// `error` came before that. <https://www.rfc-editor.org/rfc/rfc9110#name-expect>
+pub fn is_withheld(headers: &HeaderMap, error: &Error) -> bool {
+    // hyper heeds the last one too.
+    let expect = headers.get_all(header::EXPECT).iter().next_back();
+    let expects_continue = expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let is_read = match error {
+        // Without a length, this was seen while it was read.
+        Error::BodyTooLarge { .. } => announced_length(headers).is_none(),
+        Error::BodyTooFragmented { .. } => true,
+        _ => false,
+    };
+    expects_continue && !is_read
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The whole body, if it is what is expected and arrives within the bounds. Where it is refused, some of
 /// it may be left.
 pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, bounds: &Bounds) -> Result<Bytes, Error> {
     let limit = bounds.max_body;
-    let refusal = check(headers, expected).err().or_else(|| {
-        let announced = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<usize>().ok()?;
-        (announced > limit).then_some(Error::BodyTooLarge { limit })
-    });
-    if let Some(refusal) = refusal {
-        return Err(refusal);
+    check(headers, expected)?;
+    let announced = announced_length(headers).unwrap_or_default();
+    if announced > limit {
+        return Err(Error::BodyTooLarge { limit });
     }
-    let collected = tokio::time::timeout(bounds.body_timeout, Limited::new(body, limit).collect()).await;
-    match collected.map_err(|_| Error::TooSlow { allowed: bounds.body_timeout })? {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit }),
-        Err(_) => Err(Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")])),
+    let content = tokio::time::timeout(bounds.body_timeout, collect(body, announced, limit)).await;
+    let content = content.map_err(|_| Error::TooSlow { allowed: bounds.body_timeout })??;
+    // Nothing is left, and with chunks hyper does not say so.
+    *body = Body::empty();
+    Ok(content)
+}
+
+/// Copies every frame into one buffer: a frame that is kept keeps the buffer that it was read into, and of a body
+/// in chunks of one byte there are as many frames as bytes.
+async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, Error> {
+    let mut content = BytesMut::with_capacity(announced);
+    let mut frames = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")]))?;
+        frames += 1;
+        if frames > MAX_FRAMES {
+            return Err(Error::BodyTooFragmented { limit: MAX_FRAMES });
+        }
+        let Some(data) = frame.data_ref() else { continue };
+        if data.len() > limit - content.len() {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        content.extend_from_slice(data);
     }
+    Ok(content.freeze())
 }
 
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
@@ -70,10 +123,11 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
     // Without a type, a body is taken for what it should be.
     let Some(found) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let found = found.to_str().unwrap_or("?");
-    let understood = found.parse::<MediaTypeBuf>().is_ok_and(|media_type| match expected {
-        Expected::Resource => is_fhir_json(&media_type) && version_is_r4(&media_type) && is_utf8(&media_type),
-        Expected::Form => media_type.essence().to_string().eq_ignore_ascii_case(FORM) && is_utf8(&media_type),
-    });
+    let understood = found.len() <= MAX_MEDIA_TYPE
+        && found.parse::<MediaTypeBuf>().is_ok_and(|media_type| match expected {
+            Expected::Resource => is_fhir_json(&media_type) && version_is_r4(&media_type) && is_utf8(&media_type),
+            Expected::Form => media_type.essence().to_string().eq_ignore_ascii_case(FORM) && is_utf8(&media_type),
+        });
     let expected = match expected {
         Expected::Resource => "application/fhir+json; charset=utf-8",
         Expected::Form => FORM,
@@ -90,4 +144,132 @@ fn is_utf8(media_type: &MediaTypeBuf) -> bool {
         let charset = charset.unquoted_str();
         charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::stream;
+
+    use super::*;
+
+    /// Frames of a body: how many were read, and how many of these are still held.
+    #[derive(Clone, Default)]
+    struct Frames {
+        read: Arc<AtomicUsize>,
+        held: Arc<AtomicUsize>,
+    }
+
+    struct Frame(Vec<u8>, Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Frame {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Frame {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Frames {
+        /// So many frames of this length; each asserts that hardly any other is held.
+        fn body(&self, number: usize, length: usize) -> Body {
+            let frames = self.clone();
+            let frame = move |_| {
+                frames.read.fetch_add(1, Ordering::Relaxed);
+                let held = frames.held.fetch_add(1, Ordering::Relaxed);
+                assert!(held <= 1, "{held} frames are held");
+                Ok::<_, Infallible>(Bytes::from_owner(Frame(vec![b'x'; length], frames.held.clone())))
+            };
+            Body::from_stream(stream::iter((0..number).map(frame)))
+        }
+
+        fn read(&self) -> usize {
+            self.read.load(Ordering::Relaxed)
+        }
+    }
+
+    #[tokio::test]
+    async fn body_frames_are_copied_and_not_held() {
+        let bounds = Bounds { max_body: 100_000, ..Bounds::default() };
+        for (number, length) in [(MAX_FRAMES, 1), (50_000, 2), (1, 100_000), (0, 1), (MAX_FRAMES, 0)] {
+            let mut body = Frames::default().body(number, length);
+            let content = read(&HeaderMap::new(), &mut body, Expected::Resource, &bounds).await.expect("a body");
+            assert!(content.len() == number * length && content.iter().all(|byte| *byte == b'x'));
+            assert!(body.is_end_stream(), "nothing is left");
+        }
+        for (number, length, read_frames) in [(60_000, 2, 50_001), (2, 50_001, 2), (1, 100_001, 1)] {
+            let frames = Frames::default();
+            let mut body = frames.body(number, length);
+            let refused = read(&HeaderMap::new(), &mut body, Expected::Form, &bounds).await;
+            assert!(matches!(refused, Err(Error::BodyTooLarge { limit: 100_000 })));
+            assert_eq!(frames.read(), read_frames);
+        }
+    }
+
+    #[tokio::test]
+    async fn body_frames_are_bounded_in_number() {
+        for (number, length) in [(MAX_FRAMES + 1, 1), (1 << 20, 1), (1 << 20, 0)] {
+            let frames = Frames::default();
+            let (headers, mut body, bounds) = (HeaderMap::new(), frames.body(number, length), Bounds::default());
+            let refused = read(&headers, &mut body, Expected::Resource, &bounds).await;
+            assert!(matches!(refused, Err(Error::BodyTooFragmented { limit: MAX_FRAMES })));
+            assert_eq!(frames.read(), MAX_FRAMES + 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn body_announced_too_large_is_not_asked_for() {
+        let bounds = Bounds { max_body: 100, ..Bounds::default() };
+        let frames = Frames::default();
+        let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, 101.into())]);
+        let refused = read(&headers, &mut frames.body(101, 1), Expected::Form, &bounds).await;
+        assert!(matches!(refused, Err(Error::BodyTooLarge { limit: 100 })));
+        assert_eq!(frames.read(), 0);
+    }
+
+    #[tokio::test]
+    async fn drain_reads_a_bounded_number_of_bytes_and_frames() {
+        let drained = async |number, length, max_bytes| {
+            let frames = Frames::default();
+            let limits = DrainLimits { max_bytes, timeout: Duration::from_secs(60) };
+            (drain(frames.body(number, length), limits).await, frames.read())
+        };
+        assert_eq!(drained(16, 4096, 64 << 10).await, (true, 16));
+        assert_eq!(drained(17, 4096, 64 << 10).await, (false, 17));
+        assert_eq!(drained(1 << 20, 4096, 64 << 10).await, (false, 17));
+        // A chunk of one byte is not for nothing.
+        assert_eq!(drained(256, 1, 64 << 10).await, (true, 256));
+        assert_eq!(drained(1 << 20, 1, 64 << 10).await, (false, 257));
+        assert_eq!(drained(1 << 20, 0, 64 << 10).await, (false, 257));
+        assert_eq!(drained(16, 1, 0).await, (false, 0), "nothing is asked for");
+    }
+
+    #[test]
+    fn expect_continue_withholds_a_body_until_it_is_read() {
+        let headers = |expect: &str, length: Option<usize>| {
+            let mut headers = HeaderMap::from_iter([(header::EXPECT, expect.parse().expect("a header value"))]);
+            headers.extend(length.map(|length| (header::CONTENT_LENGTH, length.into())));
+            headers
+        };
+        let too_large = Error::BodyTooLarge { limit: 1 };
+        for (expect, length, error, expected) in [
+            ("100-continue", Some(9), &Error::LoginRequired, true),
+            ("100-Continue", None, &Error::LoginRequired, true),
+            ("100-continue", Some(9), &too_large, true),
+            ("100-continue", None, &too_large, false),
+            ("100-continue", None, &Error::BodyTooFragmented { limit: 1 }, false),
+            ("100-continued", Some(9), &Error::LoginRequired, false),
+            ("", None, &Error::LoginRequired, false),
+        ] {
+            assert_eq!(is_withheld(&headers(expect, length), error), expected, "{expect} {length:?} {error}");
+        }
+        assert!(!is_withheld(&HeaderMap::new(), &Error::LoginRequired));
+    }
 }

@@ -16,8 +16,8 @@ use super::{State, authorisation, outcome, response};
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::fhir::resource_type::ResourceType;
-use crate::fhir::version::EntityTags;
-use crate::interaction::query::Query;
+use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
+use crate::interaction::query::{self, Query, QueryError};
 use crate::interaction::{
     Exchange, Interaction, Preconditions, capabilities, create, history, read, search, update, validate,
 };
@@ -47,7 +47,7 @@ pub async fn exchange(
     };
     let mut response = match answer {
         Ok(response) => response,
-        Err(error) => outcome::refused(&error, &parts.headers, body, &state.admission.bounds).await,
+        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
     };
     let resource_type = resource_type.map(ResourceType::as_str);
     response.extensions_mut().insert(Observed { interaction: interaction.as_str(), resource_type });
@@ -145,7 +145,7 @@ async fn about_resources(
             let exchange = permitted(Workload::Searches).await?;
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
-            let query = query.and(form);
+            let query = within_bounds(query.and(form))?;
             bundle(exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?)
         }
         Interaction::Validate => {
@@ -165,7 +165,11 @@ fn negotiated_query(parts: &Parts) -> Result<Query, Error> {
 }
 
 fn parsed_query(text: &str) -> Result<Query, Error> {
-    Query::parse(text).map_err(|issue| Error::of(vec![issue]))
+    within_bounds(Query::parse(text))
+}
+
+fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
+    query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
 }
 
 fn bundle(bundle: impl Serialize) -> Result<Response, Error> {
@@ -183,7 +187,7 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Error> {
 fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, Error> {
     let malformed = || {
         let issue = Issue::new(&HTTP_HEADER, format!("http.{}", title(name)));
-        Error::of(vec![issue.with("found", title(name)).with("expected", "W/\"1\"")])
+        Error::of(vec![issue.with("found", title(name)).with("expected", format!("W/\"1\" (≤ {MAX_ENTITY_TAGS})"))])
     };
     let values = headers.get_all(name).iter().map(|value| value.to_str());
     let values = values.collect::<Result<Vec<_>, _>>().map_err(|_| malformed())?;

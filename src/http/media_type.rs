@@ -9,6 +9,9 @@ use mediatype::{MediaTypeBuf, Name, ReadParams};
 
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
 
+/// The length of a media type with its parameters, in bytes; a longer one is none that is served or read here.
+pub const MAX_MEDIA_TYPE: usize = 256;
+
 /// An answer in FHIR's JSON. It holds personal data: nobody on the way is to keep it.
 pub fn fhir_json(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);

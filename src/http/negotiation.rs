@@ -3,10 +3,10 @@
 //! <http://hl7.org/fhir/R4/http.html#mime-type>, <https://www.rfc-editor.org/rfc/rfc9110#name-content-negotiation>,
 //! <https://www.rfc-editor.org/rfc/rfc7240>
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use mediatype::MediaTypeBuf;
 
-use super::media_type::{is_fhir_json, version_is_r4};
+use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
 use crate::error::Error;
 use crate::interaction::query::Query;
 use crate::issue::Language;
@@ -38,35 +38,36 @@ pub fn format(headers: &HeaderMap, query: &mut Query) -> Result<(), Error> {
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {
-    let ranges: Vec<_> = preferences(headers, &header::ACCEPT).collect();
-    ranges.is_empty() || ranges.iter().any(|(range, quality)| *quality > 0.0 && accepts(range))
+    let mut ranges = preferences(headers, &header::ACCEPT).peekable();
+    ranges.peek().is_none() || ranges.any(|(range, quality)| quality > 0.0 && accepts(&range))
 }
 
 fn accepts(range: &str) -> bool {
-    range.parse::<MediaTypeBuf>().is_ok_and(|media_type| {
-        let essence = media_type.essence().to_string();
-        (essence == "*/*" || essence.eq_ignore_ascii_case("application/*") || is_fhir_json(&media_type))
-            && version_is_r4(&media_type)
-    })
+    range.len() <= MAX_MEDIA_TYPE
+        && range.parse::<MediaTypeBuf>().is_ok_and(|media_type| {
+            let essence = media_type.essence().to_string();
+            (essence == "*/*" || essence.eq_ignore_ascii_case("application/*") || is_fhir_json(&media_type))
+                && version_is_r4(&media_type)
+        })
 }
 
 /// French, unless English is preferred.
 pub fn language(headers: &HeaderMap) -> Language {
-    let quality = |tag: &str| {
-        let named = preferences(headers, &header::ACCEPT_LANGUAGE).filter(|(range, _)| {
-            let primary = range.split('-').next().unwrap_or_default();
-            primary.eq_ignore_ascii_case(tag)
-        });
-        named.map(|(_, quality)| quality).fold(0.0_f32, f32::max)
-    };
-    if quality("en") > quality("fr") { Language::English } else { Language::French }
+    let (mut english, mut french) = (0.0_f32, 0.0_f32);
+    for (range, quality) in preferences(headers, &header::ACCEPT_LANGUAGE) {
+        let primary = range.split('-').next().unwrap_or_default();
+        if primary.eq_ignore_ascii_case("en") {
+            english = english.max(quality);
+        } else if primary.eq_ignore_ascii_case("fr") {
+            french = french.max(quality);
+        }
+    }
+    if english > french { Language::English } else { Language::French }
 }
 
 /// `Prefer: return=…`; other preferences are not ours to honour.
 pub fn preferred_return(headers: &HeaderMap) -> Option<Return> {
-    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let preferences = values.flat_map(|value| value.split([',', ';']));
-    let mut returns = preferences.filter_map(|preference| {
+    let mut returns = members(headers, &PREFER, b",;").filter_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         let value = value.trim().trim_matches('"');
         let known = [
@@ -80,13 +81,31 @@ pub fn preferred_return(headers: &HeaderMap) -> Option<Return> {
     returns.next()
 }
 
-/// The items of a header such as `Accept`, each without its `q`, and that `q`.
-fn preferences<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = (String, f32)> + 'a {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let items = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
-    items.map(|item| {
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// Members of a list in a header; what comes after them is ignored, so that a header costs no more than it says.
+const MAX_MEMBERS: usize = 20;
+
+/// The first members of a list over all headers of a name; empty members count, and are left out.
+fn members<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    separators: &'static [u8],
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let members = values.flat_map(|value| value.split(|byte| separators.contains(byte))).take(MAX_MEMBERS);
+    members.map(|member| std::str::from_utf8(member).unwrap_or_default().trim()).filter(|member| !member.is_empty())
+}
+
+/// The members of a header such as `Accept`, each without its `q`, and that `q`.
+fn preferences<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = (String, f32)> + use<'a> {
+    members(headers, name, b",").map(|member| {
+        if member.len() > MAX_MEDIA_TYPE {
+            // Neither a format nor a language that is served.
+            return (String::new(), 0.0);
+        }
         let (quality, others): (Vec<_>, Vec<_>) =
-            item.split(';').map(str::trim).partition(|part| part.starts_with("q="));
+            member.split(';').map(str::trim).partition(|part| part.starts_with("q="));
         let quality = quality.first().and_then(|quality| quality[2..].parse().ok()).unwrap_or(1.0);
         (others.join(";"), quality)
     })
@@ -138,6 +157,44 @@ mod tests {
         for accept in ["en", "en-GB, fr;q=0.5", "de, en;q=0.1"] {
             assert_eq!(language(&headers("accept-language", accept)), Language::English, "{accept}");
         }
+    }
+
+    /// A member after so many others.
+    fn after(others: usize, member: &str) -> String {
+        "x/y,".repeat(others) + member
+    }
+
+    #[test]
+    fn negotiation_members_beyond_the_twentieth_are_ignored() {
+        let accepts = |text: &str| format(&headers("accept", text), &mut Query::default()).is_ok();
+        assert!(accepts(&after(19, "application/json")));
+        assert!(!accepts(&after(20, "application/json")));
+        let spoken = |text: &str| language(&headers("accept-language", text));
+        assert_eq!(spoken(&after(19, "en")), Language::English);
+        assert_eq!(spoken(&after(20, "en")), Language::French);
+        assert_eq!(spoken(&(",".repeat(20) + "en")), Language::French, "empty members count");
+        let preferred = |text: &str| preferred_return(&headers("prefer", text));
+        assert_eq!(preferred(&after(19, "return=minimal")), Some(Return::Minimal));
+        assert_eq!(preferred(&after(20, "return=minimal")), None);
+        assert_eq!(preferred(&(";".repeat(20) + "return=minimal")), None);
+        // Over all headers of the name.
+        let mut several = headers("accept", &after(9, "x/y"));
+        several.append("accept", after(9, "application/json").parse().expect("a header value"));
+        assert!(format(&several, &mut Query::default()).is_ok());
+        several.insert("accept", after(10, "x/y").parse().expect("a header value"));
+        several.append("accept", after(9, "application/json").parse().expect("a header value"));
+        assert!(format(&several, &mut Query::default()).is_err());
+    }
+
+    #[test]
+    fn negotiation_long_member_names_nothing_that_is_served() {
+        let parameters = ";x=y".repeat(8000);
+        let accepts = |text: &str| format(&headers("accept", text), &mut Query::default()).is_ok();
+        assert!(!accepts(&format!("application/json{parameters}")));
+        assert!(accepts(&format!("application/json{parameters}, application/json")));
+        assert_eq!(language(&headers("accept-language", &format!("en{parameters}"))), Language::French);
+        let mut query = Query::parse(&format!("_format=application/json{parameters}")).expect("a query");
+        assert!(format(&HeaderMap::new(), &mut query).is_err());
     }
 
     #[test]

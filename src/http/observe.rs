@@ -9,10 +9,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, Span};
 
+use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use crate::access::who::Who;
 use crate::interaction::recorder::Recorder;
-use crate::issue::Issue;
+use crate::issue::catalogue::HTTP_ORIGIN;
+use crate::issue::{Issue, IssueType};
 use crate::record::{Caller, Trace};
 use crate::telemetry::{Ended, Exchange};
 
@@ -21,6 +23,9 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Counted, and not recorded.
 const TOO_MANY_REQUESTS: u16 = 429;
+
+/// Of overload, where it cites a rule with the code `throttled`.
+const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// What is told, as other servers do, of an exchange whose client did not wait for the answer.
 const CLIENT_WENT_AWAY: u16 = 499;
@@ -58,6 +63,16 @@ impl Issues {
 
     fn rules(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(rule, _)| *rule)
+    }
+
+    /// A page of another site sends the request: as often as it wants to, and in nobody's name.
+    fn is_of_foreign_page(&self) -> bool {
+        self.rules().any(|rule| rule == HTTP_ORIGIN.id)
+    }
+
+    /// There was too much to do.
+    fn is_overload(&self) -> bool {
+        self.0.iter().any(|(_, code)| *code == IssueType::Throttled.code())
     }
 
     /// Both, of each, in one line.
@@ -113,7 +128,7 @@ impl GoingOn {
         let record = || self.trace.record(status, issues.rules(), None);
         if self.trace.is_recorded() || status == TOO_MANY_REQUESTS {
             // With its change; or it was refused lest it be too much.
-        } else if !self.is_stranger {
+        } else if !self.is_stranger && !issues.is_of_foreign_page() {
             self.recorder.record(record()).await;
         } else if self.recorder.takes_stranger() {
             self.recorder.record_at_once(record());
@@ -122,11 +137,11 @@ impl GoingOn {
     }
 
     /// Counts and logs it.
-    fn end(&mut self, elapsed: Duration, status: u16, observed: Option<Observed>, issues: &Issues) {
+    fn end(&mut self, elapsed: Duration, status: u16, observed: Option<Observed>, cited: &Issues) {
         let Some(exchange) = self.exchange.take() else { return };
         let interaction = observed.map_or("none", |observed| observed.interaction);
         let resource_type = observed.and_then(|observed| observed.resource_type).unwrap_or("none");
-        let issues = issues.list();
+        let issues = cited.list();
         metrics::counter!(
             "sas_requests_total", "type" => resource_type, "interaction" => interaction, "status" => status.to_string()
         )
@@ -135,8 +150,13 @@ impl GoingOn {
             .record(elapsed.as_secs_f64());
         let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
         let caller = self.trace.caller().unwrap_or("none");
-        let _entered = self.span.enter();
-        tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, "answered");
+        let reason = limited(status, self.is_stranger, cited);
+        let left_out = reason.map_or(Some(0), log_limit::next_line);
+        if let Some(left_out) = left_out {
+            let left_out = (left_out > 0).then_some(left_out);
+            let _entered = self.span.enter();
+            tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, left_out, "answered");
+        }
         exchange.end(&Ended { status, interaction, resource_type, caller, issues: &issues });
     }
 }
@@ -152,6 +172,17 @@ impl Drop for GoingOn {
         }
         let observed = self.trace.asked().map(|(interaction, resource_type)| Observed { interaction, resource_type });
         self.end(elapsed, CLIENT_WENT_AWAY, observed, &Issues::default());
+    }
+}
+
+/// Why the line of an exchange is written only within a limit: such exchanges cost their client nothing, and there may
+/// be any number of them.
+fn limited(status: u16, is_stranger: bool, issues: &Issues) -> Option<Reason> {
+    match status {
+        TOO_MANY_REQUESTS => Some(Reason::RateLimited),
+        _ if is_stranger || issues.is_of_foreign_page() => Some(Reason::Unauthenticated),
+        SERVICE_UNAVAILABLE if issues.is_overload() => Some(Reason::Overloaded),
+        _ => None,
     }
 }
 
@@ -203,6 +234,7 @@ mod tests {
 
     use super::*;
     use crate::access::who::Stranger;
+    use crate::error::{Error, Workload};
     use crate::record::Record;
     use crate::tls::certificate::ClientCertificate;
 
@@ -247,6 +279,31 @@ mod tests {
         for status in [Some(StatusCode::UNAUTHORIZED), None] {
             let recorded = records(1000, Who::Stranger(Stranger::Silent), status).await.len();
             assert!((10..900).contains(&recorded), "{recorded}");
+        }
+    }
+
+    #[test]
+    fn log_limit_applies_to_floods_and_to_nothing_else() {
+        let cited = |error: &Error| Issues::of(&error.issues());
+        let too_fast = Error::TooFast { retry_after: Duration::ZERO };
+        let unavailable = Error::Unavailable(Arc::new(sqlx::Error::PoolTimedOut));
+        for (status, is_stranger, error, expected) in [
+            (401, true, &Error::LoginRequired, Some(Reason::Unauthenticated)),
+            (499, true, &Error::NotFound, Some(Reason::Unauthenticated)),
+            (403, false, &Error::ForeignPage, Some(Reason::Unauthenticated)),
+            (429, false, &too_fast, Some(Reason::RateLimited)),
+            (429, true, &too_fast, Some(Reason::RateLimited)),
+            (503, false, &Error::TooBusy(Workload::Searches), Some(Reason::Overloaded)),
+            (503, true, &Error::TooBusy(Workload::Writes), Some(Reason::Unauthenticated)),
+            (503, false, &Error::DeadlineExceeded, None),
+            (503, false, &Error::EmptyDirectory, None),
+            (503, false, &unavailable, None),
+            (500, false, &Error::internal("x"), None),
+            (403, false, &Error::Forbidden { missing: String::new() }, None),
+            (404, false, &Error::NotFound, None),
+            (200, false, &Error::Refused(vec![]), None),
+        ] {
+            assert_eq!(limited(status, is_stranger, &cited(error)), expected, "{status} {is_stranger} {error}");
         }
     }
 

@@ -3,18 +3,24 @@
 //! <http://hl7.org/fhir/R4/http.html#2.21.0.4>
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::admission::Admission;
+use super::body::DrainLimits;
 use super::bounds::Bounds;
+use super::log_limit::{self, Reason};
 use super::media_type::fhir_json;
 use super::observe::{self, Issues};
+use super::origin::Origin;
 use super::{body, negotiation};
 use crate::access::right::Needed;
+use crate::access::who::Who;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -39,7 +45,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
         Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::NotFhir(_) => StatusCode::BAD_REQUEST,
+        Error::NotFhir(_) | Error::BodyTooFragmented { .. } => StatusCode::BAD_REQUEST,
         Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::UnknownPath | Error::NotFound | Error::UnknownDirectoryType { .. } | Error::NotInDirectory { .. } => {
             StatusCode::NOT_FOUND
@@ -90,40 +96,56 @@ pub fn response(error: &Error, language: Language) -> Response {
         }
         _ => {}
     }
-    if let Error::Unavailable(_) | Error::Internal(_) = error {
-        tracing::error!(causes = error.causes(), "{error}");
+    match error {
+        // Whoever cites the id of such a request finds its cause.
+        Error::Internal(_) => tracing::error!(causes = error.causes(), "{error}"),
+        Error::Unavailable(_) => {
+            if let Some(left_out) = log_limit::next_line(Reason::Unavailable) {
+                tracing::error!(causes = error.causes(), left_out, "{error}");
+            }
+        }
+        _ => {}
     }
     response
 }
 
-/// The answer to a request that is refused, once what is left of its body is taken in; where that is too
-/// much, the connection ends with it.
-pub async fn refused(error: &Error, headers: &HeaderMap, body: Body, bounds: &Bounds) -> Response {
-    let all = body::drain(body, drained(error), bounds.body_timeout).await;
-    let mut response = response(error, negotiation::language(headers));
-    if !all {
+/// The answer to a request that is refused, once what is left of its body is read; where that is too much, the
+/// connection ends with it.
+pub async fn refused(error: &Error, parts: &Parts, body: Body, bounds: &Bounds) -> Response {
+    let is_read = body::drain(body, drain_limits(error, parts, bounds)).await;
+    let mut response = response(error, negotiation::language(&parts.headers));
+    if !is_read {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// How much of the body of a refused request is still taken in, in bytes.
-fn drained(error: &Error) -> usize {
-    match error {
+/// Enough for an ordinary PUT, and little of what is sent by a stranger or is too much already.
+const STRANGERS: DrainLimits = DrainLimits { max_bytes: 64 << 10, timeout: Duration::from_secs(1) };
+
+/// How much of the body of a refused request is still read.
+fn drain_limits(error: &Error, parts: &Parts, bounds: &Bounds) -> DrainLimits {
+    let is_too_much = matches!(
+        error,
+        Error::ForeignPage
+            | Error::UrlTooLong { .. }
+            | Error::HeadersTooLarge { .. }
+            | Error::TooFast { .. }
+            | Error::BodyTooFragmented { .. }
+    );
+    let (max_bytes, timeout) = match error {
         // It would only take longer still.
-        Error::TooSlow { .. } => 0,
-        // Little of what strangers send, and of what is too much already.
-        Error::LoginRequired
-        | Error::AuthorizationMalformed
-        | Error::UnknownToken
-        | Error::UnknownCaller
-        | Error::CertificateRefused { .. }
-        | Error::ForeignPage
-        | Error::UrlTooLong { .. }
-        | Error::HeadersTooLarge { .. }
-        | Error::TooFast { .. } => 64 << 10,
-        _ => 8 << 20,
-    }
+        Error::TooSlow { .. } => (0, Duration::ZERO),
+        _ if body::is_withheld(&parts.headers, error) => (0, Duration::ZERO),
+        _ if is_too_much || is_stranger(parts) => (STRANGERS.max_bytes, STRANGERS.timeout.min(bounds.body_timeout)),
+        _ => (8 << 20, bounds.body_timeout),
+    };
+    DrainLimits { max_bytes, timeout }
+}
+
+/// Whether callers are asked for, and the client is none; or its certificate is not believed.
+fn is_stranger(parts: &Parts) -> bool {
+    parts.extensions.get::<Origin>().is_some_and(|origin| matches!(origin.who, Who::Stranger(_)))
 }
 
 /// The answer to a request that no interaction is served for.
@@ -131,7 +153,7 @@ pub async fn of_unserved(error: Error, request: Request, admission: &Admission) 
     let (parts, body) = request.into_parts();
     // What is not served is nobody's business but the callers'.
     let error = admission.authorise(&parts.extensions, Needed::Recognition).err().unwrap_or(error);
-    refused(&error, &parts.headers, body, &admission.bounds).await
+    refused(&error, &parts, body, &admission.bounds).await
 }
 
 /// An answer that consists of issues.
@@ -146,4 +168,50 @@ pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Re
 /// The answer to a request whose handler panicked.
 pub fn of_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     response(&Error::internal("a handler panicked; its place stands above"), Language::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::access::who::Stranger;
+    use crate::error::Workload;
+    use crate::tls::trust::Mistrust;
+
+    fn limits(who: Who, headers: &[(&str, &str)], error: &Error) -> (usize, u64) {
+        let base_url = Arc::from("http://h/fhir");
+        let origin = Origin { peer: [192, 0, 2, 1].into(), certificate: None, who, base_url };
+        let mut request = Request::put("/").extension(origin);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let DrainLimits { max_bytes, timeout } = drain_limits(error, &parts, &Bounds::default());
+        (max_bytes, timeout.as_secs())
+    }
+
+    #[test]
+    fn drain_limits_are_small_for_strangers_and_for_what_is_too_much() {
+        let (strangers, callers) = ((64 << 10, 1), (8 << 20, 20));
+        let too_fast = Error::TooFast { retry_after: Duration::ZERO };
+        for stranger in [Stranger::Silent, Stranger::Token, Stranger::Mistrusted(Mistrust::Expired)] {
+            // The statement is open to strangers: what they ask for there may be refused for another reason.
+            for error in [&Error::LoginRequired, &Error::NotFhir(vec![]), &Error::UnknownPath, &too_fast] {
+                assert_eq!(limits(Who::Stranger(stranger), &[], error), strangers, "{stranger:?}: {error}");
+            }
+        }
+        let too_large = Error::HeadersTooLarge { size: 1, count: 1 };
+        let fragmented = Error::BodyTooFragmented { limit: 1 };
+        for error in [&Error::ForeignPage, &too_fast, &Error::UrlTooLong { limit: 1 }, &too_large, &fragmented] {
+            assert_eq!(limits(Who::Anybody, &[], error), strangers, "{error}");
+        }
+        for error in [&Error::NotFhir(vec![]), &Error::TooBusy(Workload::Writes), &Error::BodyTooLarge { limit: 1 }] {
+            assert_eq!(limits(Who::Anybody, &[], error), callers, "{error}");
+        }
+        assert_eq!(limits(Who::Anybody, &[], &Error::TooSlow { allowed: Duration::ZERO }), (0, 0));
+        for who in [Who::Anybody, Who::Stranger(Stranger::Silent)] {
+            assert_eq!(limits(who, &[("expect", "100-continue")], &Error::UnknownPath), (0, 0));
+        }
+    }
 }

@@ -66,7 +66,7 @@ pub fn of_create(header: &str) -> Result<Token, Issue> {
 fn single(values: &[String]) -> Result<&str, Issue> {
     match values {
         [] => Err(Issue::new(&QUERY_IDENTIFIER_MISSING, AT)),
-        [value] if split_unescaped(value, ',').count() == 1 => Ok(value),
+        [value] if split_unescaped(value, ',').nth(1).is_none() => Ok(value),
         _ => Err(Issue::new(&QUERY_IDENTIFIER_SINGLE, AT)),
     }
 }

@@ -2,20 +2,42 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::fhir::identifier::split_unescaped;
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER, QUERY_SIZE};
 
-/// How many criteria a search may have: databases take long to plan many.
-pub const MOST_CRITERIA: usize = 16;
-/// How many values they may have together: SQLite nests a thousand comparisons at most.
-pub const MOST_VALUES: usize = 256;
-/// How many parameters a query may have, known or not.
-const MOST_PARAMETERS: usize = 64;
+/// Criteria of a search: databases take long to plan many.
+pub const MAX_CRITERIA: usize = 16;
+/// Values of all criteria together: SQLite nests a thousand comparisons at most.
+pub const MAX_VALUES: usize = 256;
+/// Parameters of a request, known or not, in the URL and in a form together.
+pub const MAX_PARAMETERS: usize = 64;
 
-/// A query that is more than the databases, or an answer, should have to bear.
+/// Why a text is no query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryError {
+    /// A percent-encoding or its UTF-8 is wrong, or there is a control character.
+    Encoding,
+    /// There are more than [`MAX_PARAMETERS`] parameters.
+    TooManyParameters,
+}
+
+impl QueryError {
+    /// The issue of a query whose API refuses its size by `too_large`.
+    pub fn issue(self, too_large: fn() -> Issue) -> Issue {
+        match self {
+            Self::Encoding => Issue::new(&QUERY_ENCODING, "http.query"),
+            Self::TooManyParameters => too_large(),
+        }
+    }
+}
+
+/// The issue of a query that exceeds the bounds of the FHIR API.
 pub fn too_large() -> Issue {
-    let issue = Issue::new(&QUERY_SIZE, "http.query").with("criteria", MOST_CRITERIA.to_string());
-    issue.with("values", MOST_VALUES.to_string())
+    Issue::new(&QUERY_SIZE, "http.query")
+        .with("parameters", MAX_PARAMETERS.to_string())
+        .with("criteria", MAX_CRITERIA.to_string())
+        .with("values", MAX_VALUES.to_string())
 }
 
 /// The parameters of a query, decoded, in order.
@@ -23,30 +45,38 @@ pub fn too_large() -> Issue {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads `a=b&c=d`. A wrong percent-encoding, wrong UTF-8 or a control character spoils it.
-    pub fn parse(text: &str) -> Result<Self, Issue> {
-        if text.split('&').count() > MOST_PARAMETERS {
-            return Err(too_large());
+    /// Reads `a=b&c=d`. The parameters are counted before any of them is decoded.
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
+        if text.split('&').nth(MAX_PARAMETERS).is_some() {
+            return Err(QueryError::TooManyParameters);
         }
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Some((told(decode(name)?), decode(value)?))
         });
-        pairs.collect::<Option<Vec<_>>>().map(Self).ok_or_else(|| Issue::new(&QUERY_ENCODING, "http.query"))
+        pairs.collect::<Option<Vec<_>>>().map(Self).ok_or(QueryError::Encoding)
     }
 
     /// The parameters of this query, then those of another.
-    pub fn and(mut self, other: Self) -> Self {
+    pub fn and(mut self, other: Self) -> Result<Self, QueryError> {
+        if self.0.len() + other.0.len() > MAX_PARAMETERS {
+            return Err(QueryError::TooManyParameters);
+        }
         self.0.extend(other.0);
-        self
+        Ok(self)
     }
 
     /// Takes out every value of a parameter.
     pub fn take(&mut self, name: &str) -> Vec<String> {
-        let (taken, kept) = std::mem::take(&mut self.0).into_iter().partition(|(key, _)| key == name);
-        self.0 = kept;
-        let taken: Vec<(String, String)> = taken;
-        taken.into_iter().map(|(_, value)| value).collect()
+        self.0.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect()
+    }
+
+    /// Whether the parameters of these names have more criteria or values than a search may have. Nothing is built
+    /// of a value that is beyond the bound.
+    pub fn exceeds_bounds(&self, names: &[&str]) -> bool {
+        let criteria = || self.iter().filter(|(name, _)| names.contains(name)).map(|(_, value)| value);
+        criteria().nth(MAX_CRITERIA).is_some()
+            || criteria().flat_map(|value| split_unescaped(value, ',')).nth(MAX_VALUES).is_some()
     }
 
     /// The parameters in order.
@@ -103,6 +133,56 @@ mod tests {
             Query::parse("organization:Organization.name=x&_has:a:b=y")
                 .is_ok_and(|query| query.iter().all(|(name, _)| name != "?"))
         );
+    }
+
+    #[test]
+    fn query_too_many_parameters_is_refused_before_decoding() {
+        let parameters = |number: usize| vec!["a=b"; number].join("&");
+        let parsed = |number| Query::parse(&parameters(number));
+        assert_eq!(parsed(MAX_PARAMETERS).map(|query| query.0.len()), Ok(MAX_PARAMETERS));
+        for text in [
+            parameters(MAX_PARAMETERS + 1),
+            parameters(300_000),
+            "&".repeat(MAX_PARAMETERS),
+            "&".repeat(1 << 20),
+            // What is wrong with the parameters is not looked for.
+            "%&".repeat(MAX_PARAMETERS),
+        ] {
+            assert_eq!(Query::parse(&text), Err(QueryError::TooManyParameters), "{} bytes", text.len());
+        }
+        // In the URL and in a form together.
+        let half = || parsed(MAX_PARAMETERS / 2).expect("a query");
+        let both = half().and(half()).expect("a query");
+        assert_eq!(both.0.len(), MAX_PARAMETERS);
+        assert_eq!(both.and(parsed(1).expect("a query")), Err(QueryError::TooManyParameters));
+    }
+
+    #[test]
+    fn query_criteria_and_values_are_bounded_together() {
+        let exceeds = |text: &str| Query::parse(text).expect("a query").exceeds_bounds(&["a", "b"]);
+        let list = |values: usize| vec!["1"; values].join(",");
+        for (text, expected) in [
+            (format!("a={}", list(MAX_VALUES)), false),
+            (format!("a={}", list(MAX_VALUES + 1)), true),
+            (format!("a={}", ",".repeat(1 << 20)), true),
+            (format!("a={}&b={}", list(128), list(128)), false),
+            (format!("a={}&b={}", list(128), list(129)), true),
+            (format!("a={}", r"\,".repeat(1000)), false),
+            (vec!["a=1"; MAX_CRITERIA].join("&"), false),
+            (vec!["a=1"; MAX_CRITERIA + 1].join("&"), true),
+            // What is no criterion is refused by its name.
+            (format!("c={}", list(1000)), false),
+        ] {
+            assert_eq!(exceeds(&text), expected, "{text:.60}");
+        }
+    }
+
+    #[test]
+    fn query_take_keeps_the_order_of_the_others() {
+        let mut query = Query::parse("a=1&b=2&a=3&c=4").expect("a query");
+        assert_eq!(query.take("a"), ["1", "3"]);
+        assert_eq!(query.iter().collect::<Vec<_>>(), [("b", "2"), ("c", "4")]);
+        assert_eq!(query.take("a"), [""; 0]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod capabilities;
 mod concurrency;
 mod content;
 mod directory;
+mod edges;
 mod identity;
 mod official;
 mod protocol;

@@ -196,9 +196,9 @@ const STATEFUL: [&str; 14] = [
 ];
 
 /// The rules that [`what_is_malformed_below_http_is_told_too`] and [`crate::bounds`] cite, and `tests/tls`, where heads
-/// are malformed or do not come.
-const BELOW_HTTP: [&str; 5] =
-    ["http-body-incomplete", "http-malformed", "http-timeout", "http-url-size", "http-header-size"];
+/// are malformed or do not come; [`crate::edges`] cites the rule of chunks.
+const BELOW_HTTP: [&str; 6] =
+    ["http-body-chunks", "http-body-incomplete", "http-malformed", "http-timeout", "http-url-size", "http-header-size"];
 
 /// The rules that [`crate::access`], [`crate::proxies`] and [`crate::bounds`] show: a server that is open to
 /// everybody has no use for them.

@@ -10,6 +10,7 @@
 
 mod check;
 mod disk;
+mod edges;
 mod ledger;
 mod network;
 mod places;

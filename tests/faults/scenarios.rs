@@ -49,6 +49,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "file locked by another process", on: &[Sqlite], run: file_locked },
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
     Scenario { name: "an expensive search is polled", on: &[Sqlite, Postgres], run: polling::run },
+    Scenario { name: "edges of requests", on: &[Sqlite], run: crate::edges::edges },
 ];
 
 fn runtime() -> Runtime {

@@ -9,6 +9,7 @@ mod access;
 mod commands;
 mod deployment;
 mod durability;
+mod log;
 mod process;
 mod record;
 #[cfg(feature = "otlp")]

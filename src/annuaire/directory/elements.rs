@@ -1,6 +1,7 @@
 //! `_elements`: a part of a resource. <http://hl7.org/fhir/R4/search.html#elements>
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -31,7 +32,7 @@ const ALWAYS: [&str; 5] = ["resourceType", "id", "meta", "implicitRules", "modif
 
 /// Writes the elements asked for, and those that are always there, as a resource marked SUBSETTED.
 /// Where the body is not an object, all of it.
-pub fn write_subset(text: &mut String, resource_type: DirectoryType, body: &str, elements: &[String]) {
+pub fn write_subset(text: &mut String, resource_type: DirectoryType, body: &str, elements: &BTreeSet<String>) {
     let Ok(Object(members)) = serde_json::from_str(body) else {
         text.push_str(body);
         return;
@@ -39,9 +40,7 @@ pub fn write_subset(text: &mut String, resource_type: DirectoryType, body: &str,
     let is_kept = |name: &str| {
         // What stands beside a primitive belongs to it.
         let name = name.strip_prefix('_').unwrap_or(name);
-        ALWAYS.contains(&name)
-            || always(resource_type).contains(&name)
-            || elements.iter().any(|element| element == name)
+        ALWAYS.contains(&name) || always(resource_type).contains(&name) || elements.contains(name)
     };
     let mut separator = '{';
     for (name, value) in members.iter().filter(|(name, _)| is_kept(name)) {
@@ -123,7 +122,7 @@ mod tests {
     use super::*;
 
     fn subset(resource_type: DirectoryType, body: &str, elements: &[&str]) -> String {
-        let elements: Vec<_> = elements.iter().map(|&element| element.to_owned()).collect();
+        let elements = elements.iter().map(|&element| element.to_owned()).collect();
         let mut text = String::new();
         write_subset(&mut text, resource_type, body, &elements);
         text

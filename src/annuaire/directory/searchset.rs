@@ -2,6 +2,8 @@
 //!
 //! Keys stand in the order of the national directory: type, id, total, entries, links.
 
+use std::collections::BTreeSet;
+
 use super::elements::write_subset;
 use crate::annuaire::copy::Stored;
 use crate::fhir::operation_outcome::operation_outcome;
@@ -39,7 +41,7 @@ impl<'a> Searchset<'a> {
     }
 
     /// A match: all of it, or only the elements asked for, if any are.
-    pub fn push_match(&mut self, stored: &Stored, elements: &[String]) {
+    pub fn push_match(&mut self, stored: &Stored, elements: &BTreeSet<String>) {
         self.begin_entry(stored);
         if elements.is_empty() {
             self.text.push_str(&stored.body);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::value;
-use super::{MOST_VALUES, malformed, not_found, unknown};
+use super::{malformed, not_found, unknown};
 use crate::annuaire::parameter::{self, Kind, Parameter};
 use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::search::{Criterion, Matching};
@@ -14,8 +14,6 @@ use crate::issue::catalogue::{ANNUAIRE_CHAIN, ANNUAIRE_MODIFIER};
 pub(super) struct Reader {
     /// When the query is read.
     pub now: Timestamp,
-    /// How many values there were so far.
-    pub values: usize,
 }
 
 /// A criterion as it is written.
@@ -29,7 +27,7 @@ struct Written<'a> {
 
 impl Reader {
     /// The criterion that a parameter means; none where it has no value.
-    pub fn read(&mut self, resource_type: DirectoryType, name: &str, value: &str) -> Result<Option<Criterion>, Issue> {
+    pub fn read(&self, resource_type: DirectoryType, name: &str, value: &str) -> Result<Option<Criterion>, Issue> {
         let written = Written { whole: name, value };
         match name.strip_prefix("_has:") {
             Some(rest) => self.has(resource_type, rest, written),
@@ -38,12 +36,7 @@ impl Reader {
     }
 
     /// `PractitionerRole:practitioner:role`, behind `_has:`
-    fn has(
-        &mut self,
-        resource_type: DirectoryType,
-        text: &str,
-        written: Written<'_>,
-    ) -> Result<Option<Criterion>, Issue> {
+    fn has(&self, resource_type: DirectoryType, text: &str, written: Written<'_>) -> Result<Option<Criterion>, Issue> {
         let mut parts = text.splitn(3, ':');
         let (Some(source), Some(name), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(unknown(resource_type, written.whole, written.whole));
@@ -68,7 +61,7 @@ impl Reader {
 
     /// `organization.identifier`, `organization:Organization.identifier`, or without a dot.
     fn chain_or_plain(
-        &mut self,
+        &self,
         resource_type: DirectoryType,
         name: &str,
         written: Written<'_>,
@@ -98,7 +91,7 @@ impl Reader {
 
     /// `identifier`, `name:contains`, `active:missing`
     fn plain(
-        &mut self,
+        &self,
         resource_type: DirectoryType,
         name: &str,
         written: Written<'_>,
@@ -116,8 +109,7 @@ impl Reader {
             modifier => (known, modifier),
         };
         let items = value::items(written.value).map_err(|()| bad(written, "value < 1024"))?;
-        self.values += items.len();
-        if items.is_empty() || self.values > MOST_VALUES {
+        if items.is_empty() {
             return Ok(None);
         }
         if modifier == Some("missing") {

@@ -345,10 +345,34 @@ fn values_that_are_too_long_or_hold_control_characters_are_refused() {
 
 #[test]
 fn a_search_has_a_bounded_number_of_values() {
-    let list = |length: usize| vec!["1"; length].join(",");
-    assert_eq!(criteria(Practitioner, &format!("_id={}&identifier={}", list(600), list(600))).len(), 2);
-    let query = format!("_id={}&identifier={}&_id=x", list(600), list(601));
-    assert_eq!(refused(Practitioner, &query), [("annuaire-size", "http.query".to_owned(), String::new())]);
+    let list = |length: usize| vec!["a"; length].join(",");
+    let lists = |number: usize| vec![format!("_id={}", list(240)); number].join("&");
+    assert_eq!(criteria(Practitioner, &lists(5)).len(), 5);
+    let elements = format!("_elements={}", list(256));
+    assert_eq!(search(Practitioner, &format!("{}&{elements}", lists(3))).elements.len(), 1);
+    let letters = |number: u32| number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+    let names: Vec<String> = (0..170_000).map(letters).collect();
+    for query in [
+        format!("{}&identifier=x", lists(5)),
+        format!("{}&_total=none", lists(5)),
+        format!("identifier={}", list(257)),
+        format!("identifier={}", list(500_000)),
+        format!("family:contains={}", list(257)),
+        format!("_lastUpdated={}", ",".repeat(500_000)),
+        format!("active:missing={}", list(257)),
+        format!("organization={}", list(257)),
+        format!("_has:PractitionerRole:practitioner:role={}", list(257)),
+        format!("_elements={}", list(257)),
+        format!("_elements={}", names.join(",")),
+        format!("{}&{elements}&{elements}", lists(3)),
+        format!("_include={}", list(257)),
+        format!("_count={}", list(257)),
+        // What else is wrong is not looked for.
+        format!("foo={}&bar=1", list(257)),
+    ] {
+        let told = refused(Practitioner, &query);
+        assert_eq!(told, [("annuaire-size", "http.query".to_owned(), String::new())], "{query:.60}");
+    }
 }
 
 #[test]
@@ -507,7 +531,7 @@ fn the_total_may_be_wanted_or_not() {
 #[test]
 fn elements_are_listed_by_their_names() {
     let elements = search(Organization, "_elements=identifier, telecom,,identifier&_elements=foo").elements;
-    assert_eq!(elements, ["identifier", "telecom", "foo"]);
+    assert_eq!(elements, ["foo", "identifier", "telecom"].map(str::to_owned).into());
     for value in ["a.b", "a b", "é", "_line", "a1"] {
         assert_refused(Organization, &format!("_elements={value}"), "annuaire-value", "Bad parameter value.");
     }

@@ -1,6 +1,5 @@
 //! What is answered below the routes: to heads that come too slowly, or that are not HTTP.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -8,15 +7,12 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::super::bounds::Bounds;
+use super::super::log_limit::{self, Reason};
 use super::super::observe::Issues;
-use super::lines::Lines;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
-
-/// What is logged of them; metrics count them all.
-static LINES: LazyLock<Lines> = LazyLock::new(|| Lines::a_second(10));
 
 /// Why a request did not become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +60,7 @@ impl Refusal {
         let labels = [("type", "none".to_owned()), ("interaction", "none".to_owned())];
         let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.as_u16().to_string())];
         metrics::counter!("sas_requests_total", &with_status).increment(1);
-        if let Some(left_out) = LINES.next() {
+        if let Some(left_out) = log_limit::next_line(Reason::Malformed) {
             let status = status.as_u16();
             tracing::info!(id = request_id, status, issues = cited, left_out, "answered below the routes");
         }

@@ -7,10 +7,13 @@ use axum::http::HeaderMap;
 use super::pairs;
 use super::proxy::{AddressHeaders, Settings};
 
+/// Proxies on the way that are looked at, the nearest first: what a client writes before them costs nothing.
+const MAX_HOPS: usize = 20;
+
 /// What a proxy tells of addresses. Of lists, the last value counts: it is what the proxy beside us wrote.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// Whom each proxy on the way had the request from, the nearest proxy's word last.
+    /// Whom each proxy on the way had the request from, the nearest proxy's word first.
     from: Vec<String>,
     proto: Option<String>,
     host: Option<String>,
@@ -23,15 +26,17 @@ impl Told {
     pub fn by(headers: &HeaderMap, which: AddressHeaders) -> Self {
         match which {
             AddressHeaders::XForwarded => Self {
-                from: list(headers, "x-forwarded-for").unwrap_or_default(),
+                from: from_the_last(headers, "x-forwarded-for")
+                    .map(|values| values.take(MAX_HOPS).map(str::to_owned).collect())
+                    .unwrap_or_default(),
                 proto: last(headers, "x-forwarded-proto"),
                 host: last(headers, "x-forwarded-host"),
                 port: last(headers, "x-forwarded-port"),
                 prefix: last(headers, "x-forwarded-prefix"),
             },
             AddressHeaders::Forwarded => {
-                let text = list(headers, "forwarded").map(|values| values.join(","));
-                let elements = text.and_then(|text| pairs::elements(&text)).unwrap_or_default();
+                let elements = texts(headers, "forwarded").map(|values| values.join(","));
+                let elements = elements.and_then(|text| pairs::last_elements(&text, MAX_HOPS)).unwrap_or_default();
                 let of = |element: &pairs::Pairs, name| {
                     element.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
                 };
@@ -39,7 +44,7 @@ impl Told {
                 Self {
                     proto: nearest.and_then(|element| of(element, "proto")),
                     host: nearest.and_then(|element| of(element, "host")),
-                    from: elements.iter().map(|element| of(element, "for").unwrap_or_default()).collect(),
+                    from: elements.iter().rev().map(|element| of(element, "for").unwrap_or_default()).collect(),
                     ..Self::default()
                 }
             }
@@ -50,7 +55,7 @@ impl Told {
     /// read, nobody is believed.
     pub fn client(&self, peer: IpAddr, proxies: &Settings) -> IpAddr {
         let mut client = peer;
-        for address in self.from.iter().rev().map(|text| address(text)) {
+        for address in self.from.iter().map(|text| address(text)) {
             match address {
                 Some(address) if proxies.trusts(address) => client = address,
                 Some(address) => return address,
@@ -123,17 +128,22 @@ fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
 }
 
-/// The values of a list over all its headers; `None` where one is not text.
-fn list(headers: &HeaderMap, name: &str) -> Option<Vec<String>> {
+/// The headers of a name; `None` where there is none, or one is not text.
+fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Option<Vec<&'a str>> {
     let values = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect::<Option<Vec<_>>>()?;
-    (!values.is_empty()).then(|| values.join(",").split(',').map(|value| value.trim().to_owned()).collect())
+    (!values.is_empty()).then_some(values)
+}
+
+/// The values of a list over all its headers, the last one first.
+fn from_the_last<'a>(headers: &'a HeaderMap, name: &str) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
+    let values = texts(headers, name)?.into_iter().rev();
+    Some(values.flat_map(|value| value.rsplit(',')).map(str::trim))
 }
 
 /// The last value of a list. A header that is not text tells an invalid value.
 fn last(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .contains_key(name)
-        .then(|| list(headers, name).and_then(|mut values| values.pop()).unwrap_or("?".to_owned()))
+    let last = || from_the_last(headers, name).and_then(|mut values| values.next()).unwrap_or("?");
+    headers.contains_key(name).then(|| last().to_owned())
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn envoy(value: &str) -> Result<Chain, Malformed> {
     if !NAMES.contains(&first.as_str()) {
         return traefik(value);
     }
-    let element = pairs::elements(value).and_then(|elements| elements.into_iter().next_back()).ok_or(Malformed)?;
+    let element = pairs::last_elements(value, 1).and_then(|elements| elements.into_iter().next()).ok_or(Malformed)?;
     match (one(&element, "cert")?, one(&element, "chain")?) {
         // The chain begins with the certificate itself.
         (certificate, Some(chain)) => {

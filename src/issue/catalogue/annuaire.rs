@@ -42,8 +42,8 @@ rules! { ANNUAIRE:
     "“{found}” is no link that {parameter} can follow from {type}; possible links: {expected}.";
 
     ANNUAIRE_SIZE = "annuaire-size", NotFhir, TooLong, SEARCH;
-    "La recherche a plus de {expected} valeurs ; répartissez-la sur plusieurs requêtes.";
-    "The search has more than {expected} values; spread it over several requests.";
+    "La requête est trop grande : {parameters} paramètres, {values} valeurs en tout et {list} par liste au plus sont admis ; répartissez-la sur plusieurs requêtes.";
+    "The query is too large: at most {parameters} parameters, {values} values in all and {list} in a list are allowed; spread it over several requests.";
 
     ANNUAIRE_GONE = "annuaire-gone", Http, NotFound, PAGING;
     "Ce parcours est trop ancien : les versions qu'il avait commencé à lire ne sont plus conservées. Recommencer à la première page.";

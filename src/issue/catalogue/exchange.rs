@@ -125,6 +125,10 @@ rules! { EXCHANGE:
     "Le corps dépasse la taille admise de {expected} octets.";
     "The body exceeds the accepted size of {expected} bytes.";
 
+    HTTP_BODY_CHUNKS = "http-body-chunks", Http, TooCostly, RFC_9112;
+    "Le corps arrive en plus de {expected} morceaux (Transfer-Encoding: chunked) ; il faut l'envoyer en morceaux plus grands, ou avec Content-Length.";
+    "The body comes in more than {expected} parts (Transfer-Encoding: chunked); send it in larger ones, or with Content-Length.";
+
     HTTP_BODY_INCOMPLETE = "http-body-incomplete", NotFhir, Structure, RFC_9110;
     "Le corps n'a pas pu être lu jusqu'au bout : la connexion a été coupée ou le transfert est mal formé.";
     "The body could not be read to its end: the connection broke or the transfer is malformed.";
@@ -174,8 +178,8 @@ rules! { EXCHANGE:
     "The value of parameter “{found}” is malformed; expected: {expected}.";
 
     QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
-    "La recherche est trop grande : {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
-    "The search is too large: at most {criteria} criteria and {values} values are allowed; spread it over several requests.";
+    "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
+    "The query is too large: at most {parameters} parameters, {criteria} criteria and {values} values are allowed; spread it over several requests.";
 
     QUERY_IDENTIFIER_MISSING = "query-identifier-missing", NotFhir, Required, COND_UPDATE;
     "Le critère identifier=system|value manque : il désigne la ressource à créer ou à mettre à jour.";

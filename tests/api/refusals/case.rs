@@ -39,6 +39,12 @@ pub fn put(path: &str, body: impl Into<Vec<u8>>) -> Case {
 }
 
 impl Case {
+    /// Adds to the path.
+    pub fn at(mut self, rest: &str) -> Self {
+        self.path += rest;
+        self
+    }
+
     /// Adds a header, or replaces it.
     pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
         self.headers.retain(|(other, _)| *other != name);

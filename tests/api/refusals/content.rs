@@ -208,5 +208,40 @@ pub fn sizes() -> Vec<Case> {
         form(vec!["_id=a"; 2_000].join("&")).refused("2,000 criteria", 400, "query-size"),
         form(format!("identifier={}", values(200_000))).refused("200,000 values", 400, "query-size"),
         get(&format!("/Practitioner?identifier={}", values(2_000))).refused("2,000 by GET", 400, "query-size"),
+        get(&format!("/Practitioner?active={}", values(257))).refused("257 values", 400, "query-size"),
+        get(&format!("/Practitioner?_id={0}&active={0}", values(129))).refused("twice 129 values", 400, "query-size"),
+        get(&format!("/Practitioner?{}", vec!["_id=a"; 17].join("&"))).refused("17 criteria", 400, "query-size"),
+        get(&format!("/Practitioner?{}", vec!["x"; 65].join("&"))).refused("65 parameters", 400, "query-size"),
+        get(&format!("/Practitioner/1?{}", "&".repeat(64))).refused("65 of a read", 400, "query-size"),
+        get(&format!("/metadata?{}", "&".repeat(64))).refused("65 of the statement", 400, "query-size"),
+        put(&format!("{by_identifier}{}", "&a=b".repeat(64)), "{}").refused("65 of an update", 400, "query-size"),
+        form(vec!["x"; 33].join("&")).at(&format!("?{}", vec!["x"; 32].join("&"))).refused(
+            "65 in the URL and the form",
+            400,
+            "query-size",
+        ),
+        form(format!("_lastUpdated={}", ",".repeat(500_000))).refused("500,000 dates", 400, "query-size"),
+        form(format!("identifier={}", "|".repeat(500_000))).refused("500,000 parts", 400, "query-value"),
+        form("&".repeat(500_000)).refused("500,000 parameters", 400, "query-size"),
+        put(&by_identifier, "{}").header("if-match", vec!["W/\"1\""; 257].join(",")).refused(
+            "257 entity tags",
+            400,
+            "http-header",
+        ),
+        post("/Practitioner", "{}").header("if-none-exist", format!("identifier={}", values(9_000))).refused(
+            "9,000 values of If-None-Exist",
+            400,
+            "http-if-none-exist",
+        ),
+        post("/Practitioner", "{}").header("accept", format!("{}application/json", "x/y,".repeat(20))).refused(
+            "a format after twenty others",
+            406,
+            "http-accept",
+        ),
+        post("/Practitioner", "{}").header("content-type", format!("application/json{}", ";x=y".repeat(100))).refused(
+            "a type with 100 parameters",
+            415,
+            "http-content-type",
+        ),
     ]
 }

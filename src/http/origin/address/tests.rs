@@ -116,6 +116,23 @@ fn the_client_is_the_nearest_address_that_is_no_proxy() {
     }
 }
 
+#[test]
+fn client_address_only_the_nearest_hops_are_read() {
+    let proxies = Settings { trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..Settings::default() };
+    let peer = "10.0.0.1".parse().expect("an address");
+    for (others, expected) in [(MAX_HOPS - 1, "192.0.2.1"), (MAX_HOPS, "10.0.0.2"), (3000, "10.0.0.2")] {
+        let list = |prefix: &str| format!("{prefix}192.0.2.1{}", format!(",{prefix}10.0.0.2").repeat(others));
+        let told = [
+            told(AddressHeaders::XForwarded, &[("x-forwarded-for", &list(""))]),
+            told(AddressHeaders::Forwarded, &[("forwarded", &list("for="))]),
+        ];
+        for told in told {
+            assert_eq!(told.from.len(), MAX_HOPS.min(others + 1));
+            assert_eq!(told.client(peer, &proxies).to_string(), expected, "{others}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_is_told_a_base_url_is_a_url(

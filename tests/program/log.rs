@@ -1,0 +1,81 @@
+//! The log under a flood: a few lines a second of what costs its client nothing, and the number of the others.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use crate::process::Serving;
+use crate::support::{Backend, TestDatabase, folder};
+
+const REQUESTS: u64 = 300;
+
+/// The token is `abc`.
+const CALLER: &str = "[[caller]]\nname = \"agenda\"\n\
+    token_sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\nrights = [\"read\"]\n";
+
+/// Sends one request so often over one connection; how often it was answered with this status.
+fn flood(address: &str, request: &str, status: u16) -> u64 {
+    let mut stream = BufReader::new(TcpStream::connect(address).expect("it listens"));
+    let mut counted = 0;
+    for _ in 0..REQUESTS {
+        stream.get_mut().write_all(request.as_bytes()).expect("sent");
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(stream.read_line(&mut head).expect("an answer") > 0, "it closes");
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        stream.read_exact(&mut vec![0; length.parse().expect("a number")]).expect("a whole answer");
+        counted += u64::from(head.starts_with(&format!("HTTP/1.1 {status} ")));
+    }
+    counted
+}
+
+/// What a line tells in a field `left_out`.
+fn left_out(line: &str) -> u64 {
+    let told = line.split("left_out=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    told.map_or(0, |number| number.parse().expect("a number"))
+}
+
+/// Floods a server of these settings, and expects the lines of this status within a limit, or all of them without a
+/// reason for one.
+async fn flooded(settings: &[&str], headers: &str, status: u16, reason: Option<&str>) {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (serving, log) = Serving::start_and_log(&database.url, settings);
+    let began = Instant::now();
+    let request = format!("GET /fhir/Practitioner/1 HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+    let answered = flood(&serving.address, &request, status);
+    assert!(answered > REQUESTS / 2, "{answered} of {status}");
+    let metrics = serving.ops("/metrics").expect("an answer").1;
+    // Ten at once, then ten a second, however long this machine takes.
+    let most = 10 * (2 + began.elapsed().as_secs());
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    let log = log.join().expect("a log");
+    let lines: Vec<_> =
+        log.lines().filter(|line| line.contains("answered") && line.contains(&format!("status={status}"))).collect();
+    let written = lines.len() as u64;
+    let Some(reason) = reason else {
+        assert_eq!(written, answered, "{log}");
+        return;
+    };
+    assert!((1..=most).contains(&written) && written < answered, "{written} lines of {answered} with {status}");
+    let sums = log.lines().filter(|line| line.contains("left out of the log") && line.contains(reason));
+    let told = lines.iter().copied().chain(sums).map(left_out).sum::<u64>();
+    assert_eq!(written + told, answered, "{log}");
+    let counted = format!("sas_log_lines_left_out_total{{reason=\"{reason}\"}} {told}");
+    assert!(metrics.contains(&counted), "{counted}: {metrics}");
+}
+
+#[tokio::test]
+async fn log_of_a_flood_is_bounded_and_tells_how_much_is_left_out() {
+    let file = folder("log").join("settings.toml");
+    std::fs::write(&file, CALLER).expect("written");
+    let callers = ["--config", file.to_str().expect("a path")];
+    flooded(&callers, "", 401, Some("unauthenticated")).await;
+    flooded(&callers, "authorization: Bearer nobody\r\n", 401, Some("unauthenticated")).await;
+    flooded(&callers, "authorization: Basic x\r\n", 401, Some("unauthenticated")).await;
+    flooded(&[], "origin: https://evil.example\r\n", 403, Some("unauthenticated")).await;
+    flooded(&["--rate", "1"], "", 429, Some("rate-limited")).await;
+    // What a caller asks for and is answered is in the log, whatever is answered.
+    flooded(&callers, "authorization: Bearer abc\r\n", 404, None).await;
+}
