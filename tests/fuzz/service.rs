@@ -119,14 +119,18 @@ pub fn for_all<S: Strategy>(strategy: S, property: impl Fn(&Service, S::Value) -
     hold(strategy, |value| property(&service, value));
 }
 
-/// Holds a property against many inputs.
-pub fn hold<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let is_long = std::env::var_os("PROPTEST_CASES").is_some();
+/// The same inputs each time, unless another number of them is asked for.
+pub fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if !is_long {
+    if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 1500;
         config.rng_seed = RngSeed::Fixed(20_260_301);
     }
-    let outcome = TestRunner::new(config).run(&strategy, property);
+    config
+}
+
+/// Holds a property against many inputs.
+pub fn hold<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
+    let outcome = TestRunner::new(config()).run(&strategy, property);
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -117,6 +118,12 @@ fn the_client_is_the_nearest_address_that_is_no_proxy() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(20_260_301),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn whatever_is_told_a_base_url_is_a_url(
         proto in "(https?|[ -~]{0,8})", host in "([a-z.:\\[\\]0-9@/]{0,12}|[ -~é]{0,12})", prefix in "[ -~é]{0,12}",
