@@ -1,7 +1,7 @@
 //! A server for one test, with the verbs of its clients.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -115,7 +115,7 @@ impl TestServer {
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
         let endpoint = Endpoint {
-            validator: Arc::new(Validator::new(setup.validation).expect("the profiles compile")),
+            validator: validator(setup.validation),
             storage: storage.clone(),
             writer,
             directory: setup.directory.clone(),
@@ -192,6 +192,19 @@ impl TestServer {
     /// How many resources of a type there are.
     pub async fn count(&self, resource_type: &str) -> i64 {
         self.get(&format!("/{resource_type}?_count=0")).await.json()["total"].as_i64().expect("a total")
+    }
+}
+
+/// The profiles take a while to compile.
+fn validator(validation: Validation) -> Arc<Validator> {
+    fn compile(validation: Validation) -> Arc<Validator> {
+        Arc::new(Validator::new(validation).expect("the profiles compile"))
+    }
+    static TOLERANT: LazyLock<Arc<Validator>> = LazyLock::new(|| compile(Validation::Tolerant));
+    static STRICT: LazyLock<Arc<Validator>> = LazyLock::new(|| compile(Validation::Strict));
+    match validation {
+        Validation::Tolerant => TOLERANT.clone(),
+        Validation::Strict => STRICT.clone(),
     }
 }
 
