@@ -11,6 +11,7 @@ use sas_endpoint::error::Error;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
+use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase};
 
 /// A copy of one test.
@@ -307,11 +308,13 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[]).await, ids([1]));
         drop(writer);
         // The connection ends in the background; the right to write with it.
-        let mut writer = loop {
-            if let Some(writer) = test.copy.writer().await.expect("an answer") {
-                break writer;
-            }
+        let mut next = None;
+        let has_right = async || {
+            next = test.copy.writer().await.expect("an answer");
+            next.is_some()
         };
+        poll_until("the right to write comes back", has_right).await;
+        let mut writer = next.expect("a writer");
         writer.commit().await.expect("nothing");
         assert_eq!(test.practitioners(&[]).await, ids([1]));
         assert_eq!(test.copy.noted("place").await.expect("an answer"), None);

@@ -42,7 +42,8 @@ impl Pair {
 
     /// Loads lines into the first instance.
     async fn load(&self, lines: Vec<u8>) {
-        let file = folder("instances").join("directory.ndjson");
+        let folder = folder("instances");
+        let file = folder.path().join("directory.ndjson");
         std::fs::write(&file, lines).expect("written");
         let settings = load::Settings { replace: false, keep: SignedDuration::from_hours(24), clock: Clock::system() };
         load(&self.first.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");

@@ -92,6 +92,7 @@ async fn a_collector_that_does_not_answer_hinders_nothing() {
     let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), ("OTEL_BSP_MAX_QUEUE_SIZE", "1")];
     let serving = Serving::spawn(traced(&settings).args(databases(&database.url)));
     put_within_the_trace(&serving);
+    assert!(serving.threads().iter().any(|thread| thread.contains("Telemetry")), "{:?}", serving.threads());
     for _ in 0..20 {
         assert_eq!(serving.get("/metadata").expect("an answer").0, 200);
     }
@@ -116,7 +117,7 @@ async fn without_a_collector_nothing_is_started_and_the_trace_is_logged_all_the_
 async fn a_collector_whose_address_is_none_stops_the_start_with_a_sentence() {
     let database = sqlite().await;
     let mut command = traced(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url")]);
-    let output = command.args(["--database-url", &database.url]).output().expect("it ends");
+    let output = command.args(databases(&database.url)).output().expect("it ends");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("invalid exporter configuration"), "{told}");
