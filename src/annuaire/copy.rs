@@ -57,6 +57,7 @@ pub struct Copy {
     description: Arc<str>,
     page_key: [u8; 32],
     demanding: Arc<Semaphore>,
+    count_timeout: Duration,
 }
 
 /// The state of the copy at one instant; a walk sees it from its first page to its last.
@@ -105,7 +106,14 @@ impl Copy {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let (database, description, page_key) = Database::open(url).await?;
         let demanding = Arc::new(Semaphore::new(database::DEMANDING));
-        Ok(Self { database, description: description.into(), page_key, demanding })
+        let description = description.into();
+        Ok(Self { database, description, page_key, demanding, count_timeout: TOTAL_PATIENCE })
+    }
+
+    /// The same copy with another time in which a total is counted, or left out.
+    #[must_use]
+    pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
+        Self { count_timeout, ..self }
     }
 
     /// Whether there is a copy at this address; none is made.
@@ -170,7 +178,7 @@ impl Copy {
             let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
             evaluation.total(&mut reading, most).await
         };
-        tokio::time::timeout(TOTAL_PATIENCE, counting).await.unwrap_or(Ok(None))
+        tokio::time::timeout(self.count_timeout, counting).await.unwrap_or(Ok(None))
     }
 
     /// The current version of a resource.

@@ -17,6 +17,7 @@ use sas_endpoint::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::commands::{annuaire, text};
+use crate::copy::COUNT_TIMEOUT;
 use crate::on_both_databases;
 use crate::played::PATIENCE;
 use crate::server::{DirectoryServer, PATH};
@@ -36,7 +37,7 @@ impl Pair {
     async fn empty(backend: Backend) -> Option<Self> {
         let database = TestDatabase::new(backend).await?;
         let first = DirectoryServer::at_its_address(backend).await?;
-        let second = Copy::open(&database.url).await.expect("the copy opens");
+        let second = Copy::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { first, second, database })
     }
 
