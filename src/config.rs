@@ -392,9 +392,8 @@ mod tests {
 
     #[test]
     fn the_file_is_a_default_that_the_command_line_overrides() {
-        let folder = std::env::temp_dir().join(format!("sas-endpoint-config-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let file = folder.join("settings.toml");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("settings.toml");
         let file = file.to_str().expect("a path");
         std::fs::write(file, "listen = \"127.0.0.1:9000\"\nmax_body = 2048\nvalidation = \"strict\"\n")
             .expect("written");
@@ -425,6 +424,5 @@ mod tests {
             let error = read(&["--config", file]).expect_err("wrong");
             assert!(error.contains(sentence), "{error}");
         }
-        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -15,7 +15,8 @@ pub struct Folder {
 
 impl Folder {
     pub fn new(parent: &Path, keep: bool) -> Self {
-        Self { path: support::folder_in(parent, "annuaire"), keep }
+        std::fs::create_dir_all(parent).expect("a folder for the data");
+        Self { path: support::folder_in(parent, "annuaire").keep(), keep }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The release binary as a child process, which ends with its [`Server`].
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::support::ports::ReservedPort;
 use super::{Failure, client};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sas-endpoint");
@@ -16,6 +17,7 @@ pub struct Server {
     /// From its start to the first 200 of `/health/ready`.
     pub started_in: Duration,
     child: Child,
+    _ports: [ReservedPort; 2],
 }
 
 impl Server {
@@ -30,16 +32,14 @@ impl Server {
 
     /// The same with a copy of the directory that is somewhere else.
     pub async fn start_with(database_url: &str, annuaire_url: &str) -> Result<Self, Failure> {
-        // Both at once, so that they differ.
-        let ports = [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];
-        let [address, ops] = [ports[0].local_addr()?, ports[1].local_addr()?];
-        drop(ports);
+        let ports = [ReservedPort::new()?, ReservedPort::new()?];
+        let [address, ops] = [ports[0].address(), ports[1].address()];
         let mut command = program();
         command.env("SAS_LISTEN", address.to_string()).env("SAS_OPS_LISTEN", ops.to_string());
         command.env("SAS_DATABASE_URL", database_url).env("SAS_ANNUAIRE_DATABASE_URL", annuaire_url);
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        let mut server = Self { address, started_in: Duration::ZERO, child };
+        let mut server = Self { address, started_in: Duration::ZERO, child, _ports: ports };
         while !client::is_ready(ops).await {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended at once: {status}").into());

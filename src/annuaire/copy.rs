@@ -52,6 +52,8 @@ pub struct Copy {
     description: Arc<str>,
     page_key: [u8; 32],
     demanding: Arc<Semaphore>,
+    /// How long a total is counted before it is left out.
+    count_timeout: Duration,
     /// Which of the connections search.
     purpose: Purpose,
     deadline: Deadline,
@@ -110,8 +112,15 @@ impl Copy {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let (database, description, page_key) = Database::open(url).await?;
         let demanding = Arc::new(Semaphore::new(database::DEMANDING));
+        let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
-        Ok(Self { database, description: description.into(), page_key, demanding, purpose, deadline })
+        Ok(Self { database, description, page_key, demanding, count_timeout, purpose, deadline })
+    }
+
+    /// The same copy with another time in which a total is counted, or left out.
+    #[must_use]
+    pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
+        Self { count_timeout, ..self }
     }
 
     /// The same copy, for what must be answered until this deadline: what it executes then is stopped.
@@ -178,7 +187,7 @@ impl Copy {
             Total::BestEffort => LITTLE_EFFORT,
             Total::Wanted => usize::MAX,
         };
-        let deadline = self.deadline.at_most(COUNT_TIMEOUT);
+        let deadline = self.deadline.at_most(self.count_timeout);
         let counting = async {
             let _demanding = self.demanding_permit(criteria).await?;
             let mut reading = self.until(&deadline).reading().await?;

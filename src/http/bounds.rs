@@ -8,6 +8,8 @@ use bytesize::ByteSize;
 use clap::Args;
 use jiff::SignedDuration;
 
+use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
+
 /// The bounds that every request is held to.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 #[group(skip)]
@@ -77,9 +79,33 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_IN_FLIGHT", global = true, hide = true, value_parser = replaced_by_limits_of_kinds)]
     pub max_in_flight: Option<Infallible>,
 
+    /// The deadlines of requests; no setting: clients rely on them.
+    #[arg(skip)]
+    pub timeouts: Timeouts,
+
     /// The most requests a second of one caller, or of one address where nobody is recognised (beyond: 429); 0 for no limit
     #[arg(long, env = "SAS_RATE", global = true, value_name = "NUMBER", default_value_t = 500)]
     pub rate: u32,
+}
+
+/// How long a request may take, from when it asks for its permit until its answer is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A write.
+    pub write: Duration,
+    /// A search, and whatever else is neither a write nor a read by id.
+    pub search: Duration,
+    /// A read by id or version, or of a history.
+    pub read: Duration,
+    /// Waiting for a permit.
+    pub permit: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let permit = Duration::from_secs(1);
+        Self { write: WRITE_TIMEOUT, search: SEARCH_TIMEOUT, read: READ_TIMEOUT, permit }
+    }
 }
 
 impl Default for Bounds {
@@ -100,6 +126,7 @@ impl Default for Bounds {
             max_validations: 16,
             max_directory: 16,
             max_in_flight: None,
+            timeouts: Timeouts::default(),
             rate: 500,
         }
     }

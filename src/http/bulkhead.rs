@@ -5,24 +5,23 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Timeouts};
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
-use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 
 /// More requests of a kind do not wait for a permit.
 const MAX_WAITING: usize = 256;
-
-/// None of them waits longer: a burst is served, and a flood is not.
-const PERMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The permits of every kind.
 pub struct Bulkheads([Bulkhead; 5]);
 
 struct Bulkhead {
     workload: Workload,
+    timeout: Duration,
     permits: Arc<Semaphore>,
     waiting: Semaphore,
+    /// None waits longer: a burst is served, and a flood is not.
+    permit_timeout: Duration,
 }
 
 /// A permit, counted by a gauge as long as it is held.
@@ -43,6 +42,8 @@ impl Bulkheads {
         };
         Self(Workload::ALL.map(|workload| Bulkhead {
             workload,
+            timeout: timeout(workload, bounds.timeouts),
+            permit_timeout: bounds.timeouts.permit,
             permits: Arc::new(Semaphore::new(permits(workload).min(Semaphore::MAX_PERMITS))),
             waiting: Semaphore::new(MAX_WAITING),
         }))
@@ -53,8 +54,8 @@ impl Bulkheads {
     /// # Errors
     /// [`Error::TooBusy`] where too many wait already, or none is free within a second.
     pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
-        let deadline = Deadline::after(timeout(workload));
         let bulkhead = &self.0[workload as usize];
+        let deadline = Deadline::after(bulkhead.timeout);
         let permit = bulkhead.acquire().await.ok_or_else(|| {
             metrics::counter!("sas_too_busy_total", "kind" => workload.as_str()).increment(1);
             Error::TooBusy(workload)
@@ -70,7 +71,7 @@ impl Bulkhead {
             Some(permit) => permit,
             None => {
                 let _waiting = self.waiting.try_acquire().ok()?;
-                tokio::time::timeout(PERMIT_TIMEOUT, self.permits.clone().acquire_owned()).await.ok()?.ok()?
+                tokio::time::timeout(self.permit_timeout, self.permits.clone().acquire_owned()).await.ok()?.ok()?
             }
         };
         Some(Permit::new(permit, self.workload))
@@ -91,11 +92,11 @@ impl Drop for Permit {
 }
 
 /// How long a request of this kind may take, from when it asks for its permit.
-fn timeout(workload: Workload) -> Duration {
+fn timeout(workload: Workload, timeouts: Timeouts) -> Duration {
     match workload {
-        Workload::Writes => WRITE_TIMEOUT,
-        Workload::Reads => READ_TIMEOUT,
-        Workload::Searches | Workload::Validations | Workload::Directory => SEARCH_TIMEOUT,
+        Workload::Writes => timeouts.write,
+        Workload::Reads => timeouts.read,
+        Workload::Searches | Workload::Validations | Workload::Directory => timeouts.search,
     }
 }
 
@@ -118,7 +119,7 @@ mod tests {
             let asked = Instant::now();
             let refused = bulkheads.permit(workload).await.expect_err("none is free");
             assert!(matches!(refused, Error::TooBusy(kind) if kind == workload));
-            assert_eq!(asked.elapsed(), PERMIT_TIMEOUT);
+            assert_eq!(asked.elapsed(), Timeouts::default().permit);
             for other in Workload::ALL.into_iter().filter(|other| *other != workload) {
                 bulkheads.permit(other).await.expect("a permit of another kind");
             }
@@ -158,9 +159,9 @@ mod tests {
         while bulkheads.0[Workload::Reads as usize].waiting.available_permits() == MAX_WAITING {
             tokio::task::yield_now().await;
         }
-        tokio::time::advance(PERMIT_TIMEOUT / 2).await;
+        tokio::time::advance(Timeouts::default().permit / 2).await;
         drop(held);
         let deadline = waiting.await.expect("it ends").expect("a permit");
-        assert_eq!(deadline.instant(), Some(asked + READ_TIMEOUT));
+        assert_eq!(deadline.instant(), Some(asked + Timeouts::default().read));
     }
 }

@@ -52,12 +52,18 @@ pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections for reads by id.
 const LOOKUPS: u32 = 4;
-/// Connections for searches on SQLite: each keeps a core busy.
-const SQLITE_SEARCHES: u32 = 4;
 /// Connections for searches on Postgres.
 const POSTGRES_SEARCHES: u32 = 8;
 /// Connections that count all matches, on Postgres.
 const POSTGRES_COUNTS: u32 = 4;
+
+/// Connections for searches on SQLite: as many as there are processors, as each keeps one busy, and two at least.
+fn sqlite_searches() -> u32 {
+    std::thread::available_parallelism()
+        .ok()
+        .and_then(|processors| u32::try_from(processors.get()).ok())
+        .map_or(2, |processors| processors.max(2))
+}
 
 /// What every session on Postgres is told that reads and writes resources.
 const SESSION: &str = concat!(
@@ -79,6 +85,7 @@ pub struct Storage {
     pub(super) readers: Arc<ReaderPools>,
     description: Arc<str>,
     pub(super) deadline: Deadline,
+    pub(super) count_timeout: Duration,
 }
 
 /// The one connection that writes: however many searches run, a write never waits for one of theirs.
@@ -237,6 +244,12 @@ impl Storage {
         Self { deadline: deadline.clone(), ..self.clone() }
     }
 
+    /// The same database with another time in which the matches of a search are counted.
+    #[must_use]
+    pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
+        Self { count_timeout, ..self }
+    }
+
     async fn open_sqlite(url: &str) -> Result<Self, OpenError> {
         let (options, description) = sqlite_options(url)?;
         // Acknowledged means on disk, through power loss too.
@@ -259,7 +272,7 @@ impl Storage {
         let pool = pool.connect_with(options.clone().busy_timeout(WRITE_TIMEOUT)).await.map_err(failed)?;
         first.close().await.map_err(failed)?;
         let readers = |size| Readers::Sqlite(SqliteReaders::new(options.clone(), size));
-        let searches = readers(SQLITE_SEARCHES);
+        let searches = readers(sqlite_searches());
         let pools = ReaderPools { lookups: readers(LOOKUPS), counts: searches.clone(), searches, probe: readers(1) };
         Ok(Self::new(Writer::Sqlite { pool, stop_at }, pools, &description))
     }
@@ -287,7 +300,8 @@ impl Storage {
     }
 
     fn new(writer: Writer, readers: ReaderPools, description: &str) -> Self {
-        Self { writer, readers: Arc::new(readers), description: description.into(), deadline: Deadline::none() }
+        let (readers, description, deadline) = (Arc::new(readers), description.into(), Deadline::none());
+        Self { writer, readers, description, deadline, count_timeout: COUNT_TIMEOUT }
     }
 
     /// Whether the database answers and has every migration of this program.

@@ -102,18 +102,25 @@ impl Storage {
         Ok(Matches { versions, more })
     }
 
-    /// How many resources match, over all pages. It may have to read every resource of the type: the caller sets a
-    /// deadline of [`COUNT_TIMEOUT`](super::COUNT_TIMEOUT).
+    /// How many resources match, over all pages.
+    ///
+    /// # Errors
+    /// [`Error::DeadlineExceeded`] where counting takes longer than a second: every resource of the type may have to
+    /// be read.
     pub async fn count(&self, search: &Search) -> Result<i64, Error> {
         let Statement { sql, binds } = Statement::count(search);
-        let total: i64 = on_reader!(self, counts, reader => {
-            let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-            for bind in binds {
-                query = query.bind(bind);
-            }
-            query.fetch_one(reader).await
-        })?;
-        Ok(total)
+        let deadline = self.deadline.at_most(self.count_timeout);
+        let storage = self.until(&deadline);
+        let counting = async {
+            Ok(on_reader!(storage, counts, reader => {
+                let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+                for bind in binds {
+                    query = query.bind(bind);
+                }
+                query.fetch_one(reader).await
+            })?)
+        };
+        deadline.limit(counting).await
     }
 }
 

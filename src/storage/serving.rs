@@ -49,15 +49,13 @@ mod tests {
 
     #[test]
     fn a_file_is_served_once_by_whatever_name() {
-        let folder = std::env::temp_dir().join(format!("sas-endpoint-serving-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("a.db"), "").expect("a file");
-        std::os::unix::fs::symlink(folder.join("a.db"), folder.join("link.db")).expect("a link");
-        let serve = |name: &str| Serving::of(&format!("sqlite://{}", folder.join(name).display()));
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.db"), "").expect("a file");
+        std::os::unix::fs::symlink(folder.path().join("a.db"), folder.path().join("link.db")).expect("a link");
+        let serve = |name: &str| Serving::of(&format!("sqlite://{}", folder.path().join(name).display()));
         let first = serve("a.db").expect("served");
         assert!(matches!(serve("link.db"), Err(OpenError::Served { .. })));
         drop(first);
         serve("link.db").expect("served");
-        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -194,17 +194,16 @@ mod tests {
     /// Counts until it is stopped.
     const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
 
-    async fn readers(name: &str, size: u32) -> (std::path::PathBuf, SqliteReaders) {
-        let folder = std::env::temp_dir().join(format!("sas-endpoint-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let options = SqliteConnectOptions::new().filename(folder.join("test.db")).create_if_missing(true);
+    async fn readers(size: u32) -> (tempfile::TempDir, SqliteReaders) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = SqliteConnectOptions::new().filename(folder.path().join("test.db")).create_if_missing(true);
         options.connect().await.expect("a file").close().await.expect("closed");
         (folder, SqliteReaders::new(options, size))
     }
 
     #[tokio::test]
     async fn sqlite_reader_deadline_passed_statement_is_stopped() {
-        let (folder, readers) = readers("stopped", 1).await;
+        let (_folder, readers) = readers(1).await;
         let mut reader = readers.acquire(&Deadline::after(Duration::from_millis(20))).await.expect("a reader");
         let stopped = sqlx::query(ENDLESS).fetch_one(&mut *reader).await.expect_err("it is stopped");
         assert_eq!(stopped.as_database_error().and_then(|error| error.code()).as_deref(), Some("9"));
@@ -217,12 +216,11 @@ mod tests {
         drop(reader);
         readers.close().await;
         assert!(matches!(readers.acquire(&Deadline::none()).await, Err(sqlx::Error::PoolClosed)));
-        std::fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[tokio::test]
     async fn sqlite_reader_dropped_in_a_statement_is_free_only_when_that_has_ended() {
-        let (folder, readers) = readers("dropped", 1).await;
+        let (_folder, readers) = readers(1).await;
         let permits = Arc::new(Semaphore::new(1));
         let permit = permits.clone().try_acquire_owned().expect("a permit");
         let mut reader = readers.acquire(&Deadline::none().holding(permit)).await.expect("a reader");
@@ -238,6 +236,5 @@ mod tests {
         assert_eq!(one, 1);
         drop(next);
         readers.close().await;
-        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -264,9 +264,8 @@ mod tests {
 
     #[tokio::test]
     async fn sqlite_reads_the_state_of_a_batch_by_keys() {
-        let folder = std::env::temp_dir().join(format!("sas-endpoint-plan-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let url = format!("sqlite://{}/plan.db", folder.display());
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}/plan.db", folder.path().display());
         let storage = Storage::open(&url).await.expect("a database");
         let Writer::Sqlite { pool: writer, .. } = &storage.writer else { unreachable!() };
         let wanted = Wanted {
@@ -285,14 +284,13 @@ mod tests {
             plan.iter().filter(|step| ["SCAN r", "SCAN n", "SCAN i"].contains(&step.as_str())).collect();
         assert!(scans.is_empty(), "{plan:#?}");
         storage.close().await;
-        std::fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[tokio::test]
     async fn a_full_disk_passes() {
-        let folder = std::env::temp_dir().join(format!("sas-endpoint-full-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let storage = Storage::open(&format!("sqlite://{}/full.db", folder.display())).await.expect("a database");
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage =
+            Storage::open(&format!("sqlite://{}/full.db", folder.path().display())).await.expect("a database");
         let Writer::Sqlite { pool: writer, .. } = &storage.writer else { unreachable!() };
         let write = async |name: &str| {
             let version = NewVersion {
@@ -312,6 +310,5 @@ mod tests {
         assert!(matches!(full, crate::error::Error::Unavailable(_)), "{full:?}");
         write("b").await.expect("there is room again");
         storage.close().await;
-        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -37,10 +37,13 @@ impl Renewal {
         renewal
     }
 
-    /// Looks at the files every [`Settings::tls_reload`] and at each SIGHUP, for ever.
-    pub async fn run(mut self) {
-        // Before anything is waited for: without a handler, the first SIGHUP would end the program.
-        let mut hangups = signal(SignalKind::hangup()).ok();
+    /// Looks at the files every [`Settings::tls_reload`] and at each SIGHUP, for ever. From this call on, whenever
+    /// the task is first polled, SIGHUP does not end the program.
+    pub fn run(self) -> impl Future<Output = ()> + Send {
+        self.watch_files(signal(SignalKind::hangup()).ok())
+    }
+
+    async fn watch_files(mut self, mut hangups: Option<Signal>) {
         let mut interval = tokio::time::interval(self.settings.tls_reload.max(Duration::from_millis(1)));
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         interval.tick().await;

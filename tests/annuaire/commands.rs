@@ -16,6 +16,7 @@ use wiremock::ResponseTemplate;
 
 use crate::copy::TestCopy;
 use crate::played::{Played, directory, resource};
+use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase, folder};
 
 /// `sas-endpoint annuaire …` on this copy, with none of the settings of this environment.
@@ -79,8 +80,9 @@ async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
     let next_day = run(annuaire(&database, &[&arguments[..], &["--delta"]].concat())).await;
     let folder = folder("generated");
     let files = [("day", generated.stdout), ("next", next_day.stdout)].map(|(name, lines)| {
-        std::fs::write(folder.join(name), lines).expect("written");
-        folder.join(name).display().to_string()
+        let file = folder.path().join(name);
+        std::fs::write(&file, lines).expect("written");
+        file.display().to_string()
     });
     let output = run(annuaire(&database, &["load", &files[0], &files[1]])).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -146,9 +148,7 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let walk = async || {
         State::noted(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.walk)
     };
-    while walk().await.is_none() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    poll_until("a walk is noted", async || walk().await.is_some()).await;
     child.kill().expect("killed");
     child.wait().expect("gone");
     let received = walk().await.expect("a walk").received;
@@ -161,7 +161,8 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     assert!(asked.contains(&format!("_page?id=2-{received}")), "{asked:?}");
     assert!(!asked.iter().any(|address| address.starts_with("Practitioner?_count")), "{asked:?}");
     let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
-    let file = folder("killed").join("all.ndjson");
+    let folder = folder("killed");
+    let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
         .expect("written");
     let settings = load::Settings { replace: false, keep: jiff::SignedDuration::ZERO, clock: Clock::system() };

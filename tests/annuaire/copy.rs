@@ -1,6 +1,7 @@
 //! What the copy keeps, and what its searches find.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sas_endpoint::annuaire::copy::{Copy, Snapshot, Tally, Writer};
@@ -11,7 +12,11 @@ use sas_endpoint::error::Error;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
+use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase};
+
+/// A second is enough for a count, except on a machine that does much else, in a build for tests.
+pub const COUNT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A copy of one test.
 pub struct TestCopy {
@@ -22,7 +27,7 @@ pub struct TestCopy {
 impl TestCopy {
     pub async fn empty(backend: Backend) -> Option<Self> {
         let database = Arc::new(TestDatabase::new(backend).await?);
-        let copy = Copy::open(&database.url).await.expect("the copy opens");
+        let copy = Copy::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { copy, _database: database })
     }
 
@@ -281,6 +286,15 @@ on_both_databases! { TestCopy::empty;
         }
     }
 
+    async fn total_that_takes_too_long_is_left_out_and_pages_are_not(test: TestCopy) {
+        test.load(&(1..=5).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
+        let (at, of) = (test.now().await, DirectoryType::Practitioner);
+        let hasty = test.copy.clone().with_count_timeout(Duration::ZERO);
+        assert_eq!(hasty.total(of, &[], &at, Total::Wanted).await.expect("an answer"), None);
+        assert_eq!(hasty.page(of, &[], &at, 0, 5).await.expect("a page").matches.len(), 5);
+        assert_eq!(test.copy.total(of, &[], &at, Total::Wanted).await.expect("an answer"), Some(5));
+    }
+
     async fn many_small_commits_leave_few_segments_and_the_same_answers(test: TestCopy) {
         for number in 1..=30 {
             test.load(&[practitioner(number, "MARTIN", "2025-03-04")]).await;
@@ -307,11 +321,13 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[]).await, ids([1]));
         drop(writer);
         // The connection ends in the background; the right to write with it.
-        let mut writer = loop {
-            if let Some(writer) = test.copy.writer().await.expect("an answer") {
-                break writer;
-            }
+        let mut next = None;
+        let has_right = async || {
+            next = test.copy.writer().await.expect("an answer");
+            next.is_some()
         };
+        poll_until("the right to write comes back", has_right).await;
+        let mut writer = next.expect("a writer");
         writer.commit().await.expect("nothing");
         assert_eq!(test.practitioners(&[]).await, ids([1]));
         assert_eq!(test.copy.noted("place").await.expect("an answer"), None);

@@ -1,7 +1,7 @@
 //! Filling the copy from files.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::annuaire::load::{Failure, Input, Settings, load};
@@ -11,6 +11,7 @@ use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::sync::{self, Request, State};
 use sas_endpoint::clock::Clock;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::copy::TestCopy;
 use crate::on_both_databases;
@@ -21,8 +22,8 @@ fn settings(replace: bool) -> Settings {
     Settings { replace, keep: SignedDuration::from_hours(24), clock: Clock::system() }
 }
 
-async fn load_files(test: &TestCopy, files: &[PathBuf], replace: bool) -> Result<Record, Failure> {
-    let inputs = files.iter().cloned().map(Input::File).collect();
+async fn load_files(test: &TestCopy, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {
+    let inputs = files.iter().map(|file| Input::File(file.as_ref().to_owned())).collect();
     load(&test.copy, inputs, &settings(replace), &Quiet).await
 }
 
@@ -36,10 +37,24 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().expect("compressed")
 }
 
-fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-    let file = folder("load").join(name);
-    std::fs::write(&file, content).expect("written");
-    file
+/// A file, gone when it is dropped.
+#[derive(Debug)]
+struct TestFile {
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+impl AsRef<Path> for TestFile {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn file(name: &str, content: impl AsRef<[u8]>) -> TestFile {
+    let folder = folder("load");
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("written");
+    TestFile { path, _folder: folder }
 }
 
 async fn hashes(test: &TestCopy) -> [String; 5] {
@@ -100,7 +115,7 @@ on_both_databases! { TestCopy::empty;
         let record = records(&test.copy).await.expect("records").remove(0);
         assert!(record.total().new >= 1);
         assert!(!record.outcome.expect("an outcome").succeeded);
-        let failure = load_files(&test, &["/nowhere.ndjson".into()], false).await.expect_err("no file").to_string();
+        let failure = load_files(&test, &["/nowhere.ndjson"], false).await.expect_err("no file").to_string();
         assert!(failure.starts_with("/nowhere.ndjson: "), "{failure}");
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{TestError, TestRunner};
+use proptest::test_runner::{RngSeed, TestError, TestRunner};
 use serde_json::Value;
 
 use crate::server::{BASE, DirectoryServer, link};
@@ -190,7 +190,9 @@ async fn whatever_is_asked_is_answered_or_refused_with_reasons() {
     let first = server.search("/Organization?_count=1").await;
     let next = link(&first, "next").expect("a second page");
     let token = next.strip_prefix(&format!("{BASE}/_page?id=")).expect("a page").to_owned();
-    let config = ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() };
+    // The same each time, as in `tests/fuzz`.
+    let rng_seed = RngSeed::Fixed(20_260_301);
+    let config = ProptestConfig { cases: 1_000, failure_persistence: None, rng_seed, ..ProptestConfig::default() };
     let run = TestRunner::new(config).run(&asked(token.clone()), |asked| {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(check(&server, &token, &asked)))
     });

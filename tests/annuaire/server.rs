@@ -24,7 +24,8 @@ use tokio::sync::watch;
 use crate::client;
 pub use crate::client::Answer;
 use crate::content;
-use crate::support::{Backend, TestDatabase};
+use crate::copy::COUNT_TIMEOUT;
+use crate::support::{Backend, GENEROUS, TestDatabase};
 
 /// The base of the absolute URLs in answers: not the address that is listened on.
 pub const BASE: &str = "https://sas.example.org/ans/annuaire/fhir/v2";
@@ -76,13 +77,13 @@ impl DirectoryServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let base_url = base_url.map_or_else(|| format!("http://{address}/fhir"), str::to_owned);
-        let copy = Copy::open(&databases[0].url).await.expect("the copy opens");
+        let copy = Copy::open(&databases[0].url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = Writer::start(storage.clone(), Clock::system(), key);
         let directory = Directory::new(copy.clone(), &base_url, Clock::system());
         let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
-        let bounds = Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() };
+        let bounds = Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() };
         let served = Served {
             endpoint,
             directory: Some(directory),

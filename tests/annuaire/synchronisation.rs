@@ -16,6 +16,7 @@ use crate::copy::TestCopy;
 use crate::on_both_databases;
 use crate::played::{Played, T0, clock_at, directory, outcome, page, resource};
 use crate::support::Backend;
+use crate::support::polling::poll_until;
 
 /// Pages of `directory(4)` in a full run: 3, 4, 3, 2 and 1 of whole types, and 1 of changes for each.
 const PAGES: u64 = 18;
@@ -382,9 +383,8 @@ on_both_databases! { TestCopy::empty;
         // The first run is due at once; the next one not, by a clock that stands still.
         let (stop, stopping) = watch::channel(false);
         let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule.clone(), played.settings(), stopping));
-        while records(&test.copy).await.expect("records").first().is_none_or(|record| record.outcome.is_none()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let has_run = async || records(&test.copy).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
+        poll_until("the first run ends", has_run).await;
         stop.send_replace(true);
         running.await.expect("it stops");
         assert_eq!(played.asked().len() as u64, PAGES);
@@ -396,9 +396,7 @@ on_both_databases! { TestCopy::empty;
         let (stop, stopping) = watch::channel(false);
         let later = Settings { clock: clock_at("2026-03-10T11:32:00Z"), ..played.settings() };
         let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule, later, stopping));
-        while played.world().asked.len() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        poll_until("the second page is asked for", async || played.world().asked.len() >= 2).await;
         stop.send_replace(true);
         running.await.expect("it stops at once");
     }

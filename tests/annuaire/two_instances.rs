@@ -17,6 +17,7 @@ use sas_endpoint::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::commands::{annuaire, text};
+use crate::copy::COUNT_TIMEOUT;
 use crate::on_both_databases;
 use crate::played::PATIENCE;
 use crate::server::{DirectoryServer, PATH};
@@ -36,13 +37,14 @@ impl Pair {
     async fn empty(backend: Backend) -> Option<Self> {
         let database = TestDatabase::new(backend).await?;
         let first = DirectoryServer::at_its_address(backend).await?;
-        let second = Copy::open(&database.url).await.expect("the copy opens");
+        let second = Copy::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { first, second, database })
     }
 
     /// Loads lines into the first instance.
     async fn load(&self, lines: Vec<u8>) {
-        let file = folder("instances").join("directory.ndjson");
+        let folder = folder("instances");
+        let file = folder.path().join("directory.ndjson");
         std::fs::write(&file, lines).expect("written");
         let settings = load::Settings { replace: false, keep: SignedDuration::from_hours(24), clock: Clock::system() };
         load(&self.first.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");

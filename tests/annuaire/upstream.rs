@@ -9,6 +9,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::played::{PATIENCE, Played, directory, outcome, page};
+use crate::support::ports::ReservedPort;
 
 const QUERY: Query = Query { resource_type: DirectoryType::Practitioner, since: None, count: 3 };
 
@@ -75,9 +76,11 @@ async fn an_answer_that_does_not_come_is_asked_for_again() {
     let mut settings = played.upstream(None);
     settings.patience.timeout = Duration::from_millis(500);
     first(&settings).await.expect("a page");
-    assert_eq!(played.asked().len(), 2);
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
-    let settings = Settings { url: format!("http://{unused}/fhir/v2"), key: None, rate: 0, patience: PATIENCE };
+    // A busy machine may be late with the second answer, too.
+    assert!(played.asked().len() >= 2);
+    let unused = ReservedPort::new().expect("a port");
+    let settings =
+        Settings { url: format!("http://{}/fhir/v2", unused.address()), key: None, rate: 0, patience: PATIENCE };
     let trouble = first(&settings).await.expect_err("nobody there");
     assert!(matches!(trouble, Trouble::Unreachable { .. }), "{trouble}");
 }

@@ -53,7 +53,8 @@ impl Scene {
         let began: Timestamp = "2026-02-25T08:00:00Z".parse().expect("an instant");
         let clock = Clock::new(move || began, || Id::parse("x").expect("an id"));
         let settings = Settings { replace: false, keep: SignedDuration::from_hours(24), clock };
-        let file = folder("directory").join("professionals.ndjson");
+        let folder = folder("directory");
+        let file = folder.path().join("professionals.ndjson");
         let text: String = professionals().iter().map(|professional| format!("{professional}\n")).collect();
         std::fs::write(&file, text).expect("written");
         load(&self.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");

@@ -1,7 +1,7 @@
 //! A server for one test, with the verbs of its clients.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use crate::client;
 pub use crate::client::Answer;
-use crate::support::{Backend, TestDatabase};
+use crate::support::{Backend, GENEROUS, TestDatabase};
 
 pub const N: &str = "urn:oid:1.2.250.1.71.4.2.1";
 pub const T: &str = "urn:oid:1.2.250.1.213.3.6";
@@ -60,7 +60,7 @@ impl Default for Setup {
             proxies: proxy::Settings::default(),
             trust: None,
             base_url: BaseUrl::Said(BASE.into()),
-            bounds: Bounds { max_body: MAX_BODY, rate: 0, ..Bounds::default() },
+            bounds: Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() },
         }
     }
 }
@@ -106,16 +106,22 @@ impl TestServer {
 
     /// A second server on the same database.
     pub async fn another(&self) -> Self {
-        Self::start(self.database.clone(), self.setup.clone()).await
+        self.another_with(self.setup.clone()).await
+    }
+
+    /// A second server on the same database that was told this.
+    pub async fn another_with(&self, setup: Setup) -> Self {
+        Self::start(self.database.clone(), setup).await
     }
 
     async fn start(database: Arc<TestDatabase>, setup: Setup) -> Self {
-        let storage = Storage::open(&database.url).await.expect("the database opens");
+        let storage =
+            Storage::open(&database.url).await.expect("the database opens").with_count_timeout(GENEROUS.search);
         let clock = ticking_clock();
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
         let endpoint = Endpoint {
-            validator: Arc::new(Validator::new(setup.validation).expect("the profiles compile")),
+            validator: validator(setup.validation),
             storage: storage.clone(),
             writer,
             directory: setup.directory.clone(),
@@ -192,6 +198,19 @@ impl TestServer {
     /// How many resources of a type there are.
     pub async fn count(&self, resource_type: &str) -> i64 {
         self.get(&format!("/{resource_type}?_count=0")).await.json()["total"].as_i64().expect("a total")
+    }
+}
+
+/// The profiles take a while to compile.
+fn validator(validation: Validation) -> Arc<Validator> {
+    fn compile(validation: Validation) -> Arc<Validator> {
+        Arc::new(Validator::new(validation).expect("the profiles compile"))
+    }
+    static TOLERANT: LazyLock<Arc<Validator>> = LazyLock::new(|| compile(Validation::Tolerant));
+    static STRICT: LazyLock<Arc<Validator>> = LazyLock::new(|| compile(Validation::Strict));
+    match validation {
+        Validation::Tolerant => TOLERANT.clone(),
+        Validation::Strict => STRICT.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ pub struct SmallDisk {
 impl SmallDisk {
     /// One of so many megabytes; why there is none, where there is none.
     pub fn new(megabytes: usize) -> Result<Self, String> {
-        let folder = folder("small-disk");
+        let folder = folder("small-disk").keep();
         let mut mount = Command::new("mount");
         let mount = mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(&folder);
         match mount.output() {

@@ -37,6 +37,7 @@ pub enum Unit {
 pub enum Goal {
     AtMost(f64),
     AtLeast(f64),
+    Exactly(f64),
     /// Printed beside the others, for comparison.
     None,
 }
@@ -53,16 +54,15 @@ impl Figure {
     }
 
     /// A number of events that must be exact.
-    pub fn exactly(name: impl Into<String>, value: usize, expected: usize) -> [Self; 2] {
-        let (name, value, expected) = (name.into(), value as f64, expected as f64);
-        let at_least = Self::new(name.clone(), value, Unit::Count, Goal::AtLeast(expected));
-        [at_least, Self::new(name, value, Unit::Count, Goal::AtMost(expected))]
+    pub fn exactly(name: impl Into<String>, value: usize, expected: usize) -> Self {
+        Self::new(name, value as f64, Unit::Count, Goal::Exactly(expected as f64))
     }
 
     fn is_met(&self) -> bool {
         match self.goal {
             Goal::AtMost(bound) => self.value <= bound,
             Goal::AtLeast(bound) => self.value >= bound,
+            Goal::Exactly(expected) => (self.value - expected).abs() < 0.5,
             Goal::None => true,
         }
     }
@@ -78,6 +78,7 @@ impl std::fmt::Display for Figure {
         let goal = match self.goal {
             Goal::AtMost(bound) => format!("≤ {bound:.decimals$}{unit}"),
             Goal::AtLeast(bound) => format!("≥ {bound:.decimals$}{unit}"),
+            Goal::Exactly(expected) => format!("= {expected:.decimals$}{unit}"),
             Goal::None => "–".to_owned(),
         };
         write!(formatter, "{:<72} {:>12} {goal:>14}", self.name, format!("{:.decimals$}{unit}", self.value))

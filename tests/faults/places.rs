@@ -1,9 +1,10 @@
 //! Where the data are: a SQLite file or a Postgres server of our own, and what is done to them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use sqlx::{Connection, PgConnection, SqliteConnection};
+use tempfile::TempDir;
 
 use crate::network::Network;
 use crate::support::postgres::Cluster;
@@ -13,7 +14,7 @@ use crate::support::{Backend, folder_in};
 pub struct Database {
     pub url: String,
     cluster: Option<Cluster>,
-    folder: Option<PathBuf>,
+    _folder: Option<TempDir>,
 }
 
 impl Database {
@@ -33,8 +34,8 @@ impl Database {
         match backend {
             Backend::Sqlite => {
                 let folder = folder_in(parent, "faults");
-                let url = format!("sqlite://{}/faults.db", folder.display());
-                Ok(Self { url, cluster: None, folder: Some(folder) })
+                let url = format!("sqlite://{}/faults.db", folder.path().display());
+                Ok(Self { url, cluster: None, _folder: Some(folder) })
             }
             Backend::Postgres => {
                 let cluster = Cluster::start_in(parent, &format!("-c shared_buffers=32MB {settings}"));
@@ -42,7 +43,7 @@ impl Database {
                 if !cluster.is_ours() {
                     return Err("the server of SAS_TEST_POSTGRES_URL is not ours to break".to_owned());
                 }
-                Ok(Self { url: cluster.new_database().await, cluster: Some(cluster), folder: None })
+                Ok(Self { url: cluster.new_database().await, cluster: Some(cluster), _folder: None })
             }
         }
     }
@@ -88,14 +89,6 @@ impl Database {
         let children = children(&server);
         signal("-STOP", &children);
         Paused([vec![server], children].concat())
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
 

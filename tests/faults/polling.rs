@@ -84,12 +84,12 @@ pub fn run(backend: Backend, extent: Extent) -> Outcome {
         Figure::new("pollers answered 200", polled.answered as f64, Unit::Count, Goal::AtLeast(1.0)),
         Figure::new("pollers answered 503", polled.refused as f64, Unit::Count, Goal::None),
     ];
-    figures.extend(Figure::exactly("appointments counted", usize::try_from(total).unwrap_or_default(), appointments));
-    figures.extend(Figure::exactly("account writes refused", idle.failed + writes.failed, 0));
-    figures.extend(Figure::exactly("reads by id not answered 200", reads.failed, 0));
-    figures.extend(Figure::exactly("/health/live not 200", live.failed, 0));
-    figures.extend(Figure::exactly("/health/ready not 200", ready.failed, 0));
-    figures.extend(Figure::exactly("pollers answered otherwise, or without Retry-After", polled.wrong, 0));
+    figures.push(Figure::exactly("appointments counted", usize::try_from(total).unwrap_or_default(), appointments));
+    figures.push(Figure::exactly("account writes refused", idle.failed + writes.failed, 0));
+    figures.push(Figure::exactly("reads by id not answered 200", reads.failed, 0));
+    figures.push(Figure::exactly("/health/live not 200", live.failed, 0));
+    figures.push(Figure::exactly("/health/ready not 200", ready.failed, 0));
+    figures.push(Figure::exactly("pollers answered otherwise, or without Retry-After", polled.wrong, 0));
     Outcome::Measured(figures)
 }
 

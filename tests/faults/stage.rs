@@ -44,7 +44,7 @@ impl Stage {
 
     /// The same, each started by this command.
     pub fn of(database: Database, runtime: Runtime, instances: usize, command: fn() -> Command) -> Self {
-        let logs = folder("faults-log");
+        let logs = folder("faults-log").keep();
         let url = database.url.clone();
         Self { platform: Arc::default(), instances: vec![], command, url, logs, database, runtime }.with(instances)
     }
@@ -66,7 +66,7 @@ impl Stage {
 
     /// `kill -9`, and a new one in its place.
     pub fn kill(&mut self, instance: usize) {
-        self.instances[instance].signal("-KILL");
+        self.instances[instance].kill_and_wait();
         let serving = self.start();
         self.addresses()[instance].clone_from(&serving.address);
         self.instances[instance] = serving;

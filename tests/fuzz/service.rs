@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt;
 use tower_http::normalize_path::NormalizePath;
 
-use crate::support::{Backend, TestDatabase};
+use crate::support::{Backend, GENEROUS, TestDatabase};
 use crate::{content, log};
 
 /// The base of the absolute URLs in answers.
@@ -103,7 +103,12 @@ async fn served(identification: Identification) -> (NormalizePath<Router>, [Test
     let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
     let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
-    let served = Served { endpoint, directory, identification, bounds: Bounds { rate: 0, ..Bounds::default() } };
+    let served = Served {
+        endpoint,
+        directory,
+        identification,
+        bounds: Bounds { rate: 0, timeouts: GENEROUS, ..Bounds::default() },
+    };
     (http::service(served), [accounts, annuaire])
 }
 
@@ -119,14 +124,18 @@ pub fn for_all<S: Strategy>(strategy: S, property: impl Fn(&Service, S::Value) -
     hold(strategy, |value| property(&service, value));
 }
 
-/// Holds a property against many inputs.
-pub fn hold<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let is_long = std::env::var_os("PROPTEST_CASES").is_some();
+/// The same inputs each time, unless another number of them is asked for.
+pub fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if !is_long {
+    if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 1500;
         config.rng_seed = RngSeed::Fixed(20_260_301);
     }
-    let outcome = TestRunner::new(config).run(&strategy, property);
+    config
+}
+
+/// Holds a property against many inputs.
+pub fn hold<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
+    let outcome = TestRunner::new(config()).run(&strategy, property);
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }

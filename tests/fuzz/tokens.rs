@@ -7,6 +7,7 @@ use sas_endpoint::fhir::version::{EntityTags, entity_tag};
 use sas_endpoint::interaction::query::Query;
 
 use crate::inputs::{encoded, odd_text};
+use crate::service::config;
 
 /// <http://hl7.org/fhir/R4/search.html#escaping>
 fn escaped(text: &str) -> String {
@@ -14,7 +15,7 @@ fn escaped(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn an_escaped_identifier_is_read_as_itself(system in odd_text(), value in odd_text()) {

@@ -1,8 +1,11 @@
 //! The commands, and what they end with.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
+use std::sync::mpsc;
 
-use crate::process::{Serving, databases, exchange, program, run};
+use crate::process::{Serving, databases, exchange, on_free_ports, program, run, signal};
+use crate::support::ports::ReservedPort;
 use crate::support::{Backend, TestDatabase, folder};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
@@ -69,8 +72,8 @@ fn help_explains_every_setting() {
 fn setting_replaced_by_others_is_refused_with_their_names() {
     let replacements =
         ["SAS_MAX_WRITES", "SAS_MAX_READS", "SAS_MAX_SEARCHES", "SAS_MAX_VALIDATIONS", "SAS_MAX_DIRECTORY"];
-    let folder = crate::support::folder("replaced");
-    let file = folder.join("settings.toml");
+    let folder = folder("replaced");
+    let file = folder.path().join("settings.toml");
     std::fs::write(&file, "max_in_flight = 256\n").expect("written");
     let by_file = program(&["--config", file.to_str().expect("a path")]).output();
     let by_option = program(&["--max-in-flight", "256"]).output();
@@ -82,7 +85,6 @@ fn setting_replaced_by_others_is_refused_with_their_names() {
         assert!(replacements.iter().all(|name| told.contains(name)), "{told}");
     }
     assert!(!text(&run(&["--help"], "")).contains("in-flight"));
-    std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]
@@ -156,11 +158,10 @@ fn a_wrong_setting_stops_the_start_with_a_sentence() {
 async fn an_address_that_is_taken_is_told() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let first = Serving::start(&database.url);
-    let other = format!("sqlite://{}/other.db", folder("taken").display());
+    let folder = folder("taken");
+    let other = format!("sqlite://{}/other.db", folder.path().display());
     let databases = databases(&other);
-    let arguments: Vec<_> =
-        ["--listen", &first.address].into_iter().chain(databases.iter().map(String::as_str)).collect();
-    let output = run(&arguments, "");
+    let output = on_free_ports(&["--listen", &first.address]).args(databases).output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output).contains(&format!("SAS_LISTEN: {} cannot be listened on", first.address)),
@@ -218,9 +219,13 @@ async fn an_operator_sees_health_and_metrics() {
     ] {
         assert!(metrics.contains(metric), "{metric}: {metrics}");
     }
-    let ops_address = serving.ops_address.clone();
     serving.kill();
-    let gone = run(&["healthcheck", "--ops-listen", &ops_address], "");
+}
+
+#[test]
+fn healthcheck_without_a_server_fails() {
+    let nobody = ReservedPort::new().expect("a port");
+    let gone = run(&["healthcheck", "--ops-listen", &nobody.address().to_string()], "");
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone).contains("not ready"), "{}", text(&gone));
 }
@@ -228,20 +233,21 @@ async fn an_operator_sees_health_and_metrics() {
 #[tokio::test]
 async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
-    let mut command =
-        program(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log", "trace", "--log-format", "json"]);
-    let command = command.args(databases(&database.url)).stderr(std::process::Stdio::piped());
-    let command = command.env("SAS_VALIDATON", "strict");
-    let mut child = command.spawn().expect("it starts");
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("its log")));
-    let lines = lines.by_ref();
-    let misspelt = lines.next().expect("a line").expect("a line");
+    let mut command = on_free_ports(&["--log", "trace", "--log-format", "json"]);
+    let mut child = command
+        .args(databases(&database.url))
+        .env("SAS_VALIDATON", "strict")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // Read to its end meanwhile: a program whose log nobody reads waits.
+    let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
+    let (sender, receiver) = mpsc::channel();
+    let reading = std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line.expect("a line")))));
+    let mut lines = receiver.into_iter();
+    let misspelt = lines.next().expect("a line");
     assert!(misspelt.contains("SAS_VALIDATON") && misspelt.contains("there is no setting of this name"), "{misspelt}");
-    let listening = lines
-        .by_ref()
-        .map(|line| line.expect("a line"))
-        .find(|line| line.contains("\"listening\""))
-        .expect("it listens");
+    let listening = lines.find(|line| line.contains("\"listening\"")).expect("it listens");
     let listening: serde_json::Value = serde_json::from_str(&listening).expect("JSON");
     let address = listening["listen"].as_str().expect("an address");
     let body = REGULATOR.replace("\"AUBERT\"", "\"Mystere\"").replace("\"email\"", "\"phone\"");
@@ -250,11 +256,13 @@ async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
         ("/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &body),
     ] {
         let head = format!("PUT /fhir{path} HTTP/1.1\r\nx-request-id: req-42\r\ncontent-length: {}\r\n", body.len());
-        crate::process::exchange(address, &head, body).expect("an answer");
+        exchange(address, &head, body).expect("an answer");
     }
-    child.kill().expect("killed");
-    child.wait().expect("gone");
-    let log: Vec<_> = lines.map(|line| line.expect("a line")).collect();
+    // What is logged when an answer has left is there, too.
+    signal(&child, "-TERM");
+    assert!(child.wait().expect("gone").success());
+    let log: Vec<_> = lines.collect();
+    reading.join().expect("read");
     let refused = log.iter().find(|line| line.contains("\"status\":422")).expect("the refusal is logged");
     for part in ["req-42", "conditional-update", "practitioner-telecom-email:value", "duration_ms"] {
         assert!(refused.contains(part), "{part}: {refused}");

@@ -234,7 +234,8 @@ fn fetch(trust: &Path, lists: &[PathBuf]) -> Output {
 
 #[test]
 fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
-    let trust = folder("lists");
+    let folder = folder("lists");
+    let trust = folder.path();
     let at = |name: &str| trust.join(name);
     let (authority, foreign) = (Authority::new(), Authority::new());
     std::fs::create_dir_all(at("crl")).expect("a folder");
@@ -249,7 +250,7 @@ fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
     // In DER, as IGC-Santé publishes them, or in PEM.
     publish(&first, list(&authority).der());
     publish(&second, authority.revocation_list_of_root(false).pem().expect("PEM").as_bytes());
-    let output = fetch(&trust, &lists[1..]);
+    let output = fetch(trust, &lists[1..]);
     assert!(output.status.success(), "{output:?}");
     let genuine = kept("first.crl.pem");
     assert!(genuine.contains("BEGIN X509 CRL") && kept("second.crl.pem").contains("BEGIN X509 CRL"));
@@ -257,7 +258,7 @@ fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
     // The name of the issuer is the same, its key is not.
     publish(&first, list(&foreign).der());
     std::fs::remove_file(at("crl/second.crl.pem")).expect("removed");
-    let output = fetch(&trust, &lists);
+    let output = fetch(trust, &lists);
     assert!(!output.status.success(), "the unit fails: {output:?}");
     assert_eq!(kept("first.crl.pem"), genuine);
     assert!(kept("second.crl.pem").contains("BEGIN X509 CRL"), "{output:?}");
@@ -265,29 +266,28 @@ fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
     assert!(told.contains("missing.crl") && told.contains("first.crl"), "{told}");
 
     publish(&first, b"<html>maintenance</html>");
-    assert!(!fetch(&trust, &lists[1..]).status.success());
+    assert!(!fetch(trust, &lists[1..]).status.success());
     assert_eq!(kept("first.crl.pem"), genuine);
-    let left: Vec<_> = std::fs::read_dir(&trust).expect("a folder").flatten().map(|file| file.file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(trust).expect("a folder").flatten().map(|file| file.file_name()).collect();
     assert_eq!(left.len(), 3, "nothing is left over: {left:?}");
-    std::fs::remove_dir_all(&trust).expect("removed");
 }
 
 #[test]
 fn old_backups_go_and_so_do_those_that_broke_off() {
     let unit = read("deploy/systemd/sas-endpoint-backup.service");
     let find = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).expect("a command");
-    let within = folder("backups");
+    let folder = folder("backups");
+    let within = folder.path();
     std::fs::create_dir_all(within.join("backup")).expect("a folder");
     let (old, new) = (["sas-endpoint-1.db", "sas-endpoint-2.db.17.part"], "sas-endpoint-3.db");
     for name in old.into_iter().chain([new]) {
         std::fs::write(within.join("backup").join(name), "").expect("written");
     }
-    let run = |command: &str| Command::new("sh").args(["-c", command]).current_dir(&within).status().expect("a shell");
+    let run = |command: &str| Command::new("sh").args(["-c", command]).current_dir(within).status().expect("a shell");
     assert!(run(&format!("cd backup && touch -d '20 days ago' {}", old.join(" "))).success());
     assert!(run(find).success());
     let left = std::fs::read_dir(within.join("backup")).expect("a folder").flatten();
     assert_eq!(left.map(|file| file.file_name()).collect::<Vec<_>>(), [new]);
-    std::fs::remove_dir_all(&within).expect("removed");
 }
 
 #[test]

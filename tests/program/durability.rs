@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn intrn(writer: usize, account: usize) -> String {
 }
 
 /// Creates and updates accounts until the connection breaks.
-fn write_until_it_breaks(serving: &Serving, round: usize, writer: usize, ledger: &Ledger, acknowledged: &AtomicUsize) {
+fn write_until_it_breaks(serving: &Serving, round: usize, writer: usize, ledger: &Ledger, acknowledged: Sender<()>) {
     for step in 0.. {
         // Each account is created, then updated twice.
         let account = round * 100_000 + step / 3;
@@ -37,21 +37,23 @@ fn write_until_it_breaks(serving: &Serving, round: usize, writer: usize, ledger:
         let id = answer["id"].as_str().expect("an id").to_owned();
         let version = answer["meta"]["versionId"].as_str().expect("a version").parse().expect("a number");
         ledger.lock().expect("the ledger").insert(id, (version, name));
-        acknowledged.fetch_add(1, Ordering::SeqCst);
+        // Towards the end, nobody counts any more.
+        let _ = acknowledged.send(());
     }
 }
 
 /// Lets writers run against the process until `enough` is acknowledged, then does `what` to it.
 fn write_until(serving: Serving, round: usize, ledger: &Ledger, enough: usize, what: impl FnOnce(&Serving)) -> Serving {
-    let acknowledged = AtomicUsize::new(0);
+    let (sender, acknowledged) = channel();
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
-            let (serving, acknowledged) = (&serving, &acknowledged);
-            scope.spawn(move || write_until_it_breaks(serving, round, writer, ledger, acknowledged));
+            let (serving, sender) = (&serving, sender.clone());
+            scope.spawn(move || write_until_it_breaks(serving, round, writer, ledger, sender));
         }
-        while acknowledged.load(Ordering::SeqCst) < enough {
-            std::thread::yield_now();
-        }
+        drop(sender);
+        // Where every writer has ended, there is nothing to wait for.
+        let counted = acknowledged.iter().take(enough).count();
+        assert_eq!(counted, enough, "acknowledged before the writers ended");
         what(&serving);
     });
     serving
@@ -111,7 +113,8 @@ async fn sigterm_finishes_what_is_in_flight_and_ends_with_zero(backend: Backend)
 #[tokio::test]
 async fn a_backup_under_load_has_all_that_was_acknowledged_before() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
-    let copy = crate::support::folder("backup-under-load").join("copy.db");
+    let folder = crate::support::folder("backup-under-load");
+    let copy = folder.path().join("copy.db");
     let (ledger, before) = (Ledger::default(), Ledger::default());
     let serving = Serving::start(&database.url);
     write_until(serving, 1, &ledger, 60, |serving| {

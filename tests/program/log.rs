@@ -68,7 +68,8 @@ async fn flooded(settings: &[&str], headers: &str, status: u16, reason: Option<&
 
 #[tokio::test]
 async fn log_of_a_flood_is_bounded_and_tells_how_much_is_left_out() {
-    let file = folder("log").join("settings.toml");
+    let folder = folder("log");
+    let file = folder.path().join("settings.toml");
     std::fs::write(&file, CALLER).expect("written");
     let callers = ["--config", file.to_str().expect("a path")];
     flooded(&callers, "", 401, Some("unauthenticated")).await;

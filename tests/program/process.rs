@@ -149,8 +149,7 @@ impl Serving {
 
     /// `kill -9`: nothing is finished, nothing is flushed.
     pub fn kill(mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("gone");
+        self.kill_and_wait();
     }
 
     /// Its process id.
@@ -161,8 +160,13 @@ impl Serving {
 
     /// Sends it a signal: `-TERM` as an operator stops it, `-KILL` as a power cut would.
     pub fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+        self::signal(&self.child, signal);
+    }
+
+    /// `kill -9`; on return the process is gone, and what it had locked is free.
+    pub fn kill_and_wait(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
     }
 
     /// The names of its threads.
@@ -193,6 +197,12 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a process a signal by its name.
+pub fn signal(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
 }
 
 /// One request on a connection of its own: the status and the body.

@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::process::{Serving, databases, run};
+use crate::support::polling::poll_until_blocking;
 use crate::support::{Backend, TestDatabase, folder};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
@@ -123,13 +124,13 @@ async fn another_key_than_the_one_that_hashed_is_told_and_goes_on_only_when_said
 #[test]
 fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
     let folder = folder("missing");
-    let url = format!("sqlite://{}/missing.db", folder.display());
+    let url = format!("sqlite://{}/missing.db", folder.path().display());
     for command in ["exchanges", "purge"] {
         let output = beside(&url, &[command]);
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains("there is no database here (SQLite file "), "{}", text(&output));
     }
-    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[tokio::test]
@@ -153,7 +154,7 @@ async fn a_backup_is_a_new_file_of_its_owner() {
     let serving = Serving::start(&database.url);
     serving.put(&account(), REGULATOR).expect("an answer");
     let folder = folder("backup");
-    let file = folder.join("copy.db");
+    let file = folder.path().join("copy.db");
     let backup = || beside(&database.url, &["backup", file.to_str().expect("a path")]);
     let made = backup();
     assert!(made.status.success() && text(&made).contains(", 1 accounts; checked."), "{}", text(&made));
@@ -161,7 +162,7 @@ async fn a_backup_is_a_new_file_of_its_owner() {
     let again = backup();
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again).contains("exists already; nothing was copied"), "{}", text(&again));
-    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "nothing is left beside it");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
     let postgres = beside("postgres://nobody@127.0.0.1:1/x", &["backup", "other.db"]);
     assert_eq!(postgres.status.code(), Some(2));
     assert!(text(&postgres).contains("pg_dump"), "{}", text(&postgres));
@@ -180,7 +181,7 @@ async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
     assert_eq!(serving.ops("/health/ready").expect("an answer").0, 503);
     serving.make_room();
     // Nobody has to try a write for it.
-    while serving.ops("/health/ready").expect("an answer").0 != 200 {}
+    poll_until_blocking("ready again", || serving.ops("/health/ready").expect("an answer").0 == 200);
     assert_eq!(put(refused), 201);
     let (_, found) = serving.get("/Practitioner?_count=0").expect("an answer");
     let found: Value = serde_json::from_str(&found).expect("JSON");

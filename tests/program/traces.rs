@@ -11,6 +11,8 @@ use crate::support::{Backend, TestDatabase};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+/// The beginning of [`IDENTIFIER`]'s value, longer than anything that is alike at random.
+const PERSON: &str = "b6e39355-8a61-4556";
 const IDENTIFIER: &str = "urn:oid:1.2.250.1.213.3.6|b6e39355-8a61-4556-b340-36f7b95fec6a";
 
 /// The program, with its log to be read and without the collector of this machine.
@@ -74,7 +76,7 @@ async fn a_collector_receives_the_exchange_and_nothing_of_a_person() {
     ] {
         assert!(holds(&sent, told.as_bytes()), "{told}");
     }
-    for secret in ["1.2.250.1.213.3.6", "b6e39355", "identifier=", "AUBERT", "Nadia", "example.org"] {
+    for secret in ["1.2.250.1.213.3.6", PERSON, "identifier=", "AUBERT", "Nadia", "example.org"] {
         assert!(!holds(&sent, secret.as_bytes()), "{secret} was sent to the collector");
         assert!(!log.contains(secret), "{secret} was logged: {log}");
     }
@@ -90,6 +92,7 @@ async fn a_collector_that_does_not_answer_hinders_nothing() {
     let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), ("OTEL_BSP_MAX_QUEUE_SIZE", "1")];
     let serving = Serving::spawn(traced(&settings).args(databases(&database.url)));
     put_within_the_trace(&serving);
+    assert!(serving.threads().iter().any(|thread| thread.contains("Telemetry")), "{:?}", serving.threads());
     for _ in 0..20 {
         assert_eq!(serving.get("/metadata").expect("an answer").0, 200);
     }
@@ -114,7 +117,7 @@ async fn without_a_collector_nothing_is_started_and_the_trace_is_logged_all_the_
 async fn a_collector_whose_address_is_none_stops_the_start_with_a_sentence() {
     let database = sqlite().await;
     let mut command = traced(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url")]);
-    let output = command.args(["--database-url", &database.url]).output().expect("it ends");
+    let output = command.args(databases(&database.url)).output().expect("it ends");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("invalid exporter configuration"), "{told}");

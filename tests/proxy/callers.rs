@@ -30,7 +30,8 @@ async fn a_caller_writes_and_reads_under_the_public_address() {
     ] {
         assert_eq!(fhir(client.get(nginx.url(path))).await.status, status, "{path}");
     }
-    let logs = nginx.logs();
+    // One created, one read, four replayed, five with an identifier.
+    let logs = nginx.logs(11).await;
     for line in
         ["PUT /fhir/Practitioner 201", "GET /fhir/Practitioner/* 404", "GET /annuaire/fhir/v2/Practitioner/* 403"]
     {

@@ -1,13 +1,12 @@
 //! nginx, two instances and one database, as docker-compose.yml puts them together.
 
-use std::net::SocketAddr;
-
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use crate::certificates::{Identity, Kind};
-use crate::nginx::{Nginx, free_port};
+use crate::nginx::Nginx;
 use crate::process::{Serving, databases, program};
+use crate::support::ports::ReservedPort;
 use crate::support::{Backend, TestDatabase};
 
 /// The whole of it.
@@ -19,20 +18,25 @@ pub struct Deployment {
 
 /// An instance that can be started again where it was.
 pub struct Instance {
-    pub address: SocketAddr,
+    port: ReservedPort,
     pub running: Option<Serving>,
 }
 
 impl Deployment {
     /// Two instances on one Postgres; where there is none, one on SQLite. `None` without nginx.
     pub async fn start() -> Option<Self> {
-        let addresses = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let nginx = Nginx::start(addresses)?;
-        let (database, addresses) = match TestDatabase::new(Backend::Postgres).await {
-            Some(database) => (database, &addresses[..]),
-            None => (TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there"), &addresses[..1]),
+        let mut instances = vec![];
+        for _ in 0..2 {
+            instances.push(Instance { port: ReservedPort::new().expect("a port"), running: None });
+        }
+        let nginx = Nginx::start([0, 1].map(|number: usize| instances[number].port.address()))?;
+        let database = match TestDatabase::new(Backend::Postgres).await {
+            Some(database) => database,
+            None => {
+                instances.truncate(1);
+                TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there")
+            }
         };
-        let instances = addresses.iter().map(|&address| Instance { address, running: None }).collect();
         let mut deployment = Self { instances, nginx, database };
         for number in 0..deployment.instances.len() {
             deployment.run(number);
@@ -42,7 +46,7 @@ impl Deployment {
 
     /// Starts this instance where it belongs.
     pub fn run(&mut self, number: usize) {
-        let address = self.instances[number].address.to_string();
+        let address = self.instances[number].port.address().to_string();
         let mut command = program(&["--listen", &address, "--ops-listen", "127.0.0.1:0", "--log", "warn"]);
         command.envs(self.nginx.settings()).args(databases(&self.database.url));
         self.instances[number].running = Some(Serving::spawn(&mut command));

@@ -3,15 +3,17 @@
 //! `SAS_TEST_NGINX=required` turns its absence from a remark into a failure.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use reqwest::{Certificate, Client, Identity};
+use tempfile::TempDir;
 
 use crate::certificates::{self, Authority};
 use crate::support::folder;
+use crate::support::polling::{poll_until, poll_until_blocking};
+use crate::support::ports::ReservedPort;
 
 const MAIN: &str = include_str!("../../deploy/nginx/nginx.conf");
 const SERVER: &str = include_str!("../../deploy/nginx/sas-endpoint.conf");
@@ -19,8 +21,8 @@ const INSTANCES: &str = include_str!("../../deploy/nginx/instances.conf");
 
 /// A running nginx; it ends when it is dropped, or when the test process ends.
 pub struct Nginx {
-    pub port: u16,
-    pub folder: PathBuf,
+    port: ReservedPort,
+    folder: TempDir,
     pub authority: Authority,
     leash: Option<Child>,
 }
@@ -34,31 +36,32 @@ impl Nginx {
     /// The same with parts of the configuration replaced: a time-out that nobody waits for.
     pub fn start_with(instances: [SocketAddr; 2], replaced: &[(&str, &str)]) -> Option<Self> {
         let program = program()?;
-        let (folder, authority, port) = (folder("nginx"), Authority::new(), free_port());
-        lay_out(&folder, &authority, instances);
-        let mut server = replace(SERVER, "/etc/sas-endpoint", path(&folder, "etc"));
+        let (folder, authority, port) = (folder("nginx"), Authority::new(), ReservedPort::new().expect("a port"));
+        let within = folder.path();
+        lay_out(within, &authority, instances);
+        let mut server = replace(SERVER, "/etc/sas-endpoint", path(within, "etc"));
         server = replace(&server, "listen [::]:443 ssl default_server;", String::new());
-        server = replace(&server, "listen 443", format!("listen 127.0.0.1:{port}"));
+        server = replace(&server, "listen 443", format!("listen {}", port.address()));
         server = replace(&server, "fhir.example.org", "localhost".to_owned());
-        server = replace(&server, "/var/log/nginx", path(&folder, "log"));
+        server = replace(&server, "/var/log/nginx", path(within, "log"));
         for (shipped, here) in replaced {
             server = replace(&server, shipped, (*here).to_owned());
         }
-        write(&folder.join("conf.d/sas-endpoint.conf"), &server);
-        let main = replace(MAIN, "/tmp", path(&folder, "tmp"));
-        let main = replace(&main, "/etc/nginx/conf.d", path(&folder, "conf.d"));
-        write(&folder.join("nginx.conf"), &main);
-        let leash = run(&program, &folder, port);
+        write(&within.join("conf.d/sas-endpoint.conf"), &server);
+        let main = replace(MAIN, "/tmp", path(within, "tmp"));
+        let main = replace(&main, "/etc/nginx/conf.d", path(within, "conf.d"));
+        write(&within.join("nginx.conf"), &main);
+        let leash = run(&program, within, port.address());
         Some(Self { port, folder, authority, leash: Some(leash) })
     }
 
     /// The public address of this path.
     pub fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.port)
+        format!("https://localhost:{}{path}", self.address().port())
     }
 
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.port.address()
     }
 
     /// A client that believes the server, and has this certificate, if any.
@@ -72,9 +75,10 @@ impl Nginx {
         client.build().expect("a client")
     }
 
-    /// What nginx wrote to its logs.
-    pub fn logs(&self) -> String {
-        let read = |name: &str| std::fs::read_to_string(self.folder.join("log").join(name)).unwrap_or_default();
+    /// What nginx wrote to its logs, the lines of so many requests among it: a line comes after its answer.
+    pub async fn logs(&self, requests: usize) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.folder.path().join("log").join(name)).unwrap_or_default();
+        poll_until("a line for each request", async || read("access.log").lines().count() >= requests).await;
         read("access.log") + &read("error.log")
     }
 
@@ -82,8 +86,8 @@ impl Nginx {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("SAS_CONFIG", format!("{}/deploy/sas-endpoint.example.toml", env!("CARGO_MANIFEST_DIR"))),
-            ("SAS_TLS_CLIENT_CA", path(&self.folder, "etc/trust/client-ca.pem")),
-            ("SAS_TLS_CRL", path(&self.folder, "etc/trust/crl")),
+            ("SAS_TLS_CLIENT_CA", path(self.folder.path(), "etc/trust/client-ca.pem")),
+            ("SAS_TLS_CRL", path(self.folder.path(), "etc/trust/crl")),
             ("SAS_TRUSTED_PROXIES", "127.0.0.1".to_owned()),
             ("SAS_PROXY_CERTIFICATE", "x-ssl-client-cert".to_owned()),
         ]
@@ -96,14 +100,7 @@ impl Drop for Nginx {
             // To wait is to let go first.
             let _ = leash.wait();
         }
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// Everything where deploy/README.md puts it, below `etc`.
@@ -122,7 +119,7 @@ fn lay_out(folder: &Path, authority: &Authority, instances: [SocketAddr; 2]) {
 }
 
 /// Runs it until the other end of a pipe is let go of, and returns once it listens.
-fn run(program: &Path, folder: &Path, port: u16) -> Child {
+fn run(program: &Path, folder: &Path, address: SocketAddr) -> Child {
     let script = format!(
         "{program} -p {folder} -c {folder}/nginx.conf -g 'daemon off;' 2>{folder}/log/start & server=$!; \
          read _ || true; kill -TERM $server; wait $server",
@@ -130,14 +127,12 @@ fn run(program: &Path, folder: &Path, port: u16) -> Child {
         folder = folder.display(),
     );
     let mut leash = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("a shell");
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nginx does not listen");
+    poll_until_blocking("nginx listens", || {
         assert!(leash.try_wait().expect("a child").is_none(), "nginx ended");
         let told = std::fs::read_to_string(folder.join("log/start")).unwrap_or_default();
         assert!(!told.contains("[emerg]"), "{told}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        TcpStream::connect(address).is_ok()
+    });
     leash
 }
 

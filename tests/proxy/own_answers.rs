@@ -1,6 +1,6 @@
 //! What nginx answers by itself is FHIR too, and never HTML.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -11,11 +11,13 @@ use tokio_rustls::TlsConnector;
 
 use crate::certificates::Kind;
 use crate::deployment::{fhir, read};
-use crate::nginx::{Nginx, free_port};
+use crate::nginx::Nginx;
+use crate::support::ports::ReservedPort;
 
-/// Two places where nobody listens.
-fn nowhere() -> [SocketAddr; 2] {
-    [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())))
+/// An nginx before two places where nobody listens, which are kept like that; `None` without nginx.
+fn before_nobody() -> Option<(Nginx, [ReservedPort; 2])> {
+    let places = [(); 2].map(|()| ReservedPort::new().expect("a port"));
+    Some((Nginx::start([places[0].address(), places[1].address()])?, places))
 }
 
 /// Writes these bytes, and reads the answer to its end.
@@ -46,7 +48,7 @@ fn is_fhir(answer: &str, status: u16) {
 
 #[tokio::test]
 async fn what_is_not_http_is_told_so() {
-    let Some(nginx) = Nginx::start(nowhere()) else { return };
+    let Some((nginx, _nobody)) = before_nobody() else { return };
     for (bytes, status) in [
         ("GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n".to_owned(), 400),
         ("GET /fhir/metadata HTTP/1.1\r\n\r\n".to_owned(), 400),
@@ -64,7 +66,7 @@ async fn what_is_not_http_is_told_so() {
 
 #[tokio::test]
 async fn a_body_beyond_all_measure_is_refused() {
-    let Some(nginx) = Nginx::start(nowhere()) else { return };
+    let Some((nginx, _nobody)) = before_nobody() else { return };
     let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
     // Nothing of it is sent before nginx says that it may.
     let put = client.put(nginx.url("/fhir/Practitioner?identifier=a|b")).header("expect", "100-continue");
@@ -74,7 +76,7 @@ async fn a_body_beyond_all_measure_is_refused() {
 
 #[tokio::test]
 async fn instances_that_are_away_or_late_are_told() {
-    let Some(nginx) = Nginx::start(nowhere()) else { return };
+    let Some((nginx, _nobody)) = before_nobody() else { return };
     let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
     let away = fhir(client.get(nginx.url("/fhir/metadata"))).await;
     assert_eq!((away.status.as_u16(), away.code()), (502, "transient"));

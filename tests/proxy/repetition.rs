@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::certificates::Kind;
 use crate::deployment::fhir;
-use crate::nginx::{Nginx, free_port};
+use crate::nginx::Nginx;
+use crate::support::ports::ReservedPort;
 
 /// Instances that read a request, answer it with this, and close: how often they were asked.
 fn instances(answer: &'static str) -> ([SocketAddr; 2], Arc<AtomicUsize>) {
@@ -60,8 +61,8 @@ async fn a_post_that_no_instance_took_is_asked_of_the_other() {
     let ([there, _], asked) = instances(
         "HTTP/1.1 201 Created\r\nContent-Type: application/fhir+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
     );
-    let away = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let Some(nginx) = Nginx::start([away, there]) else { return };
+    let away = ReservedPort::new().expect("a port");
+    let Some(nginx) = Nginx::start([away.address(), there]) else { return };
     let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
     for times in 1..=4 {
         let created = fhir(client.post(nginx.url("/fhir/Practitioner")).body("{}")).await;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use reqwest::Client;
+use tokio::task::JoinHandle;
 
 use crate::certificates::Kind;
 use crate::deployment::{Deployment, account, fhir};
 use crate::process::Serving;
+use crate::support::polling::poll_until;
 
 /// As many clients ask at once.
 const CLIENTS: usize = 8;
@@ -43,12 +44,14 @@ async fn ask(client: Client, base: String, ledger: Arc<Ledger>) {
     }
 }
 
-/// Waits until nginx gives work of both kinds to this instance, which was started anew.
-async fn until_it_answers(instance: &Serving) {
+/// Waits until nginx gives work of both kinds to this instance, which was started anew; fails when a client does.
+async fn until_it_answers(instance: &Serving, clients: &[JoinHandle<()>]) {
     let is_at_work = |metrics: &str| ["\"create\"", "\"conditional-update\""].iter().all(|kind| metrics.contains(kind));
-    while !instance.ops("/metrics").is_ok_and(|(_, metrics)| is_at_work(&metrics)) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let is_asked = async || {
+        assert!(!clients.iter().any(JoinHandle::is_finished), "a request failed");
+        instance.ops("/metrics").is_ok_and(|(_, metrics)| is_at_work(&metrics))
+    };
+    poll_until("nginx gives it work", is_asked).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,12 +67,12 @@ async fn instances_are_restarted_one_after_the_other_without_one_failed_request(
         .map(|_| tokio::spawn(ask(deployment.nginx.client(Some(&identity)), base.clone(), ledger.clone())))
         .collect();
     for number in 0..2 {
-        until_it_answers(deployment.instances[number].running.as_ref().expect("it runs")).await;
+        until_it_answers(deployment.instances[number].running.as_ref().expect("it runs"), &clients).await;
         let instance = deployment.instances[number].running.take().expect("it runs");
         let stopped = tokio::task::spawn_blocking(|| instance.stop()).await.expect("it stops");
         assert_eq!(stopped.0, Some(0));
         tokio::task::block_in_place(|| deployment.run(number));
-        until_it_answers(deployment.instances[number].running.as_ref().expect("it runs")).await;
+        until_it_answers(deployment.instances[number].running.as_ref().expect("it runs"), &clients).await;
     }
     ledger.over.store(true, Ordering::Relaxed);
     for client in clients {

@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
@@ -238,9 +239,11 @@ fn x509_serial(der: &[u8]) -> SerialNumber {
     SerialNumber::from_slice(certificate.raw_serial())
 }
 
-/// The first moment of a day, counted from today.
+/// The first moment of a day, counted from the day on which this process made its first certificate: which of two
+/// lists is older does not change at midnight.
 fn day(from_today: i64) -> OffsetDateTime {
-    let then = Timestamp::now() + SignedDuration::from_hours(24 * from_today);
+    static NOW: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+    let then = *NOW + SignedDuration::from_hours(24 * from_today);
     let then = then.to_zoned(jiff::tz::TimeZone::UTC).date();
     date_time_ymd(then.year().into(), then.month().unsigned_abs(), then.day().unsigned_abs())
 }

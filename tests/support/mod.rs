@@ -1,9 +1,23 @@
 //! What the suites share: a database for each test, on SQLite and on Postgres.
 
+#[allow(dead_code)] // Each suite takes what it needs of it.
+pub mod polling;
+#[allow(dead_code)] // Likewise.
+pub mod ports;
 pub mod postgres;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sas_endpoint::http::bounds::Timeouts;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+/// How long a request may take on a machine that does other things as well.
+#[allow(dead_code)] // Not every suite serves requests itself.
+pub const GENEROUS: Timeouts = Timeouts { write: MINUTE, search: MINUTE, read: MINUTE, permit: Duration::from_secs(1) };
+#[allow(dead_code)]
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The two databases that every behaviour is shown on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +29,7 @@ pub enum Backend {
 /// An empty database of one test. SQLite files go when it is dropped; the Postgres cluster goes as a whole.
 pub struct TestDatabase {
     pub url: String,
-    folder: Option<PathBuf>,
+    _folder: Option<TempDir>,
 }
 
 impl TestDatabase {
@@ -24,34 +38,22 @@ impl TestDatabase {
         match backend {
             Backend::Sqlite => {
                 let folder = folder("sqlite");
-                let url = format!("sqlite://{}", folder.join("test.db").display());
-                Some(Self { url, folder: Some(folder) })
+                let url = format!("sqlite://{}", folder.path().join("test.db").display());
+                Some(Self { url, _folder: Some(folder) })
             }
-            Backend::Postgres => Some(Self { url: postgres::new_database().await?, folder: None }),
+            Backend::Postgres => Some(Self { url: postgres::new_database().await?, _folder: None }),
         }
     }
 }
 
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
-}
-
-/// A new folder of this process.
-pub fn folder(name: &str) -> PathBuf {
+/// A new folder, which nobody else has; gone when it is dropped.
+pub fn folder(name: &str) -> TempDir {
     folder_in(&std::env::temp_dir(), name)
 }
 
 /// The same, in this one.
-pub fn folder_in(parent: &Path, name: &str) -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = parent.join(format!("sas-endpoint-{name}-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder for the test");
-    folder
+pub fn folder_in(parent: &Path, name: &str) -> TempDir {
+    tempfile::Builder::new().prefix(&format!("sas-endpoint-{name}-")).tempdir_in(parent).expect("a folder for the test")
 }
 
 /// Turns `async fn behaviour(…)` into one test for each database.

@@ -71,7 +71,8 @@ impl Cluster {
     }
 
     fn start_with(programs: &Path, parent: &Path, settings: &str) -> Self {
-        let folder = super::folder_in(parent, "postgres");
+        // The shell removes it, as the user who owns it by then.
+        let folder = super::folder_in(parent, "postgres").keep();
         // initdb refuses to work for root; Debian's package brings a user of its own.
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
         if is_root {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use sas_endpoint::tls::Settings;
 use sas_endpoint::tls::settings::ClientAuth;
 use sas_endpoint::tls::trust::Outdated;
+use tempfile::TempDir;
 
 use crate::certificates::{self, Authority, Identity};
 use crate::support;
 
 /// A folder with `ca.pem`, `crl.pem`, `server.pem` and `server.key`; gone when it is dropped.
 pub struct Files {
-    pub folder: PathBuf,
+    folder: TempDir,
     pub authority: Authority,
 }
 
@@ -28,18 +29,18 @@ impl Files {
 
     /// Writes a file as careful people do: it is whole when its name appears.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        let (unfinished, file) = (self.folder.join(".unfinished"), self.folder.join(name));
+        let (unfinished, file) = (self.path(".unfinished"), self.path(name));
         std::fs::write(&unfinished, content).expect("written");
         std::fs::rename(unfinished, file).expect("renamed");
     }
 
     pub fn write_server(&self, identity: &Identity) {
         self.write("server.pem", &identity.chain_pem);
-        certificates::write_key(&self.folder.join("server.key"), &identity.key_pem).expect("written");
+        certificates::write_key(&self.path("server.key"), &identity.key_pem).expect("written");
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.path().join(name)
     }
 
     /// Everything set, looked at all the time.
@@ -53,12 +54,6 @@ impl Files {
             tls_client_auth: ClientAuth::Required,
             tls_reload: Duration::from_millis(10),
         }
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

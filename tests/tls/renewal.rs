@@ -33,7 +33,7 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), trying).await.expect("it becomes so");
+    tokio::time::timeout(Duration::from_secs(120), trying).await.expect("it becomes so");
 }
 
 fn is_told(answer: std::io::Result<String>, expected: &str) -> bool {
@@ -96,14 +96,20 @@ async fn new_lists_and_authorities_count_for_who_connects_next_and_for_what_prox
 #[tokio::test]
 async fn what_cannot_be_used_changes_nothing() {
     let files = Files::new();
-    let (server, trust) = start(&files).await;
+    let (server, tls) = start_by(&files.settings()).await;
+    let trust = tls.trust.clone().expect("authorities");
     let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
-    for (name, content) in [("ca.pem", "nothing"), ("crl.pem", ""), ("server.key", "-----BEGIN X-----")] {
+    for (name, content, told) in [
+        ("ca.pem", "nothing", "ca.pem"),
+        ("crl.pem", "", "crl.pem"),
+        ("server.key", "-----BEGIN X-----", "no private key"),
+    ] {
         let before = std::fs::read(files.path(name)).expect("read");
-        files.write(name, content);
         // Another file that is in order does not count as long as one is not.
         let other = Authority::new();
         files.write("server.pem", other.server().chain_pem);
+        files.write(name, content);
+        until(async || tls.refused.load().iter().any(|sentence| sentence.contains(told))).await;
         for _ in 0..10 {
             assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{name}");
             assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked), "{name}");
@@ -117,6 +123,17 @@ async fn what_cannot_be_used_changes_nothing() {
         stream.get_ref().1.peer_certificates().expect("a certificate")[0].to_vec() == renewed.chain[0]
     })
     .await;
+}
+
+#[tokio::test]
+async fn renewal_sighup_before_its_first_look_ends_nothing() {
+    let files = Files::new();
+    let (_, renewal) = tls::open(&files.settings()).expect("all is well");
+    let running = renewal.run();
+    // This process would end.
+    let own = std::process::id().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &own]).status().expect("kill runs").success());
+    drop(running);
 }
 
 #[tokio::test]

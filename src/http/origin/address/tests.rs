@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -134,6 +135,12 @@ fn client_address_only_the_nearest_hops_are_read() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(20_260_301),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn whatever_is_told_a_base_url_is_a_url(
         proto in "(https?|[ -~]{0,8})", host in "([a-z.:\\[\\]0-9@/]{0,12}|[ -~é]{0,12})", prefix in "[ -~é]{0,12}",

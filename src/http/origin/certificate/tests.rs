@@ -4,6 +4,7 @@ use axum::http::HeaderName;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rustls::pki_types::CertificateDer;
 
 use super::*;
@@ -141,6 +142,12 @@ fn without_a_header_there_is_no_certificate() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(20_260_301),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn no_value_is_too_strange_to_be_judged(
         value in prop_oneof!["[ -~]{0,80}", "(By|Hash|Cert|Chain)=[\"a-z%0-9;,=:]{0,60}", ":[A-Za-z0-9+/=]{0,60}:"],
