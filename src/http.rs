@@ -92,7 +92,9 @@ fn surrounded(router: Router, admission: Arc<Admission>, identification: Identif
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
         .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
-            std::future::ready(identification.identify(request))
+            let request = identification.identify(request);
+            listener::note_caller(request.extensions());
+            std::future::ready(request)
         }))
 }
 
