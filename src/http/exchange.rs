@@ -5,7 +5,6 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
-use serde::Serialize;
 
 use super::body::{self, Expected};
 use super::media_type::fhir_json;
@@ -14,6 +13,7 @@ use super::observe::Observed;
 use super::origin::Origin;
 use super::{State, authorisation, outcome, response};
 use crate::error::Error;
+use crate::fhir::bundle::Bundle;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::interaction::query::Query;
@@ -165,8 +165,8 @@ fn parsed_query(text: &str) -> Result<Query, Error> {
     Query::parse(text).map_err(|issue| Error::of(vec![issue]))
 }
 
-fn bundle(bundle: impl Serialize) -> Result<Response, Error> {
-    let text = serde_json::to_string(&bundle).map_err(Error::internal)?;
+fn bundle(bundle: Bundle) -> Result<Response, Error> {
+    let text = bundle.into_text().map_err(Error::internal)?;
     Ok(fhir_json(StatusCode::OK, Body::from(text)))
 }
 
