@@ -11,6 +11,7 @@ use crate::issue::catalogue::{
     HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
     HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_ORIGIN,
     HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_THROTTLED, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
+    RESPONSES_UNREAD,
 };
 use crate::issue::{Issue, Level};
 
@@ -78,6 +79,9 @@ pub enum Error {
     /// As many requests are being worked on as may be.
     #[error("too many requests in flight")]
     Busy,
+    /// Clients have yet to read too many bytes of answers.
+    #[error("too many unread answers")]
+    ResponsesUnread,
     /// Nothing is served at this path.
     #[error("unknown path")]
     UnknownPath,
@@ -206,6 +210,7 @@ impl Error {
             }
             Self::TooFast { .. } => Issue::new(&HTTP_RATE, "http"),
             Self::Busy => Issue::new(&HTTP_BUSY, "http.path"),
+            Self::ResponsesUnread => Issue::new(&RESPONSES_UNREAD, "http"),
             Self::UnknownPath => Issue::new(&HTTP_PATH, "http.path"),
             Self::MethodNotAllowed { method, allowed } => {
                 Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)

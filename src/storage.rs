@@ -15,5 +15,6 @@ pub(crate) mod sql;
 mod write;
 
 pub use database::{OpenError, Storage};
+pub(crate) use read::LARGEST_PAGE;
 pub use read::{HistoryPage, StoredVersion};
 pub use write::{Additions, NewVersion, Wanted};

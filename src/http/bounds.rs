@@ -50,6 +50,12 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER", value_parser = count)]
     pub max_connections_per_address: Option<usize>,
 
+    /// Maximum size of all answers together that clients have yet to read (beyond: 503), as bytes or with a unit (64MiB)
+    ///
+    /// One caller has a quarter of it; one address where no caller is recognised. One page, however large, always fits.
+    #[arg(long, env = "SAS_MAX_RESPONSE_BYTES", global = true, value_name = "SIZE", default_value = "64MiB", value_parser = size_of_responses)]
+    pub max_response_bytes: usize,
+
     /// The most requests that work on a database at the same time (beyond: 503)
     ///
     /// A request counts from when its body is read: a slow client holds no place.
@@ -73,6 +79,7 @@ impl Default for Bounds {
             idle_timeout: Duration::from_secs(75),
             max_connections: 4096,
             max_connections_per_address: None,
+            max_response_bytes: 64 << 20,
             max_in_flight: 256,
             rate: 500,
         }
@@ -104,6 +111,10 @@ pub fn counted(address: IpAddr) -> IpAddr {
 
 fn size_of_body(text: &str) -> Result<usize, String> {
     size(text, ByteSize::mib(64))
+}
+
+fn size_of_responses(text: &str) -> Result<usize, String> {
+    size(text, ByteSize::gib(64))
 }
 
 /// URL and headers share a buffer of the connection.

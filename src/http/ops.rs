@@ -103,6 +103,8 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
             "Idle connections closed for new ones, as all were taken"
         );
         metrics::describe_gauge!("sas_listeners_full", "Listeners where a new connection waits, as all are taken");
+        metrics::describe_gauge!("sas_response_bytes_outstanding", "Bytes of answers that clients have yet to read");
+        metrics::describe_counter!("sas_responses_refused_total", "Answers refused, as too many bytes are unread");
         metrics::describe_counter!("sas_accept_errors_total", "Connections that the system could not hand over");
         metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by how they ended");
         Some(handle)

@@ -52,7 +52,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
         Error::IdTaken { .. } => StatusCode::CONFLICT,
         Error::Gone => StatusCode::GONE,
-        Error::Busy | Error::EmptyDirectory | Error::Throttled | Error::Unavailable(_) => {
+        Error::Busy | Error::ResponsesUnread | Error::EmptyDirectory | Error::Throttled | Error::Unavailable(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -82,7 +82,7 @@ pub fn response(error: &Error, language: Language) -> Response {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
         }
-        Error::Busy | Error::Throttled | Error::Unavailable(_) => {
+        Error::Busy | Error::ResponsesUnread | Error::Throttled | Error::Unavailable(_) => {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         Error::EmptyDirectory => {

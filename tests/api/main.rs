@@ -29,3 +29,4 @@ mod refusals;
 mod requests;
 mod searching;
 mod smoke;
+mod unread;

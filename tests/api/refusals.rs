@@ -202,7 +202,7 @@ const BELOW_HTTP: [&str; 5] =
 
 /// The rules that [`crate::access`], [`crate::proxies`] and [`crate::bounds`] show: a server that is open to
 /// everybody has no use for them.
-const OF_CALLERS: [&str; 8] = [
+const OF_CALLERS: [&str; 9] = [
     "http-login",
     "http-authorization",
     "http-token",
@@ -211,6 +211,7 @@ const OF_CALLERS: [&str; 8] = [
     "http-forbidden",
     "http-rate",
     "http-busy",
+    "responses-unread",
 ];
 
 /// The rules that no request alone provokes.

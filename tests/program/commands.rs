@@ -51,6 +51,7 @@ fn help_explains_every_setting() {
         "SAS_IDLE_TIMEOUT",
         "SAS_MAX_CONNECTIONS",
         "SAS_MAX_CONNECTIONS_PER_ADDRESS",
+        "SAS_MAX_RESPONSE_BYTES",
         "SAS_MAX_IN_FLIGHT",
         "SAS_RATE",
         "SAS_LOG",

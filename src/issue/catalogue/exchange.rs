@@ -77,6 +77,10 @@ rules! { EXCHANGE:
     "Trop de requêtes sont en cours ; celle-ci peut être rejouée telle quelle après Retry-After.";
     "Too many requests are being worked on; this one may be sent again as it is after Retry-After.";
 
+    RESPONSES_UNREAD = "responses-unread", Http, Throttled, RFC_9110;
+    "Trop de réponses déjà envoyées ne sont pas encore lues, par cet appelant ou par tous ensemble ; cette requête peut être rejouée telle quelle après Retry-After, une fois les réponses lues.";
+    "Too many bytes of earlier answers are still unread, by this caller or by all together; this request may be sent again as it is after Retry-After, once they are read.";
+
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
