@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::Connection;
 use tokio::runtime::Runtime;
 
+use crate::answers;
 use crate::disk::SmallDisk;
 use crate::ledger::Outcome;
 use crate::network::Network;
@@ -38,7 +39,7 @@ pub struct Scenario {
     pub run: fn(Backend, Extent) -> Outcome,
 }
 
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: [Scenario; 10] = [
     Scenario { name: "kill -9", on: &[Sqlite, Postgres], run: killed },
     Scenario { name: "one of two instances killed", on: &[Postgres], run: one_of_two_killed },
     Scenario { name: "database stopped and started", on: &[Postgres], run: database_stopped },
@@ -47,9 +48,11 @@ pub const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "network silent", on: &[Postgres], run: network_silent },
     Scenario { name: "file locked by another process", on: &[Sqlite], run: file_locked },
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
+    Scenario { name: "answers nobody reads", on: &[Sqlite], run: answers::unread },
+    Scenario { name: "idle connections", on: &[Sqlite], run: answers::idle },
 ];
 
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
