@@ -12,6 +12,8 @@ use clap::{Args, ValueEnum};
 
 use caller::Callers;
 
+use crate::tls::certificate::ClientCertificate;
+
 /// The settings of access; the callers themselves stand in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[group(skip)]
@@ -68,5 +70,10 @@ impl Access {
     /// These callers have their rights, and nobody else has any.
     pub fn of(callers: Callers, metadata: Metadata) -> Self {
         Self { callers: Some(Arc::new(callers)), metadata }
+    }
+
+    /// Whether the holder of this certificate is a caller.
+    pub fn recognises(&self, certificate: &ClientCertificate) -> bool {
+        self.callers.as_ref().is_some_and(|callers| callers.by_certificate(certificate).is_some())
     }
 }

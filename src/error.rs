@@ -11,7 +11,7 @@ use crate::issue::catalogue::{
     HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE, HTTP_FORBIDDEN,
     HTTP_HEADER_SIZE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND,
     HTTP_ORIGIN, HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
-    TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
+    RESPONSES_UNREAD, TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
 };
 use crate::issue::{Issue, Level, Rule};
 
@@ -123,6 +123,9 @@ pub enum Error {
     /// The request was not answered in the time that it may take, and was stopped.
     #[error("deadline exceeded")]
     DeadlineExceeded,
+    /// Clients have yet to read too many bytes of answers.
+    #[error("too many unread answers")]
+    ResponsesUnread,
     /// Nothing is served at this path.
     #[error("unknown path")]
     UnknownPath,
@@ -255,6 +258,7 @@ impl Error {
             Self::TooFast { .. } => Issue::new(&HTTP_RATE, "http"),
             Self::TooBusy(workload) => Issue::new(workload.rule(), "http.path"),
             Self::DeadlineExceeded => Issue::new(&HTTP_DEADLINE, "http.path"),
+            Self::ResponsesUnread => Issue::new(&RESPONSES_UNREAD, "http"),
             Self::UnknownPath => Issue::new(&HTTP_PATH, "http.path"),
             Self::MethodNotAllowed { method, allowed } => {
                 Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)

@@ -16,6 +16,7 @@ pub mod ops;
 pub mod origin;
 pub mod outcome;
 mod response;
+mod response_budget;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,14 +29,15 @@ use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
-use crate::annuaire::directory::Directory;
+use crate::annuaire::directory::{self, Directory};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::recorder::Recorder;
-use crate::interaction::{Endpoint, ROUTES, Route};
+use crate::interaction::{Endpoint, ROUTES, Route, max_page_bytes};
 use admission::Admission;
 use bounds::Bounds;
 use origin::Identification;
+use response_budget::ResponseBudget;
 
 /// The path below which the FHIR API is always served.
 const FHIR: &str = "/fhir";
@@ -65,6 +67,9 @@ const ANNUAIRE: &str = "/annuaire/fhir/v2";
 /// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
 pub fn service(served: Served) -> NormalizePath<Router> {
     let Served { endpoint, directory, identification, bounds } = served;
+    let of_directory = if directory.is_some() { directory::MAX_PAGE_BYTES } else { 0 };
+    let max_page = max_page_bytes(bounds.max_body).max(of_directory);
+    let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
     let admission = Arc::new(Admission::new(identification.access.clone(), bounds));
     let mut prefixes = vec![FHIR.to_owned()];
     let base_path = path_of(identification.base_url.usual());
@@ -82,19 +87,28 @@ pub fn service(served: Served) -> NormalizePath<Router> {
     let unserved = admission.clone();
     let router = router
         .fallback(async move |request: Request| outcome::of_unserved(Error::UnknownPath, request, &unserved).await);
-    NormalizePathLayer::trim_trailing_slash().layer(surrounded(router, admission, identification, recorder))
+    NormalizePathLayer::trim_trailing_slash().layer(surrounded(router, admission, budget, identification, recorder))
 }
 
 /// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the
-/// bounds, everything is observed, and all know where the request comes from.
-fn surrounded(router: Router, admission: Arc<Admission>, identification: Identification, recorder: Recorder) -> Router {
+/// bounds, neither request nor answers, everything is observed, and all know where the request comes from.
+fn surrounded(
+    router: Router,
+    admission: Arc<Admission>,
+    budget: Arc<ResponseBudget>,
+    identification: Identification,
+    recorder: Recorder,
+) -> Router {
     let identification = Arc::new(identification);
     router
         .layer(CatchPanicLayer::custom(outcome::of_panic))
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
+        .layer(axum::middleware::from_fn_with_state(budget, response_budget::reserve))
         .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
-            std::future::ready(identification.identify(request))
+            let request = identification.identify(request);
+            listener::note_caller(request.extensions());
+            std::future::ready(request)
         }))
 }
 

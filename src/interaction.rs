@@ -24,6 +24,7 @@ use crate::record::Trace;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 
+pub use page::max_page_bytes;
 pub use write::{Preconditions, Written};
 
 /// Everything an interaction needs.

@@ -16,5 +16,6 @@ pub(crate) mod sqlite;
 mod write;
 
 pub use database::{COUNT_TIMEOUT, OpenError, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
+pub(crate) use read::LARGEST_PAGE;
 pub use read::{HistoryPage, StoredVersion};
 pub use write::{Additions, NewVersion, Wanted};

@@ -31,6 +31,14 @@ const PATH: &str = "/annuaire/fhir/v2";
 
 /// Resources of more bytes than this together do not share a page.
 const LARGEST_PAGE: usize = 32 << 20;
+/// What an entry holds beside its resource: its URL and how it came in.
+const MAX_ENTRY_OVERHEAD: usize = 256;
+/// What a page holds beside its entries: links that repeat the query or hold a token, and one issue.
+const MAX_LINKS: usize = 256 << 10;
+
+/// The size of the largest page.
+pub const MAX_PAGE_BYTES: usize =
+    LARGEST_PAGE + (query::LARGEST_COUNT + MOST_INCLUDED) * MAX_ENTRY_OVERHEAD + MAX_LINKS;
 
 /// The API of a copy of the directory.
 #[derive(Clone)]

@@ -99,15 +99,15 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         directory: directory.clone(),
         identification: Identification {
             base_url: base_url.clone(),
-            access,
+            access: access.clone(),
             proxies: config.proxies.clone(),
             trust: tls.trust.clone(),
         },
         bounds: bounds.clone(),
     });
-    let door = Door { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone() };
+    let door = Door { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone(), access };
     let fhir = listener::serve(listener, service, door, stopping.clone());
-    let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), bounds, stopping.clone());
+    let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), ops::bounds(bounds), stopping.clone());
     let renewing = tokio::spawn(renewal.run());
     let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));

@@ -5,7 +5,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A bundle, ready to be serialised.
+/// What an entry takes beside its resource, most often; where it takes more, the text grows.
+const ENTRY_OVERHEAD: usize = 384;
+
+/// A bundle, ready to be written by [`Bundle::into_text`].
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
@@ -15,7 +18,7 @@ pub struct Bundle {
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
     link: Vec<Link>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip)]
     entry: Vec<Entry>,
 }
 
@@ -88,5 +91,27 @@ impl Bundle {
         let own = Link { relation: "self", url: own_url };
         let next = next_url.map(|url| Link { relation: "next", url });
         Self { resource_type: "Bundle", kind, total, link: std::iter::once(own).chain(next).collect(), entry }
+    }
+
+    /// The bundle as JSON. Each resource is dropped once it is written: a page of some megabytes is not held twice.
+    ///
+    /// # Errors
+    /// Where serde cannot write it.
+    pub fn into_text(mut self) -> Result<Vec<u8>, serde_json::Error> {
+        let entries = std::mem::take(&mut self.entry);
+        let contents: usize = entries.iter().map(|entry| entry.resource.get().len() + ENTRY_OVERHEAD).sum();
+        let mut text = serde_json::to_vec(&self)?;
+        if entries.is_empty() {
+            return Ok(text);
+        }
+        text.reserve_exact(contents);
+        // The end of the object, which goes on.
+        text.pop();
+        for (index, entry) in entries.into_iter().enumerate() {
+            text.extend_from_slice(if index == 0 { br#","entry":["# } else { b"," });
+            serde_json::to_writer(&mut text, &entry)?;
+        }
+        text.extend_from_slice(b"]}");
+        Ok(text)
     }
 }

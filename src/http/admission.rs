@@ -112,13 +112,13 @@ struct Rates {
 
 /// Whom requests are counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Client {
+pub(super) enum Client {
     Caller(String),
     Address(IpAddr),
 }
 
 impl Client {
-    fn of(origin: &Origin) -> Self {
+    pub(super) fn of(origin: &Origin) -> Self {
         match origin.caller() {
             Some(name) => Self::Caller(name.to_owned()),
             None => Self::Address(bounds::counted(origin.peer)),

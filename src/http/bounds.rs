@@ -42,15 +42,22 @@ pub struct Bounds {
     #[arg(long, env = "SAS_IDLE_TIMEOUT", global = true, value_name = "DURATION", default_value = "75s", value_parser = timeout)]
     pub idle_timeout: Duration,
 
-    /// The most connections that are open at the same time
+    /// Maximum open connections; beyond it the one idle longest is closed for a new one, unauthenticated ones first
     #[arg(long, env = "SAS_MAX_CONNECTIONS", global = true, value_name = "NUMBER", default_value = "4096", value_parser = count)]
     pub max_connections: usize,
 
-    /// The most of them that one address has, or one IPv6 network of 64 bits (beyond: closed at once); a quarter if not set
+    /// Maximum open connections per address, or per IPv6 network of 64 bits (beyond: closed at once); 128 if not set
     ///
+    /// Not set, it is at most a quarter of SAS_MAX_CONNECTIONS, and that quarter for loopback addresses.
     /// SAS_TRUSTED_PROXIES have no such bound: behind each of them are many.
     #[arg(long, env = "SAS_MAX_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER", value_parser = count)]
     pub max_connections_per_address: Option<usize>,
+
+    /// Maximum size of all answers together that clients have yet to read (beyond: 503), as bytes or with a unit (64MiB)
+    ///
+    /// One caller has a quarter of it; one address where no caller is recognised. One page, however large, always fits.
+    #[arg(long, env = "SAS_MAX_RESPONSE_BYTES", global = true, value_name = "SIZE", default_value = "64MiB", value_parser = size_of_responses)]
+    pub max_response_bytes: usize,
 
     /// Maximum writes in progress: creates and updates, conditional or not
     ///
@@ -127,17 +134,26 @@ impl Default for Bounds {
             max_directory: 16,
             max_in_flight: None,
             timeouts: Timeouts::default(),
+            max_response_bytes: 64 << 20,
             rate: 500,
         }
     }
 }
 
 impl Bounds {
-    /// How many connections one address may have open at the same time.
-    pub fn share_of_address(&self) -> usize {
-        self.max_connections_per_address.unwrap_or((self.max_connections / 4).max(1))
+    /// How many connections this address may have open at the same time.
+    pub fn share_of_address(&self, address: IpAddr) -> usize {
+        let quarter = (self.max_connections / 4).max(1);
+        let default = match address.to_canonical().is_loopback() {
+            true => quarter,
+            false => quarter.min(MAX_CONNECTIONS_PER_ADDRESS),
+        };
+        self.max_connections_per_address.unwrap_or(default)
     }
 }
+
+/// How many connections an address has that is not of this machine, unless something else is set.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// Whom a bound for each address counts for: of IPv6, the network, as who has one address there has all.
 pub fn counted(address: IpAddr) -> IpAddr {
@@ -149,6 +165,10 @@ pub fn counted(address: IpAddr) -> IpAddr {
 
 fn size_of_body(text: &str) -> Result<usize, String> {
     size(text, ByteSize::mib(64))
+}
+
+fn size_of_responses(text: &str) -> Result<usize, String> {
+    size(text, ByteSize::gib(64))
 }
 
 /// URL and headers share a buffer of the connection.
@@ -186,14 +206,6 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_has_a_quarter_of_the_connections_unless_something_else_is_set() {
-        let share = |max_connections, set| {
-            Bounds { max_connections, max_connections_per_address: set, ..Bounds::default() }.share_of_address()
-        };
-        assert_eq!((share(4096, None), share(2, None), share(2, Some(100))), (1024, 1, 100));
-    }
 
     #[test]
     fn addresses_of_one_ipv6_network_count_as_one() {

@@ -5,7 +5,6 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
-use serde::Serialize;
 
 use super::body::{self, Expected};
 use super::media_type::fhir_json;
@@ -15,6 +14,7 @@ use super::origin::Origin;
 use super::{State, authorisation, outcome, response};
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
+use crate::fhir::bundle::Bundle;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::query::{self, Query, QueryError};
@@ -172,8 +172,8 @@ fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
     query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
 }
 
-fn bundle(bundle: impl Serialize) -> Result<Response, Error> {
-    let text = serde_json::to_string(&bundle).map_err(Error::internal)?;
+fn bundle(bundle: Bundle) -> Result<Response, Error> {
+    let text = bundle.into_text().map_err(Error::internal)?;
     Ok(fhir_json(StatusCode::OK, Body::from(text)))
 }
 

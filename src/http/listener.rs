@@ -1,11 +1,14 @@
 //! The accept loop: connections in, each with its own task, until the program is asked to stop.
 
+mod activity;
+mod answer_body;
 mod capacity;
 mod connection;
 mod lines;
-mod patience;
+mod open;
 mod refusal;
 mod share;
+mod timeout_stream;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,22 +16,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::http::Extensions;
 use axum::response::Response;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::Service;
 
 use super::bounds::Bounds;
-use super::origin::proxy;
+use super::origin::{Origin, proxy};
+use crate::access::Access;
 use crate::tls::server::Server;
+use activity::Activity;
 pub use capacity::connections_within_file_limit;
-use lines::Lines;
+use open::OpenConnections;
 use share::{Share, Shares};
 
 /// How long nothing is accepted after the system could not hand over a connection: files run out for a
 /// while, and asking again at once would only burn time.
-const BREATH: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What connections pass through.
 pub struct Door {
@@ -38,12 +43,33 @@ pub struct Door {
     pub tls: Option<Server>,
     /// The proxies that are believed: many come through each of them, so that no bound for one address holds there.
     pub proxies: proxy::Settings,
+    /// Who is a caller: where connections run out, theirs go last.
+    pub access: Access,
+}
+
+/// The connection that a request came over; the listener adds it to each request.
+#[derive(Clone)]
+pub struct OnConnection(Arc<Activity>);
+
+impl OnConnection {
+    /// Notes that a caller was recognised: where connections run out, those without one go first.
+    pub fn authenticate(&self) {
+        self.0.authenticate();
+    }
+}
+
+/// Notes on its connection that the sender of a request is a caller, if it is one.
+pub fn note_caller(extensions: &Extensions) {
+    let is_caller = extensions.get::<Origin>().is_some_and(|origin| origin.caller().is_some());
+    if let (true, Some(connection)) = (is_caller, extensions.get::<OnConnection>()) {
+        connection.authenticate();
+    }
 }
 
 impl From<Bounds> for Door {
     /// A door without encryption.
     fn from(bounds: Bounds) -> Self {
-        Self { bounds, tls: None, proxies: proxy::Settings::default() }
+        Self { bounds, tls: None, proxies: proxy::Settings::default(), access: Access::open() }
     }
 }
 
@@ -54,76 +80,60 @@ where
     S::Future: Send,
 {
     let door: Arc<Door> = Arc::new(door.into());
-    let (shares, full) = (Shares::new(&door), Lines::a_second(1));
+    let shares = Shares::new(&door);
     let stopping_of_connections = stopping.clone();
-    // Whoever comes when all places are taken waits where the system keeps those it has not handed over.
-    let places = Arc::new(Semaphore::new(door.bounds.max_connections.min(Semaphore::MAX_PERMITS)));
-    let admitted = |stream, peer, share: Share, place: OwnedSemaphorePermit| {
-        let open = Counted::by("sas_connections");
-        let connection =
-            connection::serve(stream, peer, service.clone(), door.clone(), stopping_of_connections.clone());
-        async move {
+    let mut open = OpenConnections::new(door.bounds.max_connections);
+    let spawn = |open: &mut OpenConnections, (stream, peer, share): Newcomer, permit: OwnedSemaphorePermit| {
+        let (activity, counted) = (open.activity(), Counted::by("sas_connections"));
+        let (service, door, stopping) = (service.clone(), door.clone(), stopping_of_connections.clone());
+        let connection = connection::serve(stream, peer, service, door, activity.clone(), stopping);
+        open.spawn(activity, async move {
             connection.await;
-            drop((place, share, open));
-        }
+            drop((share, counted, permit));
+        });
     };
-    let mut connections = JoinSet::new();
-    let mut place = None;
+    let mut left = None;
     loop {
-        if place.is_none() {
-            place = places.clone().try_acquire_owned().ok();
-        }
-        if place.is_none() {
-            let _full = Counted::by("sas_listeners_full");
-            if let Some(left_out) = full.next() {
-                let max_connections = door.bounds.max_connections;
-                tracing::warn!(
-                    max_connections,
-                    left_out,
-                    "every connection that may be open is (SAS_MAX_CONNECTIONS): whoever comes waits for one to end"
-                );
-            }
-            place = tokio::select! {
-                free = places.clone().acquire_owned() => free.ok(),
-                () = stopped(&mut stopping) => break,
-                Some(_) = connections.join_next() => continue,
-            };
-        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stopped(&mut stopping) => break,
-            Some(_) = connections.join_next() => continue,
+            Some(()) = open.ended() => continue,
         };
         match accepted {
             Ok((stream, peer)) => {
                 // Beyond its share it is closed here and now: a word about it would take a place.
-                if let Some(share) = shares.take(peer.ip())
-                    && let Some(place) = place.take()
-                {
-                    connections.spawn(admitted(stream, peer, share, place));
-                }
+                let Some(share) = shares.take(peer.ip()) else { continue };
+                let newcomer = (stream, peer, share);
+                let Some(permit) = open.permit(&mut stopping).await else {
+                    left = Some(newcomer);
+                    break;
+                };
+                spawn(&mut open, newcomer, permit);
             }
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
                 metrics::counter!("sas_accept_errors_total").increment(1);
                 tracing::error!("no connection can be accepted for the moment: {error}");
                 tokio::select! {
-                    () = tokio::time::sleep(BREATH) => {}
+                    () = tokio::time::sleep(ACCEPT_RETRY_INTERVAL) => {}
                     () = stopped(&mut stopping) => break,
                 }
             }
         }
     }
     // The system told these that they are connected: a proxy may have sent them what must not be sent twice.
-    for (stream, peer) in waiting(listener) {
-        if let Some(share) = shares.take(peer.ip())
-            && let Some(place) = place.take().or_else(|| places.clone().try_acquire_owned().ok())
-        {
-            connections.spawn(admitted(stream, peer, share, place));
+    let waiting = waiting(listener).into_iter();
+    let waiting = waiting.filter_map(|(stream, peer)| Some((stream, peer, shares.take(peer.ip())?)));
+    for newcomer in left.into_iter().chain(waiting) {
+        if let Some(permit) = open.try_permit() {
+            spawn(&mut open, newcomer, permit);
         }
     }
-    while connections.join_next().await.is_some() {}
+    while open.ended().await.is_some() {}
 }
+
+/// A connection that was accepted and has yet to be served.
+type Newcomer = (TcpStream, SocketAddr, Share);
 
 /// The connections that wait to be accepted; then nobody listens any more.
 fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {

@@ -12,9 +12,13 @@ use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
+use super::bounds::Bounds;
 use crate::deadline::Deadline;
 use crate::interaction::Endpoint;
 use crate::tls::Tls;
+
+/// Maximum open connections of the operator's listener.
+pub const MAX_OPS_CONNECTIONS: usize = 64;
 
 /// A database that does not answer within this time is not ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,6 +37,13 @@ pub fn router(endpoint: Endpoint, tls: Tls) -> Router {
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
         .with_state(Watched { endpoint, tls })
+}
+
+/// The bounds of the operator's listener. It takes nothing from the clients' connections, and no address has a share:
+/// where all are taken the one idle longest goes, so that a health check is answered whoever holds the others.
+pub fn bounds(of_clients: Bounds) -> Bounds {
+    let (max_connections, max_connections_per_address) = (MAX_OPS_CONNECTIONS, Some(usize::MAX));
+    Bounds { max_connections, max_connections_per_address, ..of_clients }
 }
 
 /// Ready: the database answers and is migrated, and took the last batch of writes.
@@ -92,7 +103,13 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
             "sas_connections_refused_total",
             "Connections closed at once, as their address has its share"
         );
-        metrics::describe_gauge!("sas_listeners_full", "Listeners all of whose places are taken: who comes waits");
+        metrics::describe_counter!(
+            "sas_connections_evicted_total",
+            "Idle connections closed for new ones, as all were taken"
+        );
+        metrics::describe_gauge!("sas_listeners_full", "Listeners where a new connection waits, as all are taken");
+        metrics::describe_gauge!("sas_response_bytes_outstanding", "Bytes of answers that clients have yet to read");
+        metrics::describe_counter!("sas_responses_refused_total", "Answers refused, as too many bytes are unread");
         metrics::describe_counter!("sas_accept_errors_total", "Connections that the system could not hand over");
         metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by how they ended");
         Some(handle)

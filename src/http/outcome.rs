@@ -58,9 +58,11 @@ pub fn status(error: &Error) -> StatusCode {
         Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
         Error::IdTaken { .. } => StatusCode::CONFLICT,
         Error::Gone => StatusCode::GONE,
-        Error::TooBusy(_) | Error::DeadlineExceeded | Error::EmptyDirectory | Error::Unavailable(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Error::TooBusy(_)
+        | Error::ResponsesUnread
+        | Error::DeadlineExceeded
+        | Error::EmptyDirectory
+        | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -88,7 +90,7 @@ pub fn response(error: &Error, language: Language) -> Response {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
         }
-        Error::TooBusy(_) | Error::DeadlineExceeded | Error::Unavailable(_) => {
+        Error::TooBusy(_) | Error::ResponsesUnread | Error::DeadlineExceeded | Error::Unavailable(_) => {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         Error::EmptyDirectory => {

@@ -18,7 +18,8 @@ async fn after_a_panic_the_connection_goes_on() {
     let identification = Identification::open("http://sas.example.org/fhir");
     let (recorder, mut records) = Recorder::new(Key::of_bytes(b"key"), Clock::system());
     let admission = Admission::new(identification.access.clone(), Bounds::default());
-    let service = TowerToHyperService::new(surrounded(router, Arc::new(admission), identification, recorder));
+    let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
+    let service = TowerToHyperService::new(surrounded(router, admission, budget, identification, recorder));
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(ours), service));
     let client = hyper::client::conn::http1::handshake(TokioIo::new(theirs));

@@ -5,11 +5,22 @@ use form_urlencoded::Serializer;
 use super::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_REPEATED, QUERY_VALUE};
+use crate::storage::LARGEST_PAGE;
 
 /// The size of a page when the client names none.
 const DEFAULT_COUNT: usize = 50;
 /// The largest page; a client that asks for more gets this.
 const LARGEST_COUNT: usize = 1000;
+
+/// What an entry holds beside its resource: its URL, and what made a version.
+const MAX_ENTRY_OVERHEAD: usize = 1024;
+/// What a page holds beside its entries: links that repeat the query, escaped.
+const MAX_LINKS: usize = 256 << 10;
+
+/// The size of the largest page, where no resource is larger than `max_resource`.
+pub fn max_page_bytes(max_resource: usize) -> usize {
+    LARGEST_PAGE + max_resource + LARGEST_COUNT * MAX_ENTRY_OVERHEAD + MAX_LINKS
+}
 
 /// The value of a parameter that may stand once.
 pub fn single(query: &mut Query, name: &str, issues: &mut Vec<Issue>) -> Option<String> {

@@ -35,7 +35,7 @@ impl From<VersionRow> for StoredVersion {
 }
 
 /// A page ends where its contents exceed this, in bytes, however many entries were asked for.
-const LARGEST_PAGE: usize = 8 << 20;
+pub(crate) const LARGEST_PAGE: usize = 8 << 20;
 
 /// Up to `count` versions of those that come, and whether there are more.
 pub(super) async fn page(

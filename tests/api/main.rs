@@ -31,3 +31,4 @@ mod refusals;
 mod requests;
 mod searching;
 mod smoke;
+mod unread;

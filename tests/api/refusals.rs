@@ -202,7 +202,7 @@ const BELOW_HTTP: [&str; 6] =
 
 /// The rules that [`crate::access`], [`crate::proxies`] and [`crate::bounds`] show: a server that is open to
 /// everybody has no use for them.
-const OF_CALLERS: [&str; 7] = [
+const OF_CALLERS: [&str; 8] = [
     "http-login",
     "http-authorization",
     "http-token",
@@ -210,6 +210,7 @@ const OF_CALLERS: [&str; 7] = [
     "http-certificate",
     "http-forbidden",
     "http-rate",
+    "responses-unread",
 ];
 
 /// The rules that no request alone provokes.

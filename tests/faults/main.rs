@@ -8,6 +8,7 @@
 //! whose name has that part. Some scenarios measure durations and memory under pressure: the short form prints the
 //! durations and judges counts, memory and statuses only.
 
+mod answers;
 mod check;
 mod disk;
 mod edges;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::Connection;
 use tokio::runtime::Runtime;
 
+use crate::answers;
 use crate::disk::SmallDisk;
 use crate::ledger::Outcome;
 use crate::network::Network;
@@ -50,9 +51,11 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
     Scenario { name: "an expensive search is polled", on: &[Sqlite, Postgres], run: polling::run },
     Scenario { name: "edges of requests", on: &[Sqlite], run: crate::edges::edges },
+    Scenario { name: "answers nobody reads", on: &[Sqlite], run: answers::unread },
+    Scenario { name: "idle connections", on: &[Sqlite], run: answers::idle },
 ];
 
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 

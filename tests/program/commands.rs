@@ -59,6 +59,7 @@ fn help_explains_every_setting() {
         "SAS_MAX_SEARCHES",
         "SAS_MAX_VALIDATIONS",
         "SAS_MAX_DIRECTORY",
+        "SAS_MAX_RESPONSE_BYTES",
         "SAS_RATE",
         "SAS_LOG",
         "SAS_LOG_FORMAT",

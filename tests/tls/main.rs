@@ -12,6 +12,7 @@ mod files;
 mod server;
 
 mod addresses;
+mod eviction;
 mod handshakes;
 mod malformed;
 mod patience;

@@ -94,27 +94,6 @@ async fn who_reads_slowly_but_reads_gets_all_of_its_answer() {
 }
 
 #[tokio::test]
-async fn no_more_connections_are_served_than_there_are_places() {
-    let server =
-        TestServer::start(Bounds { max_connections: 2, max_connections_per_address: Some(3), ..patient() }).await;
-    let mut open = vec![];
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
-        assert_eq!(ask(&mut stream, "/who").await.expect("an answer"), "nobody");
-        open.push(stream);
-    }
-    let mut third = TcpStream::connect(server.address).await.expect("it waits");
-    third.write_all(b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
-    // Those who have a place are served meanwhile.
-    for stream in &mut open {
-        assert_eq!(ask(stream, "/who").await.expect("an answer"), "nobody");
-    }
-    assert_eq!(server.asked.load(Ordering::SeqCst), 4, "the third one was served beyond the bound");
-    open.pop();
-    assert_eq!(answer(&mut third).await.expect("an answer"), "nobody");
-}
-
-#[tokio::test]
 async fn a_stop_closes_idle_connections_and_answers_what_is_in_flight() {
     let server = TestServer::start(patient()).await;
     let mut idle = TcpStream::connect(server.address).await.expect("it listens");

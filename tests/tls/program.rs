@@ -10,7 +10,6 @@ use tokio::io::AsyncWriteExt;
 use crate::certificates::{COMMON_NAME, Kind};
 use crate::client::connect;
 use crate::files::{Files, text};
-use crate::support::polling::poll_until_blocking;
 
 /// The running program; killed when it is dropped.
 struct Program {
@@ -166,12 +165,31 @@ fn an_address_that_has_its_share_and_places_that_run_out_are_told_and_counted() 
     assert!(metrics.contains("sas_connections_refused_total 1"), "{metrics}");
     drop((open, program));
 
-    let bounds = ["--max-connections", "1", "--max-connections-per-address", "1"];
+    let bounds = ["--max-connections", "1", "--max-connections-per-address", "2"];
     let (mut program, _) = Program::start_with(&files, &bounds);
+    let mut evicted = TcpStream::connect(program.address).expect("it listens");
     let _open = TcpStream::connect(program.address).expect("it listens");
-    program.until("every connection that may be open is (SAS_MAX_CONNECTIONS)");
-    // The operator's own connection takes the one place of that listener, which sees that when it looks again.
-    poll_until_blocking("both listeners are full", || program.ops("/metrics").contains("sas_listeners_full 2"));
+    program.until("all connections are taken (SAS_MAX_CONNECTIONS): the one idle longest is closed");
+    assert!(matches!(evicted.read(&mut [0]), Ok(0) | Err(_)), "it is closed");
+    let metrics = program.ops("/metrics");
+    assert!(metrics.contains("sas_connections_evicted_total 1"), "{metrics}");
+}
+
+#[test]
+fn eviction_on_the_operators_listener_keeps_health_and_metrics_reachable() {
+    let files = Files::new();
+    let (program, _) = Program::start_with(&files, &["--max-connections-per-address", "1"]);
+    // More than it takes, all idle: silent, after an answer, with a head that does not come.
+    let idle = (0..96).map(|number| {
+        let mut stream = TcpStream::connect(program.ops).expect("it listens");
+        let request = ["", "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n", "GET /health"][number % 3];
+        stream.write_all(request.as_bytes()).expect("written");
+        stream
+    });
+    let _idle: Vec<_> = idle.collect();
+    for path in ["/health/live", "/health/ready", "/metrics"] {
+        program.ops(path);
+    }
 }
 
 #[test]

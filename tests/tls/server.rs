@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::extract::Extension;
 use axum::routing::{get, post};
-use sas_endpoint::http::listener::{self, Door};
+use sas_endpoint::http::listener::{self, Door, OnConnection};
 use sas_endpoint::http::origin::Connection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,12 +26,14 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Behind this door: `/who` tells the holder of the certificate, `/large` a lot, `/length` how long the body was.
+    /// Behind this door: `/who` tells the holder of the certificate, `/login` recognises a caller, `/large` tells a lot,
+    /// `/length` how long the body was.
     pub async fn start(door: impl Into<Door>) -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let service = Router::new()
             .route("/who", get(who))
+            .route("/login", get(async |connection: Extension<OnConnection>| connection.authenticate()))
             .route("/large", get(async || "x".repeat(LARGE)))
             .route("/length", post(async |body: axum::body::Bytes| body.len().to_string()))
             .layer(axum::middleware::map_request(move |request: axum::extract::Request| {

@@ -75,6 +75,8 @@ impl<'a> Searchset<'a> {
         }
         self.push_link("self", own_url);
         self.text.push_str("]}");
+        // With `_elements` it is a small part of what was expected.
+        self.text.shrink_to_fit();
         self.text
     }
 

@@ -1,7 +1,9 @@
 //! Each connection is an open file: as many as are wanted must be allowed.
 
-/// What databases, logs and certificates may open besides.
-const RESERVED: u64 = 256;
+use super::super::ops::MAX_OPS_CONNECTIONS;
+
+/// What databases, logs, certificates and the operator's listener may open besides.
+const RESERVED: u64 = 256 + MAX_OPS_CONNECTIONS as u64;
 
 /// How many connections there may be: as many as wanted, or what the process's limit of open files
 /// leaves, which is told. The limit is raised as far as the process may.

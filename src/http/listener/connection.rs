@@ -24,10 +24,12 @@ use tower::{Service, ServiceExt};
 
 use super::super::bounds::Bounds;
 use super::super::origin::Connection;
+use super::activity::{Activity, Phase};
+use super::answer_body::AnswerBody;
 use super::lines::Lines;
-use super::patience::{Patient, Phase};
 use super::refusal::{LINGER, Refusal};
-use super::{Door, stopped};
+use super::timeout_stream::TimeoutStream;
+use super::{Door, OnConnection, stopped};
 use crate::tls::certificate::ClientCertificate;
 use crate::tls::trust::{Mistrust, Trust};
 
@@ -43,6 +45,7 @@ pub async fn serve<S>(
     peer: SocketAddr,
     service: S,
     door: Arc<Door>,
+    activity: Arc<Activity>,
     mut stopping: watch::Receiver<bool>,
 ) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
@@ -50,18 +53,22 @@ pub async fn serve<S>(
 {
     let Some(server) = &door.tls else {
         let connection = Connection { peer, certificate: None };
-        return exchange(stream, connection, service, &door.bounds, stopped(&mut stopping)).await;
+        return exchange(stream, connection, service, activity, &door.bounds, stopped(&mut stopping)).await;
     };
     let handshake = timeout(door.bounds.header_timeout, handshake(stream, peer, server.config()));
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = stopped(&mut stopping) => return,
+        () = activity.evicted() => return,
     };
     match shaken {
         Ok(Some(stream)) => {
             let chain = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
             // Once a connection: it was verified, so it can be read.
             let certificate = chain.as_ref().and_then(|chain| ClientCertificate::parse(chain.first()?));
+            if certificate.as_ref().is_some_and(|certificate| door.access.recognises(certificate)) {
+                activity.authenticate();
+            }
             let connection = Connection { peer, certificate: certificate.map(Arc::new) };
             let last = async {
                 tokio::select! {
@@ -71,7 +78,7 @@ pub async fn serve<S>(
                     }
                 }
             };
-            exchange(stream, connection, service, &door.bounds, last).await;
+            exchange(stream, connection, service, activity, &door.bounds, last).await;
         }
         Ok(None) => {}
         Err(_) => count_handshake("too-slow"),
@@ -126,48 +133,58 @@ async fn mistrusted(trust: Option<&Trust>, chain: Option<&[CertificateDer<'stati
     }
 }
 
-/// hyper reads and answers; what it cannot read, and whoever is too slow, is answered here. Once `last`
-/// is over, what is being answered is the last.
-async fn exchange<T, S>(stream: T, connection: Connection, service: S, bounds: &Bounds, last: impl Future<Output = ()>)
-where
+/// Serves requests until the connection ends. What hyper cannot read, and a client that is too slow, are answered
+/// here. Once `last` is over, what is being answered is the last; once the connection is evicted, it ends.
+async fn exchange<T, S>(
+    stream: T,
+    connection: Connection,
+    service: S,
+    activity: Arc<Activity>,
+    bounds: &Bounds,
+    last: impl Future<Output = ()>,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
-    let stream = Patient::new(stream, bounds);
-    let phases = stream.phases();
-    let seen = stream.phases();
+    let stream = TimeoutStream::new(stream, activity.clone(), bounds);
+    let on_connection = OnConnection(activity.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        phases.set(Phase::Busy);
+        on_connection.0.set(Phase::Busy);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(connection.clone());
-        let (answer, phases) = (service.clone().oneshot(request), phases.clone());
-        Box::pin(async move {
-            let answer = answer.await;
-            phases.set(Phase::Answered);
-            answer
-        })
+        request.extensions_mut().insert(on_connection.clone());
+        let (answer, activity) = (service.clone().oneshot(request), on_connection.0.clone());
+        Box::pin(async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, activity))) })
     });
     let mut serving = builder(bounds).serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
-        ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
+        // First: a request that has arrived is not to be lost to what follows.
+        biased;
+        ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => Some(ended),
         () = last => {
             // hyper closes a connection on which nothing was said yet, and would lose the request that is on its way.
             let said = poll_fn(|cx| match serving.poll_without_shutdown(cx) {
-                Poll::Pending if seen.get() == Phase::Silent => Poll::Pending,
+                Poll::Pending if activity.phase() == Phase::Silent => Poll::Pending,
                 said => Poll::Ready(said),
             });
             match timeout(NEWCOMER, said).await {
-                Ok(Poll::Ready(ended)) => ended,
+                Ok(Poll::Ready(ended)) => Some(ended),
                 _ => {
                     std::pin::Pin::new(&mut serving).graceful_shutdown();
-                    poll_fn(|cx| serving.poll_without_shutdown(cx)).await
+                    Some(poll_fn(|cx| serving.poll_without_shutdown(cx)).await)
                 }
             }
         }
+        () = activity.evicted() => None,
     };
     let parts = serving.into_parts();
     let stream = parts.io.into_inner();
+    let Some(ended) = ended else {
+        // A new connection waits for this place: what does not leave at once is not waited for.
+        let _ = timeout(Duration::ZERO, close(stream.into_inner(), None)).await;
+        return;
+    };
     let refusal = if !stream.may_be_written_to() {
         None
     } else if stream.ended() == Some(Phase::Head) {

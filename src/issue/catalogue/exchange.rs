@@ -97,6 +97,10 @@ rules! { EXCHANGE:
     "La réponse n'était pas prête dans le temps admis et le traitement a été arrêté ; réessayez après Retry-After (un PUT peut être rejoué tel quel), ou restreignez la recherche.";
     "The answer was not ready within the allowed time and the work was stopped; try again after Retry-After (a PUT may be sent again as it is), or narrow the search.";
 
+    RESPONSES_UNREAD = "responses-unread", Http, Throttled, RFC_9110;
+    "Trop de réponses déjà envoyées ne sont pas encore lues, par cet appelant ou par tous ensemble ; cette requête peut être rejouée telle quelle après Retry-After, une fois les réponses lues.";
+    "Too many bytes of earlier answers are still unread, by this caller or by all together; this request may be sent again as it is after Retry-After, once they are read.";
+
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";

@@ -1,12 +1,9 @@
-//! A stream that knows what its client owes us, and how long we wait for it.
-//!
-//! hyper asks it for bytes and gives it bytes. Where the client has kept us waiting for too long, it
-//! gets an error ([`ErrorKind::TimedOut`]) instead, and the connection ends.
+//! Wraps a socket: reads and writes fail with [`ErrorKind::TimedOut`] once they exceed the timeout of the
+//! connection's current phase, and the connection ends.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,45 +12,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::super::bounds::Bounds;
+use super::activity::{Activity, Phase};
 use super::refusal::bare_answer;
 
 /// What a client must take of an answer on average, in bytes a second, once the time that a body may take
-/// is over: slower than that is nobody whom we want to keep a place for.
-const SLOWEST: f64 = (16 << 10) as f64;
-
-/// Where an exchange stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Connected, and nothing was said.
-    Silent,
-    /// The head of a request has begun to arrive.
-    Head,
-    /// A request is being answered; how long its body may take is said where that is read.
-    Busy,
-    /// An answer was given: it leaves, then the next request may come.
-    Answered,
-}
-
-/// The phase, which the service changes and the stream looks at.
-#[derive(Clone)]
-pub struct Phases(Arc<AtomicU8>);
-
-impl Phases {
-    /// The one that stands.
-    pub fn get(&self) -> Phase {
-        [Phase::Silent, Phase::Head, Phase::Busy, Phase::Answered][usize::from(self.0.load(Ordering::Relaxed)) % 4]
-    }
-
-    /// From now on.
-    pub fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
-    }
-}
+/// is over.
+const MIN_RATE: f64 = (16 << 10) as f64;
 
 /// The stream of a client that is waited for within bounds.
-pub struct Patient<T> {
+pub struct TimeoutStream<T> {
     stream: T,
-    phases: Phases,
+    activity: Arc<Activity>,
     header_timeout: Duration,
     body_timeout: Duration,
     idle_timeout: Duration,
@@ -68,18 +37,18 @@ pub struct Patient<T> {
     began: Instant,
     taken: u64,
     timer: Pin<Box<Sleep>>,
-    /// The phase in which patience ended.
+    /// The phase whose timeout passed.
     ended: Option<Phase>,
     /// hyper's own answer to what it could not read; the client has not seen it.
     withheld: Option<StatusCode>,
 }
 
-impl<T> Patient<T> {
-    pub fn new(stream: T, bounds: &Bounds) -> Self {
+impl<T> TimeoutStream<T> {
+    pub fn new(stream: T, activity: Arc<Activity>, bounds: &Bounds) -> Self {
         let now = Instant::now();
         Self {
             stream,
-            phases: Phases(Arc::new(AtomicU8::new(Phase::Silent as u8))),
+            activity,
             header_timeout: bounds.header_timeout,
             body_timeout: bounds.body_timeout,
             idle_timeout: bounds.idle_timeout,
@@ -95,14 +64,9 @@ impl<T> Patient<T> {
         }
     }
 
-    /// To tell the stream how far its exchange is.
-    pub fn phases(&self) -> Phases {
-        self.phases.clone()
-    }
-
     /// Whether an answer may be written here: no request is being answered, and no answer is half out.
     pub fn may_be_written_to(&self) -> bool {
-        self.phases.get() != Phase::Busy && !self.outstanding
+        !matches!(self.activity.phase(), Phase::Busy | Phase::Answering) && !self.outstanding
     }
 
     /// The phase in which the client was too slow, if it was.
@@ -121,7 +85,7 @@ impl<T> Patient<T> {
     }
 
     fn phase(&mut self) -> Phase {
-        let phase = self.phases.get();
+        let phase = self.activity.phase();
         if phase != self.seen {
             (self.seen, self.since) = (phase, Instant::now());
         }
@@ -133,18 +97,18 @@ impl<T> Patient<T> {
         let phase = self.phase();
         if let Some(stuck) = self.stuck {
             // Bytes that are taken one by one do not make an answer leave in time.
-            let in_all = self.body_timeout + Duration::from_secs_f64(self.taken as f64 / SLOWEST);
+            let in_all = self.body_timeout + Duration::from_secs_f64(self.taken as f64 / MIN_RATE);
             return Some((stuck + self.body_timeout).min(self.began + in_all));
         }
         match phase {
-            // Whoever connects has something to say: the time of a head is enough to begin.
+            // A new connection must send its request head within `header_timeout`.
             Phase::Silent | Phase::Head => Some(self.since + self.header_timeout),
-            Phase::Answered => Some(self.since + self.idle_timeout),
-            Phase::Busy => None,
+            Phase::Idle => Some(self.since + self.idle_timeout),
+            Phase::Busy | Phase::Answering | Phase::Answered => None,
         }
     }
 
-    /// Ready once patience has ended; otherwise the task is woken then.
+    /// Ready once the deadline has passed; otherwise the task is woken then.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
         let Some(deadline) = self.deadline() else { return Poll::Pending };
         if self.timer.deadline() != deadline {
@@ -153,14 +117,6 @@ impl<T> Patient<T> {
         ready!(self.timer.as_mut().poll(cx));
         self.ended = Some(self.seen);
         Poll::Ready(ErrorKind::TimedOut)
-    }
-
-    /// The client took bytes.
-    fn moved(&mut self) {
-        self.stuck = None;
-        if self.phase() == Phase::Answered {
-            self.since = Instant::now();
-        }
     }
 
     /// The client takes no bytes.
@@ -176,6 +132,20 @@ impl<T> Patient<T> {
         status.is_some()
     }
 
+    /// Everything that was written has left.
+    fn flushed(&mut self) {
+        self.stuck = None;
+        match self.phase() {
+            // More of the same answer follows.
+            Phase::Answering => {}
+            Phase::Answered => {
+                self.outstanding = false;
+                self.activity.set(Phase::Idle);
+            }
+            _ => self.outstanding = false,
+        }
+    }
+
     fn written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => {
@@ -184,7 +154,7 @@ impl<T> Patient<T> {
                 }
                 self.outstanding |= count > 0;
                 self.taken += count as u64;
-                self.moved();
+                self.stuck = None;
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -193,7 +163,7 @@ impl<T> Patient<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         // Bytes that come one by one do not make a head come in time.
@@ -205,9 +175,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) => {
-                let is_next = matches!(this.phase(), Phase::Silent | Phase::Answered) && !this.outstanding;
+                let is_next = matches!(this.phase(), Phase::Silent | Phase::Idle);
                 if buffer.filled().len() > before && is_next {
-                    this.phases.set(Phase::Head);
+                    this.activity.set(Phase::Head);
                 }
                 Poll::Ready(Ok(()))
             }
@@ -217,7 +187,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let this = self.get_mut();
         if this.withhold(bytes) {
@@ -246,9 +216,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
-                if std::mem::take(&mut this.outstanding) {
-                    this.moved();
-                }
+                this.flushed();
                 // hyper does not read again once it has written, if it has tried before: that this task
                 // is woken when the connection has been idle for too long must be arranged here.
                 match this.poll_end(cx) {
@@ -274,15 +242,16 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(50);
 
-    fn bounds() -> Bounds {
-        Bounds { body_timeout: SHORT, ..Bounds::default() }
+    fn stream<T>(inner: T) -> TimeoutStream<T> {
+        let bounds = Bounds { body_timeout: SHORT, ..Bounds::default() };
+        TimeoutStream::new(inner, Arc::new(Activity::new(Arc::default())), &bounds)
     }
 
     #[tokio::test]
     async fn who_has_been_idle_for_too_long_is_not_forgotten_when_an_answer_has_left() {
         let (ours, _theirs) = tokio::io::duplex(1024);
-        let mut stream = Patient::new(ours, &bounds());
-        stream.phases.set(Phase::Answered);
+        let mut stream = stream(ours);
+        stream.activity.set(Phase::Idle);
         stream.phase();
         stream.since = Instant::now() - 2 * stream.idle_timeout;
         // Nobody would wake the task later: the timer has rung.
@@ -292,8 +261,8 @@ mod tests {
     #[tokio::test]
     async fn bytes_that_are_taken_one_by_one_do_not_make_an_answer_leave_in_time() {
         let (ours, mut theirs) = tokio::io::duplex(1);
-        let mut stream = Patient::new(ours, &bounds());
-        stream.phases.set(Phase::Answered);
+        let mut stream = stream(ours);
+        stream.activity.set(Phase::Answered);
         let taking = tokio::spawn(async move {
             let mut pace = tokio::time::interval(SHORT / 10);
             while theirs.read_u8().await.is_ok() {

@@ -1,0 +1,148 @@
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use tower::Service;
+
+use super::*;
+use crate::access::who::Who;
+
+const MAX: usize = 1000;
+const MAX_PAGE: usize = 300;
+
+/// An answer of this status, interaction and length to this method, sent by this address.
+async fn answer(
+    budget: &Arc<ResponseBudget>,
+    peer: &str,
+    method: Method,
+    (status, interaction, length): (u16, &'static str, usize),
+) -> Response {
+    let answer = async move || {
+        let mut response = Response::new(Body::from("x".repeat(length)));
+        *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+        response.extensions_mut().insert(Observed { interaction, resource_type: None });
+        response
+    };
+    let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(budget.clone(), reserve));
+    let peer = peer.parse().expect("an address");
+    let origin = Origin { peer, certificate: None, who: Who::Anybody, base_url: "http://h/fhir".into() };
+    let request = Request::builder().method(method).uri("/").extension(origin).body(Body::empty()).expect("a request");
+    router.call(request).await.expect("an answer")
+}
+
+async fn search(budget: &Arc<ResponseBudget>, peer: &str, length: usize) -> Response {
+    answer(budget, peer, Method::GET, (200, "search-type", length)).await
+}
+
+fn outstanding(budget: &ResponseBudget) -> usize {
+    let outstanding = lock(&budget.outstanding);
+    assert_eq!(outstanding.by_client.values().sum::<usize>(), outstanding.bytes);
+    outstanding.bytes
+}
+
+#[tokio::test]
+async fn response_budget_client_limit_exceeded_returns_503_to_that_client_only() {
+    let budget = ResponseBudget::new(MAX, MAX_PAGE);
+    let held = search(&budget, "192.0.2.1", 200).await;
+    let refused = search(&budget, "192.0.2.1", 101).await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(refused.extensions().get::<Observed>().map(|observed| observed.interaction), Some("search-type"));
+    drop(refused);
+    assert_eq!(search(&budget, "192.0.2.1", 100).await.status(), 200);
+    assert_eq!(search(&budget, "192.0.2.2", 101).await.status(), 200);
+    // An IPv6 network is one client.
+    let other = search(&budget, "2001:db8::1", 200).await;
+    assert_eq!(search(&budget, "2001:db8::2", 200).await.status(), 503);
+    drop((held, other));
+    assert_eq!(outstanding(&budget), 0);
+}
+
+#[tokio::test]
+async fn response_budget_total_exceeded_returns_503_until_answers_go() {
+    let budget = ResponseBudget::new(MAX, MAX_PAGE);
+    let mut held = vec![];
+    for client in 1..=4 {
+        held.push(search(&budget, &format!("192.0.2.{client}"), 250).await);
+    }
+    assert_eq!(outstanding(&budget), MAX);
+    assert_eq!(search(&budget, "192.0.2.9", 1).await.status(), 503);
+    held.pop();
+    assert_eq!(search(&budget, "192.0.2.9", 250).await.status(), 200);
+}
+
+#[tokio::test]
+async fn response_budget_one_answer_alone_always_passes() {
+    for length in [1, 250, MAX_PAGE, 999, 5000] {
+        let budget = ResponseBudget::new(MAX, MAX_PAGE);
+        assert_eq!(search(&budget, "192.0.2.1", length).await.status(), 200, "{length}");
+        assert_eq!(outstanding(&budget), 0);
+    }
+    // The largest page passes beside small answers, however little is set.
+    for max in [0, 1, 100, MAX] {
+        let budget = ResponseBudget::new(max, MAX_PAGE);
+        let _small = search(&budget, "192.0.2.1", 10).await;
+        assert_eq!(search(&budget, "192.0.2.1", MAX_PAGE - 10).await.status(), 200, "{max}");
+    }
+}
+
+#[tokio::test]
+async fn response_budget_exhausted_refuses_no_write_no_refusal_no_metadata() {
+    let budget = ResponseBudget::new(MAX, MAX_PAGE);
+    let mut held = vec![search(&budget, "192.0.2.1", 5 * MAX).await];
+    for (status, interaction) in [
+        (200, "update"),
+        (201, "create"),
+        (200, "conditional-update"),
+        (200, "capabilities"),
+        (200, "annuaire-capabilities"),
+        (200, "validate"),
+        (404, "read"),
+        (429, "search-type"),
+        (503, "annuaire-search"),
+    ] {
+        let answer = answer(&budget, "192.0.2.1", Method::POST, (status, interaction, 100)).await;
+        assert_eq!((answer.status().as_u16(), answer.headers().get("retry-after")), (status, None), "{interaction}");
+        held.push(answer);
+    }
+    assert_eq!(outstanding(&budget), 5 * MAX + 9 * 100);
+    for interaction in REFUSABLE {
+        let answer = answer(&budget, "192.0.2.1", Method::GET, (200, interaction, 1)).await;
+        assert_eq!(answer.status(), 503, "{interaction}");
+    }
+}
+
+#[tokio::test]
+async fn response_budget_answers_without_a_body_reserve_nothing() {
+    let budget = ResponseBudget::new(MAX, MAX_PAGE);
+    let _held = search(&budget, "192.0.2.1", 5 * MAX).await;
+    for (method, status, length) in [(Method::HEAD, 200, 400), (Method::GET, 304, 0), (Method::GET, 204, 0)] {
+        let answer = answer(&budget, "192.0.2.1", method, (status, "read", length)).await;
+        assert_eq!(answer.status().as_u16(), status);
+        assert_eq!(outstanding(&budget), 5 * MAX);
+    }
+}
+
+#[tokio::test]
+async fn response_budget_is_held_until_the_last_slice_is_gone() {
+    let budget = ResponseBudget::new(1 << 20, 0);
+    let length = 3 * MAX_SLICE + 1;
+    let mut body = search(&budget, "192.0.2.1", length).await.into_body();
+    let mut slices = vec![];
+    while let Some(frame) = body.frame().await {
+        slices.push(frame.expect("a slice").into_data().expect("data"));
+    }
+    assert_eq!(slices.iter().map(Bytes::len).collect::<Vec<_>>(), [MAX_SLICE, MAX_SLICE, MAX_SLICE, 1]);
+    drop(body);
+    while let Some(slice) = slices.pop() {
+        assert_eq!(outstanding(&budget), length);
+        drop(slice);
+    }
+    assert_eq!(outstanding(&budget), 0);
+    // The same where the client goes in the middle.
+    let mut body = search(&budget, "192.0.2.1", length).await.into_body();
+    drop(body.frame().await);
+    assert_eq!(outstanding(&budget), length);
+    drop(body);
+    assert_eq!(outstanding(&budget), 0);
+}
