@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use crate::ledger::Goal::AtMost;
-use crate::ledger::Unit::Mebibytes;
+use crate::ledger::Goal::{AtMost, None};
+use crate::ledger::Unit::{Mebibytes, Milliseconds};
 use crate::ledger::{Figure, Outcome};
 use crate::process::{Serving, databases, on_free_ports};
 use crate::scenarios::Extent;
@@ -35,9 +35,9 @@ pub fn edges(_: Backend, extent: Extent) -> Outcome {
         on_free_ports(&["--log", "error", "--body-timeout", "2m", "--config", config.to_str().expect("a path")]);
     let serving = Serving::spawn(command.args(databases(&format!("sqlite://{}/edges.db", folder.display()))));
     let mut figures = vec![];
-    let repetitions = extent.of(50, 500);
+    let repetitions = extent.of(20, 500);
     let plain = cpu_of(&serving, repetitions, &get("", ""), 401);
-    figures.push(Figure::duration("CPU of a plain refusal", plain, Duration::from_millis(1)));
+    figures.push(Figure::new("CPU of a plain refusal", plain.as_secs_f64() * 1e3, Milliseconds, None));
     for (name, request, status, at_most) in requests(extent) {
         // Forms of 1 MiB take a while to be sent.
         let repetitions = if request.len() > 100_000 { repetitions / 10 } else { repetitions };
@@ -86,13 +86,13 @@ fn requests(extent: Extent) -> Vec<(String, String, u16, u64)> {
         ("if-match", "\"\","),
     ] {
         let headers = format!("{header}: {}\r\n", long(part));
-        requests.push((format!("a refusal, {header} of 31 kB of {part}"), get("", &headers), 401, 2));
+        requests.push((format!("a refusal, {header} of 31 kB of {part}"), get("", &headers), 401, 1));
         let status = if header == "accept" { 406 } else { 404 };
         let headers = format!("{headers}{AS_CALLER}");
-        requests.push((format!("a caller's, {header} of 31 kB of {part}"), get("", &headers), status, 3));
+        requests.push((format!("a caller's, {header} of 31 kB of {part}"), get("", &headers), status, 1));
     }
     let unknown = |names: u32| (0..names).map(letters).collect::<Vec<String>>().join("&");
-    requests.push(("64 unknown parameters".into(), get(&format!("?{}", unknown(64)), AS_CALLER), 400, 5));
+    requests.push(("64 unknown parameters".into(), get(&format!("?{}", unknown(64)), AS_CALLER), 400, 2));
     for (name, form) in [
         ("140,000 names in _elements", form(directory, &format!("_elements={}", names.join(",")))),
         ("500,000 values in the directory", form(directory, &format!("identifier={}", "a,".repeat(500_000)))),
@@ -101,12 +101,12 @@ fn requests(extent: Extent) -> Vec<(String, String, u16, u64)> {
         ("a token of 1,000,000 parts", form(accounts, &format!("identifier={}", "|".repeat(1_000_000)))),
         ("64 parameters of 1 MB", form(accounts, &vec![format!("{}=1", "a".repeat(15_000)); 64].join("&"))),
     ] {
-        requests.push((name.into(), form, 400, 50));
+        requests.push((name.into(), form, 400, 20));
     }
     let chunks = in_chunks_of_one_byte("/fhir/Practitioner", AS_CALLER, &"[".repeat(large));
     requests.push((format!("{large} chunks of one byte"), chunks, 400, 300));
     let chunks = in_chunks_of_one_byte("/fhir/Practitioner", "", &"[".repeat(large));
-    requests.push((format!("a stranger's {large} chunks of one byte"), chunks, 401, 10));
+    requests.push((format!("a stranger's {large} chunks of one byte"), chunks, 401, 5));
     requests
 }
 
