@@ -9,8 +9,8 @@ use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::Issue;
 use crate::issue::catalogue::{FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER};
+use crate::issue::{Issue, MAX_ISSUES};
 use crate::profile::Profile;
 
 /// What may be validated for: a resource is judged alike for each. Nothing is ever deleted here.
@@ -82,6 +82,7 @@ impl Wanted {
             let value = ["valueCode", "valueUri", "valueCanonical"].iter().find_map(|key| parameter[key].as_str());
             match (name, value) {
                 ("resource", _) if parameter["resource"].is_object() => resource = Some(&parameter["resource"]),
+                _ if issues.len() >= MAX_ISSUES => {}
                 ("mode" | "profile", Some(value)) => issues.extend(self.parameter(name, value).err()),
                 _ => issues.push(
                     Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))
