@@ -3,8 +3,10 @@
 //! <http://hl7.org/fhir/R4/operationoutcome.html>
 
 pub mod catalogue;
+mod findings;
 mod rule;
 
+pub use findings::{Findings, MAX_ISSUES};
 pub use rule::{IssueType, Level, Rule, Severity};
 
 /// The two languages in which people read our sentences.
@@ -87,6 +89,6 @@ impl Issue {
 
     /// Whether this issue alone makes the request fail.
     pub fn is_error(&self) -> bool {
-        self.rule.severity() == Severity::Error
+        self.rule.is_error()
     }
 }

@@ -3,16 +3,25 @@
 //! Schemas say where a resource breaks a rule; the sentences are the catalogue's: nobody reads
 //! schema jargon, and no value of a person is quoted.
 
+mod failures;
 mod invariant;
 mod issue;
 mod keyword;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Value, json};
 
+use self::failures::{Compiler, Failures};
+
 use crate::fhir::date::is_on_calendar;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::Issue;
+use crate::issue::{Issue, Rule};
 
 pub use issue::primitive;
 
@@ -53,6 +62,10 @@ impl Profile {
     }
 }
 
+/// Takes the breaches of rules, one at a time: the issue is made only where it is kept. Breaks where no more are
+/// wanted.
+pub type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> ControlFlow<()>;
+
 /// Every schema, compiled.
 pub struct Profiles {
     practitioner: Schema,
@@ -77,25 +90,23 @@ impl Profiles {
         let datatypes = include_str!("../profiles/r4/datatypes.json");
         let types = include_str!("../profiles/sas/identifier-types.json");
         let common = include_str!("../profiles/sas/appointment.json");
+        let mut keywords = HashMap::new();
+        let mut compile = |name, text, libraries: &[&str]| Schema::compile(name, text, libraries, &mut keywords);
         Ok(Self {
-            practitioner: Schema::compile(
-                "Practitioner",
-                include_str!("../profiles/r4/Practitioner.json"),
-                &[datatypes],
-            )?,
-            appointment: Schema::compile("Appointment", include_str!("../profiles/r4/Appointment.json"), &[datatypes])?,
-            regulator: Schema::compile(
+            practitioner: compile("Practitioner", include_str!("../profiles/r4/Practitioner.json"), &[datatypes])?,
+            appointment: compile("Appointment", include_str!("../profiles/r4/Appointment.json"), &[datatypes])?,
+            regulator: compile(
                 "FrPractitionerRegul",
                 include_str!("../profiles/sas/FrPractitionerRegul.json"),
                 &[types],
             )?,
-            appointment_common: Schema::compile("appointment", common, &[types])?,
-            appointment_sas: Schema::compile(
+            appointment_common: compile("appointment", common, &[types])?,
+            appointment_sas: compile(
                 "FrAppointmentSAS",
                 include_str!("../profiles/sas/FrAppointmentSAS.json"),
                 &[types, common],
             )?,
-            appointment_sos: Schema::compile(
+            appointment_sos: compile(
                 "sas-sos-appointment",
                 include_str!("../profiles/sas/sas-sos-appointment.json"),
                 &[types, common],
@@ -103,38 +114,42 @@ impl Profiles {
         })
     }
 
-    /// How the resource departs from the structure and the invariants of FHIR R4.
-    pub fn structure<'a>(
-        &'a self,
-        resource_type: ResourceType,
-        resource: &'a Value,
-    ) -> impl Iterator<Item = Issue> + 'a {
+    /// Reports how the resource departs from the structure and the invariants of FHIR R4.
+    pub fn structure(&self, resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
         let schema = match resource_type {
             ResourceType::Practitioner => &self.practitioner,
             ResourceType::Appointment => &self.appointment,
         };
-        schema.issues(resource_type, resource).chain(invariant::issues(resource_type, resource))
+        schema.report(resource_type, resource, report)?;
+        invariant::report(resource_type, resource, report)
     }
 
-    /// How the resource departs from a SAS profile.
-    pub fn departures<'a>(&'a self, profile: Profile, resource: &'a Value) -> impl Iterator<Item = Issue> + 'a {
+    /// Reports how the resource departs from a SAS profile.
+    pub fn departures(&self, profile: Profile, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
         let schemas = match profile {
             Profile::FrPractitionerRegul => vec![&self.regulator],
             Profile::FrAppointmentSas => vec![&self.appointment_common, &self.appointment_sas],
             Profile::SosAppointment => vec![&self.appointment_common, &self.appointment_sos],
         };
-        schemas.into_iter().flat_map(move |schema| schema.issues(profile.resource_type(), resource))
+        let resource_type = profile.resource_type();
+        schemas.into_iter().try_for_each(|schema| schema.report(resource_type, resource, report))
     }
 }
 
 struct Schema {
-    document: Value,
     validator: Validator,
+    failures: Failures,
 }
 
 impl Schema {
-    /// Compiles `text`, whose `$ref`s may name the `$defs` of the `libraries`.
-    fn compile(name: &'static str, text: &str, libraries: &[&str]) -> Result<Self, BrokenSchema> {
+    /// Compiles `text`, whose `$ref`s may name the `$defs` of the `libraries`. Schemas of one keyword are kept in
+    /// `keywords` by their text: the same ones return everywhere.
+    fn compile(
+        name: &'static str,
+        text: &str,
+        libraries: &[&str],
+        keywords: &mut HashMap<String, Arc<Validator>>,
+    ) -> Result<Self, BrokenSchema> {
         let broken = |reason: String| BrokenSchema { name, reason };
         let read = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| broken(error.to_string()));
         let mut document = read(text)?;
@@ -146,26 +161,43 @@ impl Schema {
             }
         }
         issue::check_rules(&document).map_err(broken)?;
-        let validator = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .offline()
-            // Linear time, whatever the input.
-            .with_pattern_options(PatternOptions::regex())
-            .should_validate_formats(true)
-            .with_format("fhir-date", is_on_calendar)
-            .with_format("fhir-dateTime", is_on_calendar)
-            .with_format("fhir-instant", is_on_calendar)
-            .with_keyword(keyword::REQUIRED, keyword::required)
-            .with_keyword(keyword::CHOICE, keyword::choice)
-            .with_keyword(keyword::INTEGER, keyword::integer)
-            .with_keyword(issue::RULE, keyword::annotation)
-            .build(&document)
-            .map_err(|error| broken(error.to_string()))?;
-        Ok(Self { document, validator })
+        let validator = build(&document).map_err(broken)?;
+        let mut keyword = |schema: Value| match keywords.get(&schema.to_string()) {
+            Some(known) => Ok(known.clone()),
+            None => {
+                let validator = Arc::new(build(&schema)?);
+                Ok(keywords.entry(schema.to_string()).or_insert(validator).clone())
+            }
+        };
+        let failures = Compiler::compile(&document, &mut keyword).map_err(broken)?;
+        Ok(Self { validator, failures })
     }
 
-    fn issues<'a>(&'a self, resource_type: ResourceType, resource: &'a Value) -> impl Iterator<Item = Issue> + 'a {
-        let errors = self.validator.iter_errors(resource);
-        errors.flat_map(move |error| issue::of_error(&error, &self.document, resource_type))
+    fn report(&self, resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
+        // What is accepted, as nearly everything is, is accepted at once.
+        if self.validator.is_valid(resource) {
+            return ControlFlow::Continue(());
+        }
+        self.failures.tell(resource, &mut |failure| match issue::rule(failure) {
+            Some(rule) => report(rule, &|| issue::issue(failure, rule, resource_type)),
+            None => ControlFlow::Continue(()),
+        })
     }
+}
+
+fn build(schema: &Value) -> Result<Validator, String> {
+    let options = jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .offline()
+        // Linear time, whatever the input.
+        .with_pattern_options(PatternOptions::regex())
+        .should_validate_formats(true)
+        .with_format("fhir-date", is_on_calendar)
+        .with_format("fhir-dateTime", is_on_calendar)
+        .with_format("fhir-instant", is_on_calendar)
+        .with_keyword(keyword::REQUIRED, keyword::required)
+        .with_keyword(keyword::CHOICE, keyword::choice)
+        .with_keyword(keyword::INTEGER, keyword::integer)
+        .with_keyword(issue::RULE, keyword::annotation);
+    options.build(schema).map_err(|error| error.to_string())
 }

@@ -5,47 +5,32 @@
 //!
 //! <http://hl7.org/fhir/R4/json.html>
 
-use std::borrow::Cow;
-use std::cell::RefCell;
+mod defects;
+mod members;
+mod path;
+
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-use crate::issue::Issue;
 use crate::issue::catalogue::{
-    JSON_CONTROL_CHARACTER, JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY, JSON_EMPTY_VALUE, JSON_ENCODING, JSON_NULL,
-    JSON_ROOT, JSON_SYNTAX,
+    JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY, JSON_ENCODING, JSON_ROOT, JSON_SYNTAX, JSON_TOO_LARGE,
 };
+use crate::issue::{Issue, MAX_ISSUES, Rule};
+
+pub use members::{Members, compact, members};
+pub use path::Path;
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 64;
 
-/// More defects than this are not listed: a hostile body must not grow an answer without bound.
-pub const MAX_ISSUES: usize = 100;
+/// Maximum values of a document, nested ones included. A real resource has some 200.
+pub const MAX_VALUES: usize = 50_000;
 
-/// A place in the document, kept on the stack: it costs nothing until a defect needs it.
-#[derive(Clone, Copy)]
-pub enum Path<'a> {
-    /// The document itself.
-    Root,
-    /// A member of an object.
-    Key(&'a Path<'a>, &'a str),
-    /// An item of an array.
-    Index(&'a Path<'a>, usize),
-}
-
-impl Path<'_> {
-    /// The place as FHIRPath below `root`, the resource type.
-    pub fn expression(&self, root: &str) -> String {
-        match self {
-            Self::Root => root.to_owned(),
-            Self::Key(parent, key) => format!("{}.{key}", parent.expression(root)),
-            Self::Index(parent, index) => format!("{}[{index}]", parent.expression(root)),
-        }
-    }
-}
+/// Maximum length of a member's name, in characters. The longest name of FHIR R4 has some 40.
+pub const MAX_NAME_LENGTH: usize = 128;
 
 /// A JSON object that could be read.
 #[derive(Debug)]
@@ -58,9 +43,6 @@ pub struct Received {
     pub defects: Vec<Issue>,
 }
 
-/// Members of an object with the text of each value, in the order received.
-pub type Members = Vec<(String, String)>;
-
 /// Reads a body, or tells why it cannot be read. Expressions start at `root`, the resource type.
 pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
@@ -68,7 +50,7 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     if text.trim_ascii().is_empty() {
         return Err(vec![Issue::new(&JSON_EMPTY, root)]);
     }
-    let issues = Issues { root, found: RefCell::default() };
+    let issues = Issues { root, found: RefCell::default(), values: Cell::new(0), is_refused: Cell::new(false) };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = Node { path: Path::Root, depth: 0, issues: &issues }
         .deserialize(&mut deserializer)
@@ -76,10 +58,9 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let value = match parsed {
         Ok(value) => value,
         Err(error) => {
-            let too_deep = issues.found.borrow().iter().any(|issue| *issue.rule == JSON_DEPTH);
-            if !too_deep {
+            if !issues.is_refused.get() {
                 let (line, column) = (error.line().to_string(), error.column().max(1).to_string());
-                issues.tell(Issue::new(&JSON_SYNTAX, root).with("line", line).with("column", column));
+                issues.refuse(Issue::new(&JSON_SYNTAX, root).with("line", line).with("column", column));
             }
             return Err(issues.found.into_inner());
         }
@@ -87,81 +68,38 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let Value::Object(object) = &value else {
         return Err(vec![Issue::new(&JSON_ROOT, root)]);
     };
-    judge_members(object, &Path::Root, &issues);
+    defects::judge_members(object, &Path::Root, &issues);
     Ok(Received { members: members(text), defects: issues.found.into_inner(), value })
-}
-
-/// The members of an object in JSON text; none where the text is no object.
-pub fn members(text: &str) -> Members {
-    struct Entries;
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Members;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Members, A::Error> {
-            let mut members = Members::new();
-            while let Some((key, value)) = entries.next_entry::<String, &RawValue>()? {
-                members.push((key, compact(value.get()).into_owned()));
-            }
-            Ok(members)
-        }
-    }
-    serde_json::Deserializer::from_str(text).deserialize_map(Entries).unwrap_or_default()
-}
-
-/// Legal JSON text without the white space between its tokens; not copied where it has none.
-pub fn compact(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let mut kept = String::new();
-    let (mut at, mut kept_to) = (0, 0);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = string_end(bytes, at + 1),
-            b' ' | b'\t' | b'\n' | b'\r' => {
-                kept.push_str(&text[kept_to..at]);
-                at += 1;
-                kept_to = at;
-            }
-            _ => at += 1,
-        }
-    }
-    if kept_to == 0 {
-        return Cow::Borrowed(text);
-    }
-    kept.push_str(&text[kept_to..]);
-    Cow::Owned(kept)
-}
-
-/// Just behind the quote that ends a string, whose first character is `at`.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        match bytes.get(at) {
-            Some(b'\\') => at += 2,
-            Some(b'"') => return at + 1,
-            Some(_) => at += 1,
-            None => return bytes.len(),
-        }
-    }
 }
 
 struct Issues<'a> {
     root: &'a str,
     found: RefCell<Vec<Issue>>,
+    /// Values read so far.
+    values: Cell<usize>,
+    /// Whether reading stops for something that was found.
+    is_refused: Cell<bool>,
 }
 
 impl Issues<'_> {
-    fn tell(&self, issue: Issue) {
+    /// Lists a defect, if there is room: only then is its place made as text.
+    fn tell(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
         let mut found = self.found.borrow_mut();
         if found.len() < MAX_ISSUES {
-            found.push(issue);
+            found.push(complete(Issue::new(rule, path.expression(self.root))));
         }
     }
 
-    fn tell_at(&self, rule: &'static crate::issue::Rule, path: &Path<'_>) {
-        self.tell(Issue::new(rule, path.expression(self.root)));
+    /// Lists what nothing can be read for.
+    fn refuse(&self, issue: Issue) {
+        self.is_refused.set(true);
+        self.found.borrow_mut().push(issue);
+    }
+
+    fn refuse_size<E: serde::de::Error>(&self, path: &Path<'_>) -> E {
+        let issue = Issue::new(&JSON_TOO_LARGE, path.expression(self.root)).with("values", MAX_VALUES.to_string());
+        self.refuse(issue.with("characters", MAX_NAME_LENGTH.to_string()));
+        E::custom("too large")
     }
 }
 
@@ -175,11 +113,19 @@ struct Node<'a> {
 impl Node<'_> {
     fn deeper<E: serde::de::Error>(&self) -> Result<usize, E> {
         if self.depth == MAX_DEPTH {
-            let issue = Issue::new(&JSON_DEPTH, self.issues.root).with("expected", MAX_DEPTH.to_string());
-            self.issues.tell(issue);
+            self.issues.refuse(Issue::new(&JSON_DEPTH, self.issues.root).with("expected", MAX_DEPTH.to_string()));
             return Err(E::custom("too deep"));
         }
         Ok(self.depth + 1)
+    }
+
+    /// The name of a member, unless nobody could mean it.
+    fn name<'de, A: MapAccess<'de>>(&self, members: &mut A) -> Result<Option<String>, A::Error> {
+        let name = members.next_key::<String>()?;
+        match name.as_ref().is_some_and(|name| name.chars().nth(MAX_NAME_LENGTH).is_some()) {
+            true => Err(self.issues.refuse_size(&self.path)),
+            false => Ok(name),
+        }
     }
 }
 
@@ -187,6 +133,12 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        // Before anything is built from it.
+        let values = self.issues.values.get() + 1;
+        self.issues.values.set(values);
+        if values > MAX_VALUES {
+            return Err(self.issues.refuse_size(&Path::Root));
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -235,7 +187,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        let Some(mut key) = members.next_key::<String>()? else {
+        let Some(mut key) = self.name(&mut members)? else {
             self.deeper::<A::Error>()?;
             return Ok(Value::Object(object));
         };
@@ -247,12 +199,11 @@ impl<'de> Visitor<'de> for Node<'_> {
             let path = Path::Key(&self.path, &key);
             let value = members.next_value_seed(Node { path, depth, issues: self.issues })?;
             if object.contains_key(&key) {
-                let issue = Issue::new(&JSON_DUPLICATE_KEY, path.expression(self.issues.root)).with("found", &key);
-                self.issues.tell(issue);
+                self.issues.tell(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
             } else {
                 object.insert(key, value);
             }
-            match members.next_key()? {
+            match self.name(&mut members)? {
                 Some(next) => key = next,
                 None => return Ok(Value::Object(object)),
             }
@@ -290,62 +241,6 @@ impl Visitor<'_> for NumberText {
     fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Value, E> {
         Err(E::custom("not a number"))
     }
-}
-
-fn judge_object(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
-    if object.is_empty() {
-        issues.tell_at(&JSON_EMPTY_VALUE, path);
-    }
-    judge_members(object, path, issues);
-}
-
-fn judge_members(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
-    for (key, value) in object {
-        let path = Path::Key(path, key);
-        if key.is_empty() || key.contains(is_control) {
-            issues.tell_at(&JSON_CONTROL_CHARACTER, &path);
-        }
-        match value {
-            // `null` holds the place of a repetition that only its companion describes.
-            Value::Array(items) => judge_array(items, object.contains_key(&companion(key)), &path, issues),
-            value => judge(value, &path, issues),
-        }
-    }
-}
-
-fn judge_array(items: &[Value], may_hold_null: bool, path: &Path<'_>, issues: &Issues<'_>) {
-    if items.is_empty() {
-        issues.tell_at(&JSON_EMPTY_VALUE, path);
-    }
-    for (index, item) in items.iter().enumerate() {
-        if !(may_hold_null && item.is_null()) {
-            judge(item, &Path::Index(path, index), issues);
-        }
-    }
-}
-
-fn judge(value: &Value, path: &Path<'_>, issues: &Issues<'_>) {
-    match value {
-        Value::Null => issues.tell_at(&JSON_NULL, path),
-        Value::Bool(_) | Value::Number(_) => {}
-        Value::String(text) if text.is_empty() => issues.tell_at(&JSON_EMPTY_VALUE, path),
-        Value::String(text) if text.contains(is_control) => issues.tell_at(&JSON_CONTROL_CHARACTER, path),
-        Value::String(_) => {}
-        Value::Array(items) => judge_array(items, false, path, issues),
-        Value::Object(object) => judge_object(object, path, issues),
-    }
-}
-
-/// The member that carries `id` and `extension` of a primitive, and the other way round.
-fn companion(key: &str) -> String {
-    match key.strip_prefix('_') {
-        Some(primitive) => primitive.to_owned(),
-        None => format!("_{key}"),
-    }
-}
-
-fn is_control(c: char) -> bool {
-    c < ' ' && !matches!(c, '\t' | '\r' | '\n')
 }
 
 #[cfg(test)]

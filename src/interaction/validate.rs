@@ -10,8 +10,8 @@ use super::{Endpoint, Exchange, judging, page};
 use crate::error::Error;
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::Issue;
 use crate::issue::catalogue::{FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER};
+use crate::issue::{Issue, MAX_ISSUES};
 use crate::profile::Profile;
 use crate::record::Trace;
 use crate::sas::validation::Validator;
@@ -96,6 +96,7 @@ impl Wanted {
                 ("resource", _) if parameter.get("resource").is_some_and(Value::is_object) => {
                     resource = parameter.get_mut("resource").map(Value::take);
                 }
+                _ if issues.len() >= MAX_ISSUES => {}
                 ("mode" | "profile", Some(value)) => issues.extend(self.parameter(name, value).err()),
                 _ => issues.push(
                     Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))

@@ -155,6 +155,11 @@ impl Rule {
         }
     }
 
+    /// Whether a breach makes the request fail.
+    pub fn is_error(&self) -> bool {
+        self.severity() == Severity::Error
+    }
+
     /// The sentence with its placeholders.
     pub fn sentence(&self, language: Language) -> &'static str {
         match language {

@@ -4,72 +4,81 @@
 //! <http://hl7.org/fhir/R4/domainresource.html>
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use serde_json::Value;
 
+use super::Report;
 use crate::fhir::date::Range;
 use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::Issue;
 use crate::issue::catalogue::{FHIR_DOM_3, FHIR_PER_1, FHIR_REF_1};
+use crate::issue::{Issue, Rule};
 
-/// The breaches of these invariants in a resource.
-pub fn issues(resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
+/// Reports the breaches of these invariants in a resource.
+pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
     let contained = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
     let contained: Vec<_> = contained.map(|resource| (id_of(resource), resource)).collect();
     let ids = contained.iter().filter_map(|(id, _)| *id).collect();
-    let mut walk = Walk { root: resource_type.as_str(), ids, references: HashSet::new(), issues: vec![] };
-    walk.visit(resource, &Path::Root);
-    let Walk { references, mut issues, .. } = walk;
+    let mut walk = Walk { root: resource_type.as_str(), ids, references: HashSet::new(), report };
+    walk.visit(resource, &Path::Root)?;
+    let Walk { references, report, .. } = walk;
     for (index, (id, resource)) in contained.into_iter().enumerate() {
         if id.is_some_and(|id| !references.contains(id)) && !refers_to_container(resource) {
-            issues.push(Issue::new(&FHIR_DOM_3, format!("{resource_type}.contained[{index}]")));
+            let place = || format!("{resource_type}.contained[{index}]");
+            report(&FHIR_DOM_3, &|| Issue::new(&FHIR_DOM_3, place()))?;
         }
     }
-    issues
+    ControlFlow::Continue(())
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'r> {
     root: &'a str,
     /// The ids of the contained resources.
     ids: HashSet<&'a str>,
     /// The ids that a local reference (`#id`) names.
     references: HashSet<&'a str>,
-    issues: Vec<Issue>,
+    report: Report<'r>,
 }
 
-impl<'a> Walk<'a> {
-    fn visit(&mut self, value: &'a Value, path: &Path<'_>) {
+impl<'a> Walk<'a, '_> {
+    fn visit(&mut self, value: &'a Value, path: &Path<'_>) -> ControlFlow<()> {
         match value {
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.visit(item, &Path::Index(path, index));
+                    self.visit(item, &Path::Index(path, index))?;
                 }
             }
             Value::Object(object) => {
                 for (key, value) in object {
                     let path = Path::Key(path, key);
                     match value {
-                        Value::String(text) if text.starts_with('#') => self.local(key, text, &path),
-                        Value::Object(_) | Value::Array(_) => self.visit(value, &path),
+                        Value::String(text) if text.starts_with('#') => self.local(key, text, &path)?,
+                        Value::Object(_) | Value::Array(_) => self.visit(value, &path)?,
                         _ => {}
                     }
                 }
                 if is_period(path) && ends_before_it_starts(value) {
-                    self.issues.push(Issue::new(&FHIR_PER_1, path.expression(self.root)));
+                    self.tell(&FHIR_PER_1, path)?;
                 }
             }
             _ => {}
         }
+        ControlFlow::Continue(())
     }
 
-    fn local(&mut self, key: &str, reference: &'a str, path: &Path<'_>) {
+    fn local(&mut self, key: &str, reference: &'a str, path: &Path<'_>) -> ControlFlow<()> {
         let id = &reference[1..];
         self.references.insert(id);
         // A lone `#` is the container itself.
         if key == "reference" && !id.is_empty() && !self.ids.contains(id) {
-            self.issues.push(Issue::new(&FHIR_REF_1, path.expression(self.root)));
+            self.tell(&FHIR_REF_1, path)?;
         }
+        ControlFlow::Continue(())
+    }
+
+    fn tell(&mut self, rule: &'static Rule, path: &Path<'_>) -> ControlFlow<()> {
+        (self.report)(rule, &|| Issue::new(rule, path.expression(self.root)))
     }
 }
 

@@ -1,11 +1,10 @@
 //! From a schema's failure to the rule it breaks.
 
-use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind as Kind;
-use jsonschema::paths::{Location, LocationSegment};
 use serde_json::Value;
 
+use super::failures::{Failure, Kind};
 use super::keyword;
+use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{
     self, FHIR_CHOICE, FHIR_CODE, FHIR_JSON_TYPE, FHIR_PRIMITIVE, FHIR_REQUIRED_ELEMENT, FHIR_UNKNOWN_ELEMENT,
@@ -29,51 +28,53 @@ pub fn check_rules(schema: &Value) -> Result<(), String> {
     }
 }
 
-/// The issues that one failure of the schema `document` stands for.
-pub fn of_error(error: &ValidationError<'_>, document: &Value, resource_type: ResourceType) -> Vec<Issue> {
-    let instance = error.instance();
-    let at = expression(resource_type, error.instance_path());
-    let below = |element: &str| format!("{at}.{element}");
-    let schemas = schemas(document, error.evaluation_path());
-    let (failing, fhir_type) = schemas.last().copied().unwrap_or((document, ""));
-    if let Some(rule) = named_rule(&schemas) {
-        let place = match error.kind() {
-            Kind::Required { property } => below(property.as_str().unwrap_or_default()),
-            _ => at.clone(),
-        };
-        let count = match (error.kind(), instance.as_ref()) {
-            (Kind::Required { .. }, _) => 0,
-            (_, Value::Array(items)) => items.len(),
-            _ => 1,
-        };
-        let issue = Issue::new(rule, place).with("found", instance.as_str().unwrap_or("absent"));
-        return vec![issue.with("count", count.to_string()).with("codings", codings(instance))];
+/// The rule that a failure breaks; `None` where that is nobody's business.
+pub fn rule(failure: &Failure<'_>) -> Option<&'static Rule> {
+    let Failure { instance, kind, .. } = failure;
+    if failure.rule.is_some() {
+        return failure.rule;
     }
-    // A `null` that is left stands for a repetition described by its companion.
-    if instance.is_null() {
-        return vec![];
-    }
-    match error.kind() {
-        Kind::AdditionalProperties { unexpected } => {
-            unexpected.iter().map(|name| Issue::new(&FHIR_UNKNOWN_ELEMENT, below(name)).with("found", name)).collect()
-        }
-        Kind::Custom { keyword, message: element } if keyword == keyword::REQUIRED => {
-            vec![Issue::new(&FHIR_REQUIRED_ELEMENT, below(element)).with("expected", element)]
-        }
-        Kind::Custom { keyword, message: element } if keyword == keyword::CHOICE => {
-            vec![Issue::new(&FHIR_CHOICE, below(element)).with("expected", element)]
-        }
-        Kind::Type { .. } => {
-            let expected = failing.as_str().unwrap_or_default();
-            vec![Issue::new(&FHIR_JSON_TYPE, at).with("found", json_type(instance)).with("expected", expected)]
-        }
+    match kind {
+        // A `null` that is left stands for a repetition described by its companion.
+        _ if instance.is_null() => None,
+        Kind::Unknown(_) => Some(&FHIR_UNKNOWN_ELEMENT),
+        Kind::Element(_) => Some(&FHIR_REQUIRED_ELEMENT),
+        Kind::Choice(_) => Some(&FHIR_CHOICE),
+        Kind::Keyword("type", _) => Some(&FHIR_JSON_TYPE),
         // Where it is no string, the type has been told already.
-        Kind::Enum { options } => instance.as_str().map_or(vec![], |found| {
+        Kind::Keyword("enum", _) => instance.is_string().then_some(&FHIR_CODE),
+        Kind::Keyword(..) | Kind::Required(_) => Some(&FHIR_PRIMITIVE),
+    }
+}
+
+/// The issue that the failure stands for, of the `rule` that it breaks.
+pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: ResourceType) -> Issue {
+    let Failure { instance, path, kind, fhir_type, .. } = failure;
+    let at = || path.expression(resource_type.as_str());
+    let below = |element: &str| Path::Key(path, element).expression(resource_type.as_str());
+    let found = instance.as_str();
+    if failure.rule.is_some() {
+        let (place, count) = match (kind, instance) {
+            (Kind::Required(name), _) => (below(name), 0),
+            (_, Value::Array(items)) => (at(), items.len()),
+            _ => (at(), 1),
+        };
+        let issue = Issue::new(rule, place).with("found", found.unwrap_or("absent"));
+        return issue.with("count", count.to_string()).with("codings", codings(instance));
+    }
+    match kind {
+        Kind::Unknown(name) => Issue::new(rule, below(name)).with("found", name),
+        Kind::Element(name) | Kind::Choice(name) => Issue::new(rule, below(name)).with("expected", name),
+        Kind::Keyword("type", expected) => {
+            let expected = expected.as_str().unwrap_or_default();
+            Issue::new(rule, at()).with("found", json_type(instance)).with("expected", expected)
+        }
+        Kind::Keyword("enum", options) => {
             let codes: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            vec![Issue::new(&FHIR_CODE, at).with("found", found).with("expected", codes.join(", "))]
-        }),
-        Kind::Custom { .. } => vec![primitive("integer", at)],
-        _ => vec![primitive(fhir_type, at)],
+            Issue::new(rule, at()).with("found", found.unwrap_or_default()).with("expected", codes.join(", "))
+        }
+        Kind::Keyword(keyword::INTEGER, _) => primitive("integer", at()),
+        Kind::Keyword(..) | Kind::Required(_) => primitive(fhir_type, at()),
     }
 }
 
@@ -113,42 +114,6 @@ fn form(fhir_type: &str) -> &str {
         "decimal" => "1.50",
         _ => "http://hl7.org/fhir/R4/datatypes.html",
     }
-}
-
-fn expression(resource_type: ResourceType, path: &Location) -> String {
-    path.segments().fold(resource_type.to_string(), |expression, segment| match segment {
-        LocationSegment::Property(name) => format!("{expression}.{name}"),
-        LocationSegment::Index(index) => format!("{expression}[{index}]"),
-    })
-}
-
-/// The schemas from the root of the document down to the failing keyword, through every `$ref`,
-/// each with the name of the definition it belongs to.
-fn schemas<'a>(document: &'a Value, path: &Location) -> Vec<(&'a Value, &'a str)> {
-    let mut here = (document, "");
-    let mut schemas = vec![here];
-    for segment in path.segments() {
-        let next = match &segment {
-            LocationSegment::Property(name) if name == "$ref" => definition(document, here.0),
-            LocationSegment::Property(name) => here.0.get(name.as_ref()).map(|next| (next, here.1)),
-            LocationSegment::Index(index) => here.0.get(index).map(|next| (next, here.1)),
-        };
-        let Some(next) = next else { break };
-        schemas.push(next);
-        here = next;
-    }
-    schemas
-}
-
-/// The definition that a schema's `$ref` (`#/$defs/HumanName`) names.
-fn definition<'a>(document: &'a Value, schema: &'a Value) -> Option<(&'a Value, &'a str)> {
-    let name = schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
-    Some((document.get("$defs")?.get(name)?, name))
-}
-
-/// The rule named nearest above the failing keyword.
-fn named_rule(schemas: &[(&Value, &str)]) -> Option<&'static Rule> {
-    schemas.iter().rev().find_map(|(schema, _)| schema.get(RULE)?.as_str()).and_then(catalogue::find)
 }
 
 fn json_type(value: &Value) -> &'static str {

@@ -1,6 +1,8 @@
 //! What JSON Schema cannot say of FHIR elements in one word: our own keywords.
 //!
-//! Their errors carry only the name of the element; [`super::issue`] makes the sentence.
+//! `jsonschema` asks them whether a whole resource is accepted; [`super::failures`] asks which element is at fault.
+
+use std::collections::HashMap;
 
 use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError};
@@ -16,29 +18,30 @@ pub const INTEGER: &str = "x-fhir-integer";
 
 type Made<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
 
-struct Required(Vec<String>);
-struct Choice(Vec<OneChoice>);
+/// The elements of [`REQUIRED`].
+pub struct Required(Vec<String>);
+
+/// The choice elements of [`CHOICE`].
+pub struct Choice(Vec<OneChoice>);
+
 struct OneChoice {
     name: String,
     required: bool,
-    of: Vec<String>,
+    /// Each form and its companion, with the number of the form.
+    forms: HashMap<String, usize>,
 }
+
 struct Integer;
 struct Annotation;
 
 /// Makes the keyword [`REQUIRED`].
 pub fn required<'a>(_: &'a Map<String, Value>, value: &'a Value, _: Location) -> Made<'a> {
-    Ok(Box::new(Required(strings(value))))
+    Ok(Box::new(Required::new(value)))
 }
 
 /// Makes the keyword [`CHOICE`].
 pub fn choice<'a>(_: &'a Map<String, Value>, value: &'a Value, _: Location) -> Made<'a> {
-    let choices = value.as_array().into_iter().flatten().map(|choice| OneChoice {
-        name: choice["name"].as_str().unwrap_or_default().to_owned(),
-        required: choice["required"].as_bool().unwrap_or_default(),
-        of: strings(&choice["of"]),
-    });
-    Ok(Box::new(Choice(choices.collect())))
+    Ok(Box::new(Choice::new(value)))
 }
 
 /// Makes the keyword [`INTEGER`].
@@ -61,7 +64,13 @@ fn has(object: &Map<String, Value>, element: &str) -> bool {
 }
 
 impl Required {
-    fn missing<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a String> {
+    /// Reads the value of the keyword.
+    pub fn new(value: &Value) -> Self {
+        Self(strings(value))
+    }
+
+    /// The elements that the instance, an object, lacks.
+    pub fn missing<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a String> {
         let object = instance.as_object();
         self.0.iter().filter(move |element| object.is_some_and(|object| !has(object, element)))
     }
@@ -75,28 +84,44 @@ impl<'i> Keyword<'i> for Required {
     fn is_valid(&self, instance: &'i Value) -> bool {
         self.missing(instance).next().is_none()
     }
-
-    fn iter_errors(&self, instance: &'i Value) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
-        let missing: Vec<_> = self.missing(instance).map(ValidationError::custom).collect();
-        Box::new(missing.into_iter())
-    }
 }
 
 impl Choice {
-    fn broken<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a OneChoice> {
+    /// Reads the value of the keyword.
+    pub fn new(value: &Value) -> Self {
+        let choices = value.as_array().into_iter().flatten().map(|choice| {
+            let forms = strings(&choice["of"]).into_iter().enumerate();
+            OneChoice {
+                name: choice["name"].as_str().unwrap_or_default().to_owned(),
+                required: choice["required"].as_bool().unwrap_or_default(),
+                forms: forms.flat_map(|(number, form)| [(format!("_{form}"), number), (form, number)]).collect(),
+            }
+        });
+        Self(choices.collect())
+    }
+
+    /// The choice elements that the instance, an object, has in several forms, or lacks.
+    pub fn broken<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a String> {
         let object = instance.as_object();
-        self.0.iter().filter(move |choice| {
-            object.is_some_and(|object| {
-                let forms = choice.of.iter().filter(|form| has(object, form)).count();
-                forms > 1 || (forms == 0 && choice.required)
-            })
-        })
+        let broken = move |choice: &&OneChoice| object.is_some_and(|object| choice.is_broken(object));
+        self.0.iter().filter(broken).map(|choice| &choice.name)
+    }
+}
+
+impl OneChoice {
+    /// Looks up the members of the object among the forms, which are many, and not the other way round.
+    fn is_broken(&self, object: &Map<String, Value>) -> bool {
+        let mut given = object.keys().filter_map(|name| self.forms.get(name));
+        match given.next() {
+            None => self.required,
+            Some(first) => given.any(|other| other != first),
+        }
     }
 }
 
 impl<'i> Keyword<'i> for Choice {
     fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        self.broken(instance).next().map_or(Ok(()), |choice| Err(ValidationError::custom(&choice.name)))
+        self.broken(instance).next().map_or(Ok(()), |name| Err(ValidationError::custom(name)))
     }
 
     fn is_valid(&self, instance: &'i Value) -> bool {

@@ -120,7 +120,9 @@ impl Trace {
     pub fn holds(&self, body: &Value) {
         let mut left = MOST_IDENTIFIERS;
         let mut unread = vec![body];
-        while let Some(value) = unread.pop() {
+        while left > 0
+            && let Some(value) = unread.pop()
+        {
             match value {
                 Value::Object(members) => {
                     for (name, member) in members {

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::deviation::{PARTICIPANT_REFUSED, Validation};
 use super::{appointment, identity, practitioner};
-use crate::fhir::json::{MAX_ISSUES, Received, parse};
+use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{FHIR_CODE, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
-use crate::issue::{Issue, Level};
+use crate::issue::{Findings, Issue, Level, Rule};
 use crate::profile::{BrokenSchema, Profile, Profiles};
 
 /// Reads bodies and judges them: strict JSON, FHIR R4, SAS profiles, SAS rules.
@@ -85,8 +85,12 @@ impl Validator {
             return issues;
         }
         let defective = Places::of(&issues);
-        let structure = self.profiles.structure(resource_type, resource).filter(|issue| !defective.hold(issue));
-        issues.extend(bounded(structure.map(|issue| self.of_participant_status(issue))));
+        let mut structure = Findings::after(&issues);
+        let _ = self.profiles.structure(resource_type, resource, &mut |rule, issue| {
+            let issue = || Some(issue()).filter(|issue| !defective.hold(issue));
+            structure.offer(rule, || issue().map(|issue| self.of_participant_status(issue)))
+        });
+        issues.extend(structure.into_issues());
         // Where FHIR itself is broken, a profile's word on the same place would only be noise.
         let broken = Places::of(&issues);
         let (claimed, claims) = match resource_type {
@@ -97,11 +101,18 @@ impl Validator {
             ResourceType::Practitioner => vec![],
             ResourceType::Appointment => appointment::issues(resource),
         };
-        let profiles = profile.map_or(claimed, |profile| vec![profile]);
-        let departures = profiles.into_iter().flat_map(|profile| self.profiles.departures(profile, resource));
-        let rules = rules.into_iter().chain(identity::identifier_bounds(resource_type, resource));
-        issues.extend(bounded(departures.chain(rules).filter(|issue| !broken.hold(issue))));
-        issues.extend(bounded(claims.into_iter()));
+        let mut departures = Findings::after(&issues);
+        let mut report = |rule: &'static Rule, issue: &dyn Fn() -> Issue| {
+            departures.offer(rule, || Some(issue()).filter(|issue| !broken.hold(issue)))
+        };
+        let mut profiles = profile.map_or(claimed, |profile| vec![profile]).into_iter();
+        let mut rules = rules.into_iter().chain(identity::identifier_bounds(resource_type, resource));
+        let _ = profiles
+            .try_for_each(|profile| self.profiles.departures(profile, resource, &mut report))
+            .is_continue()
+            .then(|| rules.try_for_each(|issue| report(issue.rule, &|| issue.clone())));
+        issues.extend(departures.into_issues());
+        issues.extend(claims);
         // Errors first: they are what must be repaired.
         issues.sort_by_key(|issue| !issue.is_error());
         issues
@@ -150,23 +161,4 @@ fn wrong_type(resource: &Value, expected: &str) -> Issue {
         None => Issue::new(&RESOURCE_TYPE_MISSING, expression).with("expected", expected),
         Some(found) => Issue::new(&RESOURCE_TYPE_MISMATCH, expression).with("found", found).with("expected", expected),
     }
-}
-
-/// The issues, each rule and place once, as many as anybody would read. Beyond that, a warning is
-/// dropped, but never the error that refuses the request.
-fn bounded(issues: impl Iterator<Item = Issue>) -> Vec<Issue> {
-    let mut kept: Vec<Issue> = vec![];
-    let (mut errors, mut others) = (0, 0);
-    for issue in issues {
-        let same = |other: &Issue| std::ptr::eq(other.rule, issue.rule) && other.expression == issue.expression;
-        let count = if issue.is_error() { &mut errors } else { &mut others };
-        if *count < MAX_ISSUES && !kept.iter().any(same) {
-            *count += 1;
-            kept.push(issue);
-        }
-        if errors == MAX_ISSUES {
-            break;
-        }
-    }
-    kept
 }

@@ -35,6 +35,8 @@ fn json_cases() -> Vec<Case> {
         case("{\"resourceType\":", &["json-syntax Resource"]),
         case("[]", &["json-root Resource"]),
         case("{\"a\":".repeat(65) + "1" + &"}".repeat(65), &["json-depth Resource"]),
+        case(format!("{{\"a\":[{}1]}}", "1,".repeat(49_998)), &["json-too-large Resource"]),
+        case(format!("{{\"a\":[{{\"{}\":1}}]}}", "k".repeat(129)), &["json-too-large Resource.a[0]"]),
         case(
             REGULATOR.replace("\"active\": true", "\"active\": true, \"active\": false"),
             &["json-duplicate-key Practitioner.active"],
