@@ -63,12 +63,15 @@ impl Deadline {
         self.at.is_some_and(|at| at <= Instant::now())
     }
 
-    /// What the work gives.
+    /// What the work gives; none is begun after the deadline.
     ///
     /// # Errors
     /// [`Error::DeadlineExceeded`] where it has not ended by then: it is dropped. A database that stopped a statement
     /// at the deadline is told as that, too.
     pub async fn limit<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.has_passed() {
+            return Err(Error::DeadlineExceeded);
+        }
         let outcome = match self.at {
             Some(at) => tokio::time::timeout_at(at, work).await.unwrap_or(Err(Error::DeadlineExceeded)),
             None => work.await,
@@ -91,8 +94,14 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(6));
         let outcome = deadline.limit(std::future::pending::<Result<(), _>>()).await;
         assert!(matches!(outcome, Err(Error::DeadlineExceeded)));
+        assert!(matches!(deadline.limit(async { Ok(1) }).await, Err(Error::DeadlineExceeded)), "it is not begun");
         let stopped = || Error::from(sqlx::Error::PoolClosed);
-        assert!(matches!(deadline.limit(async { Err::<(), _>(stopped()) }).await, Err(Error::DeadlineExceeded)));
+        let deadline = Deadline::after(Duration::from_secs(6));
+        let stopped_by_it = deadline.limit(async {
+            tokio::time::advance(Duration::from_secs(6)).await;
+            Err::<(), _>(stopped())
+        });
+        assert!(matches!(stopped_by_it.await, Err(Error::DeadlineExceeded)));
         let in_time = Deadline::after(Duration::from_secs(6)).limit(async { Err::<(), _>(stopped()) }).await;
         assert!(matches!(in_time, Err(Error::Unavailable(_))));
         assert_eq!(Deadline::none().limit(async { Ok(1) }).await.expect("no limit"), 1);

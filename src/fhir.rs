@@ -11,3 +11,6 @@ pub mod json;
 pub mod operation_outcome;
 pub mod resource_type;
 pub mod version;
+
+/// Parameters of a request, known or not, in the URL and in a form together; of each API.
+pub const MAX_PARAMETERS: usize = 64;

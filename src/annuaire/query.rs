@@ -17,7 +17,7 @@ use super::parameter;
 use super::resource::DirectoryType;
 use super::search::{Search, Total};
 use crate::error::Error;
-use crate::interaction::query::MAX_PARAMETERS;
+use crate::fhir::MAX_PARAMETERS;
 use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE, ANNUAIRE_VALUE};
 

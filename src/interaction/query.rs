@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::fhir::MAX_PARAMETERS;
 use crate::fhir::identifier::split_unescaped;
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER, QUERY_SIZE};
@@ -10,8 +11,6 @@ use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER, QUERY_SIZE};
 pub const MAX_CRITERIA: usize = 16;
 /// Values of all criteria together: SQLite nests a thousand comparisons at most.
 pub const MAX_VALUES: usize = 256;
-/// Parameters of a request, known or not, in the URL and in a form together.
-pub const MAX_PARAMETERS: usize = 64;
 
 /// Why a text is no query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

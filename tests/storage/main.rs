@@ -5,7 +5,11 @@ mod support;
 
 mod exchanges;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use sas_endpoint::deadline::Deadline;
+use sas_endpoint::error::Error;
 use sas_endpoint::fhir::date::{Comparison, Range, instant};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
@@ -138,6 +142,19 @@ on_both_databases! { given;
         assert_eq!(page(Some(2), None).await, (5, vec![1]));
         assert_eq!(page(None, Some("2026-03-02T00:00:00.000Z")).await, (0, vec![]));
         assert!(storage.history(ACCOUNT, &id("b"), None, None, 2).await.expect("read").is_none());
+    }
+
+    async fn count_out_of_time_is_given_up_and_pages_are_not(given: Given) {
+        write(&given.storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
+        let hasty = given.storage.clone().with_count_timeout(Duration::ZERO);
+        assert!(matches!(hasty.count(&all(ACCOUNT)).await, Err(Error::DeadlineExceeded)));
+        assert_eq!(hasty.search(&all(ACCOUNT)).await.expect("a page").versions.len(), 1);
+        // The time of a request counts as well as that of a count.
+        let late = given.storage.until(&Deadline::after(Duration::ZERO));
+        assert!(matches!(late.count(&all(ACCOUNT)).await, Err(Error::DeadlineExceeded)));
+        let in_time = given.storage.until(&Deadline::after(Duration::from_secs(60)));
+        assert_eq!(in_time.count(&all(ACCOUNT)).await.expect("a number"), 1);
+        assert!(in_time.read(ACCOUNT, &id("a")).await.expect("read").is_some());
     }
 
     async fn a_batch_finds_the_state_it_names_and_no_other(given: Given) {
