@@ -173,7 +173,8 @@ impl Copy {
         evaluation.page(&mut reading, after, limit).await
     }
 
-    /// The number of matches, exactly; `None` where counting takes longer than a second, or, with
+    /// The number of matches, exactly; `None` where counting takes longer than a second, too many demanding searches
+    /// are under way, or, with
     /// [`Total::BestEffort`], where many resources would have to be looked at for it.
     pub async fn total(
         &self,
@@ -187,10 +188,14 @@ impl Copy {
             Total::BestEffort => LITTLE_EFFORT,
             Total::Wanted => usize::MAX,
         };
+        let _demanding = match self.demanding_permit(criteria).await {
+            Err(Error::TooBusy(_)) => return Ok(None),
+            permit => permit?,
+        };
+        let mut reading = self.reading().await?;
         let deadline = self.deadline.at_most(self.count_timeout);
+        reading.stop_at(&deadline);
         let counting = async {
-            let _demanding = self.demanding_permit(criteria).await?;
-            let mut reading = self.until(&deadline).reading().await?;
             reading.check(at).await?;
             let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
             evaluation.total(&mut reading, most).await

@@ -54,8 +54,8 @@ pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 const LOOKUPS: u32 = 4;
 /// Connections for searches on Postgres.
 const POSTGRES_SEARCHES: u32 = 8;
-/// Connections that count all matches, on Postgres.
-const POSTGRES_COUNTS: u32 = 4;
+/// Connections that count all matches, on Postgres: more would only make each count slower.
+const POSTGRES_COUNTS: u32 = 2;
 
 /// Connections for searches on SQLite: as many as there are processors, as each keeps one busy, and two at least.
 fn sqlite_searches() -> u32 {

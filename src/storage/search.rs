@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::database::{Storage, on_reader};
+use super::database::{Readers, Storage, on_reader};
 use super::read::{StoredVersion, VersionRow, page};
 use crate::error::Error;
 use crate::fhir::date::{Comparison, Range, instant};
@@ -105,22 +105,33 @@ impl Storage {
     /// How many resources match, over all pages.
     ///
     /// # Errors
-    /// [`Error::DeadlineExceeded`] where counting takes longer than a second: every resource of the type may have to
-    /// be read.
+    /// [`Error::DeadlineExceeded`] where counting takes longer than a second ([`COUNT_TIMEOUT`](super::COUNT_TIMEOUT)):
+    /// every resource of the type may have to be read.
     pub async fn count(&self, search: &Search) -> Result<i64, Error> {
         let Statement { sql, binds } = Statement::count(search);
-        let deadline = self.deadline.at_most(self.count_timeout);
-        let storage = self.until(&deadline);
-        let counting = async {
-            Ok(on_reader!(storage, counts, reader => {
+        // The time runs from when there is a connection: a count that began with little of it left would be stopped,
+        // and its work be for nothing.
+        macro_rules! counted_by {
+            ($lent:expr) => {{
                 let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
                 for bind in binds {
                     query = query.bind(bind);
                 }
-                query.fetch_one(reader).await
-            })?)
-        };
-        deadline.limit(counting).await
+                let counting = async { Ok(query.fetch_one(&mut *$lent).await?) };
+                self.deadline.at_most(self.count_timeout).limit(counting).await
+            }};
+        }
+        match &self.readers.counts {
+            Readers::Sqlite(readers) => {
+                let mut lent = readers.acquire(&self.deadline).await?;
+                lent.stop_at(&self.deadline.at_most(self.count_timeout));
+                counted_by!(lent)
+            }
+            Readers::Postgres(connections) => {
+                let mut lent = connections.acquire(&self.deadline).await?;
+                counted_by!(lent)
+            }
+        }
     }
 }
 

@@ -136,6 +136,13 @@ pub(crate) struct SqliteReader {
 }
 
 impl SqliteReader {
+    /// Stops what it executes at another deadline from now on.
+    pub fn stop_at(&mut self, deadline: &Deadline) {
+        if let Some(connected) = &self.connected {
+            connected.stop_at.set(deadline);
+        }
+    }
+
     /// Begins a transaction that lasts until the connection is dropped: all that is read is of one state.
     pub async fn begin_snapshot(&mut self) -> Result<(), sqlx::Error> {
         self.in_transaction = true;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -30,16 +31,16 @@ const MAX_MEMORY_AFTERWARDS: f64 = 80.0;
 /// Idle connections of each address.
 const IDLE: usize = 1024;
 
-/// Serves from a new file, with time-outs that nobody meets.
-fn serve() -> Serving {
+/// Serves from a new file in this folder, with time-outs that nobody meets.
+fn serve() -> (Serving, TempDir) {
     let folder = folder("faults-answers");
-    let url = format!("sqlite://{}/answers.db", folder.display());
+    let url = format!("sqlite://{}/answers.db", folder.path().display());
     let timeouts = ["--header-timeout", "10m", "--body-timeout", "10m", "--idle-timeout", "10m", "--log", "error"];
-    Serving::spawn(on_free_ports(&timeouts).args(databases(&url)))
+    (Serving::spawn(on_free_ports(&timeouts).args(databases(&url))), folder)
 }
 
 pub fn unread(_: Backend, _: Extent) -> Outcome {
-    let serving = serve();
+    let (serving, _folder) = serve();
     for number in 0..ACCOUNTS {
         let (status, body) = put(&serving, number, ACCOUNT_BYTES);
         assert_eq!(status, 201, "{body:.1000}");
@@ -74,14 +75,10 @@ pub fn unread(_: Backend, _: Extent) -> Outcome {
         Figure::duration("an account PUT meanwhile", wrote_in, Duration::from_millis(250)),
         Figure::duration("the CapabilityStatement meanwhile", read_in, Duration::from_millis(250)),
     ];
-    figures.extend(Figure::exactly(
-        "the others: 503, Retry-After, responses-unread",
-        refused,
-        CLIENTS as usize - unread,
-    ));
-    figures.extend(Figure::exactly("answers that are neither", wrong, 0));
-    figures.extend(Figure::exactly("status of the PUT", write.into(), 201));
-    figures.extend(Figure::exactly("status of the CapabilityStatement", read.into(), 200));
+    figures.push(Figure::exactly("the others: 503, Retry-After, responses-unread", refused, CLIENTS as usize - unread));
+    figures.push(Figure::exactly("answers that are neither", wrong, 0));
+    figures.push(Figure::exactly("status of the PUT", write.into(), 201));
+    figures.push(Figure::exactly("status of the CapabilityStatement", read.into(), 200));
     Outcome::Measured(figures)
 }
 
@@ -188,7 +185,7 @@ pub fn idle(_: Backend, _: Extent) -> Outcome {
         Ok(limit) if limit > wanted + 320 => {}
         _ => return Outcome::NotRun(format!("{wanted} files must be allowed to be open (ulimit -n)")),
     }
-    let serving = serve();
+    let (serving, _folder) = serve();
     let address: SocketAddr = serving.address.parse().expect("an address");
     let ops: SocketAddr = serving.ops_address.parse().expect("an address");
     let runtime = runtime();
@@ -230,7 +227,7 @@ pub fn idle(_: Backend, _: Extent) -> Outcome {
         Figure::duration("/health/ready", ready_in, Duration::from_millis(500)),
         Figure::new("idle connections closed for new ones", evicted, Unit::Count, Goal::AtLeast(164.0)),
     ];
-    figures.extend(Figure::exactly("new connections answered 200", answered, 100));
-    figures.extend(Figure::exactly("status of /health/ready", ready.into(), 200));
+    figures.push(Figure::exactly("new connections answered 200", answered, 100));
+    figures.push(Figure::exactly("status of /health/ready", ready.into(), 200));
     Outcome::Measured(figures)
 }

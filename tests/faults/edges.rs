@@ -29,11 +29,11 @@ const BODIES: usize = 16;
 /// CPU time and memory of hostile edges; SQLite, as the database is hardly asked.
 pub fn edges(_: Backend, extent: Extent) -> Outcome {
     let folder = folder("faults-edges");
-    let config = folder.join("settings.toml");
+    let config = folder.path().join("settings.toml");
     std::fs::write(&config, CALLER).expect("written");
     let mut command =
         on_free_ports(&["--log", "error", "--body-timeout", "2m", "--config", config.to_str().expect("a path")]);
-    let serving = Serving::spawn(command.args(databases(&format!("sqlite://{}/edges.db", folder.display()))));
+    let serving = Serving::spawn(command.args(databases(&format!("sqlite://{}/edges.db", folder.path().display()))));
     let mut figures = vec![];
     let repetitions = extent.of(20, 500);
     let plain = cpu_of(&serving, repetitions, &get("", ""), 401);

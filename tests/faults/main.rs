@@ -9,6 +9,7 @@
 //! durations and judges counts, memory and statuses only.
 
 mod answers;
+mod bodies;
 mod check;
 mod disk;
 mod edges;
@@ -23,6 +24,8 @@ mod stage;
 #[allow(dead_code)] // What the suite `program` does with it besides.
 #[path = "../program/process.rs"]
 mod process;
+#[path = "../support/shapes.rs"]
+mod shapes;
 #[allow(dead_code, unused_macros)] // Likewise.
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,6 +7,7 @@ use sqlx::Connection;
 use tokio::runtime::Runtime;
 
 use crate::answers;
+use crate::bodies;
 use crate::disk::SmallDisk;
 use crate::ledger::Outcome;
 use crate::network::Network;
@@ -51,6 +52,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
     Scenario { name: "an expensive search is polled", on: &[Sqlite, Postgres], run: polling::run },
     Scenario { name: "edges of requests", on: &[Sqlite], run: crate::edges::edges },
+    Scenario { name: "hostile bodies", on: &[Sqlite], run: bodies::run },
     Scenario { name: "answers nobody reads", on: &[Sqlite], run: answers::unread },
     Scenario { name: "idle connections", on: &[Sqlite], run: answers::idle },
 ];
