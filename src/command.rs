@@ -5,6 +5,7 @@ mod annuaire;
 mod backup;
 mod exchanges;
 mod healthcheck;
+mod malloc;
 mod purge;
 mod rules;
 mod serve;
@@ -22,6 +23,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use crate::config::{Cli, Command, Config, LogFormat};
 use crate::storage::Storage;
 use crate::telemetry::Traces;
+
+pub use malloc::execute_with_settings;
 
 /// Why a command could not do what it was asked to; told in a sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 
 use sas_endpoint::command;
-use sas_endpoint::config::Cli;
+use sas_endpoint::config::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = match Cli::read(std::env::args_os()) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    if matches!(cli.command, None | Some(Command::Serve)) {
+        command::execute_with_settings(&arguments);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -89,6 +89,26 @@ fn setting_replaced_by_others_is_refused_with_their_names() {
 }
 
 #[test]
+fn serve_sets_the_thresholds_of_the_allocator_unless_the_operator_did() {
+    let folder = folder("malloc");
+    let url = format!("sqlite://{}/malloc.db", folder.path().display());
+    let environment = |serving: &Serving| {
+        let text = std::fs::read(format!("/proc/{}/environ", serving.id())).expect("it runs");
+        let variables = text.split(|byte| *byte == 0).map(|variable| String::from_utf8_lossy(variable).into_owned());
+        variables.filter(|variable| variable.starts_with("MALLOC_")).collect::<Vec<_>>()
+    };
+    let mut command = on_free_ports(&["--log", "error"]);
+    command.args(databases(&url)).env_remove("MALLOC_ARENA_MAX");
+    let serving = Serving::spawn(&mut command);
+    let mut set = environment(&serving);
+    set.sort();
+    assert_eq!(set, ["MALLOC_ARENA_MAX=2", "MALLOC_MMAP_THRESHOLD_=131072", "MALLOC_TRIM_THRESHOLD_=131072"]);
+    assert_eq!(serving.stop().0, Some(0));
+    let serving = Serving::spawn(command.env("MALLOC_ARENA_MAX", "7"));
+    assert_eq!(environment(&serving), ["MALLOC_ARENA_MAX=7"]);
+}
+
+#[test]
 fn validate_ends_with_zero_one_or_two() {
     let good = run(&["validate", "-"], REGULATOR);
     assert_eq!((good.status.code(), text(&good).as_str()), (Some(0), "-: accepté\n"));
