@@ -59,7 +59,8 @@ impl Deadline {
         Self { at, _permit: None }
     }
 
-    fn has_passed(&self) -> bool {
+    /// Whether it is over.
+    pub fn has_passed(&self) -> bool {
         self.at.is_some_and(|at| at <= Instant::now())
     }
 

@@ -61,7 +61,7 @@ impl Workload {
 }
 
 /// Why a request was not carried out. Nothing was changed; only where the database broke away during
-/// a commit ([`Error::Unavailable`]) is that unknown.
+/// a commit ([`Error::Unavailable`]), or the time was over during one ([`Error::DeadlineExceeded`]), is that unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What was sent is not FHIR R4, or the query is malformed.

@@ -188,20 +188,17 @@ impl Copy {
             Total::BestEffort => LITTLE_EFFORT,
             Total::Wanted => usize::MAX,
         };
-        let _demanding = match self.demanding_permit(criteria).await {
-            Err(Error::TooBusy(_)) => return Ok(None),
-            permit => permit?,
-        };
-        let mut reading = self.reading().await?;
+        // A page does not wait for its number: the time includes the wait for a connection.
         let deadline = self.deadline.at_most(self.count_timeout);
-        reading.stop_at(&deadline);
         let counting = async {
+            let _demanding = self.demanding_permit(criteria).await?;
+            let mut reading = self.until(&deadline).reading().await?;
             reading.check(at).await?;
             let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
             evaluation.total(&mut reading, most).await
         };
         match deadline.limit(counting).await {
-            Err(Error::DeadlineExceeded) => Ok(None),
+            Err(Error::DeadlineExceeded | Error::TooBusy(_)) => Ok(None),
             counted => counted,
         }
     }

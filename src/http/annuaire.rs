@@ -197,7 +197,7 @@ async fn answer(
         Asked::Read(resource_type, id) => {
             nothing_else(&query, resource_type.as_str(), FORMAT)?;
             let deadline = state.admission.permit(Workload::Reads).await?;
-            let directory = directory.until(&deadline);
+            let directory = directory.for_lookups(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
             let found = deadline.limit(directory.read(resource_type, &id)).await?;
             trace(parts, |trace| trace.found(&id, None));

@@ -56,10 +56,7 @@ impl Bulkheads {
     pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
         let bulkhead = &self.0[workload as usize];
         let deadline = Deadline::after(bulkhead.timeout);
-        let permit = bulkhead.acquire().await.ok_or_else(|| {
-            metrics::counter!("sas_too_busy_total", "kind" => workload.as_str()).increment(1);
-            Error::TooBusy(workload)
-        })?;
+        let permit = bulkhead.acquire().await.ok_or(Error::TooBusy(workload))?;
         Ok(deadline.holding(permit))
     }
 }

@@ -99,6 +99,9 @@ pub fn response(error: &Error, language: Language) -> Response {
         _ => {}
     }
     match error {
+        Error::TooBusy(workload) => {
+            metrics::counter!("sas_too_busy_total", "kind" => workload.as_str()).increment(1);
+        }
         // Whoever cites the id of such a request finds its cause.
         Error::Internal(_) => tracing::error!(causes = error.causes(), "{error}"),
         Error::Unavailable(_) => {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
@@ -27,10 +27,12 @@ use crate::error::Error;
 /// What is handed to hyper at once.
 const MAX_SLICE: usize = 64 << 10;
 
-/// The interactions whose answers are refused where too much is unread. An answer to a write never is: it was carried
-/// out. Refusals and the CapabilityStatements are small.
-const REFUSABLE: [&str; 7] =
-    ["read", "vread", "history-instance", "search-type", "annuaire-read", "annuaire-search", "annuaire-page"];
+/// The interactions whose successful answers are never refused: a write was carried out, and a CapabilityStatement has
+/// one size.
+const NEVER_REFUSED: [&str; 5] = ["create", "update", "conditional-update", "capabilities", "annuaire-capabilities"];
+
+/// Smaller answers that consist of issues are not refused either: the refusal in their place would be as large.
+const MIN_REFUSABLE_ISSUES: usize = 16 << 10;
 
 /// The answers that are outstanding, and how many bytes of them there may be.
 pub struct ResponseBudget {
@@ -90,6 +92,15 @@ impl Drop for Reservation {
     }
 }
 
+/// Whether an answer may be replaced by a refusal.
+fn is_refusable(status: StatusCode, interaction: Option<&str>, length: usize) -> bool {
+    match interaction {
+        Some(interaction) if status.is_success() && NEVER_REFUSED.contains(&interaction) => false,
+        Some("validate") | None => length >= MIN_REFUSABLE_ISSUES,
+        Some(_) => status.is_success() || length >= MIN_REFUSABLE_ISSUES,
+    }
+}
+
 /// Reserves the length of each answer, or refuses it where too much is unread.
 pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request, next: Next) -> Response {
     let is_head = request.method() == Method::HEAD;
@@ -103,8 +114,7 @@ pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request
         return response;
     }
     let observed = response.extensions().get::<Observed>().copied();
-    let is_refusable =
-        response.status().is_success() && observed.is_some_and(|observed| REFUSABLE.contains(&observed.interaction));
+    let is_refusable = is_refusable(response.status(), observed.map(|observed| observed.interaction), length);
     let Some(reservation) = budget.reserve(client, length, is_refusable) else {
         metrics::counter!("sas_responses_refused_total").increment(1);
         drop(response);

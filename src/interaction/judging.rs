@@ -6,22 +6,26 @@ use axum::body::Bytes;
 use tokio::sync::Semaphore;
 
 use super::{Endpoint, Exchange};
-use crate::error::Error;
+use crate::error::{Error, Workload};
 use crate::fhir::content::Content;
 use crate::fhir::json::Received;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::sas::validation::Judged;
 
-/// Bodies of more bytes are judged on a blocking thread. A smaller one takes less than a millisecond, and handing it
-/// over would cost more than it saves.
+/// Bodies of more bytes are judged on a blocking thread. A smaller one takes some milliseconds at worst.
 const MAX_INLINE_BODY: usize = 32 << 10;
 
-/// Large bodies that are judged at the same time: as many as there are processors. Others wait until their deadline.
-static PERMITS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Arc::new(Semaphore::new(processors))
-});
+/// Large bodies of writes that are judged at the same time: as many as there are processors. Others wait until their
+/// deadline.
+static WRITES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(processors())));
+
+/// The same of `$validate`, which leaves a processor to writes where there are two.
+static VALIDATIONS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new((processors() - 1).max(1))));
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
 
 /// A body that was judged.
 pub(super) struct JudgedBody {
@@ -50,7 +54,7 @@ impl Endpoint {
         body: Bytes,
     ) -> Result<JudgedBody, Error> {
         let (validator, trace) = (self.validator.clone(), exchange.trace.clone());
-        run(exchange, body.len(), move || {
+        run(exchange, Workload::Writes, body.len(), move || {
             let judged = validator.judge(resource_type, &body);
             if let Some(received) = &judged.received {
                 trace.holds(&received.value);
@@ -67,13 +71,15 @@ impl Endpoint {
 /// thread for a large one. The request's permit is held until it has ended, even if nobody waits any more.
 pub(super) async fn run<T: Send + 'static>(
     exchange: &Exchange,
+    workload: Workload,
     size: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     if size <= MAX_INLINE_BODY {
         return Ok(work());
     }
-    let permit = PERMITS.clone().acquire_owned().await.map_err(Error::internal)?;
+    let permits = if workload == Workload::Writes { &WRITES } else { &VALIDATIONS };
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(Error::internal)?;
     let deadline = exchange.deadline.clone();
     let work = move || {
         let _held = (permit, deadline);

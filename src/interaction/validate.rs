@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::query::Query;
 use super::{Endpoint, Exchange, judging, page};
-use crate::error::Error;
+use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER};
@@ -39,7 +39,8 @@ pub async fn validate(
         return Err(Error::of(issues));
     }
     let (validator, trace) = (endpoint.validator.clone(), exchange.trace.clone());
-    let judged = judging::run(exchange, body.len(), move || judge(&validator, &trace, wanted, &body));
+    let judged =
+        judging::run(exchange, Workload::Validations, body.len(), move || judge(&validator, &trace, wanted, &body));
     let (resource, mut issues) = judged.await?;
     if let Some(resource) = resource {
         endpoint.ask_directory(exchange, resource_type, &resource, &mut issues).await;

@@ -89,7 +89,7 @@ impl Endpoint {
             // Nothing was written: what is stored may differ from what was sent in its layout.
             None => {
                 let storage = self.storage.until(&exchange.deadline);
-                let version = storage.read_version(resource_type, &stored.id, stored.version).await?;
+                let version = storage.read_unchanged(resource_type, &stored.id, stored.version).await?;
                 version.ok_or_else(|| Error::internal("a version that was just seen is missing"))?.content
             }
         };

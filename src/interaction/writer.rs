@@ -318,6 +318,12 @@ async fn commit_together(
     let decide_all = |registry: &mut Registry| {
         let mut additions = Additions::default();
         for job in jobs {
+            // Its client was asked to come back while this transaction waited for its turn: carried out now, it might
+            // undo what that client has written since.
+            if job.deadline.has_passed() {
+                answers.push(Err(Error::DeadlineExceeded));
+                continue;
+            }
             let answer = decide(registry, &job.write)
                 .map(|decision| carry_out(registry, job, decision, clock.now(), &mut additions))
                 .inspect_err(|_| note_designated(registry, job));

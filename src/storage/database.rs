@@ -99,6 +99,8 @@ pub(super) enum Writer {
 pub(super) struct ReaderPools {
     /// Reads by id.
     pub lookups: Readers,
+    /// What a write that changes nothing answers.
+    pub unchanged: Readers,
     /// Pages of searches.
     pub searches: Readers,
     /// Numbers of all matches.
@@ -133,8 +135,8 @@ impl Readers {
 }
 
 impl ReaderPools {
-    fn all(&self) -> [&Readers; 4] {
-        [&self.lookups, &self.searches, &self.counts, &self.probe]
+    fn all(&self) -> [&Readers; 5] {
+        [&self.lookups, &self.unchanged, &self.searches, &self.counts, &self.probe]
     }
 }
 
@@ -273,7 +275,13 @@ impl Storage {
         first.close().await.map_err(failed)?;
         let readers = |size| Readers::Sqlite(SqliteReaders::new(options.clone(), size));
         let searches = readers(sqlite_searches());
-        let pools = ReaderPools { lookups: readers(LOOKUPS), counts: searches.clone(), searches, probe: readers(1) };
+        let pools = ReaderPools {
+            lookups: readers(LOOKUPS),
+            unchanged: readers(1),
+            counts: searches.clone(),
+            searches,
+            probe: readers(1),
+        };
         Ok(Self::new(Writer::Sqlite { pool, stop_at }, pools, &description))
     }
 
@@ -291,6 +299,7 @@ impl Storage {
         let readers = |size, statement_timeout| Readers::Postgres(connections(size, statement_timeout));
         let pools = ReaderPools {
             lookups: readers(LOOKUPS, READ_TIMEOUT),
+            unchanged: readers(1, READ_TIMEOUT),
             searches: readers(POSTGRES_SEARCHES, SEARCH_TIMEOUT),
             counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
             probe: readers(1, READ_TIMEOUT),
@@ -326,7 +335,7 @@ impl Storage {
         };
         // On SQLite, counts are made by the connections of searches.
         let is_shared = matches!(self.writer, Writer::Sqlite { .. });
-        let pools = self.readers.all().into_iter().enumerate().filter(|(index, _)| !(is_shared && *index == 2));
+        let pools = self.readers.all().into_iter().enumerate().filter(|(index, _)| !(is_shared && *index == 3));
         pools.fold(writers, |(open, idle), (_, readers)| {
             let (more_open, more_idle) = readers.count();
             (open + more_open, idle + more_idle)

@@ -34,6 +34,11 @@ impl From<VersionRow> for StoredVersion {
     }
 }
 
+/// One version of a resource.
+const VERSION: &str = "\
+    SELECT id, version, last_updated, interaction, content FROM resource_version \
+    WHERE resource_type = $1 AND id = $2 AND version = $3";
+
 /// A page ends where its contents exceed this, in bytes, however many entries were asked for.
 pub(crate) const LARGEST_PAGE: usize = 8 << 20;
 
@@ -81,6 +86,20 @@ impl Storage {
         Ok(row.map(Into::into))
     }
 
+    /// The version at which a write left a resource as it was. It does not wait for reads.
+    pub async fn read_unchanged(
+        &self,
+        resource_type: ResourceType,
+        id: &Id,
+        version: Version,
+    ) -> Result<Option<StoredVersion>, Error> {
+        let row: Option<VersionRow> = on_reader!(self, unchanged, reader => {
+            let query = sqlx::query_as(VERSION).bind(resource_type.as_str()).bind(id.as_str());
+            query.bind(version).fetch_optional(reader).await
+        })?;
+        Ok(row.map(Into::into))
+    }
+
     /// One version of a resource.
     pub async fn read_version(
         &self,
@@ -88,11 +107,8 @@ impl Storage {
         id: &Id,
         version: Version,
     ) -> Result<Option<StoredVersion>, Error> {
-        let sql = "\
-            SELECT id, version, last_updated, interaction, content FROM resource_version \
-            WHERE resource_type = $1 AND id = $2 AND version = $3";
         let row: Option<VersionRow> = on_reader!(self, lookups, reader => {
-            sqlx::query_as(sql).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(reader).await
+            sqlx::query_as(VERSION).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(reader).await
         })?;
         Ok(row.map(Into::into))
     }

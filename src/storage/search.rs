@@ -109,8 +109,9 @@ impl Storage {
     /// every resource of the type may have to be read.
     pub async fn count(&self, search: &Search) -> Result<i64, Error> {
         let Statement { sql, binds } = Statement::count(search);
-        // The time runs from when there is a connection: a count that began with little of it left would be stopped,
-        // and its work be for nothing.
+        // A page does not wait for its number. A number alone may wait for a connection, and then has its whole time:
+        // begun with little of it left, it would be stopped, and its work be for nothing.
+        let waiting = if search.count > 0 { self.deadline.at_most(self.count_timeout) } else { self.deadline.clone() };
         macro_rules! counted_by {
             ($lent:expr) => {{
                 let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
@@ -118,20 +119,23 @@ impl Storage {
                     query = query.bind(bind);
                 }
                 let counting = async { Ok(query.fetch_one(&mut *$lent).await?) };
-                self.deadline.at_most(self.count_timeout).limit(counting).await
+                waiting.at_most(self.count_timeout).limit(counting).await
             }};
         }
-        match &self.readers.counts {
-            Readers::Sqlite(readers) => {
-                let mut lent = readers.acquire(&self.deadline).await?;
-                lent.stop_at(&self.deadline.at_most(self.count_timeout));
-                counted_by!(lent)
+        let counted = async {
+            match &self.readers.counts {
+                Readers::Sqlite(readers) => {
+                    let mut lent = readers.acquire(&waiting).await?;
+                    lent.stop_at(&waiting.at_most(self.count_timeout));
+                    counted_by!(lent)
+                }
+                Readers::Postgres(connections) => {
+                    let mut lent = connections.acquire(&waiting).await?;
+                    counted_by!(lent)
+                }
             }
-            Readers::Postgres(connections) => {
-                let mut lent = connections.acquire(&self.deadline).await?;
-                counted_by!(lent)
-            }
-        }
+        };
+        waiting.limit(counted).await
     }
 }
 

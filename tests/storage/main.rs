@@ -123,6 +123,7 @@ on_both_databases! { given;
         let first = storage.read_version(ACCOUNT, &id("a"), 1).await.expect("read").expect("there");
         assert_eq!((first.version, first.content.as_str(), first.interaction.as_str()), (1, "{\"v\":1}", "create"));
         assert_eq!(first.last_updated, "2026-03-01T08:00:00.000Z");
+        assert_eq!(storage.read_unchanged(ACCOUNT, &id("a"), 1).await.expect("read"), Some(first));
         assert_eq!(storage.read_version(ACCOUNT, &id("a"), 3).await.expect("read"), None);
         assert_eq!(storage.read(ACCOUNT, &id("b")).await.expect("read"), None);
         assert_eq!(storage.read(APPOINTMENT, &id("a")).await.expect("read"), None, "ids are a type's own");

@@ -91,13 +91,6 @@ impl Reading {
         }
     }
 
-    /// Stops what it executes at another deadline from now on. On Postgres, that is the session's time-out.
-    pub fn stop_at(&mut self, deadline: &Deadline) {
-        if let Self::Sqlite(reader) = self {
-            reader.stop_at(deadline);
-        }
-    }
-
     /// The newest revision; `None` before the first.
     pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, Error> {
         let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";

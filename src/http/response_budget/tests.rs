@@ -106,8 +106,20 @@ async fn response_budget_exhausted_refuses_no_write_no_refusal_no_metadata() {
         held.push(answer);
     }
     assert_eq!(outstanding(&budget), 5 * MAX + 9 * 100);
-    for interaction in REFUSABLE {
-        let answer = answer(&budget, "192.0.2.1", Method::GET, (200, interaction, 1)).await;
+    for (status, interaction, length) in [
+        (200, "read", 1),
+        (200, "vread", 1),
+        (200, "history-instance", 1),
+        (200, "search-type", 1),
+        (200, "annuaire-read", 1),
+        (200, "annuaire-search", 1),
+        (200, "annuaire-page", 1),
+        // Issues without end are no small answer.
+        (200, "validate", MIN_REFUSABLE_ISSUES),
+        (422, "update", MIN_REFUSABLE_ISSUES),
+        (400, "search-type", MIN_REFUSABLE_ISSUES),
+    ] {
+        let answer = answer(&budget, "192.0.2.1", Method::GET, (status, interaction, length)).await;
         assert_eq!(answer.status(), 503, "{interaction}");
     }
 }

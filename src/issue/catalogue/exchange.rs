@@ -94,8 +94,8 @@ rules! { EXCHANGE:
     "Too many searches of the directory are being worked on and waiting; the request may be sent again as it is after Retry-After.";
 
     HTTP_DEADLINE = "http-deadline", Http, Timeout, RFC_9110;
-    "La réponse n'était pas prête dans le temps admis et le traitement a été arrêté ; réessayez après Retry-After (un PUT peut être rejoué tel quel), ou restreignez la recherche.";
-    "The answer was not ready within the allowed time and the work was stopped; try again after Retry-After (a PUT may be sent again as it is), or narrow the search.";
+    "La réponse n'était pas prête dans le temps admis ; le traitement est arrêté, sauf un enregistrement déjà en cours. Réessayez après Retry-After (un PUT peut être rejoué tel quel), ou restreignez la recherche.";
+    "The answer was not ready within the allowed time; the work is stopped, unless it was just being committed. Try again after Retry-After (a PUT may be sent again as it is), or narrow the search.";
 
     RESPONSES_UNREAD = "responses-unread", Http, Throttled, RFC_9110;
     "Trop de réponses déjà envoyées ne sont pas encore lues, par cet appelant ou par tous ensemble ; cette requête peut être rejouée telle quelle après Retry-After, une fois les réponses lues.";
