@@ -122,7 +122,8 @@ impl Node<'_> {
     /// The name of a member, unless nobody could mean it.
     fn name<'de, A: MapAccess<'de>>(&self, members: &mut A) -> Result<Option<String>, A::Error> {
         let name = members.next_key::<String>()?;
-        match name.as_ref().is_some_and(|name| name.chars().nth(MAX_NAME_LENGTH).is_some()) {
+        let is_long = |name: &String| name.len() > MAX_NAME_LENGTH && name.chars().nth(MAX_NAME_LENGTH).is_some();
+        match name.as_ref().is_some_and(is_long) {
             true => Err(self.issues.refuse_size(&self.path)),
             false => Ok(name),
         }
