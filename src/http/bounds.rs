@@ -188,7 +188,7 @@ fn count(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| "expected a number from 1 to 1000000".to_owned())
 }
 
-/// A setting that was heeded once must not be ignored in silence.
+/// Refuses a removed setting: ignoring it in silence would leave the operator without the limit that was set.
 fn replaced_by_limits_of_kinds(_: &str) -> Result<Infallible, String> {
     Err("SAS_MAX_IN_FLIGHT no longer exists: set SAS_MAX_WRITES, SAS_MAX_READS, SAS_MAX_SEARCHES, SAS_MAX_VALIDATIONS \
          and SAS_MAX_DIRECTORY instead"

@@ -4,7 +4,6 @@ mod activity;
 mod answer_body;
 mod capacity;
 mod connection;
-mod lines;
 mod open;
 mod refusal;
 mod share;

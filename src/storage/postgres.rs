@@ -53,7 +53,7 @@ impl Connections {
         let pool = PgPoolOptions::new()
             .max_connections(size)
             .acquire_timeout(LOCK_TIMEOUT)
-            // The pool's own test lasts for as long as whoever waits has patience, and then nobody is served.
+            // The pool's own test has no time-out: a silent server would keep every caller waiting.
             .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(async { Ok(answers(connection).await) }))
             .after_connect(move |connection, _| {

@@ -110,7 +110,7 @@ impl SqliteReaders {
 }
 
 impl Shared {
-    /// A list is whole whoever panicked beside it.
+    /// A panic elsewhere does not leave the list half changed.
     fn idle(&self) -> MutexGuard<'_, Vec<Connected>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -24,7 +24,7 @@ const SYSTEM: &str = "https://agenda.example.org/polled";
 /// What is polled: how many appointments there are of that system.
 const POLLED: &str = "/fhir/Appointment?_count=0&identifier=https://agenda.example.org/polled%7C";
 /// Nobody who asks waits longer.
-const LONGEST_ANSWER: Duration = Duration::from_secs(7);
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(7);
 /// A client that gets no answer at all gives up.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two requests of those who must be served.
@@ -80,7 +80,7 @@ pub fn run(backend: Backend, extent: Extent) -> Outcome {
         Figure::duration("reads by id p95, polled", reads.percentile(95), milliseconds(250)),
         Figure::duration("/health/live p99, polled", live.percentile(99), milliseconds(50)),
         Figure::duration("/health/ready p99, polled", ready.percentile(99), milliseconds(500)),
-        Figure::duration("longest wait of a poller", polled.longest, LONGEST_ANSWER),
+        Figure::duration("longest wait of a poller", polled.longest, MAX_ANSWER_TIME),
         Figure::new("pollers answered 200", polled.answered as f64, Unit::Count, Goal::AtLeast(1.0)),
         Figure::new("pollers answered 503", polled.refused as f64, Unit::Count, Goal::None),
     ];
@@ -198,31 +198,23 @@ async fn insert_appointments(backend: Backend, url: &str, number: usize) -> Dura
         Backend::Postgres => "VACUUM ANALYZE",
     };
     let statements = [&[drop_index][..], &inserts].concat();
+    macro_rules! inserted_by {
+        ($connection:ident) => {{
+            let mut connection = $connection::connect(url).await.expect("the database opens");
+            for sql in statements {
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("inserted");
+            }
+            let began = Instant::now();
+            sqlx::raw_sql(AssertSqlSafe(make_index)).execute(&mut connection).await.expect("indexed");
+            let took = began.elapsed();
+            sqlx::query(analyze).execute(&mut connection).await.expect("analysed");
+            connection.close().await.expect("closed");
+            took
+        }};
+    }
     match backend {
-        Backend::Sqlite => {
-            let mut connection = SqliteConnection::connect(url).await.expect("the file opens");
-            for sql in statements {
-                sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("inserted");
-            }
-            let began = Instant::now();
-            sqlx::raw_sql(AssertSqlSafe(make_index)).execute(&mut connection).await.expect("indexed");
-            let took = began.elapsed();
-            sqlx::query(analyze).execute(&mut connection).await.expect("analysed");
-            connection.close().await.expect("closed");
-            took
-        }
-        Backend::Postgres => {
-            let mut connection = PgConnection::connect(url).await.expect("the server answers");
-            for sql in statements {
-                sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("inserted");
-            }
-            let began = Instant::now();
-            sqlx::raw_sql(AssertSqlSafe(make_index)).execute(&mut connection).await.expect("indexed");
-            let took = began.elapsed();
-            sqlx::query(analyze).execute(&mut connection).await.expect("analysed");
-            connection.close().await.expect("closed");
-            took
-        }
+        Backend::Sqlite => inserted_by!(SqliteConnection),
+        Backend::Postgres => inserted_by!(PgConnection),
     }
 }
 

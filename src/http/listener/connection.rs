@@ -23,10 +23,10 @@ use tokio_rustls::server::TlsStream;
 use tower::{Service, ServiceExt};
 
 use super::super::bounds::Bounds;
+use super::super::log_limit::Lines;
 use super::super::origin::Connection;
 use super::activity::{Activity, Phase};
 use super::answer_body::AnswerBody;
-use super::lines::Lines;
 use super::refusal::{LINGER, Refusal};
 use super::timeout_stream::TimeoutStream;
 use super::{Door, OnConnection, stopped};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{Id, JoinSet};
 
+use super::super::log_limit::Lines;
 use super::activity::{Activity, Waiting};
-use super::lines::Lines;
 use super::{Counted, stopped};
 
 /// Every connection that is open, by the task that serves it.

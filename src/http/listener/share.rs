@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::bounds::{Bounds, counted};
+use super::super::log_limit::Lines;
 use super::super::origin::proxy;
 use super::Door;
-use super::lines::Lines;
 
 /// How many connections each address has open.
 ///
