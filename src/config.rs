@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
@@ -241,7 +242,7 @@ impl Cli {
             Some(file) => with_defaults_of(&file, Self::command())?,
             None => (Self::command(), Callers::default()),
         };
-        let mut matches = command.try_get_matches_from(arguments)?;
+        let mut matches = command.try_get_matches_from(arguments).map_err(without_credentials)?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
         cli.config.callers = callers;
         Ok(cli)
@@ -254,7 +255,7 @@ fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<(clap:
     let wrong =
         |sentence: String| clap::Error::raw(clap::error::ErrorKind::Io, format!("{}: {sentence}\n", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
-    let mut settings: toml::Table = text.parse().map_err(|error| wrong(format!("this is not TOML: {error}")))?;
+    let mut settings: toml::Table = text.parse().map_err(|error| wrong(not_toml(&text, &error)))?;
     let callers = settings.remove("caller").map(callers).transpose().map_err(wrong)?.unwrap_or_default();
     for (name, value) in settings {
         let known = command.get_arguments().any(|argument| argument.get_id() == name.as_str() && name != "config");
@@ -273,6 +274,28 @@ fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<(clap:
         command = command.mut_arg(name, |argument| argument.default_values(values));
     }
     Ok((command, callers))
+}
+
+/// The position only: what stands there may be a secret, and so may any part of the parser's own sentence.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let position = before.map(|before| {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        format!(" at line {}, column {}", before.matches('\n').count() + 1, line.chars().count() + 1)
+    });
+    format!("this is not TOML: syntax error{}", position.unwrap_or_default())
+}
+
+/// clap quotes the value that it refuses: of a URL, its user and password stay out of the terminal and the log.
+fn without_credentials(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && let Some((before, host)) = value.rsplit_once('@')
+    {
+        let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+        let shown = format!("{scheme}://…@{host}");
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
 }
 
 /// A value as it would stand on the command line.
@@ -388,6 +411,39 @@ mod tests {
         assert!(!format!("{config:?}").contains("s3cret"));
         let error = read(&["--annuaire-api-key", "s3cret", "--annuaire-rate", "fast"]).expect_err("wrong");
         assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_url_is_told_without_its_password() {
+        for (setting, url) in [
+            ("--annuaire-url", "https://user:s3cret@example.org/fhir"),
+            ("--annuaire-url", "https://user:s3@cret@example.org/fhir?x=1"),
+            ("--base-url", "http://s3cret@h/"),
+            ("--base-url", "user:s3cret@h"),
+        ] {
+            let error = read(&[setting, url]).expect_err("wrong");
+            assert!(!error.contains("s3") && error.contains("…@"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_of_the_file_is_told_by_its_position_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("settings.toml");
+        for (text, position) in [
+            ("listen = \"127.0.0.1:1\"\nexchanges_key = \"s3cret", "line 2, column "),
+            ("exchanges_key = s3cret\n", "line 1, column 17"),
+            ("exchanges_key = 's3cret\n'\n", "line 2, column "),
+            ("database_url = \"postgres://u:s3cret@h/\\d\"\n", "line 1, column "),
+            ("annuaire_api_key \"s3cret\"\n", "line 1, column "),
+            ("# é\n[[caller]]\ntoken_sha256 = s3cret\n", "line 3, column "),
+            ("s3cret = 1\ns3cret = 2\n", "line 2, column "),
+            ("s3cret", "line 1, column "),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            let error = read(&["--config", file.to_str().expect("a path")]).expect_err("wrong");
+            assert!(!error.contains("s3cret") && error.contains(position), "{error}");
+        }
     }
 
     #[test]
