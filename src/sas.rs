@@ -4,6 +4,7 @@ mod appointment;
 pub mod deviation;
 pub mod directory;
 pub mod identity;
+mod patient;
 mod practitioner;
 pub mod validation;
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::deviation::{PARTICIPANT_REFUSED, Validation};
-use super::{appointment, identity, practitioner};
+use super::{appointment, identity, patient, practitioner};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{FHIR_CODE, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
@@ -110,7 +110,9 @@ impl Validator {
         let _ = profiles
             .try_for_each(|profile| self.profiles.departures(profile, resource, &mut report))
             .is_continue()
-            .then(|| rules.try_for_each(|issue| report(issue.rule, &|| issue.clone())));
+            .then(|| rules.try_for_each(|issue| report(issue.rule, &|| issue.clone())))
+            .is_some_and(|rules| rules.is_continue())
+            .then(|| patient::report(resource_type, resource, &mut report));
         issues.extend(departures.into_issues());
         issues.extend(claims);
         // Errors first: they are what must be repaired.

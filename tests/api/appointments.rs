@@ -46,6 +46,24 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(read.text, created.text);
     }
 
+    async fn appointment_with_patient_data_returns_422_and_is_not_stored(server: TestServer) {
+        let change = |pointer, value| with(&appointment(VENDOR, U), pointer, value);
+        let patient = json!([{ "resourceType": "Patient", "id": "p", "name": [{ "family": "DURAND" }] }]);
+        let contained = with(&change("/contained", patient), "/supportingInformation", json!([{ "reference": "#p" }]));
+        let ins = json!([{ "identifier": { "system": "urn:oid:1.2.250.1.213.1.4.8", "value": "2600108155556" } }]);
+        for (body, rule) in [
+            (change("/participant/0/actor/reference", "Patient/1".into()), "appointment-patient"),
+            (change("/participant/0/actor/type", "RelatedPerson".into()), "appointment-patient"),
+            (change("/extension/0/valueReference/reference", "RelatedPerson/1".into()), "appointment-patient"),
+            (contained, "contained-patient"),
+            (change("/supportingInformation", ins), "patient-identifier"),
+        ] {
+            server.put(&path(U), &body).await.refused(422, rule);
+            server.post("/Appointment", &body).await.refused(422, rule);
+        }
+        assert_eq!(server.count("Appointment").await, 0);
+    }
+
     // A4
     async fn an_appointment_is_created_by_post_once(server: TestServer) {
         server.post("/Appointment", &appointment(VENDOR, U)).await.expect(201);

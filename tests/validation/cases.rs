@@ -25,7 +25,13 @@ fn identifier(code: &str, system: &str, value: &str) -> Value {
 }
 
 pub fn all() -> impl Iterator<Item = Case> {
-    json_cases().into_iter().chain(structure()).chain(invariants()).chain(practitioner()).chain(appointment())
+    json_cases()
+        .into_iter()
+        .chain(structure())
+        .chain(invariants())
+        .chain(practitioner())
+        .chain(appointment())
+        .chain(patients())
 }
 
 fn json_cases() -> Vec<Case> {
@@ -397,10 +403,6 @@ fn appointment() -> Vec<Case> {
             &["appointment-actor-form Appointment.participant[0].actor.identifier.value"],
         ),
         at(
-            &[("/participant/-", json!({"actor": {"reference": "Patient/1"}, "status": "accepted"}))],
-            &["appointment-patient Appointment.participant[1].actor"],
-        ),
-        at(
             &[("/specialty", json!([{"text": "médecine générale"}]))],
             &["appointment-specialty Appointment.specialty[0].coding"],
         ),
@@ -408,4 +410,77 @@ fn appointment() -> Vec<Case> {
         at(&[("/cancelationReason", cancelled()), ("/status", json!("cancelled"))], &[]),
         at(&[("/cancelationReason", cancelled()), ("/status", json!("noshow"))], &[]),
     ]
+}
+
+/// Data of patients, wherever they stand.
+pub fn patients() -> Vec<Case> {
+    const INS: &str = "urn:oid:1.2.250.1.213.1.4.8";
+    let at = |changes: &[(&str, Value)], expected: &[&str]| case(changed(APPOINTMENT, changes), expected);
+    let actor = |actor: Value| ("/participant/-", json!({"actor": actor, "status": "accepted"}));
+    let contained = |resource_type: &str| {
+        let contained = json!([{"resourceType": resource_type, "id": "p", "name": [{"family": "DURAND"}]}]);
+        [("/contained", contained), ("/supportingInformation", json!([{"reference": "#p"}]))]
+    };
+    let referring = |reference: &str| {
+        at(&[actor(json!({"reference": reference}))], &["appointment-patient Appointment.participant[1].actor"])
+    };
+    let of_type = |name: &str| {
+        at(&[actor(json!({"type": name, "display": "D."}))], &["appointment-patient Appointment.participant[1].actor"])
+    };
+    let mut cases: Vec<_> =
+        ["Patient/1", "RelatedPerson/1", "https://example.org/fhir/Patient/1/_history/2", "Patient?identifier=a|b"]
+            .map(referring)
+            .into();
+    cases.extend(["Patient", "RelatedPerson", "http://hl7.org/fhir/StructureDefinition/Patient"].map(of_type));
+    cases.extend([
+        at(&contained("Patient"), &["contained-patient Appointment.contained[0]"]),
+        at(&contained("RelatedPerson"), &["contained-patient Appointment.contained[0]"]),
+        case(
+            changed(
+                REGULATOR,
+                &[
+                    ("/contained", json!([{"resourceType": "Patient", "id": "p"}])),
+                    ("/extension", json!([{"url": "https://e.org/x", "valueReference": {"reference": "#p"}}])),
+                ],
+            ),
+            &["contained-patient Practitioner.contained[0]"],
+        ),
+        at(
+            &[("/extension/0/valueReference/reference", json!("Patient/1"))],
+            &["appointment-patient Appointment.extension[0].valueReference"],
+        ),
+        at(
+            &[("/supportingInformation", json!([{"reference": "RelatedPerson/1"}]))],
+            &["appointment-patient Appointment.supportingInformation[0]"],
+        ),
+        at(
+            &[("/supportingInformation", json!([{"identifier": {"system": INS, "value": "1"}}]))],
+            &["patient-identifier Appointment.supportingInformation[0].identifier.system"],
+        ),
+        at(
+            &[("/extension/-", json!({"url": "https://e.org/x", "valueIdentifier": {"system": INS, "value": "1"}}))],
+            &["patient-identifier Appointment.extension[1].valueIdentifier.system"],
+        ),
+        at(&[("/identifier/0/system", json!(INS))], &["patient-identifier Appointment.identifier[0].system"]),
+        case(
+            changed(REGULATOR, &[("/identifier/-", json!({"system": "urn:oid:1.2.250.1.213.1.4.9", "value": "1"}))]),
+            &[
+                "patient-identifier Practitioner.identifier[1].system",
+                "practitioner-identifier-type Practitioner.identifier[1].type",
+            ],
+        ),
+        // What a participant does is no reference to a patient.
+        at(
+            &[(
+                "/participant/-",
+                json!({
+                    "type": [{"coding": [{"system": "https://e.org/type", "code": "Patient", "display": "Patient"}]}],
+                    "status": "accepted"
+                }),
+            )],
+            &["appointment-actor-missing Appointment.participant[1].actor"],
+        ),
+        at(&[actor(json!({"reference": "Location/Patient"}))], &[]),
+    ]);
+    cases
 }

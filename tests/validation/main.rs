@@ -129,6 +129,25 @@ fn documented_deviations_are_tolerated_by_default_and_refused_when_strict() {
 }
 
 #[test]
+fn patient_data_is_refused_in_both_modes() {
+    let is_of_patients = |finding: &String| finding.contains("patient");
+    let mut refused = 0;
+    for case in cases::patients() {
+        let expected: Vec<_> = case.expected.iter().filter(|finding| is_of_patients(finding)).cloned().collect();
+        for validation in [Validation::Tolerant, Validation::Strict] {
+            let found: Vec<_> = findings(validation, &case.body).into_iter().filter(is_of_patients).collect();
+            assert_eq!(found, expected, "{validation:?} {}", String::from_utf8_lossy(&case.body));
+        }
+        for finding in expected {
+            let rule = catalogue::find(finding.split(' ').next().expect("a rule")).expect("a rule of the catalogue");
+            assert_eq!(rule.level, sas_endpoint::issue::Level::Refused, "{finding}");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 15, "{refused}");
+}
+
+#[test]
 fn a_flood_of_warnings_does_not_hide_an_error() {
     let specialties = vec![serde_json::json!({ "text": "x" }); 5000];
     let body = changed(APPOINTMENT, &[("/specialty", specialties.into()), ("/end", Value::Null)]);

@@ -108,9 +108,9 @@ rules! { APPOINTMENT:
     "L'identifiant national du professionnel effecteur est attendu préfixé : 8 et RPPS (11 chiffres) ou 0 et ADELI (9 caractères).";
     "The national id of the professional who receives is expected with its prefix: 8 and RPPS (11 digits) or 0 and ADELI (9 characters).";
 
-    APPOINTMENT_PATIENT = "appointment-patient", Warning, BusinessRule, GUIDE;
-    "Un participant semble être le patient ; aucune donnée de patient n'est attendue.";
-    "A participant looks like the patient; no patient data is expected.";
+    APPOINTMENT_PATIENT = "appointment-patient", Refused, BusinessRule, GUIDE;
+    "La référence désigne un patient ou l'un de ses proches (Patient, RelatedPerson) ; un rendez-vous du SAS ne porte aucune donnée de patient.";
+    "The reference designates a patient or a person related to one (Patient, RelatedPerson); a SAS appointment carries no patient data.";
 
     APPOINTMENT_SPECIALTY = "appointment-specialty", Warning, CodeInvalid, PROFILE;
     "La spécialité ne porte pas de code ; attendu : un code de fr-practitioner-specialty.";

@@ -9,6 +9,7 @@ const RESOURCE: &str = "HL7 FHIR R4, Resource Definitions: http://hl7.org/fhir/R
 const IDENTIFIER: &str = "HL7 FHIR R4, Data Types, Identifier: http://hl7.org/fhir/R4/datatypes.html#Identifier (limite de ce serveur / a limit of this server)";
 const TERMINOLOGIES: &str = "HL7 FHIR R4, Required bindings: http://hl7.org/fhir/R4/terminologies.html#required";
 const EXTENSIBILITY: &str = "HL7 FHIR R4, Extensibility, ext-1: http://hl7.org/fhir/R4/extensibility.html";
+const PATIENTS: &str = "SAS : aucune donnée de patient dans les flux / no data of patients in the flows; INS: https://esante.gouv.fr/produits-services/referentiel-ins";
 const REFERENCES: &str = "HL7 FHIR R4, References, ref-1: http://hl7.org/fhir/R4/references.html";
 const DOMAIN_RESOURCE: &str = "HL7 FHIR R4, DomainResource, dom-2 to dom-5: http://hl7.org/fhir/R4/domainresource.html";
 
@@ -136,4 +137,12 @@ rules! { STRUCTURE:
     FHIR_DOM_5 = "fhir-dom-5", Refused, Invariant, DOMAIN_RESOURCE;
     "Une ressource contenue ne porte pas d'étiquette de sécurité (meta.security).";
     "A contained resource has no security label (meta.security).";
+
+    CONTAINED_PATIENT = "contained-patient", Refused, BusinessRule, PATIENTS;
+    "Une ressource contenue décrit un patient ou l'un de ses proches (Patient, RelatedPerson) ; les flux du SAS ne portent aucune donnée de patient.";
+    "A contained resource describes a patient or a person related to one (Patient, RelatedPerson); the SAS flows carry no patient data.";
+
+    PATIENT_IDENTIFIER = "patient-identifier", Refused, BusinessRule, PATIENTS;
+    "L'identifiant est celui d'un patient (INS, urn:oid:1.2.250.1.213.1.4.*) ; les flux du SAS ne portent aucune donnée de patient.";
+    "The identifier is a patient's (INS, urn:oid:1.2.250.1.213.1.4.*); the SAS flows carry no patient data.";
 }
