@@ -10,6 +10,7 @@ mod commands;
 mod deployment;
 mod durability;
 mod log;
+mod papers;
 mod process;
 mod record;
 #[cfg(feature = "otlp")]
