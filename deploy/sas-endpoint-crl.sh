@@ -3,18 +3,35 @@
 #
 #   sas-endpoint-crl [FOLDER]     /etc/sas-endpoint/trust unless said otherwise
 #
-# A list takes its place once it was read whole and an authority of FOLDER/client-ca.pem signed it: neither a page that
-# says “maintenance” nor somebody else's list does. Where one fails, the others are fetched, and the end is a failure.
+# A list takes its place once it was read whole, an authority of FOLDER/client-ca.pem signed it, and its date of issue
+# (thisUpdate) is not in the future: a page that says “maintenance”, another authority's list or a list made by a wrong
+# clock does not. Where one list fails, the others are fetched, and the exit status is 1.
 set -eu
 cd "${1:-/etc/sas-endpoint/trust}"
-trap 'rm -f new.*' EXIT
+# The endpoint ignores hidden files.
+trap 'rm -f crl/.new.*' EXIT
+# Maximum size of a list, in bytes. curl knows it beforehand only where the server announces it: no file of this script
+# may be larger than twice as much (in blocks of 512 bytes).
+MAX_SIZE=16777216
+ulimit -f 65536
+
+# Clocks may differ by so many seconds.
+TOLERANCE=300
 
 fetch() {
-    new=$(mktemp new.XXXXXX) || return 1
-    curl --fail --silent --show-error --location --max-time 60 --retry 5 --output "$new" "$1" || return 1
+    new=$(mktemp crl/.new.XXXXXX) || return 1
+    curl --fail --silent --show-error --location --max-redirs 3 --proto '=http,https,file' --proto-redir '=http,https' \
+        --max-filesize "$MAX_SIZE" --max-time 60 --retry 5 --retry-max-time 240 --output "$new" "$1" || return 1
+    [ "$(wc -c <"$new")" -le "$MAX_SIZE" ] || return 1
     openssl crl -inform DER -in "$new" -out "$new.pem" 2>/dev/null || openssl crl -in "$new" -out "$new.pem" || return 1
     # Its exit status is 0 where the signature is wrong.
     openssl crl -in "$new.pem" -noout -CAfile client-ca.pem 2>&1 | grep -q 'verify OK' || return 1
+    made=$(openssl crl -in "$new.pem" -noout -lastupdate) || return 1
+    made=$(date --utc --date "${made#lastUpdate=}" +%s) || return 1
+    if [ "$made" -gt $(($(date +%s) + TOLERANCE)) ]; then
+        echo "its date of issue is in the future" >&2
+        return 1
+    fi
     chmod 644 "$new.pem" && mv "$new.pem" "crl/$(basename "$1").pem"
 }
 

@@ -5,6 +5,12 @@ use std::process::ExitCode;
 use sas_endpoint::command;
 use sas_endpoint::config::{Cli, Command};
 
+/// Maximum threads that run tasks.
+const MAX_WORKERS: usize = 32;
+
+/// Maximum threads for work that blocks: reading files, judging large bodies.
+const MAX_BLOCKING_THREADS: usize = 64;
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let cli = match Cli::read(arguments.iter().cloned()) {
@@ -14,7 +20,14 @@ fn main() -> ExitCode {
     if matches!(cli.command, None | Some(Command::Serve)) {
         command::execute_with_settings(&arguments);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // The units and the compositions allow 256 tasks; each connection to SQLite has a thread of its own too.
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("sas-endpoint: {error}");

@@ -224,6 +224,77 @@ fn the_units_run_what_there_is() {
     }
 }
 
+/// The value of a setting of a unit; the last one counts.
+fn directive(unit: &str, name: &str) -> Option<String> {
+    let values = unit.lines().filter_map(|line| line.split_once('=')).filter(|(found, _)| *found == name);
+    values.last().map(|(_, value)| value.to_owned())
+}
+
+#[test]
+fn memory_and_tasks_are_bounded_in_every_unit_and_container() {
+    for file in shipped("deploy/systemd").iter().filter(|file| file.extension().is_some_and(|name| name == "service")) {
+        let unit = read(file.to_str().expect("a path"));
+        let bounds = ["MemoryMax", "TasksMax"].map(|name| directive(&unit, name));
+        assert_eq!(bounds, [Some("512M".to_owned()), Some("256".to_owned())], "{}", file.display());
+    }
+    for file in COMPOSITIONS {
+        for (name, service) in services(file) {
+            let memory = if name == "postgres" { "1g" } else { "512m" };
+            assert_eq!(
+                (&service["mem_limit"], &service["pids_limit"]),
+                (&memory.into(), &256.into()),
+                "{file}: {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_unit_runs_as_root() {
+    for file in shipped("deploy/systemd").iter().filter(|file| file.extension().is_some_and(|name| name == "service")) {
+        let unit = read(file.to_str().expect("a path"));
+        let user = directive(&unit, "User").unwrap_or_else(|| panic!("{}: no user", file.display()));
+        assert_ne!(user, "root", "{}", file.display());
+        let readme = read("deploy/README.md");
+        assert!(
+            readme.contains(&format!("/usr/sbin/nologin {user}\n")) || readme.contains(&format!("nologin {user}`")),
+            "{user}"
+        );
+    }
+    let unit = read("deploy/systemd/sas-endpoint-crl.service");
+    assert_eq!(directive(&unit, "ReadWritePaths").as_deref(), Some("/etc/sas-endpoint/trust/crl"));
+}
+
+#[test]
+fn fetched_lists_that_are_too_large_or_dated_in_the_future_replace_none() {
+    let folder = folder("lists");
+    let trust = folder.path();
+    let authority = Authority::new();
+    for made in ["crl", "published"] {
+        std::fs::create_dir_all(trust.join(made)).expect("a folder");
+    }
+    std::fs::write(trust.join("client-ca.pem"), authority.pem()).expect("written");
+    let published = [trust.join("published/list.crl")];
+    let kept = || std::fs::read_to_string(trust.join("crl/list.crl.pem")).unwrap_or_default();
+    std::fs::write(&published[0], authority.revocation_list(-1, 7).der()).expect("written");
+    assert!(fetch(trust, &published).status.success());
+    let genuine = kept();
+    assert!(genuine.contains("BEGIN X509 CRL"));
+
+    std::fs::write(&published[0], authority.revocation_list(1, 7).der()).expect("written");
+    let output = fetch(trust, &published);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("in the future"), "{output:?}");
+    assert_eq!(kept(), genuine);
+
+    let large = std::fs::File::create(&published[0]).expect("a file");
+    large.set_len(17 << 20).expect("a size");
+    assert!(!fetch(trust, &published).status.success());
+    assert_eq!(kept(), genuine);
+    let left = std::fs::read_dir(trust.join("crl")).expect("a folder").flatten().map(|file| file.file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["list.crl.pem"], "nothing is left over");
+}
+
 /// Runs the script of the lists over this folder of trust, with these files for addresses.
 fn fetch(trust: &Path, lists: &[PathBuf]) -> Output {
     let urls: Vec<_> = lists.iter().map(|list| format!("file://{}", list.display())).collect();

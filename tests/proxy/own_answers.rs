@@ -111,3 +111,25 @@ async fn one_address_does_not_take_every_place() {
     assert_eq!((refused.status.as_u16(), refused.code()), (429, "throttled"));
     held.abort();
 }
+
+#[tokio::test]
+async fn requests_of_one_address_beyond_the_rate_return_429_in_fhir() {
+    // The burst that is shipped takes longer to send than a slow machine needs to forgive it: a small one here.
+    let few = [("limit_req zone=sas_requests burst=200 nodelay", "limit_req zone=sas_requests burst=3 nodelay")];
+    let slow = [few[0], ("rate=100r/s", "rate=1r/m")];
+    let places = [(); 2].map(|()| ReservedPort::new().expect("a port"));
+    let Some(nginx) = Nginx::start_with([places[0].address(), places[1].address()], &slow) else { return };
+    let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
+    let mut statuses = vec![];
+    for _ in 0..6 {
+        let response = client.get(nginx.url("/fhir/metadata")).send().await.expect("an answer");
+        let has_retry_after = response.headers().contains_key("retry-after");
+        let answer = read(response).await;
+        assert!(has_retry_after, "{}", answer.status);
+        statuses.push((answer.status.as_u16(), answer.code().to_owned()));
+    }
+    // Nobody is behind: what is passed on is 502.
+    let (passed_on, refused) = statuses.split_at(4);
+    assert!(passed_on.iter().all(|(status, _)| *status == 502), "{statuses:?}");
+    assert!(refused.iter().all(|(status, code)| (*status, code.as_str()) == (429, "throttled")), "{statuses:?}");
+}
