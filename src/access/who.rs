@@ -88,5 +88,6 @@ fn reason(mistrust: Mistrust) -> &'static str {
         Mistrust::RevocationUnknown => "revocation-unknown",
         Mistrust::RevocationListExpired => "revocation-list-expired",
         Mistrust::NotForClients => "not-for-clients",
+        Mistrust::UnusableKey => "unusable-key",
     }
 }

@@ -1,7 +1,17 @@
 //! What a client's certificate says of its holder.
 
 use x509_parser::certificate::X509Certificate;
+use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_SIG_ED25519, Oid};
 use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+
+use super::trust::Mistrust;
+
+/// Sizes of RSA keys, in bits, whose signatures the TLS library verifies.
+const RSA_KEY_SIZES: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Curves whose signatures the TLS library verifies.
+const CURVES: [Oid<'static>; 3] = [OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521];
 
 /// The holder that a certificate names. Whether an authority vouches for it is another question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +39,32 @@ impl ClientCertificate {
             organizational_units: units.collect::<Option<_>>()?,
             serial: certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
         })
+    }
+}
+
+/// Whether the certificate could authenticate a client in TLS: its key is one that the TLS library verifies, and its
+/// key usage, where it has that extension, allows signatures (RFC 8446, section 4.4.2.2). In a handshake the library
+/// finds out by itself; a certificate that a proxy passes on comes without a signature of its key.
+///
+/// # Errors
+/// What it lacks.
+pub fn check_key_and_usage(der: &[u8]) -> Result<(), Mistrust> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Mistrust::Malformed)?;
+    let key = certificate.public_key();
+    let parameters = key.algorithm.parameters.as_ref();
+    let is_verifiable = match key.parsed() {
+        Ok(PublicKey::RSA(key)) => RSA_KEY_SIZES.contains(&key.key_size()),
+        Ok(PublicKey::EC(_)) => {
+            parameters.and_then(|curve| curve.as_oid().ok()).is_some_and(|curve| CURVES.contains(&curve))
+        }
+        _ => key.algorithm.algorithm == OID_SIG_ED25519,
+    };
+    if !is_verifiable {
+        return Err(Mistrust::UnusableKey);
+    }
+    match certificate.key_usage().map_err(|_| Mistrust::Malformed)? {
+        Some(usage) if !usage.value.digital_signature() => Err(Mistrust::NotForClients),
+        _ => Ok(()),
     }
 }
 

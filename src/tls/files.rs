@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
@@ -97,8 +98,11 @@ impl Files {
             }
         }
         let mut kept = in_use.ders();
-        // The authorities may be others now.
-        kept.retain(|list| revocation::check_signature(list, &certificates).is_ok());
+        // The authorities may be others now, and the clock may have been set back.
+        let now = Timestamp::now();
+        kept.retain(|list| {
+            revocation::check_signature(list, &certificates).is_ok() && revocation::check_date(list, now).is_ok()
+        });
         let authorities = revocation::choose(&kept, lists, !wrong.is_empty()).and_then(|generations| {
             let place = settings.tls_crl.as_deref().unwrap_or(Path::new("")).display();
             wrong.extend(generations.outrun.iter().map(|issuer| {

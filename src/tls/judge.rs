@@ -39,6 +39,7 @@ impl From<Mistrust> for Error {
             Mistrust::RevocationUnknown => CertificateError::UnknownRevocationStatus,
             Mistrust::RevocationListExpired => CertificateError::ExpiredRevocationList,
             Mistrust::NotForClients => CertificateError::InvalidPurpose,
+            Mistrust::UnusableKey => CertificateError::ApplicationVerificationFailure,
         })
     }
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
+
+/// How far the clock of an authority may be ahead of ours.
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A list that is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,22 @@ pub fn check_signature(
         return Ok(());
     }
     Err(format!("there is a revocation list in it that {} did not sign", list.issuer()))
+}
+
+/// Whether a list was made by now. One that is dated in the future would make each genuine list until then look older
+/// than itself, and so keep certificates in use that were revoked since.
+///
+/// # Errors
+/// In a sentence.
+pub fn check_date(list: &CertificateRevocationListDer<'_>, now: Timestamp) -> Result<(), String> {
+    let RevocationList { issuer, this_update, .. } = RevocationList::parse(list)?;
+    match now.duration_until(this_update) > MAX_CLOCK_SKEW {
+        true => Err(format!(
+            "the revocation list of {issuer} is dated in the future ({this_update}): compare this machine's clock, or \
+             fetch the list again"
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Which of two generations of lists counts, authority by authority.

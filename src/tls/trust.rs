@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use clap::ValueEnum;
+use jiff::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::certificate::ClientCertificate;
+use super::certificate::{self, ClientCertificate};
 use super::revocation::{self, RevocationList};
 
 /// Which client certificates are believed: authorities, revocation lists. Cheap to clone; every clone
@@ -52,6 +53,8 @@ pub enum Mistrust {
     RevocationListExpired,
     /// It is meant for something else than being a client.
     NotForClients,
+    /// Its key is of a kind or size whose signatures TLS does not verify.
+    UnusableKey,
 }
 
 impl fmt::Display for Mistrust {
@@ -65,6 +68,7 @@ impl fmt::Display for Mistrust {
             Self::RevocationUnknown => "whether it was revoked is unknown",
             Self::RevocationListExpired => "the revocation list of its issuer is out of date",
             Self::NotForClients => "it is not meant for clients",
+            Self::UnusableKey => "its key is of a kind or size that TLS does not accept",
         })
     }
 }
@@ -83,6 +87,7 @@ impl From<&Error> for Mistrust {
                 E::UnknownRevocationStatus => Self::RevocationUnknown,
                 E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => Self::RevocationListExpired,
                 E::InvalidPurpose | E::InvalidPurposeContext { .. } => Self::NotForClients,
+                E::ApplicationVerificationFailure => Self::UnusableKey,
                 // A signature that does not hold, an authority that may not vouch: nobody vouches for it.
                 _ => Self::UnknownIssuer,
             },
@@ -122,7 +127,8 @@ impl Authorities {
     /// lists, revocation is not looked at.
     ///
     /// # Errors
-    /// In a sentence, where there is no root, something cannot be read, or a list is not signed by whom it names.
+    /// In a sentence, where there is no root, something cannot be read, or a list is not signed by whom it names or is
+    /// dated in the future.
     pub fn new(
         certificates: Vec<CertificateDer<'static>>,
         lists: Vec<CertificateRevocationListDer<'static>>,
@@ -142,6 +148,8 @@ impl Authorities {
             return Err("there is no root (a certificate that vouches for itself) among the authorities".to_owned());
         }
         lists.iter().try_for_each(|list| revocation::check_signature(list, &certificates))?;
+        let now = Timestamp::now();
+        lists.iter().try_for_each(|list| revocation::check_date(list, now))?;
         let (lists, ders) = revocation::newest_first(lists)?;
         let builder = || {
             let provider = Arc::new(aws_lc_rs::default_provider());
@@ -189,6 +197,7 @@ impl Trust {
         for verifier in std::iter::once(&authorities.strict).chain(&authorities.lenient) {
             verifier.verify_client_cert(leaf, &between, now).map_err(|error| Mistrust::from(&error))?;
         }
+        certificate::check_key_and_usage(leaf)?;
         ClientCertificate::parse(leaf).ok_or(Mistrust::Malformed)
     }
 

@@ -92,6 +92,7 @@ async fn a_certificate_in_a_header_is_judged_like_one_of_a_connection() {
             (&authority, Kind::NotYetValid, "not-yet-valid"),
             (&authority, Kind::Revoked, "revoked"),
             (&authority, Kind::ForServers, "not-for-clients"),
+            (&authority, Kind::ForEncryption, "not-for-clients"),
             (&authority, Kind::Nameless, "malformed"),
             (&another, Kind::Good, "unknown-issuer"),
         ] {

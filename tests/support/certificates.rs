@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationList, CertificateRevocationListParams, CertifiedIssuer,
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
-    RevokedCertParams, SerialNumber, date_time_ymd,
+    RevokedCertParams, SerialNumber, SubjectPublicKeyInfo, date_time_ymd,
 };
 use time::OffsetDateTime;
 
@@ -33,6 +33,8 @@ pub enum Kind {
     Revoked,
     /// Meant for servers only.
     ForServers,
+    /// Whose key may encrypt and not sign.
+    ForEncryption,
     /// Whose common name has a line break in it.
     Unprintable,
     /// Whose organizational unit has a NUL in it.
@@ -114,7 +116,20 @@ impl Authority {
             Kind::ForServers => ExtendedKeyUsagePurpose::ServerAuth,
             _ => ExtendedKeyUsagePurpose::ClientAuth,
         }];
+        if kind == Kind::ForEncryption {
+            params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+        }
         self.identity(params)
+    }
+
+    /// The good client's certificate with this public key, in DER; whoever holds its private key.
+    pub fn client_of_key(&self, public_key_pem: &str) -> Vec<u8> {
+        let mut params = params(COMMON_NAME, -1, 365);
+        params.distinguished_name.push(DnType::OrganizationalUnitName, ORGANIZATIONAL_UNIT);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let key = SubjectPublicKeyInfo::from_pem(public_key_pem).expect("a key");
+        params.signed_by(&key, &self.organisations).expect("a certificate").der().to_vec()
     }
 
     /// The list of the authority for organisations, made `from` days from now, holding for `days` days.
@@ -143,7 +158,9 @@ impl Authority {
 
     fn identity(&self, mut params: CertificateParams) -> Identity {
         let key = key();
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if params.key_usages.is_empty() {
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        }
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.organisations).expect("a certificate");
         Identity {

@@ -52,6 +52,7 @@ async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
         (Kind::NotYetValid, "CertificateExpired"),
         (Kind::Revoked, "CertificateRevoked"),
         (Kind::ForServers, "UnsupportedCertificate"),
+        (Kind::ForEncryption, "UnsupportedCertificate"),
     ] {
         let told = told(&server, &files, kind).await;
         assert!(told.contains(expected), "{kind:?}: {told}");
@@ -61,6 +62,25 @@ async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
     assert!(error.to_string().contains("UnknownCA"), "{error}");
     let error = who(server.address, &files.authority, None).await.expect_err("no certificate");
     assert!(error.to_string().contains("CertificateRequired"), "{error}");
+}
+
+#[test]
+fn certificate_key_is_of_a_kind_and_size_that_tls_verifies() {
+    const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDB6hJHwZPwMWCwI2H/2oHD6k4a\nxiMvQcD8VgqD0atIiKqo/mntUZCGxEH/md9zIGNaK/cklKfAzTzqLz4vjuYbSPne\nZpL1RqnYJfDUGuxi+whwJpY7AjUyCFfXjtOFCde4IpOviFniv20Dh6Agv2opeKnN\n6FIbFsQHD/ILjCGI8QIDAQAB\n-----END PUBLIC KEY-----";
+    const RSA_2048: &str = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA5D+g7bgGXlU3qiguHHOe\n+y86hfqv7a7ufJNwbSIYNvmKhJDkCk4emE55AvrkT0qQrjo7QiLIR8IaxpWg4RmZ\n8XJRsfukYgzIwMdG9+nhJfDwrEkX1S2N6JlejrSwwvADnCJyXzPsgz67JFwK9n1E\noqWITpLrmdxoCT5yM1v6SgBq8iqZL2/qOoF8mxh9OyNVCVkot9Rik0fe/DpNhDXL\nVU1EyYqOUZS4jcYAIw+wuC+tjqcnfQb6huglCnmKmgratTc0DI8cvlTeCcXiYuBG\nmDWzAa8FlJuEzgnPiRAO5FqUXFvCqGNkFFkB0llgqOgEHGJj1JjjuWIaSemOX1em\n9wIDAQAB\n-----END PUBLIC KEY-----";
+    let files = Files::new();
+    let (tls, _) = tls::open(&files.settings()).expect("all is well");
+    let trust = tls.trust.expect("authorities");
+    let judged = |public_key: &str| {
+        let certificate = CertificateDer::from(files.authority.client_of_key(public_key));
+        trust.verify(&[certificate], UnixTime::now()).err()
+    };
+    assert_eq!(judged(RSA_1024), Some(Mistrust::UnusableKey));
+    assert_eq!(judged(RSA_2048), None);
+    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
+        let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
+        assert_eq!(judged(&key.public_key_pem()), None, "{algorithm:?}");
+    }
 }
 
 #[tokio::test]

@@ -170,6 +170,32 @@ async fn a_list_that_its_authority_did_not_sign_does_not_replace_the_one_in_use(
 }
 
 #[tokio::test]
+async fn list_dated_in_the_future_is_refused_and_orders_no_other() {
+    let files = Files::new();
+    let (_server, tls) = start_by(&files.settings()).await;
+    let trust = tls.trust.clone().expect("authorities");
+    let revoked = files.authority.client(Kind::Revoked);
+    let in_use = trust.lists();
+    // Alone, and before and after a genuine one: nobody is revoked on it.
+    let future = files.authority.empty_revocation_list(2, 9).pem().expect("PEM");
+    for content in [
+        future.clone(),
+        future.clone() + &files.authority.revocation_lists_pem(),
+        files.authority.revocation_lists_pem() + &future,
+    ] {
+        files.write("crl.pem", content);
+        until(async || tls.refused.load().iter().any(|sentence| sentence.contains("dated in the future"))).await;
+        assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+        assert_eq!(trust.lists(), in_use);
+        let told = tls::open(&files.settings()).err().expect("a start is refused");
+        assert!(told.contains("crl.pem") && told.contains("dated in the future"), "{told}");
+    }
+    // A genuine one, newer than that in use and older than the one that was refused, is taken up.
+    files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
+    until(async || judged(&trust, &revoked).is_none()).await;
+}
+
+#[tokio::test]
 async fn a_list_that_is_older_than_the_one_in_use_brings_nobody_back() {
     let files = Files::new();
     let (_server, tls) = start_by(&files.settings()).await;
