@@ -1,5 +1,7 @@
 //! Who is served: the callers of the file, unless the settings contradict one another.
 
+use std::net::IpAddr;
+
 use super::Failure;
 use crate::access::{Access, Mode};
 use crate::config::Config;
@@ -57,6 +59,33 @@ pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
     }
 }
 
+/// What these settings open to more than they should; each a sentence for the log.
+pub fn exposures(config: &Config) -> Vec<String> {
+    let networks = config.proxies.boundless();
+    let proxies = networks.iter().map(|network| {
+        format!(
+            "SAS_TRUSTED_PROXIES holds {network}: whoever connects from there is believed to be a proxy, and may name \
+             any client address and certificate; name the addresses of the proxies"
+        )
+    });
+    let ops = is_public(config.ops_listen.ip()).then(|| {
+        format!(
+            "SAS_OPS_LISTEN={} is reached from other networks, and /health and /metrics ask nobody who they are: listen \
+             on 127.0.0.1 or on a private address",
+            config.ops_listen
+        )
+    });
+    proxies.chain(ops).collect()
+}
+
+/// Whether others than this machine and its private networks may reach this address; an unspecified one stands for all.
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => !(address.is_loopback() || address.is_private() || address.is_link_local()),
+        IpAddr::V6(address) => !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()),
+    }
+}
+
 /// Whether what callers of other machines send may be read along: not where TLS ends here, or in a proxy.
 fn in_the_clear(config: &Config) -> bool {
     let loopback = config.listen.ip().to_canonical().is_loopback();
@@ -70,4 +99,32 @@ fn reached_from_outside(config: &Config) -> Option<String> {
     }
     let proxies = !config.proxies.trusted_proxies.is_empty();
     proxies.then(|| "SAS_TRUSTED_PROXIES bring requests of other machines".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_address_is_neither_of_this_machine_nor_of_a_private_network() {
+        for (address, expected) in [
+            ("127.0.0.1", false),
+            ("127.9.9.9", false),
+            ("::ffff:127.0.0.1", false),
+            ("::1", false),
+            ("10.1.2.3", false),
+            ("::ffff:172.16.0.1", false),
+            ("192.168.1.1", false),
+            ("169.254.1.1", false),
+            ("fd00::1", false),
+            ("fe80::1", false),
+            ("0.0.0.0", true),
+            ("::", true),
+            ("192.0.2.1", true),
+            ("::ffff:192.0.2.1", true),
+            ("2001:db8::1", true),
+        ] {
+            assert_eq!(is_public(address.parse().expect("an address")), expected, "{address}");
+        }
+    }
 }

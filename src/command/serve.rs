@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::access::access;
+use super::access::{access, exposures};
 use super::{Failure, annuaire, purge};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
@@ -46,6 +46,9 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let recorder = ops::recorder();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
+    for exposure in exposures(config) {
+        tracing::warn!("{exposure}");
+    }
     let validator = Validator::new(config.validation)?;
     let set_key = config.record.key()?;
     // Until the process ends.

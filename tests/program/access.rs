@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use tempfile::TempDir;
 
+use crate::certificates::Authority;
 use crate::process::{Serving, databases, exchange, on_free_ports, program, run};
 use crate::support::{Backend, TestDatabase, folder};
 
@@ -48,6 +49,34 @@ fn other_machines_are_served_only_where_that_was_decided() {
     }
     // A proxy on this machine brings the requests of others.
     refuses(&["--trusted-proxies", "127.0.0.1"], "SAS_TRUSTED_PROXIES bring requests of other machines: list callers");
+}
+
+#[tokio::test]
+async fn settings_that_open_more_than_they_should_are_warned_of_at_start() {
+    let folder = folder("settings");
+    let authority = Authority::new();
+    std::fs::write(folder.path().join("settings.toml"), CERTIFICATE_CALLER).expect("written");
+    std::fs::write(folder.path().join("ca.pem"), authority.pem()).expect("written");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (config, ca) = (at("settings.toml"), at("ca.pem"));
+    let common = ["--config", &config, "--tls-client-ca", &ca];
+    for (arguments, expected) in [
+        (["--trusted-proxies", "0.0.0.0/0"], Some("SAS_TRUSTED_PROXIES holds 0.0.0.0/0")),
+        (["--trusted-proxies", "::ffff:0:0/97,128.0.0.0/1"], Some("SAS_TRUSTED_PROXIES holds 0.0.0.0/0")),
+        (["--trusted-proxies", "::/0"], Some("SAS_TRUSTED_PROXIES holds ::/0")),
+        (["--ops-listen", "0.0.0.0:0"], Some("SAS_OPS_LISTEN=0.0.0.0:0 is reached from other networks")),
+        (["--trusted-proxies", "10.0.0.0/8,::1"], None),
+        (["--ops-listen", "[::ffff:127.0.0.1]:0"], None),
+    ] {
+        let (serving, log) = Serving::start_and_log(&database.url, &[&common[..], &arguments[..]].concat());
+        serving.signal("-TERM");
+        assert_eq!(serving.wait(), Some(0));
+        let log = log.join().expect("a log");
+        let warned = log.contains("SAS_TRUSTED_PROXIES holds") || log.contains("SAS_OPS_LISTEN=");
+        assert_eq!(warned, expected.is_some(), "{log}");
+        assert!(expected.is_none_or(|sentence| log.contains(sentence)), "{log}");
+    }
 }
 
 #[tokio::test]

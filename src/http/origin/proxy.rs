@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 use clap::{Args, ValueEnum};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Which proxies are believed, and what they tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -73,6 +73,16 @@ impl Settings {
         let address = address.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
+
+    /// The networks that hold a large part of the Internet, split or not: nobody has so many proxies.
+    pub fn boundless(&self) -> Vec<IpNet> {
+        let mut networks = IpNet::aggregate(&self.trusted_proxies);
+        networks.retain(|network| match network {
+            IpNet::V4(network) => network.prefix_len() < MIN_PREFIX_V4,
+            IpNet::V6(network) => network.prefix_len() < MIN_PREFIX_V6,
+        });
+        networks
+    }
 }
 
 /// Takes every header of a proxy out, so that nobody who comes later can believe one by mistake.
@@ -82,10 +92,28 @@ pub fn remove_headers(headers: &mut HeaderMap) {
     }
 }
 
+/// The widest network of IPv4 that somebody may own: 10.0.0.0/8 is one.
+const MIN_PREFIX_V4: u8 = 8;
+
+/// The same of IPv6: the registries of the continents have about so many.
+const MIN_PREFIX_V6: u8 = 8;
+
+/// An address or a network; one of IPv4 that is written as IPv6 (`::ffff:10.0.0.0/104`) is one of IPv4.
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8".to_owned())
+    network
+        .map(canonical)
+        .map_err(|_| "expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8".to_owned())
+}
+
+/// How many bits of an IPv6 address stand before the IPv4 address that is mapped to it.
+const MAPPED: u8 = 96;
+
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let address = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(MAPPED));
+    address.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::from)
 }
 
 #[cfg(test)]
@@ -94,8 +122,8 @@ mod tests {
 
     #[test]
     fn addresses_are_trusted_by_network_in_either_form() {
-        let trusted_proxies =
-            ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"].map(|text| network(text).expect("a network"));
+        let trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "::ffff:192.0.2.7", "::ffff:172.16.0.0/108"]
+            .map(|text| network(text).expect("a network"));
         let settings = Settings { trusted_proxies: trusted_proxies.into(), ..Settings::default() };
         for (address, trusted) in [
             ("127.0.0.1", true),
@@ -104,8 +132,27 @@ mod tests {
             ("127.0.0.2", false),
             ("11.0.0.1", false),
             ("::1", false),
+            ("192.0.2.7", true),
+            ("192.0.2.8", false),
+            ("::ffff:192.0.2.7", true),
+            ("172.16.200.1", true),
+            ("172.32.0.1", false),
         ] {
             assert_eq!(settings.trusts(address.parse().expect("an address")), trusted, "{address}");
+        }
+        for (trusted, expected) in [
+            (&["0.0.0.0/0"][..], &["0.0.0.0/0"][..]),
+            (&["::/0"], &["::/0"]),
+            (&["::ffff:0:0/96"], &["0.0.0.0/0"]),
+            (&["0.0.0.0/1", "10.0.0.1", "128.0.0.0/1"], &["0.0.0.0/0"]),
+            (&["2000::/3"], &["2000::/3"]),
+            (&["64.0.0.0/2"], &["64.0.0.0/2"]),
+            (&["10.0.0.0/8", "fd00::/8", "192.0.2.1"], &[]),
+        ] {
+            let trusted_proxies = trusted.iter().map(|text| network(text).expect("a network")).collect();
+            let settings = Settings { trusted_proxies, ..Settings::default() };
+            let boundless: Vec<_> = settings.boundless().iter().map(IpNet::to_string).collect();
+            assert_eq!(boundless, expected, "{trusted:?}");
         }
         for wrong in ["", "proxy", "10.0.0.0/33", "10.0.0"] {
             assert!(network(wrong).is_err(), "{wrong}");
