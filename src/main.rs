@@ -17,14 +17,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("sas-endpoint: {error}");
+            command::tell_failure(&error);
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(command::run(cli)) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("sas-endpoint: {error}");
+            command::tell_failure(&error);
             ExitCode::FAILURE
         }
     }
