@@ -189,6 +189,36 @@ async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
     let records = text(&beside(&database.url, &["exchanges", "--limit", "100000", "--status", "2xx", "--json"]));
     let writes = records.lines().filter(|line| line.contains("conditional-update")).count();
     assert_eq!(writes, refused + 1);
+    // Of what was not stored nothing is named.
+    let failed = text(&beside(&database.url, &["exchanges", "--limit", "100000", "--status", "5xx", "--json"]));
+    assert_eq!(failed.lines().count(), 2, "{failed}");
+    for line in failed.lines() {
+        let record: Value = serde_json::from_str(line).expect("JSON");
+        for absent in ["id", "id_hash", "before", "after"] {
+            assert_eq!(record[absent], Value::Null, "{record}");
+        }
+        assert_eq!(record["write_outcome"], "failed", "{record}");
+    }
+    let table = text(&beside(&database.url, &["exchanges", "--status", "5xx"]));
+    assert!(table.contains("- (failed)"), "{table}");
+}
+
+#[tokio::test]
+async fn resource_whose_id_a_client_chose_is_found_by_that_id_and_not_shown() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    let mut body: Value = serde_json::from_str(REGULATOR).expect("JSON");
+    body["id"] = "nadia.aubert".into();
+    assert_eq!(serving.put("/Practitioner/nadia.aubert", &body.to_string()).expect("an answer").0, 201);
+    serving.get("/Practitioner/nadia.aubert").expect("an answer");
+    assert_eq!(serving.stop().0, Some(0));
+    for arguments in [["--resource", "Practitioner/nadia.aubert"], ["--identifier", &format!("{T}|{U}")]] {
+        for (format, lines) in [(&["--json"][..], 2), (&[], 3)] {
+            let told = text(&beside(&database.url, &[&["exchanges"], &arguments[..], format].concat()));
+            assert_eq!(told.lines().count(), lines, "{told}");
+            assert!(!told.contains("aubert"), "{told}");
+        }
+    }
 }
 
 #[tokio::test]
