@@ -9,6 +9,7 @@ mod malloc;
 mod purge;
 mod rules;
 mod serve;
+mod terminal;
 mod token;
 mod validate;
 
@@ -25,9 +26,15 @@ use crate::storage::Storage;
 use crate::telemetry::Traces;
 
 pub use malloc::execute_with_settings;
+use terminal::{Escaped, LogStyle};
 
 /// Why a command could not do what it was asked to; told in a sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Says on standard error why the program ends.
+pub fn tell_failure(failure: &dyn std::fmt::Display) {
+    eprintln!("sas-endpoint: {}", terminal::lines(&failure.to_string()));
+}
 
 /// Runs the command; its status is that of the process.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -41,7 +48,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Migrate => {
             let storage = Storage::open(&config.database_url).await?;
-            println!("{} is up to date.", storage.description());
+            println!("{} is up to date.", terminal::cell(storage.description()));
             storage.close().await;
             Ok(ExitCode::SUCCESS)
         }
@@ -73,9 +80,14 @@ where
     T: Layer<Registry> + Send + Sync,
 {
     let writer = annuaire::progress::BesideBars(bars);
+    let style = match config.log_format {
+        LogFormat::Json => LogStyle::Json,
+        LogFormat::Text if std::io::stderr().is_terminal() => LogStyle::Coloured,
+        LogFormat::Text => LogStyle::Plain,
+    };
     let log = tracing_subscriber::fmt::layer()
-        .with_writer(move || writer.clone())
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(move || Escaped::new(writer.clone(), style))
+        .with_ansi(style == LogStyle::Coloured)
         .with_target(false);
     let log = match config.log_format {
         LogFormat::Text => log.boxed(),

@@ -30,14 +30,14 @@ fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("sas-endpoint: {error}");
+            command::tell_failure(&error);
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(command::run(cli)) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("sas-endpoint: {error}");
+            command::tell_failure(&error);
             ExitCode::FAILURE
         }
     }

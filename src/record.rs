@@ -14,15 +14,16 @@ use crate::fhir::version::Version;
 
 pub use key::{Key, Secret};
 pub use settings::{Settings, before};
-pub use subject::{Named, Subject};
-pub use trace::{Caller, Decided, Trace};
+pub use subject::{Named, Subject, is_server_id};
+pub use trace::{Caller, Decided, Trace, WriteOutcome};
 
 /// What is kept of one exchange, for ever unchanged until its retention ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// When the request came in: UTC text of fixed width.
     pub at: String,
-    /// `X-Request-Id`, the client's or ours.
+    /// `X-Request-Id`: ours, or the client's where it is a UUID or 16 to 64 hexadecimal digits; otherwise
+    /// [`Key::request_id`] of the client's, as a client may put a name there.
     pub request_id: String,
     /// Who asked.
     #[serde(flatten)]
@@ -32,15 +33,22 @@ pub struct Record {
     /// The type of the resource that it was about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resource_type: Option<String>,
-    /// The id of that resource.
+    /// The id of that resource, where it is one that the server gave.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
-    /// Its version before the exchange; where nothing was written, the same as after.
+    /// [`Key::resource`] of any other id: a client may choose the name of a person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id_hash: Option<String>,
+    /// Its version before the exchange, as committed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<Version>,
-    /// Its version after the exchange.
+    /// Its version after the exchange, as committed: the same as before where nothing had to be written or the
+    /// request was refused. Absent where a write failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Version>,
+    /// Set where a write was neither carried out nor refused.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub write_outcome: Option<WriteOutcome>,
     /// The HTTP status that was answered. Where the database breaks away in the middle of a commit, two records
     /// may be of one exchange: of a write, what was done, and the 503 that was answered. Likewise where the client
     /// goes away during a commit: what was done, and 499.
@@ -51,6 +59,10 @@ pub struct Record {
     /// The identifiers that the request named: in its criterion, in its body, as operator of an appointment.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub identifiers: Vec<Named>,
+    /// How many more identifiers of the request were looked at and are not in the record, which is bounded. One that
+    /// the request repeats may be counted again.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub identifiers_left_out: u32,
     /// From the request to the answer, in milliseconds; of a write, to its decision.
     pub duration_ms: f64,
 }
@@ -60,9 +72,14 @@ impl Record {
     pub fn subjects(&self) -> Vec<Subject> {
         let resource = self.resource_type.as_deref().zip(self.id.as_deref());
         let resource = resource.map(|(resource_type, id)| Subject::of_resource(resource_type, id));
+        let resource = resource.or_else(|| Subject::of_hash(self.id_hash.as_deref()?));
         let mut subjects: Vec<_> = self.identifiers.iter().filter_map(Named::subject).chain(resource).collect();
         subjects.sort_unstable();
         subjects.dedup();
         subjects
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

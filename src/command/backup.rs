@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use bytesize::ByteSize;
 
+use super::terminal;
 use crate::config::Config;
 use crate::config::exchanges::Backup;
 use crate::storage::backup::{self, BackupError};
@@ -16,11 +17,11 @@ pub async fn backup(arguments: &Backup, config: &Config) -> Result<ExitCode, Bac
     match backup::backup(&config.database_url, &arguments.file).await {
         Ok(copied) => {
             let (size, accounts) = (ByteSize::b(copied.bytes), copied.accounts);
-            println!("{}: {size}, {accounts} accounts; checked.", arguments.file.display());
+            println!("{}: {size}, {accounts} accounts; checked.", terminal::cell(&arguments.file.to_string_lossy()));
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ BackupError::Postgres) => {
-            eprintln!("sas-endpoint: {error}");
+            super::tell_failure(&error);
             Ok(ExitCode::from(NOT_HERE))
         }
         Err(error) => Err(error),

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::Failure;
+use super::{Failure, terminal};
 use crate::config::Config;
 use crate::config::exchanges::Exchanges;
 use crate::fhir::date::instant;
 use crate::fhir::identifier::Token;
-use crate::record::{Key, Named, Record, Subject};
+use crate::record::{Key, Named, Record, Subject, WriteOutcome};
 use crate::storage::Storage;
 use crate::storage::exchanges::Asked;
 
@@ -33,7 +33,13 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         // One more, to know whether there are more.
         limit: arguments.limit.saturating_add(1),
     };
-    let mut found = storage.exchanges(&asked, |record| about.is_met(record) && is_wanted(arguments, record)).await?;
+    // As it was sent, or as it stands in the log and in the record.
+    let request_ids = arguments.request_id.as_ref().map(|sent| [key.request_id(sent), sent.clone()]);
+    let is_wanted = |record: &Record| {
+        let has_id = request_ids.as_ref().is_none_or(|ids| ids.contains(&record.request_id));
+        has_id && about.is_met(record) && is_wanted(arguments, record)
+    };
+    let mut found = storage.exchanges(&asked, is_wanted).await?;
     storage.close().await;
     if found.len() > arguments.limit {
         found.drain(..found.len() - arguments.limit);
@@ -42,8 +48,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
     let mut out = std::io::stdout().lock();
     if arguments.json {
         for record in &found {
-            serde_json::to_writer(&mut out, record)?;
-            writeln!(out)?;
+            writeln!(out, "{}", terminal::json(&serde_json::to_string(record)?))?;
         }
     } else if found.is_empty() {
         writeln!(out, "No exchange is recorded of which this is true.")?;
@@ -56,8 +61,33 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
 /// Whom and what the records are to be about.
 struct About {
     hashes: Vec<String>,
-    holders: Vec<(String, String)>,
-    resource: Option<(String, String)>,
+    holders: Vec<Resource>,
+    resource: Option<Resource>,
+}
+
+/// A resource that records may be about.
+struct Resource {
+    resource_type: String,
+    id: String,
+    /// What stands in records instead of an id that the server did not give.
+    id_hash: String,
+}
+
+impl Resource {
+    fn new((resource_type, id): (String, String), key: &Key) -> Self {
+        Self { id_hash: key.resource(&resource_type, &id), resource_type, id }
+    }
+
+    fn subjects(&self) -> impl Iterator<Item = Subject> + use<> {
+        // Records of earlier releases have every id as it is.
+        let as_it_is = Subject::of_resource(&self.resource_type, &self.id);
+        std::iter::once(as_it_is).chain(Subject::of_hash(&self.id_hash))
+    }
+
+    fn is_of(&self, record: &Record) -> bool {
+        record.resource_type.as_ref() == Some(&self.resource_type)
+            && (record.id.as_ref() == Some(&self.id) || record.id_hash.as_ref() == Some(&self.id_hash))
+    }
 }
 
 impl About {
@@ -69,25 +99,24 @@ impl About {
             hashes.extend(key.token(&Token::Value(identifier.value.clone())));
             holders = storage.holders(identifier).await?;
         }
-        Ok(Self { hashes, holders, resource: arguments.resource.clone() })
+        let holders = holders.into_iter().map(|holder| Resource::new(holder, key)).collect();
+        let resource = arguments.resource.clone().map(|resource| Resource::new(resource, key));
+        Ok(Self { hashes, holders, resource })
     }
 
     /// What is looked up: the records of the resource, or else those of the identifier.
     fn subjects(&self) -> Vec<Subject> {
-        let of_resource = |(resource_type, id): &(String, String)| Subject::of_resource(resource_type, id);
         match &self.resource {
-            Some(resource) => vec![of_resource(resource)],
+            Some(resource) => resource.subjects().collect(),
             None => {
                 let named = self.hashes.iter().filter_map(|hash| Subject::of_hash(hash));
-                named.chain(self.holders.iter().map(of_resource)).collect()
+                named.chain(self.holders.iter().flat_map(Resource::subjects)).collect()
             }
         }
     }
 
     fn is_met(&self, record: &Record) -> bool {
-        let is_about = |(resource_type, id): &(String, String)| {
-            record.resource_type.as_ref() == Some(resource_type) && record.id.as_ref() == Some(id)
-        };
+        let is_about = |resource: &Resource| resource.is_of(record);
         let names = |named: &Named| named.hash.as_ref().is_some_and(|hash| self.hashes.contains(hash));
         let of_identifier =
             self.hashes.is_empty() || self.holders.iter().any(is_about) || record.identifiers.iter().any(names);
@@ -98,13 +127,8 @@ impl About {
 /// Whether the rest of what was asked for is true of a record.
 fn is_wanted(arguments: &Exchanges, record: &Record) -> bool {
     let status = record.status.to_string();
-    let caller = &record.caller;
     arguments.status.as_ref().is_none_or(|wanted| status.starts_with(wanted.trim_end_matches("xx")))
-        && arguments.request_id.as_ref().is_none_or(|wanted| record.request_id == *wanted)
-        && arguments
-            .caller
-            .as_ref()
-            .is_none_or(|wanted| [&caller.name, &caller.common_name].into_iter().flatten().any(|name| name == wanted))
+        && arguments.caller.as_ref().is_none_or(|wanted| record.caller.name.as_ref() == Some(wanted))
 }
 
 /// The records in columns, a line each.
@@ -126,12 +150,18 @@ fn table(records: &[Record]) -> Result<String, std::fmt::Error> {
 }
 
 fn row(record: &Record) -> [String; 8] {
-    let resource = match (&record.resource_type, &record.id) {
-        (Some(resource_type), Some(id)) => format!("{resource_type}/{id}"),
-        (Some(resource_type), None) => resource_type.clone(),
-        (None, _) => "-".to_owned(),
+    let resource = match (&record.resource_type, &record.id, &record.id_hash) {
+        (Some(resource_type), Some(id), _) => format!("{resource_type}/{id}"),
+        (Some(resource_type), None, Some(hash)) => format!("{resource_type}/#{hash}"),
+        (Some(resource_type), None, None) => resource_type.clone(),
+        (None, ..) => "-".to_owned(),
     };
     let version = match (record.before, record.after) {
+        (before, None) if record.write_outcome.is_some() => {
+            let is_failed = record.write_outcome == Some(WriteOutcome::Failed);
+            let before = before.map_or("-".to_owned(), |before| before.to_string());
+            format!("{before}{}", if is_failed { " (failed)" } else { " → ?" })
+        }
         (before, after) if before == after => after.map_or("-".to_owned(), |after| after.to_string()),
         (before, after) => {
             let [before, after] =
@@ -140,8 +170,9 @@ fn row(record: &Record) -> [String; 8] {
         }
     };
     let caller = &record.caller;
-    let who = caller.name.as_ref().or(caller.common_name.as_ref());
-    [
+    // A certificate that no caller has says nothing of who asks; `--json` tells it.
+    let who = caller.name.as_ref();
+    let cells = [
         record.at.clone(),
         record.status.to_string(),
         record.interaction.clone(),
@@ -150,14 +181,16 @@ fn row(record: &Record) -> [String; 8] {
         who.map_or_else(|| caller.peer.clone(), |name| format!("{} ({})", cut(name), caller.peer)),
         format!("{:.1}", record.duration_ms),
         cut(&record.rules.join(" ")),
-    ]
+    ];
+    cells.map(|cell| terminal::cell(&cell).into_owned())
 }
 
 /// A cell that may be of any length, as wide as a line has room for; `--json` gives the whole.
 fn cut(text: &str) -> String {
+    let text = terminal::cell(text);
     match text.char_indices().nth(WIDEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text.into_owned(),
     }
 }
 
@@ -165,8 +198,83 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn record(stored: serde_json::Value) -> Record {
+        let mut whole = serde_json::json!({
+            "at": "2026-03-01T08:00:00.000Z", "request_id": "1", "peer": "192.0.2.1", "interaction": "update",
+            "resource_type": "Practitioner", "status": 503, "duration_ms": 1.0,
+        });
+        for (name, value) in stored.as_object().expect("an object") {
+            whole[name] = value.clone();
+        }
+        serde_json::from_value(whole).expect("a record")
+    }
+
+    fn arguments(arguments: &[&str]) -> Exchanges {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            exchanges: Exchanges,
+        }
+        <Line as clap::Parser>::parse_from(["exchanges"].iter().chain(arguments)).exchanges
+    }
+
+    #[test]
+    fn exchanges_caller_column_shows_callers_only() {
+        for (stored, shown) in [
+            (serde_json::json!({}), "192.0.2.1"),
+            (serde_json::json!({ "common_name": "agenda" }), "192.0.2.1"),
+            (serde_json::json!({ "common_name": "sas.example.org", "caller": "agenda" }), "agenda (192.0.2.1)"),
+            (serde_json::json!({ "caller": "\u{1b}[2J\u{202e}" }), "\\u{1b}[2J\\u{202e} (192.0.2.1)"),
+        ] {
+            assert_eq!(row(&record(stored))[5], shown);
+        }
+        let asked = arguments(&["--caller", "agenda"]);
+        for (stored, is_found) in [
+            (serde_json::json!({ "caller": "agenda" }), true),
+            (serde_json::json!({ "caller": "other", "common_name": "agenda" }), false),
+            (serde_json::json!({ "common_name": "agenda" }), false),
+            (serde_json::json!({}), false),
+        ] {
+            assert_eq!(is_wanted(&asked, &record(stored)), is_found);
+        }
+    }
+
+    #[test]
+    fn exchanges_version_column_tells_a_failed_write() {
+        for (stored, shown) in [
+            (serde_json::json!({}), "-"),
+            (serde_json::json!({ "before": 2, "after": 2 }), "2"),
+            (serde_json::json!({ "before": 2, "after": 3 }), "2 → 3"),
+            (serde_json::json!({ "after": 1 }), "- → 1"),
+            (serde_json::json!({ "write_outcome": "failed" }), "- (failed)"),
+            (serde_json::json!({ "before": 2, "write_outcome": "failed" }), "2 (failed)"),
+            (serde_json::json!({ "before": 2, "write_outcome": "unknown" }), "2 → ?"),
+        ] {
+            assert_eq!(row(&record(stored))[4], shown);
+        }
+    }
+
+    #[test]
+    fn exchanges_of_a_resource_are_found_by_its_id_and_by_its_hash() {
+        let key = Key::of_bytes(b"k");
+        let dupont = Resource::new(("Practitioner".to_owned(), "dupont".to_owned()), &key);
+        for (stored, is_found) in [
+            (serde_json::json!({ "id": "dupont" }), true),
+            (serde_json::json!({ "id_hash": key.resource("Practitioner", "dupont") }), true),
+            (serde_json::json!({ "id_hash": key.resource("Practitioner", "durand") }), false),
+            (serde_json::json!({ "id_hash": key.resource("Appointment", "dupont") }), false),
+            (serde_json::json!({}), false),
+        ] {
+            let record = record(stored);
+            assert_eq!(dupont.is_of(&record), is_found, "{record:?}");
+            let is_indexed = dupont.subjects().any(|subject| record.subjects().contains(&subject));
+            assert_eq!(is_indexed, is_found, "{record:?}");
+        }
+    }
+
     #[test]
     fn a_cell_is_of_bounded_width() {
+        assert_eq!(cut(&"\u{202e}".repeat(1000)).chars().count(), WIDEST + 1);
         assert_eq!(cut("é a"), "é a");
         assert_eq!(cut(&"é".repeat(1000)).chars().count(), WIDEST + 1);
     }

@@ -9,7 +9,7 @@ use axum::http::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::Failure;
+use super::{Failure, terminal};
 
 /// An instance that does not answer within this time is not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,7 +30,7 @@ pub async fn healthcheck(ops_listen: SocketAddr) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::SUCCESS);
         }
         Ok(Ok(status)) => eprintln!("not ready: http://{address}/health/ready answers {status}"),
-        Ok(Err(error)) => eprintln!("not ready: http://{address}/health/ready: {error}"),
+        Ok(Err(error)) => eprintln!("not ready: http://{address}/health/ready: {}", terminal::cell(&error.to_string())),
         Err(_) => eprintln!("not ready: http://{address}/health/ready did not answer within {PATIENCE:?}"),
     }
     Ok(ExitCode::FAILURE)

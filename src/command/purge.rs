@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::Failure;
+use super::{Failure, terminal};
 use crate::annuaire::copy::Copy;
 use crate::config::Config;
 use crate::error::Error;
@@ -22,7 +22,11 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     let storage = Storage::open_existing(&config.database_url).await?;
     let before = config.record.kept_since(Timestamp::now());
     let purged = purge_exchanges(&storage, before).await?;
-    println!("{}: {purged} records of exchanges from before {} removed.", storage.description(), instant(before));
+    println!(
+        "{}: {purged} records of exchanges from before {} removed.",
+        terminal::cell(storage.description()),
+        instant(before)
+    );
     storage.close().await;
     if Copy::exists(&config.annuaire_database_url).await? {
         let copy = Copy::open(&config.annuaire_database_url).await?;
@@ -31,9 +35,9 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
             Some(mut writer) => {
                 let purged = writer.purge(before).await?;
                 let what = "superseded versions of the directory from before";
-                println!("{}: {purged} {what} {} removed.", copy.description(), instant(before));
+                println!("{}: {purged} {what} {} removed.", terminal::cell(copy.description()), instant(before));
             }
-            None => println!("{}: another process is writing; that one purges.", copy.description()),
+            None => println!("{}: another process is writing; that one purges.", terminal::cell(copy.description())),
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::access::{access, exposures};
-use super::{Failure, annuaire, purge};
+use super::{Failure, annuaire, purge, terminal};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
 use crate::clock::Clock;
@@ -202,6 +202,7 @@ fn greet(
         return;
     }
     let local = format!("{scheme}://{fhir}/fhir");
+    let [database, annuaire_url, annuaire, base_url] = [database, annuaire_url, annuaire, base_url].map(terminal::cell);
     println!(
             "sas-endpoint {version}
   FHIR API   {local}   (in answers: {base_url})

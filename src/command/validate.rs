@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::Failure;
+use super::{Failure, terminal};
 use crate::config::{Tongue, Validate};
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -26,7 +26,7 @@ pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode
         let body = match read(file) {
             Ok(body) => body,
             Err(error) => {
-                eprintln!("{}: {error}", file.display());
+                eprintln!("{}: {error}", terminal::cell(&file.to_string_lossy()));
                 worst = 2;
                 continue;
             }
@@ -36,7 +36,7 @@ pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode
             worst = worst.max(1);
         }
         if arguments.json {
-            writeln!(out, "{:#}", operation_outcome(&judged.issues, language))?;
+            writeln!(out, "{}", terminal::json(&format!("{:#}", operation_outcome(&judged.issues, language))))?;
         } else {
             print(&mut out, file, &judged.issues, judged.is_accepted(), language)?;
         }
@@ -66,10 +66,10 @@ fn print(
         (Language::English, true) => "accepted",
         (Language::English, false) => "refused",
     };
-    writeln!(out, "{}: {verdict}", file.display())?;
+    writeln!(out, "{}: {verdict}", terminal::cell(&file.to_string_lossy()))?;
     for issue in issues {
-        writeln!(out, "  {:11} {}", issue.rule.severity().code(), issue.expression)?;
-        writeln!(out, "              {}", issue.text(language))?;
+        writeln!(out, "  {:11} {}", issue.rule.severity().code(), terminal::cell(&issue.expression))?;
+        writeln!(out, "              {}", terminal::cell(&issue.text(language)))?;
         writeln!(out, "              [{}] {}", issue.rule.id, issue.rule.source)?;
     }
     Ok(())

@@ -24,13 +24,13 @@ pub struct Exchanges {
     /// Before then
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
-    /// Those of this caller: its name in the settings, or the common name of its certificate
+    /// Only exchanges of the caller of this name in the settings
     #[arg(long, value_name = "NAME")]
     pub caller: Option<String>,
     /// Those that were answered so: 422, 4xx
     #[arg(long, value_name = "STATUS", value_parser = status)]
     pub status: Option<String>,
-    /// The one with this request id
+    /// Only the exchange with this request id, as the client sent it or as the log has it
     #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
     /// The most that are shown; the newest are

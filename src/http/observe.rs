@@ -30,11 +30,17 @@ const SERVICE_UNAVAILABLE: u16 = 503;
 /// What is told, as other servers do, of an exchange whose client did not wait for the answer.
 const CLIENT_WENT_AWAY: u16 = 499;
 
+/// Characters of a text of a certificate that are recorded: X.520 allows 64.
+const MAX_CERTIFICATE_TEXT: usize = 64;
+
+/// Organizational units of a certificate that are recorded.
+const MAX_UNITS: usize = 8;
+
 tokio::task_local! {
     static REQUEST_ID_NOW: String;
 }
 
-/// The id of the request that is being answered.
+/// The id of the request that is being answered, as its client sent it.
 pub fn request_id() -> Option<String> {
     REQUEST_ID_NOW.try_with(String::clone).ok()
 }
@@ -87,12 +93,14 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
     let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
-    let exchange = traced(&request, &request_id);
+    // A client may have put a name there: only the client itself reads it again.
+    let shown_id = recorder.request_id(&request_id);
+    let exchange = traced(&request, &shown_id);
     let span =
-        exchange.span().in_scope(|| tracing::error_span!("request", id = request_id, trace_id = exchange.trace_id()));
+        exchange.span().in_scope(|| tracing::error_span!("request", id = shown_id, trace_id = exchange.trace_id()));
     let origin = request.extensions().get::<Origin>();
     let is_stranger = origin.is_some_and(|origin| matches!(origin.who, Who::Stranger(_)));
-    let trace = recorder.begin(&request_id, who_asks(origin));
+    let trace = recorder.begin(&shown_id, who_asks(origin));
     request.extensions_mut().insert(trace.clone());
     let going_on = GoingOn { start, recorder, trace, is_stranger, span: span.clone(), exchange: Some(exchange) };
     let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
@@ -202,16 +210,19 @@ fn who_asks(origin: Option<&Origin>) -> Caller {
         name: origin.caller().map(str::to_owned),
         common_name: certificate.map(|certificate| legible_text(&certificate.common_name)),
         organizational_units: certificate
-            .map(|certificate| certificate.organizational_units.iter().map(|unit| legible_text(unit)).collect())
+            .map(|certificate| {
+                certificate.organizational_units.iter().take(MAX_UNITS).map(|unit| legible_text(unit)).collect()
+            })
             .unwrap_or_default(),
-        serial: certificate.map(|certificate| certificate.serial.clone()),
+        serial: certificate.map(|certificate| legible_text(&certificate.serial)),
         peer: origin.peer.to_string(),
     }
 }
 
-/// A text of a certificate without control characters: Postgres takes no NUL, nor anything recorded with one.
+/// A text of a certificate without control characters: Postgres takes no NUL, nor anything recorded with one. Bounded:
+/// whoever connects chooses it.
 fn legible_text(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
+    text.chars().filter(|character| !character.is_control()).take(MAX_CERTIFICATE_TEXT).collect()
 }
 
 /// An id that may be echoed and logged: short, and of visible ASCII.
@@ -305,6 +316,44 @@ mod tests {
         ] {
             assert_eq!(limited(status, is_stranger, &cited(error)), expected, "{status} {is_stranger} {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn request_id_of_a_client_is_echoed_as_sent_and_recorded_as_a_hash_unless_random() {
+        let random = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for (name, id, is_kept) in [
+            ("x-request-id", "nadia.aubert@example.org", false),
+            ("x-correlation-id", "nadia.aubert@example.org", false),
+            ("x-request-id", "810002909371", false),
+            ("x-request-id", random, true),
+            ("x-correlation-id", random, true),
+        ] {
+            let (recorder, mut records) = Recorder::alone();
+            let quoted = async || request_id().unwrap_or_default();
+            let mut router = Router::new().route("/", any(quoted)).layer(from_fn_with_state(recorder, observe));
+            let request = Request::get("/").header(name, id).body(Body::empty()).expect("a request");
+            let response = router.call(request).await.expect("a response");
+            assert_eq!(response.headers()[name], id);
+            assert_eq!(response.headers()["x-request-id"], id);
+            let body = axum::body::to_bytes(response.into_body(), 1000).await.expect("a body");
+            assert_eq!(body, id, "the client reads in an answer what it sent");
+            let recorded = records.try_recv().expect("a record").request_id;
+            assert_eq!((recorded.len(), recorded == id), (32, is_kept), "{recorded}");
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_of_a_certificate_is_bounded() {
+        let certificate = ClientCertificate {
+            common_name: "x".repeat(10_000),
+            organizational_units: vec!["y".repeat(10_000); 1000],
+            serial: "0".repeat(10_000),
+        };
+        let peer = "192.0.2.1".parse().expect("an address");
+        let certificate = Some(Arc::new(certificate));
+        let origin = Origin { peer, certificate, who: Who::Anybody, base_url: "http://h/fhir".into() };
+        let size = serde_json::to_string(&who_asks(Some(&origin))).expect("JSON").len();
+        assert!(size < 1000, "{size} bytes");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{Endpoint, Exchange};
@@ -11,6 +12,8 @@ use crate::fhir::content::Content;
 use crate::fhir::json::Received;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
+use crate::record::Trace;
+use crate::sas::identity;
 use crate::sas::validation::Judged;
 
 /// Bodies of more bytes are judged on a blocking thread. A smaller one takes some milliseconds at worst.
@@ -57,7 +60,7 @@ impl Endpoint {
         run(exchange, Workload::Writes, body.len(), move || {
             let judged = validator.judge(resource_type, &body);
             if let Some(received) = &judged.received {
-                trace.holds(&received.value);
+                note_identifiers(&trace, &received.value);
             }
             let accepted = judged.received.as_ref().filter(|_| judged.is_accepted());
             let content = accepted.map(Content::new);
@@ -65,6 +68,14 @@ impl Endpoint {
         })
         .await
     }
+}
+
+/// Notes for the record whom a body names: first the operator, whom an appointment names deep inside.
+pub(super) fn note_identifiers(trace: &Trace, body: &Value) {
+    if let Some((operator, _)) = identity::operator(body) {
+        trace.names_identifier(&operator);
+    }
+    trace.holds(body);
 }
 
 /// Does this work, which takes time in proportion to the size of a body: at once for a small one, on a blocking

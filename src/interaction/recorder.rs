@@ -49,7 +49,12 @@ impl Recorder {
         Self::new(Key::of_bytes(b"key"), Clock::system())
     }
 
-    /// Begins the trace of an exchange.
+    /// A request id as it is logged and recorded.
+    pub fn request_id(&self, request_id: &str) -> String {
+        self.key.request_id(request_id)
+    }
+
+    /// Begins the trace of an exchange, with its request id as it is recorded.
     pub fn begin(&self, request_id: &str, caller: Caller) -> Trace {
         Trace::begin(self.clock.now(), request_id.to_owned(), caller, self.key.clone())
     }

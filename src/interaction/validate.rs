@@ -54,10 +54,13 @@ fn judge(validator: &Validator, trace: &Trace, mut wanted: Wanted, body: &[u8]) 
         Ok(received) => received,
         Err(issues) => return (None, issues),
     };
-    trace.holds(&value);
+    let is_wrapped = value["resourceType"] == "Parameters";
+    if !is_wrapped {
+        judging::note_identifiers(trace, &value);
+    }
     let mut issues = vec![];
-    let resource = match value["resourceType"] == "Parameters" {
-        true => wanted.unwrap(value, &mut issues),
+    let resource = match is_wrapped {
+        true => wanted.unwrap(value, trace, &mut issues),
         false => Some(value),
     };
     issues.extend(match &resource {
@@ -88,8 +91,11 @@ impl Wanted {
     }
 
     /// The resource in a `Parameters`, whose other parameters are taken into account.
-    fn unwrap(&mut self, mut parameters: Value, issues: &mut Vec<Issue>) -> Option<Value> {
+    fn unwrap(&mut self, mut parameters: Value, trace: &Trace, issues: &mut Vec<Issue>) -> Option<Value> {
         let mut resource = None;
+        let elements = parameters["parameter"].as_array().into_iter().flatten();
+        elements.filter_map(|element| element.get("resource")).for_each(|own| judging::note_identifiers(trace, own));
+        trace.holds(&parameters);
         for (index, parameter) in parameters["parameter"].as_array_mut().into_iter().flatten().enumerate() {
             let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
             let value = ["valueCode", "valueUri", "valueCanonical"].iter().find_map(|key| parameter.get(key)?.as_str());

@@ -24,7 +24,7 @@ use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
-use crate::record::{Decided, Key, Record, Trace};
+use crate::record::{Decided, Key, Record, Trace, WriteOutcome};
 use crate::sas::identity::{Decision, Effect, Target, Write, decide};
 use crate::storage::registry::{Entry, Registry};
 use crate::storage::{Additions, NewVersion, Storage, Wanted};
@@ -66,6 +66,8 @@ pub struct Stored {
     pub effect: Effect,
     /// The resource.
     pub id: Id,
+    /// Its version before.
+    pub before: Option<Version>,
     /// Its current version.
     pub version: Version,
     /// When that came to be.
@@ -74,6 +76,12 @@ pub struct Stored {
     pub content: Option<String>,
     /// Warnings and information.
     pub issues: Vec<Issue>,
+}
+
+impl Stored {
+    fn decided(&self) -> Decided {
+        Decided { id: Some(self.id.to_string()), before: self.before, after: Some(self.version) }
+    }
 }
 
 type Answer = Result<Stored, Error>;
@@ -128,11 +136,15 @@ impl Writer {
 
     /// Queues a write and waits until it is decided and on disk, or its deadline has passed.
     pub async fn write(&self, job: Job) -> Answer {
-        let deadline = job.deadline.clone();
+        let (deadline, trace) = (job.deadline.clone(), job.trace.clone());
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Queued { job, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::TooBusy(Workload::Writes),
-            mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
+        trace.write_begins();
+        self.queue.try_send(Queued { job, answer }).map_err(|error| {
+            trace.write_fails(WriteOutcome::Failed);
+            match error {
+                mpsc::error::TrySendError::Full(_) => Error::TooBusy(Workload::Writes),
+                mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
+            }
         })?;
         let ended = |_| Error::internal("the writing task has ended");
         deadline.limit(async { answered.await.map_err(ended)? }).await
@@ -313,31 +325,60 @@ async fn commit_together(
     jobs: &[Job],
     others: &[Record],
 ) -> Result<Vec<Answer>, sqlx::Error> {
-    let mut answers = Vec::with_capacity(jobs.len());
-    let mut changing = vec![];
+    let (mut answers, mut changing) = (Vec::with_capacity(jobs.len()), vec![]);
+    // What each record will say once the batch is committed. Until then it says what the database holds: whatever the
+    // batch decides may never be stored.
+    let mut outcomes: Vec<(&Trace, Result<Decided, WriteOutcome>)> = Vec::with_capacity(jobs.len());
     let decide_all = |registry: &mut Registry| {
         let mut additions = Additions::default();
         for job in jobs {
             // Its client was asked to come back while this transaction waited for its turn: carried out now, it might
             // undo what that client has written since.
-            if job.deadline.has_passed() {
-                answers.push(Err(Error::DeadlineExceeded));
-                continue;
-            }
-            let answer = decide(registry, &job.write)
-                .map(|decision| carry_out(registry, job, decision, clock.now(), &mut additions))
-                .inspect_err(|_| note_designated(registry, job));
+            let is_late = job.deadline.has_passed();
+            let decision = if is_late { Err(Error::DeadlineExceeded) } else { decide(registry, &job.write) };
+            let resource_type = job.write.resource_type;
+            let designated = match &decision {
+                Ok(decision) => registry.entry(resource_type, &decision.id),
+                Err(_) => find_designated(registry, job),
+            };
+            let designated = designated.map(|entry| (entry.id.clone(), entry.version));
+            let stored = designated
+                .as_ref()
+                .and_then(|(id, _)| registry.stored_version(resource_type, id).map(|version| (id.as_str(), version)));
+            job.trace.write_is_for(stored);
+            let answer = decision.map(|decision| carry_out(registry, job, decision, clock.now(), &mut additions));
+            let outcome = match (&answer, designated) {
+                (Ok(stored), _) => Ok(stored.decided()),
+                (Err(_), _) if is_late => Err(WriteOutcome::Failed),
+                // Refused: the resource stays as it is.
+                (Err(_), Some((id, version))) => {
+                    Ok(Decided { id: Some(id.to_string()), before: Some(version), after: Some(version) })
+                }
+                (Err(_), None) => Ok(Decided::default()),
+            };
             if additions.records.len() > changing.len() {
                 changing.push(&job.trace);
             }
+            outcomes.push((&job.trace, outcome));
             answers.push(answer);
         }
         additions
     };
     let wanted = wanted(jobs.iter().map(|job| &job.write));
     let last = jobs.iter().map(|job| job.deadline.clone()).reduce(|last, next| last.later(&next)).unwrap_or_default();
-    within_patience(storage.until(&last).write(&wanted, others, decide_all)).await?;
+    let written = within_patience(storage.until(&last).write(&wanted, others, decide_all)).await;
+    if let Err(error) = written {
+        let outcome = if is_rolled_back(&error) { WriteOutcome::Failed } else { WriteOutcome::Unknown };
+        jobs.iter().for_each(|job| job.trace.write_fails(outcome));
+        return Err(error);
+    }
     changing.into_iter().for_each(Trace::set_recorded);
+    for (trace, outcome) in outcomes {
+        match outcome {
+            Ok(decided) => trace.write_ends(decided),
+            Err(outcome) => trace.write_fails(outcome),
+        }
+    }
     Ok(answers)
 }
 
@@ -347,16 +388,30 @@ async fn within_patience(written: impl Future<Output = Result<(), sqlx::Error>>)
     tokio::time::timeout(LONGEST_COMMIT, written).await.unwrap_or_else(timed_out)
 }
 
-/// Notes for the record which resource a refused write was meant for.
-fn note_designated(registry: &Registry, job: &Job) {
+/// Whether nothing was written: the database answered that a statement or the commit failed, or no transaction began.
+/// Where the connection broke or fell silent, the commit may have been carried out.
+fn is_rolled_back(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Encode(_) => true,
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            // SQLite: SQLITE_IOERR, SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC; the commit may be in the file.
+            let is_sync_error = ["10", "1034", "1290"].contains(&&*code);
+            // PostgreSQL: 08 is a broken connection, 57P an administrator's shutdown, 58 the system, XX a fault.
+            let is_break = code.len() == 5 && ["08", "57P", "58", "XX"].iter().any(|class| code.starts_with(class));
+            !(code.is_empty() || is_sync_error || is_break)
+        }
+        _ => false,
+    }
+}
+
+/// The resource that a write was meant for that is not carried out.
+fn find_designated<'a>(registry: &'a Registry, job: &'a Job) -> Option<&'a Entry> {
     let resource_type = job.write.resource_type;
-    let designated = match &job.write.target {
+    match &job.write.target {
         Target::New(_) => None,
         Target::Id(id) => registry.entry(resource_type, id),
         Target::Identifier(token) => registry.matching(resource_type, token).next(),
-    };
-    if let Some(entry) = designated {
-        job.trace.found(entry.id.as_str(), Some(entry.version));
     }
 }
 
@@ -438,22 +493,21 @@ fn carry_out(
         interaction: if effect == Effect::Create { "create" } else { "update" },
         content,
     }));
-    job.trace.found(entry.id.as_str(), Some(entry.version));
-    if changes {
-        let decided = Decided { id: Some(entry.id.to_string()), before: version_before, after: Some(entry.version) };
-        let rules = job.rules.iter().copied().chain(issues.iter().map(|issue| issue.rule.id));
-        // As it will be answered.
-        let status = if effect == Effect::Create { 201 } else { 200 };
-        additions.records.push(job.trace.record(status, rules, Some(decided)));
-    }
     let stored = Stored {
         effect,
         id: entry.id.clone(),
+        before: version_before,
         version: entry.version,
         last_updated: entry.last_updated,
         content,
         issues,
     };
+    if changes {
+        let rules = job.rules.iter().copied().chain(stored.issues.iter().map(|issue| issue.rule.id));
+        // As it will be answered.
+        let status = if effect == Effect::Create { 201 } else { 200 };
+        additions.records.push(job.trace.record(status, rules, Some(stored.decided())));
+    }
     registry.record(entry);
     stored
 }

@@ -40,7 +40,7 @@ impl fmt::Debug for Secret {
 /// `sas-endpoint exchanges`, a copy of these tables alone. A key that is **set** (`SAS_EXCHANGES_KEY`) also
 /// protects them from whoever has the whole database, or a backup of it, and not the settings. Neither hides
 /// anything from who has both. Hashes of another key match nothing: with the key that made them, they are
-/// lost to lookups by identifier, and still found by resource.
+/// lost to lookups by identifier, and still found by resource where the server gave its id.
 #[derive(Clone)]
 pub struct Key(Hmac<Sha256>);
 
@@ -78,6 +78,19 @@ impl Key {
         }
     }
 
+    /// The hash of the id of a resource, in hexadecimal.
+    pub fn resource(&self, resource_type: &str, id: &str) -> String {
+        self.hash("resource", &format!("{resource_type}/{id}"))
+    }
+
+    /// A request id as it is logged and recorded: itself where it is a UUID or 16 to 64 hexadecimal digits, as
+    /// tracing systems make them; otherwise its hash, in hexadecimal.
+    pub fn request_id(&self, request_id: &str) -> String {
+        let is_hexadecimal = request_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_random = is_hexadecimal && (16..=64).contains(&request_id.len()) || is_uuid(request_id);
+        if is_random { request_id.to_owned() } else { self.hash("request", request_id) }
+    }
+
     /// By what a key is known again, and nothing hashed by it is found.
     pub fn check(&self) -> String {
         self.hash("sas-endpoint", "check")
@@ -91,6 +104,11 @@ impl Key {
         let digest = mac.finalize().into_bytes();
         super::subject::hexadecimal(&digest[..16])
     }
+}
+
+/// Whether the text is a UUID as it is usually written: groups of hexadecimal digits with hyphens between.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 impl fmt::Debug for Key {
@@ -126,6 +144,38 @@ mod tests {
         assert_eq!(token("s|v"), Some(hash("s", "v")));
         assert_eq!((token("V"), token("|v")), (token("v"), token("v")));
         assert_eq!(token("s|"), None);
+    }
+
+    #[test]
+    fn request_id_is_kept_only_where_it_is_a_uuid_or_hexadecimal() {
+        let key = Key::of_bytes(b"k");
+        let digits = "0123456789abcdefABCDEF0123456789abcdef0123456789abcdef0123456789ab";
+        for kept in [
+            "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+            "0B9C2A54-7F0E-4C1B-9D55-6F2F6D0E8A11",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            &digits[..16],
+            &digits[..64],
+        ] {
+            assert_eq!(key.request_id(kept), kept);
+        }
+        for foreign in [
+            "nadia.aubert@example.org",
+            "810002909371",
+            "req-42",
+            "",
+            &digits[..15],
+            &digits[..65],
+            "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a1g",
+            "0b9c2a547f0e4c1b9d556f2f6d0e8a11-aub",
+            "{0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11}",
+            "urn:uuid:0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+        ] {
+            let hash = key.request_id(foreign);
+            assert_eq!((hash.len(), hash.contains(foreign) && !foreign.is_empty()), (32, false), "{foreign}");
+            assert_eq!(key.request_id(&hash), hash, "what an operator reads in the log finds the record as well");
+            assert_ne!(hash, Key::of_bytes(b"l").request_id(foreign));
+        }
     }
 
     /// `printf 's|v' | openssl dgst -sha256 -hmac k`

@@ -19,7 +19,7 @@ pub struct Settings {
     pub exchanges_key: Option<Secret>,
 
     /// Go on with another secret than the one that hashed the identifiers in the record: those that are recorded
-    /// are then found by resource only
+    /// are then found by resource only, where the server gave its id
     #[arg(long, env = "SAS_EXCHANGES_NEW_KEY", global = true)]
     pub exchanges_new_key: bool,
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 /// An identifier that an exchange named: its system, and a hash instead of its value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Named {
-    /// The assigning authority, where one was named and it is a URI that can hold no value of a person.
+    /// The assigning authority, where one was named and it may be shown: a whole OID, or the scheme and host of a URL.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system: Option<String>,
     /// HMAC-SHA-256 of the comparable `system|value`, or of `|value` where no system was named, cut to 128
@@ -33,7 +33,8 @@ impl Subject {
         u64::from_str_radix(hexadecimal.get(..16)?, 16).ok().map(|bits| Self(bits.cast_signed()))
     }
 
-    /// The subject of a resource. Without a key: an id says nothing of a person, and is found under any key.
+    /// The subject of a resource whose id the server gave. Without a key: such an id says nothing of a person, and is
+    /// found under any key.
     pub fn of_resource(resource_type: &str, id: &str) -> Self {
         let digest = Sha256::digest(format!("{resource_type}/{id}"));
         let bits = digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
@@ -41,14 +42,84 @@ impl Subject {
     }
 }
 
-/// A system as it may be shown. What stands there is the client's: one who has put the value, an address or a
-/// name in its place is not to leave it in the record.
+/// OIDs that SAS flows use as systems, and those under which ids of persons are given: what stands below one of them
+/// is a value, not a system.
+const KNOWN_OIDS: [&str; 9] = [
+    // IDNPS and INTRN, and the national ids of structures.
+    "1.2.250.1.71.4.2.1",
+    "1.2.250.1.213.3.6",
+    "1.2.250.1.71.4.2.2",
+    // INS: national ids of patients, provisional and of the test authorities too.
+    "1.2.250.1.213.1.4.2",
+    "1.2.250.1.213.1.4.6",
+    "1.2.250.1.213.1.4.8",
+    "1.2.250.1.213.1.4.9",
+    "1.2.250.1.213.1.4.10",
+    "1.2.250.1.213.1.4.11",
+];
+
+/// Where organisations receive their OIDs: ISO members, enterprises of IANA, countries, and examples.
+const OID_ROOTS: [&str; 4] = ["1.2.", "1.3.6.1.", "2.16.", "2.999."];
+
+/// A host of more characters is not shown: a record is bounded.
+const MAX_HOST: usize = 64;
+
+/// A system as it may be shown. The client chooses that text: one that has put the value, an address or a name in its
+/// place must not leave it in the record. Shown are OIDs of legal form, and of a URL its scheme and host.
 pub fn presentable(system: &str) -> Option<String> {
-    let oid = system.strip_prefix("urn:oid:").is_some_and(|oid| oid.bytes().all(|byte| b"0123456789.".contains(&byte)));
-    let rest = system.strip_prefix("https://").or_else(|| system.strip_prefix("http://"));
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte);
-    let url = rest.is_some_and(|rest| rest.contains(['.', '/']) && rest.bytes().all(is_plain));
-    ((oid || url) && system.len() <= 255).then(|| system.to_owned())
+    if let Some(oid) = system.strip_prefix("urn:oid:") {
+        return is_presentable_oid(oid).then(|| system.to_owned());
+    }
+    let (scheme, rest) = system.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http"))?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    let is_port = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    (is_port && is_presentable_host(host)).then(|| format!("{scheme}://{host}"))
+}
+
+/// Whether an OID has the form of a system: legal, below a root that gives OIDs to organisations, of few and short
+/// arcs. A telephone number, or an id of a person below its system, is none.
+fn is_presentable_oid(oid: &str) -> bool {
+    if KNOWN_OIDS.contains(&oid) {
+        return true;
+    }
+    let is_arc = |arc: &str| {
+        (1..=6).contains(&arc.len())
+            && arc.bytes().all(|byte| byte.is_ascii_digit())
+            && (arc == "0" || !arc.starts_with('0'))
+    };
+    let arcs = oid.split('.').count();
+    let is_below = |known: &&str| oid.strip_prefix(*known).is_some_and(|rest| rest.starts_with('.'));
+    oid.len() <= 64
+        && (4..=16).contains(&arcs)
+        && oid.split('.').all(is_arc)
+        && OID_ROOTS.iter().any(|root| oid.starts_with(root))
+        && !KNOWN_OIDS.iter().any(is_below)
+}
+
+/// Whether this is the name of a host on a network: a domain in lower case, without the numbers that designate persons.
+fn is_presentable_host(host: &str) -> bool {
+    let is_label = |label: &str| {
+        let digits = label.bytes().filter(u8::is_ascii_digit).count();
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && digits < 6
+    };
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.len() <= MAX_HOST
+        && host.contains('.')
+        && host.split('.').all(is_label)
+        && last.len() >= 2
+        && last.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// Whether an id has the form of those that the server gives: a UUID of version 7. It says nothing of a person; any
+/// other may be a name, or the INTRN of an account.
+pub fn is_server_id(id: &str) -> bool {
+    uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.get_version_num() == 7 && uuid.hyphenated().to_string() == id)
 }
 
 /// Lower-case hexadecimal digits.
@@ -72,19 +143,103 @@ mod tests {
     }
 
     #[test]
-    fn only_a_system_is_shown_as_one() {
-        for system in ["urn:oid:1.2.250.1.71.4.2.1", "https://agenda.example.org/rdv", "http://agenda/rdv"] {
-            assert_eq!(presentable(system).as_deref(), Some(system));
+    fn system_is_shown_as_an_oid_of_legal_form_or_as_the_host_of_a_url() {
+        for oid in [
+            "urn:oid:1.2.250.1.71.4.2.1",
+            "urn:oid:1.2.250.1.213.3.6",
+            "urn:oid:1.2.250.1.213.1.4.8",
+            "urn:oid:1.2.250.1.213.1.4.10",
+            "urn:oid:2.16.840.1.113883.4.6",
+            "urn:oid:1.3.6.1.4.1.343",
+            "urn:oid:2.999.1.0",
+        ] {
+            assert_eq!(presentable(oid).as_deref(), Some(oid));
         }
+        for (url, host) in [
+            ("https://agenda.example.org", "https://agenda.example.org"),
+            ("https://agenda.example.org/rdv", "https://agenda.example.org"),
+            ("https://example.org/NAME", "https://example.org"),
+            ("http://agenda.example.org:8443/NAME?family=NAME#NAME", "http://agenda.example.org"),
+            ("https://a.org?name=NAME", "https://a.org"),
+            ("https://a.org#NAME", "https://a.org"),
+            ("https://example.org/x@y", "https://example.org"),
+        ] {
+            assert_eq!(presentable(url).as_deref(), Some(host), "{url}");
+        }
+    }
+
+    #[test]
+    fn system_that_may_hold_a_person_is_not_shown() {
+        let long_host = format!("https://{}.org", "a.".repeat(40));
+        let long_oid = format!("urn:oid:1.2{}", ".123456".repeat(14));
         for other in [
+            "",
             "810002909371",
-            "urn:oid:3620100057/48211AB",
-            "nadia@example.org",
-            "https://a.org/?name=x",
-            "https://x@a.org",
             "AUBERT",
+            "nadia@example.org",
+            "urn:uuid:0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+            "mailto:nadia@example.org",
+            "urn:oid:",
+            "urn:oid:0612345678",
+            "urn:oid:2.0612345678",
+            "urn:oid:2.612345678",
+            "urn:oid:06.12.34.56.78",
+            "urn:oid:0.6.12.34.56.78",
+            "urn:oid:1.2.3",
+            "urn:oid:1.40.250.1.71",
+            "urn:oid:3.6.1.2.3",
+            "urn:oid:1.2.250.1.71.",
+            "urn:oid:1.2.250..71",
+            "urn:oid:1.2.250.1.071",
+            "urn:oid:1.2.250.1.71.4.2.1.810002909371",
+            "urn:oid:1.2.250.1.71.4.2.1.81000",
+            "urn:oid:1.2.250.1.213.1.4.8.279035121518989",
+            "urn:oid:1.2.250.1.213.1.4.8.2.79.3",
+            "urn:oid:1.2.250.1.99.810002909371",
+            "urn:oid:3620100057/48211AB",
+            "urn:oid:1.2.250.1.71.4.2.1 AUBERT",
+            &long_oid,
+            &long_host,
+            "https://",
+            "https://AUBERT",
+            "https://aubert",
+            "https://aubert/rdv",
+            "https://Nadia.Aubert.fr",
+            "https://0612345678",
+            "https://06.12.34.56.78",
+            "https://192.0.2.1/x",
+            "https://[2001:db8::1]/x",
+            "https://810002909371.example.org",
+            "https://a810002909371b.example.org",
+            "https://x@a.org",
+            "https://nadia:aubert@a.org/",
+            "https://a.org:0612345678/",
+            "https://a.org:aubert/",
+            "https://a_b.org",
+            "https://-a.org",
+            "https://a..org",
+            "https://a.b",
+            "https://\u{e9}.org",
+            "HTTPS://EXAMPLE.ORG",
+            "ftp://example.org",
         ] {
             assert_eq!(presentable(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn id_is_of_the_server_where_it_is_a_uuid_of_version_7() {
+        assert!(is_server_id("018f3c5e-8b7a-7c1b-9d55-6f2f6d0e8a11"));
+        for other in [
+            "",
+            "dupont",
+            "810002909371",
+            "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+            "018F3C5E-8B7A-7C1B-9D55-6F2F6D0E8A11",
+            "018f3c5e8b7a7c1b9d556f2f6d0e8a11",
+            "urn:uuid:018f3c5e-8b7a-7c1b-9d55-6f2f6d0e8a11",
+        ] {
+            assert!(!is_server_id(other), "{other}");
         }
     }
 }

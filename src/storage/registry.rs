@@ -70,6 +70,8 @@ pub struct Registry {
     changed: BTreeSet<(ResourceType, Id)>,
     changed_identifiers: BTreeSet<(ResourceType, Id)>,
     created: BTreeSet<(ResourceType, Id)>,
+    /// The versions in the database of the resources that changed.
+    stored_versions: BTreeMap<(ResourceType, Id), Version>,
 }
 
 impl Registry {
@@ -86,6 +88,15 @@ impl Registry {
     /// The resource with this id.
     pub fn entry(&self, resource_type: ResourceType, id: &Id) -> Option<&Entry> {
         self.entries.get(&(resource_type, id.clone()))
+    }
+
+    /// The version of this resource that the database holds, whatever the batch has changed.
+    pub(crate) fn stored_version(&self, resource_type: ResourceType, id: &Id) -> Option<Version> {
+        let key = (resource_type, id.clone());
+        if self.created.contains(&key) {
+            return None;
+        }
+        self.stored_versions.get(&key).copied().or_else(|| Some(self.entries.get(&key)?.version))
     }
 
     /// The resource that answers to this identifier.
@@ -126,6 +137,9 @@ impl Registry {
         }
         if before.is_none_or(|before| before.version != entry.version) {
             self.changed.insert(key.clone());
+            if let Some(before) = before.filter(|_| !self.created.contains(&key)) {
+                self.stored_versions.entry(key.clone()).or_insert(before.version);
+            }
         }
         for identifier in before.into_iter().flat_map(|before| before.identifiers.keys()) {
             let held = (entry.resource_type, identifier.clone());

@@ -105,13 +105,14 @@ fn resource() -> Resource {
 
 struct Headers<'a>(&'a HeaderMap);
 
+/// `traceparent` only, which is made of numbers: `tracestate` is a text of the client's, and would go to the collector.
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        self.0.get(key).filter(|_| key == "traceparent")?.to_str().ok()
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(axum::http::HeaderName::as_str).collect()
+        vec!["traceparent"]
     }
 }
 

@@ -272,11 +272,20 @@ async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
     let listening: serde_json::Value = serde_json::from_str(&listening).expect("JSON");
     let address = listening["listen"].as_str().expect("an address");
     let body = REGULATOR.replace("\"AUBERT\"", "\"Mystere\"").replace("\"email\"", "\"phone\"");
-    for (path, body) in [
-        ("/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", REGULATOR),
-        ("/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &body),
+    for (path, request_id, body) in [
+        (
+            "/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+            "nadia.aubert@example.org",
+            REGULATOR,
+        ),
+        (
+            "/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
+            "5f1e0c9a-0d5b-4f0e-8d55-6f2f6d0e8a42",
+            &body,
+        ),
     ] {
-        let head = format!("PUT /fhir{path} HTTP/1.1\r\nx-request-id: req-42\r\ncontent-length: {}\r\n", body.len());
+        let head =
+            format!("PUT /fhir{path} HTTP/1.1\r\nx-request-id: {request_id}\r\ncontent-length: {}\r\n", body.len());
         exchange(address, &head, body).expect("an answer");
     }
     // What is logged when an answer has left is there, too.
@@ -285,7 +294,12 @@ async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
     let log: Vec<_> = lines.collect();
     reading.join().expect("read");
     let refused = log.iter().find(|line| line.contains("\"status\":422")).expect("the refusal is logged");
-    for part in ["req-42", "conditional-update", "practitioner-telecom-email:value", "duration_ms"] {
+    for part in [
+        "5f1e0c9a-0d5b-4f0e-8d55-6f2f6d0e8a42",
+        "conditional-update",
+        "practitioner-telecom-email:value",
+        "duration_ms",
+    ] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     for secret in ["AUBERT", "Mystere", "nadia.aubert", "0b9c2a54-7f0e-4c1b"] {

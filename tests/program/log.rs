@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::process::Serving;
+use crate::process::{Serving, databases, exchange_within, run};
 use crate::support::{Backend, TestDatabase, folder};
 
 const REQUESTS: u64 = 300;
@@ -79,4 +79,44 @@ async fn log_of_a_flood_is_bounded_and_tells_how_much_is_left_out() {
     flooded(&["--rate", "1"], "", 429, Some("rate-limited")).await;
     // What a caller asks for and is answered is in the log, whatever is answered.
     flooded(&callers, "authorization: Bearer abc\r\n", 404, None).await;
+}
+
+#[tokio::test]
+async fn request_id_of_a_client_is_echoed_hashed_in_the_log_and_found_in_the_record() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (serving, log) = Serving::start_and_log(&database.url, &["--log", "trace"]);
+    let foreign = ["nadia.aubert@example.org", "810002909371", "AUBERT-\\u202e"];
+    let random = ["0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", "4bf92f3577b34da6"];
+    for (header, id) in ["x-request-id", "x-correlation-id"]
+        .into_iter()
+        .flat_map(|header| foreign.iter().chain(&random).map(move |id| (header, *id)))
+    {
+        let head = format!("GET /fhir/Practitioner/nobody HTTP/1.1\r\n{header}: {id}\r\n");
+        let answer = exchange_within(None, &serving.address, &head, "").expect("an answer");
+        let echoed = |name: &str| answer.head.lines().any(|line| line == format!("{name}: {id}"));
+        assert!(answer.status == 404 && echoed("x-request-id") && echoed(header), "{}", answer.head);
+    }
+    serving.signal("-TERM");
+    assert_eq!(serving.wait(), Some(0));
+    let log = log.join().expect("a log");
+    let databases = databases(&database.url);
+    let found = |id: &str| {
+        let arguments = ["exchanges", "--json", "--request-id", id];
+        let arguments: Vec<_> = arguments.into_iter().chain(databases.iter().map(String::as_str)).collect();
+        String::from_utf8(run(&arguments, "").stdout).expect("UTF-8")
+    };
+    for id in foreign {
+        assert!(!log.contains(id), "{id} is logged");
+        let records = found(id);
+        assert!(records.lines().count() == 2 && !records.contains(id), "{records}");
+        // The log leads to the record, too.
+        let record: serde_json::Value = serde_json::from_str(records.lines().next().expect("a line")).expect("JSON");
+        let hash = record["request_id"].as_str().expect("an id");
+        assert!(log.contains(&format!("id=\"{hash}\"")), "{hash}: {log}");
+        assert_eq!(found(hash), records);
+    }
+    for id in random {
+        assert!(log.contains(&format!("id=\"{id}\"")), "{id}: {log}");
+        assert_eq!(found(id).lines().count(), 2);
+    }
 }

@@ -189,4 +189,70 @@ async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
     let records = text(&beside(&database.url, &["exchanges", "--limit", "100000", "--status", "2xx", "--json"]));
     let writes = records.lines().filter(|line| line.contains("conditional-update")).count();
     assert_eq!(writes, refused + 1);
+    // Of what was not stored nothing is named.
+    let failed = text(&beside(&database.url, &["exchanges", "--limit", "100000", "--status", "5xx", "--json"]));
+    assert_eq!(failed.lines().count(), 2, "{failed}");
+    for line in failed.lines() {
+        let record: Value = serde_json::from_str(line).expect("JSON");
+        for absent in ["id", "id_hash", "before", "after"] {
+            assert_eq!(record[absent], Value::Null, "{record}");
+        }
+        assert_eq!(record["write_outcome"], "failed", "{record}");
+    }
+    let table = text(&beside(&database.url, &["exchanges", "--status", "5xx"]));
+    assert!(table.contains("- (failed)"), "{table}");
+}
+
+#[tokio::test]
+async fn resource_whose_id_a_client_chose_is_found_by_that_id_and_not_shown() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    let mut body: Value = serde_json::from_str(REGULATOR).expect("JSON");
+    body["id"] = "nadia.aubert".into();
+    assert_eq!(serving.put("/Practitioner/nadia.aubert", &body.to_string()).expect("an answer").0, 201);
+    serving.get("/Practitioner/nadia.aubert").expect("an answer");
+    assert_eq!(serving.stop().0, Some(0));
+    for arguments in [["--resource", "Practitioner/nadia.aubert"], ["--identifier", &format!("{T}|{U}")]] {
+        for (format, lines) in [(&["--json"][..], 2), (&[], 3)] {
+            let told = text(&beside(&database.url, &[&["exchanges"], &arguments[..], format].concat()));
+            assert_eq!(told.lines().count(), lines, "{told}");
+            assert!(!told.contains("aubert"), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn terminal_receives_no_control_or_bidirectional_character() {
+    let folder = folder("terminal");
+    let file = folder.path().join("\u{1b}[2J\u{202e}.json");
+    let active = "\u{7f}\u{9b}2J\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}";
+    let body = serde_json::json!({ "resourceType": "Practitioner", active: active, "gender": active });
+    std::fs::write(&file, body.to_string()).expect("written");
+    let missing = folder.path().join("\u{202e}missing.json");
+    let url = format!("sqlite://{}/\u{202e}\u{9b}.db", folder.path().display());
+    let annuaire = format!("{url}.annuaire");
+    let copy = folder.path().join("\u{202e}copy.db");
+    let paths = [&file, &missing].map(|path| path.to_str().expect("UTF-8"));
+    for arguments in [
+        &["validate", paths[0], paths[1]][..],
+        &["validate", "--json", paths[0]],
+        &["exchanges", "--database-url", &url],
+        &["migrate", "--database-url", &url],
+        &["purge", "--database-url", &url, "--annuaire-database-url", &annuaire],
+        &["annuaire", "load", paths[0], "--annuaire-database-url", &annuaire],
+        &["annuaire", "status", "--annuaire-database-url", &annuaire],
+        &["annuaire", "status", "--json", "--annuaire-database-url", &annuaire],
+        &["backup", copy.to_str().expect("UTF-8"), "--database-url", &url],
+    ] {
+        let output = run(arguments, "");
+        let printed = text(&output);
+        let is_active = |character: char| {
+            character.is_control() && !matches!(character, '\n' | '\t')
+                || active.chars().any(|own| own == character && !own.is_ascii_alphanumeric())
+        };
+        assert!(!printed.chars().any(is_active), "{arguments:?}: {printed:?}");
+        // What `load` tells of a file that it could read does not name it.
+        let is_quoted = printed.contains("202e") || arguments.contains(&"load");
+        assert!(is_quoted, "{arguments:?}: {printed:?}");
+    }
 }

@@ -29,7 +29,8 @@ fn traced(variables: &[(&str, &str)]) -> Command {
 fn put_within_the_trace(serving: &Serving) {
     let head = format!(
         "PUT /fhir/Practitioner?identifier={IDENTIFIER} HTTP/1.1\r\ncontent-type: application/json\r\n\
-         traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\nx-request-id: asked-for-by-a-test\r\n\
+         traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\ntracestate: vendor=AUBERT\r\n\
+         x-request-id: nadia.aubert@example.org\r\n\
          content-length: {}\r\n",
         REGULATOR.len()
     );
@@ -71,12 +72,11 @@ async fn a_collector_receives_the_exchange_and_nothing_of_a_person() {
         "http.response.status_code",
         "url.scheme",
         "sas.request_id",
-        "asked-for-by-a-test",
         "sas.interaction",
     ] {
         assert!(holds(&sent, told.as_bytes()), "{told}");
     }
-    for secret in ["1.2.250.1.213.3.6", PERSON, "identifier=", "AUBERT", "Nadia", "example.org"] {
+    for secret in ["1.2.250.1.213.3.6", PERSON, "identifier=", "AUBERT", "Nadia", "nadia", "example.org"] {
         assert!(!holds(&sent, secret.as_bytes()), "{secret} was sent to the collector");
         assert!(!log.contains(secret), "{secret} was logged: {log}");
     }

@@ -18,11 +18,14 @@ fn record(number: usize, at: &str, hash: &str) -> Record {
         interaction: "read".to_owned(),
         resource_type: Some("Practitioner".to_owned()),
         id: Some("1".to_owned()),
+        id_hash: None,
         before: Some(1),
         after: Some(2),
+        write_outcome: None,
         status: 200,
         rules: vec!["a-rule".to_owned()],
         identifiers: vec![Named { system: Some("urn:oid:1".to_owned()), hash: Some(hash.to_owned()) }],
+        identifiers_left_out: 0,
         duration_ms: 0.25,
     }
 }

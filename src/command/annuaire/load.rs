@@ -8,6 +8,7 @@ use super::{BUSY, Failure, report};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::load::{self, Input, Settings};
 use crate::clock::Clock;
+use crate::command::{self, terminal};
 use crate::config::Config;
 use crate::config::annuaire::Load;
 
@@ -17,11 +18,11 @@ pub async fn load(arguments: &Load, copy: &Copy, config: &Config, display: &Disp
     let settings = Settings { replace: arguments.replace, keep: config.annuaire_keep, clock: Clock::system() };
     match load::load(copy, inputs, &settings, display.progress()).await {
         Ok(record) => {
-            println!("{}", report::run(&record));
+            println!("{}", terminal::lines(&report::run(&record)));
             Ok(ExitCode::SUCCESS)
         }
         Err(busy @ load::Failure::Busy) => {
-            eprintln!("sas-endpoint: {busy}");
+            command::tell_failure(&busy);
             Ok(ExitCode::from(BUSY))
         }
         Err(failure) => Err(failure.into()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::annuaire::progress::{Length, Logged, Progress, Step};
+use crate::command::terminal;
 use crate::config::LogFormat;
 
 /// How progress is shown here.
@@ -65,7 +66,7 @@ impl Progress for Bars {
             let same = current.take_if(|current| current.name == name).map(|current| current.bar);
             let bar = same.unwrap_or_else(|| self.all.add(ProgressBar::no_length()));
             bar.set_style(style(length));
-            bar.set_prefix(name.to_owned());
+            bar.set_prefix(terminal::cell(name).into_owned());
             if let Length::Resources(length) | Length::Bytes(length) = length {
                 bar.set_length(length);
             }

@@ -11,6 +11,7 @@ use super::report::{duration, instant, number};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::record::{Record, Work};
 use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
+use crate::command::terminal;
 use crate::config::annuaire::Status;
 
 /// Prints the state of the copy.
@@ -18,10 +19,9 @@ pub async fn status(arguments: &Status, copy: &Copy) -> Result<ExitCode, Failure
     let status = status::status(copy, arguments.hash, Timestamp::now()).await?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &status)?;
-        writeln!(out)?;
+        writeln!(out, "{}", terminal::json(&serde_json::to_string_pretty(&status)?))?;
     } else {
-        out.write_all(for_people(&status)?.as_bytes())?;
+        out.write_all(terminal::lines(&for_people(&status)?).as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
 }

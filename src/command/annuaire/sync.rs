@@ -7,6 +7,7 @@ use super::{BUSY, Failure, report, settings};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::sync::{self, Asked, Request};
+use crate::command::{self, terminal};
 use crate::config::Config;
 use crate::config::annuaire::Sync;
 
@@ -21,11 +22,11 @@ pub async fn sync(arguments: &Sync, copy: &Copy, config: &Config, display: &Disp
     let settings = settings(config, arguments.count);
     match sync::run(copy, &settings, &Request { asked, types }, display.progress()).await {
         Ok(record) => {
-            println!("{}", report::run(&record));
+            println!("{}", terminal::lines(&report::run(&record)));
             Ok(ExitCode::SUCCESS)
         }
         Err(busy @ sync::Failure::Busy) => {
-            eprintln!("sas-endpoint: {busy}");
+            command::tell_failure(&busy);
             Ok(ExitCode::from(BUSY))
         }
         Err(failure @ sync::Failure::Upstream(_)) => {

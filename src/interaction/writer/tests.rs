@@ -201,6 +201,118 @@ fn creation(name: u8) -> Job {
     world.job(&Request { target, national: None, technical, active: true, name })
 }
 
+/// What a record would say now: the hash of the id, the versions, and the outcome.
+fn told(trace: &Trace) -> (Option<String>, Option<Version>, Option<Version>, Option<WriteOutcome>) {
+    let record = trace.record(503, std::iter::empty(), None);
+    assert_eq!(record.id, None, "ids of this suite are not those of a server");
+    (record.id_hash, record.before, record.after, record.write_outcome)
+}
+
+#[tokio::test]
+async fn record_of_a_batch_tells_what_is_committed_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}/batch.db", folder.path().display());
+    let storage = Storage::open(&url).await.expect("a database");
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
+    let mut world = World::default();
+    let mut job = |target, technical, name| {
+        world.job(&Request { target, national: None, technical: Some(technical), active: true, name })
+    };
+    let stored = [job(Named::Technical(0), 0, 0)];
+    let clock = Clock::system();
+    commit_together(&storage, &clock, &stored, &[]).await.expect("committed");
+    let jobs = [
+        job(Named::Technical(0), 0, 1),
+        job(Named::Technical(0), 0, 2),
+        job(Named::Technical(1), 1, 0),
+        job(Named::Technical(1), 1, 1),
+        job(Named::Technical(1), 1, 1),
+        job(Named::Id(2), 2, 0),
+        Job { deadline: Deadline::after(Duration::ZERO), ..job(Named::Technical(0), 0, 3) },
+        // Refused: the body holds another account's identifier.
+        job(Named::Post { if_none_exist: false }, 1, 3),
+        job(Named::Id(2), 1, 3),
+    ];
+    let key = Key::of_bytes(b"key");
+    let id = |id: &str| Some(key.resource("", id));
+    let first = || id("new-1");
+    let failed = Some(WriteOutcome::Failed);
+
+    let full = "CREATE TRIGGER full_disk BEFORE INSERT ON resource_version BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(full).execute(&mut other).await.expect("a trigger");
+    commit_together(&storage, &clock, &jobs, &[]).await.expect_err("full");
+    let of_failed: Vec<_> = jobs.iter().map(|job| told(&job.trace)).collect();
+    let (existing, none) = ((first(), Some(1), None, failed), (None, None, None, failed));
+    let expected = [&existing, &existing, &none, &none, &none, &none, &existing, &none, &none];
+    assert_eq!(of_failed.iter().collect::<Vec<_>>(), expected);
+    assert!(jobs.iter().all(|job| !job.trace.is_recorded()));
+
+    sqlx::query("DROP TRIGGER full_disk").execute(&mut other).await.expect("room");
+    let answers = commit_together(&storage, &clock, &jobs, &[]).await.expect("committed");
+    let of_committed: Vec<_> = jobs.iter().map(|job| told(&job.trace)).collect();
+    let (second, by_id) = (answers[2].as_ref().expect("stored").id.to_string(), id("by-id-2"));
+    let expected = [
+        (first(), Some(1), Some(2), None),
+        (first(), Some(2), Some(3), None),
+        (id(&second), None, Some(1), None),
+        (id(&second), Some(1), Some(2), None),
+        (id(&second), Some(2), Some(2), None),
+        (by_id.clone(), None, Some(1), None),
+        (first(), Some(1), None, failed),
+        (None, None, None, None),
+        (by_id, Some(1), Some(1), None),
+    ];
+    assert_eq!(of_committed, expected);
+    storage.close().await;
+}
+
+#[test]
+fn database_error_says_whether_a_write_is_rolled_back() {
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    #[derive(Debug)]
+    struct Answered(Option<&'static str>);
+    impl std::fmt::Display for Answered {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{:?}", self.0)
+        }
+    }
+    impl std::error::Error for Answered {}
+    impl DatabaseError for Answered {
+        fn message(&self) -> &str {
+            "answered"
+        }
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            self.0.map(Into::into)
+        }
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+    let is_known = |code| is_rolled_back(&sqlx::Error::Database(Box::new(Answered(code))));
+    // Full, busy, a constraint; of PostgreSQL full, cancelled, read-only, a constraint.
+    for code in ["13", "5", "1299", "778", "53100", "57014", "25006", "23505"] {
+        assert!(is_known(Some(code)), "{code}");
+    }
+    // A failed sync; of PostgreSQL a broken connection, a shutdown, a fault.
+    for code in ["10", "1034", "1290", "08006", "57P01", "58030", "XX000"] {
+        assert!(!is_known(Some(code)), "{code}");
+    }
+    assert!(!is_known(None) && is_rolled_back(&sqlx::Error::PoolTimedOut));
+    for error in [sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()), sqlx::Error::WorkerCrashed] {
+        assert!(!is_rolled_back(&error), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
     const SHORT: Duration = Duration::from_millis(50);
@@ -213,14 +325,20 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
     let (writer, writing) = Writer::start(storage.clone(), Clock::system(), key);
 
     // The first is being committed, for as long as the file is locked; the second waits behind it.
+    let mut traces = vec![];
     for name in [0, 1] {
         let job = Job { deadline: Deadline::after(SHORT), ..creation(name) };
+        traces.push(job.trace.clone());
         let answer = writer.write(job).await;
         assert!(matches!(answer, Err(Error::DeadlineExceeded)), "{answer:?}");
     }
+    // As far as is known when the client is answered.
+    let unknown = (None, None, None, Some(WriteOutcome::Unknown));
+    assert_eq!([told(&traces[0]), told(&traces[1])], [unknown.clone(), unknown]);
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
     let third = writer.write(creation(2)).await.expect("stored");
     assert_eq!(third.effect, Effect::Create);
+    assert_eq!(told(&traces[0]), (None, None, None, Some(WriteOutcome::Failed)));
 
     let mut found = async |name: u8| {
         let sql = "SELECT COUNT(*) FROM identifier WHERE value = $1";

@@ -1,0 +1,145 @@
+//! Texts from outside, as they are printed: nothing in them directs a terminal or reorders what stands around them.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Whether a terminal acts on the character instead of showing it: control characters, and the marks that change the
+/// direction of a text (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) or end its line.
+fn is_active(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with each active character as its escape, `\u{202e}`, except those that are kept.
+fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(|character| is_active(character) && !kept(character)) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match is_active(character) && !kept(character) {
+            true => escaped.extend(character.escape_unicode()),
+            false => escaped.push(character),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A text that stands within a line.
+pub fn cell(text: &str) -> Cow<'_, str> {
+    escape(text, |_| false)
+}
+
+/// A text of several lines.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escape(text, |character| matches!(character, '\n' | '\t'))
+}
+
+/// JSON text, which stays the same JSON: such characters stand in its strings only, where `\u202e` means the same.
+pub fn json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_active(character) && character != '\n' {
+            // None of them is beyond the 16 bits of one escape. Writing to a text cannot fail.
+            true => _ = write!(escaped, "\\u{:04x}", u32::from(character)),
+            false => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// How the lines of a log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogStyle {
+    /// As text.
+    Plain,
+    /// As text coloured with escape sequences. `tracing` escapes those that its texts bring along.
+    Coloured,
+    /// As JSON.
+    Json,
+}
+
+/// The log on its way to a terminal or a file: a line is written at once.
+pub struct Escaped<W> {
+    inner: W,
+    style: LogStyle,
+}
+
+impl<W> Escaped<W> {
+    /// Writes there.
+    pub fn new(inner: W, style: LogStyle) -> Self {
+        Self { inner, style }
+    }
+}
+
+impl<W: Write> Write for Escaped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let escaped = match self.style {
+            LogStyle::Plain => lines(&text),
+            LogStyle::Coloured => escape(&text, |character| matches!(character, '\n' | '\t' | '\u{1b}')),
+            LogStyle::Json => Cow::Owned(json(&text)),
+        };
+        self.inner.write_all(escaped.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every character that directs a terminal or the order of a text.
+    fn active() -> impl Iterator<Item = char> {
+        let controls = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}');
+        let marks = ['\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}'];
+        controls.chain(marks).chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}')
+    }
+
+    #[test]
+    fn terminal_text_has_no_active_character() {
+        for character in active() {
+            let text = format!("a{character}b");
+            let escaped = format!("a\\u{{{:x}}}b", u32::from(character));
+            assert_eq!(cell(&text), escaped);
+            let kept = matches!(character, '\n' | '\t');
+            assert_eq!(lines(&text), if kept { text.as_str() } else { &escaped });
+            let mut log = vec![];
+            Escaped::new(&mut log, LogStyle::Plain).write_all(text.as_bytes()).expect("written");
+            assert_eq!(String::from_utf8(log).expect("UTF-8"), lines(&text));
+        }
+        for plain in ["", "é → ’ 日本", "Nadia AUBERT"] {
+            assert_eq!((&*cell(plain), &*lines(plain), &*json(plain)), (plain, plain, plain));
+        }
+    }
+
+    #[test]
+    fn terminal_json_has_no_active_character_and_means_the_same() {
+        let text: String = active().collect();
+        let printed = json(&serde_json::to_string_pretty(&[&text]).expect("JSON"));
+        assert!(printed.chars().all(|character| character == '\n' || !is_active(character)), "{printed}");
+        let read: Vec<String> = serde_json::from_str(&printed).expect("JSON");
+        assert_eq!(read, [text]);
+    }
+
+    #[test]
+    fn log_in_json_stays_json() {
+        let mut log = vec![];
+        let line = serde_json::json!({ "caller": "\u{202e}x\u{9b}" }).to_string() + "\n";
+        Escaped::new(&mut log, LogStyle::Json).write_all(line.as_bytes()).expect("written");
+        assert_eq!(log, b"{\"caller\":\"\\u202ex\\u009b\"}\n");
+    }
+
+    #[test]
+    fn log_keeps_the_sequences_of_its_own_colours() {
+        let mut log = vec![];
+        let text = "\u{1b}[32m INFO\u{1b}[0m caller=\u{202e}x\n";
+        Escaped::new(&mut log, LogStyle::Coloured).write_all(text.as_bytes()).expect("written");
+        assert_eq!(log, "\u{1b}[32m INFO\u{1b}[0m caller=\\u{202e}x\n".as_bytes());
+    }
+}
