@@ -28,7 +28,9 @@ async fn a_caller_writes_and_reads_under_the_public_address() {
         ("/annuaire/fhir/v2/Practitioner/810002909371", 403),
         ("/810002909371/fhir/Practitioner", 404),
     ] {
-        assert_eq!(fhir(client.get(nginx.url(path))).await.status, status, "{path}");
+        // Nor may the name that the client gives its request stand in a line.
+        let request = client.get(nginx.url(path)).header("x-request-id", "AUBERT");
+        assert_eq!(fhir(request).await.status, status, "{path}");
     }
     // One created, one read, four replayed, five with an identifier.
     let logs = nginx.logs(11).await;
@@ -37,6 +39,7 @@ async fn a_caller_writes_and_reads_under_the_public_address() {
     {
         assert!(logs.contains(line), "{line}: {logs}");
     }
+    assert!(logs.contains("request_id=- ") && logs.contains("request_id=0"), "ours are shown: {logs}");
     for secret in ["identifier", "1.2.250.1.213.3.6", "AUBERT", "810002909371"] {
         assert!(!logs.contains(secret), "{secret}: {logs}");
     }
