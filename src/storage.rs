@@ -7,6 +7,7 @@ pub mod backup;
 pub(crate) mod database;
 pub mod exchanges;
 pub(crate) mod postgres;
+pub(crate) mod postgres_address;
 mod read;
 pub mod registry;
 pub mod search;
