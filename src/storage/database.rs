@@ -310,10 +310,10 @@ impl Storage {
         migrator(Backend::Postgres).run(&mut first).await?;
         first.close().await.map_err(|error| address.failed(error))?;
         let PostgresAddress { options, description } = address;
-        let connections = |size, statement_timeout| {
-            Connections::new(options.clone(), size, Session { statement_timeout, settings: SESSION })
+        let connections = |size, writes, statement_timeout| {
+            Connections::new(options.clone(), size, Session { writes, statement_timeout, settings: SESSION })
         };
-        let readers = |size, statement_timeout| Readers::Postgres(connections(size, statement_timeout));
+        let readers = |size, statement_timeout| Readers::Postgres(connections(size, false, statement_timeout));
         let pools = ReaderPools {
             lookups: readers(LOOKUPS, READ_TIMEOUT),
             unchanged: readers(1, READ_TIMEOUT),
@@ -321,7 +321,7 @@ impl Storage {
             counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
             probe: readers(1, READ_TIMEOUT),
         };
-        let writer = Writer::Postgres(connections(1, WRITE_TIMEOUT).given_up_early());
+        let writer = Writer::Postgres(connections(1, true, WRITE_TIMEOUT).given_up_early());
         Ok(Self::new(writer, pools, &description))
     }
 

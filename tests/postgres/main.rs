@@ -2,12 +2,13 @@
 
 #[path = "../support/certificates.rs"]
 mod certificates;
+mod failover;
 #[path = "../program/process.rs"]
 #[allow(dead_code)] // Most of it is the suite's of the program.
 mod process;
+mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
-
 mod tls;
 
 use sas_endpoint::fhir::id::Id;

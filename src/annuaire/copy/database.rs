@@ -171,7 +171,7 @@ impl Database {
                 writer.close().await.map_err(failed)?;
                 let PostgresAddress { options, description } = address;
                 let connections = |size, statement_timeout| {
-                    let session = Session { statement_timeout, settings: SESSION };
+                    let session = Session { writes: false, statement_timeout, settings: SESSION };
                     Readers::Postgres(Connections::new(options.clone(), size, session))
                 };
                 let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
