@@ -6,6 +6,7 @@
 pub mod backup;
 pub(crate) mod database;
 pub mod exchanges;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod postgres_address;
 mod read;

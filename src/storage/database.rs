@@ -9,6 +9,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 
+use super::pooler;
 use super::postgres::{Connections, Session};
 use super::postgres_address::PostgresAddress;
 use super::sqlite::{SqliteReaders, StopAt};
@@ -215,6 +216,14 @@ pub enum OpenError {
         /// What they do not agree about, and the parameter of the address that decides.
         reason: String,
     },
+    /// A connection pooler stands between, in a mode that does not work.
+    #[error("the connection pooler before the database cannot be used ({description}): {reason}")]
+    Pooler {
+        /// What and where the database is.
+        description: String,
+        /// Why, and what to set.
+        reason: String,
+    },
     /// There is no such file.
     #[error("there is no database here ({description}): SAS_DATABASE_URL names the one that is served")]
     Missing {
@@ -307,7 +316,8 @@ impl Storage {
         // A pool would try again and again, and in the end hide what went wrong. A migration of a large table may
         // take longer than any statement of a pool.
         let mut first = address.connect().await?;
-        migrator(Backend::Postgres).run(&mut first).await?;
+        pooler::check(&address, &mut first).await?;
+        migrator(Backend::Postgres).run(&mut first).await.map_err(|error| address.migration_failed(error))?;
         first.close().await.map_err(|error| address.failed(error))?;
         let PostgresAddress { options, description } = address;
         let connections = |size, writes, statement_timeout| {

@@ -10,10 +10,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
 use super::database::OpenError;
+use super::pooler;
 
 /// The parameters of an address that sqlx reads; it would log the value of any other, which may be a secret.
 const PARAMETERS: [&str; 18] = [
@@ -123,9 +125,23 @@ impl PostgresAddress {
     /// What an error of a connection made with this address means.
     pub fn failed(&self, source: sqlx::Error) -> OpenError {
         let description = self.description.clone();
-        match self.tls_reason(&source) {
-            Some(reason) => OpenError::Tls { description, reason },
-            None => OpenError::Connect { description, source },
+        if let Some(reason) = pooler::reason(&source) {
+            OpenError::Pooler { description, reason }
+        } else if let Some(reason) = self.tls_reason(&source) {
+            OpenError::Tls { description, reason }
+        } else {
+            OpenError::Connect { description, source }
+        }
+    }
+
+    /// The same of an error of migrations.
+    pub fn migration_failed(&self, error: MigrateError) -> OpenError {
+        match &error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => match pooler::reason(source) {
+                Some(reason) => OpenError::Pooler { description: self.description.clone(), reason },
+                None => OpenError::Migrate(error),
+            },
+            _ => OpenError::Migrate(error),
         }
     }
 

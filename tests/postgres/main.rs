@@ -3,6 +3,8 @@
 #[path = "../support/certificates.rs"]
 mod certificates;
 mod failover;
+mod pgbouncer;
+mod pooler;
 #[path = "../program/process.rs"]
 #[allow(dead_code)] // Most of it is the suite's of the program.
 mod process;

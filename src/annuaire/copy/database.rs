@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection as _, Executor, SqlSafeStr};
 
 use crate::error::Error;
 use crate::storage::database::{Backend, Readers, first_connection, migrated_once_or_twice, sqlite_options};
+use crate::storage::pooler;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
 use crate::storage::sqlite::SqliteReaders;
@@ -161,12 +162,15 @@ impl Database {
                 address.warn_if_unverified();
                 let failed = |error| address.failed(error);
                 let mut writer = address.connect().await?;
+                pooler::check(&address, &mut writer).await?;
                 writer.execute(SEARCH_PATH).await.map_err(failed)?;
                 // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
                 // connection.
                 writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
                 writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
-                migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
+                let migrated =
+                    migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await;
+                migrated.map_err(|error| address.migration_failed(error))?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
                 let PostgresAddress { options, description } = address;
