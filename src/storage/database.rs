@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool}
 use super::pooler;
 use super::postgres::{Connections, Session};
 use super::postgres_address::PostgresAddress;
+use super::private_file;
 use super::sqlite::{SqliteReaders, StopAt};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -281,6 +282,8 @@ impl Storage {
         let (options, description) = sqlite_options(url)?;
         // Acknowledged means on disk, through power loss too.
         let options = options.synchronous(SqliteSynchronous::Full);
+        private_file::create_database(options.get_filename());
+        private_file::warn_if_shared(options.get_filename());
         let failed = |source| OpenError::Connect { description: description.clone(), source };
         let mut first = first_connection(&options).await.map_err(failed)?;
         let connection = &mut first;

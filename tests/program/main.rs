@@ -10,6 +10,7 @@ mod commands;
 mod deployment;
 mod durability;
 mod log;
+mod private_files;
 mod process;
 mod record;
 #[cfg(feature = "otlp")]

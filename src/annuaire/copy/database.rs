@@ -15,6 +15,7 @@ use crate::storage::database::{Backend, Readers, first_connection, migrated_once
 use crate::storage::pooler;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
+use crate::storage::private_file;
 use crate::storage::sqlite::SqliteReaders;
 use crate::storage::{OpenError, READ_TIMEOUT, SEARCH_TIMEOUT};
 
@@ -140,6 +141,8 @@ impl Database {
                 let (options, description) = sqlite_options(url)?;
                 // A commit of tens of thousands of resources takes seconds, and nobody waits for it.
                 let options = options.disable_statement_logging();
+                private_file::create_database(options.get_filename());
+                private_file::warn_if_shared(options.get_filename());
                 // A power loss may take the last pages that were synchronised, never the copy's consistency:
                 // where the synchronisation stands is committed with them.
                 let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
@@ -191,7 +194,7 @@ impl Database {
             Options::Sqlite(options) => {
                 let mut path = PathBuf::from(options.get_filename()).into_os_string();
                 path.push("-writer");
-                let lock = File::create(path).map_err(Error::internal)?;
+                let lock = private_file::open_lock(path.as_ref()).map_err(Error::internal)?;
                 if lock.try_lock().is_err() {
                     return Ok(None);
                 }
