@@ -149,7 +149,9 @@ impl PostgresAddress {
         let tls = match error {
             sqlx::Error::Io(error) => error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()),
             sqlx::Error::Tls(cause) => cause.downcast_ref::<rustls::Error>(),
-            sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "28000") => {
+            sqlx::Error::Database(error)
+                if error.code().is_some_and(|code| code == "28000") && !is_socket(&self.options) =>
+            {
                 let said = error.message();
                 return Some(format!(
                     "the server says \"{said}\"; where it asks for TLS or for a client certificate, set sslmode, \

@@ -96,7 +96,7 @@ impl Cluster {
              stop) kill -QUIT $server 2>/dev/null || true; wait $server || true;; \
              start) kill -0 $server 2>/dev/null || start;; esac; echo ready; done; \
              kill -INT $server 2>/dev/null || true; \
-             kill -CONT $server $(cat /proc/$server/task/$server/children) 2>/dev/null || true; \
+             kill -CONT $server $(cat /proc/$server/task/$server/children 2>/dev/null) 2>/dev/null || true; \
              wait $server || true; rm -rf {folder} 2>/dev/null",
             folder = folder.display(),
             bin = programs.display(),
