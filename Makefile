@@ -11,8 +11,8 @@ release: ## the program to install: target/dist/sas-endpoint
 run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
 
-test: postgres-installed nginx-installed ## run every test, on SQLite and on Postgres, behind nginx
-	SAS_TEST_POSTGRES=required SAS_TEST_NGINX=required cargo test --locked
+test: postgres-installed pgbouncer-installed nginx-installed ## run every test, on SQLite and on Postgres, behind nginx
+	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 
 faults: postgres-installed ## kill, cut off, pause, fill up and flood, and print the ledger and the figures (some minutes)
@@ -50,6 +50,18 @@ postgres-installed:
 		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql; \
 	else \
 		echo "Install the Postgres server programs (initdb, postgres) and run this again." >&2; exit 1; \
+	fi
+
+# The pooler's tests start PgBouncer themselves; the service that Debian's package brings is not needed.
+.PHONY: pgbouncer-installed
+pgbouncer-installed:
+	@ls /usr/sbin/pgbouncer >/dev/null 2>&1 || command -v pgbouncer >/dev/null 2>&1 || \
+	if command -v apt-get >/dev/null 2>&1; then \
+		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -q --no-install-recommends pgbouncer; \
+	else \
+		echo "Install PgBouncer and run this again." >&2; exit 1; \
 	fi
 
 # The proxy's tests start nginx themselves; the service that Debian's package brings is not needed.

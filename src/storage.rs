@@ -6,7 +6,10 @@
 pub mod backup;
 pub(crate) mod database;
 pub mod exchanges;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
+pub(crate) mod postgres_address;
+pub(crate) mod private_file;
 mod read;
 pub mod registry;
 pub mod search;

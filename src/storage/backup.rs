@@ -1,13 +1,13 @@
 //! A consistent copy of a SQLite database, made while it is served.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection};
 
 use super::database::{Backend, OpenError, sqlite_options};
+use super::private_file;
 
 /// What was copied.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ pub async fn backup(url: &str, file: &Path) -> Result<Copied, BackupError> {
     let written = async {
         let failed = |source| BackupError::Write { path: unfinished.clone(), source };
         // VACUUM INTO takes a file that is empty, and leaves its mode as it is.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+        private_file::create_new(&unfinished).map_err(failed)?;
         let copied = copy(url, &unfinished).await?;
         File::open(&unfinished).and_then(|copy| copy.sync_all()).map_err(failed)?;
         // Whoever has made that file in the meantime keeps it.

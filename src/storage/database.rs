@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 
+use super::pooler;
 use super::postgres::{Connections, Session};
+use super::postgres_address::PostgresAddress;
+use super::private_file;
 use super::sqlite::{SqliteReaders, StopAt};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -199,6 +201,30 @@ pub enum OpenError {
         /// What it says.
         source: sqlx::Error,
     },
+    /// A parameter of the address of a Postgres database cannot be used.
+    #[error("{parameter} in the database address {problem}")]
+    Parameter {
+        /// Its name.
+        parameter: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The server and this program do not agree about TLS.
+    #[error("the database cannot be opened ({description}): {reason}")]
+    Tls {
+        /// What and where it is.
+        description: String,
+        /// What they do not agree about, and the parameter of the address that decides.
+        reason: String,
+    },
+    /// A connection pooler stands between, in a mode that does not work.
+    #[error("the connection pooler before the database cannot be used ({description}): {reason}")]
+    Pooler {
+        /// What and where the database is.
+        description: String,
+        /// Why, and what to set.
+        reason: String,
+    },
     /// There is no such file.
     #[error("there is no database here ({description}): SAS_DATABASE_URL names the one that is served")]
     Missing {
@@ -256,6 +282,8 @@ impl Storage {
         let (options, description) = sqlite_options(url)?;
         // Acknowledged means on disk, through power loss too.
         let options = options.synchronous(SqliteSynchronous::Full);
+        private_file::create_database(options.get_filename());
+        private_file::warn_if_shared(options.get_filename());
         let failed = |source| OpenError::Connect { description: description.clone(), source };
         let mut first = first_connection(&options).await.map_err(failed)?;
         let connection = &mut first;
@@ -286,17 +314,19 @@ impl Storage {
     }
 
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
-        let (options, description) = postgres_options(url)?;
-        let failed = |source| OpenError::Connect { description: description.clone(), source };
+        let address = PostgresAddress::parse(url)?;
+        address.warn_if_unverified();
         // A pool would try again and again, and in the end hide what went wrong. A migration of a large table may
         // take longer than any statement of a pool.
-        let mut first = options.connect().await.map_err(failed)?;
-        migrator(Backend::Postgres).run(&mut first).await?;
-        first.close().await.map_err(failed)?;
-        let connections = |size, statement_timeout| {
-            Connections::new(options.clone(), size, Session { statement_timeout, settings: SESSION })
+        let mut first = address.connect().await?;
+        pooler::check(&address, &mut first).await?;
+        migrator(Backend::Postgres).run(&mut first).await.map_err(|error| address.migration_failed(error))?;
+        first.close().await.map_err(|error| address.failed(error))?;
+        let PostgresAddress { options, description } = address;
+        let connections = |size, writes, statement_timeout| {
+            Connections::new(options.clone(), size, Session { writes, statement_timeout, settings: SESSION })
         };
-        let readers = |size, statement_timeout| Readers::Postgres(connections(size, statement_timeout));
+        let readers = |size, statement_timeout| Readers::Postgres(connections(size, false, statement_timeout));
         let pools = ReaderPools {
             lookups: readers(LOOKUPS, READ_TIMEOUT),
             unchanged: readers(1, READ_TIMEOUT),
@@ -304,7 +334,7 @@ impl Storage {
             counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
             probe: readers(1, READ_TIMEOUT),
         };
-        let writer = Writer::Postgres(connections(1, WRITE_TIMEOUT).given_up_early());
+        let writer = Writer::Postgres(connections(1, true, WRITE_TIMEOUT).given_up_early());
         Ok(Self::new(writer, pools, &description))
     }
 
@@ -397,17 +427,6 @@ pub(crate) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String)
         .busy_timeout(LOCK_TIMEOUT)
         .statement_cache_capacity(200);
     let description = format!("SQLite file {}", options.get_filename().display());
-    Ok((options, description))
-}
-
-/// How to connect to a Postgres database, and what it is, for people.
-pub(crate) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), OpenError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(OpenError::Address)?
-        .application_name("sas-endpoint")
-        .statement_cache_capacity(200);
-    let name = options.get_database().unwrap_or(options.get_username());
-    let description = format!("Postgres database {name} on {}:{}", options.get_host(), options.get_port());
     Ok((options, description))
 }
 

@@ -1,13 +1,16 @@
 //! Connections to Postgres, where any of them may fall silent: a firewall forgot it, or a cable was pulled.
 //! Nobody is told then, so that both ends are bounded: the server drops a session whose client does not
 //! answer, with its locks, and the pool a connection whose server does not.
+//!
+//! After a failover, the former primary may go on answering, read-only. Its connections are closed, so that the
+//! host's name is resolved again.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
 
 use super::database::LOCK_TIMEOUT;
 use crate::deadline::Deadline;
@@ -27,15 +30,31 @@ pub(crate) const KEEP_ALIVE: &str = "SET tcp_keepalives_idle = '4s';SET tcp_keep
 /// What the sessions of a pool are told.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
+    /// Whether they write.
+    pub writes: bool,
     /// The server stops a statement that takes longer.
     pub statement_timeout: Duration,
     /// Further settings, as SQL.
     pub settings: &'static str,
 }
 
-/// Whether there is still a server at the other end, which comes to answer.
-async fn answers(connection: &mut PgConnection) -> bool {
-    matches!(tokio::time::timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))
+/// A reader's connection to a read-only server is kept for so long: while there is no other server, every search
+/// would connect again.
+const READ_ONLY_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Whether there is still a server at the other end, which answers in time, and whether it takes writes.
+async fn probe(connection: &mut PgConnection) -> Option<Server> {
+    // True of a standby, and of a primary that `default_transaction_read_only` holds back.
+    let asked = connection.fetch_one("SHOW transaction_read_only");
+    let row = tokio::time::timeout(PING_TIMEOUT, asked).await.ok()?.ok()?;
+    let is_read_only = row.try_get::<String, _>(0).ok()?;
+    Some(if is_read_only == "on" { Server::ReadOnly } else { Server::Writable })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Server {
+    Writable,
+    ReadOnly,
 }
 
 /// Connections that are lent, each with an answering server at its other end.
@@ -48,14 +67,24 @@ pub(crate) struct Connections {
 impl Connections {
     /// At most `size` connections for statements of this kind, each opened when it is first needed.
     pub fn new(options: PgConnectOptions, size: u32, session: Session) -> Self {
-        let Session { statement_timeout, settings } = session;
+        let Session { writes, statement_timeout, settings } = session;
+        let read_only_max_age = if writes { Duration::ZERO } else { READ_ONLY_MAX_AGE };
         let timeout = format!("SET statement_timeout = {}", statement_timeout.as_millis());
         let pool = PgPoolOptions::new()
             .max_connections(size)
             .acquire_timeout(LOCK_TIMEOUT)
             // The pool's own test has no time-out: a silent server would keep every caller waiting.
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(async { Ok(answers(connection).await) }))
+            .before_acquire(move |connection, metadata| {
+                let is_young = metadata.age < read_only_max_age;
+                Box::pin(async move {
+                    Ok(match probe(connection).await {
+                        Some(Server::Writable) => true,
+                        Some(Server::ReadOnly) => is_young,
+                        None => false,
+                    })
+                })
+            })
             .after_connect(move |connection, _| {
                 let timeout = AssertSqlSafe(timeout.clone());
                 Box::pin(async move {

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::database::{Backend, OpenError, sqlite_options};
+use super::private_file;
 
 /// The right to serve a SQLite file. It ends with the process, however that ends: the lock is the
 /// operating system's, and the file beside the database that carries it means nothing by itself.
@@ -22,7 +23,7 @@ impl Serving {
                 let mut path = real(options.get_filename()).into_os_string();
                 path.push("-serving");
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
-                let lock = File::create(&path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+                let lock = private_file::open_lock(path.as_ref()).map_err(|error| failed(sqlx::Error::Io(error)))?;
                 match lock.try_lock() {
                     Ok(()) => Ok(Self { _lock: Some(lock) }),
                     Err(TryLockError::WouldBlock) => Err(OpenError::Served { description }),

@@ -11,6 +11,7 @@ mod deployment;
 mod durability;
 mod log;
 mod papers;
+mod private_files;
 mod process;
 mod record;
 #[cfg(feature = "otlp")]

@@ -4,6 +4,7 @@
 pub mod polling;
 #[allow(dead_code)] // Likewise.
 pub mod ports;
+#[allow(dead_code)] // Likewise.
 pub mod postgres;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub const GENEROUS: Timeouts = Timeouts { write: MINUTE, search: MINUTE, read: M
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The two databases that every behaviour is shown on.
+#[allow(dead_code)] // One suite is of Postgres servers only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -27,11 +29,13 @@ pub enum Backend {
 }
 
 /// An empty database of one test. SQLite files go when it is dropped; the Postgres cluster goes as a whole.
+#[allow(dead_code)] // Likewise.
 pub struct TestDatabase {
     pub url: String,
     _folder: Option<TempDir>,
 }
 
+#[allow(dead_code)]
 impl TestDatabase {
     /// `None` where there is no Postgres to test with, which is said once.
     pub async fn new(backend: Backend) -> Option<Self> {

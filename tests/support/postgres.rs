@@ -4,8 +4,9 @@
 //! `SAS_TEST_POSTGRES_URL` (a database whose user may create others) takes its place;
 //! `SAS_TEST_POSTGRES=required` turns its absence from a remark into a failure.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
@@ -15,6 +16,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// For data that nobody will miss.
 const HASTY: &str = "-c fsync=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB";
+
+/// The number in the name of a socket.
+const DEFAULT_PORT: u16 = 5432;
 
 /// A new, empty database of the cluster that the tests of this process share; `None` where there is no Postgres.
 pub async fn new_database() -> Option<String> {
@@ -47,14 +51,14 @@ impl Cluster {
         if let Ok(url) = std::env::var("SAS_TEST_POSTGRES_URL") {
             return Some(Self { url, leash: None });
         }
-        let Some(programs) = server_programs() else {
-            let sentence = "no Postgres server programs are installed (Debian: apt-get install postgresql)";
-            assert!(std::env::var("SAS_TEST_POSTGRES").as_deref() != Ok("required"), "{sentence}");
-            // Past the harness's capture: it is to be seen even where every test passes.
-            let _ = writeln!(std::io::stderr(), "The Postgres half is skipped: {sentence}.");
-            return None;
-        };
-        Some(Self::start_with(&programs, parent, settings))
+        Some(Self::start_with(&server_programs()?, parent, settings, DEFAULT_PORT, &[]))
+    }
+
+    /// Starts a cluster that listens on a port of `127.0.0.1` and `127.0.0.2` too. These files are in the folder above
+    /// its data, from which it is started.
+    pub fn start_on(port: u16, settings: &str, files: &[(&str, &str)]) -> Option<Self> {
+        let settings = format!("{HASTY} -c listen_addresses=127.0.0.1,127.0.0.2 {settings}");
+        Some(Self::start_with(&server_programs()?, &std::env::temp_dir(), &settings, port, files))
     }
 
     /// A new, empty database.
@@ -70,17 +74,21 @@ impl Cluster {
         format!("{server}/{name}?{parameters}")
     }
 
-    fn start_with(programs: &Path, parent: &Path, settings: &str) -> Self {
+    fn start_with(programs: &Path, parent: &Path, settings: &str, port: u16, files: &[(&str, &str)]) -> Self {
         // The shell removes it, as the user who owns it by then.
         let folder = super::folder_in(parent, "postgres").keep();
+        for (name, content) in files {
+            // A key is for its owner only.
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name));
+            file.as_mut().expect("a file").write_all(content.as_bytes()).expect("written");
+        }
         // initdb refuses to work for root; Debian's package brings a user of its own.
-        let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-        if is_root {
-            run(Command::new("chown").arg("postgres").arg(&folder));
+        if is_root() {
+            run(Command::new("chown").arg("-R").arg("postgres").arg(&folder));
         }
         // In the end, the user may remove what is in the folder, if not the folder itself.
         let script = format!(
-            "set -e; cd {folder}; \
+            "set -e; cd {folder}; export PGPORT={port}; \
              {bin}/initdb --pgdata=data --username=sas --auth=trust --no-sync --encoding=UTF8 --locale=C >log 2>&1; \
              start() {{ {bin}/postgres -D data -k {folder} -c listen_addresses= {settings} >>log 2>&1 & server=$!; \
              until {bin}/pg_isready -q -h {folder} -U sas; do kill -0 $server; sleep 0.05; done; }}; \
@@ -88,28 +96,35 @@ impl Cluster {
              stop) kill -QUIT $server 2>/dev/null || true; wait $server || true;; \
              start) kill -0 $server 2>/dev/null || start;; esac; echo ready; done; \
              kill -INT $server 2>/dev/null || true; \
-             kill -CONT $server $(cat /proc/$server/task/$server/children) 2>/dev/null || true; \
+             kill -CONT $server $(cat /proc/$server/task/$server/children 2>/dev/null) 2>/dev/null || true; \
              wait $server || true; rm -rf {folder} 2>/dev/null",
             folder = folder.display(),
             bin = programs.display(),
         );
-        let mut command = if is_root { Command::new("runuser") } else { Command::new("sh") };
-        if is_root {
-            command.args(["-u", "postgres", "--", "sh"]);
-        }
-        let shell = command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let shell = shell_of_postgres().args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut shell = shell.expect("the test cluster is started");
         let answers = BufReader::new(shell.stdout.take().expect("its output"));
         let mut leash = Leash { orders: shell.stdin.take(), shell, answers };
         assert!(leash.is_ready(), "see {}/log", folder.display());
         let host = folder.to_str().expect("a path").replace('/', "%2F");
-        Self { url: format!("postgres://sas@localhost/postgres?host={host}"), leash: Some(leash) }
+        let url = format!("postgres://sas@localhost/postgres?host={host}");
+        let url = if port == DEFAULT_PORT { url } else { format!("{url}&port={port}") };
+        Self { url, leash: Some(leash) }
     }
 }
 
-// Only some suites do this to it.
-#[allow(dead_code)]
 impl Cluster {
+    /// The database `postgres`, by the server's socket.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder of the socket, of a server of ours.
+    pub fn socket_folder(&self) -> PathBuf {
+        let folder = self.url.split("host=").nth(1).and_then(|rest| rest.split('&').next()).expect("a socket");
+        PathBuf::from(folder.replace("%2F", "/"))
+    }
+
     /// Whether the server may be stopped and started.
     pub fn is_ours(&self) -> bool {
         self.leash.is_some()
@@ -146,8 +161,35 @@ impl Drop for Leash {
     }
 }
 
-/// The folder of `initdb` and `postgres`, of the newest version installed.
+/// Whether this process may do everything. Neither Postgres nor PgBouncer runs then.
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// A shell of a user whom Postgres and PgBouncer work for: Debian's package brings one.
+pub fn shell_of_postgres() -> Command {
+    if !is_root() {
+        return Command::new("sh");
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--", "sh"]);
+    command
+}
+
+/// The folder of `initdb` and `postgres`; `None`, which is said, where there is none.
 fn server_programs() -> Option<PathBuf> {
+    let found = find_server_programs();
+    if found.is_none() {
+        let sentence = "no Postgres server programs are installed (Debian: apt-get install postgresql)";
+        assert!(std::env::var("SAS_TEST_POSTGRES").as_deref() != Ok("required"), "{sentence}");
+        // Past the harness's capture: it is to be seen even where every test passes.
+        let _ = writeln!(std::io::stderr(), "The Postgres half is skipped: {sentence}.");
+    }
+    found
+}
+
+/// The same of the newest version installed.
+fn find_server_programs() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::var("PATH").unwrap_or_default().split(':').map(PathBuf::from).collect();
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     folders.extend(debian.map(|version| version.path().join("bin")));

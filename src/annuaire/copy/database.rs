@@ -11,10 +11,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, Executor, SqlSafeStr};
 
 use crate::error::Error;
-use crate::storage::database::{
-    Backend, Readers, first_connection, migrated_once_or_twice, postgres_options, sqlite_options,
-};
+use crate::storage::database::{Backend, Readers, first_connection, migrated_once_or_twice, sqlite_options};
+use crate::storage::pooler;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
+use crate::storage::postgres_address::PostgresAddress;
+use crate::storage::private_file;
 use crate::storage::sqlite::SqliteReaders;
 use crate::storage::{OpenError, READ_TIMEOUT, SEARCH_TIMEOUT};
 
@@ -124,14 +125,11 @@ impl Database {
         match Backend::of(url)? {
             Backend::Sqlite => Ok(sqlite_options(url)?.0.get_filename().exists()),
             Backend::Postgres => {
-                let (options, description) = postgres_options(url)?;
-                let schema = async {
-                    let mut connection = options.connect().await?;
-                    let sql =
-                        "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = 'annuaire')";
-                    sqlx::query_scalar(sql).fetch_one(&mut connection).await
-                };
-                schema.await.map_err(|source| OpenError::Connect { description, source })
+                let address = PostgresAddress::parse(url)?;
+                let mut connection = address.connect().await?;
+                let sql = "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = 'annuaire')";
+                let found = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+                found.map_err(|error| address.failed(error))
             }
         }
     }
@@ -143,6 +141,8 @@ impl Database {
                 let (options, description) = sqlite_options(url)?;
                 // A commit of tens of thousands of resources takes seconds, and nobody waits for it.
                 let options = options.disable_statement_logging();
+                private_file::create_database(options.get_filename());
+                private_file::warn_if_shared(options.get_filename());
                 // A power loss may take the last pages that were synchronised, never the copy's consistency:
                 // where the synchronisation stands is committed with them.
                 let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
@@ -159,21 +159,26 @@ impl Database {
                 Ok((database, description, key))
             }
             Backend::Postgres => {
-                let (options, description) = postgres_options(url)?;
-                let description = format!("{description}, schema annuaire");
-                let options = options.options([("search_path", "annuaire")]);
-                let options = options.disable_statement_logging();
-                let failed = |source| OpenError::Connect { description: description.clone(), source };
-                let mut writer = options.connect().await.map_err(failed)?;
+                let mut address = PostgresAddress::parse(url)?;
+                address.description += ", schema annuaire";
+                address.options = address.options.disable_statement_logging();
+                address.warn_if_unverified();
+                let failed = |error| address.failed(error);
+                let mut writer = address.connect().await?;
+                pooler::check(&address, &mut writer).await?;
+                writer.execute(SEARCH_PATH).await.map_err(failed)?;
                 // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
                 // connection.
                 writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
                 writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
-                migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await?;
+                let migrated =
+                    migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await;
+                migrated.map_err(|error| address.migration_failed(error))?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
+                let PostgresAddress { options, description } = address;
                 let connections = |size, statement_timeout| {
-                    let session = Session { statement_timeout, settings: INDEX_ONLY };
+                    let session = Session { writes: false, statement_timeout, settings: SESSION };
                     Readers::Postgres(Connections::new(options.clone(), size, session))
                 };
                 let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
@@ -189,7 +194,7 @@ impl Database {
             Options::Sqlite(options) => {
                 let mut path = PathBuf::from(options.get_filename()).into_os_string();
                 path.push("-writer");
-                let lock = File::create(path).map_err(Error::internal)?;
+                let lock = private_file::open_lock(path.as_ref()).map_err(Error::internal)?;
                 if lock.try_lock().is_err() {
                     return Ok(None);
                 }
@@ -199,7 +204,7 @@ impl Database {
                 let mut connection = options.connect().await?;
                 // Where the machine that writes is gone, another one may.
                 connection.execute(KEEP_ALIVE).await?;
-                connection.execute(INDEX_ONLY).await?;
+                connection.execute(SESSION).await?;
                 connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
                 match connection.execute(POSTGRES_WRITE_LOCK).await {
                     Ok(_) => Ok(Some(Connection::Postgres { connection })),
@@ -222,9 +227,15 @@ fn new_key() -> Result<String, sqlx::Error> {
     Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Where the tables of the copy are. As a statement: poolers refuse it as a parameter of the connection.
+const SEARCH_PATH: &str = "SET search_path = annuaire";
+
+/// What every session on Postgres is told.
+///
 /// Every statement reaches its rows by a key. Without statistics, as in a database that is being filled,
 /// Postgres would read whole tables instead, or keep a plan for as long as they grow.
-const INDEX_ONLY: &str = concat!(
+const SESSION: &str = concat!(
+    "SET search_path = annuaire;",
     "SET idle_in_transaction_session_timeout = '60s';",
     "SET enable_seqscan = off;",
     "SET enable_hashjoin = off;",

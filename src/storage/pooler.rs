@@ -1,0 +1,77 @@
+//! Recognises a connection pooler (PgBouncer) that changes the server's session between transactions.
+//!
+//! The program cannot work behind one: prepared statements, settings such as `statement_timeout`, and the advisory
+//! locks of migrations and of the copy belong to a session. Alone, a client often gets the same session again; the
+//! start would then succeed, and fail later under load.
+
+use std::time::Duration;
+
+use sqlx::{Executor, PgConnection, Row};
+
+use super::database::OpenError;
+use super::postgres_address::PostgresAddress;
+
+/// A pooler makes whoever asks for a session wait while it has none.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Other clients of the pooler may hide in one round that a session is shared.
+const ROUNDS: usize = 3;
+
+const SHARED_SESSION: &str = "it changes the session between transactions, and prepared statements, settings and locks \
+    belong to a session; set pool_mode = session for this database, or connect to Postgres directly";
+
+const NO_SESSION: &str = "it gives no second session within 10 s; raise default_pool_size, or connect to Postgres \
+    directly";
+
+/// Fails if sessions are shared: `first` and another connection then have the same one, or that of `first` is
+/// another one while a transaction keeps the other connection's.
+///
+/// Statements are sent without preparing them, which would fail first.
+pub(crate) async fn check(address: &PostgresAddress, first: &mut PgConnection) -> Result<(), OpenError> {
+    let shared = || pooler(address, SHARED_SESSION.to_owned());
+    let mut second = address.connect().await?;
+    for _ in 0..ROUNDS {
+        let before = session(address, first).await?.ok_or_else(|| pooler(address, NO_SESSION.to_owned()))?;
+        let begun = tokio::time::timeout(SESSION_TIMEOUT, second.execute("BEGIN")).await;
+        begun.map_err(|_| pooler(address, NO_SESSION.to_owned()))?.map_err(|error| address.failed(error))?;
+        let other = session(address, &mut second).await?.ok_or_else(|| pooler(address, NO_SESSION.to_owned()))?;
+        if other == before {
+            return Err(shared());
+        }
+        // Where there is none left, the one that it had is another's.
+        let after = session(address, first).await?.ok_or_else(shared)?;
+        if after != before {
+            return Err(shared());
+        }
+        second.execute("ROLLBACK").await.map_err(|error| address.failed(error))?;
+    }
+    Ok(())
+}
+
+/// The number of the server's session; `None` where none was given in time.
+async fn session(address: &PostgresAddress, connection: &mut PgConnection) -> Result<Option<i32>, OpenError> {
+    let asked = connection.fetch_one("SELECT pg_backend_pid()");
+    let Ok(row) = tokio::time::timeout(SESSION_TIMEOUT, asked).await else { return Ok(None) };
+    let number = row.and_then(|row| row.try_get(0));
+    number.map(Some).map_err(|error| address.failed(error))
+}
+
+fn pooler(address: &PostgresAddress, reason: String) -> OpenError {
+    OpenError::Pooler { description: address.description.clone(), reason }
+}
+
+/// What a pooler means by an error, where it is one of a pooler.
+pub(crate) fn reason(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?;
+    let message = error.message();
+    match error.code()?.as_ref() {
+        // A prepared statement that exists already, or does not: another session than before.
+        "42P05" | "26000" => Some(SHARED_SESSION.to_owned()),
+        "08P01" if message.contains("unsupported startup parameter") => Some(format!(
+            "it says \"{message}\"; remove options from the database address, and PGOPTIONS from the environment"
+        )),
+        // `pool_mode = statement`
+        "08P01" if message.contains("statement pooling mode") => Some(SHARED_SESSION.to_owned()),
+        _ => None,
+    }
+}

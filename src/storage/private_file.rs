@@ -1,0 +1,87 @@
+//! Files that only their owner may read and write, whatever the umask: accounts stand in them in clear.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const MODE: u32 = 0o600;
+
+/// Makes an empty database, unless there is a file. SQLite gives `-wal` and `-shm` the mode of the database.
+///
+/// A file that exists is not opened: to close it would end the locks that this process has on it through SQLite.
+pub(crate) fn create_database(path: &Path) {
+    // SQLite says better what is wrong, and where.
+    if let Err(error) = create_new(path)
+        && error.kind() == io::ErrorKind::AlreadyExists
+        && !path.exists()
+        && let Ok(target) = path.read_link()
+    {
+        // A link to a file that is yet to be made.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let _ = create_new(&folder.join(target));
+    }
+}
+
+/// Makes a file that does not exist.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
+}
+
+/// Opens a file that carries a lock and nothing else, and makes it if there is none.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(path)
+}
+
+/// Warns of files of this database that others than their owner may read or write.
+pub(crate) fn warn_if_shared(database: &Path) {
+    let files = shared(database);
+    if !files.is_empty() {
+        let files = files.join(" ");
+        tracing::warn!("others than their owner may read or write files of the database: chmod 600 {files}");
+    }
+}
+
+/// The database, what SQLite keeps beside it, and the locks of this program.
+fn shared(database: &Path) -> Vec<String> {
+    let beside = |suffix: &str| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
+    };
+    let is_shared =
+        |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 != 0);
+    let files = ["", "-wal", "-shm", "-journal", "-serving", "-writer"].map(beside).into_iter();
+    files.filter(is_shared).map(|path| path.display().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().expect("a file").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn private_file_link_to_a_missing_file_makes_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, target) = (folder.path().join("link.db"), folder.path().join("target.db"));
+        std::os::unix::fs::symlink("target.db", &link).expect("a link");
+        create_database(&link);
+        assert_eq!(mode(&target), MODE);
+    }
+
+    #[test]
+    fn private_file_existing_database_keeps_its_content_and_is_told_if_shared() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "content").expect("written");
+        for (wide, is_shared) in [(0o600, false), (0o400, false), (0o640, true), (0o602, true), (0o666, true)] {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(wide)).expect("set");
+            create_database(&path);
+            assert_eq!((mode(&path), shared(&path).len()), (wide, usize::from(is_shared)), "{wide:o}");
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), "content");
+    }
+}
