@@ -226,8 +226,8 @@ fn the_units_run_what_there_is() {
 
 /// The value of a setting of a unit; the last one counts.
 fn directive(unit: &str, name: &str) -> Option<String> {
-    let values = unit.lines().filter_map(|line| line.split_once('=')).filter(|(found, _)| *found == name);
-    values.last().map(|(_, value)| value.to_owned())
+    let mut values = unit.lines().filter_map(|line| line.split_once('=')).filter(|(found, _)| *found == name);
+    values.next_back().map(|(_, value)| value.to_owned())
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn known() -> (BTreeSet<String>, String) {
 }
 
 /// What stands between these two marks.
-fn between<'a>(text: &'a str, open: char, close: char) -> Vec<&'a str> {
+fn between(text: &str, open: char, close: char) -> Vec<&str> {
     let mut found = vec![];
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(open)
