@@ -85,26 +85,23 @@ impl Files {
             refused.extend(settings.tls_client_ca.iter().map(|place| format!("{}: {sentence}", place.display())));
             certificates = in_use.certificates();
         }
+        let now = Timestamp::now();
         let (mut lists, mut wrong) = (vec![], vec![]);
         for read in &self.lists {
-            let of_file =
-                read.items("revocation list").and_then(|of_file: Vec<CertificateRevocationListDer<'static>>| {
-                    new(&certificates, of_file.clone()).map_err(|sentence| read.wrong(&sentence))?;
-                    Ok(of_file)
-                });
-            match of_file {
+            match read.lists(now, |lists| new(&certificates, lists)) {
                 Ok(of_file) => lists.extend(of_file),
                 Err(sentence) => wrong.push(sentence),
             }
         }
         let mut kept = in_use.ders();
-        // The authorities may be others now, and the clock may have been set back.
-        let now = Timestamp::now();
-        kept.retain(|list| {
-            revocation::check_signature(list, &certificates).is_ok() && revocation::check_date(list, now).is_ok()
-        });
-        let authorities = revocation::choose(&kept, lists, !wrong.is_empty()).and_then(|generations| {
+        // The authorities may be others now.
+        kept.retain(|list| revocation::check_signature(list, &certificates).is_ok());
+        let authorities = revocation::choose(&kept, lists, !wrong.is_empty(), now).and_then(|generations| {
             let place = settings.tls_crl.as_deref().unwrap_or(Path::new("")).display();
+            // Without any list, revocation would not be looked at: the authorities in use stay, with their lists.
+            if settings.tls_crl.is_some() && generations.lists.is_empty() {
+                return Err(format!("{place}: no revocation list can be used with the authorities that were read"));
+            }
             wrong.extend(generations.outrun.iter().map(|issuer| {
                 format!("{place}: the revocation list of {issuer} is older than the one that is in use")
             }));
@@ -127,11 +124,10 @@ impl Files {
         let authorities = |lists| Authorities::new(certificates.clone(), lists, settings.tls_crl_expired);
         authorities(vec![]).map_err(|sentence| format!("{}: {sentence}", place.display()))?;
         let mut lists: Vec<CertificateRevocationListDer<'static>> = vec![];
+        let now = Timestamp::now();
         for read in &self.lists {
             // Each alone first: only so is it known in which file one cannot be used.
-            let of_file: Vec<CertificateRevocationListDer<'static>> = read.items("revocation list")?;
-            authorities(of_file.clone()).map_err(|sentence| read.wrong(&sentence))?;
-            lists.extend(of_file);
+            lists.extend(read.lists(now, authorities)?);
         }
         authorities(lists).map(Some)
     }
@@ -152,6 +148,19 @@ impl Read {
 
     fn bytes(&self) -> Result<&[u8], String> {
         self.bytes.as_deref().map_err(|sentence| self.wrong(sentence))
+    }
+
+    /// The revocation lists in it, of which none is dated in the future `now`, and with which `authorities` can be made.
+    fn lists(
+        &self,
+        now: Timestamp,
+        authorities: impl Fn(Vec<CertificateRevocationListDer<'static>>) -> Result<Authorities, String>,
+    ) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
+        let lists: Vec<CertificateRevocationListDer<'static>> = self.items("revocation list")?;
+        let dates = lists.iter().try_for_each(|list| revocation::check_date(list, now));
+        // Whose list it is comes first.
+        authorities(lists.clone()).map(drop).and(dates).map_err(|sentence| self.wrong(&sentence))?;
+        Ok(lists)
     }
 
     /// The items of one kind: in PEM, among whatever else; or one in DER.

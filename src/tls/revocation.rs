@@ -26,7 +26,11 @@ pub struct RevocationList {
 impl RevocationList {
     fn parse(der: &[u8]) -> Result<Self, String> {
         let (_, list) = CertificateRevocationList::from_der(der).map_err(|_| "a revocation list cannot be read")?;
-        let instant = |seconds: i64| Timestamp::from_second(seconds).unwrap_or_default();
+        // X.509 knows moments that cannot be calculated with: the last half day of the year 9999.
+        let instant = |seconds: i64| {
+            let last = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+            Timestamp::from_second(seconds).unwrap_or(last)
+        };
         Ok(Self {
             issuer: list.issuer().to_string(),
             this_update: instant(list.last_update().timestamp()),
@@ -92,7 +96,8 @@ pub struct Generations {
 }
 
 /// Chooses between the lists `in_use` and those that were `read`. An authority of whom none was read
-/// has none any more; with `keep`, because something could not be read, it keeps those in use.
+/// has none any more; with `keep`, because something could not be read, it keeps those in use. One in use that
+/// is dated in the future `now`, because the clock was set back, gives way to any other.
 ///
 /// # Errors
 /// In a sentence, where one cannot be read.
@@ -100,13 +105,16 @@ pub fn choose(
     in_use: &[CertificateRevocationListDer<'static>],
     read: Vec<CertificateRevocationListDer<'static>>,
     keep: bool,
+    now: Timestamp,
 ) -> Result<Generations, String> {
     let of_issuers = |lists: &[CertificateRevocationListDer<'static>]| {
         let mut of_issuers: BTreeMap<String, (Timestamp, Vec<_>)> = BTreeMap::new();
         for der in lists {
             let list = RevocationList::parse(der)?;
-            let (newest, ders) = of_issuers.entry(list.issuer).or_insert((list.this_update, vec![]));
-            *newest = list.this_update.max(*newest);
+            let is_in_the_future = check_date(der, now).is_err();
+            let made = if is_in_the_future { Timestamp::MIN } else { list.this_update };
+            let (newest, ders) = of_issuers.entry(list.issuer).or_insert((made, vec![]));
+            *newest = made.max(*newest);
             ders.push(der.clone());
         }
         Ok::<_, String>(of_issuers)

@@ -250,6 +250,22 @@ fn memory_and_tasks_are_bounded_in_every_unit_and_container() {
 }
 
 #[test]
+fn nginx_bounds_the_request_rate_of_one_address_as_the_paper_says() {
+    let server = read("deploy/nginx/sas-endpoint.conf");
+    for line in [
+        "limit_req_zone $sas_client zone=sas_requests:10m rate=100r/s;",
+        "    limit_req zone=sas_requests burst=200 nodelay;",
+        "    limit_req_status 429;",
+    ] {
+        assert!(server.lines().any(|found| found == line), "{line}");
+    }
+    // No other place bounds requests otherwise, and none is delayed.
+    assert_eq!(server.matches("\n    limit_req ").count() + server.matches("\n        limit_req ").count(), 1);
+    let readme = read("deploy/README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains("100 requests a second, with a burst of 200 (`limit_req`); 429 beyond"));
+}
+
+#[test]
 fn no_unit_runs_as_root() {
     for file in shipped("deploy/systemd").iter().filter(|file| file.extension().is_some_and(|name| name == "service")) {
         let unit = read(file.to_str().expect("a path"));

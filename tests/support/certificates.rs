@@ -142,6 +142,15 @@ impl Authority {
         list(&self.organisations, &[], from, from + days)
     }
 
+    /// The same, made at this moment, in seconds of Unix time.
+    pub fn empty_revocation_list_made_at(&self, made: i64) -> CertificateRevocationList {
+        let this_update = OffsetDateTime::from_unix_timestamp(made).expect("a moment");
+        // Later, as it has to be, by less than a list shows.
+        let next_update = this_update + time::Duration::NANOSECOND;
+        let params = CertificateRevocationListParams { this_update, next_update, ..list_params(vec![], -1, 9) };
+        params.signed_by(&self.organisations).expect("a list")
+    }
+
     /// The list of the root, on which the authority for organisations stands if it is revoked.
     pub fn revocation_list_of_root(&self, revoked: bool) -> CertificateRevocationList {
         let serial = x509_serial(self.organisations.der());

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateRevocationListDer;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
+use sas_endpoint::tls::revocation::{check_date, choose};
 use sas_endpoint::tls::trust::{Mistrust, Trust};
 use sas_endpoint::tls::{self, Settings, Tls};
 
@@ -196,6 +199,59 @@ async fn list_dated_in_the_future_is_refused_and_orders_no_other() {
 }
 
 #[tokio::test]
+async fn new_authority_of_the_same_name_is_not_believed_while_its_list_is_refused() {
+    let files = Files::new();
+    let (_server, tls) = start_by(&files.settings()).await;
+    let trust = tls.trust.clone().expect("authorities");
+    let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
+    // Its keys are others: the list in the file, and the one in use, are none of theirs.
+    let successor = Authority::new();
+    let (successors, revoked_since) = (successor.client(Kind::Good), successor.client(Kind::Revoked));
+    files.write("ca.pem", successor.pem());
+    until(async || !tls.refused.load().is_empty()).await;
+    assert!(judged(&trust, &revoked_since).is_some());
+    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(Mistrust::Revoked)));
+    files.write("crl.pem", successor.revocation_lists_pem());
+    until(async || tls.refused.load().is_empty()).await;
+    assert_eq!((judged(&trust, &successors), judged(&trust, &revoked_since)), (None, Some(Mistrust::Revoked)));
+}
+
+#[test]
+fn list_in_use_stays_when_the_clock_is_set_back_and_orders_no_other() {
+    let authority = Authority::new();
+    let list = |made: i64| CertificateRevocationListDer::from(authority.revocation_list(made, 30).der().to_vec());
+    let (in_use, earlier, before) = ([list(-1)], list(-9), list(-5));
+    let set_back = Timestamp::now() - SignedDuration::from_hours(24 * 3);
+    let chosen = |read: Vec<_>, keep, now| choose(&in_use, read, keep, now).expect("readable").lists;
+    // The file of the list in use is refused now.
+    assert!(check_date(&in_use[0], set_back).is_err());
+    assert_eq!(chosen(vec![], true, set_back), in_use);
+    assert_eq!(chosen(vec![], false, set_back), []);
+    for genuine in [earlier, before] {
+        assert_eq!(chosen(vec![genuine.clone()], false, set_back), std::slice::from_ref(&genuine));
+        assert_eq!(chosen(vec![genuine], false, Timestamp::now()), in_use);
+    }
+}
+
+#[test]
+fn list_is_refused_from_five_minutes_ahead_to_the_last_second_of_x509() {
+    const LAST_SECOND: i64 = 253_402_300_799;
+    let authority = Authority::new();
+    let list = |made| CertificateRevocationListDer::from(authority.empty_revocation_list_made_at(made).der().to_vec());
+    let now = Timestamp::from_second(1_800_000_000).expect("a moment");
+    for (made, refused) in [
+        (now.as_second() - 86_400, false),
+        (now.as_second(), false),
+        (now.as_second() + 300, false),
+        (now.as_second() + 301, true),
+        (now.as_second() + 86_400, true),
+        (LAST_SECOND, true),
+    ] {
+        assert_eq!(check_date(&list(made), now).is_err(), refused, "{made}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_is_older_than_the_one_in_use_brings_nobody_back() {
     let files = Files::new();
     let (_server, tls) = start_by(&files.settings()).await;
@@ -217,7 +273,7 @@ async fn of_several_lists_of_one_authority_the_newest_says_until_when() {
     let (_, trust) = start(&files).await;
     let lists = trust.lists();
     assert_eq!(lists.len(), 1);
-    assert!(!lists[0].is_out_of_date(jiff::Timestamp::now()));
+    assert!(!lists[0].is_out_of_date(Timestamp::now()));
 }
 
 /// Authorities and lists in folders of their own; on the list stands nobody.
