@@ -1,4 +1,4 @@
-//! Requests that pages in browsers send: of which site the page is, and to which host.
+//! Requests that pages in browsers send: of which site the page is, to which host, and with which type of body.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -118,6 +118,44 @@ async fn sec_fetch_site_of_another_site_without_origin_is_refused_unless_it_only
         }
         // A link that somebody follows from another site's page.
         send(&server, "GET", "/fhir/metadata", &[("sec-fetch-site", "cross-site")], "").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn content_type_is_needed_in_a_browser_and_nowhere_else() {
+    let account = regulator(&[(T, "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11")]).to_string();
+    let appointment = appointment("https://agenda.example.org/rdv", "1").to_string();
+    let (json, form) = ("application/fhir+json", "application/x-www-form-urlencoded");
+    let updated = format!("/fhir/Practitioner?identifier={T}%7C0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11");
+    for server in servers().await {
+        for (method, path, content_type, body, status) in [
+            ("POST", "/fhir/Practitioner", json, &*account, 201),
+            ("PUT", &updated, json, &account, 200),
+            ("PUT", "/fhir/Practitioner/1", json, "{}", 400),
+            ("POST", "/fhir/Appointment", json, &appointment, 201),
+            ("PUT", "/fhir/Appointment?identifier=https://agenda.example.org/rdv%7C1", json, &appointment, 200),
+            ("POST", "/fhir/Practitioner/$validate", json, &account, 200),
+            ("POST", "/fhir/Practitioner/_search", form, "active=true", 200),
+            ("POST", "/fhir/Appointment/_search", form, "", 200),
+            ("POST", "/annuaire/fhir/v2/Device/_search", form, "_count=1", 503),
+            ("POST", "/annuaire/fhir/v2/Device", form, "_count=1", 503),
+        ] {
+            for browser in [("origin", OURS), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none")] {
+                let answer = send(&server, method, path, &[browser], body).await;
+                answer.refused(415, "http-content-type");
+                let text_type = ("content-type", "text/plain");
+                send(&server, method, path, &[browser, text_type], body).await.refused(415, "http-content-type");
+            }
+            // Every other client may leave it out: JSON, or a form.
+            let answer = send(&server, method, path, &[], body).await;
+            assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+            let headers = [("origin", OURS), ("sec-fetch-site", "same-origin"), ("content-type", content_type)];
+            let answer = send(&server, method, path, &headers, body).await;
+            assert!(![415, 403].contains(&answer.status.as_u16()), "{method} {path}: {}", answer.text);
+        }
+        for path in ["/fhir/metadata", "/fhir/Practitioner", "/annuaire/fhir/v2/metadata"] {
+            send(&server, "GET", path, &[("origin", OURS), ("sec-fetch-site", "same-origin")], "").await.expect(200);
+        }
     }
 }
 
