@@ -7,11 +7,12 @@ use std::time::Duration;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS, HTTP_BODY_SIZE,
-    HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE, HTTP_FORBIDDEN,
-    HTTP_HEADER_SIZE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND,
-    HTTP_ORIGIN, HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE, HTTP_URL_SIZE,
-    RESPONSES_UNREAD, TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
+    ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, FOREIGN_HOST, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS,
+    HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE,
+    HTTP_FORBIDDEN, HTTP_HEADER_SIZE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES,
+    HTTP_NOT_FOUND, HTTP_ORIGIN, HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE,
+    HTTP_URL_SIZE, RESPONSES_UNREAD, TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS,
+    TOO_BUSY_WRITES,
 };
 use crate::issue::{Issue, Level, Rule};
 
@@ -94,7 +95,7 @@ pub enum Error {
         /// The rights of which one is needed.
         missing: String,
     },
-    /// The page of another site sends the request, and nobody is asked who he is.
+    /// The page of another site sends the request.
     #[error("page of another site")]
     ForeignPage,
     /// The URL is longer than allowed.
@@ -216,6 +217,9 @@ pub enum Error {
     /// A fault of ours. The client learns nothing of the cause.
     #[error("internal error")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The request is sent to a host that is not this server, and no callers are configured.
+    #[error("foreign host")]
+    ForeignHost,
 }
 
 impl Error {
@@ -294,6 +298,7 @@ impl Error {
             Self::IdTaken { resource_type } => Issue::new(&HTTP_ID_TAKEN, format!("{resource_type}.id")),
             Self::Unavailable(_) => Issue::new(&HTTP_UNAVAILABLE, "http.path"),
             Self::Internal(_) => Issue::new(&HTTP_INTERNAL, "http.path"),
+            Self::ForeignHost => Issue::new(&FOREIGN_HOST, "http.Host"),
         };
         vec![issue]
     }

@@ -16,6 +16,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::bounds::{self, Bounds};
 use super::bulkhead::Bulkheads;
 use super::origin::Origin;
+use super::origin::browser::BrowserCheck;
 use super::outcome;
 use crate::access::Access;
 use crate::access::right::Needed;
@@ -62,8 +63,12 @@ impl Admission {
         if let Some(rates) = &self.rates {
             rates.count(origin)?;
         }
-        // A browser sends what any page tells it to, to addresses that only its own machine reaches.
-        if self.access.callers.is_none() && !origin.is_of_our_pages(&parts.headers) {
+        let browser = parts.extensions.get::<BrowserCheck>();
+        let browser = browser.ok_or_else(|| Error::internal("a request whose Host and Origin were not checked"))?;
+        if browser.is_foreign_host {
+            return Err(Error::ForeignHost);
+        }
+        if browser.is_foreign_page {
             return Err(Error::ForeignPage);
         }
         if length(parts) > max_url {

@@ -10,6 +10,7 @@ use mediatype::MediaTypeBuf;
 
 use super::bounds::Bounds;
 use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
+use super::origin::browser::is_sent_by_browser;
 use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BODY_INCOMPLETE;
@@ -120,9 +121,14 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
     if encodings.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Error::UnsupportedContentEncoding);
     }
-    // Without a type, a body is taken for what it should be.
-    let Some(found) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let found = found.to_str().unwrap_or("?");
+    let found = match headers.get(header::CONTENT_TYPE) {
+        Some(found) => found.to_str().unwrap_or("?"),
+        // A browser sends a body without a type for a page of any site, and asks nobody first (no CORS preflight).
+        None if is_sent_by_browser(headers) => "∅",
+        // Without a type, a body is what is expected: JSON, as on the national pages. In `_search` it is a form: FHIR
+        // defines no search in JSON.
+        None => return Ok(()),
+    };
     let understood = found.len() <= MAX_MEDIA_TYPE
         && found.parse::<MediaTypeBuf>().is_ok_and(|media_type| match expected {
             Expected::Resource => is_fhir_json(&media_type) && version_is_r4(&media_type) && is_utf8(&media_type),

@@ -13,7 +13,7 @@ use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use crate::access::who::Who;
 use crate::interaction::recorder::Recorder;
-use crate::issue::catalogue::HTTP_ORIGIN;
+use crate::issue::catalogue::{FOREIGN_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
 use crate::record::{Caller, Trace};
 use crate::telemetry::{Ended, Exchange};
@@ -73,7 +73,7 @@ impl Issues {
 
     /// A page of another site sends the request: as often as it wants to, and in nobody's name.
     fn is_of_foreign_page(&self) -> bool {
-        self.rules().any(|rule| rule == HTTP_ORIGIN.id)
+        self.rules().any(|rule| [HTTP_ORIGIN.id, FOREIGN_HOST.id].contains(&rule))
     }
 
     /// There was too much to do.
@@ -302,6 +302,7 @@ mod tests {
             (401, true, &Error::LoginRequired, Some(Reason::Unauthenticated)),
             (499, true, &Error::NotFound, Some(Reason::Unauthenticated)),
             (403, false, &Error::ForeignPage, Some(Reason::Unauthenticated)),
+            (421, false, &Error::ForeignHost, Some(Reason::Unauthenticated)),
             (429, false, &too_fast, Some(Reason::RateLimited)),
             (429, true, &too_fast, Some(Reason::RateLimited)),
             (503, false, &Error::TooBusy(Workload::Searches), Some(Reason::Overloaded)),

@@ -2,7 +2,9 @@
 
 mod address;
 mod authorization;
+pub mod browser;
 mod certificate;
+mod host;
 mod pairs;
 pub mod proxy;
 
@@ -19,6 +21,7 @@ use crate::tls::certificate::ClientCertificate;
 use crate::tls::trust::{Mistrust, Trust};
 use address::Told;
 use authorization::Presented;
+use browser::BrowserCheck;
 
 /// The connection that a request came over; the listener adds it to each request.
 #[derive(Clone, Debug)]
@@ -46,16 +49,6 @@ impl Origin {
     /// The name of the caller, where it is recognised.
     pub fn caller(&self) -> Option<&str> {
         self.who.caller()
-    }
-
-    /// Whether no page of another site had a browser send this.
-    /// <https://www.rfc-editor.org/rfc/rfc6454#section-7>
-    pub fn is_of_our_pages(&self, headers: &HeaderMap) -> bool {
-        let ours = match self.base_url.split_once("://") {
-            Some((scheme, rest)) => &self.base_url[..scheme.len() + "://".len() + rest.find('/').unwrap_or(rest.len())],
-            None => &self.base_url,
-        };
-        headers.get_all(header::ORIGIN).iter().all(|origin| origin.as_bytes().eq_ignore_ascii_case(ours.as_bytes()))
     }
 }
 
@@ -101,13 +94,15 @@ impl Identification {
 
     /// Finds out where a request comes from, and notes it in the request. What proxies and clients say of
     /// that is taken out of the headers: nobody is to look at it again.
-    pub fn identify(&self, mut request: Request) -> Request {
-        let connection = request.extensions().get::<Connection>();
+    pub fn identify(&self, request: Request) -> Request {
+        let (mut parts, body) = request.into_parts();
+        let connection = parts.extensions.get::<Connection>();
         // In a test, without a connection.
         let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connection| connection.peer.ip());
         let direct = connection.and_then(|connection| connection.certificate.clone());
-        let headers = request.headers_mut();
-        let (peer, certificate, told) = if self.proxies.trusts(peer) {
+        let headers = &mut parts.headers;
+        let is_proxy = self.proxies.trusts(peer);
+        let (peer, certificate, told) = if is_proxy {
             let told = Told::by(headers, self.proxies.proxy_headers);
             // What the proxy itself holds says nothing of the client.
             (told.client(peer, &self.proxies), self.passed_on(headers).transpose(), told.base_url())
@@ -117,12 +112,20 @@ impl Identification {
         let who = self.who(&certificate, headers);
         proxy::remove_headers(headers);
         headers.remove(header::AUTHORIZATION);
-        let base_url = match (&self.base_url, told) {
-            (BaseUrl::Told(_), Some(told)) => told.into(),
+        let base_url = match (&self.base_url, &told) {
+            (BaseUrl::Told(_), Some(told)) => told.as_str().into(),
             (base_url, _) => base_url.usual().clone(),
         };
-        request.extensions_mut().insert(Origin { peer, certificate: certificate.ok().flatten(), who, base_url });
-        request
+        let base_urls: Vec<_> = [Some(&*base_url), told.as_deref()].into_iter().flatten().collect();
+        // A proxy is configured with the names that it serves, and sends its own name of us.
+        let is_any_host_ours = is_proxy || self.access.callers.is_some();
+        let check = BrowserCheck {
+            is_foreign_host: !is_any_host_ours && !browser::is_our_host(&parts, &base_url),
+            is_foreign_page: browser::is_foreign_page(&parts, &base_urls),
+        };
+        parts.extensions.insert(check);
+        parts.extensions.insert(Origin { peer, certificate: certificate.ok().flatten(), who, base_url });
+        Request::from_parts(parts, body)
     }
 
     /// The certificate that a proxy passed on, judged like one that came with a connection.

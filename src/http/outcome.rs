@@ -42,6 +42,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::UnknownCaller | Error::CertificateRefused { .. } | Error::Forbidden { .. } | Error::ForeignPage => {
             StatusCode::FORBIDDEN
         }
+        Error::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
         Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
         Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -133,6 +134,7 @@ fn drain_limits(error: &Error, parts: &Parts, bounds: &Bounds) -> DrainLimits {
     let is_too_much = matches!(
         error,
         Error::ForeignPage
+            | Error::ForeignHost
             | Error::UrlTooLong { .. }
             | Error::HeadersTooLarge { .. }
             | Error::TooFast { .. }
@@ -208,7 +210,8 @@ mod tests {
         }
         let too_large = Error::HeadersTooLarge { size: 1, count: 1 };
         let fragmented = Error::BodyTooFragmented { limit: 1 };
-        for error in [&Error::ForeignPage, &too_fast, &Error::UrlTooLong { limit: 1 }, &too_large, &fragmented] {
+        let (page, host, long) = (Error::ForeignPage, Error::ForeignHost, Error::UrlTooLong { limit: 1 });
+        for error in [&page, &host, &too_fast, &long, &too_large, &fragmented] {
             assert_eq!(limits(Who::Anybody, &[], error), strangers, "{error}");
         }
         for error in [&Error::NotFhir(vec![]), &Error::TooBusy(Workload::Writes), &Error::BodyTooLarge { limit: 1 }] {

@@ -129,7 +129,7 @@ impl DirectoryServer {
     /// `method` on a path below the base of the directory, with headers and a body.
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         let mut request =
-            Request::builder().method(method).uri(format!("{PATH}{path}")).header(header::HOST, "evil.example");
+            Request::builder().method(method).uri(format!("{PATH}{path}")).header(header::HOST, "other.localhost");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -54,9 +54,9 @@ async fn headers_may_have_their_size_and_number_and_no_more() {
 async fn a_body_that_takes_too_long_is_given_up() {
     let server = server(|bounds| bounds.body_timeout = Duration::from_millis(50)).await;
     for head in [
-        "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
-        "PUT /fhir/Practitioner/1 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
-        "POST /fhir/Practitioner/_search HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n",
+        "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{",
+        "PUT /fhir/Practitioner/1 HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+        "POST /fhir/Practitioner/_search HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n",
     ] {
         let answer = until_closed(&server, head).await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -64,7 +64,8 @@ async fn a_body_that_takes_too_long_is_given_up() {
         assert!(answer.contains("content-type: application/fhir+json; charset=utf-8\r\n"), "{answer}");
     }
     // Who is refused anyway is not waited for any longer.
-    let answer = until_closed(&server, "DELETE /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n").await;
+    let answer =
+        until_closed(&server, "DELETE /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
 }
 

@@ -34,7 +34,7 @@ async fn permit_is_not_taken_before_the_body_has_arrived() {
         let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
         let form = if path.ends_with("_search") { "application/x-www-form-urlencoded" } else { "application/json" };
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {form}\r\nexpect: 100-continue\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {form}\r\nexpect: 100-continue\r\n\
              content-length: 5\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.expect("sent");

@@ -62,15 +62,17 @@ async fn expect_continue_refused_is_answered_without_the_body() {
         for (expect, framing) in
             [("100-continue", "content-length: 100"), ("100-Continue", "transfer-encoding: chunked")]
         {
-            let request = format!("{line} HTTP/1.1\r\nhost: x\r\nexpect: {expect}\r\n{framing}\r\n{headers}\r\n");
+            let request =
+                format!("{line} HTTP/1.1\r\nhost: localhost\r\nexpect: {expect}\r\n{framing}\r\n{headers}\r\n");
             let answer = until_closed(&server, &request).await;
             refused_and_closed(status, &answer);
         }
     }
     let announced = "expect: 100-continue\r\ncontent-length: 2000000\r\n";
-    let request = format!("POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\n{announced}{caller}\r\n");
+    let request = format!("POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\n{announced}{caller}\r\n");
     refused_and_closed(413, &until_closed(&server, &request).await);
-    let request = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+    let request =
+        "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
     // Until it is too fast, it is the request of a stranger.
     let mut answer = until_closed(&limited, request).await;
     while !answer.starts_with("HTTP/1.1 429") {
@@ -101,7 +103,7 @@ async fn expect_continue_accepted_is_told_to_go_on() {
         (&chunked, chunk("[]"), 400),
         (&"content-length: 2".to_owned(), "[]".to_owned(), 400),
     ] {
-        let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nauthorization: Bearer caller\r\n";
+        let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer caller\r\n";
         stream.write_all(format!("{head}expect: 100-continue\r\n{framing}\r\n\r\n").as_bytes()).await.expect("sent");
         assert_eq!(next_head(&mut stream).await, "HTTP/1.1 100 Continue\r\n\r\n");
         stream.write_all(body.as_bytes()).await.expect("sent");
@@ -109,7 +111,8 @@ async fn expect_continue_accepted_is_told_to_go_on() {
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && !head.contains("connection: close"), "{head}");
     }
     // What turns out to be too large only while it is read.
-    let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nauthorization: Bearer caller\r\nconnection: close\r\n";
+    let head =
+        "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer caller\r\nconnection: close\r\n";
     let head = format!("{head}expect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n");
     let answer = until_closed(&server, &(head + &chunk(&"x".repeat(MAX_BODY + 1)))).await;
     assert!(answer.contains("HTTP/1.1 413 ") && answer.contains("http-body-size"), "{answer}");
@@ -121,7 +124,7 @@ async fn body_in_small_chunks_is_accepted_until_they_are_too_many() {
     let request = |headers: &str, body: &str, length: usize| {
         let chunk = |chunk: &[u8]| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk));
         let chunks: String = body.as_bytes().chunks(length).map(chunk).collect();
-        let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n";
+        let head = "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n";
         format!("{head}{headers}\r\n{chunks}0\r\n\r\n")
     };
     let (caller, account) = ("authorization: Bearer caller\r\n", regulator(&[(T, U)]).to_string());

@@ -15,6 +15,7 @@ mod appointments;
 mod asking;
 mod bookings;
 mod bounds;
+mod browsers;
 mod bulkheads;
 mod capabilities;
 mod concurrency;

@@ -221,6 +221,46 @@ async fn a_proxy_tells_the_base_url_unless_it_is_set() {
     }
 }
 
+#[tokio::test]
+async fn a_trusted_proxy_may_send_any_host_and_tells_the_origin_of_our_pages() {
+    let mut setup = Setup { base_url: BaseUrl::Told("http://usual.example/fhir".into()), ..Setup::default() };
+    setup.proxies.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+    let behind = setup.clone().start_somewhere().await;
+    let said = Setup { base_url: BaseUrl::Said(BASE.into()), ..setup.clone() }.start_somewhere().await;
+    setup.proxies.trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
+    let elsewhere = setup.start_somewhere().await;
+    for host in ["sas-endpoint:8080", "public.example", "x", ""] {
+        for path in ["/fhir/Practitioner", "/fhir/metadata", "/annuaire/fhir/v2/metadata"] {
+            behind.ask("GET", path, &[("host", host)]).await.expect(200);
+            said.ask("GET", path, &[("host", host)]).await.expect(200);
+            // Whoever is no trusted proxy says nothing of the host either.
+            let told = [("host", host), ("x-forwarded-proto", "https"), ("x-forwarded-host", "usual.example")];
+            elsewhere.ask("GET", path, &told).await.refused(421, "foreign-host");
+        }
+    }
+    let told = [
+        ("host", "sas-endpoint:8080"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "public.example"),
+        ("x-forwarded-port", "8443"),
+    ];
+    for (server, origin, status) in [
+        (&behind, "https://public.example:8443", 200),
+        (&said, "https://public.example:8443", 200),
+        (&said, "https://sas.example.org", 200),
+        (&behind, "http://public.example:8443", 403),
+        (&behind, "https://public.example", 403),
+        (&behind, "https://sas.example.org", 403),
+        (&said, "https://evil.example", 403),
+    ] {
+        let headers = [&told[..], &[("origin", origin)]].concat();
+        let answer = server.ask("GET", "/fhir/Practitioner", &headers).await;
+        assert_eq!(answer.status, status, "{origin}: {}", answer.text);
+    }
+    let spoofed = [&told[1..], &[("host", "usual.example"), ("origin", "https://public.example:8443")]].concat();
+    elsewhere.ask("GET", "/fhir/Practitioner", &spoofed).await.refused(403, "http-origin");
+}
+
 async fn base_url(server: &TestServer, headers: &[(&str, &str)]) -> String {
     let statement = server.ask("GET", "/fhir/metadata", headers).await.expect(200).json();
     statement["implementation"]["url"].as_str().expect("a URL").to_owned()

@@ -54,7 +54,7 @@ on_both_databases! { TestServer::tolerant;
         ];
         for (line, header, status) in heads {
             for body in [&announced, &chunks] {
-                let request = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}{body}");
+                let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}{body}");
                 let answer = exchange_raw(&server, request.as_bytes()).await;
                 assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line} {header}: {answer}");
             }
@@ -93,15 +93,16 @@ on_both_databases! { TestServer::tolerant;
     }
 
     async fn what_is_malformed_below_http_is_told_too(server: TestServer) {
-        let post = |rest: &str| format!("POST /fhir/Practitioner HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{rest}");
+        let post = |rest: &str| format!("POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{rest}");
         let cases = [
             (post("transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), 400, "http-body-incomplete"),
-            ("GET /fhir/Practitioner?identifier=é HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 200, ""),
-            ("GET /fhir/Practitioner?x=é HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 400, "query-parameter"),
-            ("GET http://evil.example/fhir/Patient HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
-            ("OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
+            ("GET /fhir/Practitioner?identifier=é HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 200, ""),
+            ("GET /fhir/Practitioner?x=é HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 400, "query-parameter"),
+            ("GET http://other.localhost/fhir/Patient HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
+            ("GET http://evil.example/fhir/Patient HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 421, "foreign-host"),
+            ("OPTIONS * HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
             ("garbage\r\n\r\n".into(), 400, "http-malformed"),
-            ("GET //// HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
+            ("GET //// HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
         ];
         for (request, status, rule) in cases {
             let answer = exchange_raw(&server, request.as_bytes()).await;

@@ -156,7 +156,7 @@ impl TestServer {
     /// `method` on `/fhir{path}` with headers and a body.
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         let mut request =
-            Request::builder().method(method).uri(format!("/fhir{path}")).header(header::HOST, "evil.example");
+            Request::builder().method(method).uri(format!("/fhir{path}")).header(header::HOST, "other.localhost");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -52,7 +52,7 @@ async fn leave_unread(server: &TestServer, header: &str) -> (u16, TcpStream) {
     // Little of the answer disappears between the sockets.
     socket.set_recv_buffer_size(4096).expect("a small buffer");
     let mut stream = socket.connect(server.address).await.expect("the server listens");
-    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n\r\n");
+    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut beginning = [0; 12];
     stream.read_exact(&mut beginning).await.expect("a status");

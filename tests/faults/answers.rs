@@ -139,7 +139,7 @@ async fn leave_unread(number: u8, to: SocketAddr) -> Client {
     let (mut client, began) = (Client::default(), Instant::now());
     while began.elapsed() < TIMEOUT {
         let mut stream = connect(1 + number % ADDRESSES, to).await.expect("it listens");
-        let request = "GET /fhir/Practitioner?_count=1000 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let request = "GET /fhir/Practitioner?_count=1000 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut beginning = [0; 12];
         if stream.read_exact(&mut beginning).await.is_err() {
@@ -173,7 +173,7 @@ async fn connect(address: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
 /// A new connection on which a request is answered 200, and which stays open.
 async fn ask(to: SocketAddr) -> std::io::Result<TcpStream> {
     let mut stream = connect(1, to).await?;
-    stream.write_all(b"GET /fhir/metadata HTTP/1.1\r\nhost: x\r\n\r\n").await?;
+    stream.write_all(b"GET /fhir/metadata HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
     let mut beginning = [0; 12];
     stream.read_exact(&mut beginning).await?;
     if beginning.ends_with(b" 200") { Ok(stream) } else { Err(std::io::Error::other("another status")) }
@@ -190,7 +190,7 @@ pub fn idle(_: Backend, _: Extent) -> Outcome {
     let ops: SocketAddr = serving.ops_address.parse().expect("an address");
     let runtime = runtime();
     // Silent, between two requests, with a head that does not come.
-    let requests = ["", "GET /fhir/metadata HTTP/1.1\r\nhost: x\r\n\r\n", "GET /fhir/metadata HTTP/1.1\r\nx: "];
+    let requests = ["", "GET /fhir/metadata HTTP/1.1\r\nhost: localhost\r\n\r\n", "GET /fhir/metadata HTTP/1.1\r\nx: "];
     let held = runtime.block_on(async {
         let mut held = vec![];
         for number in 0..IDLE * usize::from(ADDRESSES) {

@@ -51,18 +51,20 @@ pub fn edges(_: Backend, extent: Extent) -> Outcome {
 }
 
 fn get(query: &str, headers: &str) -> String {
-    format!("GET /fhir/Practitioner/1{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
+    format!("GET /fhir/Practitioner/1{query} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")
 }
 
 fn post(path: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
 }
 
 fn in_chunks_of_one_byte(path: &str, headers: &str, body: &str) -> String {
     let chunks: String = body.bytes().map(|byte| format!("1\r\n{}\r\n", char::from(byte))).collect();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n{headers}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n{headers}\r\n\
          {chunks}{LAST_CHUNK}"
     )
 }

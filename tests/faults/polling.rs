@@ -279,7 +279,7 @@ async fn poll(address: SocketAddr, number: usize, polled: &Mutex<Polled>, stoppe
     let mut stream = BufReader::new(socket.connect(address).await?);
     while !stopped.load(Ordering::Relaxed) {
         let began = Instant::now();
-        stream.write_all(format!("GET {POLLED} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await?;
+        stream.write_all(format!("GET {POLLED} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await?;
         let (status, retry_after) = answer(&mut stream).await?;
         {
             let mut polled = polled.lock().unwrap_or_else(PoisonError::into_inner);

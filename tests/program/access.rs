@@ -1,5 +1,7 @@
 //! Who may be served is settled before anything is: what contradicts itself does not start.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -91,24 +93,70 @@ async fn loopback_is_served_without_callers_with_a_warning() {
 }
 
 #[tokio::test]
-async fn the_pages_of_other_sites_are_refused_where_nobody_is_asked_who_he_is() {
-    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
-    let (serving, log) = Serving::start_and_log(&database.url, &[]);
-    let asked = |method: &str, origin: &str| {
-        let head = format!("{method} /fhir/Practitioner HTTP/1.1\r\norigin: {origin}\r\n");
-        exchange(&serving.address, &head, "").expect("an answer")
-    };
-    let ours = format!("http://{}", serving.address);
-    for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example", ""] {
-        for method in ["POST", "PUT", "GET"] {
-            let (status, text) = asked(method, origin);
-            assert!(status == 403 && text.contains("http-origin"), "{method} {origin}: {status} {text}");
+async fn foreign_page_is_refused_with_and_without_callers() {
+    let callers = file(TOKEN_CALLER);
+    for (settings, created) in [(&[][..], 400), (&["--config", &callers.path], 403)] {
+        let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+        let (serving, log) = Serving::start_and_log(&database.url, settings);
+        let asked = |method: &str, origin: &str| {
+            let headers =
+                format!("origin: {origin}\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n");
+            exchange(&serving.address, &format!("{method} /fhir/Practitioner HTTP/1.1\r\n{headers}"), "")
+                .expect("an answer")
+        };
+        let ours = format!("http://{}", serving.address);
+        for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example", ""] {
+            for method in ["POST", "PUT", "GET"] {
+                let (status, text) = asked(method, origin);
+                assert!(status == 403 && text.contains("http-origin"), "{method} {origin}: {status} {text}");
+            }
         }
+        let (status, text) = asked("POST", &ours);
+        assert!(status == created && !text.contains("http-origin"), "{status} {text}");
+        assert_eq!(asked("GET", &ours).0, 200);
+        serving.signal("-TERM");
+        assert_eq!(serving.wait(), Some(0));
+        log.join().expect("a log");
     }
-    assert_eq!((asked("GET", &ours).0, asked("POST", &ours).0), (200, 400));
-    serving.signal("-TERM");
-    assert_eq!(serving.wait(), Some(0));
-    log.join().expect("a log");
+}
+
+#[tokio::test]
+async fn foreign_host_is_misdirected_without_callers_and_not_on_the_ops_listener() {
+    let callers = file(TOKEN_CALLER);
+    let base_url = ["--base-url", "https://sas.example.org/fhir"];
+    let with_callers = ["--config", &callers.path];
+    for (settings, foreign, base) in [(&[][..], 421, 421), (&base_url, 421, 200), (&with_callers, 200, 200)] {
+        let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+        let (serving, log) = Serving::start_and_log(&database.url, settings);
+        let asked_at = |address: &str, host: &str, path: &str| {
+            let mut stream = TcpStream::connect(address).expect("it listens");
+            write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").expect("written");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            let status: u16 = answer[9..12].parse().expect("a status");
+            assert_eq!(status == 421, answer.contains("foreign-host"), "{answer}");
+            status
+        };
+        let asked = |host: &str, path: &str| asked_at(&serving.address, host, path);
+        for path in ["/fhir/metadata", "/annuaire/fhir/v2/metadata"] {
+            for (host, expected) in [
+                ("evil.example", foreign),
+                ("localhost.evil.example:80", foreign),
+                ("sas.example.org", base),
+                (&serving.address, 200),
+                ("localhost:1", 200),
+                ("sas.localhost", 200),
+                ("192.0.2.1", 200),
+            ] {
+                assert_eq!(asked(host, path), expected, "{settings:?} {path} at {host}");
+            }
+        }
+        // The scraper and the orchestrator name it as they like.
+        assert_eq!(asked_at(&serving.ops_address, "evil.example", "/health/live"), 200);
+        serving.signal("-TERM");
+        assert_eq!(serving.wait(), Some(0));
+        log.join().expect("a log");
+    }
 }
 
 #[test]

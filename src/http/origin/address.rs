@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
+use super::host::{Host, port};
 use super::pairs;
 use super::proxy::{AddressHeaders, Settings};
 
@@ -82,34 +83,6 @@ impl Told {
         let prefix = prefix(self.prefix.as_deref().unwrap_or_default())?;
         Some(format!("{proto}://{}{port}{prefix}/fhir", host.name))
     }
-}
-
-/// A host and its port, as in the header `Host`.
-struct Host<'a> {
-    name: &'a str,
-    port: Option<u16>,
-}
-
-impl<'a> Host<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let end_of_name =
-            if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
-        let (name, rest) = text.split_at(end_of_name);
-        let valid = match name.strip_prefix('[') {
-            Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().is_ok(),
-            None => {
-                let characters = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-                (1..=253).contains(&name.len()) && name.bytes().all(characters)
-            }
-        };
-        let port = if rest.is_empty() { None } else { Some(port(rest.strip_prefix(':')?)?) };
-        valid.then_some(Self { name, port })
-    }
-}
-
-fn port(text: &str) -> Option<u16> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|&port| digits && port > 0)
 }
 
 /// The path that the proxy took away, without a slash at its end.

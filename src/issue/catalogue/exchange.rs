@@ -16,6 +16,8 @@ const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), R�
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
+const RFC_9110_MISDIRECTED: &str =
+    "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110#name-421-misdirected-request";
 const RFC_9112: &str = "RFC 9112, HTTP/1.1: https://www.rfc-editor.org/rfc/rfc9112";
 const RFC_6585: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-5";
 const RFC_6585_RATE: &str = "RFC 6585, Additional HTTP Status Codes: https://www.rfc-editor.org/rfc/rfc6585#section-4";
@@ -66,8 +68,12 @@ rules! { EXCHANGE:
     "The caller has no right to do this; needed: {expected}.";
 
     HTTP_ORIGIN = "http-origin", Http, Forbidden, RFC_6454;
-    "Cette requête vient d'une page d'un autre site (en-tête Origin) ; un serveur sans appelants configurés les refuse toutes.";
-    "This request comes from a page of another site (header Origin); a server without configured callers refuses them all.";
+    "Cette requête vient d'une page d'un autre site (en-tête Origin ou Sec-Fetch-Site) ; les requêtes de telles pages sont refusées.";
+    "This request comes from a page of another site (header Origin or Sec-Fetch-Site); requests of such pages are refused.";
+
+    FOREIGN_HOST = "foreign-host", Http, Forbidden, RFC_9110_MISDIRECTED;
+    "L'hôte demandé (en-tête Host) n'est pas celui de ce serveur ; sans appelants configurés, l'hôte doit être localhost, une adresse IP ou celui de SAS_BASE_URL.";
+    "The requested host (header Host) is not that of this server; without configured callers, the host must be localhost, an IP address, or that of SAS_BASE_URL.";
 
     HTTP_RATE = "http-rate", Http, Throttled, RFC_6585_RATE;
     "L'appelant envoie trop de requêtes par seconde ; celle-ci peut être rejouée telle quelle après Retry-After.";

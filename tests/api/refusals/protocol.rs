@@ -67,6 +67,12 @@ pub fn headers() -> Vec<Case> {
             cases.push(case.header("origin", origin).refused(name, 403, "http-origin"));
         }
     }
+    for host in ["evil.example", "evil.example:8080", "localhost.evil.example", ""] {
+        for case in [posted(), upserted(), get("/Practitioner"), get("/metadata"), get("/nowhere")] {
+            let name = format!("{} {} at {host:?}", case.method, case.path);
+            cases.push(case.header("host", host).refused(name, 421, "foreign-host"));
+        }
+    }
     for name in ["if-match", "if-none-match"] {
         for tags in ["", "1", "W/1", "W/\"1", "\"1\",", "\"1\" \"2\"", "**"] {
             let case = upserted().header(name, tags);
