@@ -25,11 +25,17 @@ pub struct Instance {
 impl Deployment {
     /// Two instances on one Postgres; where there is none, one on SQLite. `None` without nginx.
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with parts of nginx's configuration replaced.
+    pub async fn start_with(replaced: &[(&str, &str)]) -> Option<Self> {
         let mut instances = vec![];
         for _ in 0..2 {
             instances.push(Instance { port: ReservedPort::new().expect("a port"), running: None });
         }
-        let nginx = Nginx::start([0, 1].map(|number: usize| instances[number].port.address()))?;
+        let addresses = [0, 1].map(|number: usize| instances[number].port.address());
+        let nginx = Nginx::start_with(addresses, replaced)?;
         let database = match TestDatabase::new(Backend::Postgres).await {
             Some(database) => database,
             None => {
