@@ -54,7 +54,7 @@ pub async fn who(address: SocketAddr, of: &Authority, as_: Option<&Identity>) ->
 
 /// The body that is answered; the connection stays open.
 pub async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> Result<String> {
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await?;
     answer(stream).await
 }
 

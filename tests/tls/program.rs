@@ -75,7 +75,7 @@ impl Program {
 
     fn ops(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.ops).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("written");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").expect("written");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -182,7 +182,7 @@ fn eviction_on_the_operators_listener_keeps_health_and_metrics_reachable() {
     // More than it takes, all idle: silent, after an answer, with a head that does not come.
     let idle = (0..96).map(|number| {
         let mut stream = TcpStream::connect(program.ops).expect("it listens");
-        let request = ["", "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n", "GET /health"][number % 3];
+        let request = ["", "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n", "GET /health"][number % 3];
         stream.write_all(request.as_bytes()).expect("written");
         stream
     });
