@@ -65,21 +65,22 @@ fn visit(root: ResourceType, value: &Value, path: &Path<'_>, report: Report<'_>)
 }
 
 /// Whether a literal reference names a patient: `Patient/1`, `https://example.org/fhir/Patient/1/_history/2` or
-/// `Patient?identifier=…`.
+/// `Patient?identifier=…`. R4 leaves the form of a reference open, so that spaces, empty segments, versions and operations
+/// around these do not hide them.
 fn designates_patient(reference: &str) -> bool {
-    let (path, is_conditional) = match reference.split_once('?') {
-        Some((path, _)) => (path, true),
-        None => (reference.split('#').next().unwrap_or_default(), false),
-    };
-    let path = path.split("/_history").next().unwrap_or_default();
-    let resource_type = path.rsplit('/').nth(usize::from(!is_conditional));
-    resource_type.is_some_and(|resource_type| PATIENT_TYPES.contains(&resource_type))
+    let (path, rest) = reference.split_at(reference.find(['?', '#', '|']).unwrap_or(reference.len()));
+    let segments = path.split('/').map(str::trim).filter(|segment| !segment.is_empty());
+    let mut last = [""; 2];
+    for segment in segments.take_while(|segment| !segment.starts_with(['_', '$'])) {
+        last = [last[1], segment];
+    }
+    PATIENT_TYPES.contains(&last[0]) || (rest.starts_with('?') && PATIENT_TYPES.contains(&last[1]))
 }
 
-/// `Reference.type` is a type of FHIR, or the URL of its definition.
+/// `Reference.type` is a type of FHIR, or the URL of its definition, with or without a version.
 fn is_patient_type(text: &str) -> bool {
-    let name = text.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(text);
-    PATIENT_TYPES.contains(&name)
+    let name = text.split('|').next().unwrap_or_default().trim();
+    PATIENT_TYPES.contains(&name.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(name))
 }
 
 /// `type` is also an element of other types: those have others beside it.
@@ -106,6 +107,13 @@ mod tests {
             "Patient/1#part",
             "Patient?identifier=a|b",
             "https://example.org/fhir/RelatedPerson?identifier=a/b",
+            "Patient/1/",
+            "Patient//1",
+            " Patient/1",
+            "Patient/1?_format=json",
+            "Patient/1|2",
+            "Patient/1/$everything",
+            "/Patient/1/_history",
         ] {
             assert!(designates_patient(reference), "{reference}");
         }

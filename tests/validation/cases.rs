@@ -431,7 +431,7 @@ pub fn patients() -> Vec<Case> {
         ["Patient/1", "RelatedPerson/1", "https://example.org/fhir/Patient/1/_history/2", "Patient?identifier=a|b"]
             .map(referring)
             .into();
-    cases.extend(["Patient", "RelatedPerson", "http://hl7.org/fhir/StructureDefinition/Patient"].map(of_type));
+    cases.extend(["Patient", "RelatedPerson", "http://hl7.org/fhir/StructureDefinition/Patient|4.0.1"].map(of_type));
     cases.extend([
         at(&contained("Patient"), &["contained-patient Appointment.contained[0]"]),
         at(&contained("RelatedPerson"), &["contained-patient Appointment.contained[0]"]),
