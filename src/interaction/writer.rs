@@ -138,13 +138,11 @@ impl Writer {
     pub async fn write(&self, job: Job) -> Answer {
         let (deadline, trace) = (job.deadline.clone(), job.trace.clone());
         let (answer, answered) = oneshot::channel();
-        trace.write_begins();
-        self.queue.try_send(Queued { job, answer }).map_err(|error| {
-            trace.write_fails(WriteOutcome::Failed);
-            match error {
-                mpsc::error::TrySendError::Full(_) => Error::TooBusy(Workload::Writes),
-                mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
-            }
+        // A write that nobody waits for any more is not taken from the queue.
+        trace.write_fails(WriteOutcome::Failed);
+        self.queue.try_send(Queued { job, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::TooBusy(Workload::Writes),
+            mpsc::error::TrySendError::Closed(_) => Error::internal("the writing task has ended"),
         })?;
         let ended = |_| Error::internal("the writing task has ended");
         deadline.limit(async { answered.await.map_err(ended)? }).await
@@ -220,7 +218,11 @@ impl Task {
     async fn commit_batch(&mut self, batch: &mut Vec<Queued>) {
         // Whoever was asked to come back, or went away, sends it again: it must not be carried out behind
         // that client's back, after what it sends next through another instance.
-        batch.retain(|queued| !queued.answer.is_closed());
+        batch.retain(|queued| {
+            // In this order: the record of a client that goes away in between says that the outcome is unknown.
+            queued.job.trace.write_begins();
+            !queued.answer.is_closed()
+        });
         if batch.is_empty() {
             return;
         }
@@ -232,7 +234,8 @@ impl Task {
         {
             self.waiting.push(record);
         }
-        for (sender, answer) in answers.into_iter().zip(self.commit(&jobs).await) {
+        let committed = self.commit(&jobs, &answers).await;
+        for (sender, answer) in answers.into_iter().zip(committed) {
             // A client that went away during the commit does not read its answer; its write stands.
             let _ = sender.send(answer);
         }
@@ -241,7 +244,7 @@ impl Task {
     /// Commits a batch, with the records that wait. Where it fails for good, another writer was faster or one
     /// write is poisoned: it is run again, then each write alone. Where the database is away, nobody is
     /// retried: whether the commit was carried out may be unknown.
-    async fn commit(&mut self, jobs: &[Job]) -> Vec<Answer> {
+    async fn commit(&mut self, jobs: &[Job], clients: &[oneshot::Sender<Answer>]) -> Vec<Answer> {
         let mut failure = None;
         for _attempt in 0..2 {
             match commit_together(&self.storage, &self.clock, jobs, &self.waiting).await {
@@ -262,7 +265,13 @@ impl Task {
             }
             _ => {
                 let mut answers = Vec::with_capacity(jobs.len());
-                for job in jobs {
+                jobs.iter().for_each(|job| job.trace.write_begins());
+                for (job, client) in jobs.iter().zip(clients) {
+                    // As above: what its client sends next must not be undone.
+                    if client.is_closed() {
+                        answers.push(Err(Error::DeadlineExceeded));
+                        continue;
+                    }
                     match commit_together(&self.storage, &self.clock, std::slice::from_ref(job), &[]).await {
                         Ok(one) => answers.extend(one),
                         Err(error) => match Error::from(error) {
@@ -364,6 +373,8 @@ async fn commit_together(
         }
         additions
     };
+    // Until the database says otherwise, also where an attempt before this one failed.
+    jobs.iter().for_each(|job| job.trace.write_begins());
     let wanted = wanted(jobs.iter().map(|job| &job.write));
     let last = jobs.iter().map(|job| job.deadline.clone()).reduce(|last, next| last.later(&next)).unwrap_or_default();
     let written = within_patience(storage.until(&last).write(&wanted, others, decide_all)).await;

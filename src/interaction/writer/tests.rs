@@ -332,9 +332,9 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
         let answer = writer.write(job).await;
         assert!(matches!(answer, Err(Error::DeadlineExceeded)), "{answer:?}");
     }
-    // As far as is known when the client is answered.
-    let unknown = (None, None, None, Some(WriteOutcome::Unknown));
-    assert_eq!([told(&traces[0]), told(&traces[1])], [unknown.clone(), unknown]);
+    // As far as is known when the client is answered: the second is not begun any more.
+    let with = |outcome| (None, None, None, Some(outcome));
+    assert_eq!(traces.iter().map(told).collect::<Vec<_>>(), [WriteOutcome::Unknown, WriteOutcome::Failed].map(with));
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
     let third = writer.write(creation(2)).await.expect("stored");
     assert_eq!(third.effect, Effect::Create);
