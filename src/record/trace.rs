@@ -20,7 +20,7 @@ use crate::fhir::version::Version;
 const MOST_IDENTIFIERS: usize = 320;
 
 /// Identifiers beyond these are counted, not kept: a record takes some kilobytes at most.
-const MAX_RECORDED: usize = 32;
+const MAX_RECORDED: usize = 64;
 
 /// Who asked, and from where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

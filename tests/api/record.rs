@@ -269,7 +269,7 @@ on_both_databases! {
         for record in records {
             let size = serde_json::to_string(&record).expect("JSON").len();
             assert!(size < 8 << 10, "{size} bytes: {}", record.request_id);
-            assert_eq!(record.identifiers.len(), 32, "{record:?}");
+            assert_eq!(record.identifiers.len(), 64, "{record:?}");
             assert!(record.identifiers_left_out > 0, "{record:?}");
             assert_eq!(record.identifiers[0].hash == first, record.request_id != "search", "{record:?}");
         }
