@@ -59,12 +59,15 @@ const POSTGRES_SEARCHES: u32 = 8;
 /// Connections that count all matches, on Postgres: more would only make each count slower.
 const POSTGRES_COUNTS: u32 = 2;
 
+/// Each connection to SQLite has a thread: the units and the compositions allow 256 tasks.
+const MAX_SQLITE_SEARCHES: u32 = 32;
+
 /// Connections for searches on SQLite: as many as there are processors, as each keeps one busy, and two at least.
 fn sqlite_searches() -> u32 {
     std::thread::available_parallelism()
         .ok()
         .and_then(|processors| u32::try_from(processors.get()).ok())
-        .map_or(2, |processors| processors.max(2))
+        .map_or(2, |processors| processors.clamp(2, MAX_SQLITE_SEARCHES))
 }
 
 /// What every session on Postgres is told that reads and writes resources.

@@ -7,20 +7,25 @@ use std::path::{Path, PathBuf};
 
 const MODE: u32 = 0o600;
 
+/// As many symbolic links as Linux follows.
+const MAX_LINKS: usize = 40;
+
 /// Makes an empty database, unless there is a file. SQLite gives `-wal` and `-shm` the mode of the database.
 ///
 /// A file that exists is not opened: to close it would end the locks that this process has on it through SQLite.
 pub(crate) fn create_database(path: &Path) {
     // SQLite says better what is wrong, and where.
-    if let Err(error) = create_new(path)
-        && error.kind() == io::ErrorKind::AlreadyExists
-        && !path.exists()
-        && let Ok(target) = path.read_link()
-    {
-        // A link to a file that is yet to be made.
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let _ = create_new(&folder.join(target));
+    let _ = create_new(&target(path));
+}
+
+/// The file that a path leads to, made or not: SQLite keeps its other files beside that one.
+fn target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(link) = path.read_link() else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(link);
     }
+    path
 }
 
 /// Makes a file that does not exist.
@@ -44,6 +49,7 @@ pub(crate) fn warn_if_shared(database: &Path) {
 
 /// The database, what SQLite keeps beside it, and the locks of this program.
 fn shared(database: &Path) -> Vec<String> {
+    let database = target(database);
     let beside = |suffix: &str| {
         let mut path = database.as_os_str().to_owned();
         path.push(suffix);
@@ -67,9 +73,14 @@ mod tests {
     fn private_file_link_to_a_missing_file_makes_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let (link, target) = (folder.path().join("link.db"), folder.path().join("target.db"));
-        std::os::unix::fs::symlink("target.db", &link).expect("a link");
+        std::os::unix::fs::symlink("target.db", folder.path().join("other.db")).expect("a link");
+        std::os::unix::fs::symlink("other.db", &link).expect("a link");
         create_database(&link);
         assert_eq!(mode(&target), MODE);
+        // What stands beside it is looked at there.
+        std::fs::write(folder.path().join("target.db-wal"), "").expect("written");
+        std::fs::set_permissions(folder.path().join("target.db-wal"), PermissionsExt::from_mode(0o644)).expect("set");
+        assert_eq!(shared(&link).len(), 1);
     }
 
     #[test]
