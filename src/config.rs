@@ -286,14 +286,16 @@ fn not_toml(text: &str, error: &toml::de::Error) -> String {
     format!("this is not TOML: syntax error{}", position.unwrap_or_default())
 }
 
-/// clap quotes the value that it refuses: of a URL, its user and password stay out of the terminal and the log.
+/// clap quotes the value that it refuses: a URL with a user, a password or a query, which may be a key, stays out of the
+/// terminal and the log.
 fn without_credentials(mut error: clap::Error) -> clap::Error {
-    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
-        && let Some((before, host)) = value.rsplit_once('@')
-    {
-        let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-        let shown = format!("{scheme}://…@{host}");
-        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(value)) = error.get(kind)
+            && value.contains(['@', '?'])
+        {
+            let scheme = value.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+            error.insert(kind, ContextValue::String(scheme + "…"));
+        }
     }
     error
 }
@@ -415,14 +417,17 @@ mod tests {
 
     #[test]
     fn a_refused_url_is_told_without_its_password() {
-        for (setting, url) in [
-            ("--annuaire-url", "https://user:s3cret@example.org/fhir"),
-            ("--annuaire-url", "https://user:s3@cret@example.org/fhir?x=1"),
-            ("--base-url", "http://s3cret@h/"),
-            ("--base-url", "user:s3cret@h"),
+        for arguments in [
+            &["--annuaire-url", "https://user:s3cret@example.org/fhir"][..],
+            &["--annuaire-url", "https://user:s3@cret@example.org/fhir?x=1"],
+            &["--annuaire-url", "https://example.org/fhir?key=s3cret"],
+            &["--base-url", "http://s3cret@h/"],
+            &["--base-url", "user:s3cret@h"],
+            &["postgres://user:s3cret@h/database"],
+            &["serve", "postgres://user:s3cret@h/database"],
         ] {
-            let error = read(&[setting, url]).expect_err("wrong");
-            assert!(!error.contains("s3") && error.contains("…@"), "{error}");
+            let error = read(arguments).expect_err("wrong");
+            assert!(!error.contains("s3") && error.contains("…"), "{error}");
         }
     }
 
