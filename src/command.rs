@@ -31,6 +31,15 @@ use terminal::{Escaped, LogStyle};
 /// Why a command could not do what it was asked to; told in a sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Says what is wrong with the settings, or what was asked of them (`--help`), and how the program ends.
+pub fn tell_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprint!("{}", terminal::lines(&error.to_string()));
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 /// Says on standard error why the program ends.
 pub fn tell_failure(failure: &dyn std::fmt::Display) {
     eprintln!("sas-endpoint: {}", terminal::lines(&failure.to_string()));

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return command::tell_usage(&error),
     };
     if matches!(cli.command, None | Some(Command::Serve)) {
         command::execute_with_settings(&arguments);

@@ -49,12 +49,25 @@ pub fn json(text: &str) -> String {
     escaped
 }
 
+/// A text that keeps the sequences that colour it (`ESC [ 32 m`), and no other sequence.
+fn coloured(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut escaped = cell(parts.next().unwrap_or_default()).into_owned();
+    for part in parts {
+        let parameters = part.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(parameters, _)| parameters);
+        let is_colour = parameters.is_some_and(|list| list.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'));
+        escaped.push_str(if is_colour { "\u{1b}" } else { "\\u{1b}" });
+        escaped.push_str(&cell(part));
+    }
+    escaped
+}
+
 /// How the lines of a log are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogStyle {
     /// As text.
     Plain,
-    /// As text coloured with escape sequences. `tracing` escapes those that its texts bring along.
+    /// As text coloured with escape sequences.
     Coloured,
     /// As JSON.
     Json,
@@ -76,12 +89,15 @@ impl<W> Escaped<W> {
 impl<W: Write> Write for Escaped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
+        // An event is written at once: a line break within it is of a text that it quotes.
+        let (event, end) = text.strip_suffix('\n').map_or((&*text, ""), |event| (event, "\n"));
         let escaped = match self.style {
-            LogStyle::Plain => lines(&text),
-            LogStyle::Coloured => escape(&text, |character| matches!(character, '\n' | '\t' | '\u{1b}')),
-            LogStyle::Json => Cow::Owned(json(&text)),
+            LogStyle::Plain => cell(event),
+            LogStyle::Coloured => Cow::Owned(coloured(event)),
+            LogStyle::Json => Cow::Owned(json(event)),
         };
         self.inner.write_all(escaped.as_bytes())?;
+        self.inner.write_all(end.as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -111,7 +127,7 @@ mod tests {
             assert_eq!(lines(&text), if kept { text.as_str() } else { &escaped });
             let mut log = vec![];
             Escaped::new(&mut log, LogStyle::Plain).write_all(text.as_bytes()).expect("written");
-            assert_eq!(String::from_utf8(log).expect("UTF-8"), lines(&text));
+            assert_eq!(String::from_utf8(log).expect("UTF-8"), escaped);
         }
         for plain in ["", "é → ’ 日本", "Nadia AUBERT"] {
             assert_eq!((&*cell(plain), &*lines(plain), &*json(plain)), (plain, plain, plain));
@@ -138,8 +154,9 @@ mod tests {
     #[test]
     fn log_keeps_the_sequences_of_its_own_colours() {
         let mut log = vec![];
-        let text = "\u{1b}[32m INFO\u{1b}[0m caller=\u{202e}x\n";
+        let text = "\u{1b}[32m INFO\u{1b}[0m caller=\u{202e}x \u{1b}[2J \u{1b}]0;title\u{7}\nforged\n";
         Escaped::new(&mut log, LogStyle::Coloured).write_all(text.as_bytes()).expect("written");
-        assert_eq!(log, "\u{1b}[32m INFO\u{1b}[0m caller=\\u{202e}x\n".as_bytes());
+        let expected = "\u{1b}[32m INFO\u{1b}[0m caller=\\u{202e}x \\u{1b}[2J \\u{1b}]0;title\\u{7}\\u{a}forged\n";
+        assert_eq!(String::from_utf8(log).expect("UTF-8"), expected);
     }
 }

@@ -233,6 +233,13 @@ async fn terminal_receives_no_control_or_bidirectional_character() {
     let annuaire = format!("{url}.annuaire");
     let copy = folder.path().join("\u{202e}copy.db");
     let paths = [&file, &missing].map(|path| path.to_str().expect("UTF-8"));
+    let settings = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("written");
+        file.to_str().expect("UTF-8").to_owned()
+    };
+    let unknown = settings("unknown.toml", "\"\\u001b[2J\\u202e\" = 1\n");
+    let caller = settings("caller.toml", "[[caller]]\nname = \"\\u001b[2J\\u202e\"\nrights = []\n");
     for arguments in [
         &["validate", paths[0], paths[1]][..],
         &["validate", "--json", paths[0]],
@@ -243,6 +250,9 @@ async fn terminal_receives_no_control_or_bidirectional_character() {
         &["annuaire", "status", "--annuaire-database-url", &annuaire],
         &["annuaire", "status", "--json", "--annuaire-database-url", &annuaire],
         &["backup", copy.to_str().expect("UTF-8"), "--database-url", &url],
+        &["rules", "--config", &unknown],
+        &["rules", "--config", &caller],
+        &["rules", "--base-url", "http://\u{1b}[2J\u{202e}"],
     ] {
         let output = run(arguments, "");
         let printed = text(&output);
