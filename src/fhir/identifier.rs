@@ -8,6 +8,9 @@ use serde_json::Value;
 pub const IDNPS: &str = "urn:oid:1.2.250.1.71.4.2.1";
 /// Assigning authority of SAS technical ids (INTRN); also the value of `meta.source`.
 pub const INTRN: &str = "urn:oid:1.2.250.1.213.3.6";
+/// What the systems of national ids of patients begin with (identité nationale de santé): one more arc says whether it is
+/// a NIR, a NIA, or a test. <https://esante.gouv.fr/produits-services/referentiel-ins>
+pub const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
 
 /// A business identifier in the form in which two of them are compared.
 ///

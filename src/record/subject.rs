@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::fhir::identifier::{IDNPS, INS, INTRN};
+
 /// An identifier that an exchange named: its system, and a hash instead of its value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Named {
@@ -42,21 +44,8 @@ impl Subject {
     }
 }
 
-/// OIDs that SAS flows use as systems, and those under which ids of persons are given: what stands below one of them
-/// is a value, not a system.
-const KNOWN_OIDS: [&str; 9] = [
-    // IDNPS and INTRN, and the national ids of structures.
-    "1.2.250.1.71.4.2.1",
-    "1.2.250.1.213.3.6",
-    "1.2.250.1.71.4.2.2",
-    // INS: national ids of patients, provisional and of the test authorities too.
-    "1.2.250.1.213.1.4.2",
-    "1.2.250.1.213.1.4.6",
-    "1.2.250.1.213.1.4.8",
-    "1.2.250.1.213.1.4.9",
-    "1.2.250.1.213.1.4.10",
-    "1.2.250.1.213.1.4.11",
-];
+/// Systems under which ids of persons and structures are given: what stands below one of them is a value.
+const KNOWN_SYSTEMS: [&str; 3] = [IDNPS, INTRN, "urn:oid:1.2.250.1.71.4.2.2"];
 
 /// Where organisations receive their OIDs: ISO members, enterprises of IANA, countries, and examples.
 const OID_ROOTS: [&str; 4] = ["1.2.", "1.3.6.1.", "2.16.", "2.999."];
@@ -67,8 +56,14 @@ const MAX_HOST: usize = 64;
 /// A system as it may be shown. The client chooses that text: one that has put the value, an address or a name in its
 /// place must not leave it in the record. Shown are OIDs of legal form, and of a URL its scheme and host.
 pub fn presentable(system: &str) -> Option<String> {
+    if let Some(arc) = system.strip_prefix(INS) {
+        let is_system = (1..=2).contains(&arc.len()) && arc.bytes().all(|byte| byte.is_ascii_digit());
+        return is_system.then(|| system.to_owned());
+    }
     if let Some(oid) = system.strip_prefix("urn:oid:") {
-        return is_presentable_oid(oid).then(|| system.to_owned());
+        let is_below = |known: &&str| system.strip_prefix(*known).is_some_and(|rest| rest.starts_with('.'));
+        let is_shown = is_presentable_oid(oid) && !KNOWN_SYSTEMS.iter().any(is_below);
+        return is_shown.then(|| system.to_owned());
     }
     let (scheme, rest) = system.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http"))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -80,21 +75,16 @@ pub fn presentable(system: &str) -> Option<String> {
 /// Whether an OID has the form of a system: legal, below a root that gives OIDs to organisations, of few and short
 /// arcs. A telephone number, or an id of a person below its system, is none.
 fn is_presentable_oid(oid: &str) -> bool {
-    if KNOWN_OIDS.contains(&oid) {
-        return true;
-    }
     let is_arc = |arc: &str| {
         (1..=6).contains(&arc.len())
             && arc.bytes().all(|byte| byte.is_ascii_digit())
             && (arc == "0" || !arc.starts_with('0'))
     };
     let arcs = oid.split('.').count();
-    let is_below = |known: &&str| oid.strip_prefix(*known).is_some_and(|rest| rest.starts_with('.'));
     oid.len() <= 64
         && (4..=16).contains(&arcs)
         && oid.split('.').all(is_arc)
         && OID_ROOTS.iter().any(|root| oid.starts_with(root))
-        && !KNOWN_OIDS.iter().any(is_below)
 }
 
 /// Whether this is the name of a host on a network: a domain in lower case, without the numbers that designate persons.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
+use crate::fhir::identifier::INS;
 use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
@@ -13,10 +14,6 @@ use crate::issue::{Issue, Rule};
 
 /// Resource types that describe a patient, or a person by their relation to a patient.
 const PATIENT_TYPES: [&str; 2] = ["Patient", "RelatedPerson"];
-
-/// Identité nationale de santé: NIR, NIA and their test systems stand below this arc.
-/// <https://esante.gouv.fr/produits-services/referentiel-ins>
-const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
 
 /// The elements of a Reference. <http://hl7.org/fhir/R4/references.html#Reference>
 const REFERENCE_ELEMENTS: [&str; 6] = ["id", "extension", "reference", "type", "identifier", "display"];
