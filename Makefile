@@ -41,37 +41,25 @@ PRACTITIONERS ?= 100000
 bench-annuaire: ## the same for the copy of the directory (PRACTITIONERS=100000, FOLDER=…)
 	cargo bench --locked --bench annuaire -- --practitioners $(PRACTITIONERS) $(if $(FOLDER),--folder "$(FOLDER)")
 
-# The Postgres half of the tests starts its own throw-away server from the installed programs.
-.PHONY: postgres-installed
+# Installs a package of Debian, unless its program is there: a pattern of paths, a name in PATH, the package.
+define install
+	@ls $(1) >/dev/null 2>&1 || command -v $(2) >/dev/null 2>&1 || \
+	if command -v apt-get >/dev/null 2>&1; then \
+		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -q --no-install-recommends $(3); \
+	else \
+		echo "Install the program $(2) and run this again." >&2; exit 1; \
+	fi
+endef
+
+# The tests start these programs themselves; the services that Debian's packages bring are not needed.
+.PHONY: postgres-installed pgbouncer-installed nginx-installed
 postgres-installed:
-	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || \
-	if command -v apt-get >/dev/null 2>&1; then \
-		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
-		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql; \
-	else \
-		echo "Install the Postgres server programs (initdb, postgres) and run this again." >&2; exit 1; \
-	fi
+	$(call install,/usr/lib/postgresql/*/bin/postgres,postgres,postgresql)
 
-# The pooler's tests start PgBouncer themselves; the service that Debian's package brings is not needed.
-.PHONY: pgbouncer-installed
 pgbouncer-installed:
-	@ls /usr/sbin/pgbouncer >/dev/null 2>&1 || command -v pgbouncer >/dev/null 2>&1 || \
-	if command -v apt-get >/dev/null 2>&1; then \
-		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
-		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -q --no-install-recommends pgbouncer; \
-	else \
-		echo "Install PgBouncer and run this again." >&2; exit 1; \
-	fi
+	$(call install,/usr/sbin/pgbouncer,pgbouncer,pgbouncer)
 
-# The proxy's tests start nginx themselves; the service that Debian's package brings is not needed.
-.PHONY: nginx-installed
 nginx-installed:
-	@ls /usr/sbin/nginx >/dev/null 2>&1 || command -v nginx >/dev/null 2>&1 || \
-	if command -v apt-get >/dev/null 2>&1; then \
-		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
-		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -q --no-install-recommends nginx-light; \
-	else \
-		echo "Install nginx and run this again." >&2; exit 1; \
-	fi
+	$(call install,/usr/sbin/nginx,nginx,nginx-light)
