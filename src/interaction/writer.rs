@@ -257,6 +257,8 @@ impl Task {
             if matches!(failure, Some(Error::Unavailable(_))) {
                 break;
             }
+            // They are run again.
+            jobs.iter().for_each(|job| job.trace.write_begins());
         }
         match failure {
             Some(Error::Unavailable(error)) => {
@@ -265,7 +267,6 @@ impl Task {
             }
             _ => {
                 let mut answers = Vec::with_capacity(jobs.len());
-                jobs.iter().for_each(|job| job.trace.write_begins());
                 for (job, client) in jobs.iter().zip(clients) {
                     // As above: what its client sends next must not be undone.
                     if client.is_closed() {
@@ -373,8 +374,6 @@ async fn commit_together(
         }
         additions
     };
-    // Until the database says otherwise, also where an attempt before this one failed.
-    jobs.iter().for_each(|job| job.trace.write_begins());
     let wanted = wanted(jobs.iter().map(|job| &job.write));
     let last = jobs.iter().map(|job| job.deadline.clone()).reduce(|last, next| last.later(&next)).unwrap_or_default();
     let written = within_patience(storage.until(&last).write(&wanted, others, decide_all)).await;
