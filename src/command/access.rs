@@ -64,8 +64,8 @@ pub fn exposures(config: &Config) -> Vec<String> {
     let networks = config.proxies.boundless();
     let proxies = networks.iter().map(|network| {
         format!(
-            "SAS_TRUSTED_PROXIES holds {network}: whoever connects from there is believed to be a proxy, and may name \
-             any client address and certificate; name the addresses of the proxies"
+            "SAS_TRUSTED_PROXIES holds {network}: every client of it is believed to be a proxy, and may name any \
+              client address and certificate; name the addresses of the proxies"
         )
     });
     let ops = is_public(config.ops_listen.ip()).then(|| {

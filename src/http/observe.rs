@@ -220,7 +220,7 @@ fn who_asks(origin: Option<&Origin>) -> Caller {
 }
 
 /// A text of a certificate without control characters: Postgres takes no NUL, nor anything recorded with one. Bounded:
-/// whoever connects chooses it.
+/// the client chooses it.
 fn legible_text(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(MAX_CERTIFICATE_TEXT).collect()
 }

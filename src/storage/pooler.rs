@@ -11,7 +11,7 @@ use sqlx::{Executor, PgConnection, Row};
 use super::database::OpenError;
 use super::postgres_address::PostgresAddress;
 
-/// A pooler makes whoever asks for a session wait while it has none.
+/// A pooler that has no session left keeps its client waiting.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Other clients of the pooler may hide in one round that a session is shared.

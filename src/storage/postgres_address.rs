@@ -77,7 +77,7 @@ impl PostgresAddress {
         let certificate = find(&["sslcert", "ssl-cert"], "PGSSLCERT");
         let key = find(&["sslkey", "ssl-key"], "PGSSLKEY");
         let mode = match mode {
-            // As libpq does: whoever names an authority wants it to be asked for.
+            // As libpq does: an authority that is named is verified.
             PgSslMode::Require if root.is_some() => PgSslMode::VerifyCa,
             mode => mode,
         };
@@ -101,7 +101,7 @@ impl PostgresAddress {
         }
         match self.options.get_ssl_mode() {
             PgSslMode::Disable | PgSslMode::VerifyFull => None,
-            // sqlx trusts the public authorities as well, and each of them certifies whoever owns any name.
+            // sqlx trusts the public authorities as well, and each of them certifies the owner of any name.
             PgSslMode::VerifyCa => Some(
                 "the database address has sslmode=verify-ca, which accepts any certificate of a public authority too: \
                  set sslmode=verify-full",

@@ -233,7 +233,7 @@ async fn a_trusted_proxy_may_send_any_host_and_tells_the_origin_of_our_pages() {
         for path in ["/fhir/Practitioner", "/fhir/metadata", "/annuaire/fhir/v2/metadata"] {
             behind.ask("GET", path, &[("host", host)]).await.expect(200);
             said.ask("GET", path, &[("host", host)]).await.expect(200);
-            // Whoever is no trusted proxy says nothing of the host either.
+            // A client that is no trusted proxy says nothing of the host either.
             let told = [("host", host), ("x-forwarded-proto", "https"), ("x-forwarded-host", "usual.example")];
             elsewhere.ask("GET", path, &told).await.refused(421, "foreign-host");
         }

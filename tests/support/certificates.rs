@@ -122,7 +122,7 @@ impl Authority {
         self.identity(params)
     }
 
-    /// The good client's certificate with this public key, in DER; whoever holds its private key.
+    /// The good client's certificate with this public key, in DER; no private key is needed.
     pub fn client_of_key(&self, public_key_pem: &str) -> Vec<u8> {
         let mut params = params(COMMON_NAME, -1, 365);
         params.distinguished_name.push(DnType::OrganizationalUnitName, ORGANIZATIONAL_UNIT);
