@@ -89,15 +89,16 @@ impl<W> Escaped<W> {
 impl<W: Write> Write for Escaped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        // An event is written at once: a line break within it is of a text that it quotes.
+        // An event comes at once: a line break within it is of a text that it quotes.
         let (event, end) = text.strip_suffix('\n').map_or((&*text, ""), |event| (event, "\n"));
-        let escaped = match self.style {
-            LogStyle::Plain => cell(event),
-            LogStyle::Coloured => Cow::Owned(coloured(event)),
-            LogStyle::Json => Cow::Owned(json(event)),
+        let mut escaped = match self.style {
+            LogStyle::Plain => cell(event).into_owned(),
+            LogStyle::Coloured => coloured(event),
+            LogStyle::Json => json(event),
         };
+        escaped.push_str(end);
+        // Once, with its end: between two writes, another thread writes its own event.
         self.inner.write_all(escaped.as_bytes())?;
-        self.inner.write_all(end.as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -141,6 +142,27 @@ mod tests {
         assert!(printed.chars().all(|character| character == '\n' || !is_active(character)), "{printed}");
         let read: Vec<String> = serde_json::from_str(&printed).expect("JSON");
         assert_eq!(read, [text]);
+    }
+
+    #[test]
+    fn log_event_is_written_at_once_with_its_line_break() {
+        #[derive(Default)]
+        struct Writes(Vec<String>);
+        impl Write for Writes {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.push(String::from_utf8_lossy(bytes).into_owned());
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for style in [LogStyle::Plain, LogStyle::Coloured, LogStyle::Json] {
+            let mut writes = Writes::default();
+            Escaped::new(&mut writes, style).write_all("{\"caller\":\"\u{202e}\"}\n".as_bytes()).expect("written");
+            assert_eq!(writes.0.len(), 1, "{style:?}");
+        }
     }
 
     #[test]
