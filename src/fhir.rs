@@ -3,12 +3,15 @@
 //! <http://hl7.org/fhir/R4/>
 
 pub mod bundle;
+pub mod code_system;
 pub mod content;
 pub mod date;
 pub mod id;
 pub mod identifier;
 pub mod json;
+pub mod narrative;
 pub mod operation_outcome;
+pub mod primitive;
 pub mod resource_type;
 pub mod version;
 

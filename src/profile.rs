@@ -3,8 +3,8 @@
 //! Schemas say where a resource breaks a rule; the sentences are the catalogue's: nobody reads
 //! schema jargon, and no value of a person is quoted.
 
+mod contained;
 mod failures;
-mod invariant;
 mod issue;
 mod keyword;
 #[cfg(test)]
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use self::failures::{Compiler, Failures};
 
 use crate::fhir::date::is_on_calendar;
+use crate::fhir::primitive;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::{Issue, Rule};
 
@@ -88,13 +89,14 @@ impl Profiles {
     /// Compiles the schemas that the binary carries.
     pub fn compile() -> Result<Self, BrokenSchema> {
         let datatypes = include_str!("../profiles/r4/datatypes.json");
+        let resources = include_str!("../profiles/r4/resources.json");
         let types = include_str!("../profiles/sas/identifier-types.json");
         let common = include_str!("../profiles/sas/appointment.json");
         let mut keywords = HashMap::new();
         let mut compile = |name, text, libraries: &[&str]| Schema::compile(name, text, libraries, &mut keywords);
         Ok(Self {
-            practitioner: compile("Practitioner", include_str!("../profiles/r4/Practitioner.json"), &[datatypes])?,
-            appointment: compile("Appointment", include_str!("../profiles/r4/Appointment.json"), &[datatypes])?,
+            practitioner: compile("Practitioner", r##"{"$ref": "#/$defs/Practitioner"}"##, &[datatypes, resources])?,
+            appointment: compile("Appointment", r##"{"$ref": "#/$defs/Appointment"}"##, &[datatypes, resources])?,
             regulator: compile(
                 "FrPractitionerRegul",
                 include_str!("../profiles/sas/FrPractitionerRegul.json"),
@@ -121,7 +123,7 @@ impl Profiles {
             ResourceType::Appointment => &self.appointment,
         };
         schema.report(resource_type, resource, report)?;
-        invariant::report(resource_type, resource, report)
+        contained::report(resource_type, resource, report)
     }
 
     /// Reports how the resource departs from a SAS profile.
@@ -160,6 +162,7 @@ impl Schema {
                 definitions.extend(theirs);
             }
         }
+        keyword::derive(&mut document);
         issue::check_rules(&document).map_err(broken)?;
         let validator = build(&document).map_err(broken)?;
         let mut keyword = |schema: Value| match keywords.get(&schema.to_string()) {
@@ -174,11 +177,13 @@ impl Schema {
     }
 
     fn report(&self, resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
-        // What is accepted, as nearly everything is, is accepted at once.
-        if self.validator.is_valid(resource) {
+        let contained = contained::contained(resource);
+        // What is accepted, as nearly everything is, is accepted at once. References to what is contained are seen
+        // by the walk only.
+        if contained.is_empty() && self.validator.is_valid(resource) {
             return ControlFlow::Continue(());
         }
-        self.failures.tell(resource, &mut |failure| match issue::rule(failure) {
+        self.failures.tell(resource, &contained, &mut |failure| match issue::rule(failure) {
             Some(rule) => report(rule, &|| issue::issue(failure, rule, resource_type)),
             None => ControlFlow::Continue(()),
         })
@@ -192,12 +197,18 @@ fn build(schema: &Value) -> Result<Validator, String> {
         // Linear time, whatever the input.
         .with_pattern_options(PatternOptions::regex())
         .should_validate_formats(true)
+        .with_format("fhir-absolute", primitive::is_absolute)
+        .with_format("fhir-base64Binary", primitive::is_base64)
+        .with_format("fhir-canonical", primitive::is_canonical)
+        .with_format("fhir-code", primitive::is_code)
         .with_format("fhir-date", is_on_calendar)
         .with_format("fhir-dateTime", is_on_calendar)
+        .with_format("fhir-id", primitive::is_id)
         .with_format("fhir-instant", is_on_calendar)
-        .with_keyword(keyword::REQUIRED, keyword::required)
-        .with_keyword(keyword::CHOICE, keyword::choice)
-        .with_keyword(keyword::INTEGER, keyword::integer)
-        .with_keyword(issue::RULE, keyword::annotation);
+        .with_format("fhir-language", primitive::is_language)
+        .with_format("fhir-reference", primitive::is_reference)
+        .with_format("fhir-string", primitive::is_string)
+        .with_format("fhir-uri", primitive::is_uri);
+    let options = keyword::register(options, issue::RULE);
     options.build(schema).map_err(|error| error.to_string())
 }

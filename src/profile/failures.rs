@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::keyword::{Choice, Required};
+use super::keyword::{Breach, Check, Contained};
 use crate::fhir::json::Path;
 use crate::issue::Rule;
 
@@ -40,10 +40,8 @@ pub enum Kind<'a> {
     Keyword(&'a str, &'a Value),
     /// `required`: this member.
     Required(&'a str),
-    /// [`REQUIRED`]: this element.
-    Element(&'a str),
-    /// [`CHOICE`]: this element.
-    Choice(&'a str),
+    /// A keyword of ours.
+    Own(&'a Breach<'a>),
     /// `additionalProperties`: this member.
     Unknown(&'a str),
 }
@@ -67,8 +65,7 @@ struct Schema {
 enum Step {
     Assert { keyword: String, value: Value, validator: Arc<Validator> },
     Required(Vec<String>),
-    Elements(Required),
-    Choice(Choice),
+    Own(Box<dyn Check>),
     Members { known: HashMap<String, usize>, is_closed: bool },
     Items(usize),
     All(Vec<usize>),
@@ -83,12 +80,13 @@ struct Here<'a> {
     path: &'a Path<'a>,
     rule: Option<&'static Rule>,
     fhir_type: &'a str,
+    contained: &'a Contained<'a>,
 }
 
 impl Failures {
-    /// Tells every failure of the resource, until no more are wanted.
-    pub fn tell(&self, resource: &Value, tell: Tell<'_>) -> ControlFlow<()> {
-        self.visit(0, Here { instance: resource, path: &Path::Root, rule: None, fhir_type: "" }, tell)
+    /// Tells every failure of the resource that has these contained ones, until no more are wanted.
+    pub fn tell(&self, resource: &Value, contained: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+        self.visit(0, Here { instance: resource, path: &Path::Root, rule: None, fhir_type: "", contained }, tell)
     }
 
     fn visit(&self, number: usize, here: Here<'_>, tell: Tell<'_>) -> ControlFlow<()> {
@@ -109,10 +107,9 @@ impl Failures {
                 let mut missing = names.iter().filter(|name| object.is_some_and(|object| !object.contains_key(*name)));
                 missing.try_for_each(|name| tell(&here.fails(Kind::Required(name))))
             }
-            Step::Elements(required) => {
-                required.missing(instance).try_for_each(|name| tell(&here.fails(Kind::Element(name))))
+            Step::Own(check) => {
+                check.check(instance, here.contained, &mut |breach| tell(&here.fails(Kind::Own(breach))))
             }
-            Step::Choice(choice) => choice.broken(instance).try_for_each(|name| tell(&here.fails(Kind::Choice(name)))),
             Step::Members { known, is_closed } => {
                 let members = || instance.as_object().into_iter().flatten();
                 for (name, member) in members() {
@@ -139,8 +136,11 @@ impl Failures {
 }
 
 impl<'a> Here<'a> {
-    fn fails(self, kind: Kind<'a>) -> Failure<'a> {
-        let Self { instance, path, rule, fhir_type } = self;
+    fn fails<'b>(self, kind: Kind<'b>) -> Failure<'b>
+    where
+        'a: 'b,
+    {
+        let Self { instance, path, rule, fhir_type, .. } = self;
         Failure { instance, path, rule, fhir_type, kind }
     }
 }

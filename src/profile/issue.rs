@@ -3,12 +3,10 @@
 use serde_json::Value;
 
 use super::failures::{Failure, Kind};
-use super::keyword;
+use super::keyword::{Breach, Place};
 use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{
-    self, FHIR_CHOICE, FHIR_CODE, FHIR_JSON_TYPE, FHIR_PRIMITIVE, FHIR_REQUIRED_ELEMENT, FHIR_UNKNOWN_ELEMENT,
-};
+use crate::issue::catalogue::{self, FHIR_CODE, FHIR_JSON_TYPE, FHIR_PRIMITIVE, FHIR_UNKNOWN_ELEMENT};
 use crate::issue::{Issue, Rule};
 
 /// The annotation that names the rule which an object of a schema states.
@@ -38,8 +36,7 @@ pub fn rule(failure: &Failure<'_>) -> Option<&'static Rule> {
         // A `null` that is left stands for a repetition described by its companion.
         _ if instance.is_null() => None,
         Kind::Unknown(_) => Some(&FHIR_UNKNOWN_ELEMENT),
-        Kind::Element(_) => Some(&FHIR_REQUIRED_ELEMENT),
-        Kind::Choice(_) => Some(&FHIR_CHOICE),
+        Kind::Own(breach) => Some(breach.rule),
         Kind::Keyword("type", _) => Some(&FHIR_JSON_TYPE),
         // Where it is no string, the type has been told already.
         Kind::Keyword("enum", _) => instance.is_string().then_some(&FHIR_CODE),
@@ -56,15 +53,29 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
     if failure.rule.is_some() {
         let (place, count) = match (kind, instance) {
             (Kind::Required(name), _) => (below(name), 0),
-            (_, Value::Array(items)) => (at(), items.len()),
+            // A `null` holds the place of a value that is not there.
+            (_, Value::Array(items)) => (at(), items.iter().filter(|item| !item.is_null()).count()),
             _ => (at(), 1),
         };
         let issue = Issue::new(rule, place).with("found", found.unwrap_or("absent"));
         return issue.with("count", count.to_string()).with("codings", codings(instance));
     }
     match kind {
-        Kind::Unknown(name) => Issue::new(rule, below(name)).with("found", name),
-        Kind::Element(name) | Kind::Choice(name) => Issue::new(rule, below(name)).with("expected", name),
+        // R4 has no place of this name: the element that holds it is the place.
+        Kind::Unknown(name) => Issue::new(rule, at()).with("found", name),
+        Kind::Own(Breach { place, found, expected, .. }) => {
+            let place = match place {
+                Place::Here => at(),
+                Place::Member(name) => below(name),
+                Place::Item(name, index) => {
+                    Path::Index(&Path::Key(path, name), *index).expression(resource_type.as_str())
+                }
+            };
+            if *rule == FHIR_PRIMITIVE {
+                return primitive(expected, place);
+            }
+            Issue::new(rule, place).with("found", *found).with("expected", *expected)
+        }
         Kind::Keyword("type", expected) => {
             let expected = expected.as_str().unwrap_or_default();
             Issue::new(rule, at()).with("found", json_type(instance)).with("expected", expected)
@@ -73,7 +84,6 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
             let codes: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             Issue::new(rule, at()).with("found", found.unwrap_or_default()).with("expected", codes.join(", "))
         }
-        Kind::Keyword(keyword::INTEGER, _) => primitive("integer", at()),
         Kind::Keyword(..) | Kind::Required(_) => primitive(fhir_type, at()),
     }
 }

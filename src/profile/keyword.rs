@@ -2,155 +2,150 @@
 //!
 //! `jsonschema` asks them whether a whole resource is accepted; [`super::failures`] asks which element is at fault.
 
+mod code;
+mod element;
+mod reference;
+mod value;
+
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use jsonschema::paths::Location;
-use jsonschema::{Keyword, ValidationError};
+use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value};
 
-/// `"x-fhir-required": ["status"]`: the element or its companion (`_status`) is there.
-pub const REQUIRED: &str = "x-fhir-required";
-/// `"x-fhir-choice": [{"name":"value","required":false,"of":["valueString",…]}]`: at most one form
-/// (exactly one, if required) of a choice element, companions counted with their primitive.
-pub const CHOICE: &str = "x-fhir-choice";
-/// `"x-fhir-integer": true`: written without fraction or exponent, which JSON Schema would allow.
-pub const INTEGER: &str = "x-fhir-integer";
+use crate::issue::Rule;
+
+/// The contained resources: their types by their ids.
+pub type Contained<'a> = HashMap<&'a str, &'a str>;
+
+/// Takes what an instance breaks; [`ControlFlow::Break`] where it wants no more.
+pub type Tell<'t> = &'t mut dyn FnMut(&Breach<'_>) -> ControlFlow<()>;
+
+/// A keyword with its value.
+pub trait Check: Send + Sync {
+    /// Tells what the instance breaks. Instances of other JSON types than the keyword is for break nothing.
+    fn check(&self, instance: &Value, contained: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()>;
+}
+
+/// What an instance breaks.
+pub struct Breach<'a> {
+    /// The rule, unless the schema names another.
+    pub rule: &'static Rule,
+    /// Where.
+    pub place: Place<'a>,
+    /// What is there, where it may be repeated.
+    pub found: &'a str,
+    /// What should be.
+    pub expected: &'a str,
+}
+
+/// Where a breach is.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// The instance itself.
+    Here,
+    /// A member of it.
+    Member(&'a str),
+    /// An item of a member.
+    Item(&'a str, usize),
+}
+
+/// Makes a keyword from its value in a schema.
+type Make = fn(&Value) -> Box<dyn Check>;
+
+/// All keywords. The last two stand in no file: [`derive`] adds them to each object that they are for.
+const KEYWORDS: [(&str, Make); 14] = [
+    ("x-fhir-required", element::required),
+    ("x-fhir-dependent", element::dependent),
+    ("x-fhir-choice", element::choice),
+    ("x-fhir-integer", |_| Box::new(value::Integer)),
+    ("x-fhir-narrative", |_| Box::new(value::Narrative)),
+    ("x-fhir-attachment", |_| Box::new(value::Attachment)),
+    ("x-fhir-period", |_| Box::new(value::Period)),
+    ("x-fhir-range", |_| Box::new(value::Range)),
+    ("x-fhir-coding", |_| Box::new(code::Coding)),
+    ("x-fhir-concept", |_| Box::new(code::Concept)),
+    ("x-fhir-code-of", code::code_of),
+    ("x-fhir-targets", reference::targets),
+    (VALUED, element::valued),
+    (COMPANIONS, |_| Box::new(element::Companions)),
+];
+
+/// `["status"]`: these codes have a value, if they are there at all; an id or an extension is none.
+const VALUED: &str = "x-fhir-valued";
+
+/// `true`: a primitive that is described by its companion alone (`_family`) has an extension there: ele-1.
+const COMPANIONS: &str = "x-fhir-companions";
+
+/// The keyword of this name.
+pub fn find(name: &str, value: &Value) -> Option<Box<dyn Check>> {
+    KEYWORDS.iter().find(|(known, _)| *known == name).map(|(_, make)| make(value))
+}
+
+/// Adds all keywords, and the one that only names the rule around it.
+pub fn register<'a>(options: ValidationOptions<'a>, annotation: &'static str) -> ValidationOptions<'a> {
+    let options = KEYWORDS.into_iter().fold(options, |options, (name, make)| {
+        options.with_keyword(name, move |_: &Map<String, Value>, value: &Value, _: Location| asks(make(value)))
+    });
+    options.with_keyword(annotation, |_: &Map<String, Value>, _: &Value, _: Location| asks(Box::new(Annotation)))
+}
+
+/// Adds [`VALUED`] and [`COMPANIONS`] to every object of a schema whose properties ask for them.
+pub fn derive(schema: &mut Value) {
+    match schema {
+        Value::Object(keywords) => {
+            keywords.values_mut().for_each(derive);
+            let Some(Value::Object(properties)) = keywords.get("properties") else { return };
+            let has_companion = |name: &String| properties.contains_key(&format!("_{name}"));
+            let is_list = |schema: &Value| schema.get("enum").is_some() || schema.get("x-fhir-code-of").is_some();
+            let codes = properties.iter().filter(|(name, schema)| is_list(schema) && has_companion(name));
+            let codes: Vec<_> = codes.map(|(name, _)| Value::from(name.as_str())).collect();
+            let has_companions = properties.keys().any(|name| name.starts_with('_'));
+            if !codes.is_empty() {
+                keywords.insert(VALUED.to_owned(), codes.into());
+            }
+            if has_companions {
+                keywords.insert(COMPANIONS.to_owned(), true.into());
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(derive),
+        _ => {}
+    }
+}
 
 type Made<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
 
-/// The elements of [`REQUIRED`].
-pub struct Required(Vec<String>);
-
-/// The choice elements of [`CHOICE`].
-pub struct Choice(Vec<OneChoice>);
-
-struct OneChoice {
-    name: String,
-    required: bool,
-    /// Each form and its companion, with the number of the form.
-    forms: HashMap<String, usize>,
+fn asks<'a>(check: Box<dyn Check>) -> Made<'a> {
+    Ok(Box::new(Asked(check)))
 }
 
-struct Integer;
+/// A keyword, as `jsonschema` asks it. What depends on contained resources is left to the walk.
+struct Asked(Box<dyn Check>);
+
+impl<'i> Keyword<'i> for Asked {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom("broken")) }
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        self.0.check(instance, &Contained::new(), &mut |_| ControlFlow::Break(())).is_continue()
+    }
+}
+
+/// Asks nothing.
 struct Annotation;
 
-/// Makes the keyword [`REQUIRED`].
-pub fn required<'a>(_: &'a Map<String, Value>, value: &'a Value, _: Location) -> Made<'a> {
-    Ok(Box::new(Required::new(value)))
-}
-
-/// Makes the keyword [`CHOICE`].
-pub fn choice<'a>(_: &'a Map<String, Value>, value: &'a Value, _: Location) -> Made<'a> {
-    Ok(Box::new(Choice::new(value)))
-}
-
-/// Makes the keyword [`INTEGER`].
-pub fn integer<'a>(_: &'a Map<String, Value>, _: &'a Value, _: Location) -> Made<'a> {
-    Ok(Box::new(Integer))
-}
-
-/// Makes a keyword that asks nothing: `x-rule` only names the rule around it.
-pub fn annotation<'a>(_: &'a Map<String, Value>, _: &'a Value, _: Location) -> Made<'a> {
-    Ok(Box::new(Annotation))
+impl Check for Annotation {
+    fn check(&self, _: &Value, _: &Contained<'_>, _: Tell<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 fn strings(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Whether the object has the element, as itself or as its companion.
-fn has(object: &Map<String, Value>, element: &str) -> bool {
-    object.contains_key(element) || object.contains_key(&format!("_{element}"))
-}
-
-impl Required {
-    /// Reads the value of the keyword.
-    pub fn new(value: &Value) -> Self {
-        Self(strings(value))
-    }
-
-    /// The elements that the instance, an object, lacks.
-    pub fn missing<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a String> {
-        let object = instance.as_object();
-        self.0.iter().filter(move |element| object.is_some_and(|object| !has(object, element)))
-    }
-}
-
-impl<'i> Keyword<'i> for Required {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        self.missing(instance).next().map_or(Ok(()), |element| Err(ValidationError::custom(element)))
-    }
-
-    fn is_valid(&self, instance: &'i Value) -> bool {
-        self.missing(instance).next().is_none()
-    }
-}
-
-impl Choice {
-    /// Reads the value of the keyword.
-    pub fn new(value: &Value) -> Self {
-        let choices = value.as_array().into_iter().flatten().map(|choice| {
-            let forms = strings(&choice["of"]).into_iter().enumerate();
-            OneChoice {
-                name: choice["name"].as_str().unwrap_or_default().to_owned(),
-                required: choice["required"].as_bool().unwrap_or_default(),
-                forms: forms.flat_map(|(number, form)| [(format!("_{form}"), number), (form, number)]).collect(),
-            }
-        });
-        Self(choices.collect())
-    }
-
-    /// The choice elements that the instance, an object, has in several forms, or lacks.
-    pub fn broken<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = &'a String> {
-        let object = instance.as_object();
-        let broken = move |choice: &&OneChoice| object.is_some_and(|object| choice.is_broken(object));
-        self.0.iter().filter(broken).map(|choice| &choice.name)
-    }
-}
-
-impl OneChoice {
-    /// Looks up the members of the object among the forms, which are many, and not the other way round.
-    fn is_broken(&self, object: &Map<String, Value>) -> bool {
-        let mut given = object.keys().filter_map(|name| self.forms.get(name));
-        match given.next() {
-            None => self.required,
-            Some(first) => given.any(|other| other != first),
-        }
-    }
-}
-
-impl<'i> Keyword<'i> for Choice {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        self.broken(instance).next().map_or(Ok(()), |name| Err(ValidationError::custom(name)))
-    }
-
-    fn is_valid(&self, instance: &'i Value) -> bool {
-        self.broken(instance).next().is_none()
-    }
-}
-
-impl<'i> Keyword<'i> for Integer {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom("integer")) }
-    }
-
-    fn is_valid(&self, instance: &'i Value) -> bool {
-        match instance {
-            // What is no whole number at all is the schema's `type` to refuse.
-            Value::Number(number) if number.as_f64().is_some_and(|value| value.fract() == 0.0) => {
-                number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
-            }
-            _ => true,
-        }
-    }
-}
-
-impl<'i> Keyword<'i> for Annotation {
-    fn validate(&self, _: &'i Value) -> Result<(), ValidationError<'i>> {
-        Ok(())
-    }
-
-    fn is_valid(&self, _: &'i Value) -> bool {
-        true
-    }
+fn text<'a>(object: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
+    object.get(member).and_then(Value::as_str)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::failures::Kind;
+use super::keyword::Contained;
 use super::*;
 use crate::fhir::json::Path;
 
@@ -59,12 +60,11 @@ fn pointer(path: &Path<'_>) -> String {
 
 fn told(schema: &Schema, document: &Value) -> BTreeSet<String> {
     let mut told = vec![];
-    let _ = schema.failures.tell(document, &mut |failure| {
+    let _ = schema.failures.tell(document, &Contained::new(), &mut |failure| {
         let keyword = match failure.kind {
             Kind::Keyword(keyword, _) => keyword,
             Kind::Required(_) => "required",
-            Kind::Element(_) => keyword::REQUIRED,
-            Kind::Choice(_) => keyword::CHOICE,
+            Kind::Own(_) => "own",
             Kind::Unknown(_) => "additionalProperties",
         };
         told.push(format!("{} {keyword}", pointer(failure.path)));
@@ -93,7 +93,11 @@ fn failures_of_a_changed_resource_are_those_of_jsonschema() {
                 let errors = schema.validator.iter_errors(&document).map(|error| {
                     let path = error.evaluation_path().as_str().to_owned();
                     let keyword = path.rsplit('/').next().unwrap_or_default();
-                    let keyword = if keyword.ends_with("Contains") { "contains" } else { keyword };
+                    let keyword = match keyword {
+                        _ if keyword.ends_with("Contains") => "contains",
+                        _ if keyword.starts_with("x-fhir-") => "own",
+                        _ => keyword,
+                    };
                     format!("{} {keyword}", error.instance_path().as_str())
                 });
                 let errors: BTreeSet<_> = errors.collect();

@@ -124,7 +124,7 @@ pub fn operator(resource: &Value) -> Option<(Identifier, String)> {
     let extensions = resource.get("extension").and_then(Value::as_array)?;
     let index = extensions.iter().position(|extension| extension.get("url").and_then(Value::as_str) == Some(URL))?;
     let identifier = Identifier::from_element(extensions[index].get("valueReference")?.get("identifier")?)?;
-    Some((identifier, format!("Appointment.extension[{index}].valueReference.identifier")))
+    Some((identifier, format!("Appointment.extension[{index}].value.identifier")))
 }
 
 /// Decides a write over what is known; no I/O, no clock.

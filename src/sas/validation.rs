@@ -157,8 +157,8 @@ impl Places {
 }
 
 fn wrong_type(resource: &Value, expected: &str) -> Issue {
-    let expression =
-        if expected.contains(',') { "Resource.resourceType".to_owned() } else { format!("{expected}.resourceType") };
+    // `resourceType` is a member of the JSON, no element.
+    let expression = if expected.contains(',') { "Resource" } else { expected };
     match resource.get("resourceType").and_then(Value::as_str) {
         None => Issue::new(&RESOURCE_TYPE_MISSING, expression).with("expected", expected),
         Some(found) => Issue::new(&RESOURCE_TYPE_MISMATCH, expression).with("found", found).with("expected", expected),

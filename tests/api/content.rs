@@ -10,7 +10,7 @@ use crate::server::*;
 const JSON: [(&str, &str); 2] = [("content-type", "application/json"), ("accept", "application/json+fhir")];
 
 /// An account in which every element has something that a careless copy would change.
-const PECULIAR: &str = r#"{"telecom":[{"value":"nadia.aubert@example.org","system":"email"}],"resourceType":"Practitioner","extension":[{"url":"https://example.org/a","valueDecimal":1.50},{"valueDecimal":1E2,"url":"https://example.org/b"},{"url":"https://example.org/c","valueDecimal":-0.00},{"url":"https://example.org/d","valueDecimal":12345678901234567890.12345678901234567890}],"active":true,"name":[{"given":["Nadia \"N.\" \\ \/"],"family":"D\u00e9l\u00E8ve é \ud83d\ude00 😀"}],"address":[{"line":["1 rue de l'Exemple",null],"_line":[null,{"extension":[{"url":"https://example.org/e","valueString":"étage"}]}],"_city":{"id":"c1"}}],"identifier":[{"value":"0B9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11","system":"urn:oid:1.2.250.1.213.3.6","type":{"coding":[{"code":"INTRN","system":"http://interopsante.org/fhir/CodeSystem/fr-v2-0203"}]}}]}"#;
+const PECULIAR: &str = r#"{"telecom":[{"value":"nadia.aubert@example.org","system":"email"}],"resourceType":"Practitioner","extension":[{"url":"https://example.org/a","valueDecimal":1.50},{"valueDecimal":1E2,"url":"https://example.org/b"},{"url":"https://example.org/c","valueDecimal":-0.00},{"url":"https://example.org/d","valueDecimal":12345678901234567890.12345678901234567890}],"active":true,"name":[{"given":["Nadia \"N.\" \\ \/"],"family":"D\u00e9l\u00E8ve é \ud83d\ude00 😀"}],"address":[{"line":["1 rue de l'Exemple",null],"_line":[null,{"extension":[{"url":"https://example.org/e","valueString":"étage"}]}],"city":"Paris","_city":{"id":"c1"}}],"identifier":[{"value":"0B9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11","system":"urn:oid:1.2.250.1.213.3.6","type":{"coding":[{"code":"INTRN","system":"http://interopsante.org/fhir/CodeSystem/fr-v2-0203"}]}}]}"#;
 
 /// The answer without the `id` and the `meta` that the server wrote into it.
 fn without_server_elements(answer: &Answer) -> String {
@@ -29,6 +29,26 @@ on_both_databases! { TestServer::tolerant;
         assert!(found.text.contains(&created.text), "{}", found.text);
         let history = server.get(&format!("/Practitioner/{}/_history", created.id())).await.expect(200);
         assert!(history.text.contains(&created.text), "{}", history.text);
+    }
+
+    async fn narrative_with_active_content_is_refused_and_not_stored(server: TestServer) {
+        let narrated = |content: &str| {
+            let div = format!(r#"<div xmlns="http://www.w3.org/1999/xhtml">{content}</div>"#);
+            with(&regulator(&[(T, U)]), "/text", json!({ "status": "generated", "div": div }))
+        };
+        for (content, status) in [
+            ("<script>alert(1)</script>", 422),
+            (r#"<p onclick="alert(1)">a</p>"#, 422),
+            (r#"<a href="javascript:alert(1)">a</a>"#, 422),
+            ("<![CDATA[><img src=x onerror=alert(1)>]]>a", 422),
+            ("<b>a</i>", 400),
+        ] {
+            server.post("/Practitioner", &narrated(content)).await.expect(status);
+            server.put(&account(T, U), &narrated(content)).await.expect(status);
+        }
+        assert_eq!(server.get(&account(T, U)).await.expect(200).json()["total"], 0);
+        let kept = server.put(&account(T, U), &narrated("<p style=\"color:red\">a</p>")).await.expect(201);
+        assert!(kept.text.contains("color:red"), "{}", kept.text);
     }
 
     async fn white_space_between_elements_is_no_content(server: TestServer) {

@@ -153,7 +153,7 @@ on_both_databases! { Scene::loaded;
         let server = scene.server(Check::Warn).await;
         let answer = said(&server, &meeting("1", NOBODY, FORMER)).await.expect(201);
         assert_eq!(cited(&answer), [
-            "warning annuaire-unknown Appointment.extension[0].valueReference.identifier",
+            "warning annuaire-unknown Appointment.extension[0].value.identifier",
             "warning annuaire-inactive Appointment.participant[0].actor.identifier",
         ]);
         let answer = said(&server, &meeting("2", INTERNAL, KNOWN)).await.expect(201);

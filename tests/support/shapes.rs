@@ -96,6 +96,12 @@ fn nested_names(text: &mut Text) -> &mut Text {
     text
 }
 
+/// The content of a narrative.
+fn narrative<'t>(text: &'t mut Text, start: &str) -> &'t mut Text {
+    let open = "\"text\":{\"status\":\"generated\",\"div\":\"<div xmlns='http://www.w3.org/1999/xhtml'>";
+    text.open(&format!("{open}{start}"), "</div>\"}")
+}
+
 const fn account(name: &'static str, body: fn(&mut Text)) -> Shape {
     Shape { name, resource_type: "Practitioner", body }
 }
@@ -112,7 +118,7 @@ pub const PARAMETERS: Shape = Shape {
     body: |text| array(text, "parameter", "{\"name\":\"x\"}"),
 };
 
-pub const SHAPES: [Shape; 48] = [
+pub const SHAPES: [Shape; 58] = [
     account("a long name above nulls", |text| {
         let name = "k".repeat(text.bytes.min(text.items) / 2);
         text.open(&format!("\"{name}\":["), "]").fill(|_| "null".to_owned());
@@ -183,7 +189,7 @@ pub const SHAPES: [Shape; 48] = [
         array(text, "k", &("[".repeat(62) + &"]".repeat(62)));
     }),
     account("periods that end before they start", |text| {
-        array(text, "k", "{\"period\":{\"start\":\"2026\",\"end\":\"2025\"}}");
+        array(text, "identifier", "{\"period\":{\"start\":\"2026\",\"end\":\"2025\"}}");
     }),
     account("contained resources that nobody names", |text| {
         text.open("\"contained\":[", "]")
@@ -194,6 +200,28 @@ pub const SHAPES: [Shape; 48] = [
             format!("{{\"resourceType\":\"Group\",\"id\":\"c{index}\",\"a\":{{\"reference\":\"#c{}\"}}}}", index / 2)
         });
     }),
+    account("contained organizations without a name", |text| {
+        text.open("\"contained\":[", "]")
+            .fill(|index| format!("{{\"resourceType\":\"Organization\",\"id\":\"c{index}\"}}"));
+    }),
+    account("contained resources of one id", |text| {
+        array(text, "contained", "{\"resourceType\":\"Organization\",\"id\":\"c\",\"name\":\"x\"}");
+    }),
+    account("references to contained resources of another type", |text| {
+        text.open("\"contained\":[{\"resourceType\":\"Location\",\"id\":\"c\"}],\"qualification\":[", "]")
+            .fill(|_| "{\"code\":{\"text\":\"x\"},\"issuer\":{\"reference\":\"#c\"}}".to_owned());
+    }),
+    account("elements of a narrative", |text| narrative(text, "").stretch("<b>a</b>")),
+    account("a deep narrative", |text| narrative(text, "").stretch("<b>")),
+    account("attributes of a narrative", |text| narrative(text, "<p").stretch(" title=''")),
+    account("references of a narrative", |text| narrative(text, "").stretch("&#160;")),
+    account("codes of a known system", |text| {
+        text.open("\"communication\":[{\"coding\":[", "]}]").fill(|index| {
+            format!("{{\"system\":\"http://terminology.hl7.org/CodeSystem/v2-0203\",\"code\":\"Z{index}\"}}")
+        });
+    }),
+    account("a long language", |text| text.open("\"language\":\"fr", "\"").stretch("-a-b")),
+    account("a long OID", |text| text.open("\"implicitRules\":\"urn:oid:1", "\"").stretch(".22")),
     account("references to nothing", |text| array(text, "k", "{\"reference\":\"#x\"}")),
     account("claims of profiles", |text| {
         text.open("\"meta\":{\"profile\":[", "]}").fill(|index| format!("\"https://e.org/{index}\""));

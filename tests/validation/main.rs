@@ -1,7 +1,9 @@
 //! What is said of a resource taken alone: every rule of content, and the rule each breach surfaces as.
 
 mod cases;
+mod kinds;
 mod official;
+mod verdicts;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

@@ -30,10 +30,6 @@ rules! { PRACTITIONER:
     "Le système urn:oid:1.2.250.1.71.4.2.2 est celui des structures ; l'identifiant national d'une personne a pour système urn:oid:1.2.250.1.71.4.2.1.";
     "System urn:oid:1.2.250.1.71.4.2.2 is that of structures; a person's national id has the system urn:oid:1.2.250.1.71.4.2.1.";
 
-    PRACTITIONER_IDENTIFIER_BARE_OID = "practitioner-identifier-bare-oid", Refused, BusinessRule, AUTHORITY;
-    "Le système « {found} » est un OID nu ; il doit être précédé de « urn:oid: ».";
-    "System “{found}” is a bare OID; it must be preceded by “urn:oid:”.";
-
     PRACTITIONER_IDENTIFIER_TYPE = "practitioner-identifier-type", Refused, Required, ID_TYPE;
     "Le type de l'identifiant manque ; attendu : un codage http://interopsante.org/fhir/CodeSystem/fr-v2-0203 (IDNPS ou INTRN).";
     "The identifier's type is missing; expected: a coding of http://interopsante.org/fhir/CodeSystem/fr-v2-0203 (IDNPS or INTRN).";

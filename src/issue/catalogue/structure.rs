@@ -8,6 +8,10 @@ const DATATYPES: &str = "HL7 FHIR R4, Data Types: http://hl7.org/fhir/R4/datatyp
 const RESOURCE: &str = "HL7 FHIR R4, Resource Definitions: http://hl7.org/fhir/R4/resource.html";
 const IDENTIFIER: &str = "HL7 FHIR R4, Data Types, Identifier: http://hl7.org/fhir/R4/datatypes.html#Identifier (limite de ce serveur / a limit of this server)";
 const TERMINOLOGIES: &str = "HL7 FHIR R4, Required bindings: http://hl7.org/fhir/R4/terminologies.html#required";
+const CODE_SYSTEMS: &str =
+    "HL7 FHIR R4, Code Systems: http://hl7.org/fhir/R4/terminologies-systems.html; FR Core, fr-v2-0203";
+const NARRATIVE: &str = "HL7 FHIR R4, Narrative, txt-1, txt-2: http://hl7.org/fhir/R4/narrative.html";
+const ORGANIZATION: &str = "HL7 FHIR R4, Organization, org-1 to org-3: http://hl7.org/fhir/R4/organization.html";
 const EXTENSIBILITY: &str = "HL7 FHIR R4, Extensibility, ext-1: http://hl7.org/fhir/R4/extensibility.html";
 const PATIENTS: &str = "SAS : aucune donnée de patient dans les flux / no data of patients in the flows; INS: https://esante.gouv.fr/produits-services/referentiel-ins";
 const REFERENCES: &str = "HL7 FHIR R4, References, ref-1: http://hl7.org/fhir/R4/references.html";
@@ -82,6 +86,34 @@ rules! { STRUCTURE:
     "Le code « {found} » n'est pas admis ; codes possibles : {expected}.";
     "Code “{found}” is not allowed; possible codes: {expected}.";
 
+    FHIR_CODE_MISSING = "fhir-code-missing", NotFhir, CodeInvalid, TERMINOLOGIES;
+    "L'élément « {expected} » n'a pas de valeur ; un code de sa liste est exigé, une extension ne suffit pas.";
+    "Element “{expected}” has no value; a code of its list is required, an extension is not enough.";
+
+    FHIR_LANGUAGE = "fhir-language", NotFhir, CodeInvalid, "HL7 FHIR R4, Common language codes: http://hl7.org/fhir/R4/valueset-languages.html, BCP 47";
+    "« {found} » n'est pas une langue de BCP 47 (système urn:ietf:bcp:47), par exemple fr, fr-FR, en.";
+    "“{found}” is not a language of BCP 47 (system urn:ietf:bcp:47), such as fr, fr-FR, en.";
+
+    FHIR_ABSOLUTE_URI = "fhir-absolute-uri", NotFhir, Value, DATATYPES;
+    "L'URI est relatif ; un URI absolu est attendu, par exemple https://example.org/a ou urn:oid:1.2.250.1.71.4.2.1.";
+    "The URI is relative; an absolute URI is expected, such as https://example.org/a or urn:oid:1.2.250.1.71.4.2.1.";
+
+    FHIR_REFERENCE = "fhir-reference", NotFhir, Value, REFERENCES;
+    "La référence contient un blanc ; formes admises : Type/id, https://…, urn:uuid:…, #id.";
+    "The reference contains white space; allowed forms: Type/id, https://…, urn:uuid:…, #id.";
+
+    FHIR_REFERENCE_TYPE = "fhir-reference-type", NotFhir, Structure, REFERENCES;
+    "La cible de la référence est de type « {found} » ; attendu ici : {expected}.";
+    "The target of the reference is of type “{found}”; expected here: {expected}.";
+
+    FHIR_ATTACHMENT_SIZE = "fhir-attachment-size", NotFhir, Value, "HL7 FHIR R4, Data Types, Attachment: http://hl7.org/fhir/R4/datatypes.html#Attachment";
+    "La taille n'est pas le nombre d'octets des données de la pièce jointe.";
+    "The size is not the number of bytes of the attachment's data.";
+
+    FHIR_CONTAINED_ID = "fhir-contained-id", NotFhir, Structure, "HL7 FHIR R4, References, Contained Resources: http://hl7.org/fhir/R4/references.html#contained";
+    "Une autre ressource contenue porte déjà cet id.";
+    "Another contained resource already has this id.";
+
     FHIR_CHOICE = "fhir-choice", NotFhir, Structure, DATATYPES;
     "L'élément à choix {expected}[x] doit être donné sous une seule forme.";
     "The choice element {expected}[x] must be given in exactly one form.";
@@ -93,6 +125,18 @@ rules! { STRUCTURE:
     IDENTIFIER_LENGTH = "identifier-length", Refused, TooLong, IDENTIFIER;
     "Le système ou la valeur de l'identifiant dépasse {expected} caractères.";
     "The identifier's system or value is longer than {expected} characters.";
+
+    FHIR_CODE_UNKNOWN = "fhir-code-unknown", Refused, CodeInvalid, CODE_SYSTEMS;
+    "Le code « {found} » n'existe pas dans le système {expected}.";
+    "Code “{found}” does not exist in the system {expected}.";
+
+    FHIR_CODING_CODE = "fhir-coding-code", Refused, CodeInvalid, CODE_SYSTEMS;
+    "Le codage n'a pas de code du système {expected} qu'il nomme.";
+    "The coding has no code of the system {expected} that it names.";
+
+    FHIR_ELE_1 = "fhir-ele-1", Refused, Invariant, "HL7 FHIR R4, Element, ele-1: http://hl7.org/fhir/R4/element.html";
+    "L'élément n'a ni valeur ni extension ; un id seul ne suffit pas.";
+    "The element has neither value nor extension; an id alone is not enough.";
 
     FHIR_EXT_1 = "fhir-ext-1", Refused, Invariant, EXTENSIBILITY;
     "Une extension doit porter soit une valeur, soit des sous-extensions, et pas les deux.";
@@ -113,6 +157,50 @@ rules! { STRUCTURE:
     FHIR_QTY_3 = "fhir-qty-3", Refused, Invariant, "HL7 FHIR R4, Data Types, Quantity, qty-3: http://hl7.org/fhir/R4/datatypes.html#Quantity";
     "Une quantité dont l'unité est codée doit dire le système du code.";
     "A quantity with a coded unit must say the code's system.";
+
+    FHIR_QUANTITY_UNIT = "fhir-quantity-unit", Refused, Invariant, "HL7 FHIR R4, Data Types, age-1, cnt-3, dis-1, drt-1: http://hl7.org/fhir/R4/datatypes.html#QuantityVariations";
+    "Un âge, une durée, une distance ou un nombre porte une unité codée dans UCUM (http://unitsofmeasure.org) ; un âge est positif, l'unité d'un nombre est 1.";
+    "An age, a duration, a distance or a count has a unit coded in UCUM (http://unitsofmeasure.org); an age is positive, the unit of a count is 1.";
+
+    FHIR_SQTY_1 = "fhir-sqty-1", Refused, Invariant, "HL7 FHIR R4, Data Types, SimpleQuantity, sqty-1: http://hl7.org/fhir/R4/datatypes.html#SimpleQuantity";
+    "Une quantité simple n'a pas de comparateur.";
+    "A simple quantity has no comparator.";
+
+    FHIR_RNG_2 = "fhir-rng-2", Refused, Invariant, "HL7 FHIR R4, Data Types, Range, rng-2: http://hl7.org/fhir/R4/datatypes.html#Range";
+    "Le bas de l'intervalle est au-dessus de son haut.";
+    "The low end of the range is above its high end.";
+
+    FHIR_TIMING = "fhir-timing", Refused, Invariant, "HL7 FHIR R4, Data Types, Timing, tim-1 to tim-10: http://hl7.org/fhir/R4/datatypes.html#Timing";
+    "Les éléments de la répétition ne vont pas ensemble : durée et période ont une unité et sont positives ou nulles, un maximum a sa base, offset demande when, timeOfDay l'exclut.";
+    "The elements of the repetition do not go together: duration and period have a unit and are not negative, a maximum has its base, offset requires when, timeOfDay excludes it.";
+
+    FHIR_EXPRESSION = "fhir-expression", Refused, Invariant, "HL7 FHIR R4, Metadata Types, Expression, exp-1: http://hl7.org/fhir/R4/metadatatypes.html#Expression";
+    "Une expression doit porter expression ou reference.";
+    "An Expression must have expression or reference.";
+
+    FHIR_DATA_REQUIREMENT = "fhir-data-requirement", Refused, Invariant, "HL7 FHIR R4, Metadata Types, DataRequirement, drq-1, drq-2: http://hl7.org/fhir/R4/metadatatypes.html#DataRequirement";
+    "Un filtre doit porter soit path, soit searchParam, et pas les deux.";
+    "A filter must have either path or searchParam, not both.";
+
+    FHIR_TRIGGER = "fhir-trigger", Refused, Invariant, "HL7 FHIR R4, Metadata Types, TriggerDefinition, trd-1 to trd-3: http://hl7.org/fhir/R4/metadatatypes.html#TriggerDefinition";
+    "Le déclencheur n'a pas les éléments de son type : name, timing ou data, et une condition seulement avec data.";
+    "The trigger does not have the elements of its type: name, timing or data, and a condition only with data.";
+
+    FHIR_TXT_1 = "fhir-txt-1", Refused, Invariant, NARRATIVE;
+    "Le texte narratif contient un élément, un attribut ou un lien interdit : ni script, ni style, ni formulaire, ni contenu actif.";
+    "The narrative holds an element, an attribute or a link that is not allowed: no script, style sheet, form or active content.";
+
+    FHIR_TXT_2 = "fhir-txt-2", Refused, Invariant, NARRATIVE;
+    "Le texte narratif n'a rien de visible ; un texte ou une image est attendu.";
+    "The narrative shows nothing; a text or an image is expected.";
+
+    FHIR_ORG_1 = "fhir-org-1", Refused, Invariant, ORGANIZATION;
+    "Une organisation doit porter un nom ou un identifiant.";
+    "An organization must have a name or an identifier.";
+
+    FHIR_ORG_HOME = "fhir-org-home", Refused, Invariant, ORGANIZATION;
+    "Ni le contact ni l'adresse d'une organisation n'a l'usage « home ».";
+    "Neither the telecom nor the address of an organization has the use “home”.";
 
     FHIR_RAT_1 = "fhir-rat-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Ratio, rat-1: http://hl7.org/fhir/R4/datatypes.html#Ratio";
     "Un ratio doit porter numérateur et dénominateur, ou aucun des deux et une extension.";
@@ -137,6 +225,22 @@ rules! { STRUCTURE:
     FHIR_DOM_5 = "fhir-dom-5", Refused, Invariant, DOMAIN_RESOURCE;
     "Une ressource contenue ne porte pas d'étiquette de sécurité (meta.security).";
     "A contained resource has no security label (meta.security).";
+
+    FHIR_MODIFIER_EXTENSION = "fhir-modifier-extension", Warning, NotSupported, "HL7 FHIR R4, Extensibility, Modifier Extensions: http://hl7.org/fhir/R4/extensibility.html#modifierExtension";
+    "Une extension qui change le sens de l'élément (modifierExtension) est conservée, mais ce serveur ne l'interprète pas.";
+    "An extension that changes the meaning of the element (modifierExtension) is kept, but this server does not interpret it.";
+
+    FHIR_IMPLICIT_RULES = "fhir-implicit-rules", Warning, NotSupported, "HL7 FHIR R4, Resource, implicitRules: http://hl7.org/fhir/R4/resource-definitions.html#Resource.implicitRules";
+    "Les règles implicites (implicitRules) sont conservées, mais ce serveur ne les interprète pas.";
+    "The implicit rules (implicitRules) are kept, but this server does not interpret them.";
+
+    FHIR_CODING_SYSTEM = "fhir-coding-system", Warning, Value, "HL7 FHIR R4, Data Types, Coding: http://hl7.org/fhir/R4/datatypes.html#Coding";
+    "Le système du codage est un URI relatif ; un URI absolu est attendu.";
+    "The coding's system is a relative URI; an absolute URI is expected.";
+
+    IDENTIFIER_USE_OLD = "identifier-use-old", Warning, BusinessRule, "HL7 FHIR R4, Data Types, Identifier.use: http://hl7.org/fhir/R4/datatypes-definitions.html#Identifier.use";
+    "L'identifiant qui désigne la ressource a l'usage « old » ; il reste néanmoins sa clé.";
+    "The identifier that designates the resource has the use “old”; it is its key nonetheless.";
 
     CONTAINED_PATIENT = "contained-patient", Refused, BusinessRule, PATIENTS;
     "Une ressource contenue décrit un patient ou l'un de ses proches (Patient, RelatedPerson) ; les flux du SAS ne portent aucune donnée de patient.";

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Failures, Schema, Step};
 use crate::issue::catalogue;
 use crate::profile::issue::RULE;
-use crate::profile::keyword::{CHOICE, Choice, REQUIRED, Required};
+use crate::profile::keyword;
 
 /// The order in which failures of one schema are told: cheap keywords first, as in `jsonschema`. Our own are last.
 const ORDER: [&str; 19] = [
@@ -73,6 +73,9 @@ impl<'a> Compiler<'a> {
 
     fn step(&mut self, parent: &Map<String, Value>, keyword: &str, value: &Value) -> Result<Option<Step>, String> {
         let is_closed = parent.contains_key("additionalProperties");
+        if let Some(check) = keyword::find(keyword, value) {
+            return Ok(Some(Step::Own(check)));
+        }
         Ok(Some(match keyword {
             "$schema" | "$id" | "title" | "$comment" | "$defs" | RULE => return Ok(None),
             // Together with `contains`, `if` and `additionalProperties`.
@@ -87,8 +90,6 @@ impl<'a> Compiler<'a> {
             "if" => Step::Then { condition: self.validator(value.clone())?, then: self.add(&parent["then"])? },
             "$ref" => self.definition(value)?,
             "required" => Step::Required(serde_json::from_value(value.clone()).map_err(|error| error.to_string())?),
-            REQUIRED => Step::Elements(Required::new(value)),
-            CHOICE => Step::Choice(Choice::new(value)),
             "else" | "additionalProperties" | "patternProperties" | "prefixItems" | "dependentSchemas" => {
                 return Err(format!("{keyword} is not followed"));
             }

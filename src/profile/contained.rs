@@ -1,7 +1,6 @@
-//! Invariants of R4 data types that a schema cannot state: per-1, ref-1, dom-3.
+//! What ties a resource to those that it contains: ref-1, dom-3, and ids that are given once.
 //!
-//! <http://hl7.org/fhir/R4/datatypes.html#Period>, <http://hl7.org/fhir/R4/references.html>,
-//! <http://hl7.org/fhir/R4/domainresource.html>
+//! <http://hl7.org/fhir/R4/references.html#contained>, <http://hl7.org/fhir/R4/domainresource.html>
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -9,13 +8,19 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use super::Report;
-use crate::fhir::date::Range;
+use super::keyword::Contained;
 use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{FHIR_DOM_3, FHIR_PER_1, FHIR_REF_1};
+use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_REF_1};
 use crate::issue::{Issue, Rule};
 
-/// Reports the breaches of these invariants in a resource.
+/// The contained resources of a resource.
+pub fn contained(resource: &Value) -> Contained<'_> {
+    let resources = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
+    resources.filter_map(|resource| Some((id_of(resource)?, resource.get("resourceType")?.as_str()?))).collect()
+}
+
+/// Reports the breaches of these rules in a resource.
 pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
     let contained = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
     let contained: Vec<_> = contained.map(|resource| (id_of(resource), resource)).collect();
@@ -23,9 +28,13 @@ pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>)
     let mut walk = Walk { root: resource_type.as_str(), ids, references: HashSet::new(), report };
     walk.visit(resource, &Path::Root)?;
     let Walk { references, report, .. } = walk;
+    let mut known = HashSet::new();
     for (index, (id, resource)) in contained.into_iter().enumerate() {
+        let place = || format!("{resource_type}.contained[{index}]");
+        if id.is_some_and(|id| !known.insert(id)) {
+            report(&FHIR_CONTAINED_ID, &|| Issue::new(&FHIR_CONTAINED_ID, place()))?;
+        }
         if id.is_some_and(|id| !references.contains(id)) && !refers_to_container(resource) {
-            let place = || format!("{resource_type}.contained[{index}]");
             report(&FHIR_DOM_3, &|| Issue::new(&FHIR_DOM_3, place()))?;
         }
     }
@@ -58,9 +67,6 @@ impl<'a> Walk<'a, '_> {
                         _ => {}
                     }
                 }
-                if is_period(path) && ends_before_it_starts(value) {
-                    self.tell(&FHIR_PER_1, path)?;
-                }
             }
             _ => {}
         }
@@ -70,8 +76,9 @@ impl<'a> Walk<'a, '_> {
     fn local(&mut self, key: &str, reference: &'a str, path: &Path<'_>) -> ControlFlow<()> {
         let id = &reference[1..];
         self.references.insert(id);
-        // A lone `#` is the container itself.
-        if key == "reference" && !id.is_empty() && !self.ids.contains(id) {
+        // A lone `#` is the container, seen from what it contains.
+        let is_known = if id.is_empty() { is_contained(path) } else { self.ids.contains(id) };
+        if key == "reference" && !is_known {
             self.tell(&FHIR_REF_1, path)?;
         }
         ControlFlow::Continue(())
@@ -79,6 +86,14 @@ impl<'a> Walk<'a, '_> {
 
     fn tell(&mut self, rule: &'static Rule, path: &Path<'_>) -> ControlFlow<()> {
         (self.report)(rule, &|| Issue::new(rule, path.expression(self.root)))
+    }
+}
+
+fn is_contained(path: &Path<'_>) -> bool {
+    match path {
+        Path::Root => false,
+        Path::Key(Path::Root, key) => *key == "contained",
+        Path::Key(parent, _) | Path::Index(parent, _) => is_contained(parent),
     }
 }
 
@@ -94,18 +109,4 @@ fn refers_to_container(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(refers_to_container),
         _ => false,
     }
-}
-
-/// Elements of type Period are those whose name says so.
-fn is_period(path: &Path<'_>) -> bool {
-    match path {
-        Path::Root => false,
-        Path::Key(_, key) => *key == "period" || key.ends_with("Period"),
-        Path::Index(parent, _) => is_period(parent),
-    }
-}
-
-fn ends_before_it_starts(period: &Value) -> bool {
-    let bound = |name| period.get(name).and_then(Value::as_str).and_then(Range::parse);
-    matches!((bound("start"), bound("end")), (Some(start), Some(end)) if end.end <= start.start)
 }
