@@ -55,6 +55,7 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
             (Kind::Required(name), _) => (below(name), 0),
             // A `null` holds the place of a value that is not there.
             (_, Value::Array(items)) => (at(), items.iter().filter(|item| !item.is_null()).count()),
+            (_, Value::Null) => (at(), 0),
             _ => (at(), 1),
         };
         let issue = Issue::new(rule, place).with("found", found.unwrap_or("absent"));

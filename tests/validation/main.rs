@@ -166,6 +166,18 @@ fn a_flood_of_errors_is_cut_at_a_hundred() {
 }
 
 #[test]
+fn given_name_without_value_is_counted_as_absent() {
+    let body = changed(
+        REGULATOR,
+        &[("/name/0/given", serde_json::json!([null])), ("/name/0/_given", serde_json::json!([{ "id": "x" }]))],
+    );
+    let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
+    let issues = validator.judge_any(body.as_bytes()).issues;
+    let given = issues.iter().find(|issue| issue.rule.id == "practitioner-name-given").expect("an issue");
+    assert!(given.parameters.contains(&("count", "0".to_owned())), "{given:?}");
+}
+
+#[test]
 fn no_value_of_a_person_is_quoted() {
     let secret = "Ursula-Secret";
     for fixture in [REGULATOR_FULL, APPOINTMENT] {
