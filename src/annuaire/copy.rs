@@ -36,7 +36,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
-pub use seen::Swept;
+pub use seen::{Marks, Swept};
 pub use writer::{SetAside, Tally, Writer};
 
 /// How long a demanding search waits for its turn.

@@ -110,7 +110,11 @@ pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings,
             match run_when_due(&copy, &schedule, &settings, not_before).await {
                 Ok(record) => {
                     let outcome = record.outcome.map(|outcome| outcome.sentence).unwrap_or_default();
-                    tracing::info!(upstream = record.source, "the copy of the directory is up to date: {outcome}");
+                    let upstream = record.source;
+                    match record.held_back {
+                        true => tracing::error!(upstream, "deletions of the directory were held back: {outcome}"),
+                        false => tracing::info!(upstream, "the copy of the directory is up to date: {outcome}"),
+                    }
                 }
                 Err(Failure::Busy) => {
                     tracing::debug!("another process is bringing the copy of the directory up to date");

@@ -10,6 +10,7 @@ use super::Failure;
 use super::report::{duration, instant, number};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::record::{Record, Work};
+use crate::annuaire::sync::HeldBack;
 use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
 use crate::command::terminal;
 use crate::config::annuaire::Status;
@@ -72,7 +73,8 @@ fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
         writeln!(text, "\n{}: a {kind} walk {is} after {received}{total} resources; {continued}.", of.resource_type)?;
     }
     if let Some(held_back) = of.state.held_back {
-        writeln!(text, "\nWARNING ({}): {}.", instant(held_back.at), held_back.sentence(of.resource_type))?;
+        let (sentence, remedy) = (held_back.sentence(of.resource_type), HeldBack::remedy(of.resource_type));
+        writeln!(text, "\nWARNING ({}): {sentence}; {remedy}.", instant(held_back.at))?;
     }
     Ok(())
 }
