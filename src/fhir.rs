@@ -10,6 +10,7 @@ pub mod identifier;
 pub mod json;
 pub mod operation_outcome;
 pub mod resource_type;
+pub mod rest_security;
 pub mod version;
 
 /// Parameters of a request, known or not, in the URL and in a form together; of each API.

@@ -170,7 +170,9 @@ async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
     assert_eq!((last.1, last.2), (6.into(), Value::Null));
     ends(&["--allow-deletions", "--since", "2026-03-10"], 2, "cannot be used with").await;
 
-    for (arguments, help) in [(["sync", "--help"], "3 deletions were held back"), (["load", "--help"], "Exit status: 0")] {
+    for (arguments, help) in
+        [(["sync", "--help"], "3 deletions were held back"), (["load", "--help"], "Exit status: 0")]
+    {
         let told = text(&run(annuaire(&database, &arguments)).await);
         assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(help), "{told}");
     }
@@ -194,7 +196,12 @@ async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() 
     ] {
         let output = run(annuaire(&database, arguments)).await;
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
-        assert_eq!(text(&output).contains("annuaire load --replace --allow-deletions` removes"), code == 3, "{}", text(&output));
+        assert_eq!(
+            text(&output).contains("annuaire load --replace --allow-deletions` removes"),
+            code == 3,
+            "{}",
+            text(&output)
+        );
         assert_eq!(status(&database).await["types"][1]["active"], active);
     }
 }
@@ -234,7 +241,12 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
         .expect("written");
-    let settings = load::Settings { replace: false, allow_deletions: false, keep: jiff::SignedDuration::ZERO, clock: Clock::system() };
+    let settings = load::Settings {
+        replace: false,
+        allow_deletions: false,
+        keep: jiff::SignedDuration::ZERO,
+        clock: Clock::system(),
+    };
     load(&test.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     assert_eq!(copy.content_hashes().await.expect("hashes"), test.copy.content_hashes().await.expect("hashes"));
 }

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn due_held_back_full_walk_is_followed_by_deltas_for_a_month() {
-        for (whole, held_back, full) in [(None, 1, false), (Some(40), 1, false), (Some(40), 29, true), (None, 29, true)] {
+        for (whole, held_back, full) in [(None, 1, false), (Some(40), 1, false), (Some(40), 29, true), (None, 29, true)]
+        {
             let held_back = HeldBack { unseen: 1, of: 2, at: days_ago(held_back) };
             let state = State { whole: whole.map(days_ago), held_back: Some(held_back), ..marked(1, 1) };
             assert_eq!(due(&state, Asked::Due, now()).stage == Stage::Whole, full, "{state:?}");

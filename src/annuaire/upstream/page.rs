@@ -121,7 +121,8 @@ mod tests {
                 "link":[{"relation":"self","url":"s"},{"relation":"next","url":"n"}]}"#,
         )
         .expect("a page");
-        let texts = |resources: &[Box<RawValue>]| resources.iter().map(|text| text.get().to_owned()).collect::<Vec<_>>();
+        let texts =
+            |resources: &[Box<RawValue>]| resources.iter().map(|text| text.get().to_owned()).collect::<Vec<_>>();
         assert_eq!(texts(&page.resources), [r#"{"id":"a", "meta":{"versionId":2}}"#, "null"]);
         assert_eq!(texts(&page.included), [r#"{"id":"b"}"#]);
         assert_eq!((page.next.as_deref(), page.total), (Some("n"), Some(3)));

@@ -10,8 +10,8 @@ use super::Failure;
 use super::report::{duration, instant, number};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::record::{Record, Work};
-use crate::annuaire::sync::HeldBack;
 use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
+use crate::annuaire::sync::HeldBack;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 
