@@ -46,7 +46,9 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
             until_interrupted(load::load(arguments, &copy, config, &display)).await
         }
         Command::Status(arguments) => {
-            let copy = Copy::open(&config.annuaire_database_url).await?;
+            let none = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire \
+                load` makes one";
+            let copy = Copy::open_existing(&config.annuaire_database_url).await?.ok_or(none)?;
             status::status(arguments, &copy).await
         }
         Command::Generate(arguments) => generate::generate(arguments),

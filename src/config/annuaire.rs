@@ -23,7 +23,9 @@ pub enum Command {
     /// aside (see `annuaire status`) and do not stop the rest. Exit status: 0 loaded; 1 a file or the database failed;
     /// 3 deletions were held back (see --allow-deletions); 75 another process is writing; 130 interrupted.
     Load(Load),
-    /// Say what the copy holds, how old it is, what the last runs did
+    /// Say what the copy holds, how old it is, what the last runs did, what was held back
+    ///
+    /// Only reads. Exit status: 0 told; 1 there is no copy, or it cannot be read.
     Status(Status),
     /// Invent a directory, and write it as NDJSON to standard output
     ///

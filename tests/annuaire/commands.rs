@@ -51,6 +51,8 @@ async fn sqlite() -> TestDatabase {
 #[tokio::test(flavor = "multi_thread")]
 async fn resources_are_loaded_from_standard_input_and_their_state_told() {
     let database = sqlite().await;
+    // Opening it makes it.
+    Copy::open(&database.url).await.expect("the copy opens");
     let empty = text(&run(annuaire(&database, &["status"])).await);
     assert!(empty.contains("never synchronised") && empty.contains("Last runs: none"), "{empty}");
     let mut child = annuaire(&database, &["load", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
@@ -69,6 +71,39 @@ async fn resources_are_loaded_from_standard_input_and_their_state_told() {
     let status = status(&database).await;
     assert_eq!((&status["types"][1]["active"], &status["set_aside_count"]), (&12.into(), &1.into()));
     assert_eq!(status["types"][0]["hash"].as_str().map(str::len), Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_of_no_copy_says_so_and_makes_none() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(database) = TestDatabase::new(backend).await else { continue };
+        for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
+            let output = run(annuaire(&database, arguments)).await;
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+            assert!(text(&output).contains("there is no copy of the directory"), "{}", text(&output));
+            assert!(output.stdout.is_empty(), "{}", text(&output));
+        }
+        assert!(!Copy::exists(&database.url).await.expect("an answer"));
+        assert!(Copy::open_existing(&database.url).await.expect("an answer").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_only_reads() {
+    let database = sqlite().await;
+    let file = std::path::PathBuf::from(database.url.trim_start_matches("sqlite://"));
+    // Something else than a copy, which an opened copy would be made of.
+    std::fs::write(&file, "").expect("written");
+    let output = run(annuaire(&database, &["status"])).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("schema version 0") && text(&output).contains("annuaire sync"), "{}", text(&output));
+    assert_eq!(std::fs::metadata(&file).expect("a file").len(), 0);
+    // While somebody writes, and after.
+    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let output = run(annuaire(&database, &["status"])).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    drop(writer);
 }
 
 #[tokio::test(flavor = "multi_thread")]
