@@ -80,6 +80,13 @@ pub enum Failure {
     Busy,
 }
 
+impl Failure {
+    /// Whether the directory sent less than it announced.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, Self::Upstream(trouble) if trouble.is_incomplete())
+    }
+}
+
 pub(super) fn cause(error: &Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

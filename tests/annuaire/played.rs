@@ -149,7 +149,7 @@ impl World {
         self.walks.iter_mut().for_each(|walk| walk.count = 0);
     }
 
-    fn answer(&mut self, request: &Request) -> Result<Value, ResponseTemplate> {
+    fn answer(&mut self, request: &Request) -> Result<Value, Box<ResponseTemplate>> {
         let parameters: HashMap<_, _> = request.url.query_pairs().into_owned().collect();
         let place = request.url.path().rsplit('/').next().unwrap_or_default();
         if place != "_page" {
@@ -161,7 +161,7 @@ impl World {
             Some((Ok(walk), Ok(offset))) if self.walks.get(walk).is_some_and(|walk| walk.count > 0) => {
                 Ok(self.page(walk, offset))
             }
-            _ => Err(self.expired.clone()),
+            _ => Err(self.expired.clone().into()),
         }
     }
 
@@ -226,8 +226,8 @@ impl Respond for Answers {
     }
 }
 
-fn answered(answer: Result<Value, ResponseTemplate>) -> ResponseTemplate {
-    answer.map_or_else(|refusal| refusal, |bundle| page(&bundle.to_string()))
+fn answered(answer: Result<Value, Box<ResponseTemplate>>) -> ResponseTemplate {
+    answer.map_or_else(|refusal| *refusal, |bundle| page(&bundle.to_string()))
 }
 
 /// A page of this text.
