@@ -65,6 +65,11 @@ pub enum Failure {
     Busy,
 }
 
+/// Fails where a file is not there, as one whose name is mistyped: before a copy is made for it.
+pub fn check(inputs: &[Input]) -> Result<(), Failure> {
+    lines::length(inputs).map(|_| ()).map_err(Failure::Input)
+}
+
 /// Loads the files, one after the other, and says what that did.
 pub async fn load(
     copy: &Copy,

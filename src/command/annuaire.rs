@@ -42,8 +42,7 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
         }
         Command::Load(arguments) => {
             let display = show(config);
-            let copy = Copy::open(&config.annuaire_database_url).await?;
-            until_interrupted(load::load(arguments, &copy, config, &display)).await
+            until_interrupted(load::load(arguments, config, &display)).await
         }
         Command::Status(arguments) => {
             let none = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire \

@@ -89,6 +89,15 @@ async fn status_of_no_copy_says_so_and_makes_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn load_of_a_missing_file_makes_no_copy() {
+    let database = sqlite().await;
+    let output = run(annuaire(&database, &["load", "/nowhere/mistyped.ndjson"])).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("mistyped.ndjson"), "{}", text(&output));
+    assert!(!Copy::exists(&database.url).await.expect("an answer"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_only_reads() {
     let database = sqlite().await;
     let file = std::path::PathBuf::from(database.url.trim_start_matches("sqlite://"));

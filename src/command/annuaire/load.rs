@@ -13,11 +13,13 @@ use crate::config::Config;
 use crate::config::annuaire::Load;
 
 /// Loads the files, and says what that did.
-pub async fn load(arguments: &Load, copy: &Copy, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
-    let inputs = arguments.files.iter().map(input).collect();
+pub async fn load(arguments: &Load, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
+    let inputs: Vec<_> = arguments.files.iter().map(input).collect();
+    load::check(&inputs)?;
+    let copy = Copy::open(&config.annuaire_database_url).await?;
     let Load { replace, allow_deletions, .. } = *arguments;
     let settings = Settings { replace, allow_deletions, keep: config.annuaire_keep, clock: Clock::system() };
-    match load::load(copy, inputs, &settings, display.progress()).await {
+    match load::load(&copy, inputs, &settings, display.progress()).await {
         Ok(record) => {
             println!("{}", terminal::lines(&report::run(&record)));
             Ok(status_of(&record))
