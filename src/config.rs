@@ -61,7 +61,8 @@ pub enum Command {
     Healthcheck,
     /// Show the record of exchanges: what happened to an account, who asked what
     ///
-    /// Works beside a running server. Persons are found by their identifiers; none is shown.
+    /// Works beside a running server, and only reads. Persons are found by their identifiers; none is shown. Exit status:
+    /// 0 told; 1 there is no database, it cannot be read, or it has another schema version than this program.
     Exchanges(exchanges::Exchanges),
     /// Make a consistent copy of the SQLite database, beside a running server
     ///

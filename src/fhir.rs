@@ -13,6 +13,7 @@ pub mod narrative;
 pub mod operation_outcome;
 pub mod primitive;
 pub mod resource_type;
+pub mod rest_security;
 pub mod version;
 
 /// Parameters of a request, known or not, in the URL and in a form together; of each API.

@@ -120,6 +120,7 @@ fn of_annuaire(directory: Directory, admission: &Arc<Admission>) -> Router {
     if base_path != ANNUAIRE {
         prefixes.push(base_path.to_owned());
     }
+    let directory = directory.with_max_url(admission.bounds.max_url);
     let state = Arc::new(annuaire::State { directory, admission: admission.clone() });
     prefixes.into_iter().fold(Router::new(), |router, prefix| {
         let (state, path) = (state.clone(), format!("{prefix}/{{*path}}"));

@@ -76,6 +76,11 @@ impl Callers {
         !self.by_name.is_empty()
     }
 
+    /// Whether anybody is recognised by a token.
+    pub fn has_tokens(&self) -> bool {
+        !self.by_token.is_empty()
+    }
+
     /// Whose certificate this is: common name and organizational unit are those of the caller. Of several
     /// callers that its units stand for, the first one added.
     pub fn by_certificate(&self, certificate: &ClientCertificate) -> Option<&Arc<Caller>> {

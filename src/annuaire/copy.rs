@@ -36,7 +36,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
-pub use seen::Swept;
+pub use seen::{Marks, Swept};
 pub use writer::{SetAside, Tally, Writer};
 
 /// How long a demanding search waits for its turn.
@@ -110,11 +110,22 @@ pub struct Counts {
 impl Copy {
     /// Opens the copy at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let (database, description, page_key) = Database::open(url).await?;
+        Ok(Self::of(Database::open(url).await?))
+    }
+
+    /// Opens the copy at this address as it is, and makes nothing; `None` where there is none.
+    pub async fn open_existing(url: &str) -> Result<Option<Self>, OpenError> {
+        match Self::exists(url).await? {
+            true => Ok(Some(Self::of(Database::open_existing(url).await?))),
+            false => Ok(None),
+        }
+    }
+
+    fn of((database, description, page_key): (Database, String, [u8; 32])) -> Self {
         let demanding = Arc::new(Semaphore::new(database::DEMANDING));
         let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
-        Ok(Self { database, description, page_key, demanding, count_timeout, purpose, deadline })
+        Self { database, description, page_key, demanding, count_timeout, purpose, deadline }
     }
 
     /// The same copy with another time in which a total is counted, or left out.

@@ -19,8 +19,10 @@ use super::search::{Criterion, Search, Token, Total};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::fhir::bundle::request_target;
 use crate::fhir::id::Id;
-use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_MISSING};
+use crate::fhir::rest_security::Authentication;
+use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_LENGTH, ANNUAIRE_PAGE_MISSING};
 use crate::issue::{Issue, Language};
 use included::{Included, MOST_INCLUDED, included, instead};
 use searchset::Searchset;
@@ -46,12 +48,23 @@ pub struct Directory {
     copy: Copy,
     base_url: Arc<str>,
     clock: Clock,
+    max_url: usize,
 }
+
+/// How much longer the links of later pages may be than that of the first: the number in their token grows, and with it
+/// what deflates less.
+const MAX_LINK_GROWTH: usize = 64;
 
 impl Directory {
     /// The API over a copy, beside an endpoint that has this base URL.
     pub fn new(copy: Copy, endpoint_base_url: &str, clock: Clock) -> Self {
-        Self { copy, base_url: base_url(endpoint_base_url).into(), clock }
+        Self { copy, base_url: base_url(endpoint_base_url).into(), clock, max_url: usize::MAX }
+    }
+
+    /// The same API on a server that reads no longer URLs: it gives none.
+    #[must_use]
+    pub fn with_max_url(self, max_url: usize) -> Self {
+        Self { max_url, ..self }
     }
 
     /// The same API, as it is seen beside an endpoint that has this base URL.
@@ -129,8 +142,8 @@ impl Directory {
     }
 
     /// What the directory is able to do, as the text of a CapabilityStatement.
-    pub fn capabilities(&self) -> String {
-        capabilities::capabilities(&self.base_url).to_string()
+    pub fn capabilities(&self, authentication: Authentication) -> String {
+        capabilities::capabilities(&self.base_url, authentication).to_string()
     }
 
     /// The first matches, and how many there are where that is wanted and does not take too long.
@@ -166,7 +179,7 @@ impl Directory {
     /// A page with what comes along, as text.
     async fn searchset(
         &self,
-        mut walk: Walk,
+        walk: Walk,
         search: &Search,
         mut page: Page,
         own_url: &str,
@@ -187,13 +200,19 @@ impl Directory {
             let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
             searchset.push_outcome(issue.with("expected", instead(search, &found.id)), language);
         }
-        let next_url = if page.more {
-            walk.after = page.seen;
-            Some(format!("{}/_page?id={}", self.base_url, walk.token(self.copy.page_key())?))
-        } else {
-            None
-        };
+        let next_url = if page.more { Some(self.next_url(walk, page.seen)?) } else { None };
         Ok(searchset.end(next_url.as_deref(), own_url))
+    }
+
+    /// The URL of the page after the match of this number.
+    fn next_url(&self, mut walk: Walk, after: u32) -> Result<String, Error> {
+        let growth = if walk.after == 0 { MAX_LINK_GROWTH } else { 0 };
+        walk.after = after;
+        let url = format!("{}/_page?id={}", self.base_url, walk.token(self.copy.page_key())?);
+        match request_target(&url).len().saturating_add(growth) > self.max_url {
+            true => Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
+            false => Ok(url),
+        }
     }
 
     /// What comes along with the matches of a page. Matches that do not fit, or whose company does not,

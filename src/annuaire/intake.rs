@@ -1,7 +1,6 @@
 //! Reading resources, many at a time, on threads where that may take its time.
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use super::copy::{SetAside, Writer};
@@ -14,9 +13,20 @@ use crate::error::Error;
 #[derive(Default)]
 pub(super) struct Readings {
     pub prepared: Vec<Prepared>,
+    /// What came along with the matches of a page.
+    pub included: Vec<Prepared>,
     pub aside: Vec<SetAside>,
     /// Of the latter, those whose type and id could be read.
     pub unreadable: Vec<(DirectoryType, String)>,
+    /// Of the former, those that are no legal JSON.
+    pub malformed: usize,
+}
+
+/// What became of a page.
+pub(super) struct Kept {
+    pub count: Count,
+    /// Its matches that could not be read and that the copy does not have: no mark tells that they came.
+    pub unmarked: u64,
 }
 
 /// Readings under way.
@@ -29,6 +39,8 @@ impl Readings {
         for (index, json) in content.resources.iter().enumerate() {
             readings.read(json.get(), || format!("entry {} of {page}", index + 1));
         }
+        // What comes along is worth having where it can be read.
+        readings.included = content.included.iter().filter_map(|json| Prepared::read(json.get()).ok()).collect();
         readings
     }
 
@@ -52,7 +64,7 @@ impl Readings {
         match Content::read(&Bytes::copy_from_slice(line)) {
             Ok(content) if unreadable.resource_type.is_none() => {
                 let page = Self::of_page(&content, &place);
-                self.prepared.extend(page.prepared);
+                self.prepared.extend(page.prepared.into_iter().chain(page.included));
                 self.aside.extend(page.aside);
                 self.unreadable.extend(page.unreadable);
             }
@@ -66,31 +78,30 @@ impl Readings {
     }
 
     fn put_aside(&mut self, unreadable: Unreadable, place: String) {
+        let is_malformed = unreadable.is_malformed();
         let Unreadable { resource_type, id, reason } = unreadable;
         self.unreadable.extend(resource_type.zip(id.clone()));
+        self.malformed += usize::from(is_malformed);
         let name = id.map_or(place.clone(), |id| format!("{id} ({place})"));
-        self.aside.push(SetAside { resource_type, name, reason, at: now() });
+        self.aside.push(SetAside { resource_type, name, reason, at: String::new() });
     }
 
-    /// Hands them to the copy.
-    pub(super) async fn keep(self, writer: &mut Writer, mark_seen: bool) -> Result<Count, Error> {
+    /// Hands the resources of a page to the copy, and marks the matches as met.
+    pub(super) async fn keep(self, writer: &mut Writer, of: DirectoryType) -> Result<Kept, Error> {
         let mut count = Count { set_aside: self.aside.len() as u64, ..Count::default() };
+        // An entry without a resource, or with one of another type, is no match.
+        let of_type = self.aside.iter().filter(|aside| aside.resource_type == Some(of));
+        let unreadable = of_type.count() + self.malformed;
         for aside in self.aside {
             writer.put_aside(aside).await?;
         }
-        if mark_seen {
-            writer.mark_seen(&self.unreadable).await?;
-        }
-        count.add_tally(writer.add(self.prepared, mark_seen).await?);
-        Ok(count)
+        let marked = writer.mark_seen(&self.unreadable).await?;
+        count.add_tally(writer.add(self.included, false).await?);
+        count.add_tally(writer.add(self.prepared, true).await?);
+        Ok(Kept { count, unmarked: unreadable.saturating_sub(marked) as u64 })
     }
 }
 
 fn told(reason: &str) -> Unreadable {
     Unreadable { resource_type: None, id: None, reason: reason.to_owned() }
-}
-
-/// The time, as [`SetAside::at`] has it.
-fn now() -> String {
-    format!("{:.3}", Timestamp::now())
 }

@@ -14,7 +14,7 @@ use super::intake::Readings;
 use super::progress::{Length, Progress, Step};
 use super::record::{Record, Records, Work};
 use super::resource::{DirectoryType, Prepared};
-use super::sync::{HeldBack, Stage, State, Walk};
+use super::sync::{HeldBack, MAX_REMOVED, Stage, State, Walk};
 use crate::clock::Clock;
 use crate::error::Error;
 
@@ -27,9 +27,6 @@ const SHELF: usize = 1_000;
 
 /// Chunks of lines that wait to be read. Each holds a few MB.
 const WAITING: usize = 2;
-
-/// The largest part of a type that is removed: more looks like half a file.
-const MOST_REMOVED: f64 = 0.15;
 
 /// Where resources are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +42,8 @@ pub enum Input {
 pub struct Settings {
     /// Whether what is not in the files is removed from the copy.
     pub replace: bool,
+    /// Whether that is done however much it is.
+    pub allow_deletions: bool,
     /// How long superseded versions are kept, for walks over the copy that have begun.
     pub keep: SignedDuration,
     /// What time it is.
@@ -66,6 +65,11 @@ pub enum Failure {
     Busy,
 }
 
+/// Fails where a file is not there, as one whose name is mistyped: before a copy is made for it.
+pub fn check(inputs: &[Input]) -> Result<(), Failure> {
+    lines::length(inputs).map(|_| ()).map_err(Failure::Input)
+}
+
 /// Loads the files, one after the other, and says what that did.
 pub async fn load(
     copy: &Copy,
@@ -75,7 +79,7 @@ pub async fn load(
 ) -> Result<Record, Failure> {
     // Before anything is done: a name that is mistyped.
     let length = lines::length(&inputs).map_err(Failure::Input)?;
-    let writer = copy.writer().await?.ok_or(Failure::Busy)?;
+    let writer = copy.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
     let records = Records::before_run(copy).await?;
     let names: Vec<_> = inputs.iter().map(Input::name).collect();
     let record = Record::new(Work::Load, names.join(" "), settings.clock.now());
@@ -190,9 +194,9 @@ impl Load<'_> {
                 // The next synchronisation is a full one.
                 state = State::default();
                 self.writer.forget_seen(of).await?;
-            } else if state.walk.as_ref().is_some_and(|walk| walk.stage.is_full()) {
-                // What a full walk saw is no longer what the copy has: it begins anew.
-                state.walk = Some(Walk::over(Stage::Whole));
+            } else if let Some(walk) = state.walk {
+                // What the walk marked is no longer what the copy has: it begins anew.
+                state.walk = Some(Walk::over(if walk.stage.is_full() { Stage::Whole } else { walk.stage }));
             }
             state.note(&mut self.writer, of).await?;
         }
@@ -201,13 +205,17 @@ impl Load<'_> {
 
     async fn sweep(&mut self) -> Result<(), Error> {
         self.empty_shelves().await?;
+        // More than usual looks like half a file.
+        let max_removed = if self.settings.allow_deletions { 1.0 } else { MAX_REMOVED };
         for of in DirectoryType::ALL {
-            let swept = self.writer.sweep(of, MOST_REMOVED).await?;
+            let swept = self.writer.sweep(of, max_removed).await?;
             if swept.unseen > 0 {
                 self.record.count(of.as_str(), "load").add_swept(swept);
             }
             if let Some(held_back) = HeldBack::by(swept, self.settings.clock.now()) {
-                self.record.warnings.push(held_back.sentence(of));
+                let remedy = "`annuaire load --replace --allow-deletions` removes them";
+                self.record.warnings.push(format!("{}; {remedy}", held_back.sentence(of)));
+                self.record.held_back = true;
             }
         }
         Ok(())

@@ -30,6 +30,9 @@ pub struct Record {
     /// What somebody should look at.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Whether something was not removed because it seemed too much.
+    #[serde(default)]
+    pub held_back: bool,
     /// How it ended; `None` while it runs, and for ever if it was killed.
     pub outcome: Option<Outcome>,
 }
@@ -116,7 +119,8 @@ impl Count {
 impl Record {
     /// A run that begins.
     pub fn new(work: Work, source: String, now: Timestamp) -> Self {
-        Self { work, source, began: now, last: now, parts: vec![], bytes: 0, warnings: vec![], outcome: None }
+        let (parts, warnings) = (vec![], vec![]);
+        Self { work, source, began: now, last: now, parts, bytes: 0, warnings, held_back: false, outcome: None }
     }
 
     /// What it did so far to a type.

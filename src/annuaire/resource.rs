@@ -85,6 +85,16 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// What the reason begins with where a text is no JSON.
+const MALFORMED: &str = "the JSON";
+
+impl Unreadable {
+    /// Whether it is no legal JSON, so that nothing could be read of it.
+    pub fn is_malformed(&self) -> bool {
+        self.reason.starts_with(MALFORMED)
+    }
+}
+
 impl Prepared {
     /// Reads the JSON text of a resource: a line of a file, or the text of a `RawValue` in a page.
     ///
@@ -119,8 +129,8 @@ impl Prepared {
 fn malformed(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
-        Category::Eof => format!("the JSON ends too early, at line {line}, column {column}"),
-        _ => format!("the JSON is malformed at line {line}, column {column}"),
+        Category::Eof => format!("{MALFORMED} ends too early, at line {line}, column {column}"),
+        _ => format!("{MALFORMED} is malformed at line {line}, column {column}"),
     }
 }
 

@@ -24,6 +24,10 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 /// A run that failed is tried again after this: an outage in the morning must not cost a day.
 const AGAIN: Duration = Duration::from_mins(15);
 
+/// After so many runs in a row that the directory cut short, the wait is not doubled any more: each may walk over
+/// everything again, for hours, and find the same.
+const MAX_DOUBLINGS: u32 = 5;
+
 /// How long the schedule sleeps at most before it looks at the clock: a machine that was suspended
 /// wakes with a later one. Looking at the records is one read by key.
 const NAP: Duration = Duration::from_secs(60);
@@ -105,12 +109,17 @@ fn covers_everything(record: &Record) -> bool {
 /// logged, and tried again; a walk that is under way when it is told to stop is continued by the next run.
 pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings, mut stop: watch::Receiver<bool>) {
     let runs = async {
-        let mut not_before = Timestamp::MIN;
+        let (mut not_before, mut incomplete) = (Timestamp::MIN, 0);
         loop {
             match run_when_due(&copy, &schedule, &settings, not_before).await {
                 Ok(record) => {
+                    incomplete = 0;
                     let outcome = record.outcome.map(|outcome| outcome.sentence).unwrap_or_default();
-                    tracing::info!(upstream = record.source, "the copy of the directory is up to date: {outcome}");
+                    let upstream = record.source;
+                    match record.held_back {
+                        true => tracing::error!(upstream, "deletions of the directory were held back: {outcome}"),
+                        false => tracing::info!(upstream, "the copy of the directory is up to date: {outcome}"),
+                    }
                 }
                 Err(Failure::Busy) => {
                     tracing::debug!("another process is bringing the copy of the directory up to date");
@@ -118,7 +127,8 @@ pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings,
                 }
                 Err(failure) => {
                     tracing::error!("the copy of the directory could not be brought up to date: {failure}");
-                    not_before = after(&settings, AGAIN);
+                    incomplete = if failure.is_incomplete() { incomplete + 1 } else { 0 };
+                    not_before = after(&settings, again_after(incomplete));
                 }
             }
         }
@@ -128,6 +138,11 @@ pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings,
         // An error means that the sender is gone: that is a stop too.
         _ = stop.wait_for(|stop| *stop) => {}
     }
+}
+
+/// How long after a failure the next run begins, where the directory cut so many in a row short.
+fn again_after(incomplete: u32) -> Duration {
+    AGAIN * 2_u32.pow(incomplete.min(MAX_DOUBLINGS))
 }
 
 /// The time after so long.

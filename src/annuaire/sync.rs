@@ -15,7 +15,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 pub use due::Asked;
-pub use state::{HeldBack, Stage, State, Walk};
+pub use state::{HeldBack, MAX_REMOVED, Stage, State, Walk};
 
 use super::copy::{Copy, Writer};
 use super::progress::Progress;
@@ -55,11 +55,14 @@ pub struct Request {
     pub asked: Asked,
     /// Of which types; they are done in the order of [`DirectoryType::ALL`].
     pub types: Vec<DirectoryType>,
+    /// Whether a full walk removes what the directory no longer has, however much that is. A type of which something
+    /// was held back is then walked over again.
+    pub allow_deletions: bool,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self { asked: Asked::Due, types: DirectoryType::ALL.to_vec() }
+        Self { asked: Asked::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false }
     }
 }
 
@@ -77,6 +80,13 @@ pub enum Failure {
     Busy,
 }
 
+impl Failure {
+    /// Whether the directory sent less than it announced.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, Self::Upstream(trouble) if trouble.is_incomplete())
+    }
+}
+
 pub(super) fn cause(error: &Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
@@ -90,6 +100,8 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     records: Records,
     record: Record,
+    /// The largest part of a type that is removed.
+    max_removed: f64,
 }
 
 /// Does what is asked for, and says what it did.
@@ -102,22 +114,30 @@ pub async fn run(
     progress: &dyn Progress,
 ) -> Result<Record, Failure> {
     let upstream = Arc::new(Upstream::new(&settings.upstream)?);
-    let writer = copy.writer().await?.ok_or(Failure::Busy)?;
+    let writer = copy.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
     let records = Records::before_run(copy).await?;
     let record = Record::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
-    let mut run = Run { copy, writer, upstream, settings, progress, records, record };
+    let mut run = Run { copy, writer, upstream, settings, progress, records, record, max_removed: MAX_REMOVED };
     let done = run.types(request).await;
     run.end(done).await
 }
 
 impl Run<'_> {
     async fn types(&mut self, request: &Request) -> Result<(), Failure> {
+        let mut incomplete = None;
         for resource_type in DirectoryType::ALL {
             if request.types.contains(&resource_type) {
-                self.bring_up_to_date(resource_type, request.asked).await?;
+                match self.bring_up_to_date(resource_type, request).await {
+                    // The directory answers: what is wrong with one type must not keep the others from it.
+                    Err(Failure::Upstream(trouble)) if trouble.is_incomplete() => {
+                        tracing::error!("{trouble}");
+                        incomplete.get_or_insert(trouble);
+                    }
+                    done => done?,
+                }
             }
         }
-        Ok(())
+        incomplete.map_or(Ok(()), |trouble| Err(trouble.into()))
     }
 
     /// Records how it ended. Where that was the database's fault, nothing can be written.

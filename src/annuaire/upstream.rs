@@ -78,13 +78,13 @@ impl Upstream {
 
     /// The first page of a walk.
     pub async fn first(&self, query: &Query) -> Result<Page, Trouble> {
-        self.page(self.base.search(query)).await
+        self.page(self.base.search(query), Trouble::is_temporary).await
     }
 
     /// The page at an address that [`Content::next`] told.
     pub async fn following(&self, next: &str) -> Result<Page, Trouble> {
         let url = self.base.own(next)?;
-        self.page(url).await
+        self.page(url, Trouble::is_temporary_on_next).await
     }
 
     /// What is said of a page whose next page came before.
@@ -94,7 +94,7 @@ impl Upstream {
     }
 
     /// Asks until there is a page, or no hope.
-    async fn page(&self, url: Url) -> Result<Page, Trouble> {
+    async fn page(&self, url: Url, is_temporary: fn(&Trouble) -> bool) -> Result<Page, Trouble> {
         let Patience { retries, first, longest, retry_after, .. } = self.patience;
         let backoff = ExponentialBuilder::new()
             .with_min_delay(first)
@@ -103,7 +103,7 @@ impl Upstream {
             .with_jitter();
         (|| self.attempt(url.clone()))
             .retry(backoff)
-            .when(Trouble::is_temporary)
+            .when(is_temporary)
             // `None` says that the tries are used up: that stays so.
             .adjust(|trouble, wait| Some(trouble.retry_after().map_or(wait?, |asked| asked.min(retry_after))))
             .notify(|trouble, wait| tracing::warn!(?wait, "{trouble}; it will be asked again"))

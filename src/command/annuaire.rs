@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::{Failure, log_beside};
 use crate::annuaire::copy::Copy;
+use crate::annuaire::record::Record;
 use crate::annuaire::schedule::run_on_schedule;
 use crate::annuaire::sync::{BATCH, COUNT, Settings};
 use crate::annuaire::upstream;
@@ -21,6 +22,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::annuaire::Command;
 use progress::Display;
+
+/// The status of a run that held deletions back.
+const HELD_BACK: u8 = 3;
 
 /// The status of a process that could not begin because of another (`EX_TEMPFAIL` of `sysexits.h`).
 const BUSY: u8 = 75;
@@ -38,11 +42,12 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
         }
         Command::Load(arguments) => {
             let display = show(config);
-            let copy = Copy::open(&config.annuaire_database_url).await?;
-            until_interrupted(load::load(arguments, &copy, config, &display)).await
+            until_interrupted(load::load(arguments, config, &display)).await
         }
         Command::Status(arguments) => {
-            let copy = Copy::open(&config.annuaire_database_url).await?;
+            let none = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire \
+                load` makes one";
+            let copy = Copy::open_existing(&config.annuaire_database_url).await?.ok_or(none)?;
             status::status(arguments, &copy).await
         }
         Command::Generate(arguments) => generate::generate(arguments),
@@ -65,6 +70,11 @@ fn settings(config: &Config, count: u16) -> Settings {
         patience: upstream::Patience::default(),
     };
     Settings { upstream, count, batch: BATCH, keep: config.annuaire_keep, clock: Clock::system() }
+}
+
+/// The status of a run that came to its end.
+fn status_of(record: &Record) -> ExitCode {
+    if record.held_back { ExitCode::from(HELD_BACK) } else { ExitCode::SUCCESS }
 }
 
 /// Logs, beside bars where there is a terminal to draw them on.

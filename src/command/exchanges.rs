@@ -21,9 +21,11 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
     let set = config.record.key()?;
     let storage = Storage::open_existing(&config.database_url).await?;
     let key = match set {
-        Some(key) => key,
-        None => storage.exchanges_key().await?,
+        Some(key) => Some(key),
+        None => storage.kept_exchanges_key().await?,
     };
+    // Where no server has made a key, nothing was hashed: any key finds as much, and nothing is written here.
+    let key = key.map_or_else(|| Key::random().map(|key| Key::of_bytes(key.as_bytes())), Ok)?;
     config.record.accept(storage.is_noted_key(&key).await?)?;
     let about = About::of(arguments, &storage, &key).await?;
     let asked = Asked {

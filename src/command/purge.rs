@@ -28,8 +28,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
         instant(before)
     );
     storage.close().await;
-    if Copy::exists(&config.annuaire_database_url).await? {
-        let copy = Copy::open(&config.annuaire_database_url).await?;
+    if let Some(copy) = Copy::open_existing(&config.annuaire_database_url).await? {
         let before = Timestamp::now().checked_sub(config.annuaire_keep)?;
         match copy.writer().await? {
             Some(mut writer) => {

@@ -13,15 +13,19 @@ use crate::annuaire::sync::COUNT;
 pub enum Command {
     /// Bring the copy up to date: all of it, or what changed, whichever is due
     ///
-    /// A run that was interrupted is continued. Ends with 0, with 1 if the directory or the database failed, with 75
-    /// if another process is writing, with 130 if it was interrupted.
+    /// A run that was interrupted is continued. Exit status: 0 up to date; 1 the directory or the database failed, or
+    /// the directory sent less than it announced; 3 deletions were held back (see --allow-deletions); 75 another process
+    /// is writing; 130 interrupted.
     Sync(Sync),
     /// Fill the copy from files of NDJSON, one resource a line; gzip and zstd are recognised
     ///
     /// What the copy has and the files have not stays, unless --replace is given. Lines that cannot be read are set
-    /// aside (see `annuaire status`) and do not stop the rest.
+    /// aside (see `annuaire status`) and do not stop the rest. Exit status: 0 loaded; 1 a file or the database failed;
+    /// 3 deletions were held back (see --allow-deletions); 75 another process is writing; 130 interrupted.
     Load(Load),
-    /// Say what the copy holds, how old it is, what the last runs did
+    /// Say what the copy holds, how old it is, what the last runs did, what was held back
+    ///
+    /// Only reads. Exit status: 0 told; 1 there is no copy, or it cannot be read.
     Status(Status),
     /// Invent a directory, and write it as NDJSON to standard output
     ///
@@ -38,6 +42,10 @@ pub struct Sync {
     /// Ask for what changed on that day or later, rather than since the last run
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub since: Option<Date>,
+    /// Let this run remove what the directory no longer has, even if that is more than 15 % of a type; types of which
+    /// deletions were held back are walked over again
+    #[arg(long, conflicts_with = "since")]
+    pub allow_deletions: bool,
     /// Only this type; may be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = directory_type)]
     pub types: Vec<DirectoryType>,
@@ -56,6 +64,9 @@ pub struct Load {
     /// the next `annuaire sync` is then a full one
     #[arg(long)]
     pub replace: bool,
+    /// With --replace: remove what the files do not have, even if that is more than 15 % of a type
+    #[arg(long, requires = "replace")]
+    pub allow_deletions: bool,
 }
 
 /// The arguments of `annuaire status`.

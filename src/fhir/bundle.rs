@@ -22,6 +22,12 @@ pub struct Bundle {
     entry: Vec<Entry>,
 }
 
+/// The part of an absolute URL that a client sends to the server: path and query.
+pub fn request_target(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    &rest[rest.find('/').unwrap_or(rest.len())..]
+}
+
 /// `Bundle.type`
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,6 +97,21 @@ impl Bundle {
         let own = Link { relation: "self", url: own_url };
         let next = next_url.map(|url| Link { relation: "next", url });
         Self { resource_type: "Bundle", kind, total, link: std::iter::once(own).chain(next).collect(), entry }
+    }
+
+    /// Cuts the query off a `self` link that is longer than a server reads; says whether a `next` link is not: without
+    /// it, the rest could not be read.
+    pub fn keep_links_within(&mut self, max_url: usize) -> bool {
+        for link in &mut self.link {
+            if request_target(&link.url).len() > max_url {
+                if link.relation != "self" {
+                    return false;
+                }
+                let end = link.url.find('?').unwrap_or(link.url.len());
+                link.url.truncate(end);
+            }
+        }
+        true
     }
 
     /// The bundle as JSON. Each resource is dropped once it is written: a page of some megabytes is not held twice.

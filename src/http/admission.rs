@@ -22,6 +22,7 @@ use crate::access::Access;
 use crate::access::right::Needed;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
+use crate::fhir::rest_security::Authentication;
 
 /// Who may do what, and how much of it.
 pub struct Admission {
@@ -46,6 +47,16 @@ impl Admission {
     /// What the sender lacks.
     pub fn authorise(&self, extensions: &Extensions, needed: Needed) -> Result<(), Error> {
         self.access.authorise(&origin(extensions)?.who, needed)
+    }
+
+    /// What clients are recognised by, as the CapabilityStatements say it.
+    pub fn authentication(&self) -> Authentication {
+        match &self.access.callers {
+            None => Authentication::None,
+            Some(callers) => {
+                Authentication::Callers { certificates: callers.has_certificates(), tokens: callers.has_tokens() }
+            }
+        }
     }
 
     /// A deadline that holds a permit for this kind of work. To be asked for when the body has been read, so that a

@@ -162,7 +162,7 @@ async fn answer(
     match asked {
         Asked::Capabilities => {
             nothing_else(&query, "metadata", FORMAT)?;
-            Ok(directory.capabilities())
+            Ok(directory.capabilities(state.admission.authentication()))
         }
         Asked::NextPage => {
             let id = query.take("id").into_iter().next().unwrap_or_default();

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
 
 use super::body::{self, Expected};
+use super::bounds::Bounds;
 use super::media_type::fhir_json;
 use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
@@ -40,7 +41,7 @@ pub async fn exchange(
     let needed = authorisation::needed(interaction, resource_type);
     let answer = match (state.admission.authorise(&parts.extensions, needed), resource_type) {
         (Err(error), _) => Err(error),
-        (Ok(()), None) => about_the_endpoint(&parts),
+        (Ok(()), None) => about_the_endpoint(state, &parts),
         (Ok(()), Some(resource_type)) => {
             about_resources(state, interaction, resource_type, parameters, &parts, &mut body).await
         }
@@ -63,9 +64,10 @@ fn of(parts: &Parts, deadline: Deadline) -> Result<Exchange, Error> {
     Ok(Exchange { base_url: origin.base_url.clone(), trace: trace.clone(), deadline })
 }
 
-fn about_the_endpoint(parts: &Parts) -> Result<Response, Error> {
+fn about_the_endpoint(state: &State, parts: &Parts) -> Result<Response, Error> {
     let query = negotiated_query(parts)?;
-    let statement = capabilities::capabilities(&of(parts, Deadline::none())?, &query)?;
+    let statement =
+        capabilities::capabilities(&of(parts, Deadline::none())?, &query, state.admission.authentication())?;
     Ok(fhir_json(StatusCode::OK, Body::from(statement.to_string())))
 }
 
@@ -94,7 +96,7 @@ async fn about_resources(
         response::written(&exchange.base_url, resource_type, written, preferred_return(headers), language)
     };
     match interaction {
-        Interaction::Capabilities => about_the_endpoint(parts),
+        Interaction::Capabilities => about_the_endpoint(state, parts),
         Interaction::Create => {
             let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
             if if_none_exist.is_some() {
@@ -134,11 +136,12 @@ async fn about_resources(
         Interaction::History => {
             let exchange = permitted(Workload::Reads).await?;
             let read = history::history(endpoint, &exchange, resource_type, parameter("id"), query);
-            bundle(exchange.deadline.limit(read).await?)
+            bundle(exchange.deadline.limit(read).await?, &admission.bounds)
         }
         Interaction::Search => {
             let exchange = permitted(Workload::Searches).await?;
-            bundle(exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?)
+            let found = exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?;
+            bundle(found, &admission.bounds)
         }
         Interaction::SearchByPost => {
             let form = body::read(headers, body, Expected::Form, &admission.bounds).await?;
@@ -146,7 +149,8 @@ async fn about_resources(
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
             let query = within_bounds(query.and(form))?;
-            bundle(exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?)
+            let found = exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?;
+            bundle(found, &admission.bounds)
         }
         Interaction::Validate => {
             let (body, exchange) = resource(body, Workload::Validations).await?;
@@ -172,7 +176,11 @@ fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
     query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
 }
 
-fn bundle(bundle: Bundle) -> Result<Response, Error> {
+fn bundle(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {
+    // Links are escaped, and may be longer than the request was; those of a form stand for its body.
+    if !bundle.keep_links_within(bounds.max_url) {
+        return Err(Error::UrlTooLong { limit: bounds.max_url });
+    }
     let text = bundle.into_text().map_err(Error::internal)?;
     Ok(fhir_json(StatusCode::OK, Body::from(text)))
 }

@@ -9,6 +9,7 @@ use super::search::SEARCH_PARAMETERS;
 use super::{Exchange, Interaction, ROUTES};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::rest_security::{Authentication, rest_security};
 use crate::profile::Profile;
 
 /// The requirement statements of the SAS implementation guide that this endpoint meets.
@@ -19,10 +20,10 @@ const INSTANTIATES: [&str; 3] = [
 ];
 
 /// When what is stated below last changed; to be moved with it.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-26";
 
 /// What this endpoint is able to do.
-pub fn capabilities(exchange: &Exchange, query: &Query) -> Result<Value, Error> {
+pub fn capabilities(exchange: &Exchange, query: &Query, authentication: Authentication) -> Result<Value, Error> {
     let issues = query.leftovers("_format, _pretty");
     if !issues.is_empty() {
         return Err(Error::of(issues));
@@ -46,7 +47,7 @@ pub fn capabilities(exchange: &Exchange, query: &Query) -> Result<Value, Error> 
         "rest": [{
             "mode": "server",
             "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it.",
-            "security": { "cors": false, "description": "Callers are known to the operator: each is recognised by its client certificate (mutual TLS), or by a bearer token, and has rights of its own." },
+            "security": rest_security(authentication, "practitioner:write, appointment:write, read"),
             "resource": ResourceType::ALL.map(resource),
         }],
     }))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection};
 
-use super::database::{Backend, OpenError, sqlite_options};
+use super::database::{Backend, OpenError, sqlite_options, sqlite_reading_options};
 use super::private_file;
 
 /// What was copied.
@@ -83,10 +83,9 @@ pub async fn backup(url: &str, file: &Path) -> Result<Copied, BackupError> {
 }
 
 async fn copy(url: &str, to: &Path) -> Result<Copied, BackupError> {
-    let (options, description) = sqlite_options(url)?;
-    let options = options.create_if_missing(false).read_only(true);
+    let (_, description) = sqlite_options(url)?;
     let failed = |source| OpenError::Connect { description, source };
-    let mut database = options.connect().await.map_err(failed)?;
+    let mut database = sqlite_reading_options(url)?.connect().await.map_err(failed)?;
     let path = to.to_str().ok_or_else(|| sqlx::Error::Configuration("the name of the copy must be UTF-8".into()))?;
     sqlx::query("VACUUM INTO $1").bind(path).execute(&mut database).await?;
     database.close().await?;

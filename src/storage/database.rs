@@ -1,11 +1,14 @@
 //! Opening the database, bringing its schema up to date, and asking whether it is there.
 
+use std::cmp::Ordering;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 
@@ -176,6 +179,41 @@ macro_rules! migrated_once_or_twice {
 }
 pub(crate) use migrated_once_or_twice;
 
+/// The number of the last migration that a database has had; 0 for one that has had none.
+macro_rules! schema_version {
+    ($connection:expr) => {{
+        let sql = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
+        match sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one($connection).await {
+            Err(sqlx::Error::Database(error)) if $crate::storage::database::is_missing_table(&*error) => Ok(0),
+            version => version.map(Option::unwrap_or_default),
+        }
+    }};
+}
+pub(crate) use schema_version;
+
+/// Whether a statement failed because its table does not exist.
+pub(crate) fn is_missing_table(error: &dyn DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
+}
+
+/// Refuses a database that has another schema than this program reads; `remedy` is what brings an older one up to date.
+pub(crate) fn check_schema(
+    found: i64,
+    expected: usize,
+    description: &str,
+    remedy: &'static str,
+) -> Result<(), OpenError> {
+    let (description, expected) = (description.to_owned(), expected as i64);
+    match found.cmp(&expected) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(OpenError::OlderSchema { description, found, expected, remedy }),
+        Ordering::Greater => Err(OpenError::NewerSchema { description, found, expected }),
+    }
+}
+
+/// What brings the schema of accounts and appointments up to date.
+const REMEDY: &str = "run `sas-endpoint migrate`, or start `serve` of this program";
+
 /// A connection to a SQLite file that may be new. Whoever makes one notes its journal mode in it, and of several
 /// at the same moment SQLite tells all but one that it is busy, however long they would wait.
 pub(crate) async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
@@ -234,6 +272,34 @@ pub enum OpenError {
         /// What and where it would be.
         description: String,
     },
+    /// Its schema lacks migrations.
+    #[error(
+        "the database has schema version {found}, and this program reads version {expected} ({description}): {remedy}, \
+         once no server of an earlier version uses it"
+    )]
+    OlderSchema {
+        /// What and where it is.
+        description: String,
+        /// The version that it has.
+        found: i64,
+        /// The version of this program.
+        expected: i64,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A later program has migrated it.
+    #[error(
+        "the database has schema version {found}, and this program reads version {expected} ({description}): use the \
+         program that serves it"
+    )]
+    NewerSchema {
+        /// What and where it is.
+        description: String,
+        /// The version that it has.
+        found: i64,
+        /// The version of this program.
+        expected: i64,
+    },
     /// Another process serves it.
     #[error(
         "another process is serving this database ({description}): stop that one, or give this one a database of \
@@ -258,15 +324,32 @@ impl Storage {
         }
     }
 
-    /// The same for those who look into what was kept: a file that is not there is not made.
+    /// Opens the database beside whoever serves it: nothing is made, and its schema stays as it is.
     pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
-        if Backend::of(url)? == Backend::Sqlite {
-            let (options, description) = sqlite_options(url)?;
-            if !options.get_filename().exists() {
-                return Err(OpenError::Missing { description });
+        match Backend::of(url)? {
+            Backend::Sqlite => {
+                let (options, description) = sqlite_options(url)?;
+                if !options.get_filename().exists() {
+                    return Err(OpenError::Missing { description });
+                }
+                let reading = sqlite_reading_options(url)?;
+                private_file::warn_if_shared(options.get_filename());
+                let failed = |source| OpenError::Connect { description: description.clone(), source };
+                let mut first = first_connection(&reading).await.map_err(failed)?;
+                let found = schema_version!(&mut first).map_err(failed)?;
+                check_schema(found, MIGRATIONS.len(), &description, REMEDY)?;
+                first.close().await.map_err(failed)?;
+                let options = options.create_if_missing(false).synchronous(SqliteSynchronous::Full);
+                Ok(Self::of_sqlite(options, reading, &description))
+            }
+            Backend::Postgres => {
+                let (address, mut first) = connect(url).await?;
+                let found = schema_version!(&mut first).map_err(|error| address.failed(error))?;
+                check_schema(found, MIGRATIONS.len(), &address.description, REMEDY)?;
+                first.close().await.map_err(|error| address.failed(error))?;
+                Ok(Self::of_postgres(address))
             }
         }
-        Self::open(url).await
     }
 
     /// The same database, for what must be answered until this deadline: what it executes then is stopped.
@@ -291,6 +374,11 @@ impl Storage {
         let mut first = first_connection(&options).await.map_err(failed)?;
         let connection = &mut first;
         migrated_once_or_twice!(migrator(Backend::Sqlite), connection);
+        first.close().await.map_err(failed)?;
+        Ok(Self::of_sqlite(options.clone(), options, &description))
+    }
+
+    fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions, description: &str) -> Self {
         // Where the disk is full, SQLite itself rolls back, and the connection then refuses every further
         // transaction for the one that it believes to be in: another takes its place.
         let stop_at = StopAt::never();
@@ -302,9 +390,8 @@ impl Storage {
                 Box::pin(async move { stop_at.install(connection).await })
             })
             .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
-        let pool = pool.connect_with(options.clone().busy_timeout(WRITE_TIMEOUT)).await.map_err(failed)?;
-        first.close().await.map_err(failed)?;
-        let readers = |size| Readers::Sqlite(SqliteReaders::new(options.clone(), size));
+        let pool = pool.connect_lazy_with(options.busy_timeout(WRITE_TIMEOUT));
+        let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
         let searches = readers(sqlite_searches());
         let pools = ReaderPools {
             lookups: readers(LOOKUPS),
@@ -313,19 +400,18 @@ impl Storage {
             searches,
             probe: readers(1),
         };
-        Ok(Self::new(Writer::Sqlite { pool, stop_at }, pools, &description))
+        Self::new(Writer::Sqlite { pool, stop_at }, pools, description)
     }
 
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
-        let address = PostgresAddress::parse(url)?;
-        address.warn_if_unverified();
-        // A pool would try again and again, and in the end hide what went wrong. A migration of a large table may
-        // take longer than any statement of a pool.
-        let mut first = address.connect().await?;
-        pooler::check(&address, &mut first).await?;
+        // A migration of a large table may take longer than any statement of a pool.
+        let (address, mut first) = connect(url).await?;
         migrator(Backend::Postgres).run(&mut first).await.map_err(|error| address.migration_failed(error))?;
         first.close().await.map_err(|error| address.failed(error))?;
-        let PostgresAddress { options, description } = address;
+        Ok(Self::of_postgres(address))
+    }
+
+    fn of_postgres(PostgresAddress { options, description }: PostgresAddress) -> Self {
         let connections = |size, writes, statement_timeout| {
             Connections::new(options.clone(), size, Session { writes, statement_timeout, settings: SESSION })
         };
@@ -338,7 +424,7 @@ impl Storage {
             probe: readers(1, READ_TIMEOUT),
         };
         let writer = Writer::Postgres(connections(1, true, WRITE_TIMEOUT).given_up_early());
-        Ok(Self::new(writer, pools, &description))
+        Self::new(writer, pools, &description)
     }
 
     fn new(writer: Writer, readers: ReaderPools, description: &str) -> Self {
@@ -387,6 +473,15 @@ impl Storage {
     }
 }
 
+/// A first connection. A pool would try again and again, and in the end hide what went wrong.
+async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
+    let address = PostgresAddress::parse(url)?;
+    address.warn_if_unverified();
+    let mut first = address.connect().await?;
+    pooler::check(&address, &mut first).await?;
+    Ok((address, first))
+}
+
 /// The migrations as this database takes them.
 fn migrator(backend: Backend) -> Migrator {
     let migrations = MIGRATIONS.map(|(version, description, sql)| {
@@ -431,6 +526,12 @@ pub(crate) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String)
         .statement_cache_capacity(200);
     let description = format!("SQLite file {}", options.get_filename().display());
     Ok((options, description))
+}
+
+/// The same for a connection that only reads: nothing is made, and the journal stays what it is.
+pub(crate) fn sqlite_reading_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Address)?;
+    Ok(options.create_if_missing(false).read_only(true).busy_timeout(LOCK_TIMEOUT).statement_cache_capacity(200))
 }
 
 /// What a failure of the database means for the request.

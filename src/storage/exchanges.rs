@@ -24,6 +24,8 @@ const PAGE: i64 = 500;
 /// ones. This is more than ever wait together.
 const MOST_LATE: usize = 4096;
 
+const SELECT_KEY: &str = "SELECT value FROM note WHERE name = 'exchanges-key'";
+
 /// Adds records within a write transaction, in which nobody else numbers any: they follow the last one. A
 /// whole batch is one value of each statement: on SQLite a statement costs as much as many rows.
 macro_rules! add_records {
@@ -130,20 +132,24 @@ impl Storage {
 
     /// The key that hashes are made with where none is set: made at random once, and kept in the database.
     pub async fn exchanges_key(&self) -> Result<Key, Error> {
-        let select = "SELECT value FROM note WHERE name = 'exchanges-key'";
-        let kept: Option<String> =
-            on_reader!(self, searches, reader => sqlx::query_scalar(select).fetch_optional(reader).await)?;
-        if let Some(kept) = kept {
-            return Ok(Key::of_bytes(kept.as_bytes()));
+        if let Some(kept) = self.kept_exchanges_key().await? {
+            return Ok(kept);
         }
         let new = Key::random().map_err(Error::internal)?;
         let insert = "INSERT INTO note (name, value) VALUES ('exchanges-key', $1) ON CONFLICT (name) DO NOTHING";
         // Another instance may be first.
         let kept: String = in_write_transaction!(self, transaction => {
             sqlx::query(insert).bind(new).execute(&mut *transaction).await?;
-            sqlx::query_scalar(select).fetch_one(&mut *transaction).await?
+            sqlx::query_scalar(SELECT_KEY).fetch_one(&mut *transaction).await?
         });
         Ok(Key::of_bytes(kept.as_bytes()))
+    }
+
+    /// The same, where it was made.
+    pub async fn kept_exchanges_key(&self) -> Result<Option<Key>, Error> {
+        let kept: Option<String> =
+            on_reader!(self, searches, reader => sqlx::query_scalar(SELECT_KEY).fetch_optional(reader).await)?;
+        Ok(kept.map(|kept| Key::of_bytes(kept.as_bytes())))
     }
 
     /// Whether this key is the one that was noted last; `None` where none was.

@@ -28,6 +28,24 @@ fn target(path: &Path) -> PathBuf {
     path
 }
 
+/// The name of a file without links, so that by whatever name it is opened a lock beside it is the same; also of one
+/// that is yet to be made.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    let path = target(path);
+    let in_real_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_real_folder).unwrap_or(path)
+}
+
+/// The path of a file beside a database, however the database is called.
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = real(database).into_os_string();
+    path.push(suffix);
+    path.into()
+}
+
 /// Makes a file that does not exist.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
@@ -49,15 +67,10 @@ pub(crate) fn warn_if_shared(database: &Path) {
 
 /// The database, what SQLite keeps beside it, and the locks of this program.
 fn shared(database: &Path) -> Vec<String> {
-    let database = target(database);
-    let beside = |suffix: &str| {
-        let mut path = database.as_os_str().to_owned();
-        path.push(suffix);
-        PathBuf::from(path)
-    };
     let is_shared =
         |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 != 0);
-    let files = ["", "-wal", "-shm", "-journal", "-serving", "-writer"].map(beside).into_iter();
+    let files =
+        ["", "-wal", "-shm", "-journal", "-serving", "-writer"].map(|suffix| beside(database, suffix)).into_iter();
     files.filter(is_shared).map(|path| path.display().to_string()).collect()
 }
 
@@ -81,6 +94,23 @@ mod tests {
         std::fs::write(folder.path().join("target.db-wal"), "").expect("written");
         std::fs::set_permissions(folder.path().join("target.db-wal"), PermissionsExt::from_mode(0o644)).expect("set");
         assert_eq!(shared(&link).len(), 1);
+    }
+
+    #[test]
+    fn real_name_is_one_for_a_file_and_all_links_to_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let real_folder = folder.path().canonicalize().expect("a folder");
+        std::os::unix::fs::symlink(&real_folder, folder.path().join("folder")).expect("a link");
+        for (name, to) in [("a", "a.db"), ("b", "a"), ("c", "folder/b")] {
+            std::os::unix::fs::symlink(to, folder.path().join(name)).expect("a link");
+        }
+        // Made or not.
+        for _ in 0..2 {
+            for name in ["a.db", "a", "b", "c", "folder/a.db", "folder/c"] {
+                assert_eq!(real(&folder.path().join(name)), real_folder.join("a.db"), "{name}");
+            }
+            std::fs::write(folder.path().join("a.db"), "").expect("written");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One process serves a SQLite file.
 
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
 
 use super::database::{Backend, OpenError, sqlite_options};
 use super::private_file;
@@ -20,10 +19,9 @@ impl Serving {
             Backend::Postgres => Ok(Self { _lock: None }),
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
-                let mut path = real(options.get_filename()).into_os_string();
-                path.push("-serving");
+                let path = private_file::beside(options.get_filename(), "-serving");
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
-                let lock = private_file::open_lock(path.as_ref()).map_err(|error| failed(sqlx::Error::Io(error)))?;
+                let lock = private_file::open_lock(&path).map_err(|error| failed(sqlx::Error::Io(error)))?;
                 match lock.try_lock() {
                     Ok(()) => Ok(Self { _lock: Some(lock) }),
                     Err(TryLockError::WouldBlock) => Err(OpenError::Served { description }),
@@ -32,16 +30,6 @@ impl Serving {
             }
         }
     }
-}
-
-/// The name of a file without links, so that by whatever name it is served the lock is the same; also of one
-/// that is yet to be made.
-fn real(file: &Path) -> PathBuf {
-    let in_real_folder = || {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Some(folder.canonicalize().ok()?.join(file.file_name()?))
-    };
-    file.canonicalize().ok().or_else(in_real_folder).unwrap_or_else(|| file.to_owned())
 }
 
 #[cfg(test)]
@@ -58,5 +46,9 @@ mod tests {
         assert!(matches!(serve("link.db"), Err(OpenError::Served { .. })));
         drop(first);
         serve("link.db").expect("served");
+        // A link to a file that is yet to be made.
+        std::os::unix::fs::symlink("new.db", folder.path().join("early.db")).expect("a link");
+        let _first = serve("early.db").expect("served");
+        assert!(matches!(serve("new.db"), Err(OpenError::Served { .. })));
     }
 }

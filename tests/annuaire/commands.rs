@@ -51,6 +51,8 @@ async fn sqlite() -> TestDatabase {
 #[tokio::test(flavor = "multi_thread")]
 async fn resources_are_loaded_from_standard_input_and_their_state_told() {
     let database = sqlite().await;
+    // Opening it makes it.
+    Copy::open(&database.url).await.expect("the copy opens");
     let empty = text(&run(annuaire(&database, &["status"])).await);
     assert!(empty.contains("never synchronised") && empty.contains("Last runs: none"), "{empty}");
     let mut child = annuaire(&database, &["load", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
@@ -69,6 +71,48 @@ async fn resources_are_loaded_from_standard_input_and_their_state_told() {
     let status = status(&database).await;
     assert_eq!((&status["types"][1]["active"], &status["set_aside_count"]), (&12.into(), &1.into()));
     assert_eq!(status["types"][0]["hash"].as_str().map(str::len), Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_of_no_copy_says_so_and_makes_none() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(database) = TestDatabase::new(backend).await else { continue };
+        for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
+            let output = run(annuaire(&database, arguments)).await;
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+            assert!(text(&output).contains("there is no copy of the directory"), "{}", text(&output));
+            assert!(output.stdout.is_empty(), "{}", text(&output));
+        }
+        assert!(!Copy::exists(&database.url).await.expect("an answer"));
+        assert!(Copy::open_existing(&database.url).await.expect("an answer").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_of_a_missing_file_makes_no_copy() {
+    let database = sqlite().await;
+    let output = run(annuaire(&database, &["load", "/nowhere/mistyped.ndjson"])).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("mistyped.ndjson"), "{}", text(&output));
+    assert!(!Copy::exists(&database.url).await.expect("an answer"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_only_reads() {
+    let database = sqlite().await;
+    let file = std::path::PathBuf::from(database.url.trim_start_matches("sqlite://"));
+    // Something else than a copy, which an opened copy would be made of.
+    std::fs::write(&file, "").expect("written");
+    let output = run(annuaire(&database, &["status"])).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("schema version 0") && text(&output).contains("annuaire sync"), "{}", text(&output));
+    assert_eq!(std::fs::metadata(&file).expect("a file").len(), 0);
+    // While somebody writes, and after.
+    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let output = run(annuaire(&database, &["status"])).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    drop(writer);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +149,7 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let line = "Practitioner       full           12           0           0         0         0         0";
     assert!(text(&output).contains(line), "{}", text(&output));
-    assert_eq!(played.asked()[..2], ["Organization?_count=7", "_page?id=0-7"]);
+    assert_eq!(played.asked()[..2], ["Organization?_count=7&_total=accurate", "_page?id=0-7"]);
 
     played.plan([(1, ResponseTemplate::new(401))]);
     let output = sync(&[]).await;
@@ -127,6 +171,82 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
         let output = sync(&arguments).await;
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output).contains(sentence), "{}", text(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
+    let (database, played) = (sqlite().await, Played::with(directory(4)).await);
+    // The program has the clock of this machine.
+    played.world().date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let sync = |arguments: &[&str]| {
+        let mut command = annuaire(&database, &[&["sync", "--type", "Practitioner"], arguments].concat());
+        command.env("SAS_ANNUAIRE_URL", played.base());
+        run(command)
+    };
+    let ends = async |arguments: &[&str], code: i32, sentence: &str| {
+        let output = sync(arguments).await;
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        assert!(text(&output).contains(sentence), "{sentence} is missing in {}", text(&output));
+    };
+    let last_full = async || {
+        let status = status(&database).await;
+        let of = &status["types"][1];
+        assert_eq!(status["runs"].as_array().map(Vec::is_empty), Some(false));
+        (of["whole"].clone(), of["active"].clone(), of["held_back"].clone())
+    };
+    played.alter(1, |page| page["total"] = 13.into());
+    ends(&[], 1, "announced 13 resources for Practitioner and sent 12").await;
+    assert_eq!(last_full().await.0, Value::Null);
+    ends(&[], 0, "12 resources (").await;
+    let before = last_full().await;
+
+    played.world().resources.retain(|resource| resource["id"].as_str() <= Some("003-3"));
+    ends(&["--full"], 3, "are no longer in the directory").await;
+    let after = last_full().await;
+    assert_eq!((&after.0, &after.1), (&before.0, &before.1));
+    assert!(after.2.is_object());
+    let told = text(&run(annuaire(&database, &["status"])).await);
+    assert!(told.contains("WARNING") && told.contains("annuaire sync --allow-deletions --type Practitioner"), "{told}");
+    ends(&[], 0, "delta").await;
+    ends(&["--allow-deletions"], 0, "full").await;
+    let last = last_full().await;
+    assert_eq!((last.1, last.2), (6.into(), Value::Null));
+    ends(&["--allow-deletions", "--since", "2026-03-10"], 2, "cannot be used with").await;
+
+    for (arguments, help) in
+        [(["sync", "--help"], "3 deletions were held back"), (["load", "--help"], "Exit status: 0")]
+    {
+        let told = text(&run(annuaire(&database, &arguments)).await);
+        assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(help), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() {
+    let database = sqlite().await;
+    let folder = folder("replaced");
+    let file = |name: &str, size: usize| {
+        let lines: String = directory(size).iter().map(|resource| format!("{resource}\n")).collect();
+        std::fs::write(folder.path().join(name), lines).expect("written");
+        folder.path().join(name).display().to_string()
+    };
+    let (all, half) = (file("all", 4), file("half", 2));
+    for (arguments, code, active) in [
+        (&["load", &all][..], 0, 12),
+        (&["load", "--replace", &half], 3, 12),
+        (&["load", "--allow-deletions", &half], 2, 12),
+        (&["load", "--replace", "--allow-deletions", &half], 0, 6),
+    ] {
+        let output = run(annuaire(&database, arguments)).await;
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        assert_eq!(
+            text(&output).contains("annuaire load --replace --allow-deletions` removes"),
+            code == 3,
+            "{}",
+            text(&output)
+        );
+        assert_eq!(status(&database).await["types"][1]["active"], active);
     }
 }
 
@@ -165,7 +285,12 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
         .expect("written");
-    let settings = load::Settings { replace: false, keep: jiff::SignedDuration::ZERO, clock: Clock::system() };
+    let settings = load::Settings {
+        replace: false,
+        allow_deletions: false,
+        keep: jiff::SignedDuration::ZERO,
+        clock: Clock::system(),
+    };
     load(&test.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     assert_eq!(copy.content_hashes().await.expect("hashes"), test.copy.content_hashes().await.expect("hashes"));
 }

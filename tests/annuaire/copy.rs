@@ -341,3 +341,27 @@ on_both_databases! { TestDatabase::new;
         assert!(keys.iter().all(|key| *key == keys[0]));
     }
 }
+
+#[tokio::test]
+async fn one_process_at_a_time_writes_by_whatever_name() {
+    let folder = crate::support::folder("writer-links");
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, folder.path().join(name)).expect("a link");
+    };
+    link("a.db", "link.db");
+    link("link.db", "second.db");
+    link(".", "folder");
+    // The first name leads to a file that is yet to be made.
+    let open = async |name: &str| {
+        Copy::open(&format!("sqlite://{}/{name}", folder.path().display())).await.expect("the copy opens")
+    };
+    for first in ["second.db", "a.db", "folder/link.db"] {
+        let copy = open(first).await;
+        let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+        for name in ["a.db", "link.db", "second.db", "folder/a.db", "folder/second.db"] {
+            assert!(open(name).await.writer().await.expect("an answer").is_none(), "{name} beside {first}");
+        }
+        drop(writer);
+        poll_until("the right to write comes back", async || copy.writer().await.expect("an answer").is_some()).await;
+    }
+}

@@ -19,7 +19,7 @@ use crate::played::{Played, directory, resource};
 use crate::support::folder;
 
 fn settings(replace: bool) -> Settings {
-    Settings { replace, keep: SignedDuration::from_hours(24), clock: Clock::system() }
+    Settings { replace, allow_deletions: false, keep: SignedDuration::from_hours(24), clock: Clock::system() }
 }
 
 async fn load_files(test: &TestCopy, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {

@@ -6,6 +6,7 @@ mod client;
 mod support;
 
 mod commands;
+mod completeness;
 mod content;
 mod copy;
 mod includes;

@@ -157,6 +157,48 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(matches(&second), ids([1]));
     }
 
+    async fn link_longer_than_a_url_may_be_is_not_given(server: DirectoryServer) {
+        with_pharmacies(&server, 40).await;
+        // Letters that nothing deflates.
+        let mut state = 7_u64;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[(state >> 33) as usize % 52])
+        };
+        let names: Vec<String> = (0..1150).map(|_| (0..64).map(|_| letter()).collect()).collect();
+        // The form of so many names: within the bounds of lists and values.
+        let form = |names: &[String]| {
+            let lists = names.chunks(250).map(|list| format!("_elements={}&", list.join(",")));
+            format!("{}type=SA33&_count=1", lists.collect::<String>())
+        };
+        let ask = async |number: usize| server.post("/Organization/_search", &form(&names[..number])).await;
+        // The most that a link carries.
+        let (mut given, mut refused) = (0, names.len());
+        ask(refused).await.refused(400, "annuaire-page-length");
+        while refused - given > 1 {
+            let middle = usize::midpoint(given, refused);
+            let answer = ask(middle).await;
+            match answer.status.as_u16() {
+                200 => given = middle,
+                _ => {
+                    answer.refused(400, "annuaire-page-length");
+                    refused = middle;
+                }
+            }
+        }
+        assert!(given > 300, "{given}");
+        let mut page = ask(given).await.expect(200).json();
+        let mut found = matches(&page);
+        while link(&page, "next").is_some() {
+            page = server.follow(&page, "next").await.expect(200).json();
+            found.extend(matches(&page));
+        }
+        assert_eq!(found, ids(0..40));
+        // What fits on one page needs no link.
+        let all = form(&names).replace("_count=1", "_count=50");
+        assert_eq!(matches(&server.post("/Organization/_search", &all).await.expect(200).json()).len(), 40);
+    }
+
     async fn approximate_dates_do_not_move_under_a_walk(server: DirectoryServer) {
         with_pharmacies(&server, 3).await;
         let pages = server.pages("/Organization?_lastUpdated=ap2025&_count=1").await;

@@ -1,6 +1,6 @@
 //! A directory played by the test: it answers as the national one does, and misbehaves when told to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub struct World {
     pub plan: HashMap<usize, Turn>,
     /// What a page answers whose walk is not known.
     pub expired: ResponseTemplate,
+    /// Whether it says how many matches there are.
+    pub tells_total: bool,
     /// Its date, as a header.
     pub date: String,
     pub asked: Vec<Asked>,
@@ -50,6 +52,7 @@ pub struct World {
 pub enum Turn {
     Answer(ResponseTemplate),
     Before(Box<dyn FnOnce(&mut World) + Send>),
+    Alter(Box<dyn FnOnce(&mut Value) + Send>),
 }
 
 pub struct Asked {
@@ -70,6 +73,7 @@ impl Played {
             resources,
             plan: HashMap::new(),
             expired: outcome(410, "gone"),
+            tells_total: true,
             date: DATE.to_owned(),
             asked: vec![],
             walks: vec![],
@@ -91,6 +95,11 @@ impl Played {
     /// What happens just before the request of this number is answered.
     pub fn before(&self, number: usize, then: impl FnOnce(&mut World) + Send + 'static) {
         self.world().plan.insert(number, Turn::Before(Box::new(then)));
+    }
+
+    /// What the page is made to be that the request of this number gets.
+    pub fn alter(&self, number: usize, then: impl FnOnce(&mut Value) + Send + 'static) {
+        self.world().plan.insert(number, Turn::Alter(Box::new(then)));
     }
 
     /// How often it was asked since this was last called.
@@ -140,19 +149,19 @@ impl World {
         self.walks.iter_mut().for_each(|walk| walk.count = 0);
     }
 
-    fn answer(&mut self, request: &Request) -> ResponseTemplate {
+    fn answer(&mut self, request: &Request) -> Result<Value, Box<ResponseTemplate>> {
         let parameters: HashMap<_, _> = request.url.query_pairs().into_owned().collect();
         let place = request.url.path().rsplit('/').next().unwrap_or_default();
         if place != "_page" {
             self.walks.push(self.begin(place, &parameters));
-            return self.page(self.walks.len() - 1, 0);
+            return Ok(self.page(self.walks.len() - 1, 0));
         }
         let token = parameters.get("id").and_then(|id| id.split_once('-'));
         match token.map(|(walk, offset)| (walk.parse::<usize>(), offset.parse())) {
             Some((Ok(walk), Ok(offset))) if self.walks.get(walk).is_some_and(|walk| walk.count > 0) => {
-                self.page(walk, offset)
+                Ok(self.page(walk, offset))
             }
-            _ => self.expired.clone(),
+            _ => Err(self.expired.clone().into()),
         }
     }
 
@@ -165,11 +174,11 @@ impl World {
         Walk {
             matches: self.resources.iter().filter(matches).cloned().collect(),
             count: parameters["_count"].parse().expect("a number"),
-            total: parameters.get("_total").is_none_or(|total| total != "none"),
+            total: self.tells_total && parameters["_total"] == "accurate",
         }
     }
 
-    fn page(&self, number: usize, offset: usize) -> ResponseTemplate {
+    fn page(&self, number: usize, offset: usize) -> Value {
         let walk = &self.walks[number];
         let end = (offset + walk.count).min(walk.matches.len());
         let entry = |resource: &Value| {
@@ -183,9 +192,11 @@ impl World {
         }
         let mut bundle = json!({ "resourceType": "Bundle", "type": "searchset", "entry": entries, "link": link });
         if walk.total {
-            bundle["total"] = walk.matches.len().into();
+            // A resource that it sends twice is one.
+            let ids: HashSet<_> = walk.matches.iter().map(|resource| resource["id"].to_string()).collect();
+            bundle["total"] = ids.len().into();
         }
-        page(&bundle.to_string())
+        bundle
     }
 }
 
@@ -203,12 +214,20 @@ impl Respond for Answers {
             Some(Turn::Answer(answer)) => answer,
             Some(Turn::Before(then)) => {
                 then(&mut world);
-                world.answer(request)
+                answered(world.answer(request))
             }
-            None => world.answer(request),
+            Some(Turn::Alter(then)) => answered(world.answer(request).map(|mut bundle| {
+                then(&mut bundle);
+                bundle
+            })),
+            None => answered(world.answer(request)),
         };
         answer.insert_header("date", world.date.as_str())
     }
+}
+
+fn answered(answer: Result<Value, Box<ResponseTemplate>>) -> ResponseTemplate {
+    answer.map_or_else(|refusal| *refusal, |bundle| page(&bundle.to_string()))
 }
 
 /// A page of this text.

@@ -21,12 +21,12 @@ use crate::support::polling::poll_until;
 /// Pages of `directory(4)` in a full run: 3, 4, 3, 2 and 1 of whole types, and 1 of changes for each.
 const PAGES: u64 = 18;
 
-async fn synchronise(test: &TestCopy, settings: &Settings) -> Result<Record, Failure> {
+pub async fn synchronise(test: &TestCopy, settings: &Settings) -> Result<Record, Failure> {
     ask(test, settings, Asked::Due).await
 }
 
 /// The right to write may need a moment to come back from a run that was cut off.
-async fn ask(test: &TestCopy, settings: &Settings, asked: Asked) -> Result<Record, Failure> {
+pub async fn ask(test: &TestCopy, settings: &Settings, asked: Asked) -> Result<Record, Failure> {
     let request = Request { asked, ..Request::default() };
     loop {
         match run(&test.copy, settings, &request, &Quiet).await {
@@ -36,7 +36,7 @@ async fn ask(test: &TestCopy, settings: &Settings, asked: Asked) -> Result<Recor
     }
 }
 
-async fn state(test: &TestCopy, of: DirectoryType) -> State {
+pub async fn state(test: &TestCopy, of: DirectoryType) -> State {
     State::noted(&test.copy, of).await.expect("an answer").unwrap_or_default()
 }
 
@@ -47,11 +47,11 @@ async fn expected(played: &Played, backend: Backend) -> [String; 5] {
     test.copy.content_hashes().await.expect("hashes")
 }
 
-async fn hashes(test: &TestCopy) -> [String; 5] {
+pub async fn hashes(test: &TestCopy) -> [String; 5] {
     test.copy.content_hashes().await.expect("hashes")
 }
 
-async fn has(test: &TestCopy, of: DirectoryType, id: &str) -> bool {
+pub async fn has(test: &TestCopy, of: DirectoryType, id: &str) -> bool {
     test.copy.read(of, id).await.expect("an answer").is_some()
 }
 
@@ -99,8 +99,8 @@ on_both_databases! { TestCopy::empty;
         let played = Played::with(directory(4)).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
         let asked = played.asked();
-        assert_eq!(asked[..2], ["Organization?_count=3", "_page?id=0-3"]);
-        assert_eq!(asked[3], "Organization?_lastUpdated=ge2026-03-09&_count=3&_total=none");
+        assert_eq!(asked[..2], ["Organization?_count=3&_total=accurate", "_page?id=0-3"]);
+        assert_eq!(asked[3], "Organization?_lastUpdated=ge2026-03-09&_count=3&_total=accurate");
         assert_eq!(asked.len() as u64, PAGES);
         assert_eq!(record.total(), Count { new: 32, ..Count::default() });
         let of = DirectoryType::Practitioner;
@@ -117,7 +117,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(record.total(), Count { new: 1, changed: 5, ..Count::default() });
         assert_eq!(record.parts.iter().map(|part| part.kind.as_str()).collect::<Vec<_>>(), ["delta"; 5]);
         let asked = played.asked();
-        assert_eq!(asked[1], "Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=none");
+        assert_eq!(asked[1], "Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate");
         assert_eq!(asked.len(), 6);
         assert_eq!(state(&test, of).await.mark, "2026-03-10T17:30:00Z".parse().ok());
         let stored = test.copy.read(of, "003-4").await.expect("an answer").expect("a resource");
@@ -153,7 +153,7 @@ on_both_databases! { TestCopy::empty;
             let settings = played.settings();
             ask(&test, &settings, Asked::Full).await.expect("synchronised");
             let asked = played.asked();
-            assert_eq!(asked[4..7], ["Practitioner?_count=3", "_page?id=2-3", "Practitioner?_count=3"]);
+            assert_eq!(asked[4..7], ["Practitioner?_count=3&_total=accurate", "_page?id=2-3", "Practitioner?_count=3&_total=accurate"]);
             assert_eq!(asked.len() as u64, PAGES + 2);
         }
     }
@@ -164,8 +164,8 @@ on_both_databases! { TestCopy::empty;
         played.plan([2, 4, 6, 8].into_iter().map(|number| (number, gone.clone())));
         let failure = synchronise(&test, &played.settings()).await.expect_err("it expires each time").to_string();
         assert!(failure.ends_with("answers 410: gone"), "{failure}");
-        assert_eq!(played.asked(), ["Organization?_count=3", "_page?id=0-3", "Organization?_count=3", "_page?id=1-3",
-            "Organization?_count=3", "_page?id=2-3", "Organization?_count=3", "_page?id=3-3"]);
+        assert_eq!(played.asked(), ["Organization?_count=3&_total=accurate", "_page?id=0-3", "Organization?_count=3&_total=accurate", "_page?id=1-3",
+            "Organization?_count=3&_total=accurate", "_page?id=2-3", "Organization?_count=3&_total=accurate", "_page?id=3-3"]);
         let organizations = state(&test, DirectoryType::Organization).await;
         assert_eq!((organizations.mark, organizations.walk.map(|walk| walk.received)), (None, Some(3)));
         let record = records(&test.copy).await.expect("records").remove(0);
@@ -214,7 +214,7 @@ on_both_databases! { TestCopy::empty;
         synchronise(&test, &played.settings()).await.expect("the next run");
         let asked = played.asked();
         // Organizations are done: their delta is due. Practitioners go on.
-        assert_eq!(asked[..2], ["Organization?_lastUpdated=ge2026-03-09&_count=3&_total=none", "_page?id=2-3"]);
+        assert_eq!(asked[..2], ["Organization?_lastUpdated=ge2026-03-09&_count=3&_total=accurate", "_page?id=2-3"]);
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
@@ -318,8 +318,8 @@ on_both_databases! { TestCopy::empty;
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         for (now, first) in [
-            ("2026-04-04T05:00:00Z", "Organization?_lastUpdated=ge2026-03-09&_count=3&_total=none"),
-            ("2026-04-04T06:00:00Z", "Organization?_count=3"),
+            ("2026-04-04T05:00:00Z", "Organization?_lastUpdated=ge2026-03-09&_count=3&_total=accurate"),
+            ("2026-04-04T06:00:00Z", "Organization?_count=3&_total=accurate"),
         ] {
             played.asked();
             let settings = Settings { clock: clock_at(now), ..played.settings() };
@@ -328,7 +328,7 @@ on_both_databases! { TestCopy::empty;
         }
         let other = Played::with(directory(4)).await;
         synchronise(&test, &other.settings()).await.expect("synchronised");
-        assert_eq!(other.asked()[0], "Organization?_count=3");
+        assert_eq!(other.asked()[0], "Organization?_count=3&_total=accurate");
     }
 
     async fn another_directory_that_never_answers_makes_nothing_forgotten(test: TestCopy) {
@@ -359,12 +359,12 @@ on_both_databases! { TestCopy::empty;
     async fn changes_since_a_day_and_some_types_are_asked_for(test: TestCopy) {
         let played = Played::with(directory(4)).await;
         let asked = Asked::Since("2025-12-01".parse().expect("a day"));
-        let request = Request { asked, types: vec![DirectoryType::Device, DirectoryType::HealthcareService] };
+        let request = Request { asked, types: vec![DirectoryType::Device, DirectoryType::HealthcareService], ..Request::default() };
         run(&test.copy, &played.settings(), &request, &Quiet).await.expect("synchronised");
         assert_eq!(played.asked(), [
-            "HealthcareService?_lastUpdated=ge2025-12-01&_count=3&_total=none",
+            "HealthcareService?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
             "_page?id=0-3",
-            "Device?_lastUpdated=ge2025-12-01&_count=3&_total=none",
+            "Device?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
         ]);
         // Changes alone make no copy whole.
         assert_eq!(state(&test, DirectoryType::Device).await.mark, None);

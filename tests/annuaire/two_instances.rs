@@ -46,7 +46,12 @@ impl Pair {
         let folder = folder("instances");
         let file = folder.path().join("directory.ndjson");
         std::fs::write(&file, lines).expect("written");
-        let settings = load::Settings { replace: false, keep: SignedDuration::from_hours(24), clock: Clock::system() };
+        let settings = load::Settings {
+            replace: false,
+            allow_deletions: false,
+            keep: SignedDuration::from_hours(24),
+            clock: Clock::system(),
+        };
         load(&self.first.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     }
 

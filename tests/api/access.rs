@@ -1,7 +1,9 @@
 //! Who may do what: the rights, interaction by interaction, and those who are not recognised.
 
 use axum::body::Body;
+use sas_endpoint::access::caller::{Caller, Callers, Credential};
 use sas_endpoint::access::file::callers;
+use sas_endpoint::access::right::Right;
 use sas_endpoint::access::token::TokenHash;
 use sas_endpoint::access::{Access, Metadata};
 use sas_endpoint::interaction::ROUTES;
@@ -175,10 +177,37 @@ async fn what_strangers_send_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_statement_says_how_callers_are_recognised() {
-    let statement = server().await.get("/metadata").await.expect(200).json();
-    let security = statement["rest"][0]["security"]["description"].as_str().expect("a sentence").to_owned();
-    assert!(security.contains("certificate") && security.contains("bearer token"), "{security}");
+async fn statement_tells_what_callers_are_recognised_by() {
+    let caller = |name: &str| Caller { name: name.to_owned(), rights: vec![Right::Read] };
+    let certificate = || Credential::Certificate { common_name: "cn".to_owned(), organizational_unit: "ou".to_owned() };
+    let token = || Credential::Token(TokenHash::of("t"));
+    for credentials in [vec![], vec![certificate()], vec![token()], vec![certificate(), token()]] {
+        let mut callers = Callers::default();
+        for (number, credential) in credentials.iter().enumerate() {
+            callers.add(caller(&number.to_string()), credential.clone()).expect("another caller");
+        }
+        let is_open = credentials.is_empty();
+        let access = if is_open { Access::open() } else { Access::of(callers, Metadata::Open) };
+        let server = Setup { access, ..Setup::default() }.start_somewhere().await;
+        for (path, right) in [("/fhir/metadata", "practitioner:write"), ("/annuaire/fhir/v2/metadata", "annuaire:read")]
+        {
+            let statement = server.ask("GET", path, &[]).await.expect(200).json();
+            let security = &statement["rest"][0]["security"];
+            let description = security["description"].as_str().expect("a sentence");
+            assert_eq!(security["cors"], false);
+            assert_eq!(description.contains(right), !is_open, "{description}");
+            assert_eq!(description.starts_with("No authentication"), is_open, "{description}");
+            let services = security["service"].as_array().map_or(&[][..], Vec::as_slice);
+            assert_eq!(services.len(), credentials.len(), "{security}");
+            let has = |credential: fn(&Credential) -> bool| credentials.iter().any(credential);
+            let (by_certificate, by_token) =
+                (has(|by| matches!(by, Credential::Certificate { .. })), has(|by| matches!(by, Credential::Token(_))));
+            assert_eq!(description.contains("client certificate"), by_certificate, "{description}");
+            assert_eq!(description.contains("bearer token"), by_token, "{description}");
+            let codes: Vec<_> = services.iter().filter_map(|service| service["coding"][0]["code"].as_str()).collect();
+            assert_eq!(codes, if by_certificate { vec!["Certificates"] } else { vec![] });
+        }
+    }
 }
 
 /// The head of the next answer; its body is read over.

@@ -229,6 +229,42 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
+    async fn link_longer_than_a_url_may_be_is_not_given(server: TestServer) {
+        accounts(&server, 3).await;
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        // Escaped, each of these letters takes three.
+        for letter in ["/", ":", "é", "\u{1F600}"] {
+            let escaped = letter.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+            let sent = if letter.is_ascii() { letter } else { &escaped };
+            for times in [1_000, 9_000, 11_000, 30_000] {
+                let times = times / letter.len();
+                let query = format!("identifier={T}%7C1,{T}%7C2,{}&_count=1", sent.repeat(times));
+                let is_long = escaped.len() * times > 32_000;
+                let next = async |answer: Answer| {
+                    if is_long {
+                        answer.refused(414, "http-url-size");
+                        return;
+                    }
+                    let bundle = answer.expect(200).json();
+                    for relation in ["next", "self"] {
+                        let url = link(&bundle, relation).expect("a link");
+                        server.get(url.strip_prefix(BASE).expect("the base")).await.expect(200);
+                    }
+                };
+                if query.len() < 32_000 {
+                    next(server.get(&format!("/Practitioner?{query}")).await).await;
+                }
+                next(server.request("POST", "/Practitioner/_search", &form, query.clone()).await).await;
+                // The last page is given, whatever its own link would be.
+                let query = query.replace("&_count=1", "&_count=3");
+                let bundle = server.request("POST", "/Practitioner/_search", &form, query).await.expect(200).json();
+                let own = link(&bundle, "self").expect("a link");
+                assert_eq!(own == format!("{BASE}/Practitioner"), is_long, "{} characters", own.len());
+                server.get(own.strip_prefix(BASE).expect("the base")).await.expect(200);
+            }
+        }
+    }
+
     async fn a_search_by_post_is_the_search_by_get(server: TestServer) {
         accounts(&server, 3).await;
         let form = [("content-type", "application/x-www-form-urlencoded")];

@@ -134,6 +134,43 @@ fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
 }
 
 #[tokio::test]
+async fn database_looked_into_is_not_written() {
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let serving = Serving::start(&database.url);
+    serving.put(&account(), REGULATOR).expect("an answer");
+    // The record of a read is committed with the next write, or soon.
+    assert_eq!(serving.stop().0, Some(0));
+    let folder = folder("looked-into");
+    let copy = folder.path().join("copy.db");
+    let path = copy.to_str().expect("a path");
+    assert!(beside(&database.url, &["backup", path]).status.success());
+    let url = format!("sqlite://{path}");
+    let before = std::fs::read(&copy).expect("the copy");
+    let told = beside(&url, &["exchanges"]);
+    assert!(told.status.success() && text(&told).contains("201"), "{}", text(&told));
+    let again = folder.path().join("again.db");
+    let again = beside(&url, &["backup", again.to_str().expect("a path")]);
+    assert!(again.status.success(), "{}", text(&again));
+    assert_eq!(std::fs::read(&copy).expect("the copy"), before);
+
+    // A database that an earlier version serves.
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("a connection");
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 5").execute(&mut other).await.expect("deleted");
+    sqlx::query("DROP INDEX IF EXISTS identifier_system").execute(&mut other).await.expect("dropped");
+    drop(other);
+    let before = std::fs::read(&copy).expect("the copy");
+    for command in ["exchanges", "purge"] {
+        let output = beside(&url, &[command]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("schema version 4"), "{}", text(&output));
+        assert!(text(&output).contains("`sas-endpoint migrate`"), "{}", text(&output));
+    }
+    assert_eq!(std::fs::read(&copy).expect("the copy"), before);
+    assert!(beside(&url, &["migrate"]).status.success());
+    assert!(beside(&url, &["exchanges"]).status.success());
+}
+
+#[tokio::test]
 async fn a_file_is_served_by_one_process() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start(&database.url);

@@ -42,7 +42,7 @@ fn everything() -> Asked {
 }
 
 /// Runs a statement as somebody would who has the database.
-async fn execute(given: &Given, sql: &'static str) -> Result<(), sqlx::Error> {
+pub async fn execute(given: &Given, sql: &'static str) -> Result<(), sqlx::Error> {
     match given.backend {
         Backend::Sqlite => {
             sqlx::query(sql).execute(&mut SqliteConnection::connect(&given.database.url).await?).await.map(|_| ())

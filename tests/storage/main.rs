@@ -298,6 +298,31 @@ on_both_databases! { given;
         assert!(matches!(opened, Err(OpenError::Missing { .. })));
         assert!(!missing.exists());
     }
+
+    async fn existing_database_of_another_schema_is_refused_and_not_migrated(given: Given) {
+        let open = async || match Storage::open_existing(&given.database.url).await {
+            Ok(storage) => {
+                assert_eq!(storage.kept_exchanges_key().await.expect("an answer").map(|_| ()), None);
+                String::new()
+            }
+            Err(error) => error.to_string(),
+        };
+        let execute = async |sql| exchanges::execute(&given, sql).await.expect("executed");
+        assert_eq!(open().await, "");
+        execute("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+            SELECT 999, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1").await;
+        let newer = open().await;
+        assert!(newer.contains("schema version 999") && newer.contains("use the program that serves it"), "{newer}");
+        execute("DELETE FROM _sqlx_migrations WHERE version = 999 OR version > 3").await;
+        for _ in 0..2 {
+            let older = open().await;
+            assert!(older.contains("schema version 3") && older.contains("`sas-endpoint migrate`"), "{older}");
+        }
+        execute("DROP TABLE _sqlx_migrations").await;
+        for _ in 0..2 {
+            assert!(open().await.contains("schema version 0"));
+        }
+    }
 }
 
 #[test]

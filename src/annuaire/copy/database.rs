@@ -1,7 +1,6 @@
 //! Opening the database of the copy: a SQLite file of its own, or the schema `annuaire` on Postgres.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -11,7 +10,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, Executor, SqlSafeStr};
 
 use crate::error::Error;
-use crate::storage::database::{Backend, Readers, first_connection, migrated_once_or_twice, sqlite_options};
+use crate::storage::database::{
+    Backend, Readers, check_schema, first_connection, migrated_once_or_twice, schema_version, sqlite_options,
+    sqlite_reading_options,
+};
 use crate::storage::pooler;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
@@ -134,6 +136,59 @@ impl Database {
         }
     }
 
+    /// The same as [`Database::open`], where nothing is missing: nothing is made.
+    pub async fn open_existing(url: &str) -> Result<(Self, String, [u8; 32]), OpenError> {
+        let select = "SELECT value FROM note WHERE name = 'page-token-key'";
+        let expected = MIGRATIONS.len();
+        match Backend::of(url)? {
+            Backend::Sqlite => {
+                let (options, description) = sqlite_options(url)?;
+                let reading = sqlite_reading_options(url)?.disable_statement_logging();
+                private_file::warn_if_shared(options.get_filename());
+                let failed = |source| OpenError::Connect { description: description.clone(), source };
+                let mut first = first_connection(&reading).await.map_err(failed)?;
+                let found = schema_version!(&mut first).map_err(failed)?;
+                check_schema(found, expected, &description, REMEDY)?;
+                let key: Option<String> =
+                    sqlx::query_scalar(select).fetch_optional(&mut first).await.map_err(failed)?;
+                first.close().await.map_err(failed)?;
+                let options = options.disable_statement_logging().create_if_missing(false);
+                let key = existing_key(key).map_err(failed)?;
+                Ok((Self::of_sqlite(options, reading), description, key))
+            }
+            Backend::Postgres => {
+                let (address, mut first) = connect(url).await?;
+                let failed = |error| address.failed(error);
+                let found = schema_version!(&mut first).map_err(failed)?;
+                check_schema(found, expected, &address.description, REMEDY)?;
+                let key: Option<String> =
+                    sqlx::query_scalar(select).fetch_optional(&mut first).await.map_err(failed)?;
+                first.close().await.map_err(failed)?;
+                let key = existing_key(key).map_err(failed)?;
+                Ok((Self::of_postgres(address.options), address.description, key))
+            }
+        }
+    }
+
+    fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions) -> Self {
+        // A power loss may take the last pages that were synchronised, never the copy's consistency:
+        // where the synchronisation stands is committed with them.
+        let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
+        let reading = reading.pragma("cache_size", "-32768");
+        let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
+        let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
+        Self { lookups: readers(LOOKUPS), searches: readers(SEARCHES), options }
+    }
+
+    fn of_postgres(options: PgConnectOptions) -> Self {
+        let connections = |size, statement_timeout| {
+            let session = Session { writes: false, statement_timeout, settings: SESSION };
+            Readers::Postgres(Connections::new(options.clone(), size, session))
+        };
+        let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
+        Self { lookups, searches, options: Options::Postgres(Box::new(options)) }
+    }
+
     /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
     pub async fn open(url: &str) -> Result<(Self, String, [u8; 32]), OpenError> {
         match Backend::of(url)? {
@@ -143,30 +198,18 @@ impl Database {
                 let options = options.disable_statement_logging();
                 private_file::create_database(options.get_filename());
                 private_file::warn_if_shared(options.get_filename());
-                // A power loss may take the last pages that were synchronised, never the copy's consistency:
-                // where the synchronisation stands is committed with them.
-                let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
-                let mut writer = first_connection(&options).await.map_err(failed)?;
+                let first = options.clone().synchronous(SqliteSynchronous::Normal).page_size(8192);
+                let mut writer = first_connection(&first).await.map_err(failed)?;
                 let made = &mut writer;
                 migrated_once_or_twice!(migrator(|(version, name, sqlite, _)| (version, name, sqlite)), made);
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                let reading = options.clone().pragma("cache_size", "-32768");
-                let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
-                let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
-                let database = Self { lookups: readers(LOOKUPS), searches: readers(SEARCHES), options };
-                Ok((database, description, key))
+                Ok((Self::of_sqlite(options.clone(), options), description, key))
             }
             Backend::Postgres => {
-                let mut address = PostgresAddress::parse(url)?;
-                address.description += ", schema annuaire";
-                address.options = address.options.disable_statement_logging();
-                address.warn_if_unverified();
+                let (address, mut writer) = connect(url).await?;
                 let failed = |error| address.failed(error);
-                let mut writer = address.connect().await?;
-                pooler::check(&address, &mut writer).await?;
-                writer.execute(SEARCH_PATH).await.map_err(failed)?;
                 // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
                 // connection.
                 writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
@@ -176,14 +219,7 @@ impl Database {
                 migrated.map_err(|error| address.migration_failed(error))?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                let PostgresAddress { options, description } = address;
-                let connections = |size, statement_timeout| {
-                    let session = Session { writes: false, statement_timeout, settings: SESSION };
-                    Readers::Postgres(Connections::new(options.clone(), size, session))
-                };
-                let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
-                let options = Options::Postgres(Box::new(options));
-                Ok((Self { lookups, searches, options }, description, key))
+                Ok((Self::of_postgres(address.options), address.description, key))
             }
         }
     }
@@ -192,9 +228,8 @@ impl Database {
     pub async fn writer(&self) -> Result<Option<Connection>, Error> {
         match &self.options {
             Options::Sqlite(options) => {
-                let mut path = PathBuf::from(options.get_filename()).into_os_string();
-                path.push("-writer");
-                let lock = private_file::open_lock(path.as_ref()).map_err(Error::internal)?;
+                let path = private_file::beside(options.get_filename(), "-writer");
+                let lock = private_file::open_lock(&path).map_err(Error::internal)?;
                 if lock.try_lock().is_err() {
                     return Ok(None);
                 }
@@ -218,6 +253,26 @@ impl Database {
             }
         }
     }
+}
+
+/// What brings the schema of a copy up to date.
+const REMEDY: &str = "start `serve` or `annuaire sync` of this program";
+
+/// A first connection to the schema of the copy, made or not.
+async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
+    let mut address = PostgresAddress::parse(url)?;
+    address.description += ", schema annuaire";
+    address.options = address.options.disable_statement_logging();
+    address.warn_if_unverified();
+    let mut connection = address.connect().await?;
+    pooler::check(&address, &mut connection).await?;
+    connection.execute(SEARCH_PATH).await.map_err(|error| address.failed(error))?;
+    Ok((address, connection))
+}
+
+/// The key of page tokens; where nobody has made one yet, no token is to be read.
+fn existing_key(kept: Option<String>) -> Result<[u8; 32], sqlx::Error> {
+    Ok(Sha256::digest(kept.map_or_else(new_key, Ok)?).into())
 }
 
 /// Thirty-two bytes that nobody can guess, in hexadecimal.

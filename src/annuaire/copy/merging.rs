@@ -128,7 +128,7 @@ impl Writer {
 
     /// Joins the closings up to a revision, and rewrites segments of which half is dropped.
     async fn tidy(&mut self, resource_type: DirectoryType, oldest: i64) -> Result<(), Error> {
-        let dropped = self.stored_sets("closing", resource_type, oldest).await?;
+        let dropped = self.closings(resource_type, oldest).await?;
         if dropped.is_empty() {
             return Ok(());
         }

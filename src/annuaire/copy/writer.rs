@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
 use super::database::{Connection, on_connection, on_listed};
 use super::rows::Cell;
+use super::seen::Marks;
 use super::segment::{Builder, Finished, MOST_VERSIONS};
 use super::{index, number_of, parts_of, sequences, type_number};
 use crate::annuaire::resource::{DirectoryType, Prepared};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::date::instant;
 
@@ -24,12 +25,13 @@ pub struct Writer {
     in_transaction: bool,
     /// Whether something that snapshots see was changed.
     changed: bool,
-    pub(super) closed: Sets,
-    pub(super) seen: Sets,
+    pub(super) closed: BTreeMap<(DirectoryType, u32), RoaringBitmap>,
+    /// What was marked since the last commit.
+    pub(super) seen: BTreeMap<(DirectoryType, Marks, u32), RoaringBitmap>,
+    pub(super) marks: Marks,
+    /// Dates revisions; whoever purges them must go by the same.
+    clock: Clock,
 }
-
-/// Sets of versions by type and bucket.
-pub(super) type Sets = BTreeMap<(DirectoryType, u32), RoaringBitmap>;
 
 /// What became of resources that were added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub struct SetAside {
     pub name: String,
     /// Why it cannot be read.
     pub reason: String,
-    /// When: fixed-width UTC text.
+    /// When: fixed-width UTC text, by the clock of the writer.
     pub at: String,
 }
 
@@ -76,8 +78,10 @@ impl Writer {
             builders: Default::default(),
             in_transaction: false,
             changed: false,
-            closed: Sets::new(),
-            seen: Sets::new(),
+            closed: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            marks: Marks::default(),
+            clock: Clock::system(),
         };
         let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";
         let newest: Option<(i64, String)> = on_connection!(writer.connection, connection => {
@@ -91,6 +95,12 @@ impl Writer {
             None => writer.changed = true,
         }
         Ok(writer)
+    }
+
+    /// The same writer with another clock than the system's: the one that [`Writer::purge`] is told times of.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Adds resources; of two with the same id, the one updated later wins, or else the last. `mark_seen`
@@ -155,7 +165,7 @@ impl Writer {
                 }
             };
             if mark_seen {
-                self.seen.entry((resource_type, sequence >> 16)).or_default().insert(sequence);
+                self.mark(resource_type, sequence);
             }
         }
         self.changed |= !versions.is_empty();
@@ -229,13 +239,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts aside a resource that cannot be read.
+    /// Puts aside a resource that cannot be read, now.
     pub async fn put_aside(&mut self, what: SetAside) -> Result<(), Error> {
         self.begin().await?;
         let sql = "INSERT INTO set_aside (number, at, resource_type, name, reason) \
             VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM set_aside), $1, $2, $3, $4)";
+        let at = instant(self.clock.now());
         on_connection!(self.connection, connection => {
-            let query = sqlx::query(sql).bind(what.at).bind(what.resource_type.map(type_number));
+            let query = sqlx::query(sql).bind(at).bind(what.resource_type.map(type_number));
             query.bind(what.name).bind(what.reason).execute(&mut *connection).await.map(|_| ())
         })?;
         Ok(())
@@ -286,7 +297,7 @@ impl Writer {
         if self.changed {
             let row = [
                 Cell::Integer(self.revision),
-                Cell::Text(instant(Timestamp::now())),
+                Cell::Text(instant(self.clock.now())),
                 Cell::Text(serde_json::to_string(&self.last).map_err(Error::internal)?),
             ];
             self.connection.insert("revision", ["revision", "committed_at", "last"], vec![row]).await?;

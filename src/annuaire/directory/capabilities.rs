@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use crate::annuaire::parameter::{self, Kind, Parameter};
 use crate::annuaire::query::{DEFAULT_COUNT, LARGEST_COUNT};
 use crate::annuaire::resource::DirectoryType;
+use crate::fhir::rest_security::{Authentication, rest_security};
 
 /// The requirement statement of the directory's implementation guide that this API meets.
 const INSTANTIATES: &str =
     "https://interop.esante.gouv.fr/ig/fhir/annuaire/CapabilityStatement/AsServerDPCapabilityStatement";
 
 /// When what is stated below last changed; to be moved with it.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-26";
 
 /// What the API at this base URL is able to do.
-pub fn capabilities(base_url: &str) -> Value {
+pub fn capabilities(base_url: &str, authentication: Authentication) -> Value {
     json!({
         "resourceType": "CapabilityStatement",
         "url": format!("{base_url}/metadata"),
@@ -37,7 +38,7 @@ pub fn capabilities(base_url: &str) -> Value {
         "rest": [{
             "mode": "server",
             "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {LARGEST_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _include, _include:iterate, _revinclude, searches by POST. Parameters marked “only here” are extras of this server."),
-            "security": { "cors": false, "description": "None of its own: what stands in front of the endpoint decides who may read." },
+            "security": rest_security(authentication, "annuaire:read"),
             // In the order of the guide's statement.
             "resource": [
                 resource(DirectoryType::Practitioner),

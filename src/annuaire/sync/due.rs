@@ -30,7 +30,9 @@ pub fn due(state: &State, asked: Asked, now: Timestamp) -> Walk {
     let stage = match asked {
         Asked::Full => Stage::Whole,
         Asked::Since(since) => Stage::Changes { since, completes: None },
-        Asked::Due => match (state.mark, state.whole) {
+        // A full walk that was held back would most often be held back again: deltas go on, until deletions are allowed
+        // or the next full walk is due.
+        Asked::Due => match (state.mark, state.whole.max(state.held_back.map(|held_back| held_back.at))) {
             (Some(mark), Some(whole)) if is_recent(mark, now) && now.duration_since(whole) <= OLDEST_WHOLE => {
                 Stage::changes_since(mark, None)
             }
@@ -54,6 +56,7 @@ fn is_recent(instant: Timestamp, now: Timestamp) -> bool {
 mod tests {
     use jiff::ToSpan;
 
+    use super::super::state::HeldBack;
     use super::*;
 
     fn now() -> Timestamp {
@@ -93,6 +96,16 @@ mod tests {
             (marked(1, 28), false),
             (marked(1, 29), true),
         ] {
+            assert_eq!(due(&state, Asked::Due, now()).stage == Stage::Whole, full, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn due_held_back_full_walk_is_followed_by_deltas_for_a_month() {
+        for (whole, held_back, full) in [(None, 1, false), (Some(40), 1, false), (Some(40), 29, true), (None, 29, true)]
+        {
+            let held_back = HeldBack { unseen: 1, of: 2, at: days_ago(held_back) };
+            let state = State { whole: whole.map(days_ago), held_back: Some(held_back), ..marked(1, 1) };
             assert_eq!(due(&state, Asked::Due, now()).stage == Stage::Whole, full, "{state:?}");
         }
     }

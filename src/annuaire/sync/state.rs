@@ -5,13 +5,16 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::annuaire::copy::{Copy, Swept, Writer};
+use crate::annuaire::copy::{Copy, Marks, Swept, Writer};
 use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
 
 /// How far a delta reaches back before the mark: clocks and zones differ, and what is asked for is
 /// whole days.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+
+/// The largest part of a type that is removed unless deletions are allowed: more looks like a fault of the directory.
+pub const MAX_REMOVED: f64 = 0.15;
 
 /// How far the copy of a type is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +25,7 @@ pub struct State {
     /// end began, by the directory's clock.
     pub mark: Option<Timestamp>,
     /// Nothing that had been removed from the directory at that instant is here: when the last full walk
-    /// that came to its end began.
+    /// began that came to its end and held nothing back.
     pub whole: Option<Timestamp>,
     /// A walk that has not come to its end.
     pub walk: Option<Walk>,
@@ -54,6 +57,12 @@ pub struct Walk {
     pub received: u64,
     /// How many there are, where the directory told.
     pub total: Option<u64>,
+    /// Of those that came, how many no mark of the copy tells of: they could not be read.
+    #[serde(default)]
+    pub unmarked: u64,
+    /// Whether the next page was the last one when it was asked for before, and the walk cut short.
+    #[serde(default)]
+    pub cut_short: bool,
 }
 
 /// What a walk goes over.
@@ -89,6 +98,14 @@ impl Stage {
         if self.is_full() { "full" } else { "delta" }
     }
 
+    /// Who marks the resources that come.
+    pub fn marks(self) -> Marks {
+        match self {
+            Self::Whole => Marks::Whole,
+            Self::Changes { .. } => Marks::Changes,
+        }
+    }
+
     /// The first day asked for.
     pub fn since(self) -> Option<Date> {
         match self {
@@ -101,7 +118,7 @@ impl Stage {
 impl Walk {
     /// A walk that is to begin.
     pub fn over(stage: Stage) -> Self {
-        Self { stage, began: None, next: None, received: 0, total: None }
+        Self { stage, began: None, next: None, received: 0, total: None, unmarked: 0, cut_short: false }
     }
 }
 
@@ -119,6 +136,11 @@ impl HeldBack {
             "{unseen} of {of} resources of type {resource_type} are no longer in the directory: that is suspiciously \
             many, and they were kept"
         )
+    }
+
+    /// How a synchronisation removes it after all.
+    pub fn remedy(resource_type: DirectoryType) -> String {
+        format!("`annuaire sync --allow-deletions --type {resource_type}` walks over them again and removes them")
     }
 }
 

@@ -6,20 +6,19 @@ use tokio::time::Instant;
 
 use super::due::{Asked, due};
 use super::fetch::{Fetched, Pages, Stopped};
-use super::state::{HeldBack, Stage, State, Walk};
-use super::{Failure, Run};
+use super::state::{HeldBack, MAX_REMOVED, Stage, State, Walk};
+use super::{Failure, Request, Run};
+use crate::annuaire::copy::Marks;
+use crate::annuaire::intake::Kept;
 use crate::annuaire::progress::{Length, Step};
 use crate::annuaire::resource::DirectoryType;
-use crate::annuaire::upstream::Query;
+use crate::annuaire::upstream::{Query, Trouble};
 use crate::error::Error;
 
 /// A batch is committed when it is this old, however few resources it has.
 const BATCH_AGE: Duration = Duration::from_secs(3);
 
-/// The largest part of a type that a full walk removes: more looks like a fault of the directory.
-const MOST_REMOVED: f64 = 0.15;
-
-/// How often a walk begins anew in a run because the address of its next page had expired.
+/// How often a walk begins anew in a run: the address of its next page had expired, or leads nowhere.
 const RESTARTS: u32 = 3;
 
 /// What was added since the last commit.
@@ -47,8 +46,11 @@ impl Batch {
 
 impl Run<'_> {
     /// Brings a type up to date: the walk that is due, and the one that completes it.
-    pub(super) async fn bring_up_to_date(&mut self, of: DirectoryType, asked: Asked) -> Result<(), Failure> {
+    pub(super) async fn bring_up_to_date(&mut self, of: DirectoryType, request: &Request) -> Result<(), Failure> {
         let mut state = State::read(self.copy, of, self.upstream.base()).await?;
+        let is_to_be_swept = request.allow_deletions && state.held_back.is_some();
+        let asked = if is_to_be_swept { Asked::Full } else { request.asked };
+        self.max_removed = if request.allow_deletions { 1.0 } else { MAX_REMOVED };
         let mut walk = Some(due(&state, asked, self.settings.clock.now()));
         let mut restarts = 0;
         while let Some(mut current) = walk {
@@ -75,6 +77,7 @@ impl Run<'_> {
         walk: &mut Walk,
     ) -> Result<Option<Stopped>, Error> {
         let query = Query { resource_type: of, since: walk.stage.since(), count: self.settings.count };
+        self.writer.mark_as(walk.stage.marks());
         let mut pages = Pages::of(self.upstream.clone(), query, walk.next.clone());
         self.announce(of, walk);
         let mut batch = Batch::EMPTY;
@@ -83,6 +86,8 @@ impl Run<'_> {
                 self.note_and_commit(of, state, walk, &mut batch).await?;
                 continue;
             };
+            // What the walk was before its last page.
+            let before = walk.clone();
             match page.ok_or_else(|| Error::internal("fetching pages broke away"))? {
                 Ok(page) => batch.add(self.take(of, walk, page).await?),
                 Err(stopped) => {
@@ -94,8 +99,16 @@ impl Run<'_> {
                 }
             }
             if walk.next.is_none() {
-                self.complete(of, state, walk).await?;
-                return Ok(None);
+                let Some(trouble) = self.missing(of, &before, walk).await? else {
+                    self.complete(of, state, walk).await?;
+                    return Ok(None);
+                };
+                // The next run asks for the last page again, and walks over everything again if that does not help:
+                // what is missing may be missing from any page.
+                let expired = before.cut_short;
+                let walk = Walk { cut_short: before.next.is_some(), ..before };
+                self.note_and_commit(of, state, &walk, &mut batch).await?;
+                return Ok(Some(Stopped { trouble, expired }));
             }
             if batch.is_full(self.settings.batch) {
                 self.note_and_commit(of, state, walk, &mut batch).await?;
@@ -107,29 +120,44 @@ impl Run<'_> {
     async fn take(&mut self, of: DirectoryType, walk: &mut Walk, page: Fetched) -> Result<u64, Error> {
         let Fetched { reading, next, total, date, bytes } = page;
         let readings = reading.await.map_err(Error::internal)?;
-        if walk.began.is_none() && walk.stage == Stage::Whole {
-            self.writer.forget_seen(of).await?;
+        if walk.began.is_none() {
+            match walk.stage.marks() {
+                Marks::Whole => self.writer.forget_seen(of).await?,
+                Marks::Changes => self.writer.forget_marks(of, Marks::Changes).await?,
+            }
         }
-        let count = readings.keep(&mut self.writer, walk.stage.is_full()).await?;
+        let Kept { count, unmarked } = readings.keep(&mut self.writer, of).await?;
         if walk.began.is_none() {
             walk.began = Some(date.unwrap_or_else(|| self.settings.clock.now()));
             walk.total = total;
             self.announce(of, walk);
         }
+        // Where only a later page tells it: all pages show one state.
+        walk.total = walk.total.or(total);
         let resources = count.received();
         walk.next = next;
         walk.received += resources;
+        walk.unmarked += unmarked;
         self.record.count(of.as_str(), walk.stage.kind()).add(count);
         self.record.bytes += bytes;
         self.progress.advance(Step { resources, bytes });
         Ok(resources)
     }
 
-    fn announce(&self, of: DirectoryType, walk: &Walk) {
-        let name = match walk.stage {
-            Stage::Whole => of.to_string(),
-            Stage::Changes { since, .. } => format!("{of} since {since}"),
+    /// Why a walk that came to its end has not met all that the directory announced on its first page; all pages show
+    /// one state. `before` is the walk before its last page.
+    async fn missing(&mut self, of: DirectoryType, before: &Walk, walk: &Walk) -> Result<Option<Trouble>, Error> {
+        let (base, name) = (self.upstream.base().to_owned(), name(of, walk));
+        let Some(total) = walk.total else {
+            let is_doubtful = walk.stage != Stage::Whole && before.next.is_some() && walk.received == before.received;
+            return Ok(is_doubtful.then_some(Trouble::MaybeCutShort { base, walk: name }));
         };
+        let received = self.writer.count_marks(of, walk.stage.marks()).await? + walk.unmarked;
+        Ok((received < total).then_some(Trouble::CutShort { base, walk: name, received, total }))
+    }
+
+    fn announce(&self, of: DirectoryType, walk: &Walk) {
+        let name = name(of, walk);
         let length = walk.total.map_or(Length::Unknown, Length::Resources);
         self.progress.begin(&name, length, Step { resources: walk.received, bytes: 0 });
     }
@@ -153,7 +181,10 @@ impl Run<'_> {
             Stage::Whole => Some(Walk::over(Stage::changes_since(began, Some(began)))),
             Stage::Changes { completes: Some(whole), .. } => {
                 self.sweep(of, state).await?;
-                (state.mark, state.whole) = (Some(began), Some(whole));
+                state.mark = Some(began);
+                if state.held_back.is_none() {
+                    state.whole = Some(whole);
+                }
                 None
             }
             Stage::Changes { since, completes: None } => {
@@ -167,15 +198,24 @@ impl Run<'_> {
     /// Removes what neither the walk over everything nor the one over later changes saw. Only now: a
     /// resource that changed under the first may have been left out of it, and must not vanish meanwhile.
     async fn sweep(&mut self, of: DirectoryType, state: &mut State) -> Result<(), Error> {
-        let swept = self.writer.sweep(of, MOST_REMOVED).await?;
+        let swept = self.writer.sweep(of, self.max_removed).await?;
         self.record.count(of.as_str(), "full").add_swept(swept);
         state.held_back = HeldBack::by(swept, self.settings.clock.now());
         if let Some(held_back) = state.held_back {
-            let warning = held_back.sentence(of);
+            let warning = format!("{}; {}", held_back.sentence(of), HeldBack::remedy(of));
             tracing::error!("{warning}");
             self.record.warnings.push(warning);
+            self.record.held_back = true;
         }
         Ok(())
+    }
+}
+
+/// What a walk goes over, for people.
+fn name(of: DirectoryType, walk: &Walk) -> String {
+    match walk.stage {
+        Stage::Whole => of.to_string(),
+        Stage::Changes { since, .. } => format!("{of} since {since}"),
     }
 }
 

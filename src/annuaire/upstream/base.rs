@@ -44,10 +44,8 @@ impl Base {
             parameters.append_pair("_lastUpdated", &format!("ge{since}"));
         }
         parameters.append_pair("_count", &query.count.to_string());
-        if query.since.is_some() {
-            // Nobody needs it, and upstream would count for up to a second.
-            parameters.append_pair("_total", "none");
-        }
+        // Without it, nobody would see that a walk was cut short.
+        parameters.append_pair("_total", "accurate");
         drop(parameters);
         url
     }
@@ -86,13 +84,13 @@ mod tests {
     fn a_walk_begins_at_the_type_below_the_base() {
         let base = Base::parse(NATIONAL).expect("a base");
         let mut query = Query { resource_type: DirectoryType::Practitioner, since: None, count: 200 };
-        assert_eq!(base.search(&query).as_str(), format!("{NATIONAL}/Practitioner?_count=200"));
+        assert_eq!(base.search(&query).as_str(), format!("{NATIONAL}/Practitioner?_count=200&_total=accurate"));
         query.since = Some(jiff::civil::date(2026, 3, 9));
-        let delta = format!("{NATIONAL}/Practitioner?_lastUpdated=ge2026-03-09&_count=200&_total=none");
+        let delta = format!("{NATIONAL}/Practitioner?_lastUpdated=ge2026-03-09&_count=200&_total=accurate");
         assert_eq!(base.search(&query).as_str(), delta);
         let root = Base::parse("http://localhost:8080").expect("a base");
         query.since = None;
-        assert_eq!(root.search(&query).as_str(), "http://localhost:8080/Practitioner?_count=200");
+        assert_eq!(root.search(&query).as_str(), "http://localhost:8080/Practitioner?_count=200&_total=accurate");
     }
 
     #[test]

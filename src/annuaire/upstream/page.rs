@@ -20,8 +20,10 @@ pub struct Page {
 /// another thread.
 #[derive(Debug)]
 pub struct Content {
-    /// Each resource, matches and includes alike; of each, whoever reads it sees the type.
+    /// Each match; of each, whoever reads it sees the type.
     pub resources: Vec<Box<RawValue>>,
+    /// What came along with the matches: `total` does not count it.
+    pub included: Vec<Box<RawValue>>,
     /// Where the next page is; `None` on the last.
     pub next: Option<String>,
     /// How many matches there are, where that is told.
@@ -76,8 +78,11 @@ impl Content {
             _ => return Err("it is a resource, but no Bundle".to_owned()),
         }
         let next = bundle.link.into_iter().flatten().find(|link| link.relation == "next").map(|link| link.url);
-        let resources = bundle.entry.into_iter().flatten().filter(Entry::is_of_the_directory).map(Entry::resource);
-        Ok(Self { resources: resources.collect(), next, total: bundle.total })
+        // Not what the server says of the search itself.
+        let entries = bundle.entry.into_iter().flatten().filter(|entry| entry.mode() != Some("outcome"));
+        let (included, matches): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.mode() == Some("include"));
+        let resources = |entries: Vec<Entry>| entries.into_iter().map(Entry::resource).collect();
+        Ok(Self { resources: resources(matches), included: resources(included), next, total: bundle.total })
     }
 }
 
@@ -87,10 +92,9 @@ fn malformed(error: &serde_json::Error) -> String {
 }
 
 impl Entry {
-    /// Not what the server says of the search itself.
-    fn is_of_the_directory(&self) -> bool {
-        let mode = self.search.as_ref().and_then(|search| search.mode.as_deref());
-        mode != Some("outcome")
+    /// How it came in; the national directory does not tell.
+    fn mode(&self) -> Option<&str> {
+        self.search.as_ref().and_then(|search| search.mode.as_deref())
     }
 
     /// An entry without a resource is left for the reader to complain about.
@@ -117,8 +121,10 @@ mod tests {
                 "link":[{"relation":"self","url":"s"},{"relation":"next","url":"n"}]}"#,
         )
         .expect("a page");
-        let resources: Vec<_> = page.resources.iter().map(|resource| resource.get()).collect();
-        assert_eq!(resources, [r#"{"id":"a", "meta":{"versionId":2}}"#, r#"{"id":"b"}"#, "null"]);
+        let texts =
+            |resources: &[Box<RawValue>]| resources.iter().map(|text| text.get().to_owned()).collect::<Vec<_>>();
+        assert_eq!(texts(&page.resources), [r#"{"id":"a", "meta":{"versionId":2}}"#, "null"]);
+        assert_eq!(texts(&page.included), [r#"{"id":"b"}"#]);
         assert_eq!((page.next.as_deref(), page.total), (Some("n"), Some(3)));
         let empty = read(r#"{"resourceType":"Bundle","type":"searchset"}"#).expect("a page");
         assert_eq!((empty.resources.len(), empty.next), (0, None));

@@ -72,6 +72,32 @@ pub enum Trouble {
         /// The bound.
         limit: usize,
     },
+    /// A walk that came to its end before all that was announced had come.
+    #[error(
+        "{base} announced {total} resources for {walk} and sent {received}: its answer was cut short. Nothing is \
+        removed, and the copy counts as no more up to date than before"
+    )]
+    CutShort {
+        /// Who answered.
+        base: String,
+        /// What was walked over.
+        walk: String,
+        /// How many came, each counted once.
+        received: u64,
+        /// How many there were to be.
+        total: u64,
+    },
+    /// A walk over changes that may have been cut short: nobody can tell.
+    #[error(
+        "{base} told no total for {walk}, and the last page was empty: its answer may have been cut short. The copy \
+        counts as no more up to date than before"
+    )]
+    MaybeCutShort {
+        /// Who answered.
+        base: String,
+        /// What was walked over.
+        walk: String,
+    },
     /// The next page is somewhere else, where the key must not go.
     #[error(
         "{base} says that its next page is at {place}, which is not asked: the key goes to one scheme, host and port \
@@ -95,6 +121,17 @@ impl Trouble {
             Self::Unreachable { .. } | Self::NotAPage { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether, said of a `next` page, it may be over in a moment: a 404 without an OperationOutcome is a gateway's,
+    /// which has lost its way to the directory.
+    pub(super) fn is_temporary_on_next(&self) -> bool {
+        self.is_temporary() || matches!(self, Self::Status { status: 404, said: None, .. })
+    }
+
+    /// Whether a walk came to its end too early.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, Self::CutShort { .. } | Self::MaybeCutShort { .. })
     }
 
     /// Whether, said of a `next` page, it means that the walk must begin anew.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::progress::Display;
-use super::{BUSY, Failure, report};
+use super::{BUSY, Failure, report, status_of};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::load::{self, Input, Settings};
 use crate::clock::Clock;
@@ -13,13 +13,16 @@ use crate::config::Config;
 use crate::config::annuaire::Load;
 
 /// Loads the files, and says what that did.
-pub async fn load(arguments: &Load, copy: &Copy, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
-    let inputs = arguments.files.iter().map(input).collect();
-    let settings = Settings { replace: arguments.replace, keep: config.annuaire_keep, clock: Clock::system() };
-    match load::load(copy, inputs, &settings, display.progress()).await {
+pub async fn load(arguments: &Load, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
+    let inputs: Vec<_> = arguments.files.iter().map(input).collect();
+    load::check(&inputs)?;
+    let copy = Copy::open(&config.annuaire_database_url).await?;
+    let Load { replace, allow_deletions, .. } = *arguments;
+    let settings = Settings { replace, allow_deletions, keep: config.annuaire_keep, clock: Clock::system() };
+    match load::load(&copy, inputs, &settings, display.progress()).await {
         Ok(record) => {
             println!("{}", terminal::lines(&report::run(&record)));
-            Ok(ExitCode::SUCCESS)
+            Ok(status_of(&record))
         }
         Err(busy @ load::Failure::Busy) => {
             command::tell_failure(&busy);

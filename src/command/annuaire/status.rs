@@ -11,6 +11,7 @@ use super::report::{duration, instant, number};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::record::{Record, Work};
 use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
+use crate::annuaire::sync::HeldBack;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 
@@ -68,11 +69,16 @@ fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
     if let Some(walk) = &of.state.walk {
         let (kind, received) = (walk.stage.kind(), number(walk.received));
         let total = walk.total.map(|total| format!(" of {}", number(total))).unwrap_or_default();
-        let (is, continued) = ("is under way, or was interrupted,", "`annuaire sync` goes on from there");
+        let is = match walk.cut_short {
+            true => "was cut short by the directory",
+            false => "is under way, or was interrupted,",
+        };
+        let continued = "`annuaire sync` goes on from there";
         writeln!(text, "\n{}: a {kind} walk {is} after {received}{total} resources; {continued}.", of.resource_type)?;
     }
     if let Some(held_back) = of.state.held_back {
-        writeln!(text, "\nWARNING ({}): {}.", instant(held_back.at), held_back.sentence(of.resource_type))?;
+        let (sentence, remedy) = (held_back.sentence(of.resource_type), HeldBack::remedy(of.resource_type));
+        writeln!(text, "\nWARNING ({}): {sentence}; {remedy}.", instant(held_back.at))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::progress::Display;
-use super::{BUSY, Failure, report, settings};
+use super::{BUSY, Failure, report, settings, status_of};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::sync::{self, Asked, Request};
@@ -20,10 +20,11 @@ pub async fn sync(arguments: &Sync, copy: &Copy, config: &Config, display: &Disp
     };
     let types = if arguments.types.is_empty() { DirectoryType::ALL.to_vec() } else { arguments.types.clone() };
     let settings = settings(config, arguments.count);
-    match sync::run(copy, &settings, &Request { asked, types }, display.progress()).await {
+    let request = Request { asked, types, allow_deletions: arguments.allow_deletions };
+    match sync::run(copy, &settings, &request, display.progress()).await {
         Ok(record) => {
             println!("{}", terminal::lines(&report::run(&record)));
-            Ok(ExitCode::SUCCESS)
+            Ok(status_of(&record))
         }
         Err(busy @ sync::Failure::Busy) => {
             command::tell_failure(&busy);

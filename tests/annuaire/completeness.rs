@@ -1,0 +1,396 @@
+//! A directory that sends less than it announced: the copy keeps what it has, and does not count as up to date.
+
+use sas_endpoint::annuaire::progress::Quiet;
+use sas_endpoint::annuaire::record::{Record, records};
+use sas_endpoint::annuaire::resource::DirectoryType;
+use sas_endpoint::annuaire::sync::{Asked, Failure, HeldBack, Request, Stage, State, run};
+use serde_json::{Value, json};
+
+use crate::copy::TestCopy;
+use crate::on_both_databases;
+use crate::played::{Played, T0, clock_at, directory, outcome, resource};
+use crate::support::Backend;
+use crate::synchronisation::{hashes, state};
+
+const OF: DirectoryType = DirectoryType::Practitioner;
+
+/// The pages of a full walk over twelve practitioners; the fifth request is for the changes since it began.
+const PAGES: usize = 4;
+
+/// What becomes of a page.
+type Fault = fn(&mut Value);
+
+/// Ways to lose some of the resources of a walk: a name, the number of the page, what becomes of it.
+const FAULTS: [(&str, usize, Fault); 13] = [
+    ("empty last page", PAGES, |page| page["entry"] = json!([])),
+    ("empty page without next", 3, |page| {
+        page["entry"] = json!([]);
+        without_next(page);
+    }),
+    ("page without entries and next", 3, |page| {
+        page.as_object_mut().expect("a bundle").remove("entry");
+        without_next(page);
+    }),
+    ("next missing on the first page", 1, without_next),
+    ("next missing in the middle", 2, without_next),
+    ("short page in the middle", 2, |page| _ = entries(page).pop()),
+    ("short first page", 1, |page| _ = entries(page).remove(0)),
+    ("empty page in the middle", 3, |page| page["entry"] = json!([])),
+    ("total that drops", 2, |page| {
+        page["total"] = json!(6);
+        without_next(page);
+    }),
+    ("entry twice", 2, |page| {
+        let first = entries(page)[0].clone();
+        *entries(page).last_mut().expect("an entry") = first;
+    }),
+    ("entry without a resource", 3, |page| entries(page)[1] = json!({})),
+    ("outcome in place of a match", 2, |page| {
+        let outcome = json!({ "resourceType": "OperationOutcome", "id": "o", "issue": [] });
+        entries(page)[0] = json!({ "resource": outcome, "search": { "mode": "outcome" } });
+        // The national directory does not tell how an entry came in.
+        entries(page)[1] = json!({ "resource": outcome });
+    }),
+    ("included resource in place of a match", 2, |page| {
+        let organization = resource("Organization", 900, "2026-01-15");
+        entries(page)[0] = json!({ "resource": organization, "search": { "mode": "include" } });
+    }),
+];
+
+fn without_next(page: &mut Value) {
+    page["link"].as_array_mut().expect("links").retain(|link| link["relation"] != "next");
+}
+
+fn entries(page: &mut Value) -> &mut Vec<Value> {
+    page["entry"].as_array_mut().expect("entries")
+}
+
+async fn synchronise(test: &TestCopy, played: &Played, asked: Asked, allow_deletions: bool) -> Result<Record, Failure> {
+    let request = Request { asked, types: vec![OF], allow_deletions };
+    loop {
+        match run(&test.copy, &played.settings(), &request, &Quiet).await {
+            Err(Failure::Busy) => tokio::task::yield_now().await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// What a copy is that was made of this directory in one go.
+async fn whole(played: &Played) -> [String; 5] {
+    let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
+    synchronise(&test, played, Asked::Full, false).await.expect("synchronised");
+    hashes(&test).await
+}
+
+/// What marks and times a state holds, without the walk under way.
+fn marks(state: &State) -> (Option<jiff::Timestamp>, Option<jiff::Timestamp>, Option<HeldBack>) {
+    (state.mark, state.whole, state.held_back)
+}
+
+async fn last_run_failed(test: &TestCopy) -> bool {
+    !records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
+}
+
+#[tokio::test]
+async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
+    let played = Played::with(directory(4)).await;
+    for (name, page, fault) in FAULTS {
+        played.asked();
+        played.alter(page, fault);
+        let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
+        synchronise(&test, &played, Asked::Due, false).await.expect_err(name);
+        assert_eq!(marks(&state(&test, OF).await), (None, None, None), "{name}");
+        synchronise(&test, &played, Asked::Due, false).await.expect(name);
+        assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
+    }
+}
+
+on_both_databases! { TestCopy::empty;
+    async fn full_walk_cut_short_leaves_copy_and_marks_and_is_resumed(test: TestCopy) {
+        for (name, page, fault) in FAULTS {
+            let played = Played::with(directory(4)).await;
+            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            let (before, state_before) = (hashes(&test).await, state(&test, OF).await);
+            played.asked();
+            played.world().date = "Wed, 11 Mar 2026 05:30:00 GMT".to_owned();
+            played.alter(page, fault);
+            let failure = synchronise(&test, &played, Asked::Full, false).await.expect_err(name).to_string();
+            assert!(failure.contains("announced 12 resources for Practitioner and sent "), "{name}: {failure}");
+            assert!(last_run_failed(&test).await, "{name}");
+            let stopped = state(&test, OF).await;
+            assert_eq!(marks(&stopped), marks(&state_before), "{name}");
+            assert_eq!(stopped.walk.expect("a walk to resume").stage, Stage::Whole, "{name}");
+            let copied = hashes(&test).await;
+            assert_eq!(copied[1], before[1], "{name}");
+            synchronise(&test, &played, Asked::Due, false).await.expect(name);
+            assert_eq!(state(&test, OF).await.whole, "2026-03-11T05:30:00Z".parse().ok(), "{name}");
+            assert_eq!(hashes(&test).await[1], before[1], "{name}");
+        }
+    }
+
+    async fn delta_cut_short_leaves_the_mark_and_is_resumed(test: TestCopy) {
+        for (name, page, fault) in FAULTS {
+            let played = Played::with(directory(4)).await;
+            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            let before = state(&test, OF).await;
+            {
+                let mut world = played.world();
+                (1..=12).for_each(|number| world.put(resource("Practitioner", number, "2026-03-10")));
+                world.date = "Wed, 11 Mar 2026 05:30:00 GMT".to_owned();
+            }
+            played.asked();
+            played.alter(page, fault);
+            let failure = synchronise(&test, &played, Asked::Due, false).await.expect_err(name).to_string();
+            assert!(failure.contains("announced 12 resources for Practitioner since 2026-03-09"), "{name}: {failure}");
+            assert_eq!(marks(&state(&test, OF).await), marks(&before), "{name}");
+            synchronise(&test, &played, Asked::Due, false).await.expect(name);
+            assert_eq!(state(&test, OF).await.mark, "2026-03-11T05:30:00Z".parse().ok(), "{name}");
+            assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
+        }
+    }
+
+    async fn changes_after_a_full_walk_cut_short_sweep_nothing(test: TestCopy) {
+        for (name, page, fault) in FAULTS {
+            let played = Played::with(directory(4)).await;
+            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            let before = state(&test, OF).await;
+            played.asked();
+            // One is gone from the directory, and all others change while it is walked over.
+            played.world().remove("003-12");
+            played.before(PAGES, |world| {
+                (1..=12).for_each(|number| world.put(resource("Practitioner", number, "2026-03-10")));
+                world.remove("003-12");
+                world.put(resource("Practitioner", 13, "2026-03-10"));
+            });
+            played.alter(PAGES + page, fault);
+            synchronise(&test, &played, Asked::Full, false).await.expect_err(name);
+            let stopped = state(&test, OF).await;
+            assert_eq!(marks(&stopped), marks(&before), "{name}");
+            assert!(matches!(stopped.walk.expect("a walk").stage, Stage::Changes { completes: Some(_), .. }), "{name}");
+            assert!(test.copy.read(OF, "003-12").await.expect("an answer").is_some(), "{name}");
+            let record = synchronise(&test, &played, Asked::Due, false).await.expect(name);
+            assert_eq!(record.total().removed, 1, "{name}");
+            assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
+        }
+    }
+
+    async fn last_page_recovered_is_all_that_is_asked_for_again(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        played.alter(3, |page| {
+            page["entry"] = json!([]);
+            without_next(page);
+        });
+        synchronise(&test, &played, Asked::Full, false).await.expect_err("it is cut short");
+        played.asked();
+        synchronise(&test, &played, Asked::Due, false).await.expect("the rest comes");
+        let asked = played.asked();
+        assert_eq!(asked[..2], ["_page?id=0-6", "_page?id=0-9"]);
+        assert_eq!(asked.len(), 3, "{asked:?}");
+    }
+
+    async fn directory_always_short_fails_each_run_and_other_types_go_on(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        let request = Request { asked: Asked::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false };
+        for _ in 0..4 {
+            played.asked();
+            // Organizations come first; whichever page is asked for, it is the last.
+            (1..=4).for_each(|number| played.alter(number, |page| {
+                if page["entry"][0]["resource"]["resourceType"] == "Organization" {
+                    entries(page).clear();
+                    without_next(page);
+                }
+            }));
+            let failure = run(&test.copy, &played.settings(), &request, &Quiet).await.expect_err("it is cut short");
+            assert!(failure.to_string().contains("announced 8 resources for Organization"), "{failure}");
+            played.world().plan.clear();
+            assert_eq!(state(&test, DirectoryType::Organization).await.mark, None);
+            assert_eq!(state(&test, DirectoryType::Device).await.mark, T0.parse().ok());
+        }
+        run(&test.copy, &played.settings(), &request, &Quiet).await.expect("all of it");
+        assert_eq!(state(&test, DirectoryType::Organization).await.mark, T0.parse().ok());
+    }
+
+    async fn total_and_count_survive_an_interruption(test: TestCopy) {
+        for (name, fault) in [
+            ("without next", without_next as Fault),
+            ("short", |page| _ = entries(page).pop()),
+            ("entries of the first page", |page| {
+                page["entry"] = (1..=3).map(|number| json!({ "resource": resource("Practitioner", number, "2026-01-15") })).collect();
+            }),
+        ] {
+            let played = Played::with(directory(4)).await;
+            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            let before = state(&test, OF).await;
+            // The third page does not come in this run, and less than it holds in the next.
+            played.asked();
+            played.plan((3..=10).map(|number| (number, outcome(503, "maintenance"))));
+            synchronise(&test, &played, Asked::Full, false).await.expect_err("the directory is away");
+            assert_eq!(played.asked().len(), 10);
+            played.alter(1, fault);
+            let failure = synchronise(&test, &played, Asked::Due, false).await.expect_err(name).to_string();
+            assert!(failure.contains("announced 12 resources"), "{name}: {failure}");
+            assert_eq!(marks(&state(&test, OF).await), marks(&before), "{name}");
+            let record = synchronise(&test, &played, Asked::Due, false).await.expect(name);
+            assert_eq!(record.total().removed, 0, "{name}");
+        }
+    }
+
+    async fn resources_that_cannot_be_read_count_as_received(test: TestCopy) {
+        let mut resources = directory(4);
+        let unreadable = |id: &str| json!({ "resourceType": "Practitioner", "id": id, "meta": { "lastUpdated": "1 March" } });
+        resources.retain(|resource| resource["id"] != "003-3");
+        resources.extend(["003-3", "~"].map(unreadable));
+        let played = Played::with(resources).await;
+        for asked in [Asked::Full, Asked::Due, Asked::Full] {
+            synchronise(&test, &played, asked, false).await.expect("all of it came");
+        }
+        played.asked();
+        played.alter(2, |page| _ = entries(page).pop());
+        synchronise(&test, &played, Asked::Full, false).await.expect_err("not all of it came");
+    }
+
+    async fn included_resources_are_kept_and_count_for_nothing(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        played.alter(2, |page| {
+            let (other, organization) = (resource("Practitioner", 900, "2026-01-15"), resource("Organization", 900, "2026-01-15"));
+            for along in [other, organization] {
+                entries(page).push(json!({ "resource": along, "search": { "mode": "include" } }));
+            }
+            entries(page).push(json!({ "resource": { "resourceType": "OperationOutcome" }, "search": { "mode": "outcome" } }));
+        });
+        // Two more than announced, if includes counted: one that is missing would not be missed.
+        played.alter(3, |page| _ = entries(page).pop());
+        let failure = synchronise(&test, &played, Asked::Full, false).await.expect_err("one is missing").to_string();
+        assert!(failure.contains("announced 12 resources for Practitioner and sent 11"), "{failure}");
+        assert!(test.copy.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
+    }
+
+    async fn delta_without_total_moves_the_mark_only_if_its_end_is_plain(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        played.world().tells_total = false;
+        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        let mut day = 11;
+        let mut delta = async |changes: usize, fault: Option<(usize, Fault)>| {
+            {
+                let mut world = played.world();
+                (1..=changes).for_each(|number| world.put(resource("Practitioner", number, "2026-03-20")));
+                world.date = format!("{} Mar 2026 05:30:00 GMT", ["Wed, 11", "Thu, 12", "Fri, 13", "Sat, 14"][day - 11]);
+            }
+            day += 1;
+            played.asked();
+            if let Some((page, fault)) = fault {
+                played.alter(page, fault);
+            }
+            let before = state(&test, OF).await.mark;
+            let done = synchronise(&test, &played, Asked::Due, false).await;
+            (done, state(&test, OF).await.mark != before)
+        };
+        // One page, empty or not, and a last page with entries.
+        assert!(matches!(delta(0, None).await, (Ok(_), true)));
+        assert!(matches!(delta(2, None).await, (Ok(_), true)));
+        assert!(matches!(delta(7, None).await, (Ok(_), true)));
+        let empty: Fault = |page| {
+            page["entry"] = json!([]);
+            without_next(page);
+        };
+        let (done, moved) = delta(7, Some((2, empty))).await;
+        let failure = done.expect_err("nobody knows").to_string();
+        assert!(failure.contains("told no total for Practitioner since") && !moved, "{failure}");
+        synchronise(&test, &played, Asked::Due, false).await.expect("the next run goes on");
+        assert_eq!(state(&test, OF).await.mark, "2026-03-14T05:30:00Z".parse().ok());
+    }
+
+    async fn full_walk_without_total_is_held_to_the_share_that_it_removes(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        played.world().tells_total = false;
+        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        played.asked();
+        played.alter(3, without_next);
+        let record = synchronise(&test, &played, Asked::Full, false).await.expect("nobody knows");
+        assert!(record.held_back && record.total().removed == 0);
+        // What a later page tells is better than nothing.
+        played.asked();
+        played.alter(2, |page| page["total"] = json!(12));
+        played.alter(3, without_next);
+        synchronise(&test, &played, Asked::Full, false).await.expect_err("9 of 12 came");
+    }
+
+    async fn deletions_held_back_deltas_go_on_until_a_run_allows_them(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        played.world().resources.retain(|resource| resource["id"].as_str() <= Some("003-6"));
+        played.world().date = "Wed, 11 Mar 2026 05:30:00 GMT".to_owned();
+        let record = synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        let held_back = state(&test, OF).await;
+        assert!(record.held_back && record.warnings[0].contains("annuaire sync --allow-deletions"), "{:?}", record.warnings);
+        assert_eq!(held_back.whole, T0.parse().ok(), "the former one");
+        assert_eq!(held_back.mark, "2026-03-11T05:30:00Z".parse().ok());
+
+        played.world().put(resource("Practitioner", 50, "2026-03-20"));
+        played.asked();
+        let record = synchronise(&test, &played, Asked::Due, false).await.expect("synchronised");
+        assert!(!record.held_back && record.total().new == 1);
+        assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-10&_count=3&_total=accurate"]);
+        assert!(state(&test, OF).await.held_back.is_some(), "it is still told");
+
+        let record = synchronise(&test, &played, Asked::Due, true).await.expect("synchronised");
+        assert!(record.total().removed > 1 && !record.held_back, "{record:?}");
+        let done = state(&test, OF).await;
+        assert_eq!((done.held_back, done.whole), (None, "2026-03-11T05:30:00Z".parse().ok()));
+        assert_eq!(hashes(&test).await[1], whole(&played).await[1]);
+
+        // It holds for that run alone, and for what is not held back nothing changes.
+        played.asked();
+        synchronise(&test, &played, Asked::Due, true).await.expect("synchronised");
+        assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-10&_count=3&_total=accurate"]);
+        played.world().resources.retain(|resource| resource["id"] == "003-50");
+        assert!(synchronise(&test, &played, Asked::Full, false).await.expect("synchronised").held_back);
+    }
+
+    async fn first_full_walk_over_a_loaded_copy_held_back_deltas_go_on(test: TestCopy) {
+        let loaded: Vec<_> = (100..=120).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
+        test.load(&loaded).await;
+        let played = Played::with(directory(4)).await;
+        assert!(synchronise(&test, &played, Asked::Due, false).await.expect("synchronised").held_back);
+        assert_eq!(state(&test, OF).await.whole, None);
+        played.asked();
+        synchronise(&test, &played, Asked::Due, false).await.expect("synchronised");
+        assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate"]);
+    }
+
+    async fn gateway_404_on_a_next_page_is_retried_before_the_walk_begins_again(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        let lost = wiremock::ResponseTemplate::new(404).set_body_string("<html>no Route matched</html>");
+        played.plan([(2, lost.clone()), (3, lost.clone()), (5, lost.clone())]);
+        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        let asked = played.asked();
+        assert_eq!(asked.iter().filter(|address| address.starts_with("Practitioner?_count")).count(), 1, "{asked:?}");
+        assert_eq!(asked[1..4], ["_page?id=0-3"; 3]);
+        // One that stays ends in a walk that begins again.
+        played.plan((2..=9).map(|number| (number, lost.clone())));
+        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        let asked = played.asked();
+        assert_eq!(asked[1..9], ["_page?id=2-3"; 8]);
+        assert_eq!(asked[9], "Practitioner?_count=3&_total=accurate");
+    }
+
+    async fn revisions_are_dated_and_purged_by_one_clock(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        let request = Request { asked: Asked::Full, types: vec![OF], allow_deletions: false };
+        let mut settings = played.settings();
+        let mut seen = vec![];
+        for now in ["2016-03-10T06:31:00Z", "2016-03-11T06:31:00Z", "2016-03-13T06:31:00Z"] {
+            settings.clock = clock_at(now);
+            played.world().put(resource("Practitioner", 1, &now[..10].replace("2016", "2026")));
+            run(&test.copy, &settings, &request, &Quiet).await.expect("synchronised");
+            seen.push(test.copy.snapshot().await.expect("an answer").expect("a snapshot"));
+            played.world().put(json!({ "resourceType": "Practitioner", "id": "~", "meta": {} }));
+        }
+        // A day is kept, by the clock of the settings, whatever the machine's is.
+        let is_kept = async |at| test.copy.by_ids(at, OF, &["003-1".to_owned()]).await.is_ok();
+        assert!(!is_kept(&seen[0]).await, "what it saw was superseded two days ago");
+        assert!(is_kept(&seen[2]).await);
+        let aside = test.copy.set_aside(1).await.expect("an answer").remove(0);
+        assert!(aside.at.starts_with("2016-03-13T"), "{}", aside.at);
+    }
+}
