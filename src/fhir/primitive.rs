@@ -49,11 +49,16 @@ pub fn is_id(text: &str) -> bool {
 
 /// `uri`, `url`: without white space; an OID or a UUID that it names has its own form.
 pub fn is_uri(text: &str) -> bool {
-    let is_own_form = match text.split_at_checked(9) {
+    let is_own_form = || match text.split_at_checked(9) {
         Some(("urn:uuid:", uuid)) => is_uuid(uuid),
         _ => text.strip_prefix("urn:oid:").is_none_or(is_oid),
     };
-    !text.is_empty() && !text.contains(char::is_whitespace) && is_own_form
+    has_no_blank(text) && !text.is_empty() && is_own_form()
+}
+
+/// Nearly all are of ASCII alone.
+fn has_no_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic()) || !text.contains(char::is_whitespace)
 }
 
 /// The numbers of an OID: the first is 0, 1 or 2, none has a leading zero, and there are two or more.
@@ -72,14 +77,10 @@ fn is_uuid(text: &str) -> bool {
 
 /// Whether a `uri` has a scheme, written in lower case as the HL7 validator asks. What is no `uri` is not looked at.
 pub fn is_absolute(text: &str) -> bool {
-    let has_scheme = || {
-        let (scheme, rest) = text.split_once(':')?;
-        let is_legal =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
-        let is_scheme = scheme.bytes().all(is_legal) && scheme.starts_with(|c: char| c.is_ascii_lowercase());
-        Some(is_scheme && !rest.is_empty())
-    };
-    !is_uri(text) || has_scheme().unwrap_or_default()
+    let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
+    let is_scheme = |scheme: &str| scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme.bytes().all(is_legal);
+    let has_scheme = text.split_once(':').is_some_and(|(scheme, rest)| !rest.is_empty() && is_scheme(scheme));
+    has_scheme || !is_uri(text)
 }
 
 /// `canonical`: an absolute `uri`, or a fragment (`#id`).
@@ -89,7 +90,7 @@ pub fn is_canonical(text: &str) -> bool {
 
 /// `Reference.reference`: without white space.
 pub fn is_reference(text: &str) -> bool {
-    !text.contains(char::is_whitespace)
+    has_no_blank(text)
 }
 
 /// `base64Binary`: RFC 4648 with its padding; white space may stand between groups of four characters.

@@ -9,6 +9,7 @@ mod value;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError, ValidationOptions};
@@ -54,8 +55,8 @@ pub enum Place<'a> {
 /// Makes a keyword from its value in a schema.
 type Make = fn(&Value) -> Box<dyn Check>;
 
-/// All keywords. The last two stand in no file: [`derive`] adds them to each object that they are for.
-const KEYWORDS: [(&str, Make); 14] = [
+/// All keywords. The last stands in no file: [`derive`] adds it to each object that it is for.
+const KEYWORDS: [(&str, Make); 13] = [
     ("x-fhir-required", element::required),
     ("x-fhir-dependent", element::dependent),
     ("x-fhir-choice", element::choice),
@@ -68,15 +69,15 @@ const KEYWORDS: [(&str, Make); 14] = [
     ("x-fhir-concept", |_| Box::new(code::Concept)),
     ("x-fhir-code-of", code::code_of),
     ("x-fhir-targets", reference::targets),
-    (VALUED, element::valued),
-    (COMPANIONS, |_| Box::new(element::Companions)),
+    (COMPANIONS, element::companions),
 ];
 
-/// `["status"]`: these codes have a value, if they are there at all; an id or an extension is none.
-const VALUED: &str = "x-fhir-valued";
-
-/// `true`: a primitive that is described by its companion alone (`_family`) has an extension there: ele-1.
+/// `["status"]`: a primitive that is described by its companion alone (`_family`) has an extension there (ele-1), and
+/// these codes have a value.
 const COMPANIONS: &str = "x-fhir-companions";
+
+/// What `jsonschema` asks about knows no contained resources.
+static NONE_CONTAINED: LazyLock<Contained<'static>> = LazyLock::new(Contained::new);
 
 /// The keyword of this name.
 pub fn find(name: &str, value: &Value) -> Option<Box<dyn Check>> {
@@ -91,7 +92,7 @@ pub fn register<'a>(options: ValidationOptions<'a>, annotation: &'static str) ->
     options.with_keyword(annotation, |_: &Map<String, Value>, _: &Value, _: Location| asks(Box::new(Annotation)))
 }
 
-/// Adds [`VALUED`] and [`COMPANIONS`] to every object of a schema whose properties ask for them.
+/// Adds [`COMPANIONS`] to every object of a schema whose properties have some.
 pub fn derive(schema: &mut Value) {
     match schema {
         Value::Object(keywords) => {
@@ -101,12 +102,8 @@ pub fn derive(schema: &mut Value) {
             let is_list = |schema: &Value| schema.get("enum").is_some() || schema.get("x-fhir-code-of").is_some();
             let codes = properties.iter().filter(|(name, schema)| is_list(schema) && has_companion(name));
             let codes: Vec<_> = codes.map(|(name, _)| Value::from(name.as_str())).collect();
-            let has_companions = properties.keys().any(|name| name.starts_with('_'));
-            if !codes.is_empty() {
-                keywords.insert(VALUED.to_owned(), codes.into());
-            }
-            if has_companions {
-                keywords.insert(COMPANIONS.to_owned(), true.into());
+            if properties.keys().any(|name| name.starts_with('_')) {
+                keywords.insert(COMPANIONS.to_owned(), codes.into());
             }
         }
         Value::Array(items) => items.iter_mut().for_each(derive),
@@ -129,7 +126,7 @@ impl<'i> Keyword<'i> for Asked {
     }
 
     fn is_valid(&self, instance: &'i Value) -> bool {
-        self.0.check(instance, &Contained::new(), &mut |_| ControlFlow::Break(())).is_continue()
+        self.0.check(instance, &NONE_CONTAINED, &mut |_| ControlFlow::Break(())).is_continue()
     }
 }
 

@@ -107,40 +107,39 @@ impl Check for Choice {
     }
 }
 
-/// `"x-fhir-valued": ["status"]`: a code of a required binding has a value, if it is there at all.
-pub fn valued(names: &Value) -> Box<dyn Check> {
-    Box::new(Valued(elements(names)))
+/// ele-1: what a companion alone describes has an extension. Of a code of a required binding, not even that is enough.
+/// <http://hl7.org/fhir/R4/element.html>, <http://hl7.org/fhir/R4/terminologies.html#required>
+pub fn companions(codes: &Value) -> Box<dyn Check> {
+    Box::new(Companions { codes: strings(codes) })
 }
 
-struct Valued(Vec<Element>);
-
-impl Check for Valued {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
-        let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
-        let is_without_value =
-            |element: &&Element| !object.contains_key(&element.name) && object.contains_key(&element.companion);
-        self.0.iter().filter(is_without_value).try_for_each(|element| tell(&element.breach(&FHIR_CODE_MISSING)))
-    }
+struct Companions {
+    /// The codes of required bindings.
+    codes: Vec<String>,
 }
-
-/// ele-1: what a companion alone describes has an extension. <http://hl7.org/fhir/R4/element.html>
-pub struct Companions;
 
 impl Check for Companions {
     fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let has_extension = |companion: Option<&Value>| companion.is_some_and(|value| value.get("extension").is_some());
-        let mut tell = |place| tell(&Breach { rule: &FHIR_ELE_1, place, found: "", expected: "" });
         for (name, companion) in object {
             let Some(element) = name.strip_prefix('_') else { continue };
+            let mut breach = |rule, place| tell(&Breach { rule, place, found: "", expected: element });
             match (object.get(element), companion) {
-                (None, Value::Object(_)) if !has_extension(Some(companion)) => tell(Place::Member(element))?,
+                (None, Value::Object(_)) => {
+                    if self.codes.iter().any(|code| code == element) {
+                        breach(&FHIR_CODE_MISSING, Place::Member(element))?;
+                    }
+                    if !has_extension(Some(companion)) {
+                        breach(&FHIR_ELE_1, Place::Member(element))?;
+                    }
+                }
                 (values, Value::Array(companions)) => {
                     let values = values.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
                     for index in 0..values.len().max(companions.len()) {
                         let has_value = values.get(index).is_some_and(|value| !value.is_null());
                         if !has_value && !has_extension(companions.get(index)) {
-                            tell(Place::Item(element, index))?;
+                            breach(&FHIR_ELE_1, Place::Item(element, index))?;
                         }
                     }
                 }
