@@ -189,8 +189,10 @@ fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entr
     if let Some(account) = holder(query) {
         return Some(account);
     }
-    // The INTRN of the body designates its person: a national id is being attached.
-    if let Some(account) = write.identifiers.iter().filter(|own| own.is_intrn()).find_map(holder) {
+    // The INTRN of the body designates its person: the national id of the query is being attached. A query by INTRN
+    // says itself whom it means: with a mistake in it, it would change the account of another (P14).
+    let mut own_intrn = write.identifiers.iter().filter(|own| own.is_intrn() && !query.is_intrn());
+    if let Some(account) = own_intrn.find_map(holder) {
         return Some(account);
     }
     // P12: a replay of an id change. A national id in the body alone selects nobody (P13).

@@ -87,6 +87,33 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 1);
     }
 
+    async fn query_by_unknown_technical_id_never_reaches_the_account_of_another(server: TestServer) {
+        let active = server.post("/Practitioner", &regulator(&[(T, U), (N, X)])).await.expect(201);
+        let disabled = server.post("/Practitioner", &inactive(regulator(&[(T, V)]))).await.expect(201);
+        let unknown = "6a1d7c8e-0d0a-4b7e-8c55-1b1f0c9a2d10".to_owned();
+        for own in [U, V] {
+            for value in [unknown.clone(), format!("{own}/"), format!("{own};_format=json"), "x".into()] {
+                for body in [regulator(&[(T, own)]), inactive(regulator(&[(T, own)])), regulator(&[(N, Y), (T, own)])] {
+                    let written = server.put(&account(T, &value), &body).await;
+                    written.refused(422, "identifier-duplicate");
+                }
+            }
+        }
+        for account in [active, disabled] {
+            assert_eq!(server.account(&account.id()).await, account.json());
+        }
+        // Nor through a national id that the other account holds.
+        server.put(&account(T, &unknown), &regulator(&[(N, X)])).await.refused(422, "identifier-duplicate");
+    }
+
+    async fn creation_by_a_technical_id_that_the_body_lacks_is_repeated_without_effect(server: TestServer) {
+        let body = regulator(&[(T, U)]);
+        let created = server.put(&account(T, V), &body).await.expect(201);
+        let again = server.put(&account(T, V), &body).await.expect(200);
+        assert_eq!((again.id(), again.header("etag")), (created.id(), "W/\"1\""));
+        assert_eq!(server.count("Practitioner").await, 1);
+    }
+
     async fn a_dropped_or_disabled_technical_id_attaches_as_well(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &inactive(regulator(&[(N, X)]))).await.expect(200);
