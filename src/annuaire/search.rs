@@ -43,7 +43,7 @@ pub enum Criterion {
     Id(Vec<String>),
     /// `_lastUpdated`: of `meta.lastUpdated`.
     LastUpdated(Vec<DateBound>),
-    /// Of a period: any instant of it.
+    /// Of a period.
     Period(Field, Vec<DateBound>),
     /// A token, or with `not` none of them.
     Token {
@@ -127,7 +127,7 @@ pub enum Token {
 /// A date with its prefix; the instants it stands for are `start <= instant < end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateBound {
-    /// `eq`, `ne`, `gt` (or `sa`), `lt` (or `eb`), `ge`, `le`; `ap` was widened to `Equal`.
+    /// The prefix; the range of `ap` was widened.
     pub comparison: Comparison,
     /// The first instant.
     pub start: Timestamp,

@@ -234,9 +234,9 @@ fn dates_have_nine_prefixes() {
         ("eq", Comparison::Equal),
         ("ne", Comparison::NotEqual),
         ("gt", Comparison::Greater),
-        ("sa", Comparison::Greater),
+        ("sa", Comparison::StartsAfter),
         ("lt", Comparison::Less),
-        ("eb", Comparison::Less),
+        ("eb", Comparison::EndsBefore),
         ("ge", Comparison::GreaterOrEqual),
         ("le", Comparison::LessOrEqual),
     ];
@@ -246,7 +246,7 @@ fn dates_have_nine_prefixes() {
         assert_eq!(found, [Criterion::LastUpdated(expected.clone()), Criterion::Period(Field::Period, expected)]);
     }
     // Ten days before now: within one day.
-    let near = bound(Comparison::Equal, "2025-05-21T00:00:00Z", "2025-05-24T00:00:00Z");
+    let near = bound(Comparison::Approximate, "2025-05-21T00:00:00Z", "2025-05-24T00:00:00Z");
     assert_eq!(criteria(Device, "_lastUpdated=ap2025-05-22"), [Criterion::LastUpdated(vec![near])]);
     let either = Criterion::LastUpdated(vec![year(Comparison::Equal), year(Comparison::Less)]);
     assert_eq!(criteria(Device, "_lastUpdated=2020,lt2020"), [either]);
