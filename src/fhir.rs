@@ -3,6 +3,7 @@
 //! <http://hl7.org/fhir/R4/>
 
 pub mod bundle;
+pub mod code_set;
 pub mod content;
 pub mod date;
 pub mod id;
@@ -10,6 +11,7 @@ pub mod identifier;
 pub mod json;
 pub mod operation_outcome;
 pub mod resource_type;
+pub mod subset;
 pub mod version;
 
 /// Parameters of a request, known or not, in the URL and in a form together; of each API.

@@ -3,7 +3,6 @@
 //! Section 4 of what the national directory answers: <https://ansforge.github.io/annuaire-sante-fhir-documentation/>
 
 mod capabilities;
-mod elements;
 mod included;
 mod references;
 mod searchset;
@@ -20,6 +19,7 @@ use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::id::Id;
+use crate::fhir::subset::Subset;
 use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_MISSING};
 use crate::issue::{Issue, Language};
 use included::{Included, MOST_INCLUDED, included, instead};
@@ -82,12 +82,14 @@ impl Directory {
         &self.copy
     }
 
-    /// The first page of a search, as the text of a searchset. `own_url` is what was asked for.
+    /// The first page of a search, as the text of a searchset. `own_url` is what was asked for; what was `ignored` of it is
+    /// told.
     pub async fn search(
         &self,
         resource_type: DirectoryType,
         parameters: Vec<(String, String)>,
         own_url: &str,
+        ignored: Vec<Issue>,
         language: Language,
     ) -> Result<String, Error> {
         let began = self.clock.now();
@@ -95,7 +97,7 @@ impl Directory {
         let snapshot = self.copy.snapshot().await?.ok_or(Error::EmptyDirectory)?;
         let (page, total) = self.first_page(&search, &snapshot).await?;
         let walk = Walk { resource_type, parameters, snapshot, began, total, after: 0 };
-        self.searchset(walk, &search, page, own_url, language).await
+        self.searchset(walk, &search, page, own_url, ignored, language).await
     }
 
     /// The walk that the value of `_page?id=…` stands for.
@@ -112,17 +114,17 @@ impl Directory {
         let search = query::parse(walk.resource_type, &walk.parameters, walk.began)?;
         let page =
             self.copy.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;
-        self.searchset(walk, &search, page, own_url, language).await
+        self.searchset(walk, &search, page, own_url, vec![], language).await
     }
 
-    /// The current version of a resource, as its text.
-    pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<String, Error> {
+    /// The current version of a resource, as the text of the part that is asked for.
+    pub async fn read(&self, resource_type: DirectoryType, id: &str, subset: &Subset) -> Result<String, Error> {
         let found = match Id::parse(id) {
             Some(_) => self.copy.read(resource_type, id).await?,
             None => None,
         };
         match found {
-            Some(stored) => Ok(stored.body),
+            Some(stored) => Ok(subset.of(resource_type.as_str(), stored.body)),
             None if self.copy.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
             None => Err(Error::NotInDirectory { id: id.chars().take(80).collect() }),
         }
@@ -170,6 +172,7 @@ impl Directory {
         search: &Search,
         mut page: Page,
         own_url: &str,
+        mut told: Vec<Issue>,
         language: Language,
     ) -> Result<String, Error> {
         let along = self.complete(&walk.snapshot, search, &mut page).await?;
@@ -177,15 +180,19 @@ impl Directory {
         let id = self.clock.new_id();
         let mut searchset = Searchset::begin(&self.base_url, id.as_str(), walk.total, everything);
         for found in &page.matches {
-            searchset.push_match(found, &search.elements);
+            searchset.push("match", found, &search.subset);
         }
+        let of_included = search.subset.of_included();
         for resource in &along.resources {
-            searchset.push_included(resource);
+            searchset.push("include", resource, &of_included);
         }
         if let (false, Some(found)) = (along.whole, page.matches.first()) {
             let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MOST_INCLUDED.to_string());
             let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
-            searchset.push_outcome(issue.with("expected", instead(search, &found.id)), language);
+            told.push(issue.with("expected", instead(search, &found.id)));
+        }
+        if !told.is_empty() {
+            searchset.push_outcome(&told, language);
         }
         let next_url = if page.more {
             walk.after = page.seen;

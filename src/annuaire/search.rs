@@ -1,12 +1,11 @@
 //! What a search asks for, read and checked; how it is found is [`super::copy`]'s business.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::indexed::Field;
 use super::resource::DirectoryType;
 use crate::fhir::date::Comparison;
+use crate::fhir::subset::Subset;
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +18,8 @@ pub struct Search {
     pub count: usize,
     /// Whether the number of matches is wanted.
     pub total: Total,
-    /// Only these elements, and those that are always there; empty for all.
-    pub elements: BTreeSet<String>,
+    /// The part of each resource that is asked for.
+    pub subset: Subset,
     /// What comes along.
     pub includes: Vec<Include>,
 }

@@ -19,7 +19,7 @@ const INSTANTIATES: [&str; 3] = [
 ];
 
 /// When what is stated below last changed; to be moved with it.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-26";
 
 /// What this endpoint is able to do.
 pub fn capabilities(exchange: &Exchange, query: &Query) -> Result<Value, Error> {
@@ -45,7 +45,7 @@ pub fn capabilities(exchange: &Exchange, query: &Query) -> Result<Value, Error> 
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
-            "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it.",
+            "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it. Searches: empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and told in an entry of mode outcome. _elements and _summary apply to reads, histories and searches (_summary=count to searches only).",
             "security": { "cors": false, "description": "Callers are known to the operator: each is recognised by its client certificate (mutual TLS), or by a bearer token, and has rights of its own." },
             "resource": ResourceType::ALL.map(resource),
         }],

@@ -14,7 +14,7 @@ const INSTANTIATES: &str =
     "https://interop.esante.gouv.fr/ig/fhir/annuaire/CapabilityStatement/AsServerDPCapabilityStatement";
 
 /// When what is stated below last changed; to be moved with it.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-26";
 
 /// What the API at this base URL is able to do.
 pub fn capabilities(base_url: &str) -> Value {
@@ -36,7 +36,7 @@ pub fn capabilities(base_url: &str) -> Value {
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
-            "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {LARGEST_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _include, _include:iterate, _revinclude, searches by POST. Parameters marked “only here” are extras of this server."),
+            "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {LARGEST_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _summary (both on reads too), _include, _include:iterate, _revinclude, searches by POST. Empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and told in an entry of mode outcome. Parameters marked “only here” are extras of this server."),
             "security": { "cors": false, "description": "None of its own: what stands in front of the endpoint decides who may read." },
             // In the order of the guide's statement.
             "resource": [
