@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::copy::{Copy, Page, Snapshot};
 use super::indexed::Field;
-use super::query;
+use super::query::{self, SearchQuery};
 use super::resource::DirectoryType;
 use super::search::{Criterion, Search, Token, Total};
 use crate::clock::Clock;
@@ -31,9 +31,9 @@ const PATH: &str = "/annuaire/fhir/v2";
 
 /// Resources of more bytes than this together do not share a page.
 const LARGEST_PAGE: usize = 32 << 20;
-/// What an entry holds beside its resource: its URL and how it came in.
-const MAX_ENTRY_OVERHEAD: usize = 256;
-/// What a page holds beside its entries: links that repeat the query or hold a token, and one issue.
+/// What an entry holds beside its resource: its URL, how it came in, and the tag of a part.
+const MAX_ENTRY_OVERHEAD: usize = 512;
+/// What a page holds beside its entries: links that repeat the query or hold a token, and an issue for each parameter.
 const MAX_LINKS: usize = 256 << 10;
 
 /// The size of the largest page.
@@ -82,16 +82,15 @@ impl Directory {
         &self.copy
     }
 
-    /// The first page of a search, as the text of a searchset. `own_url` is what was asked for; what was `ignored` of it is
-    /// told.
+    /// The first page of a search, as the text of a searchset. `own_url` is what was asked for.
     pub async fn search(
         &self,
         resource_type: DirectoryType,
-        parameters: Vec<(String, String)>,
+        query: SearchQuery,
         own_url: &str,
-        ignored: Vec<Issue>,
         language: Language,
     ) -> Result<String, Error> {
+        let SearchQuery { parameters, ignored } = query;
         let began = self.clock.now();
         let search = query::parse(resource_type, &parameters, began)?;
         let snapshot = self.copy.snapshot().await?.ok_or(Error::EmptyDirectory)?;
@@ -124,7 +123,7 @@ impl Directory {
             None => None,
         };
         match found {
-            Some(stored) => Ok(subset.of(resource_type.as_str(), stored.body)),
+            Some(stored) => Ok(subset.apply(resource_type.as_str(), stored.body)),
             None if self.copy.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
             None => Err(Error::NotInDirectory { id: id.chars().take(80).collect() }),
         }
@@ -182,9 +181,9 @@ impl Directory {
         for found in &page.matches {
             searchset.push("match", found, &search.subset);
         }
-        let of_included = search.subset.of_included();
+        let for_included = search.subset.for_included();
         for resource in &along.resources {
-            searchset.push("include", resource, &of_included);
+            searchset.push("include", resource, &for_included);
         }
         if let (false, Some(found)) = (along.whole, page.matches.first()) {
             let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MOST_INCLUDED.to_string());

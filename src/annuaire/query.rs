@@ -158,12 +158,11 @@ fn elements(list: &str, subset: &mut Subset) -> Result<(), Issue> {
 
 /// `_summary`, which may be one of these.
 fn summary(text: &str, summaries: &'static str) -> Result<Summary, Issue> {
-    let known = summaries.split(", ").find(|known| *known == text).and_then(Summary::parse);
-    known.ok_or_else(|| malformed("_summary", summaries).diagnostics(value::BAD_VALUE))
+    Summary::parse(text, summaries).ok_or_else(|| malformed("_summary", summaries).diagnostics(value::BAD_VALUE))
 }
 
 /// The part of a resource that the parameters of a read ask for. They may have no others.
-pub fn read_subset<'a>(
+pub fn parse_read_subset<'a>(
     resource_type: DirectoryType,
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<Subset, Error> {
@@ -181,25 +180,39 @@ pub fn read_subset<'a>(
     if issues.is_empty() { Ok(subset) } else { Err(Error::of(issues)) }
 }
 
-/// Takes out what a search ignores: parameters without a value and, where it is lenient, those that are not known. A warning
-/// for each of the latter. A modifier changes what a parameter means: one that is not known is never ignored.
-pub fn take_ignored(
-    resource_type: DirectoryType,
-    parameters: &mut Vec<(String, String)>,
-    is_lenient: bool,
-) -> Result<Vec<Issue>, Error> {
-    check_bounds(parameters)?;
-    parameters.retain(|(_, value)| !is_blank(value));
-    let is_ignored = |(name, value): &mut (String, String)| {
-        // What is known does not depend on the time.
-        let read = Reading::new(resource_type, Timestamp::UNIX_EPOCH).parameter(name, value);
-        is_lenient && !include::is_include(name) && read.is_err_and(|issue| issue.rule.id == ANNUAIRE_PARAMETER.id)
-    };
-    let known = known_parameters(resource_type);
-    let ignored = parameters.extract_if(.., is_ignored).map(|(name, _)| {
-        Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", &known)
-    });
-    Ok(ignored.collect())
+/// The parameters of a search that are not ignored, and a warning for each that is told as ignored.
+#[derive(Debug)]
+pub struct SearchQuery {
+    /// Decoded, in order.
+    pub parameters: Vec<(String, String)>,
+    /// The warnings.
+    pub ignored: Vec<Issue>,
+}
+
+impl SearchQuery {
+    /// Takes out what a search ignores: parameters without a value and, where it is lenient, those that are not known. Only
+    /// the latter are told. A modifier changes what a parameter means: one that is not known is never ignored.
+    pub fn new(
+        resource_type: DirectoryType,
+        mut parameters: Vec<(String, String)>,
+        is_lenient: bool,
+    ) -> Result<Self, Error> {
+        check_bounds(&parameters)?;
+        parameters.retain(|(_, value)| !is_blank(value));
+        let is_ignored = |(name, value): &mut (String, String)| {
+            // What is known does not depend on the time.
+            let read = || Reading::new(resource_type, Timestamp::UNIX_EPOCH).parameter(name, value);
+            is_lenient
+                && !include::is_include(name)
+                && read().is_err_and(|issue| issue.rule.id == ANNUAIRE_PARAMETER.id)
+        };
+        let known = known_parameters(resource_type);
+        let ignored = parameters.extract_if(.., is_ignored).map(|(name, _)| {
+            Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", &known)
+        });
+        let ignored = ignored.collect();
+        Ok(Self { parameters, ignored })
+    }
 }
 
 /// The issue of a value that has not the form expected.

@@ -45,7 +45,7 @@ impl CodeSet {
 
     /// The codes that any of these tokens designates: `code`, `|code`, `system|code`, or `system|` for all of them.
     /// `None` where a token designates none.
-    pub fn designated<'a>(&self, tokens: impl Iterator<Item = &'a str>) -> Option<Vec<&'static str>> {
+    pub fn parse_tokens<'a>(&self, tokens: impl Iterator<Item = &'a str>) -> Option<Vec<&'static str>> {
         let codes = tokens.map(|token| {
             let (system, code) = split_token(token)?;
             self.allows(&system.unwrap_or_default(), &code).then_some(code)
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn code_set_tokens_designate_codes_or_are_malformed() {
-        let designated = |text: &str| BOOLEANS.designated(text.split(','));
+        let designated = |text: &str| BOOLEANS.parse_tokens(text.split(','));
         let system = BOOLEANS.system;
         for text in ["true", "|true", &format!("{system}|true"), "true,true", " true "] {
             assert_eq!(designated(text).as_deref(), Some(&["true"][..]), "{text}");

@@ -21,16 +21,16 @@ pub fn instant(timestamp: Timestamp) -> String {
 /// Reads a FHIR `instant` (seconds and zone mandatory).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once('T')?;
-    let (date, (time, zone)) = (day(date)?, clock(time)?);
+    let (date, (time, zone)) = (parse_day(date)?, parse_clock(time)?);
     // No zone, no instant; minutes alone are for searches.
     let zone = zone.filter(|_| time.precision <= SECOND)?;
-    Some(timestamp(DateTime::from_parts(date, time.start), &zone.to_time_zone()))
+    Some(to_timestamp(DateTime::from_parts(date, time.start), &zone.to_time_zone()))
 }
 
 /// Whether the calendar knows this `date` or `dateTime` of any precision;
 /// its form is checked by the schema.
 pub fn is_on_calendar(text: &str) -> bool {
-    days(text).is_some() || parse_instant(text).is_some()
+    parse_days(text).is_some() || parse_instant(text).is_some()
 }
 
 /// What a date in a search stands for: all instants from `start` up to, and without, `end`.
@@ -53,14 +53,14 @@ impl Range {
     pub fn parse_in(text: &str, zone: &TimeZone) -> Option<Self> {
         let text = text.replace(' ', "+");
         let Some((date, time)) = text.split_once('T') else {
-            let (first, span) = days(&text)?;
+            let (first, span) = parse_days(&text)?;
             let after = first.checked_add(span).ok();
-            let midnight = |date: Date| timestamp(date.to_datetime(Time::midnight()), zone);
+            let midnight = |date: Date| to_timestamp(date.to_datetime(Time::midnight()), zone);
             return Some(Self::new(midnight(first), after.map(midnight)));
         };
-        let (date, (time, own_zone)) = (day(date)?, clock(time)?);
+        let (date, (time, own_zone)) = (parse_day(date)?, parse_clock(time)?);
         let zone = own_zone.map_or_else(|| zone.clone(), Offset::to_time_zone);
-        let start = timestamp(DateTime::from_parts(date, time.start), &zone);
+        let start = to_timestamp(DateTime::from_parts(date, time.start), &zone);
         Some(Self::new(start, start.checked_add(time.precision).ok()))
     }
 
@@ -71,11 +71,11 @@ impl Range {
 }
 
 /// The first day, and the span, of `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-fn days(text: &str) -> Option<(Date, Span)> {
+fn parse_days(text: &str) -> Option<(Date, Span)> {
     let mut parts = text.splitn(3, '-');
-    let year = digits(parts.next()?, 4)?;
-    let month = parts.next().map(|month| digits(month, 2));
-    let day = parts.next().map(|day| digits(day, 2));
+    let year = parse_digits(parts.next()?, 4)?;
+    let month = parts.next().map(|month| parse_digits(month, 2));
+    let day = parts.next().map(|day| parse_digits(day, 2));
     let span = match (month, day) {
         (None, _) => 1.year(),
         (_, None) => 1.month(),
@@ -87,8 +87,8 @@ fn days(text: &str) -> Option<(Date, Span)> {
     Some((first, span))
 }
 
-fn day(text: &str) -> Option<Date> {
-    (text.len() == 10).then(|| days(text))?.map(|(day, _)| day)
+fn parse_day(text: &str) -> Option<Date> {
+    (text.len() == 10).then(|| parse_days(text))?.map(|(day, _)| day)
 }
 
 /// A time of day, and how long it lasts.
@@ -101,17 +101,17 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f…`, with or without a zone. What is finer than a nanosecond is cut off, and a leap second is
 /// the last nanosecond of its minute, so that the order of instants and their day stay.
-fn clock(text: &str) -> Option<(Clock, Option<Offset>)> {
+fn parse_clock(text: &str) -> Option<(Clock, Option<Offset>)> {
     let (clock, zone) = text.split_at(text.find(['Z', '+', '-']).unwrap_or(text.len()));
-    let zone = if zone.is_empty() { None } else { Some(offset(zone)?) };
+    let zone = if zone.is_empty() { None } else { Some(parse_offset(zone)?) };
     let mut parts = clock.splitn(3, ':');
-    let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (hour, minute) = (parse_digits(parts.next()?, 2)?, parse_digits(parts.next()?, 2)?);
     let Some(seconds) = parts.next() else {
         let start = Time::new(hour, minute, 0, 0).ok()?;
         return Some((Clock { start, precision: SignedDuration::from_mins(1) }, zone));
     };
     let (second, fraction) = seconds.split_once('.').map_or((seconds, None), |(second, rest)| (second, Some(rest)));
-    let (second, nanosecond) = match (digits(second, 2)?, fraction.map_or(Some(0), nanoseconds)?) {
+    let (second, nanosecond) = match (parse_digits(second, 2)?, fraction.map_or(Some(0), parse_fraction)?) {
         (60, _) => (59, 999_999_999),
         both => both,
     };
@@ -121,7 +121,7 @@ fn clock(text: &str) -> Option<(Clock, Option<Offset>)> {
 }
 
 /// `Z`, or `+hh:mm` or `-hh:mm` up to 14:00.
-fn offset(text: &str) -> Option<Offset> {
+fn parse_offset(text: &str) -> Option<Offset> {
     let sign = match text.as_bytes().first()? {
         b'Z' if text.len() == 1 => return Some(Offset::UTC),
         b'+' => 1,
@@ -129,24 +129,24 @@ fn offset(text: &str) -> Option<Offset> {
         _ => return None,
     };
     let (hours, minutes) = text[1..].split_once(':')?;
-    let (hours, minutes) = (digits::<i32>(hours, 2)?, digits::<i32>(minutes, 2)?);
+    let (hours, minutes) = (parse_digits::<i32>(hours, 2)?, parse_digits::<i32>(minutes, 2)?);
     let minutes = (minutes < 60).then_some(hours * 60 + minutes).filter(|minutes| *minutes <= 14 * 60)?;
     Offset::from_seconds(sign * minutes * 60).ok()
 }
 
 /// The nanoseconds of a fraction of a second of any number of digits.
-fn nanoseconds(fraction: &str) -> Option<i32> {
+fn parse_fraction(fraction: &str) -> Option<i32> {
     let is_number = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| format!("{fraction:0<9}")[..9].parse().ok())?
 }
 
 /// The number that is written with so many digits, and nothing else.
-fn digits<T: FromStr>(text: &str, count: usize) -> Option<T> {
+fn parse_digits<T: FromStr>(text: &str, count: usize) -> Option<T> {
     (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 /// The instant of a civil time. The calendar begins with year 1 here, so that one without an instant is past the last.
-fn timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
+fn to_timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
     local.to_zoned(zone.clone()).map_or(LATEST, |zoned| zoned.timestamp().min(LATEST))
 }
 

@@ -18,6 +18,9 @@ const SUBSETTED: &str = concat!(
 /// The longest name of an element; R4 has none of half the length.
 const MAX_NAME: usize = 64;
 
+/// Elements that `_elements` may name; no resource has as many.
+const MAX_ELEMENTS: usize = 256;
+
 /// The part of each resource that is asked for: what `_elements` names and `_summary` keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subset {
@@ -49,9 +52,10 @@ impl Summary {
     /// The values of `_summary` in a search.
     pub const OF_SEARCHES: &'static str = "true, text, data, count, false";
 
-    /// Reads the value of `_summary`.
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(match text {
+    /// Reads the value of `_summary`, which may be one of these.
+    pub fn parse(text: &str, allowed: &str) -> Option<Self> {
+        let known = allowed.split(", ").find(|known| *known == text)?;
+        Some(match known {
             "true" => Self::On,
             "text" => Self::Text,
             "data" => Self::Data,
@@ -104,25 +108,28 @@ const ALWAYS: [&str; 5] = ["resourceType", "id", "meta", "implicitRules", "modif
 
 impl Subset {
     /// Adds the elements of a list, those that no resource has among them; blanks name nothing. `None` where one cannot be an
-    /// element.
+    /// element, or they are too many.
     pub fn add_elements(&mut self, list: &str) -> Option<()> {
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             if name.len() > MAX_NAME || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
                 return None;
             }
             self.elements.insert(name.to_owned());
+            if self.elements.len() > MAX_ELEMENTS {
+                return None;
+            }
         }
         Some(())
     }
 
     /// The same of what comes along with the matches of a search: `_elements` is about the matches.
     #[must_use]
-    pub fn of_included(&self) -> Self {
+    pub fn for_included(&self) -> Self {
         Self { elements: BTreeSet::new(), summary: self.summary }
     }
 
     /// The part that is asked for.
-    pub fn of(&self, resource_type: &str, body: String) -> String {
+    pub fn apply(&self, resource_type: &str, body: String) -> String {
         if self.is_whole() {
             return body;
         }
@@ -150,10 +157,8 @@ impl Subset {
         let refers = || members.iter().any(|(name, value)| is_kept(name) && value.get().contains(r##""#"##));
         let keeps_contained = is_kept("contained") || refers();
         let mut separator = '{';
-        for (name, value) in &members {
-            if !is_kept(name) && !(name == "contained" && keeps_contained) {
-                continue;
-            }
+        let kept = members.iter().filter(|(name, _)| is_kept(name) || name == "contained" && keeps_contained);
+        for (name, value) in kept {
             text.push(separator);
             separator = ',';
             push_name(text, name);
@@ -239,7 +244,7 @@ mod tests {
     fn subset(resource_type: &str, summary: Summary, elements: &str, body: &str) -> String {
         let mut subset = Subset { summary, ..Subset::default() };
         subset.add_elements(elements).expect("names of elements");
-        subset.of(resource_type, body.to_owned())
+        subset.apply(resource_type, body.to_owned())
     }
 
     /// The names of the members of a part, and of its last tag.
@@ -302,12 +307,17 @@ mod tests {
     #[test]
     fn summary_values_are_exact() {
         for text in Summary::OF_SEARCHES.split(", ") {
-            assert!(Summary::parse(text).is_some(), "{text}");
+            assert!(Summary::parse(text, Summary::OF_SEARCHES).is_some(), "{text}");
         }
         for text in ["", "TRUE", "yes", "true,text", " true"] {
-            assert_eq!(Summary::parse(text), None, "{text}");
+            assert_eq!(Summary::parse(text, Summary::OF_SEARCHES), None, "{text}");
         }
+        assert_eq!(Summary::parse("count", Summary::OF_READS), None);
         let mut subset = Subset::default();
+        let letters = |number: u32| number.to_string().bytes().map(|digit| char::from(digit + 49)).collect::<String>();
+        let many = |count: u32| (0..count).map(letters).collect::<Vec<_>>().join(",");
+        assert_eq!(subset.add_elements(&many(256)), Some(()));
+        assert_eq!(Subset::default().add_elements(&many(257)), None);
         for list in ["a_b", "name.family", "é", "*", "name,1", &"x".repeat(65)] {
             assert_eq!(subset.add_elements(list), None, "{list}");
         }

@@ -20,12 +20,11 @@ use super::origin::Origin;
 use super::{authorisation, negotiation, outcome};
 use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
-use crate::annuaire::query::{read_subset, take_ignored, too_large, unsupported};
+use crate::annuaire::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::annuaire::resource::DirectoryType;
 use crate::error::{Error, Workload};
 use crate::fhir::identifier::is_blank;
 use crate::interaction::query::{Query, QueryError, retain_written};
-use crate::issue::Issue;
 use crate::record::Trace;
 
 /// What the exchanges with the directory share.
@@ -179,11 +178,11 @@ async fn answer(
         }
         Asked::Search(resource_type) => {
             trace(parts, |trace| trace.queried(query.iter()));
-            let (parameters, ignored) = searched(parts, resource_type, &query)?;
-            let own_url = searched_url(directory, resource_type, parts, &parameters);
+            let query = search_query(parts, resource_type, &query)?;
+            let own_url = self_url(directory, resource_type, parts, &query);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
-            deadline.limit(directory.search(resource_type, parameters, &own_url, ignored, language)).await
+            deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
         Asked::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
@@ -193,11 +192,11 @@ async fn answer(
             let own_url = format!("{}/{resource_type}", directory.base_url());
             let query = within_bounds(query.and(form))?;
             trace(parts, |trace| trace.queried(query.iter()));
-            let (parameters, ignored) = searched(parts, resource_type, &query)?;
-            deadline.limit(directory.search(resource_type, parameters, &own_url, ignored, language)).await
+            let query = search_query(parts, resource_type, &query)?;
+            deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
         Asked::Read(resource_type, id) => {
-            let subset = read_subset(resource_type, query.iter())?;
+            let subset = parse_read_subset(resource_type, query.iter())?;
             let deadline = state.admission.permit(Workload::Reads).await?;
             let directory = directory.for_lookups(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
@@ -229,25 +228,15 @@ fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), Error>
     if issues.is_empty() { Ok(()) } else { Err(Error::of(issues)) }
 }
 
-/// The parameters of a search that are not ignored, and what is to be said of the others.
-fn searched(
-    parts: &Parts,
-    resource_type: DirectoryType,
-    query: &Query,
-) -> Result<(Vec<(String, String)>, Vec<Issue>), Error> {
-    let mut parameters = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let is_lenient = negotiation::is_lenient(&parts.headers);
-    let ignored = take_ignored(resource_type, &mut parameters, is_lenient)?;
-    Ok((parameters, ignored))
+/// The search that a query asks for.
+fn search_query(parts: &Parts, resource_type: DirectoryType, query: &Query) -> Result<SearchQuery, Error> {
+    let parameters = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    SearchQuery::new(resource_type, parameters, negotiation::is_lenient(&parts.headers))
 }
 
 /// The URL of a search, on our base, as received, without what is ignored.
-fn searched_url(
-    directory: &Directory,
-    resource_type: DirectoryType,
-    parts: &Parts,
-    parameters: &[(String, String)],
-) -> String {
+fn self_url(directory: &Directory, resource_type: DirectoryType, parts: &Parts, query: &SearchQuery) -> String {
+    let SearchQuery { parameters, .. } = query;
     let query = retain_written(parts.uri.query().unwrap_or_default(), |name, value| {
         let is_format = matches!(name, "_format" | "_pretty") && !is_blank(value);
         is_format

@@ -31,7 +31,7 @@ pub async fn history(
     let count = page::count(&mut rest, &mut issues);
     let since = page::parsed(&mut rest, "_since", "instant", &mut issues, Range::parse);
     let before = page::parsed(&mut rest, BEFORE, "versionId", &mut issues, |text| text.parse::<Version>().ok());
-    let subset = page::subset(&mut rest, Summary::OF_READS, &mut issues);
+    let subset = page::parse_subset(&mut rest, Summary::OF_READS, &mut issues);
     issues.extend(rest.leftovers("_count, _since, _elements, _summary, _format, _pretty"));
     if !issues.is_empty() {
         return Err(Error::of(issues));
@@ -57,7 +57,8 @@ fn entry(resource_type: ResourceType, url: &str, subset: &Subset, version: Store
     let created = version.interaction == "create";
     Ok(Entry {
         full_url: Some(url.to_owned()),
-        resource: RawValue::from_string(subset.of(resource_type.as_str(), version.content)).map_err(Error::internal)?,
+        resource: RawValue::from_string(subset.apply(resource_type.as_str(), version.content))
+            .map_err(Error::internal)?,
         search: None,
         // A creation by PUT is told as one by POST: the outcome is the same.
         request: Some(match created {

@@ -54,10 +54,8 @@ pub fn malformed(name: &str, expected: &str) -> Issue {
 }
 
 /// `_elements` and `_summary`, which may be one of `summaries`: the part of each resource that is answered.
-pub fn subset(query: &mut Query, summaries: &'static str, issues: &mut Vec<Issue>) -> Subset {
-    let is_one = |text: &&str| summaries.split(", ").any(|known| known == *text);
-    let summary =
-        parsed(query, "_summary", summaries, issues, |text| Some(text).filter(is_one).and_then(Summary::parse));
+pub fn parse_subset(query: &mut Query, summaries: &'static str, issues: &mut Vec<Issue>) -> Subset {
+    let summary = parsed(query, "_summary", summaries, issues, |text| Summary::parse(text, summaries));
     let mut subset = Subset { summary: summary.unwrap_or_default(), ..Subset::default() };
     for list in query.take("_elements") {
         if subset.add_elements(&list).is_none() {

@@ -118,7 +118,7 @@ pub async fn search(
     });
     let matches = page.versions.into_iter().map(|version| {
         let full_url = format!("{url}/{}", version.id);
-        entry("match", Some(full_url), subset.of(resource_type.as_str(), version.content))
+        entry("match", Some(full_url), subset.apply(resource_type.as_str(), version.content))
     });
     let outcome = (!ignored.is_empty()).then(|| operation_outcome(&ignored, handling.language).to_string());
     let entries = matches.chain(outcome.map(|outcome| entry("outcome", None, outcome)));
@@ -161,7 +161,7 @@ fn parse(
     whole_query.retain(|_, value| !is_blank(value));
     let mut query = whole_query.clone();
     let mut issues = vec![];
-    let subset = page::subset(&mut query, Summary::OF_SEARCHES, &mut issues);
+    let subset = page::parse_subset(&mut query, Summary::OF_SEARCHES, &mut issues);
     let count = page::count(&mut query, &mut issues);
     let count = if subset.summary == Summary::Count { 0 } else { count };
     let sort = page::parsed(&mut query, "_sort", "_lastUpdated, -_lastUpdated", &mut issues, |text| match text {
@@ -190,8 +190,8 @@ fn parse(
     let mut ignored = vec![];
     if handling.is_lenient {
         // A modifier changes what a parameter means: one that is not known is never ignored.
-        let base = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
-        let is_known = |name: &str| name == AFTER || expected.split(", ").any(|known| known == base(name));
+        let is_known =
+            |name: &str| name == AFTER || expected.split(", ").any(|known| Some(known) == name.split(':').next());
         let issue = |name: &str| {
             Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", &expected)
         };
@@ -219,12 +219,12 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
             .map(Criterion::Identifier)
             .ok_or_else(|| malformed("system|value, value, system|")),
         "active" => {
-            let codes = BOOLEANS.designated(values()).ok_or_else(|| malformed(&BOOLEANS.codes.join(", ")))?;
+            let codes = BOOLEANS.parse_tokens(values()).ok_or_else(|| malformed(&BOOLEANS.codes.join(", ")))?;
             Ok(Criterion::Active(codes.into_iter().map(|code| code == "true").collect()))
         }
         "status" => {
             let set = &APPOINTMENT_STATUS;
-            let codes = set.designated(values()).ok_or_else(|| malformed(&set.codes.join(", ")))?;
+            let codes = set.parse_tokens(values()).ok_or_else(|| malformed(&set.codes.join(", ")))?;
             Ok(Criterion::Status(codes.into_iter().map(str::to_owned).collect()))
         }
         _ => {

@@ -127,7 +127,9 @@ impl Reader {
     ) -> Result<Option<Criterion>, Issue> {
         let field = known.fields[0];
         Ok(match known.kind {
-            Kind::Token if known.name == "_id" => some(value::trimmed(items)).map(Criterion::Id),
+            Kind::Token if known.name == "_id" => {
+                some(value::logical_ids(items).ok_or_else(|| bad(written, "id"))?).map(Criterion::Id)
+            }
             Kind::Token => {
                 let tokens = value::tokens(field, items).ok_or_else(|| match value::code_set(field) {
                     Some(set) => bad(written, &set.codes.join(", ")),

@@ -252,6 +252,9 @@ fn ids_and_profiles_are_compared_to_the_letter() {
         criteria(Practitioner, "_id=003-32783-88722, x,"),
         [Criterion::Id(vec!["003-32783-88722".into(), "x".into()])]
     );
+    for value in ["a_b", "x,é", "a b", "Practitioner/1", "|1", &"x".repeat(65)] {
+        assert_refused(Practitioner, &format!("_id={value}"), "annuaire-value", "Bad parameter value.");
+    }
     let url = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-dp-healthcareservice-social-equipment|1.2";
     assert_eq!(criteria(HealthcareService, &format!("_profile={url}")), [token(Field::Profile, [code(url)])]);
     let told = "Parameter _profile not found for resource Device";
@@ -400,7 +403,7 @@ fn summary_is_read_and_bounded() {
         assert_refused(Organization, &format!("_summary=text&{include}"), "annuaire-value", "Bad parameter value.");
         assert_eq!(search(Organization, &format!("_summary=data&{include}")).includes.len(), 1);
     }
-    let read = |name, value| read_subset(Organization, [(name, value)].into_iter());
+    let read = |name, value| parse_read_subset(Organization, [(name, value)].into_iter());
     assert_eq!(read("_summary", "true").map(|subset| subset.summary).ok(), Some(Summary::On));
     assert_eq!(read("_summary", "").ok(), Some(Subset::default()));
     assert_eq!(read("_elements", "name, telecom").map(|subset| subset.elements.len()).ok(), Some(2));
@@ -415,9 +418,10 @@ fn summary_is_read_and_bounded() {
 fn ignored_parameters_are_empty_or_where_that_is_asked_for_unknown() {
     let taken = |query: &str, is_lenient| {
         let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let mut parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let ignored = take_ignored(PractitionerRole, &mut parameters, is_lenient);
-        let ignored: Vec<_> = ignored.expect("within bounds").into_iter().map(|issue| issue.expression).collect();
+        let parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let query = SearchQuery::new(PractitionerRole, parameters, is_lenient).expect("within bounds");
+        let SearchQuery { parameters, ignored } = query;
+        let ignored: Vec<_> = ignored.into_iter().map(|issue| issue.expression).collect();
         (parameters.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "), ignored.join(" "))
     };
     let expected = |kept: &str, ignored: &str| (kept.to_owned(), ignored.to_owned());

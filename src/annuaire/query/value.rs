@@ -35,9 +35,9 @@ pub(super) fn texts(items: &[&str]) -> Vec<String> {
     items.iter().map(|item| unescape(item)).collect()
 }
 
-/// Texts without white space around them.
-pub(super) fn trimmed(items: &[&str]) -> Vec<String> {
-    not_blank(items).map(unescape).collect()
+/// Logical ids; `None` where one cannot be the id of anything.
+pub(super) fn logical_ids(items: &[&str]) -> Option<Vec<String>> {
+    not_blank(items).map(|item| Some(unescape(item)).filter(|id| Id::is_legal(id))).collect()
 }
 
 /// Uris, as codes of no system: they are compared to the letter, whatever they hold.
