@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn summary_values_are_exact() {
+    fn summary_values_and_element_names_are_bounded() {
         for text in Summary::OF_SEARCHES.split(", ") {
             assert!(Summary::parse(text, Summary::OF_SEARCHES).is_some(), "{text}");
         }
