@@ -3,6 +3,7 @@
 //! <http://hl7.org/fhir/R4/>
 
 pub mod bundle;
+pub mod code_set;
 pub mod code_system;
 pub mod content;
 pub mod date;
@@ -14,6 +15,7 @@ pub mod operation_outcome;
 pub mod primitive;
 pub mod resource_type;
 pub mod rest_security;
+pub mod subset;
 pub mod version;
 
 /// Parameters of a request, known or not, in the URL and in a form together; of each API.

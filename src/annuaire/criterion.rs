@@ -19,7 +19,7 @@ impl Criterion {
             Self::LastUpdated(bounds) => bounds.iter().any(|bound| bound.holds_at(last_updated)),
             Self::Period(wanted, bounds) => values.any(|value| match value {
                 Indexed::Period { field, start, end } if field == wanted => {
-                    bounds.iter().any(|bound| bound.holds_within(*start, *end))
+                    bounds.iter().any(|bound| bound.holds_for(*start, *end))
                 }
                 _ => false,
             }),
@@ -78,26 +78,31 @@ impl DateBound {
     /// Whether an instant is where this wants it; it is compared with the precision of the bound.
     pub fn holds_at(&self, instant: Timestamp) -> bool {
         match self.comparison {
-            Comparison::Equal => self.start <= instant && instant < self.end,
+            Comparison::Equal | Comparison::Approximate => self.start <= instant && instant < self.end,
             Comparison::NotEqual => instant < self.start || self.end <= instant,
-            Comparison::Greater => self.end <= instant,
-            Comparison::Less => instant < self.start,
+            Comparison::Greater | Comparison::StartsAfter => self.end <= instant,
+            Comparison::Less | Comparison::EndsBefore => instant < self.start,
             Comparison::GreaterOrEqual => self.start <= instant,
             Comparison::LessOrEqual => instant < self.end,
         }
     }
 
-    /// Whether that is so for some instant from `start` up to, and without, `end`; either may be open.
-    pub fn holds_within(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+    /// Whether a period from `start` up to, and without, `end` is where this wants it; either may be open.
+    /// <http://hl7.org/fhir/R4/search.html#prefix>
+    pub fn holds_for(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
         let begins_before = |instant| start.is_none_or(|start| start < instant);
-        let lasts_beyond = |instant| end.is_none_or(|end| end > instant);
+        let ends_after = |instant| end.is_none_or(|end| end > instant);
+        let is_contained = !begins_before(self.start) && !ends_after(self.end);
         match self.comparison {
-            Comparison::Equal => begins_before(self.end) && lasts_beyond(self.start),
-            Comparison::NotEqual => begins_before(self.start) || lasts_beyond(self.end),
-            Comparison::Greater => lasts_beyond(self.end),
+            Comparison::Equal => is_contained,
+            Comparison::NotEqual => !is_contained,
+            Comparison::Greater => ends_after(self.end),
             Comparison::Less => begins_before(self.start),
-            Comparison::GreaterOrEqual => lasts_beyond(self.start),
-            Comparison::LessOrEqual => begins_before(self.end),
+            Comparison::GreaterOrEqual => ends_after(self.end) || is_contained,
+            Comparison::LessOrEqual => begins_before(self.start) || is_contained,
+            Comparison::StartsAfter => !begins_before(self.end),
+            Comparison::EndsBefore => !ends_after(self.start),
+            Comparison::Approximate => begins_before(self.end) && ends_after(self.start),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Section 4 of what the national directory answers: <https://ansforge.github.io/annuaire-sante-fhir-documentation/>
 
 mod capabilities;
-mod elements;
 mod included;
 mod references;
 mod searchset;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 
 use super::copy::{Copy, Page, Snapshot};
 use super::indexed::Field;
-use super::query;
+use super::query::{self, SearchQuery};
 use super::resource::DirectoryType;
 use super::search::{Criterion, Search, Token, Total};
 use crate::clock::Clock;
@@ -22,6 +21,7 @@ use crate::error::Error;
 use crate::fhir::bundle::request_target;
 use crate::fhir::id::Id;
 use crate::fhir::rest_security::Authentication;
+use crate::fhir::subset::Subset;
 use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_LENGTH, ANNUAIRE_PAGE_MISSING};
 use crate::issue::{Issue, Language};
 use included::{Included, MOST_INCLUDED, included, instead};
@@ -33,9 +33,9 @@ const PATH: &str = "/annuaire/fhir/v2";
 
 /// Resources of more bytes than this together do not share a page.
 const LARGEST_PAGE: usize = 32 << 20;
-/// What an entry holds beside its resource: its URL and how it came in.
-const MAX_ENTRY_OVERHEAD: usize = 256;
-/// What a page holds beside its entries: links that repeat the query or hold a token, and one issue.
+/// What an entry holds beside its resource: its URL, how it came in, and the tag of a part.
+const MAX_ENTRY_OVERHEAD: usize = 512;
+/// What a page holds beside its entries: links that repeat the query or hold a token, and an issue for each parameter.
 const MAX_LINKS: usize = 256 << 10;
 
 /// The size of the largest page.
@@ -99,16 +99,17 @@ impl Directory {
     pub async fn search(
         &self,
         resource_type: DirectoryType,
-        parameters: Vec<(String, String)>,
+        query: SearchQuery,
         own_url: &str,
         language: Language,
     ) -> Result<String, Error> {
+        let SearchQuery { parameters, ignored } = query;
         let began = self.clock.now();
         let search = query::parse(resource_type, &parameters, began)?;
         let snapshot = self.copy.snapshot().await?.ok_or(Error::EmptyDirectory)?;
         let (page, total) = self.first_page(&search, &snapshot).await?;
         let walk = Walk { resource_type, parameters, snapshot, began, total, after: 0 };
-        self.searchset(walk, &search, page, own_url, language).await
+        self.searchset(walk, &search, page, own_url, ignored, language).await
     }
 
     /// The walk that the value of `_page?id=…` stands for.
@@ -125,17 +126,17 @@ impl Directory {
         let search = query::parse(walk.resource_type, &walk.parameters, walk.began)?;
         let page =
             self.copy.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;
-        self.searchset(walk, &search, page, own_url, language).await
+        self.searchset(walk, &search, page, own_url, vec![], language).await
     }
 
-    /// The current version of a resource, as its text.
-    pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<String, Error> {
+    /// The current version of a resource, as the text of the part that is asked for.
+    pub async fn read(&self, resource_type: DirectoryType, id: &str, subset: &Subset) -> Result<String, Error> {
         let found = match Id::parse(id) {
             Some(_) => self.copy.read(resource_type, id).await?,
             None => None,
         };
         match found {
-            Some(stored) => Ok(stored.body),
+            Some(stored) => Ok(subset.apply(resource_type.as_str(), stored.body)),
             None if self.copy.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
             None => Err(Error::NotInDirectory { id: id.chars().take(80).collect() }),
         }
@@ -183,6 +184,7 @@ impl Directory {
         search: &Search,
         mut page: Page,
         own_url: &str,
+        mut told: Vec<Issue>,
         language: Language,
     ) -> Result<String, Error> {
         let along = self.complete(&walk.snapshot, search, &mut page).await?;
@@ -190,15 +192,19 @@ impl Directory {
         let id = self.clock.new_id();
         let mut searchset = Searchset::begin(&self.base_url, id.as_str(), walk.total, everything);
         for found in &page.matches {
-            searchset.push_match(found, &search.elements);
+            searchset.push("match", found, &search.subset);
         }
+        let for_included = search.subset.for_included();
         for resource in &along.resources {
-            searchset.push_included(resource);
+            searchset.push("include", resource, &for_included);
         }
         if let (false, Some(found)) = (along.whole, page.matches.first()) {
             let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MOST_INCLUDED.to_string());
             let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
-            searchset.push_outcome(issue.with("expected", instead(search, &found.id)), language);
+            told.push(issue.with("expected", instead(search, &found.id)));
+        }
+        if !told.is_empty() {
+            searchset.push_outcome(&told, language);
         }
         let next_url = if page.more { Some(self.next_url(walk, page.seen)?) } else { None };
         Ok(searchset.end(next_url.as_deref(), own_url))

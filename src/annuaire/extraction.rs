@@ -6,13 +6,10 @@ use jiff::tz::TimeZone;
 use super::indexed::{Field, Indexed};
 use super::resource::DirectoryType;
 use super::shape::{Address, Concept, Extension, Period, Reference, Resource, Telecom};
+use crate::fhir::code_set::{BOOLEANS, DEVICE_STATUS};
 use crate::fhir::date::Range;
 use crate::fhir::id::Id;
 
-/// The system of the codes `true` and `false`.
-pub const BOOLEANS: &str = "http://hl7.org/fhir/special-values";
-/// The system of `Device.status`.
-pub const DEVICE_STATUS: &str = "http://hl7.org/fhir/device-status";
 /// The system of the information system that a resource comes from, which is a code without one.
 pub const INFORMATION_SYSTEM: &str =
     "https://interop.esante.gouv.fr/ig/fhir/annuaire/CodeSystem/as-cs-type-systeme-information";
@@ -65,7 +62,7 @@ impl Index {
         }
         // A device has a status instead; were it to say `active`, nothing would search for that.
         if let Some(active) = *resource.active {
-            self.token(Field::Active, Some(BOOLEANS), Some(if active { "true" } else { "false" }));
+            self.token(Field::Active, Some(BOOLEANS.system), Some(if active { "true" } else { "false" }));
         }
     }
 
@@ -120,7 +117,7 @@ impl Index {
     fn device(&mut self, resource: &Resource<'_>) {
         self.reference(Field::Organization, DirectoryType::Organization, &resource.owner);
         self.concepts(Field::Type, &resource.concept_type.0.0);
-        self.token(Field::Status, Some(DEVICE_STATUS), resource.status.as_deref());
+        self.token(Field::Status, Some(DEVICE_STATUS.system), resource.status.as_deref());
         self.text(Field::Manufacturer, resource.manufacturer.as_deref());
         self.text(Field::Model, resource.model_number.as_deref());
         resource.device_name.iter().for_each(|device| self.text(Field::Model, device.name.as_deref()));
@@ -206,7 +203,7 @@ impl Index {
 pub(super) fn system_of(field: Field, system: &str) -> &str {
     match (field, system) {
         (Field::MailboxMssType, EMAIL_TYPE) => MAILBOX_TYPE,
-        (Field::Active, "http://hl7.org/fhir/ValueSet/special-values") => BOOLEANS,
+        (Field::Active, "http://hl7.org/fhir/ValueSet/special-values") => BOOLEANS.system,
         _ => system,
     }
 }

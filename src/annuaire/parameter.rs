@@ -166,7 +166,7 @@ parameters! {
     "pharmacy-licence" String &[Organization], [PharmacyLicence], Guide("as-sp-pharmacy-licence"), NATIONAL,
         "Licence of a pharmacy.";
     "period" Date &[Organization], [Period], Guide("as-sp-organization-period"), LOCAL,
-        "Period of activity: any instant of it suffices. Only here: the national API does not list it.";
+        "Period of activity, compared as a range by the prefixes of R4: eq, ne, gt, lt, ge, le, sa, eb, ap; an open side has no end. Only here: the national API does not list it.";
     "characteristic" Token &[HealthcareService], [Characteristic], Each, NATIONAL,
         "Form of a health care activity, or type of activity of social equipment.";
     "service-category" Token &[HealthcareService], [ServiceCategory], Each, NATIONAL, "Modality of a health care activity.";

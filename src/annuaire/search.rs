@@ -1,12 +1,11 @@
 //! What a search asks for, read and checked; how it is found is [`super::copy`]'s business.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::indexed::Field;
 use super::resource::DirectoryType;
 use crate::fhir::date::Comparison;
+use crate::fhir::subset::Subset;
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +18,8 @@ pub struct Search {
     pub count: usize,
     /// Whether the number of matches is wanted.
     pub total: Total,
-    /// Only these elements, and those that are always there; empty for all.
-    pub elements: BTreeSet<String>,
+    /// The part of each resource that is asked for.
+    pub subset: Subset,
     /// What comes along.
     pub includes: Vec<Include>,
 }
@@ -43,7 +42,7 @@ pub enum Criterion {
     Id(Vec<String>),
     /// `_lastUpdated`: of `meta.lastUpdated`.
     LastUpdated(Vec<DateBound>),
-    /// Of a period: any instant of it.
+    /// Of a period.
     Period(Field, Vec<DateBound>),
     /// A token, or with `not` none of them.
     Token {
@@ -127,7 +126,7 @@ pub enum Token {
 /// A date with its prefix; the instants it stands for are `start <= instant < end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateBound {
-    /// `eq`, `ne`, `gt` (or `sa`), `lt` (or `eb`), `ge`, `le`; `ap` was widened to `Equal`.
+    /// The prefix; the range of `ap` was widened.
     pub comparison: Comparison,
     /// The first instant.
     pub start: Timestamp,

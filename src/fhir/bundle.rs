@@ -1,6 +1,6 @@
 //! Bundles of the types `searchset` and `history`. <http://hl7.org/fhir/R4/bundle.html>
 //!
-//! Stored resources are spliced in as the text they are: they are never parsed again.
+//! Stored resources, or the part that is asked for, are spliced in as the text they are.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -48,8 +48,9 @@ struct Link {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The absolute URL of the resource, without its version.
-    pub full_url: String,
+    /// The absolute URL of the resource, without its version; what has no id has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_url: Option<String>,
     /// The resource, as stored.
     pub resource: Box<RawValue>,
     /// In a searchset: how it came in.
@@ -66,7 +67,7 @@ pub struct Entry {
 /// `Bundle.entry.search`
 #[derive(Serialize)]
 pub struct Search {
-    /// `match`: every entry answers the criteria; nothing is included here.
+    /// `match`: the entry answers the criteria; `outcome`: it tells something of the search. Nothing is included here.
     pub mode: &'static str,
 }
 

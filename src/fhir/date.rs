@@ -2,9 +2,16 @@
 //!
 //! <http://hl7.org/fhir/R4/datatypes.html#dateTime>, <http://hl7.org/fhir/R4/search.html#date>
 
+use std::str::FromStr;
+
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan};
+
+/// The last instant that is distinguished: FHIR's calendar goes on to 9999-12-31T23:59:59-14:00, 40 hours more, and jiff's
+/// ends here. Every later instant is read as this one, and the end of a range that goes on is [`Timestamp::MAX`], which
+/// is after it.
+const LATEST: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 /// The instant as fixed-width UTC text, cut to milliseconds: its order is the order of time.
 pub fn instant(timestamp: Timestamp) -> String {
@@ -13,19 +20,17 @@ pub fn instant(timestamp: Timestamp) -> String {
 
 /// Reads a FHIR `instant` (seconds and zone mandatory).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
-    // A date, `T`, a time and a zone: shorter forms are legal for jiff but not here.
-    (text.len() >= 20 && text.as_bytes()[10] == b'T').then(|| text.parse().ok())?
+    let (date, time) = text.split_once('T')?;
+    let (date, (time, zone)) = (parse_day(date)?, parse_clock(time)?);
+    // No zone, no instant; minutes alone are for searches.
+    let zone = zone.filter(|_| time.precision <= SECOND)?;
+    Some(to_timestamp(DateTime::from_parts(date, time.start), &zone.to_time_zone()))
 }
 
-/// Whether the calendar knows this `date` or `dateTime` of whatever precision;
-/// its form is the schema's business.
+/// Whether the calendar knows this `date` or `dateTime` of any precision;
+/// its form is checked by the schema.
 pub fn is_on_calendar(text: &str) -> bool {
-    match text.len() {
-        4 => true,
-        7 => format!("{text}-01").parse::<Date>().is_ok(),
-        10 => text.parse::<Date>().is_ok(),
-        _ => parse_instant(text).is_some(),
-    }
+    parse_days(text).is_some() || parse_instant(text).is_some()
 }
 
 /// What a date in a search stands for: all instants from `start` up to, and without, `end`.
@@ -43,50 +48,109 @@ impl Range {
         Self::parse_in(text, &paris()?)
     }
 
-    /// Reads a search date of any precision from the year to the millisecond; without a zone it is
+    /// Reads a search date of any precision from the year to the fraction of a second; without a zone it is
     /// meant in this one. A `+` of a zone that was decoded to a space is repaired.
     pub fn parse_in(text: &str, zone: &TimeZone) -> Option<Self> {
         let text = text.replace(' ', "+");
-        match text.split_once('T') {
-            None => Self::of_days(&text, zone),
-            Some((date, time)) => Self::of_time(date.parse().ok()?, time, zone),
-        }
+        let Some((date, time)) = text.split_once('T') else {
+            let (first, span) = parse_days(&text)?;
+            let after = first.checked_add(span).ok();
+            let midnight = |date: Date| to_timestamp(date.to_datetime(Time::midnight()), zone);
+            return Some(Self::new(midnight(first), after.map(midnight)));
+        };
+        let (date, (time, own_zone)) = (parse_day(date)?, parse_clock(time)?);
+        let zone = own_zone.map_or_else(|| zone.clone(), Offset::to_time_zone);
+        let start = to_timestamp(DateTime::from_parts(date, time.start), &zone);
+        Some(Self::new(start, start.checked_add(time.precision).ok()))
     }
 
-    fn of_days(text: &str, zone: &TimeZone) -> Option<Self> {
-        let digits_and_dashes = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        let (first, span) = match text.len() {
-            _ if !digits_and_dashes => return None,
-            4 => (format!("{text}-01-01"), 1.year()),
-            7 => (format!("{text}-01"), 1.month()),
-            10 => (text.to_owned(), 1.day()),
-            _ => return None,
-        };
-        let first: Date = first.parse().ok()?;
-        let midnight = |date: Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp());
-        Some(Self { start: midnight(first)?, end: midnight(first.checked_add(span).ok()?)? })
-    }
-
-    fn of_time(date: Date, text: &str, default_zone: &TimeZone) -> Option<Self> {
-        let zone_at = text.find(['Z', '+', '-']).unwrap_or(text.len());
-        let (clock, zone) = text.split_at(zone_at);
-        let precision = match clock.len() {
-            5 => SignedDuration::from_mins(1),
-            8 => SignedDuration::from_secs(1),
-            10.. => SignedDuration::from_millis(1),
-            _ => return None,
-        };
-        let time: Time = clock.parse().ok()?;
-        let local = DateTime::from_parts(date, time);
-        let start = match zone {
-            "" => local.to_zoned(default_zone.clone()).ok()?.timestamp(),
-            zone => format!("{local:.9}{zone}").parse().ok()?,
-        };
-        Some(Self { start, end: start.checked_add(precision).ok()? })
+    /// The range that ends here; past the last instant, it has no end.
+    fn new(start: Timestamp, end: Option<Timestamp>) -> Self {
+        Self { start, end: end.filter(|end| *end < LATEST).unwrap_or(Timestamp::MAX) }
     }
 }
 
-/// The prefix of a date, for values that are instants: `sa` and `eb` mean `gt` and `lt`.
+/// The first day, and the span, of `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+fn parse_days(text: &str) -> Option<(Date, Span)> {
+    let mut parts = text.splitn(3, '-');
+    let year = parse_digits(parts.next()?, 4)?;
+    let month = parts.next().map(|month| parse_digits(month, 2));
+    let day = parts.next().map(|day| parse_digits(day, 2));
+    let span = match (month, day) {
+        (None, _) => 1.year(),
+        (_, None) => 1.month(),
+        _ => 1.day(),
+    };
+    // There is no year 0000.
+    let year = (year > 0).then_some(year)?;
+    let first = Date::new(year, month.unwrap_or(Some(1))?, day.unwrap_or(Some(1))?).ok()?;
+    Some((first, span))
+}
+
+fn parse_day(text: &str) -> Option<Date> {
+    (text.len() == 10).then(|| parse_days(text))?.map(|(day, _)| day)
+}
+
+/// A time of day, and how long it lasts.
+struct Clock {
+    start: Time,
+    precision: SignedDuration,
+}
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f…`, with or without a zone. What is finer than a nanosecond is cut off, and a leap second is
+/// the last nanosecond of its minute, so that the order of instants and their day stay.
+fn parse_clock(text: &str) -> Option<(Clock, Option<Offset>)> {
+    let (clock, zone) = text.split_at(text.find(['Z', '+', '-']).unwrap_or(text.len()));
+    let zone = if zone.is_empty() { None } else { Some(parse_offset(zone)?) };
+    let mut parts = clock.splitn(3, ':');
+    let (hour, minute) = (parse_digits(parts.next()?, 2)?, parse_digits(parts.next()?, 2)?);
+    let Some(seconds) = parts.next() else {
+        let start = Time::new(hour, minute, 0, 0).ok()?;
+        return Some((Clock { start, precision: SignedDuration::from_mins(1) }, zone));
+    };
+    let (second, fraction) = seconds.split_once('.').map_or((seconds, None), |(second, rest)| (second, Some(rest)));
+    let (second, nanosecond) = match (parse_digits(second, 2)?, fraction.map_or(Some(0), parse_fraction)?) {
+        (60, _) => (59, 999_999_999),
+        both => both,
+    };
+    let start = Time::new(hour, minute, second, nanosecond).ok()?;
+    let precision = if fraction.is_some() || nanosecond > 0 { SignedDuration::from_millis(1) } else { SECOND };
+    Some((Clock { start, precision }, zone))
+}
+
+/// `Z`, or `+hh:mm` or `-hh:mm` up to 14:00.
+fn parse_offset(text: &str) -> Option<Offset> {
+    let sign = match text.as_bytes().first()? {
+        b'Z' if text.len() == 1 => return Some(Offset::UTC),
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = text[1..].split_once(':')?;
+    let (hours, minutes) = (parse_digits::<i32>(hours, 2)?, parse_digits::<i32>(minutes, 2)?);
+    let minutes = (minutes < 60).then_some(hours * 60 + minutes).filter(|minutes| *minutes <= 14 * 60)?;
+    Offset::from_seconds(sign * minutes * 60).ok()
+}
+
+/// The nanoseconds of a fraction of a second of any number of digits.
+fn parse_fraction(fraction: &str) -> Option<i32> {
+    let is_number = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| format!("{fraction:0<9}")[..9].parse().ok())?
+}
+
+/// The number that is written with so many digits, and nothing else.
+fn parse_digits<T: FromStr>(text: &str, count: usize) -> Option<T> {
+    (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The instant of a civil time. The calendar begins with year 1 here, so that one without an instant is past the last.
+fn to_timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
+    local.to_zoned(zone.clone()).map_or(LATEST, |zoned| zoned.timestamp().min(LATEST))
+}
+
+/// The prefix of a date. <http://hl7.org/fhir/R4/search.html#prefix>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Comparison {
@@ -96,10 +160,13 @@ pub enum Comparison {
     Less,
     GreaterOrEqual,
     LessOrEqual,
+    StartsAfter,
+    EndsBefore,
+    Approximate,
 }
 
-/// A search date with its prefix; without a prefix, `eq`, without a zone, in `zone`. `ap` becomes `eq` of a
-/// wider range: within a tenth of the distance from `now`, as R4 recommends.
+/// A search date with its prefix; without a prefix, `eq`, without a zone, in `zone`. The range of `ap` is widened by a
+/// tenth of the distance from `now`, as R4 recommends.
 /// <http://hl7.org/fhir/R4/search.html#prefix>
 pub fn parse_prefixed(text: &str, zone: &TimeZone, now: Timestamp) -> Option<(Comparison, Range)> {
     let (prefix, date) = match text.get(..2) {
@@ -110,14 +177,16 @@ pub fn parse_prefixed(text: &str, zone: &TimeZone, now: Timestamp) -> Option<(Co
     let comparison = match prefix {
         "eq" => Comparison::Equal,
         "ne" => Comparison::NotEqual,
-        "gt" | "sa" => Comparison::Greater,
-        "lt" | "eb" => Comparison::Less,
+        "gt" => Comparison::Greater,
+        "lt" => Comparison::Less,
         "ge" => Comparison::GreaterOrEqual,
         "le" => Comparison::LessOrEqual,
+        "sa" => Comparison::StartsAfter,
+        "eb" => Comparison::EndsBefore,
         "ap" => {
             let tenth = now.duration_since(range.start).abs() / 10;
-            let range = Range { start: range.start.checked_sub(tenth).ok()?, end: range.end.checked_add(tenth).ok()? };
-            return Some((Comparison::Equal, range));
+            let start = range.start.checked_sub(tenth).unwrap_or(Timestamp::MIN);
+            return Some((Comparison::Approximate, Range::new(start, range.end.checked_add(tenth).ok())));
         }
         _ => return None,
     };
@@ -175,6 +244,125 @@ mod tests {
         assert!(!is_on_calendar("2026-13"));
         assert!(is_on_calendar("2016-12-31T23:59:60Z"));
         assert!(!is_on_calendar("2026-02-30T10:00:00Z"));
+    }
+
+    #[test]
+    fn date_every_legal_form_is_read() {
+        for text in [
+            "0001",
+            "9999",
+            "0001-01",
+            "9999-12",
+            "0001-01-01",
+            "9999-12-31",
+            "2024-02-29",
+            "0001-01-01T00:00:00+14:00",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-14:00",
+            "9999-12-31T23:59:60.9999999999999-12:00",
+            "2016-12-31T23:59:60Z",
+            "2026-03-04T14:00:60.5+05:45",
+            "2026-03-04T14:00:00.1234567890Z",
+            "2026-03-04T14:00:00.12345678901234567890-00:00",
+            "2026-03-04T14:00:00+14:00",
+            "2026-03-04T14:00:00-14:00",
+            "2026-03-04T14:00:00-12:00",
+            "2026-03-04T14:00:00+13:59",
+        ] {
+            assert!(is_on_calendar(text), "{text}");
+            let range = Range::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert!(range.start < range.end, "{text}");
+            assert!(instant(range.start) < instant(range.end), "the order of texts is that of time: {text}");
+            assert_eq!(parse_instant(text).is_some(), text.contains('T'), "{text}");
+            for prefix in ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"] {
+                let now = "2026-03-04T14:00:00Z".parse().expect("an instant");
+                assert!(parse_prefixed(&format!("{prefix}{text}"), &TimeZone::UTC, now).is_some(), "{prefix}{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn date_illegal_form_is_refused() {
+        for text in [
+            "0000",
+            "0000-01-01",
+            "10000",
+            "-001",
+            "+2026",
+            "026",
+            "2026-00",
+            "2026-13",
+            "2026-1",
+            "2026-02-29",
+            "2026-04-31",
+            "20260304",
+            "2026-03-04T",
+            "2026-03-04T14",
+            "2026-03-04T24:00:00Z",
+            "2026-03-04T14:60:00Z",
+            "2026-03-04T14:00:61Z",
+            "2026-03-04T14:00:00.Z",
+            "2026-03-04T14:00:00,5Z",
+            "2026-03-04T14:00:00z",
+            "2026-03-04t14:00:00Z",
+            "2026-03-04T14:00:00+14:01",
+            "2026-03-04T14:00:00-15:00",
+            "2026-03-04T14:00:00+01",
+            "2026-03-04T14:00:00+0100",
+            "2026-03-04T14:00:00+01:60",
+            "2026-03-04T14:00:00+01:00:00",
+            "2026-03-04T14:00:00ZZ",
+            "2026-03-04T1\u{e9}:00:00Z",
+            "2026-03T14:00:00Z",
+            "2026T14:00:00Z",
+            "2026-03-04T140000Z",
+            "2026-03-04 14:00:00Z",
+            "2026-W10-3",
+            "2026-03-04-05",
+            "é",
+        ] {
+            assert!(!is_on_calendar(text), "{text}");
+            assert_eq!(range(text), None, "{text}");
+        }
+        // A search may leave out seconds and zone; an element may not.
+        for text in ["2026-03-04T14:00", "2026-03-04T14:00Z", "2026-03-04T14:00:00", "2026-03-04T14:00:00.5"] {
+            assert!(!is_on_calendar(text) && Range::parse(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn date_past_the_last_instant_saturates() {
+        let end_of_time = "9999-12-30T22:00:00.000Z";
+        for text in
+            ["9999-12-30T22:00:00.001Z", "9999-12-31T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
+        {
+            assert_eq!(parse_instant(text).map(instant).as_deref(), Some(end_of_time), "{text}");
+            // Every range that goes on to the end holds every instant there.
+            for date in [text, "9999-12-31", "9999-12", "9999"] {
+                let range = Range::parse(date).expect("a date");
+                let at = parse_instant(text).expect("an instant");
+                assert!(range.start <= at && at < range.end, "{text} within {date}");
+                assert!(instant(at) < instant(range.end), "{text} within {date}, as texts");
+            }
+        }
+        assert_eq!(range("9999-12-30T12:00:00Z"), some("9999-12-30T12:00:00.000Z", "9999-12-30T12:00:01.000Z"));
+    }
+
+    #[test]
+    fn date_leap_second_and_long_fraction_keep_order_and_day() {
+        let texts = [
+            "2016-12-31T23:59:59Z",
+            "2016-12-31T23:59:59.9999999999Z",
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60.5Z",
+            "2017-01-01T00:00:00Z",
+        ];
+        let instants: Vec<_> = texts.iter().map(|text| parse_instant(text).expect("an instant")).collect();
+        assert!(instants.is_sorted(), "{instants:?}");
+        assert!(instants[3] < instants[4]);
+        let day = Range::parse_in("2016-12-31", &TimeZone::UTC).expect("a day");
+        assert!(day.start <= instants[2] && instants[2] < day.end);
     }
 
     #[test]

@@ -67,18 +67,13 @@ impl Token {
     /// Reads one token, with the escapes of <http://hl7.org/fhir/R4/search.html#escaping>;
     /// `None` where it is empty or has more than one unescaped `|`.
     pub fn parse(text: &str) -> Option<Self> {
-        // A third part makes it malformed: what else there is is not looked at.
-        let parts: Vec<String> =
-            split_unescaped(text, '|').take(3).map(|part| unescape(part).trim_ascii().to_owned()).collect();
-        match parts.as_slice() {
-            [value] if !value.is_empty() => Some(Self::Value(value.clone())),
-            [system, value] if !system.is_empty() && !value.is_empty() => {
-                Some(Self::Exact(Identifier::new(system, value)))
-            }
-            [system, value] if system.is_empty() && !value.is_empty() => Some(Self::NoSystem(value.clone())),
-            [system, value] if value.is_empty() && !system.is_empty() => Some(Self::System(system.clone())),
-            _ => None,
-        }
+        let (system, value) = split_token(text)?;
+        Some(match system {
+            None => Self::Value(value),
+            Some(system) if system.is_empty() => Self::NoSystem(value),
+            Some(system) if value.is_empty() => Self::System(system),
+            Some(system) => Self::Exact(Identifier::new(&system, &value)),
+        })
     }
 
     /// Whether the identifier is one that this token designates.
@@ -93,6 +88,12 @@ impl Token {
     }
 }
 
+/// Whether the value of a parameter asks for nothing: it is empty, or a list of nothing. A search ignores such a parameter.
+/// <http://hl7.org/fhir/R4/search.html#general>
+pub fn is_blank(value: &str) -> bool {
+    value.chars().all(|c| c == ',' || c.is_whitespace())
+}
+
 /// Splits at `separator` where no backslash precedes it.
 pub fn split_unescaped(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut escaped = false;
@@ -103,7 +104,23 @@ pub fn split_unescaped(text: &str, separator: char) -> impl Iterator<Item = &str
     })
 }
 
-fn unescape(text: &str) -> String {
+/// The parts of a token without their escapes: the system, where there is a `|`, and the code. Either may be empty, but not both.
+/// `None` where there is more than one unescaped `|`.
+pub fn split_token(text: &str) -> Option<(Option<String>, String)> {
+    // A third part makes it malformed: what else there is is not looked at.
+    let mut parts = split_unescaped(text, '|').map(|part| unescape(part).trim_ascii().to_owned());
+    let (first, second) = (parts.next()?, parts.next());
+    let (system, code) = match second {
+        None => (None, first),
+        Some(code) => (Some(first), code),
+    };
+    let is_empty = code.is_empty() && system.as_ref().is_none_or(String::is_empty);
+    (!is_empty && parts.next().is_none()).then_some((system, code))
+}
+
+/// The text that is meant: a backslash takes the meaning from the next character.
+/// <http://hl7.org/fhir/R4/search.html#escaping>
+pub fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

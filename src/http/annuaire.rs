@@ -20,12 +20,11 @@ use super::origin::Origin;
 use super::{authorisation, negotiation, outcome};
 use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
-use crate::annuaire::query::too_large;
+use crate::annuaire::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::annuaire::resource::DirectoryType;
 use crate::error::{Error, Workload};
-use crate::interaction::query::{Query, QueryError};
-use crate::issue::Issue;
-use crate::issue::catalogue::ANNUAIRE_PARAMETER;
+use crate::fhir::identifier::is_blank;
+use crate::interaction::query::{Query, QueryError, retain_written};
 use crate::record::Trace;
 
 /// What the exchanges with the directory share.
@@ -174,15 +173,16 @@ async fn answer(
             });
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
-            let own_url = own_url(&directory, "/_page", parts);
+            let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());
             deadline.limit(directory.next_page(walk, &own_url, language)).await
         }
         Asked::Search(resource_type) => {
             trace(parts, |trace| trace.queried(query.iter()));
-            let own_url = own_url(directory, &format!("/{resource_type}"), parts);
+            let query = search_query(parts, resource_type, &query)?;
+            let own_url = self_url(directory, resource_type, parts, &query);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
-            deadline.limit(directory.search(resource_type, pairs(&query), &own_url, language)).await
+            deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
         Asked::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
@@ -192,14 +192,15 @@ async fn answer(
             let own_url = format!("{}/{resource_type}", directory.base_url());
             let query = within_bounds(query.and(form))?;
             trace(parts, |trace| trace.queried(query.iter()));
-            deadline.limit(directory.search(resource_type, pairs(&query), &own_url, language)).await
+            let query = search_query(parts, resource_type, &query)?;
+            deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
         Asked::Read(resource_type, id) => {
-            nothing_else(&query, resource_type.as_str(), FORMAT)?;
+            let subset = parse_read_subset(resource_type, query.iter())?;
             let deadline = state.admission.permit(Workload::Reads).await?;
             let directory = directory.for_lookups(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
-            let found = deadline.limit(directory.read(resource_type, &id)).await?;
+            let found = deadline.limit(directory.read(resource_type, &id, &subset)).await?;
             trace(parts, |trace| trace.found(&id, None));
             Ok(found)
         }
@@ -223,22 +224,26 @@ fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
 
 /// Refuses what is left of the query of something that is no search.
 fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), Error> {
-    let unknown = query.iter().map(|(name, _)| {
-        let issue = Issue::new(&ANNUAIRE_PARAMETER, format!("http.{name}")).with("found", name).with("type", place);
-        issue.with("expected", expected).diagnostics(format!("Parameter {name} not found for resource {place}"))
-    });
-    let issues: Vec<_> = unknown.collect();
+    let issues: Vec<_> = query.iter().map(|(name, _)| unsupported(place, name, expected)).collect();
     if issues.is_empty() { Ok(()) } else { Err(Error::of(issues)) }
 }
 
-fn pairs(query: &Query) -> Vec<(String, String)> {
-    query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+/// The search that a query asks for.
+fn search_query(parts: &Parts, resource_type: DirectoryType, query: &Query) -> Result<SearchQuery, Error> {
+    let parameters = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    SearchQuery::new(resource_type, parameters, negotiation::is_lenient(&parts.headers))
 }
 
-/// The URL of this request, on our base, as received.
-fn own_url(directory: &Directory, path: &str, parts: &Parts) -> String {
-    let base_url = directory.base_url();
-    parts.uri.query().map_or_else(|| format!("{base_url}{path}"), |query| format!("{base_url}{path}?{query}"))
+/// The URL of a search, on our base, as received, without what is ignored.
+fn self_url(directory: &Directory, resource_type: DirectoryType, parts: &Parts, query: &SearchQuery) -> String {
+    let SearchQuery { parameters, .. } = query;
+    let query = retain_written(parts.uri.query().unwrap_or_default(), |name, value| {
+        let is_format = matches!(name, "_format" | "_pretty") && !is_blank(value);
+        is_format
+            || parameters.iter().any(|(known, known_value)| (known.as_str(), known_value.as_str()) == (name, value))
+    });
+    let url = format!("{}/{resource_type}", directory.base_url());
+    if query.is_empty() { url } else { format!("{url}?{query}") }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::fhir::bundle::Bundle;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::query::{self, Query, QueryError};
+use crate::interaction::search::Handling;
 use crate::interaction::{
     Exchange, Interaction, Preconditions, capabilities, create, history, read, search, update, validate,
 };
@@ -95,6 +96,7 @@ async fn about_resources(
         let language = negotiation::language(headers);
         response::written(&exchange.base_url, resource_type, written, preferred_return(headers), language)
     };
+    let handling = Handling { is_lenient: negotiation::is_lenient(headers), language: negotiation::language(headers) };
     match interaction {
         Interaction::Capabilities => about_the_endpoint(state, parts),
         Interaction::Create => {
@@ -140,7 +142,8 @@ async fn about_resources(
         }
         Interaction::Search => {
             let exchange = permitted(Workload::Searches).await?;
-            let found = exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?;
+            let found =
+                exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query, handling)).await?;
             bundle(found, &admission.bounds)
         }
         Interaction::SearchByPost => {
@@ -149,7 +152,8 @@ async fn about_resources(
             let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
             negotiation::format(headers, &mut form)?;
             let query = within_bounds(query.and(form))?;
-            let found = exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query)).await?;
+            let found =
+                exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query, handling)).await?;
             bundle(found, &admission.bounds)
         }
         Interaction::Validate => {

@@ -27,7 +27,9 @@ pub enum Return {
 pub fn format(headers: &HeaderMap, query: &mut Query) -> Result<(), Error> {
     // The value true or false changes nothing: JSON is always written compactly.
     query.take("_pretty");
-    let formats = query.take("_format");
+    let mut formats = query.take("_format");
+    // An empty parameter is none.
+    formats.retain(|format| !format.trim().is_empty());
     let acceptable = if formats.is_empty() {
         accepts_json(headers)
     } else {
@@ -65,20 +67,29 @@ pub fn language(headers: &HeaderMap) -> Language {
     if english > french { Language::English } else { Language::French }
 }
 
-/// `Prefer: return=…`; other preferences are not ours to honour.
+/// `Prefer: return=…`
 pub fn preferred_return(headers: &HeaderMap) -> Option<Return> {
-    let mut returns = members(headers, &PREFER, b",;").filter_map(|preference| {
+    let known = [
+        ("representation", Return::Representation),
+        ("minimal", Return::Minimal),
+        ("OperationOutcome", Return::OperationOutcome),
+    ];
+    preferred(headers, "return", &known)
+}
+
+/// `Prefer: handling=lenient`, where the first that is said is not `strict`. <http://hl7.org/fhir/R4/search.html#errors>
+pub fn is_lenient(headers: &HeaderMap) -> bool {
+    preferred(headers, "handling", &[("lenient", true), ("strict", false)]).unwrap_or(false)
+}
+
+/// The first value of a preference that is among those known.
+fn preferred<T: Copy>(headers: &HeaderMap, wanted: &str, known: &[(&str, T)]) -> Option<T> {
+    members(headers, &PREFER, b",;").find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         let value = value.trim().trim_matches('"');
-        let known = [
-            ("representation", Return::Representation),
-            ("minimal", Return::Minimal),
-            ("OperationOutcome", Return::OperationOutcome),
-        ];
-        let named = known.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(value))?;
-        name.trim().eq_ignore_ascii_case("return").then_some(named.1)
-    });
-    returns.next()
+        let (_, value) = known.iter().find(|(word, _)| word.eq_ignore_ascii_case(value))?;
+        name.trim().eq_ignore_ascii_case(wanted).then_some(*value)
+    })
 }
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -202,5 +213,19 @@ mod tests {
         assert_eq!(preferred_return(&headers("prefer", "respond-async, return=minimal")), Some(Return::Minimal));
         assert_eq!(preferred_return(&headers("prefer", "return=\"OperationOutcome\"")), Some(Return::OperationOutcome));
         assert_eq!(preferred_return(&headers("prefer", "return=everything")), None);
+    }
+
+    #[test]
+    fn negotiation_handling_is_strict_unless_lenient_comes_first() {
+        for text in
+            ["handling=lenient", "return=minimal; Handling = \"Lenient\"", "x, handling=lenient, handling=strict"]
+        {
+            assert!(is_lenient(&headers("prefer", text)), "{text}");
+        }
+        for text in
+            ["", "handling=strict", "handling=strict, handling=lenient", "lenient", "return=lenient", "handling=x"]
+        {
+            assert!(!is_lenient(&headers("prefer", text)), "{text}");
+        }
     }
 }

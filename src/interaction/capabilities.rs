@@ -46,7 +46,7 @@ pub fn capabilities(exchange: &Exchange, query: &Query, authentication: Authenti
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
-            "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it.",
+            "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it. Searches: empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and told in an entry of mode outcome. _elements and _summary apply to reads, histories and searches (_summary=count to searches only).",
             "security": rest_security(authentication, "practitioner:write, appointment:write, read"),
             "resource": ResourceType::ALL.map(resource),
         }],

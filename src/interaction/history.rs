@@ -8,7 +8,9 @@ use crate::error::Error;
 use crate::fhir::bundle::{Bundle, Entry, Kind, Request, Response};
 use crate::fhir::date::{Range, instant};
 use crate::fhir::id::Id;
+use crate::fhir::identifier::is_blank;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::subset::{Subset, Summary};
 use crate::fhir::version::{Version, entity_tag};
 use crate::storage::StoredVersion;
 
@@ -21,14 +23,16 @@ pub async fn history(
     exchange: &Exchange,
     resource_type: ResourceType,
     id: &str,
-    query: Query,
+    mut query: Query,
 ) -> Result<Bundle, Error> {
+    query.retain(|_, value| !is_blank(value));
     let mut rest = query.clone();
     let mut issues = vec![];
     let count = page::count(&mut rest, &mut issues);
     let since = page::parsed(&mut rest, "_since", "instant", &mut issues, Range::parse);
     let before = page::parsed(&mut rest, BEFORE, "versionId", &mut issues, |text| text.parse::<Version>().ok());
-    issues.extend(rest.leftovers("_count, _since, _format, _pretty"));
+    let subset = page::parse_subset(&mut rest, Summary::OF_READS, &mut issues);
+    issues.extend(rest.leftovers("_count, _since, _elements, _summary, _format, _pretty"));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
@@ -45,15 +49,16 @@ pub async fn history(
         let others = query.iter().filter(|(name, _)| *name != BEFORE);
         page::link(&format!("{url}/_history"), others.chain([(BEFORE, last.as_str())]))
     });
-    let entries = history.versions.into_iter().map(|version| entry(resource_type, &url, version));
+    let entries = history.versions.into_iter().map(|version| entry(resource_type, &url, &subset, version));
     Ok(Bundle::new(Kind::History, Some(history.total), own_url, next_url, entries.collect::<Result<_, _>>()?))
 }
 
-fn entry(resource_type: ResourceType, url: &str, version: StoredVersion) -> Result<Entry, Error> {
+fn entry(resource_type: ResourceType, url: &str, subset: &Subset, version: StoredVersion) -> Result<Entry, Error> {
     let created = version.interaction == "create";
     Ok(Entry {
-        full_url: url.to_owned(),
-        resource: RawValue::from_string(version.content).map_err(Error::internal)?,
+        full_url: Some(url.to_owned()),
+        resource: RawValue::from_string(subset.apply(resource_type.as_str(), version.content))
+            .map_err(Error::internal)?,
         search: None,
         // A creation by PUT is told as one by POST: the outcome is the same.
         request: Some(match created {

@@ -3,6 +3,7 @@
 use form_urlencoded::Serializer;
 
 use super::query::Query;
+use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_REPEATED, QUERY_VALUE};
 use crate::storage::LARGEST_PAGE;
@@ -50,6 +51,18 @@ pub fn parsed<T>(
 /// The issue of a value that has not the form expected.
 pub fn malformed(name: &str, expected: &str) -> Issue {
     Issue::new(&QUERY_VALUE, format!("http.{name}")).with("found", name).with("expected", expected)
+}
+
+/// `_elements` and `_summary`, which may be one of `summaries`: the part of each resource that is answered.
+pub fn parse_subset(query: &mut Query, summaries: &'static str, issues: &mut Vec<Issue>) -> Subset {
+    let summary = parsed(query, "_summary", summaries, issues, |text| Summary::parse(text, summaries));
+    let mut subset = Subset { summary: summary.unwrap_or_default(), ..Subset::default() };
+    for list in query.take("_elements") {
+        if subset.add_elements(&list).is_none() {
+            issues.push(malformed("_elements", "identifier, telecom…"));
+        }
+    }
+    subset
 }
 
 /// `_count`: how many entries a page has at the most.

@@ -65,6 +65,11 @@ impl Query {
         Ok(self)
     }
 
+    /// Takes out the parameters of which this is not so.
+    pub fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
+        self.0.retain(|(name, value)| is_kept(name, value));
+    }
+
     /// Takes out every value of a parameter.
     pub fn take(&mut self, name: &str) -> Vec<String> {
         self.0.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect()
@@ -90,6 +95,14 @@ impl Query {
         });
         unknown.collect()
     }
+}
+
+/// The text of a query with the parameters alone of which this is so, of the decoded name and value; they stay as they were
+/// written.
+pub fn retain_written(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> String {
+    let is_kept =
+        |pair: &&str| Query::parse(pair).is_ok_and(|pair| pair.iter().any(|(name, value)| is_kept(name, value)));
+    text.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
 }
 
 /// The name of a parameter, which is repeated to whoever misspelt it; `?` for a text that cannot be one,
@@ -182,6 +195,16 @@ mod tests {
         assert_eq!(query.take("a"), ["1", "3"]);
         assert_eq!(query.iter().collect::<Vec<_>>(), [("b", "2"), ("c", "4")]);
         assert_eq!(query.take("a"), [""; 0]);
+    }
+
+    #[test]
+    fn query_retained_parameters_stay_as_they_were_written() {
+        let retained = |text: &str| retain_written(text, |name, value| name != "b" && !value.is_empty());
+        for (text, expected) in
+            [("", ""), ("&&", ""), ("a=%C3%A9+x|y&b=1&c&&d=,&%62=2&a=2", "a=%C3%A9+x|y&d=,&a=2"), ("%61=1", "%61=1")]
+        {
+            assert_eq!(retained(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
 
 use super::query::Query;
-use super::{Endpoint, Exchange};
+use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::id::Id;
+use crate::fhir::identifier::is_blank;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::subset::{Subset, Summary};
 use crate::storage::StoredVersion;
 
 /// The current version.
@@ -17,12 +19,12 @@ pub async fn read(
     id: &str,
     query: Query,
 ) -> Result<StoredVersion, Error> {
-    no_parameters(&query)?;
+    let subset = parse_subset(query)?;
     // What has not the form of an id is the id of nothing.
     let id = Id::parse(id).ok_or(Error::NotFound)?;
     let current = endpoint.storage.until(&exchange.deadline).read(resource_type, &id).await?.ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), Some(current.version));
-    Ok(current)
+    Ok(apply_subset(&subset, resource_type, current))
 }
 
 /// One version.
@@ -34,7 +36,7 @@ pub async fn vread(
     version: &str,
     query: Query,
 ) -> Result<StoredVersion, Error> {
-    no_parameters(&query)?;
+    let subset = parse_subset(query)?;
     let id = Id::parse(id).ok_or(Error::NotFound)?;
     let version = version.parse().map_err(|_| Error::NotFound)?;
     let found = endpoint
@@ -44,10 +46,19 @@ pub async fn vread(
         .await?
         .ok_or(Error::NotFound)?;
     exchange.trace.found(id.as_str(), Some(version));
-    Ok(found)
+    Ok(apply_subset(&subset, resource_type, found))
 }
 
-fn no_parameters(query: &Query) -> Result<(), Error> {
-    let issues = query.leftovers("_format, _pretty");
-    if issues.is_empty() { Ok(()) } else { Err(Error::of(issues)) }
+/// The part of the resource that is asked for. Any other parameter is refused.
+fn parse_subset(mut query: Query) -> Result<Subset, Error> {
+    query.retain(|name, value| !(is_blank(value) && matches!(name, "_elements" | "_summary")));
+    let mut issues = vec![];
+    let subset = page::parse_subset(&mut query, Summary::OF_READS, &mut issues);
+    issues.extend(query.leftovers("_elements, _summary, _format, _pretty"));
+    if issues.is_empty() { Ok(subset) } else { Err(Error::of(issues)) }
+}
+
+/// The part of a version. It keeps its entity tag, which names the version, so that `If-Match` may follow.
+fn apply_subset(subset: &Subset, resource_type: ResourceType, version: StoredVersion) -> StoredVersion {
+    StoredVersion { content: subset.apply(resource_type.as_str(), version.content), ..version }
 }

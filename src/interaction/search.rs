@@ -7,12 +7,15 @@ use super::query::{Query, too_large};
 use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
+use crate::fhir::code_set::{APPOINTMENT_STATUS, BOOLEANS};
 use crate::fhir::date::{paris, parse_prefixed};
 use crate::fhir::id::Id;
-use crate::fhir::identifier::{Token, split_unescaped};
+use crate::fhir::identifier::{Token, is_blank, split_unescaped};
+use crate::fhir::operation_outcome::operation_outcome;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::Issue;
-use crate::storage::StoredVersion;
+use crate::fhir::subset::{Subset, Summary};
+use crate::issue::catalogue::QUERY_IGNORED;
+use crate::issue::{Issue, Language};
 use crate::storage::search::{Criterion, DateBound, Key, Matches, Search, Sort};
 
 /// A search parameter, as the CapabilityStatement lists it.
@@ -60,18 +63,27 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
 /// Where a page continues: after this match.
 const AFTER: &str = "_after";
 
-/// The code system of `Appointment.status`.
-const APPOINTMENT_STATUS: &str = "http://hl7.org/fhir/appointmentstatus";
+/// How a search treats what it does not know, and in which language it tells that.
+/// <http://hl7.org/fhir/R4/search.html#errors>
+#[derive(Clone, Copy, Debug)]
+pub struct Handling {
+    /// Unknown parameters are ignored, and told.
+    pub is_lenient: bool,
+    /// The language of what is told.
+    pub language: Language,
+}
 
 /// A page of what matches the query, as a searchset.
 pub async fn search(
     endpoint: &Endpoint,
     exchange: &Exchange,
     resource_type: ResourceType,
-    query: Query,
+    mut query: Query,
+    handling: Handling,
 ) -> Result<Bundle, Error> {
     exchange.trace.queried(query.iter());
-    let (search, wants_total) = parse(resource_type, query.clone(), endpoint.clock.now())?;
+    let Parsed { search, wants_total, subset, ignored } =
+        parse(resource_type, &mut query, handling, endpoint.clock.now())?;
     let storage = endpoint.storage.until(&exchange.deadline);
     let page = match search.count {
         0 => Matches { versions: vec![], more: false },
@@ -104,29 +116,54 @@ pub async fn search(
         let others = query.iter().filter(|(name, _)| *name != AFTER);
         page::link(&url, others.chain([(AFTER, after.as_str())]))
     });
-    let entries = page.versions.into_iter().map(|version| entry(&url, version));
+    let matches = page.versions.into_iter().map(|version| {
+        let full_url = format!("{url}/{}", version.id);
+        entry("match", Some(full_url), subset.apply(resource_type.as_str(), version.content))
+    });
+    let outcome = (!ignored.is_empty()).then(|| operation_outcome(&ignored, handling.language).to_string());
+    let entries = matches.chain(outcome.map(|outcome| entry("outcome", None, outcome)));
     Ok(Bundle::new(Kind::Searchset, total, own_url, next_url, entries.collect::<Result<_, _>>()?))
 }
 
-fn entry(url: &str, version: StoredVersion) -> Result<Entry, Error> {
+fn entry(mode: &'static str, full_url: Option<String>, resource: String) -> Result<Entry, Error> {
     Ok(Entry {
-        full_url: format!("{url}/{}", version.id),
-        resource: RawValue::from_string(version.content).map_err(Error::internal)?,
-        search: Some(bundle::Search { mode: "match" }),
+        full_url,
+        resource: RawValue::from_string(resource).map_err(Error::internal)?,
+        search: Some(bundle::Search { mode }),
         request: None,
         response: None,
     })
 }
 
-/// The search that a query means, and whether it asks for the total.
-fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Result<(Search, bool), Error> {
+/// What a query means.
+struct Parsed {
+    search: Search,
+    /// Whether the number of matches is asked for.
+    wants_total: bool,
+    /// The part of each match that is asked for.
+    subset: Subset,
+    /// A warning for each parameter that was ignored.
+    ignored: Vec<Issue>,
+}
+
+/// The search that a query means. What is ignored is taken out of the query.
+fn parse(
+    resource_type: ResourceType,
+    whole_query: &mut Query,
+    handling: Handling,
+    now: Timestamp,
+) -> Result<Parsed, Error> {
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
     let names: Vec<_> = known.map(|known| known.name).collect();
-    if query.exceeds_bounds(&names) {
+    if whole_query.exceeds_bounds(&names) {
         return Err(Error::of(vec![too_large()]));
     }
+    whole_query.retain(|_, value| !is_blank(value));
+    let mut query = whole_query.clone();
     let mut issues = vec![];
+    let subset = page::parse_subset(&mut query, Summary::OF_SEARCHES, &mut issues);
     let count = page::count(&mut query, &mut issues);
+    let count = if subset.summary == Summary::Count { 0 } else { count };
     let sort = page::parsed(&mut query, "_sort", "_lastUpdated, -_lastUpdated", &mut issues, |text| match text {
         "_lastUpdated" => Some(Sort::LastUpdated),
         "-_lastUpdated" => Some(Sort::LastUpdatedDescending),
@@ -149,12 +186,25 @@ fn parse(resource_type: ResourceType, mut query: Query, now: Timestamp) -> Resul
             }
         }
     }
-    let expected = format!("{}, _sort, _count, _total, _format, _pretty", names.join(", "));
+    let expected = format!("{}, _sort, _count, _total, _elements, _summary, _format, _pretty", names.join(", "));
+    let mut ignored = vec![];
+    if handling.is_lenient {
+        // A modifier changes what a parameter means: one that is not known is never ignored.
+        let is_known =
+            |name: &str| name == AFTER || expected.split(", ").any(|known| Some(known) == name.split(':').next());
+        let issue = |name: &str| {
+            Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", &expected)
+        };
+        ignored.extend(query.iter().filter(|(name, _)| !is_known(name)).map(|(name, _)| issue(name)));
+        query.retain(|name, _| is_known(name));
+        whole_query.retain(|name, _| is_known(name));
+    }
     issues.extend(query.leftovers(&expected));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
-    Ok((Search { resource_type, criteria, sort, after, count }, wants_total.unwrap_or(false)))
+    let search = Search { resource_type, criteria, sort, after, count };
+    Ok(Parsed { search, wants_total: wants_total.unwrap_or(false), subset, ignored })
 }
 
 /// A criterion; alternatives are separated by commas.
@@ -168,19 +218,15 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
             .collect::<Option<_>>()
             .map(Criterion::Identifier)
             .ok_or_else(|| malformed("system|value, value, system|")),
-        "active" => values()
-            .map(|value| value.trim_start_matches("http://hl7.org/fhir/special-values|").parse().ok())
-            .collect::<Option<_>>()
-            .map(Criterion::Active)
-            .ok_or_else(|| malformed("true, false")),
-        "status" => values()
-            .map(|value| {
-                value.strip_prefix(APPOINTMENT_STATUS).and_then(|rest| rest.strip_prefix('|')).unwrap_or(value)
-            })
-            .map(|code| (!code.is_empty() && !code.contains('|')).then(|| code.to_owned()))
-            .collect::<Option<_>>()
-            .map(Criterion::Status)
-            .ok_or_else(|| malformed("code, http://hl7.org/fhir/appointmentstatus|code")),
+        "active" => {
+            let codes = BOOLEANS.parse_tokens(values()).ok_or_else(|| malformed(&BOOLEANS.codes.join(", ")))?;
+            Ok(Criterion::Active(codes.into_iter().map(|code| code == "true").collect()))
+        }
+        "status" => {
+            let set = &APPOINTMENT_STATUS;
+            let codes = set.parse_tokens(values()).ok_or_else(|| malformed(&set.codes.join(", ")))?;
+            Ok(Criterion::Status(codes.into_iter().map(str::to_owned).collect()))
+        }
         _ => {
             let bounds = values().map(|value| bound(value, now)).collect::<Option<Vec<_>>>();
             let bounds = bounds.ok_or_else(|| malformed("eq|ne|gt|lt|ge|le|sa|eb|ap + 2026-03-04T14:00:00+01:00"))?;

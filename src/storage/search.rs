@@ -257,7 +257,7 @@ impl Statement {
             self.bind(value);
         };
         match bound.comparison {
-            Comparison::Equal => {
+            Comparison::Equal | Comparison::Approximate => {
                 side(" >= ", start);
                 self.sql.push_str(" AND ");
                 self.sql.push_str(column);
@@ -271,8 +271,8 @@ impl Statement {
                 self.sql.push_str(" >= ");
                 self.bind(end);
             }
-            Comparison::Greater => side(" >= ", end),
-            Comparison::Less => side(" < ", start),
+            Comparison::Greater | Comparison::StartsAfter => side(" >= ", end),
+            Comparison::Less | Comparison::EndsBefore => side(" < ", start),
             Comparison::GreaterOrEqual => side(" >= ", start),
             Comparison::LessOrEqual => side(" < ", end),
         }

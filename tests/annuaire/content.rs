@@ -29,6 +29,7 @@ pub fn organizations() -> Vec<Value> {
                 "type": [legal, sector("SA01")],
                 "telecom": [mailbox("accueil@ch-dax.mssante.fr", "ORG"), { "system": "phone", "value": "0450636363" }],
                 "address": [address("96", "R", "DIDOT", "75014", "PARIS")],
+                "extension": [period(json!({ "end": "2012" }))],
             }),
         ),
         with(
@@ -38,6 +39,7 @@ pub fn organizations() -> Vec<Value> {
                 "type": [geographical(), sector("SA05"), category("124"), activity("86.23Z")],
                 "telecom": [mailbox("secretariat.drhouse@aura.mssante.fr", "ORG")],
                 "address": [address("3", "AV", "MOZART", "75016", "PARIS")],
+                "extension": [period(json!({ "start": "2010-01-01" }))],
                 "partOf": { "reference": "Organization/001-02-1" },
             }),
         ),
@@ -49,6 +51,7 @@ pub fn organizations() -> Vec<Value> {
                 // An ordinary address: no mailbox.
                 "telecom": [{ "system": "email", "value": "contact@labo.example" }],
                 "address": [address("177", "R", "DE VERSAILLES", "78000", "VERSAILLES")],
+                "extension": [period(json!({ "start": "2015-06", "end": "2015-12-31" }))],
                 "partOf": { "reference": "Organization/001-02-1" },
             }),
         ),
@@ -249,6 +252,11 @@ pub fn organization(id: &str, name: &str, system: &str) -> Value {
         "extension": [{ "url": "systeme-information", "valueCode": system }],
     }]);
     organization
+}
+
+/// When a structure is active.
+fn period(period: Value) -> Value {
+    json!({ "url": "http://hl7.org/fhir/StructureDefinition/organization-period", "valuePeriod": period })
 }
 
 fn practitioner(id: &str, rpps: &str, day: &str) -> Value {

@@ -58,6 +58,7 @@ on_both_databases! { DirectoryServer::small;
                 let value = match parameter["type"].as_str() {
                     Some("date") => "2026-03-04",
                     _ if name == "active" => "true",
+                    _ if name == "status" => "active",
                     _ => "x",
                 };
                 server.search(&format!("{path}?{name}={value}")).await;

@@ -49,7 +49,8 @@ pub fn instant_of(resource: &Value) -> Timestamp {
 
 /// Whether a parameter of a search holds for one of the resources of a directory.
 pub fn holds(all: &[Value], resource: &Value, name: &str, value: &str) -> bool {
-    let values: Vec<&str> = value.split(',').filter(|value| !value.is_empty()).collect();
+    let alternatives = alternatives(value);
+    let values: Vec<&str> = alternatives.iter().map(String::as_str).filter(|value| !value.is_empty()).collect();
     if values.is_empty() {
         return true;
     }
@@ -95,6 +96,19 @@ pub fn holds(all: &[Value], resource: &Value, name: &str, value: &str) -> bool {
             found != (modifier == "not")
         }
     }
+}
+
+/// The alternatives between commas; a backslash takes the meaning from what follows it.
+fn alternatives(value: &str) -> Vec<String> {
+    let (mut all, mut letters) = (vec![String::new()], value.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            ',' => all.push(String::new()),
+            '\\' => all.last_mut().expect("one").extend(letters.next()),
+            _ => all.last_mut().expect("one").push(letter),
+        }
+    }
+    all
 }
 
 fn is_missing(resource: &Value, name: &str) -> bool {

@@ -81,6 +81,8 @@ fn words() -> Vec<String> {
         "78000",
         "75",
         "%_*",
+        "Dupont, Martin",
+        r"a\b|c$,",
         "ẞ",
     ];
     let mut words: Vec<_> = words.map(str::to_owned).into();
@@ -292,7 +294,8 @@ fn text(dice: &mut Dice, name: &str) -> String {
         let length = 1 + dice.roll(characters.len() - begin);
         text = characters[begin..begin + length].iter().collect();
     }
-    if dice.chance(20) { text.to_uppercase() } else { text }
+    let text = if dice.chance(20) { text.to_uppercase() } else { text };
+    text.chars().flat_map(|letter| r"\,|$".contains(letter).then_some('\\').into_iter().chain([letter])).collect()
 }
 
 fn date(dice: &mut Dice) -> String {

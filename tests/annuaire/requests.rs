@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::content::{FINESS, RPPS, nos};
 use crate::on_both_databases;
 use crate::server::*;
+use crate::support::nothing_empty::assert_nothing_is_empty;
 
 /// Asserts what searches find, whatever the order.
 async fn assert_found(server: &DirectoryServer, cases: &[(&str, &[&str])]) {
@@ -212,8 +213,8 @@ on_both_databases! { DirectoryServer::small;
         let relations: Vec<_> = bundle["link"].as_array().expect("links").iter().map(|link| &link["relation"]).collect();
         assert_eq!(relations, ["next", "self"]);
         let none = server.search("/Practitioner?identifier=nobody").await;
-        assert_eq!(keys(&none), ["resourceType", "type", "id", "total", "entry", "link"]);
-        assert_eq!((&none["total"], &none["entry"]), (&json!(0), &json!([])));
+        assert_eq!(keys(&none), ["resourceType", "type", "id", "total", "link"]);
+        assert_eq!(none["total"], 0);
     }
 
     async fn the_total_is_told_unless_it_is_not_wanted(server: DirectoryServer) {
@@ -231,8 +232,10 @@ on_both_databases! { DirectoryServer::small;
             let bundle = server.search(&format!("/Practitioner?_format=json{query}")).await;
             assert_eq!(bundle["total"], total, "{query}");
         }
-        let counted = server.search("/Practitioner?active=true&_count=0").await;
-        assert_eq!((&counted["entry"], link(&counted, "next"), &counted["total"]), (&json!([]), None, &json!(3)));
+        for query in ["_count=0", "_summary=count", "_summary=count&_count=2", "_count=0&_total=accurate"] {
+            let counted = server.search(&format!("/Practitioner?active=true&{query}")).await;
+            assert_eq!((counted.get("entry"), link(&counted, "next"), &counted["total"]), (None, None, &json!(3)), "{query}");
+        }
     }
 
     async fn a_part_of_each_match_is_marked_as_such(server: DirectoryServer) {
@@ -253,6 +256,166 @@ on_both_databases! { DirectoryServer::small;
         let device = server.search("/Device?_elements=type&_count=1").await;
         let kept = ["resourceType", "id", "meta", "identifier", "status", "type"];
         assert_eq!(keys(&device["entry"][0]["resource"]), kept);
+    }
+
+    async fn period_is_searched_by_the_prefixes_of_r4(server: DirectoryServer) {
+        // 001-01-1 from 2010 on, 001-01-2 in 2015, 001-02-1 up to 2012.
+        assert_found(&server, &[
+            ("/Organization?period=2015", &["001-01-2"]),
+            ("/Organization?period=2015-06", &[]),
+            ("/Organization?period=ne2015", &["001-01-1", "001-02-1"]),
+            ("/Organization?period=gt2015", &["001-01-1"]),
+            ("/Organization?period=ge2015", &["001-01-1", "001-01-2"]),
+            ("/Organization?period=lt2015", &["001-01-1", "001-02-1"]),
+            ("/Organization?period=le2015", &["001-01-1", "001-01-2", "001-02-1"]),
+            ("/Organization?period=sa2009", &["001-01-1", "001-01-2"]),
+            ("/Organization?period=sa2012", &["001-01-2"]),
+            ("/Organization?period=eb2016", &["001-01-2", "001-02-1"]),
+            ("/Organization?period=eb2013", &["001-02-1"]),
+            ("/Organization?period=eb2012", &[]),
+            ("/Organization?period=ap2015", &["001-01-1", "001-01-2"]),
+            ("/Organization?period=le9999-12-31T23:59:59.9999999999Z", &["001-01-1", "001-01-2", "001-02-1"]),
+            ("/Organization?period=gt9999", &["001-01-1"]),
+            ("/Organization?period=ge0001&period=sa2014", &["001-01-2"]),
+            ("/PractitionerRole?organization.period=sa2009", &["005-1-1", "005-1-2", "005-2-1"]),
+            ("/Device?_lastUpdated=le9999-12-31", &["002-1", "002-2", "002-3"]),
+            ("/Device?_lastUpdated=sa0001&_lastUpdated=eb9999-12-31T23:59:60-14:00", &["002-1", "002-2", "002-3"]),
+        ]).await;
+    }
+
+    async fn escapes_are_read_in_every_kind_of_parameter(server: DirectoryServer) {
+        let resource = json!({
+            "resourceType": "Organization",
+            "id": "001-01-6",
+            "meta": { "lastUpdated": "2025-05-01T00:00:00Z" },
+            "name": "SELARL DUPONT, MARTIN",
+            "identifier": [{ "system": "urn:a,b", "value": r"x|y$z\" }],
+            "address": [{ "city": r"A|B\C$D" }],
+        });
+        server.load(&[resource]).await;
+        for query in [
+            r"name:exact=SELARL DUPONT\, MARTIN",
+            r"name:exact=x,SELARL DUPONT\, MARTIN",
+            r"name=selarl dupont\,",
+            r"name:contains=t\, m",
+            r"identifier=urn:a\,b|x\|y\$z\\",
+            r"identifier=x\|y\$z\\",
+            r"identifier=|x\|y\$z\\",
+            r"identifier=urn:a\,b|",
+            r"identifier=y,urn:a\,b|",
+            r"address-city:exact=A\|B\\C\$D",
+            r"address:contains=\|b\\c\$",
+            r"_id=001\-01\-6",
+        ] {
+            let query = query.replace('\\', "%5C").replace(' ', "%20").replace('|', "%7C");
+            let page = server.search(&format!("/Organization?{query}")).await;
+            assert_eq!(matches(&page), ["001-01-6"], "{query}");
+        }
+        for query in ["name:exact=SELARL%20DUPONT,%20MARTIN", "identifier=urn:a,b|", r"identifier=x%5C%5C%7Cy"] {
+            assert!(!matches(&server.search(&format!("/Organization?{query}")).await).contains(&"001-01-6".to_owned()), "{query}");
+        }
+    }
+
+    async fn empty_parameters_are_ignored_and_not_repeated(server: DirectoryServer) {
+        let all = server.search("/Practitioner").await;
+        for query in [
+            "active=", "_count=", "_format=", "_sort=", "_summary=", "_elements=,", "_include=", "_total=&family=&x=", "family=%20", "&&", "active",
+        ] {
+            let page = server.search(&format!("/Practitioner?{query}")).await;
+            assert_eq!((matches(&page), &page["total"]), (matches(&all), &all["total"]), "{query}");
+            assert_eq!(link(&page, "self"), link(&all, "self"), "{query}");
+            let page = server.search(&format!("/Practitioner?{query}&active=false&_count=1&{query}")).await;
+            assert_eq!(link(&page, "self"), Some(format!("{BASE}/Practitioner?active=false&_count=1")), "{query}");
+            assert_eq!((matches(&page), &page["total"]), (vec!["003-4-4".to_owned()], &json!(2)), "{query}");
+            assert_eq!(matches(&server.follow(&page, "next").await.expect(200).json()), ["003-9-9"], "{query}");
+        }
+    }
+
+    async fn unknown_parameters_of_a_lenient_search_are_told_and_left_out(server: DirectoryServer) {
+        let lenient = [("prefer", "handling=lenient"), ("accept-language", "en"), ("content-type", "application/x-www-form-urlencoded")];
+        let query = "foo=1&active=false&_sort=family&organization.foo=1&_count=1&foo:exact=2";
+        let page = server.request("GET", &format!("/Practitioner?{query}"), &lenient, "").await.expect(200).json();
+        assert_eq!((matches(&page), &page["total"]), (vec!["003-4-4".to_owned()], &json!(2)));
+        assert_eq!(link(&page, "self"), Some(format!("{BASE}/Practitioner?active=false&_count=1")));
+        let told = page["entry"].as_array().and_then(|entries| entries.last()).expect("an entry");
+        assert_eq!((&told["search"]["mode"], &told["resource"]["resourceType"]), (&json!("outcome"), &json!("OperationOutcome")));
+        let issues = told["resource"]["issue"].as_array().expect("issues");
+        let places: Vec<_> = issues.iter().map(|issue| &issue["expression"][0]).collect();
+        assert_eq!(places, ["http.foo", "http._sort", "http.organization.foo", "http.foo:exact"]);
+        for issue in issues {
+            assert_eq!((&issue["severity"], &issue["details"]["coding"][0]["code"]), (&json!("warning"), &json!("query-ignored")));
+            assert!(issue["details"]["text"].as_str().is_some_and(|text| text.contains("was ignored") && text.contains("active")));
+        }
+        // The next page has been told.
+        let next = server.follow(&page, "next").await.expect(200).json();
+        assert_eq!((matches(&next), entries(&next, "outcome").len()), (vec!["003-9-9".to_owned()], 0));
+        let posted = server.request("POST", "/Practitioner/_search", &lenient, query).await.expect(200).json();
+        assert_eq!((matches(&posted), entries(&posted, "outcome").len()), (matches(&page), 1));
+        let counted = server.request("GET", "/Practitioner?foo=1&_count=0", &lenient, "").await.expect(200).json();
+        assert_eq!((&counted["total"], entries(&counted, "outcome").len()), (&json!(5), 1));
+        // What is malformed, modifiers and reads stay strict, and so does a search that says nothing or the contrary.
+        for (path, rule) in [
+            ("/Practitioner?active=TRUE", "annuaire-value"),
+            ("/Practitioner?_count=x", "annuaire-value"),
+            ("/Practitioner?active:exact=true", "annuaire-modifier"),
+            ("/Practitioner?_include=x", "annuaire-include"),
+            ("/Practitioner/003-1-1?foo=1", "annuaire-parameter"),
+        ] {
+            server.request("GET", path, &lenient, "").await.refused(400, rule);
+        }
+        for prefer in ["handling=strict", "handling=strict, handling=lenient", "return=minimal", ""] {
+            let headers = [("prefer", prefer)];
+            server.request("GET", "/Practitioner?foo=1", &headers, "").await.refused(400, "annuaire-parameter");
+        }
+    }
+
+    async fn summary_shows_what_r4_says_in_searches_and_reads(server: DirectoryServer) {
+        let of = |query: &str| format!("/Organization/001-01-1?{query}");
+        for (query, expected) in [
+            ("_summary=true", vec!["identifier", "active", "type", "name", "partOf"]),
+            ("_summary=text", vec!["identifier", "active"]),
+            ("_summary=data&_elements=name", vec!["identifier", "active", "name"]),
+            ("_summary=true&_elements=name,telecom", vec!["identifier", "active", "name"]),
+            ("_elements=name,telecom", vec!["identifier", "active", "telecom", "name"]),
+        ] {
+            let read = server.get(&of(query)).await.expect(200).json();
+            let mut found: Vec<_> = keys(&read).into_iter().filter(|name| !["resourceType", "id", "meta"].contains(name)).collect();
+            let mut expected = expected;
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{query}");
+            assert_eq!(read["meta"]["tag"][0]["code"], "SUBSETTED", "{query}");
+            let page = server.search(&format!("/Organization?_id=001-01-1&{query}")).await;
+            assert_eq!(page["entry"][0]["resource"], read, "{query}");
+        }
+        let whole = server.get(&of("")).await.expect(200).text;
+        for query in ["_summary=false", "_summary=", "_elements=", "_elements=,&_summary=false&_format=json"] {
+            assert_eq!(server.get(&of(query)).await.expect(200).text, whole, "{query}");
+        }
+        // A summary is of everything that comes; elements are of the matches.
+        let path = "/PractitionerRole?_id=005-1-1&_include=PractitionerRole:practitioner";
+        let summary = server.search(&format!("{path}&_summary=true")).await;
+        assert!(summary["entry"][1]["resource"].get("qualification").is_none(), "{summary}");
+        let elements = server.search(&format!("{path}&_elements=code")).await;
+        assert!(elements["entry"][1]["resource"]["qualification"].is_array(), "{elements}");
+    }
+
+    async fn no_answer_holds_anything_empty(server: DirectoryServer) {
+        let lenient = [("prefer", "handling=lenient")];
+        for path in [
+            "/metadata", "/Practitioner", "/Practitioner?_count=0", "/Practitioner?_summary=count", "/Practitioner?identifier=nobody",
+            "/Practitioner?active=", "/Practitioner?_count=1", "/Practitioner?foo=1", "/Practitioner?active=TRUE&_count=x", "/Patient", "/x/y/z",
+            "/Practitioner/003-1-1", "/Practitioner/003-1-1?_summary=text", "/Practitioner/unknown", "/Practitioner?_elements=foo", "/_page", "/_page?id=x",
+            "/PractitionerRole?_include=*&_summary=true", "/Organization?_revinclude=PractitionerRole:organization&_count=2", "/Device?_total=none",
+        ] {
+            for headers in [&[][..], &lenient] {
+                let answer = server.request("GET", path, headers, "").await;
+                assert_nothing_is_empty(&answer.json(), path);
+            }
+        }
+        for form in ["", "active=", "identifier=nobody", "foo=1"] {
+            assert_nothing_is_empty(&server.post("/Practitioner/_search", form).await.json(), form);
+        }
     }
 
     async fn a_resource_is_read_as_it_was_received(server: DirectoryServer) {

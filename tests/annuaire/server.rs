@@ -233,8 +233,9 @@ pub fn link(bundle: &Value, relation: &str) -> Option<String> {
 
 /// The ids of the entries of a mode, in order.
 pub fn entries(bundle: &Value, mode: &str) -> Vec<String> {
-    let entries = bundle["entry"].as_array().expect("entries, even if there are none");
-    let of_mode = entries.iter().filter(|entry| entry["search"]["mode"] == mode);
+    let entries = bundle.get("entry").map(|entries| entries.as_array().expect("entries"));
+    assert!(entries.is_none_or(|entries| !entries.is_empty()), "a list without entries is not FHIR");
+    let of_mode = entries.into_iter().flatten().filter(|entry| entry["search"]["mode"] == mode);
     of_mode.map(|entry| entry["resource"]["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 

@@ -106,6 +106,7 @@ on_both_databases! { TestServer::tolerant;
             for name in names(&resource["searchParam"], "name") {
                 let value = match name {
                     "active" => "true",
+                    "status" => "booked",
                     "date" | "_lastUpdated" => "2026-03-04",
                     _ => "x",
                 };

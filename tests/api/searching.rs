@@ -6,6 +6,7 @@ use crate::asking::*;
 use crate::on_both_databases;
 use crate::reading::{link, pages};
 use crate::server::*;
+use crate::support::nothing_empty::assert_nothing_is_empty;
 
 const VENDOR: &str = "https://agenda.example.org/rdv";
 const OTHER: &str = "urn:oid:1.2.250.1.999.7";
@@ -281,6 +282,241 @@ on_both_databases! { TestServer::tolerant;
         server.request("POST", "/Practitioner/_search", &form, "family=x").await.refused(400, "query-parameter");
     }
 
+    async fn search_dates_at_the_ends_of_the_calendar_are_found(server: TestServer) {
+        for (value, start, end) in [
+            ("first", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00.0000000001Z"),
+            ("leap", "2016-12-31T23:59:60Z", "2016-12-31T23:59:60.1234567891Z"),
+            ("fraction", "2026-03-04T14:00:00.12345678901234567890-12:00", "2026-03-06T14:00:00+14:00"),
+            ("last", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999999999-14:00"),
+        ] {
+            let body = with(&with(&appointment(VENDOR, value), "/start", start.into()), "/end", end.into());
+            server.post("/Appointment", &body).await.expect(201);
+        }
+        let all: &[&str] = &["first", "fraction", "last", "leap"];
+        let date = |text: &str| format!("/Appointment?date={text}");
+        assert_found(&server, &[
+            (date("le9999"), all),
+            (date("le9999-12-31"), all),
+            (date("le9999-12-31T23:59:59.9999999999Z"), all),
+            (date("ge0001"), &["fraction", "last", "leap"]),
+            (date("ge0001-01-01T00:00:00%2B14:00"), all),
+            (date("eq9999-12-31"), &["last"]),
+            (date("9999"), &["last"]),
+            (date("ne9999"), &["first", "fraction", "leap"]),
+            (date("gt9999"), &[]),
+            (date("sa9999-12"), &[]),
+            (date("eb9999-12-31"), &["first", "fraction", "leap"]),
+            (date("lt0001"), &["first"]),
+            (date("ap0001-01-01"), &["first"]),
+            (date("2016-12-31T23:59:60Z"), &["leap"]),
+            (date("ge2016-12-31T23:59:59Z&date=lt2017-01-01T00:00:00Z"), &["leap"]),
+            (date("2026-03-05T02:00:00.1234567891Z"), &["fraction"]),
+            ("/Appointment?_lastUpdated=le9999-12-31".into(), all),
+            ("/Appointment?_lastUpdated=ge0001&_lastUpdated=lt9999-12-31T23:59:59-14:00".into(), all),
+            ("/Appointment?_lastUpdated=sa9999".into(), &[]),
+        ]).await;
+        let mut account = regulator(&[(T, U)]);
+        account["identifier"][0]["period"] = json!({ "start": "0001-01-01", "end": "9999-12-31T23:59:59Z" });
+        account["name"][0]["period"] = json!({ "start": "2016-12-31T23:59:60.5+05:45", "end": "9999" });
+        let id = server.post("/Practitioner", &account).await.expect(201).id();
+        for (since, versions) in [("0001-01-01T00:00:00Z", 1), ("2016-12-31T23:59:60.0000000001Z", 1), ("9999-12-31T23:59:59Z", 0)] {
+            let history = server.get(&format!("/Practitioner/{id}/_history?_since={since}")).await.expect(200).json();
+            assert_eq!(ids(&history).len(), versions, "{since}");
+        }
+    }
+
+    async fn search_empty_parameters_are_ignored_and_not_repeated(server: TestServer) {
+        let id = accounts(&server, 3).await[0].0.clone();
+        server.put(&account(T, "1"), &inactive(regulator(&[(T, "1")]))).await.expect(200);
+        for empty in [
+            "active=", "_count=", "_format=", "_sort=", "_total=", "_after=", "_id=", "identifier=,", "_lastUpdated=%20", "_summary=", "_elements=",
+            "family=", "x", "_include=", "_before=&_since=", "&&",
+        ] {
+            let all = server.get(&format!("/Practitioner?{empty}")).await.expect(200).json();
+            assert_eq!((ids(&all).len(), link(&all, "self")), (3, Some(format!("{BASE}/Practitioner"))), "{empty}");
+            let page = server.get(&format!("/Practitioner?{empty}&active=true&_count=1&{empty}")).await.expect(200).json();
+            assert_eq!(link(&page, "self"), Some(format!("{BASE}/Practitioner?active=true&_count=1")), "{empty}");
+            let next = link(&page, "next").expect("a second page");
+            assert!(next.starts_with(&format!("{BASE}/Practitioner?active=true&_count=1&_after=")), "{next}");
+            let form = [("content-type", "application/x-www-form-urlencoded")];
+            let posted = server.request("POST", "/Practitioner/_search", &form, empty).await.expect(200).json();
+            assert_eq!(ids(&posted).len(), 3, "{empty}");
+            let history = server.get(&format!("/Practitioner/{id}/_history?{empty}&_count=1")).await.expect(200).json();
+            assert_eq!(link(&history, "self"), Some(format!("{BASE}/Practitioner/{id}/_history?_count=1")), "{empty}");
+        }
+        server.get(&format!("/Practitioner/{id}?_format=&_summary=&_elements=")).await.expect(200);
+        // Where something is written, an empty criterion is none.
+        server.put("/Practitioner?identifier=", &regulator(&[(T, U)])).await.refused(400, "query-identifier-form");
+    }
+
+    async fn search_escapes_are_read(server: TestServer) {
+        server.post("/Appointment", &appointment("urn:a,b", r"x|y$z\, t")).await.expect(201);
+        for query in [
+            r"identifier=urn:a\,b|x\|y\$z\\\, t",
+            r"identifier=x\|y\$z\\\, t",
+            r"identifier=urn:a\,b|",
+            r"identifier=nobody,urn:a\,b|",
+            r"status=\booked&identifier=urn:a\,b|",
+        ] {
+            let query = query.replace('\\', "%5C").replace(' ', "%20");
+            assert_eq!(values(&server, &format!("/Appointment?{query}")).await, [r"x|y$z\, t"], "{query}");
+        }
+        assert_eq!(values(&server, "/Appointment?identifier=urn:a,b").await, [""; 0]);
+    }
+
+    async fn search_codes_are_those_of_their_code_system(server: TestServer) {
+        server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
+        server.post("/Practitioner", &inactive(regulator(&[(T, V)]))).await.expect(201);
+        agenda(&server).await;
+        let (booleans, statuses) = ("http://hl7.org/fhir/special-values", "http://hl7.org/fhir/appointmentstatus");
+        assert_found(&server, &[
+            ("/Practitioner?active=|true".into(), &[U]),
+            (format!("/Practitioner?active={booleans}|false"), &[V]),
+            (format!("/Practitioner?active={booleans}|"), &[U, V]),
+            ("/Appointment?status=|pending".into(), &["d"]),
+            (format!("/Appointment?status={statuses}|"), &["a", "b", "c", "d"]),
+            ("/Appointment?status=waitlist,checked-in,entered-in-error".into(), &[]),
+        ]).await;
+    }
+
+    async fn search_unknown_parameters_are_told_and_left_out_where_lenient(server: TestServer) {
+        let created: Vec<_> = accounts(&server, 3).await.into_iter().map(|(id, _)| id).collect();
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let lenient = [("prefer", "return=minimal, handling=lenient"), ("accept-language", "en"), form];
+        let query = "family=A&active=true&_include=x&_sort=-_lastUpdated&name:exact=x&_count=2";
+        let page = server.request("GET", &format!("/Practitioner?{query}"), &lenient, "").await.expect(200).json();
+        let kept = format!("{BASE}/Practitioner?active=true&_sort=-_lastUpdated&_count=2");
+        assert_eq!(link(&page, "self"), Some(kept.clone()));
+        let entries = page["entry"].as_array().expect("entries");
+        assert_eq!((entries.len(), &entries[0]["resource"]["id"]), (3, &json!(created[2])));
+        let (mode, outcome) = (&entries[2]["search"]["mode"], &entries[2]["resource"]);
+        assert_eq!((mode, &outcome["resourceType"]), (&json!("outcome"), &json!("OperationOutcome")));
+        let issues = outcome["issue"].as_array().expect("issues");
+        let places: Vec<_> = issues.iter().map(|issue| &issue["expression"][0]).collect();
+        assert_eq!(places, ["http.family", "http._include", "http.name:exact"]);
+        for issue in issues {
+            assert_eq!((&issue["severity"], &issue["details"]["coding"][0]["code"]), (&json!("warning"), &json!("query-ignored")));
+            assert!(issue["details"]["text"].as_str().is_some_and(|text| text.contains("was ignored")), "{issue}");
+        }
+        // The next page has been told, whoever asks for it.
+        let next = link(&page, "next").expect("a second page");
+        assert!(next.starts_with(&kept), "{next}");
+        let next = server.get(next.strip_prefix(BASE).expect("the base")).await.expect(200).json();
+        assert_eq!(ids(&next), [created[0].clone()]);
+        let posted = server.request("POST", "/Practitioner/_search", &lenient, query).await.expect(200).json();
+        assert_eq!(posted, page);
+        let counted = server.request("GET", "/Practitioner?family=A&_count=0", &lenient, "").await.expect(200).json();
+        assert_eq!((&counted["total"], counted["entry"].as_array().map(Vec::len)), (&json!(3), Some(1)));
+        // What is malformed, modifiers, other interactions: strict.
+        let account = regulator(&[(T, "1")]).to_string();
+        let json_body = [("prefer", "handling=lenient"), ("content-type", "application/fhir+json")];
+        for (method, path, rule) in [
+            ("GET", "/Practitioner?active=TRUE".to_owned(), "query-value"),
+            ("GET", "/Practitioner?_sort=family".to_owned(), "query-value"),
+            ("GET", "/Practitioner?active:not=true".to_owned(), "query-parameter"),
+            ("GET", "/Practitioner?_count:exact=1".to_owned(), "query-parameter"),
+            ("GET", format!("/Practitioner/{}?family=A", created[0]), "query-parameter"),
+            ("GET", format!("/Practitioner/{}/_history?family=A", created[0]), "query-parameter"),
+            ("PUT", format!("/Practitioner?identifier={T}|1&family=A"), "query-parameter"),
+            ("POST", "/Practitioner?family=A".to_owned(), "query-parameter"),
+        ] {
+            let body = if method == "GET" { String::new() } else { account.clone() };
+            server.request(method, &path, &json_body, body).await.refused(400, rule);
+        }
+        for prefer in ["handling=strict", "handling=strict, handling=lenient", "return=minimal"] {
+            server.request("GET", "/Practitioner?family=A", &[("prefer", prefer)], "").await.refused(400, "query-parameter");
+        }
+    }
+
+    async fn search_shows_the_part_that_is_asked_for(server: TestServer) {
+        let id = accounts(&server, 2).await[0].0.clone();
+        server.put(&account(T, "1"), &inactive(regulator(&[(T, "1")]))).await.expect(200);
+        let path = format!("/Practitioner/{id}");
+        for (query, has, has_not) in [
+            ("_elements=name", &["identifier", "active", "name"][..], &["telecom", "text"][..]),
+            ("_elements=telecom&_elements=gender", &["identifier", "active", "telecom"], &["name"]),
+            ("_summary=true", &["identifier", "active", "name", "telecom"], &["text", "qualification"]),
+            ("_summary=text", &["identifier", "active"], &["name", "telecom"]),
+            ("_summary=data", &["identifier", "active", "name", "telecom"], &["text"]),
+            ("_summary=true&_elements=name", &["identifier", "active", "name"], &["telecom"]),
+        ] {
+            let read = server.get(&format!("{path}?{query}")).await.expect(200);
+            assert_eq!(read.header("etag"), "W/\"2\"");
+            let part = read.json();
+            assert_eq!((&part["id"], &part["meta"]["versionId"]), (&json!(id), &json!("2")), "{query}");
+            let tags = part["meta"]["tag"].as_array().expect("tags");
+            assert!(tags.iter().any(|tag| tag["code"] == "SUBSETTED"), "{part}");
+            assert!(has.iter().all(|name| part.get(name).is_some()), "{query}: {part}");
+            assert!(has_not.iter().all(|name| part.get(name).is_none()), "{query}: {part}");
+            let found = server.get(&format!("/Practitioner?_id={id}&{query}")).await.expect(200).json();
+            assert_eq!(found["entry"][0]["resource"], part, "{query}");
+            let url = link(&found, "self").expect("a link");
+            assert!(url.ends_with(query), "{url}");
+            assert_eq!(server.get(&format!("{path}/_history/2?{query}")).await.expect(200).json(), part, "{query}");
+            let history = server.get(&format!("{path}/_history?{query}")).await.expect(200).json();
+            assert_eq!((ids(&history).len(), &history["entry"][0]["resource"]), (2, &part), "{query}");
+            let headers = [("if-none-match", "W/\"2\"")];
+            server.request("GET", &format!("{path}?{query}"), &headers, "").await.expect(304);
+        }
+        let whole = server.get(&path).await.expect(200).text;
+        assert_eq!(server.get(&format!("{path}?_summary=false")).await.expect(200).text, whole);
+        let counted = server.get("/Practitioner?_summary=count&_count=1&_elements=name").await.expect(200).json();
+        assert_eq!((&counted["total"], counted.get("entry"), link(&counted, "next")), (&json!(2), None, None));
+        // Each page has the same part.
+        for page in pages(&server, "/Practitioner?_elements=name&_count=1").await {
+            assert!(page["entry"][0]["resource"].get("telecom").is_none(), "{page}");
+        }
+        agenda(&server).await;
+        let found = server.get("/Appointment?_elements=comment&status=booked").await.expect(200).json();
+        let part = &found["entry"][0]["resource"];
+        assert!(["identifier", "status", "start", "end", "participant"].iter().all(|name| part.get(name).is_some()), "{part}");
+        assert!(part.get("created").is_none() && part.get("extension").is_none(), "{part}");
+    }
+
+    async fn no_answer_holds_anything_empty(server: TestServer) {
+        let id = accounts(&server, 3).await[0].0.clone();
+        server.put(&account(T, "1"), &inactive(regulator(&[(T, "1")]))).await.expect(200);
+        let lenient = [("prefer", "handling=lenient")];
+        for path in [
+            "/metadata".to_owned(),
+            "/Practitioner".to_owned(),
+            "/Practitioner?_count=0".to_owned(),
+            "/Practitioner?_summary=count".to_owned(),
+            "/Practitioner?identifier=nobody".to_owned(),
+            "/Practitioner?_count=1&_total=accurate".to_owned(),
+            "/Practitioner?family=A".to_owned(),
+            "/Practitioner?active=TRUE&_count=x".to_owned(),
+            "/Practitioner?_elements=foo".to_owned(),
+            "/Appointment".to_owned(),
+            "/Patient".to_owned(),
+            format!("/Practitioner/{id}"),
+            format!("/Practitioner/{id}?_summary=text"),
+            format!("/Practitioner/{id}/_history"),
+            format!("/Practitioner/{id}/_history?_count=0"),
+            format!("/Practitioner/{id}/_history?_since=9999-12-31"),
+            format!("/Practitioner/{id}/_history?_summary=true"),
+            format!("/Practitioner/{id}/_history/1"),
+            format!("/Practitioner/{id}/_history/9"),
+        ] {
+            for headers in [&[][..], &lenient] {
+                let answer = server.request("GET", &path, headers, "").await;
+                assert_nothing_is_empty(&answer.json(), &path);
+            }
+        }
+        let good = regulator(&[(T, U)]);
+        let mut breach = regulator(&[(T, "not-a-uuid")]);
+        breach["active"] = "true".into();
+        for body in [&good, &breach] {
+            for (method, path) in [("POST", "/Practitioner/$validate"), ("POST", "/Practitioner"), ("PUT", "/Practitioner?identifier=")] {
+                for prefer in ["return=representation", "return=OperationOutcome"] {
+                    let headers = [("content-type", "application/fhir+json"), ("prefer", prefer)];
+                    let answer = server.request(method, path, &headers, body.to_string()).await;
+                    assert_nothing_is_empty(&answer.json(), path);
+                }
+            }
+        }
+    }
+
     async fn what_a_search_does_not_know_is_refused_never_ignored(server: TestServer) {
         for (query, rule) in [
             ("Practitioner?family=AUBERT", "query-parameter"),
@@ -292,7 +528,8 @@ on_both_databases! { TestServer::tolerant;
             ("Appointment?active=true", "query-parameter"),
             ("Appointment?patient=1", "query-parameter"),
             ("Practitioner?active=yes", "query-value"),
-            ("Practitioner?identifier=", "query-value"),
+            ("Practitioner?active=TRUE", "query-value"),
+            ("Appointment?status=BOOKED", "query-value"),
             ("Practitioner?identifier=a|b|c", "query-value"),
             ("Practitioner?_id=a_b", "query-value"),
             ("Practitioner?_lastUpdated=xx2026", "query-value"),
@@ -302,7 +539,7 @@ on_both_databases! { TestServer::tolerant;
             ("Practitioner?_count=-1", "query-value"),
             ("Practitioner?_count=many", "query-value"),
             ("Practitioner?_total=maybe", "query-value"),
-            ("Practitioner?_after=", "query-value"),
+            ("Practitioner?_after=a_b", "query-value"),
             ("Practitioner?_count=1&_count=2", "query-repeated"),
             ("Practitioner?identifier=%zz", "query-encoding"),
         ] {

@@ -268,11 +268,11 @@ fn intervals(bound: &DateBound) -> Vec<Interval> {
     let before = |end| Interval { start: None, end: Some(end) };
     let from = |start| Interval { start: Some(start), end: None };
     match comparison {
-        Comparison::Equal => vec![Interval { start: Some(start), end: Some(end) }],
+        Comparison::Equal | Comparison::Approximate => vec![Interval { start: Some(start), end: Some(end) }],
         Comparison::NotEqual => vec![before(start), from(end)],
-        Comparison::Greater => vec![from(end)],
+        Comparison::Greater | Comparison::StartsAfter => vec![from(end)],
         Comparison::GreaterOrEqual => vec![from(start)],
-        Comparison::Less => vec![before(start)],
+        Comparison::Less | Comparison::EndsBefore => vec![before(start)],
         Comparison::LessOrEqual => vec![before(end)],
     }
 }
@@ -281,7 +281,9 @@ fn intervals(bound: &DateBound) -> Vec<Interval> {
 fn covers(intervals: &[Interval], term: &[u8]) -> Option<bool> {
     let day: jiff::civil::Date = term::value(term)?.parse().ok()?;
     let midnight = |day: jiff::civil::Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    let (first, next) = (midnight(day)?, midnight(day.checked_add(1.day()).ok()?)?);
+    let next = day.checked_add(1.day()).ok().and_then(midnight);
+    // The last day has no midnight after it.
+    let (first, next) = (midnight(day)?, next.unwrap_or(Timestamp::MAX));
     let whole = |interval: &Interval| {
         interval.start.is_none_or(|start| start <= first) && interval.end.is_none_or(|end| next <= end)
     };

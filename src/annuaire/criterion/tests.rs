@@ -18,46 +18,65 @@ fn bound(comparison: Comparison) -> DateBound {
     DateBound { comparison, start: at("2025-04-28T00:00:00Z"), end: at("2025-04-29T00:00:00Z") }
 }
 
-const COMPARISONS: [Comparison; 6] = [
+const COMPARISONS: [Comparison; 9] = [
     Comparison::Equal,
     Comparison::NotEqual,
     Comparison::Greater,
     Comparison::Less,
     Comparison::GreaterOrEqual,
     Comparison::LessOrEqual,
+    Comparison::StartsAfter,
+    Comparison::EndsBefore,
+    Comparison::Approximate,
 ];
 
 #[test]
 fn an_instant_is_compared_with_the_precision_of_the_bound() {
-    // Before the day, its first and last instants, after it; for eq, ne, gt, lt, ge, le.
+    // Before the day, its first and last instants, after it; for eq, ne, gt, lt, ge, le, sa, eb, ap.
     let cases = [
-        ("2025-04-27T23:59:59.999Z", [false, true, false, true, false, true]),
-        ("2025-04-28T00:00:00Z", [true, false, false, false, true, true]),
-        ("2025-04-28T23:59:59.999Z", [true, false, false, false, true, true]),
-        ("2025-04-29T00:00:00Z", [false, true, true, false, true, false]),
+        ("2025-04-27T23:59:59.999Z", [false, true, false, true, false, true, false, true, false]),
+        ("2025-04-28T00:00:00Z", [true, false, false, false, true, true, false, false, true]),
+        ("2025-04-28T23:59:59.999Z", [true, false, false, false, true, true, false, false, true]),
+        ("2025-04-29T00:00:00Z", [false, true, true, false, true, false, true, false, false]),
     ];
     for (instant, expected) in cases {
         let found = COMPARISONS.map(|comparison| bound(comparison).holds_at(at(instant)));
         assert_eq!(found, expected, "{instant}");
         // A period of that single instant says the same.
         let next = at(instant) + jiff::SignedDuration::from_nanos(1);
-        let found = COMPARISONS.map(|comparison| bound(comparison).holds_within(Some(at(instant)), Some(next)));
+        let found = COMPARISONS.map(|comparison| bound(comparison).holds_for(Some(at(instant)), Some(next)));
         assert_eq!(found, expected, "{instant}");
     }
 }
 
 #[test]
-fn any_instant_of_a_period_suffices() {
+fn period_prefixes_mean_what_r4_says_of_ranges() {
+    // Of 2025-04-28, for eq, ne, gt, lt, ge, le, sa, eb, ap.
     let cases = [
-        (None, None, [true; 6]),
-        (Some("2025-04-28T12:00:00Z"), None, [true, true, true, false, true, true]),
-        (None, Some("2025-04-28T12:00:00Z"), [true, true, false, true, true, true]),
-        (Some("2025-04-29T00:00:00Z"), None, [false, true, true, false, true, false]),
-        (None, Some("2025-04-28T00:00:00Z"), [false, true, false, true, false, true]),
+        // Within the day, and all of it.
+        ("2025-04-28T08:00:00Z", "2025-04-28T12:00:00Z", "eq ge le ap"),
+        ("2025-04-28T00:00:00Z", "2025-04-29T00:00:00Z", "eq ge le ap"),
+        // Around it; from before into it; from within it on.
+        ("2025-04-27T00:00:00Z", "2025-04-30T00:00:00Z", "ne gt lt ge le ap"),
+        ("2025-04-27T00:00:00Z", "2025-04-28T12:00:00Z", "ne lt le ap"),
+        ("2025-04-28T12:00:00Z", "2025-04-30T00:00:00Z", "ne gt ge ap"),
+        // Apart from it: up to its first instant, from its last on.
+        ("2025-04-26T00:00:00Z", "2025-04-28T00:00:00Z", "ne lt le eb"),
+        ("2025-04-29T00:00:00Z", "2025-04-30T00:00:00Z", "ne gt ge sa"),
+        // Open, on either side and on both.
+        ("", "", "ne gt lt ge le ap"),
+        ("2025-04-28T12:00:00Z", "", "ne gt ge ap"),
+        ("2025-04-29T00:00:00Z", "", "ne gt ge sa"),
+        ("2025-04-01T00:00:00Z", "", "ne gt lt ge le ap"),
+        ("", "2025-04-28T12:00:00Z", "ne lt le ap"),
+        ("", "2025-04-28T00:00:00Z", "ne lt le eb"),
+        ("", "2025-05-01T00:00:00Z", "ne gt lt ge le ap"),
     ];
+    let limit = |text: &str| (!text.is_empty()).then(|| at(text));
     for (start, end, expected) in cases {
-        let found = COMPARISONS.map(|comparison| bound(comparison).holds_within(start.map(at), end.map(at)));
-        assert_eq!(found, expected, "{start:?} {end:?}");
+        let prefixes = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"].into_iter().zip(COMPARISONS);
+        let found = prefixes.filter(|(_, comparison)| bound(*comparison).holds_for(limit(start), limit(end)));
+        assert_eq!(found.map(|(prefix, _)| prefix).collect::<Vec<_>>().join(" "), expected, "{start} {end}");
     }
 }
 
@@ -91,7 +110,8 @@ fn a_criterion_holds_for_a_resource_or_does_not() {
         (Criterion::Id(vec!["001-01".into()]), false),
         (Criterion::LastUpdated(vec![bound(Comparison::Less), bound(Comparison::Equal)]), true),
         (Criterion::LastUpdated(vec![bound(Comparison::NotEqual)]), false),
-        (Criterion::Period(Field::Period, vec![bound(Comparison::Equal)]), true),
+        (Criterion::Period(Field::Period, vec![bound(Comparison::Approximate)]), true),
+        (Criterion::Period(Field::Period, vec![bound(Comparison::Equal)]), false),
         (token(Field::Type, vec![code("SA05")], false), true),
         (token(Field::Type, vec![code("sa05")], false), false),
         (token(Field::Role, vec![code("SA05")], false), false),

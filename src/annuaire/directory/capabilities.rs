@@ -37,7 +37,7 @@ pub fn capabilities(base_url: &str, authentication: Authentication) -> Value {
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
-            "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {LARGEST_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _include, _include:iterate, _revinclude, searches by POST. Parameters marked “only here” are extras of this server."),
+            "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {LARGEST_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _summary (both on reads too), _include, _include:iterate, _revinclude, searches by POST. Empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and told in an entry of mode outcome. Parameters marked “only here” are extras of this server."),
             "security": rest_security(authentication, "annuaire:read"),
             // In the order of the guide's statement.
             "resource": [

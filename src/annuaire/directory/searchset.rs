@@ -1,12 +1,10 @@
-//! The text of a searchset: stored resources are spliced in as they are, never parsed again.
+//! The text of a searchset: stored resources, or the part that is asked for, are spliced in as the text they are.
 //!
 //! Keys stand in the order of the national directory: type, id, total, entries, links.
 
-use std::collections::BTreeSet;
-
-use super::elements::write_subset;
 use crate::annuaire::copy::Stored;
 use crate::fhir::operation_outcome::operation_outcome;
+use crate::fhir::subset::Subset;
 use crate::issue::{Issue, Language};
 
 /// What an entry costs beside its resource: its place names a type and an id.
@@ -36,46 +34,35 @@ impl<'a> Searchset<'a> {
             text.push_str(r#","total":"#);
             text.push_str(&total.to_string());
         }
-        text.push_str(r#","entry":["#);
         Self { text, base_url, empty: true }
     }
 
-    /// A match: all of it, or only the elements asked for, if any are.
-    pub fn push_match(&mut self, stored: &Stored, elements: &BTreeSet<String>) {
+    /// The part that is asked for of a resource, with how it came in: `match` or `include`.
+    pub fn push(&mut self, mode: &str, stored: &Stored, subset: &Subset) {
         self.begin_entry(stored);
-        if elements.is_empty() {
-            self.text.push_str(&stored.body);
-        } else {
-            write_subset(&mut self.text, stored.resource_type, &stored.body, elements);
-        }
-        self.end_entry("match");
-    }
-
-    /// A resource that came along.
-    pub fn push_included(&mut self, stored: &Stored) {
-        self.begin_entry(stored);
-        self.text.push_str(&stored.body);
-        self.end_entry("include");
+        subset.write(&mut self.text, stored.resource_type.as_str(), &stored.body);
+        self.end_entry(mode);
     }
 
     /// What is to be said of this page.
-    pub fn push_outcome(&mut self, issue: Issue, language: Language) {
+    pub fn push_outcome(&mut self, issues: &[Issue], language: Language) {
         self.separate();
         self.text.push_str(r#"{"resource":"#);
-        self.text.push_str(&operation_outcome(&[issue], language).to_string());
+        self.text.push_str(&operation_outcome(issues, language).to_string());
         self.end_entry("outcome");
     }
 
     /// Ends the bundle with its links.
     pub fn end(mut self, next_url: Option<&str>, own_url: &str) -> String {
-        self.text.push_str(r#"],"link":["#);
+        // A list without entries is not FHIR.
+        self.text.push_str(if self.empty { r#","link":["# } else { r#"],"link":["# });
         if let Some(next_url) = next_url {
             self.push_link("next", next_url);
             self.text.push(',');
         }
         self.push_link("self", own_url);
         self.text.push_str("]}");
-        // With `_elements` it is a small part of what was expected.
+        // Of a part of each resource it is a small part of what was expected.
         self.text.shrink_to_fit();
         self.text
     }
@@ -96,9 +83,7 @@ impl<'a> Searchset<'a> {
     }
 
     fn separate(&mut self) {
-        if !std::mem::take(&mut self.empty) {
-            self.text.push(',');
-        }
+        self.text.push_str(if std::mem::take(&mut self.empty) { r#","entry":["# } else { "," });
     }
 
     fn push_link(&mut self, relation: &str, url: &str) {

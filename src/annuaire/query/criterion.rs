@@ -44,9 +44,8 @@ impl Reader {
         let link = DirectoryType::parse(source).and_then(|source| parameter::link(source, name));
         let Some(link) = link.filter(|link| link.target == resource_type) else {
             let path = format!("{source}:{name}");
-            return Err(
-                unknown(resource_type, written.whole, written.whole).diagnostics(not_found(&path, resource_type))
-            );
+            return Err(unknown(resource_type, written.whole, written.whole)
+                .diagnostics(not_found(&path, resource_type.as_str())));
         };
         if rest.starts_with("_has:") {
             return Err(too_far(written));
@@ -128,16 +127,21 @@ impl Reader {
     ) -> Result<Option<Criterion>, Issue> {
         let field = known.fields[0];
         Ok(match known.kind {
-            Kind::Token if known.name == "_id" => some(value::trimmed(items)).map(Criterion::Id),
+            Kind::Token if known.name == "_id" => {
+                some(value::logical_ids(items).ok_or_else(|| bad(written, "id"))?).map(Criterion::Id)
+            }
             Kind::Token => {
-                let tokens = value::tokens(field, items).ok_or_else(|| bad(written, "system|code, code, system|"))?;
+                let tokens = value::tokens(field, items).ok_or_else(|| match value::code_set(field) {
+                    Some(set) => bad(written, &set.codes.join(", ")),
+                    None => bad(written, "system|code, code, system|"),
+                })?;
                 some(tokens).map(|values| Criterion::Token { field, values, not: modifier == Some("not") })
             }
             Kind::Uri => some(value::uris(items)).map(|values| Criterion::Token { field, values, not: false }),
             Kind::String => Some(Criterion::Text {
                 fields: known.fields,
                 matching: matching(modifier),
-                values: items.iter().map(|item| (*item).to_owned()).collect(),
+                values: value::texts(items),
             }),
             Kind::Reference => {
                 let link = parameter::link(resource_type, known.name);
@@ -204,5 +208,5 @@ fn wrong_modifier(
         .with("parameter", name)
         .with("type", resource_type.as_str())
         .with("expected", possible.join(", "))
-        .diagnostics(not_found(&format!("{name}:{modifier}"), resource_type))
+        .diagnostics(not_found(&format!("{name}:{modifier}"), resource_type.as_str()))
 }

@@ -69,5 +69,5 @@ fn wrong(name: &str, value: &str, resource_type: DirectoryType, reverse: bool) -
         .with("parameter", name)
         .with("type", resource_type.as_str())
         .with("expected", possible)
-        .diagnostics(not_found(value, resource_type))
+        .diagnostics(not_found(value, resource_type.as_str()))
 }

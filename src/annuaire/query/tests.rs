@@ -83,7 +83,7 @@ fn bound(comparison: Comparison, start: &str, end: &str) -> DateBound {
 fn a_search_for_nothing_in_particular_is_for_everything() {
     let everything = search(Device, "");
     assert_eq!((everything.resource_type, everything.count, everything.total), (Device, 50, Total::BestEffort));
-    assert!(everything.criteria.is_empty() && everything.elements.is_empty() && everything.includes.is_empty());
+    assert!(everything.criteria.is_empty() && everything.subset == Subset::default() && everything.includes.is_empty());
     assert_eq!(search(Device, "_format=json&_pretty=true&_format="), everything);
 }
 
@@ -129,6 +129,9 @@ fn texts_begin_with_the_value_contain_it_or_are_it() {
         ("name:family=MASI", text(&[Field::Family], Matching::Prefix, &["MASI"])),
         ("name:given=BRUNO", text(&[Field::Given], Matching::Prefix, &["BRUNO"])),
         ("family=a.*|b\\", text(&[Field::Family], Matching::Prefix, &["a.*|b\\"])),
+        (r"name:exact=SELARL DUPONT\, MARTIN,x", text(name, Matching::Exact, &["SELARL DUPONT, MARTIN", "x"])),
+        (r"name:contains=a\,b\|c\$d\\,e", text(name, Matching::Contains, &[r"a,b|c$d\", "e"])),
+        (r"family=\\,b", text(&[Field::Family], Matching::Prefix, &["\\", "b"])),
     ];
     for (query, expected) in cases {
         assert_eq!(criteria(Practitioner, query), [expected], "{query}");
@@ -146,17 +149,64 @@ fn tokens_have_four_forms_and_are_trimmed() {
         ("type=urn:x|124", type_is(both("urn:x", "124"))),
         ("type= urn:x | 124 ", type_is(both("urn:x", "124"))),
         ("type=urn:x|", type_is(Token::System("urn:x".into()))),
-        ("type=urn:x|a|b", type_is(both("urn:x", "a|b"))),
+        (r"type=urn:x|a\|b", type_is(both("urn:x", "a|b"))),
+        (r"type=a\|b\,c\$\\", type_is(code(r"a|b,c$\"))),
+        (r"type=urn:x\,y|a,b", vec![token(Field::Type, [both("urn:x,y", "a"), code("b")])]),
         ("type=159,,165", vec![token(Field::Type, [code("159"), code("165")])]),
         ("type=SA01&type=SA02", [type_is(code("SA01")), type_is(code("SA02"))].concat()),
     ];
     for (query, expected) in cases {
         assert_eq!(criteria(Organization, query), expected, "{query}");
     }
+    for value in ["urn:x|a|b", "|", "a,urn:x|a|b", "||a"] {
+        assert_refused(Organization, &format!("type={value}"), "annuaire-value", "Bad parameter value.");
+    }
     assert_eq!(
         criteria(Organization, "type:not=urn:x|159,165"),
         [Criterion::Token { field: Field::Type, values: vec![both("urn:x", "159"), code("165")], not: true }]
     );
+}
+
+#[test]
+fn code_of_no_value_of_a_closed_set_is_malformed() {
+    for (resource_type, parameter, good, bad) in [
+        (
+            Practitioner,
+            "active",
+            "true",
+            ["TRUE", "1", "yes", "true,False", "http://other|true", "http://hl7.org/fhir/special-values|TRUE"],
+        ),
+        (
+            Organization,
+            "active:not",
+            "false",
+            ["TRUE", "0", "no", "true,,x", "http://other|", "http://hl7.org/fhir/device-status|true"],
+        ),
+        (PractitionerRole, "organization.active", "|true", ["|TRUE", "t", "vrai", "true,T", "a|true", "true|"]),
+        (
+            Device,
+            "status",
+            "active",
+            [
+                "ACTIVE",
+                "Active",
+                "booked",
+                "active,x",
+                "http://other|active",
+                "http://hl7.org/fhir/device-status|ACTIVE",
+            ],
+        ),
+    ] {
+        assert_eq!(criteria(resource_type, &format!("{parameter}={good}")).len(), 1, "{parameter}={good}");
+        for value in bad {
+            assert_refused(resource_type, &format!("{parameter}={value}"), "annuaire-value", "Bad parameter value.");
+        }
+    }
+    for system in ["http://hl7.org/fhir/device-status", "http://hl7.org/fhir/special-values"] {
+        let (resource_type, parameter) =
+            if system.ends_with("status") { (Device, "status") } else { (Practitioner, "active") };
+        assert_eq!(criteria(resource_type, &format!("{parameter}={system}|")).len(), 1);
+    }
 }
 
 #[test]
@@ -175,11 +225,13 @@ fn some_systems_have_two_names() {
 #[test]
 fn references_are_an_id_or_a_type_and_an_id() {
     let organization = |ids: &[&str]| [reference(Field::Organization, ids)];
-    let cases: [(&str, &[&str]); 4] = [
+    let cases: [(&str, &[&str]); 5] = [
         ("organization=001-01-7", &["001-01-7"]),
         ("organization=Organization/001-01-7", &["001-01-7"]),
         ("organization=a, Organization/b ,", &["a", "b"]),
         ("organization:Organization=a", &["a"]),
+        // A character that needs no escape may have one.
+        (r"organization=a\-b", &["a-b"]),
     ];
     for (query, ids) in cases {
         for resource_type in [PractitionerRole, Device, HealthcareService] {
@@ -200,6 +252,9 @@ fn ids_and_profiles_are_compared_to_the_letter() {
         criteria(Practitioner, "_id=003-32783-88722, x,"),
         [Criterion::Id(vec!["003-32783-88722".into(), "x".into()])]
     );
+    for value in ["a_b", "x,é", "a b", "Practitioner/1", "|1", &"x".repeat(65)] {
+        assert_refused(Practitioner, &format!("_id={value}"), "annuaire-value", "Bad parameter value.");
+    }
     let url = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-dp-healthcareservice-social-equipment|1.2";
     assert_eq!(criteria(HealthcareService, &format!("_profile={url}")), [token(Field::Profile, [code(url)])]);
     let told = "Parameter _profile not found for resource Device";
@@ -234,9 +289,9 @@ fn dates_have_nine_prefixes() {
         ("eq", Comparison::Equal),
         ("ne", Comparison::NotEqual),
         ("gt", Comparison::Greater),
-        ("sa", Comparison::Greater),
+        ("sa", Comparison::StartsAfter),
         ("lt", Comparison::Less),
-        ("eb", Comparison::Less),
+        ("eb", Comparison::EndsBefore),
         ("ge", Comparison::GreaterOrEqual),
         ("le", Comparison::LessOrEqual),
     ];
@@ -246,7 +301,7 @@ fn dates_have_nine_prefixes() {
         assert_eq!(found, [Criterion::LastUpdated(expected.clone()), Criterion::Period(Field::Period, expected)]);
     }
     // Ten days before now: within one day.
-    let near = bound(Comparison::Equal, "2025-05-21T00:00:00Z", "2025-05-24T00:00:00Z");
+    let near = bound(Comparison::Approximate, "2025-05-21T00:00:00Z", "2025-05-24T00:00:00Z");
     assert_eq!(criteria(Device, "_lastUpdated=ap2025-05-22"), [Criterion::LastUpdated(vec![near])]);
     let either = Criterion::LastUpdated(vec![year(Comparison::Equal), year(Comparison::Less)]);
     assert_eq!(criteria(Device, "_lastUpdated=2020,lt2020"), [either]);
@@ -293,9 +348,7 @@ fn what_is_empty_asks_for_nothing() {
 
 #[test]
 fn unknown_parameters_and_modifiers_are_refused() {
-    for name in
-        ["foo", "_since", "_sort", "_summary", "_contained", "Identifier", "specialty", "foo:contains", "_has", ""]
-    {
+    for name in ["foo", "_since", "_sort", "_contained", "Identifier", "specialty", "foo:contains", "_has", ""] {
         let base = name.split(':').next().unwrap_or_default();
         let told = format!("Parameter {base} not found for resource Practitioner");
         assert_refused(Practitioner, &format!("{name}=1"), "annuaire-parameter", &told);
@@ -329,6 +382,66 @@ fn unknown_parameters_and_modifiers_are_refused() {
 }
 
 #[test]
+fn summary_is_read_and_bounded() {
+    for (value, summary) in [
+        ("true", Summary::On),
+        ("text", Summary::Text),
+        ("data", Summary::Data),
+        ("false", Summary::Off),
+        ("", Summary::Off),
+    ] {
+        let found = search(Organization, &format!("_summary={value}&_elements=name"));
+        assert_eq!((found.subset.summary, found.count, found.subset.elements.len()), (summary, DEFAULT_COUNT, 1));
+    }
+    assert_eq!(search(Organization, "_summary=count&_count=5").count, 0);
+    for value in ["TRUE", "yes", "true,text", "all"] {
+        assert_refused(Organization, &format!("_summary={value}"), "annuaire-value", "Bad parameter value.");
+    }
+    let told = refused(Organization, "_summary=true&_summary=data");
+    assert_eq!(told[0].0, "annuaire-repeated");
+    for include in ["_revinclude=PractitionerRole:organization", "_include=Organization:partof"] {
+        assert_refused(Organization, &format!("_summary=text&{include}"), "annuaire-value", "Bad parameter value.");
+        assert_eq!(search(Organization, &format!("_summary=data&{include}")).includes.len(), 1);
+    }
+    let read = |name, value| parse_read_subset(Organization, [(name, value)].into_iter());
+    assert_eq!(read("_summary", "true").map(|subset| subset.summary).ok(), Some(Summary::On));
+    assert_eq!(read("_summary", "").ok(), Some(Subset::default()));
+    assert_eq!(read("_elements", "name, telecom").map(|subset| subset.elements.len()).ok(), Some(2));
+    for (name, value) in
+        [("_summary", "count"), ("_summary", "x"), ("_elements", "a.b"), ("name", "x"), ("_count", "1")]
+    {
+        assert!(read(name, value).is_err(), "{name}={value}");
+    }
+}
+
+#[test]
+fn ignored_parameters_are_empty_or_where_that_is_asked_for_unknown() {
+    let taken = |query: &str, is_lenient| {
+        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let query = SearchQuery::new(PractitionerRole, parameters, is_lenient).expect("within bounds");
+        let SearchQuery { parameters, ignored } = query;
+        let ignored: Vec<_> = ignored.into_iter().map(|issue| issue.expression).collect();
+        (parameters.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "), ignored.join(" "))
+    };
+    let expected = |kept: &str, ignored: &str| (kept.to_owned(), ignored.to_owned());
+    let empty = "active=&_count= &x&_elements=,&organization.name=&_sort=&role=1";
+    for is_lenient in [false, true] {
+        assert_eq!(taken(empty, is_lenient), expected("role", ""));
+    }
+    let unknown = "role=1&foo=1&_sort=x&organization.foo=1&_has:Foo:bar:x=1&foo:exact=1&practitioner=1";
+    let all = "role foo _sort organization.foo _has:Foo:bar:x foo:exact practitioner";
+    assert_eq!(taken(unknown, false), expected(all, ""));
+    let ignored = "http.foo http._sort http.organization.foo http._has:Foo:bar:x http.foo:exact";
+    assert_eq!(taken(unknown, true), expected("role practitioner", ignored));
+    // Neither what is malformed nor a modifier, which changes what is asked.
+    let wrong =
+        "role:exact=1&active=TRUE&_count=x&_include:foo=x&_include=x&organization:Foo=1&organization.name:foo=1";
+    let all = "role:exact active _count _include:foo _include organization:Foo organization.name:foo";
+    assert_eq!(taken(wrong, true), expected(all, ""));
+}
+
+#[test]
 fn values_that_are_too_long_or_hold_control_characters_are_refused() {
     let names =
         ["family", "identifier", "_id", "_lastUpdated", "active:missing", "_has:PractitionerRole:practitioner:role"];
@@ -350,7 +463,7 @@ fn a_search_has_a_bounded_number_of_values() {
     let lists = |number: usize| vec![format!("_id={}", list(240)); number].join("&");
     assert_eq!(criteria(Practitioner, &lists(5)).len(), 5);
     let elements = format!("_elements={}", list(256));
-    assert_eq!(search(Practitioner, &format!("{}&{elements}", lists(3))).elements.len(), 1);
+    assert_eq!(search(Practitioner, &format!("{}&{elements}", lists(3))).subset.elements.len(), 1);
     let letters = |number: u32| number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
     let names: Vec<String> = (0..170_000).map(letters).collect();
     for query in [
@@ -531,7 +644,7 @@ fn the_total_may_be_wanted_or_not() {
 
 #[test]
 fn elements_are_listed_by_their_names() {
-    let elements = search(Organization, "_elements=identifier, telecom,,identifier&_elements=foo").elements;
+    let elements = search(Organization, "_elements=identifier, telecom,,identifier&_elements=foo").subset.elements;
     assert_eq!(elements, ["foo", "identifier", "telecom"].map(str::to_owned).into());
     for value in ["a.b", "a b", "é", "_line", "a1"] {
         assert_refused(Organization, &format!("_elements={value}"), "annuaire-value", "Bad parameter value.");
@@ -660,7 +773,10 @@ fn the_sentence_of_an_issue_names_what_is_possible() {
             .starts_with("There is no parameter “foo” for Organization; possible parameters: _id, _lastUpdated, ")
     );
     // The longest list is told whole.
-    assert!(sentences[1].ends_with(", data-registration-authority, _count, _total, _elements, _include, _revinclude."));
+    assert!(
+        sentences[1]
+            .ends_with(", data-registration-authority, _count, _total, _elements, _summary, _include, _revinclude.")
+    );
     assert_eq!(
         sentences[2],
         "“x” is no link that _include can follow from Organization; possible links: *, Organization:partof."

@@ -6,8 +6,10 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use crate::annuaire::extraction::system_of;
 use crate::annuaire::indexed::Field;
 use crate::annuaire::search::{DateBound, Token};
+use crate::fhir::code_set::{BOOLEANS, CodeSet, DEVICE_STATUS};
 use crate::fhir::date::parse_prefixed;
 use crate::fhir::id::Id;
+use crate::fhir::identifier::{split_token, split_unescaped, unescape};
 
 /// What the national API says of a value that it does not take.
 pub(super) const BAD_VALUE: &str = "Bad parameter value.";
@@ -15,11 +17,11 @@ pub(super) const BAD_VALUE: &str = "Bad parameter value.";
 /// A value of this many characters is too long.
 const TOO_LONG: usize = 1024;
 
-/// The alternatives of a value. The query was decoded before, and a comma cannot be escaped.
+/// The alternatives of a value, with their escapes.
 pub(super) fn items(value: &str) -> Result<Vec<&str>, ()> {
     let is_good =
         |item: &&str| !item.contains(char::is_control) && (item.len() < TOO_LONG || item.chars().count() < TOO_LONG);
-    let items: Vec<&str> = value.split(',').filter(|item| !item.is_empty()).collect();
+    let items: Vec<&str> = split_unescaped(value, ',').filter(|item| !item.is_empty()).collect();
     if items.iter().all(is_good) { Ok(items) } else { Err(()) }
 }
 
@@ -28,14 +30,19 @@ fn not_blank<'a>(items: &'a [&str]) -> impl Iterator<Item = &'a str> {
     items.iter().map(|item| item.trim()).filter(|item| !item.is_empty())
 }
 
-/// Texts without white space around them.
-pub(super) fn trimmed(items: &[&str]) -> Vec<String> {
-    not_blank(items).map(str::to_owned).collect()
+/// Texts as they are meant.
+pub(super) fn texts(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| unescape(item)).collect()
+}
+
+/// Logical ids; `None` where one cannot be the id of anything.
+pub(super) fn logical_ids(items: &[&str]) -> Option<Vec<String>> {
+    not_blank(items).map(|item| Some(unescape(item)).filter(|id| Id::is_legal(id))).collect()
 }
 
 /// Uris, as codes of no system: they are compared to the letter, whatever they hold.
 pub(super) fn uris(items: &[&str]) -> Vec<Token> {
-    not_blank(items).map(|uri| Token::Code(uri.to_owned())).collect()
+    not_blank(items).map(|uri| Token::Code(unescape(uri))).collect()
 }
 
 /// `code`, `|code`, `system|code`, `system|`; `None` where one is neither.
@@ -44,22 +51,36 @@ pub(super) fn tokens(field: Field, items: &[&str]) -> Option<Vec<Token>> {
 }
 
 fn token(field: Field, text: &str) -> Option<Token> {
-    let (system, code) = text.split_once('|').unwrap_or(("", text));
-    let (system, code) = (system_of(field, system.trim()).to_owned(), code.trim().to_owned());
-    match (system.is_empty(), code.is_empty()) {
-        (true, true) => None,
-        (true, false) => Some(Token::Code(code)),
-        (false, true) => Some(Token::System(system)),
-        (false, false) => Some(Token::Both { system, code }),
+    let (system, code) = split_token(text)?;
+    let system = system_of(field, &system.unwrap_or_default()).to_owned();
+    if code_set(field).is_some_and(|codes| !codes.allows(&system, &code)) {
+        return None;
+    }
+    Some(match (system.is_empty(), code.is_empty()) {
+        (true, _) => Token::Code(code),
+        (false, true) => Token::System(system),
+        (false, false) => Token::Both { system, code },
+    })
+}
+
+/// The codes of a field that has no others.
+pub(super) fn code_set(field: Field) -> Option<&'static CodeSet> {
+    match field {
+        Field::Active => Some(&BOOLEANS),
+        Field::Status => Some(&DEVICE_STATUS),
+        _ => None,
     }
 }
 
 /// `id` or `Type/id`, of this type; `None` where one is neither.
 pub(super) fn ids(type_name: &str, items: &[&str]) -> Option<Vec<String>> {
-    let id = |item| match str::split_once(item, '/') {
-        Some((other, _)) if other != type_name => None,
-        Some((_, id)) => Id::is_legal(id).then(|| id.to_owned()),
-        None => Id::is_legal(item).then(|| item.to_owned()),
+    let id = |item| {
+        let text = unescape(item);
+        let id = match text.split_once('/') {
+            Some((other, id)) => (other == type_name).then_some(id)?,
+            None => &text,
+        };
+        Id::is_legal(id).then(|| id.to_owned())
     };
     not_blank(items).map(id).collect()
 }

@@ -5,6 +5,7 @@ use crate::issue::{IssueType, Level, Rule};
 
 const HTTP: &str = "HL7 FHIR R4, RESTful API: http://hl7.org/fhir/R4/http.html";
 const MIME: &str = "HL7 FHIR R4, RESTful API, Content Types: http://hl7.org/fhir/R4/http.html#mime-type";
+const HANDLING: &str = "HL7 FHIR R4, Search, Handling errors: http://hl7.org/fhir/R4/search.html#errors";
 const SEARCH: &str = "HL7 FHIR R4, Search: http://hl7.org/fhir/R4/search.html";
 const CREATE: &str = "HL7 FHIR R4, Conditional create: http://hl7.org/fhir/R4/http.html#ccreate";
 const UPDATE: &str = "HL7 FHIR R4, Update: http://hl7.org/fhir/R4/http.html#update";
@@ -178,6 +179,10 @@ rules! { EXCHANGE:
     QUERY_PARAMETER = "query-parameter", NotFhir, NotSupported, SEARCH;
     "Le paramètre « {found} » n'est pas pris en charge ici ; paramètres possibles : {expected}.";
     "Parameter “{found}” is not supported here; possible parameters: {expected}.";
+
+    QUERY_IGNORED = "query-ignored", Warning, NotSupported, HANDLING;
+    "Le paramètre « {found} » n'est pas pris en charge ici : il a été ignoré (Prefer: handling=lenient) ; paramètres possibles : {expected}.";
+    "Parameter “{found}” is not supported here: it was ignored (Prefer: handling=lenient); possible parameters: {expected}.";
 
     QUERY_REPEATED = "query-repeated", NotFhir, Invalid, SEARCH;
     "Le paramètre « {found} » ne peut être donné qu'une fois.";

@@ -24,7 +24,7 @@ pub fn headers() -> Vec<Case> {
             cases.push(case.header("accept", accept).refused(name, 406, "http-accept"));
         }
     }
-    for format in ["xml", "application/fhir%2Bxml", "html", "ttl", "text/html", "JSON5", ""] {
+    for format in ["xml", "application/fhir%2Bxml", "html", "ttl", "text/html", "JSON5"] {
         let case = get(&format!("/Practitioner?_format={format}"));
         cases.push(case.refused(format!("_format={format}"), 406, "http-accept"));
     }

@@ -82,7 +82,10 @@ pub fn criteria() -> Vec<Case> {
             "query-parameter",
         ),
         get("/metadata?mode=full").refused("metadata?mode", 400, "query-parameter"),
-        get("/Practitioner/1?_summary=true").refused("read?_summary", 400, "query-parameter"),
+        get("/Practitioner/1?_summary=count").refused("read?_summary", 400, "query-value"),
+        get("/Practitioner/1?_elements=name.family").refused("read?_elements", 400, "query-value"),
+        get("/Practitioner/1?_count=1").refused("read?_count", 400, "query-parameter"),
+        get("/Practitioner/1/_history/1?_summary=yes").refused("vread?_summary", 400, "query-value"),
         get("/Practitioner/1/_history/1?x").refused("vread?x", 400, "query-parameter"),
     ]);
     cases
@@ -99,8 +102,6 @@ pub fn searches() -> Vec<Case> {
         "status=booked",
         "date=2026",
         "_include=Practitioner:x",
-        "_summary=count",
-        "_elements=name",
         "_text=x",
         "_offset=1",
         "_since=2026",
@@ -111,7 +112,6 @@ pub fn searches() -> Vec<Case> {
     bad("/Appointment?active=true", "query-parameter");
     bad("/Appointment?practitioner=1", "query-parameter");
     for query in [
-        "_lastUpdated=",
         "_lastUpdated=hier",
         "_lastUpdated=2026-02-30",
         "_lastUpdated=04/03/2026",
@@ -122,43 +122,58 @@ pub fn searches() -> Vec<Case> {
         "_lastUpdated=GE2026",
         "_lastUpdated=ge2026,",
         "_lastUpdated=99999",
-        "_lastUpdated=le9999-12-31",
+        "_lastUpdated=le0000",
+        "_lastUpdated=9999-12-32",
+        "_lastUpdated=2026-03-04T14:00:61Z",
+        "_lastUpdated=2026-03-04T14:00:00+15:00",
         "_lastUpdated=é",
-        "_count=",
         "_count=x",
         "_count=-1",
         "_count=1.5",
         "_count=99999999999999999999",
-        "_sort=",
         "_sort=family",
         "_sort=_id",
         "_sort=_lastUpdated,_id",
         "_sort=--_lastUpdated",
         "_total=yes",
-        "_after=",
         "_after=a_b",
         "_after=%27%3B--",
         "_after=2026-03-01T08:00:00.000Z,1",
         "_sort=_lastUpdated&_after=1",
         "_sort=_lastUpdated&_after=x,1",
         "_sort=_lastUpdated&_after=2026-03-01T08:00:00.000Z,a_b",
-        "_id=",
         "_id=a_b",
         "_id=a,,b",
-        "identifier=",
         "identifier=|",
         "identifier=a|b|c",
         "identifier=a,",
-        "active=",
         "active=yes",
         "active=TRUE",
+        "active=true,True",
+        "active=|TRUE",
+        "active=http://other|true",
+        "active=http://hl7.org/fhir/special-values|http://hl7.org/fhir/special-values|true",
+        "_summary=yes",
+        "_summary=TRUE",
+        "_elements=name.family",
+        "_elements=name,*",
     ] {
         bad(&format!("/Practitioner?{query}"), "query-value");
     }
-    for query in ["date=2026-13", "date=1", "date=tomorrow", "status=", "status=|", "status=http://x|booked"] {
+    for query in [
+        "date=2026-13",
+        "date=1",
+        "date=tomorrow",
+        "status=|",
+        "status=http://x|booked",
+        "status=BOOKED",
+        "status=booked,x",
+        "status=|Booked",
+        "status=true",
+    ] {
         bad(&format!("/Appointment?{query}"), "query-value");
     }
-    for name in ["_count", "_sort", "_total", "_after"] {
+    for name in ["_count", "_sort", "_total", "_after", "_summary"] {
         let value = if name == "_sort" { "_lastUpdated" } else { "1" };
         bad(&format!("/Practitioner?{name}={value}&{name}={value}"), "query-repeated");
     }
@@ -166,7 +181,8 @@ pub fn searches() -> Vec<Case> {
         ("_count=x", "query-value"),
         ("_since=x", "query-value"),
         ("_before=x", "query-value"),
-        ("_before=", "query-value"),
+        ("_summary=count", "query-value"),
+        ("_elements=a_b", "query-value"),
         ("_count=1&_count=1", "query-repeated"),
         ("_since=2026&_since=2026", "query-repeated"),
         ("_sort=_lastUpdated", "query-parameter"),
