@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use self::failures::{Compiler, Failures};
 
-use crate::fhir::date::is_on_calendar;
+use crate::fhir::date::{is_date, is_date_time, is_instant};
 use crate::fhir::primitive;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::{Issue, Rule};
@@ -201,10 +201,10 @@ fn build(schema: &Value) -> Result<Validator, String> {
         .with_format("fhir-base64Binary", primitive::is_base64)
         .with_format("fhir-canonical", primitive::is_canonical)
         .with_format("fhir-code", primitive::is_code)
-        .with_format("fhir-date", is_on_calendar)
-        .with_format("fhir-dateTime", is_on_calendar)
+        .with_format("fhir-date", is_date)
+        .with_format("fhir-dateTime", is_date_time)
         .with_format("fhir-id", primitive::is_id)
-        .with_format("fhir-instant", is_on_calendar)
+        .with_format("fhir-instant", is_instant)
         .with_format("fhir-language", primitive::is_language)
         .with_format("fhir-reference", primitive::is_reference)
         .with_format("fhir-string", primitive::is_string)

@@ -20,17 +20,32 @@ pub fn instant(timestamp: Timestamp) -> String {
 
 /// Reads a FHIR `instant` (seconds and zone mandatory).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    let (local, zone) = parse_local(text)?;
+    Some(to_timestamp(local, &zone.to_time_zone()))
+}
+
+/// A civil time of seconds or fractions, with its zone.
+fn parse_local(text: &str) -> Option<(DateTime, Offset)> {
     let (date, time) = text.split_once('T')?;
     let (date, (time, zone)) = (parse_day(date)?, parse_clock(time)?);
     // No zone, no instant; minutes alone are for searches.
     let zone = zone.filter(|_| time.precision <= SECOND)?;
-    Some(to_timestamp(DateTime::from_parts(date, time.start), &zone.to_time_zone()))
+    Some((DateTime::from_parts(date, time.start), zone))
 }
 
-/// Whether the calendar knows this `date` or `dateTime` of any precision;
-/// its form is checked by the schema.
-pub fn is_on_calendar(text: &str) -> bool {
-    parse_days(text).is_some() || parse_instant(text).is_some()
+/// `date`: a year, a month or a day of the calendar.
+pub fn is_date(text: &str) -> bool {
+    parse_days(text).is_some()
+}
+
+/// `instant`: a day and a time of the calendar, with seconds and zone.
+pub fn is_instant(text: &str) -> bool {
+    parse_local(text).is_some()
+}
+
+/// `dateTime`: the forms of both.
+pub fn is_date_time(text: &str) -> bool {
+    is_date(text) || is_instant(text)
 }
 
 /// What a date in a search stands for: all instants from `start` up to, and without, `end`.
@@ -239,11 +254,11 @@ mod tests {
 
     #[test]
     fn the_calendar_knows_leap_years_and_leap_seconds() {
-        assert!(is_on_calendar("2024-02-29"));
-        assert!(!is_on_calendar("2026-02-29"));
-        assert!(!is_on_calendar("2026-13"));
-        assert!(is_on_calendar("2016-12-31T23:59:60Z"));
-        assert!(!is_on_calendar("2026-02-30T10:00:00Z"));
+        assert!(is_date_time("2024-02-29"));
+        assert!(!is_date_time("2026-02-29"));
+        assert!(!is_date_time("2026-13"));
+        assert!(is_date_time("2016-12-31T23:59:60Z"));
+        assert!(!is_date_time("2026-02-30T10:00:00Z"));
     }
 
     #[test]
@@ -270,7 +285,7 @@ mod tests {
             "2026-03-04T14:00:00-12:00",
             "2026-03-04T14:00:00+13:59",
         ] {
-            assert!(is_on_calendar(text), "{text}");
+            assert!(is_date_time(text), "{text}");
             let range = Range::parse(text).unwrap_or_else(|| panic!("{text}"));
             assert!(range.start < range.end, "{text}");
             assert!(instant(range.start) < instant(range.end), "the order of texts is that of time: {text}");
@@ -322,12 +337,12 @@ mod tests {
             "2026-03-04-05",
             "é",
         ] {
-            assert!(!is_on_calendar(text), "{text}");
+            assert!(!is_date_time(text), "{text}");
             assert_eq!(range(text), None, "{text}");
         }
         // A search may leave out seconds and zone; an element may not.
         for text in ["2026-03-04T14:00", "2026-03-04T14:00Z", "2026-03-04T14:00:00", "2026-03-04T14:00:00.5"] {
-            assert!(!is_on_calendar(text) && Range::parse(text).is_some(), "{text}");
+            assert!(!is_date_time(text) && Range::parse(text).is_some(), "{text}");
         }
     }
 
