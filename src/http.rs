@@ -15,6 +15,7 @@ mod observe;
 pub mod ops;
 pub mod origin;
 pub mod outcome;
+mod path;
 mod response;
 mod response_budget;
 
@@ -25,9 +26,8 @@ use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::routing::{MethodFilter, MethodRouter, any};
-use tower::Layer;
+use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use crate::annuaire::directory::{self, Directory};
 use crate::error::Error;
@@ -63,9 +63,12 @@ struct State {
 /// The path below which the directory's API is always served.
 const ANNUAIRE: &str = "/annuaire/fhir/v2";
 
+/// What [`service`] makes.
+pub type App = MapRequest<Router, fn(Request) -> Request>;
+
 /// The FHIR API: under `/fhir`, and under the path of the base URL where a proxy passes that one on.
 /// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
-pub fn service(served: Served) -> NormalizePath<Router> {
+pub fn service(served: Served) -> App {
     let Served { endpoint, directory, identification, bounds } = served;
     let of_directory = if directory.is_some() { directory::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(of_directory);
@@ -87,7 +90,7 @@ pub fn service(served: Served) -> NormalizePath<Router> {
     let unserved = admission.clone();
     let router = router
         .fallback(async move |request: Request| outcome::of_unserved(Error::UnknownPath, request, &unserved).await);
-    NormalizePathLayer::trim_trailing_slash().layer(surrounded(router, admission, budget, identification, recorder))
+    MapRequest::new(surrounded(router, admission, budget, identification, recorder), path::normalize)
 }
 
 /// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the

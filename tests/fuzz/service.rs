@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -15,7 +14,7 @@ use sas_endpoint::annuaire::resource::Prepared;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::Identification;
-use sas_endpoint::http::{self, Served};
+use sas_endpoint::http::{self, App, Served};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::writer::Writer;
 use sas_endpoint::sas::deviation::Validation;
@@ -23,7 +22,6 @@ use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
-use tower_http::normalize_path::NormalizePath;
 
 use crate::support::{Backend, GENEROUS, TestDatabase};
 use crate::{content, log};
@@ -35,7 +33,7 @@ pub const ANNUAIRE: &str = "/annuaire/fhir/v2";
 
 /// A service over empty accounts and a small directory.
 pub struct Service {
-    service: NormalizePath<Router>,
+    service: App,
     runtime: Runtime,
     /// One behind the other, accounts and directory.
     _databases: [TestDatabase; 2],
@@ -88,7 +86,7 @@ impl Service {
     }
 }
 
-async fn served(identification: Identification) -> (NormalizePath<Router>, [TestDatabase; 2]) {
+async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
     let accounts = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let annuaire = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let storage = Storage::open(&accounts.url).await.expect("the database opens");

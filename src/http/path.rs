@@ -1,0 +1,51 @@
+//! The path of a request, before it is routed.
+
+use axum::http::{Request, Uri};
+
+/// Repeated slashes are one, and slashes at the end none, as in nginx (`merge_slashes`): clients that join a base URL
+/// and a path with a slash each are served.
+pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path();
+    if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
+        return request;
+    }
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    let mut normal = segments.fold(String::with_capacity(path.len()), |normal, segment| normal + "/" + segment);
+    if normal.is_empty() {
+        normal.push('/');
+    }
+    if let Some(query) = request.uri().query() {
+        normal = normal + "?" + query;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = normal.parse().ok();
+    // A path that was legal is legal without some of its slashes.
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_repeated_slashes_are_one_and_those_at_the_end_none() {
+        for (target, expected) in [
+            ("/fhir/Practitioner", "/fhir/Practitioner"),
+            ("/fhir//Practitioner", "/fhir/Practitioner"),
+            ("//fhir///Practitioner//?identifier=a//b", "/fhir/Practitioner?identifier=a//b"),
+            ("/fhir/Practitioner/", "/fhir/Practitioner"),
+            ("/fhir//", "/fhir"),
+            ("/", "/"),
+            ("///", "/"),
+            ("/fhir/metadata/?", "/fhir/metadata?"),
+            ("/fhir/%2F/a", "/fhir/%2F/a"),
+            ("http://host/fhir//metadata", "http://host/fhir/metadata"),
+        ] {
+            let request = Request::builder().uri(target).body(()).expect("a request");
+            assert_eq!(normalize(request).uri().to_string(), expected, "{target}");
+        }
+    }
+}
