@@ -9,10 +9,10 @@ use crate::fhir::version::Version;
 use crate::issue::catalogue::{
     ANNUAIRE_EMPTY, ANNUAIRE_GONE, ANNUAIRE_TYPE, FOREIGN_HOST, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS,
     HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_DEADLINE,
-    HTTP_FORBIDDEN, HTTP_HEADER_SIZE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD, HTTP_MULTIPLE_MATCHES,
-    HTTP_NOT_FOUND, HTTP_ORIGIN, HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN, HTTP_UNAVAILABLE,
-    HTTP_URL_SIZE, RESPONSES_UNREAD, TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS,
-    TOO_BUSY_WRITES,
+    HTTP_FORBIDDEN, HTTP_HEADER_SIZE, HTTP_HOST, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_LOGIN, HTTP_METHOD,
+    HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_ORIGIN, HTTP_PATH, HTTP_PRECONDITION, HTTP_RATE, HTTP_TIMEOUT,
+    HTTP_TOKEN, HTTP_TRANSFER_CODING, HTTP_UNAVAILABLE, HTTP_URL_SIZE, RESPONSES_UNREAD, TOO_BUSY_DIRECTORY,
+    TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
 };
 use crate::issue::{Issue, Level, Rule};
 
@@ -98,6 +98,12 @@ pub enum Error {
     /// The page of another site sends the request.
     #[error("page of another site")]
     ForeignPage,
+    /// The request does not name one host, or names it in no legal form.
+    #[error("no valid host")]
+    InvalidHost,
+    /// The body has another transfer coding than `chunked`.
+    #[error("unsupported transfer coding")]
+    UnsupportedTransferCoding,
     /// The URL is longer than allowed.
     #[error("URL too long")]
     UrlTooLong {
@@ -188,10 +194,10 @@ pub enum Error {
         /// The time allowed.
         allowed: Duration,
     },
-    /// `If-Match` or `If-None-Match` does not hold.
+    /// `If-Match`, `If-None-Match` or `If-Unmodified-Since` does not hold.
     #[error("precondition failed")]
     PreconditionFailed {
-        /// Which of the two.
+        /// Which of them.
         header: &'static str,
         /// The current version, where there is one.
         current: Option<Version>,
@@ -255,6 +261,8 @@ impl Error {
             Self::CertificateRefused { reason } => Issue::new(&HTTP_CERTIFICATE, "http").with("found", reason),
             Self::Forbidden { missing } => Issue::new(&HTTP_FORBIDDEN, "http.path").with("expected", missing),
             Self::ForeignPage => Issue::new(&HTTP_ORIGIN, "http.Origin"),
+            Self::InvalidHost => Issue::new(&HTTP_HOST, "http.Host"),
+            Self::UnsupportedTransferCoding => Issue::new(&HTTP_TRANSFER_CODING, "http.Transfer-Encoding"),
             Self::UrlTooLong { limit } => Issue::new(&HTTP_URL_SIZE, "http.path").with("expected", limit.to_string()),
             Self::HeadersTooLarge { size, count } => {
                 Issue::new(&HTTP_HEADER_SIZE, "http").with("expected", format!("{size} B, {count}"))

@@ -163,6 +163,11 @@ fn canonical_hash(resource: &Value) -> String {
             _ => false,
         });
     }
+    hash(text)
+}
+
+/// The SHA-256 of a text, in 64 hexadecimal digits.
+pub fn hash(text: impl AsRef<[u8]>) -> String {
     Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hash, byte| {
         let _ = write!(hash, "{byte:02x}");
         hash

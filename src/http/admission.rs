@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap};
+use axum::http::{Extensions, HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use governor::clock::{Clock, DefaultClock};
@@ -17,6 +17,7 @@ use super::bounds::{self, Bounds};
 use super::bulkhead::Bulkheads;
 use super::origin::Origin;
 use super::origin::browser::BrowserCheck;
+use super::origin::host::has_valid_host;
 use super::outcome;
 use crate::access::Access;
 use crate::access::right::Needed;
@@ -74,6 +75,12 @@ impl Admission {
         if let Some(rates) = &self.rates {
             rates.count(origin)?;
         }
+        if !has_valid_host(parts) {
+            return Err(Error::InvalidHost);
+        }
+        if has_other_coding(&parts.headers) {
+            return Err(Error::UnsupportedTransferCoding);
+        }
         let browser = parts.extensions.get::<BrowserCheck>();
         let browser = browser.ok_or_else(|| Error::internal("a request whose Host and Origin were not checked"))?;
         if browser.is_foreign_host {
@@ -103,6 +110,14 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
 
 fn origin(extensions: &Extensions) -> Result<&Origin, Error> {
     extensions.get::<Origin>().ok_or_else(|| Error::internal("a request of unknown origin"))
+}
+
+/// Whether the body has a transfer coding beside `chunked`: hyper undoes that one only, and what it hands over would
+/// still be encoded.
+fn has_other_coding(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TRANSFER_ENCODING).iter().map(|value| value.as_bytes());
+    let mut codings = values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }
 
 /// The length of the URL as it was sent.

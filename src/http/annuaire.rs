@@ -17,13 +17,14 @@ use super::body::{self, Expected};
 use super::media_type::fhir_json;
 use super::observe::Observed;
 use super::origin::Origin;
-use super::{authorisation, negotiation, outcome};
+use super::{authorisation, negotiation, outcome, response};
 use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::annuaire::resource::DirectoryType;
 use crate::error::{Error, Workload};
 use crate::fhir::identifier::is_blank;
+use crate::interaction::capabilities::take_mode;
 use crate::interaction::query::{Query, QueryError, retain_written};
 use crate::record::Trace;
 
@@ -85,6 +86,10 @@ pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
                 Ok(()) => answer(state, asked, &parts, &mut body, &mut resource_type).await,
                 Err(error) => Err(error),
             };
+            let answer = answer.map(|text| match asked {
+                Asked::Capabilities => response::statement(text, &parts.headers),
+                _ => fhir_json(StatusCode::OK, Body::from(text)),
+            });
             let resource_type = resource_type.map(DirectoryType::as_str);
             trace(&parts, |trace| trace.asks(asked.as_str(), resource_type));
             (answer, Some(Observed { interaction: asked.as_str(), resource_type }))
@@ -92,7 +97,7 @@ pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
         Err(error) => (Err(authorised.err().unwrap_or(error)), None),
     };
     let mut response = match answer {
-        Ok(text) => fhir_json(StatusCode::OK, Body::from(text)),
+        Ok(response) => response,
         Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
     };
     if let Some(observed) = observed {
@@ -160,7 +165,12 @@ async fn answer(
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
     match asked {
         Asked::Capabilities => {
-            nothing_else(&query, "metadata", FORMAT)?;
+            let mut issues = vec![];
+            take_mode(&mut query, &mut issues);
+            if !issues.is_empty() {
+                return Err(Error::of(issues));
+            }
+            nothing_else(&query, "metadata", "mode, _format, _pretty")?;
             Ok(directory.capabilities(state.admission.authentication()))
         }
         Asked::NextPage => {
@@ -206,9 +216,6 @@ async fn answer(
         }
     }
 }
-
-/// The parameters of what is no search.
-const FORMAT: &str = "_format, _pretty";
 
 /// The query without the parameters that only choose the format, of which there is one.
 fn parsed(text: &str) -> Result<Query, Error> {

@@ -117,8 +117,10 @@ async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Byte
 }
 
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
-    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    if encodings.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.as_bytes());
+    let mut encodings = encodings.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    // An empty value names no encoding.
+    if encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")) {
         return Err(Error::UnsupportedContentEncoding);
     }
     let found = match headers.get(header::CONTENT_TYPE) {

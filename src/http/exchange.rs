@@ -5,6 +5,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
+use jiff::Timestamp;
 
 use super::body::{self, Expected};
 use super::bounds::Bounds;
@@ -67,9 +68,8 @@ fn of(parts: &Parts, deadline: Deadline) -> Result<Exchange, Error> {
 
 fn about_the_endpoint(state: &State, parts: &Parts) -> Result<Response, Error> {
     let query = negotiated_query(parts)?;
-    let statement =
-        capabilities::capabilities(&of(parts, Deadline::none())?, &query, state.admission.authentication())?;
-    Ok(fhir_json(StatusCode::OK, Body::from(statement.to_string())))
+    let statement = capabilities::capabilities(&of(parts, Deadline::none())?, query, state.admission.authentication())?;
+    Ok(response::statement(statement.to_string(), &parts.headers))
 }
 
 async fn about_resources(
@@ -193,7 +193,15 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Error> {
     Ok(Preconditions {
         if_match: entity_tags(headers, &header::IF_MATCH)?,
         if_none_match: entity_tags(headers, &header::IF_NONE_MATCH)?,
+        if_unmodified_since: date(headers, &header::IF_UNMODIFIED_SINCE),
     })
+}
+
+/// The date in a header; what is no date is ignored, as RFC 9110 asks of conditions.
+fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+    let mut values = headers.get_all(name).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    httpdate::parse_http_date(value.to_str().ok()?).ok()?.try_into().ok()
 }
 
 fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, Error> {

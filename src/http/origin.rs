@@ -4,7 +4,7 @@ mod address;
 mod authorization;
 pub mod browser;
 mod certificate;
-mod host;
+pub mod host;
 mod pairs;
 pub mod proxy;
 

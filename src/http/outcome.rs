@@ -35,6 +35,9 @@ const RETRY_AFTER_LOADING: HeaderValue = HeaderValue::from_static("60");
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
+/// The encoding of bodies that is read. <https://www.rfc-editor.org/rfc/rfc9110#name-415-unsupported-media-type>
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
 /// The status of a failure.
 pub fn status(error: &Error) -> StatusCode {
     match error {
@@ -46,7 +49,8 @@ pub fn status(error: &Error) -> StatusCode {
         Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
         Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::NotFhir(_) | Error::BodyTooFragmented { .. } => StatusCode::BAD_REQUEST,
+        Error::NotFhir(_) | Error::BodyTooFragmented { .. } | Error::InvalidHost => StatusCode::BAD_REQUEST,
+        Error::UnsupportedTransferCoding => StatusCode::NOT_IMPLEMENTED,
         Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::UnknownPath | Error::NotFound | Error::UnknownDirectoryType { .. } | Error::NotInDirectory { .. } => {
             StatusCode::NOT_FOUND
@@ -80,6 +84,9 @@ pub fn response(error: &Error, language: Language) -> Response {
             if let Ok(allowed) = HeaderValue::from_str(allowed) {
                 response.headers_mut().insert(header::ALLOW, allowed);
             }
+        }
+        Error::UnsupportedContentEncoding => {
+            response.headers_mut().insert(header::ACCEPT_ENCODING, IDENTITY);
         }
         Error::LoginRequired | Error::AuthorizationMalformed => {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
@@ -135,6 +142,8 @@ fn drain_limits(error: &Error, parts: &Parts, bounds: &Bounds) -> DrainLimits {
         error,
         Error::ForeignPage
             | Error::ForeignHost
+            | Error::InvalidHost
+            | Error::UnsupportedTransferCoding
             | Error::UrlTooLong { .. }
             | Error::HeadersTooLarge { .. }
             | Error::TooFast { .. }

@@ -10,9 +10,10 @@ use super::media_type::fhir_json;
 use super::negotiation::Return;
 use super::observe::Issues;
 use super::outcome;
+use crate::fhir::content::hash;
 use crate::fhir::date::parse_instant;
 use crate::fhir::resource_type::ResourceType;
-use crate::fhir::version::{EntityTags, Version, entity_tag};
+use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS, Version, entity_tag};
 use crate::interaction::Written;
 use crate::issue::Language;
 use crate::sas::identity::Effect;
@@ -53,15 +54,32 @@ pub fn written(
 /// The answer to a read: the version, or 304 where the client has it already.
 pub fn version(stored: StoredVersion, if_none_match: Option<EntityTags>) -> Response {
     let unchanged = if_none_match.is_some_and(|tags| tags.names(Some(stored.version)));
-    let mut response = if unchanged {
-        let mut response = fhir_json(StatusCode::NOT_MODIFIED, Body::empty());
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        response
-    } else {
-        fhir_json(StatusCode::OK, Body::from(stored.content))
-    };
+    let mut response = if unchanged { not_modified() } else { fhir_json(StatusCode::OK, Body::from(stored.content)) };
     let last_updated = parse_instant(&stored.last_updated).unwrap_or_default();
     version_headers(response.headers_mut(), stored.version, last_updated);
+    response
+}
+
+/// The answer to `metadata`: the statement, or 304 where the client has it already. Its entity tag is made of its text.
+pub fn statement(text: String, headers: &HeaderMap) -> Response {
+    let tag = format!("W/\"{}\"", &hash(&text)[..16]);
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut known = values.flat_map(|value| value.split(',')).take(MAX_ENTITY_TAGS);
+    let is_known = known.any(|known| known.trim() == "*" || opaque(known) == opaque(&tag));
+    let mut response = match is_known {
+        true => not_modified(),
+        false => fhir_json(StatusCode::OK, Body::from(text)),
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+fn not_modified() -> Response {
+    let mut response = fhir_json(StatusCode::NOT_MODIFIED, Body::empty());
+    response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }
 

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use super::search::SEARCH_PARAMETERS;
-use super::{Exchange, Interaction, ROUTES};
+use super::{Exchange, Interaction, ROUTES, page};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::rest_security::{Authentication, rest_security};
+use crate::issue::Issue;
 use crate::profile::Profile;
 
 /// The requirement statements of the SAS implementation guide that this endpoint meets.
@@ -23,8 +24,10 @@ const INSTANTIATES: [&str; 3] = [
 const DATE: &str = "2026-11-26";
 
 /// What this endpoint is able to do.
-pub fn capabilities(exchange: &Exchange, query: &Query, authentication: Authentication) -> Result<Value, Error> {
-    let issues = query.leftovers("_format, _pretty");
+pub fn capabilities(exchange: &Exchange, mut query: Query, authentication: Authentication) -> Result<Value, Error> {
+    let mut issues = vec![];
+    take_mode(&mut query, &mut issues);
+    issues.extend(query.leftovers("mode, _format, _pretty"));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
@@ -51,6 +54,14 @@ pub fn capabilities(exchange: &Exchange, query: &Query, authentication: Authenti
             "resource": ResourceType::ALL.map(resource),
         }],
     }))
+}
+
+/// Takes out `mode`: all that is served is normative, or as stable as that. Of terminology nothing is served.
+/// <http://hl7.org/fhir/R4/http.html#capabilities>
+pub fn take_mode(query: &mut Query, issues: &mut Vec<Issue>) {
+    let modes = query.take("mode");
+    let is_unknown = |mode: &String| !["", "full", "normative"].contains(&mode.as_str());
+    issues.extend(modes.iter().any(is_unknown).then(|| page::malformed("mode", "full, normative")));
 }
 
 fn resource(resource_type: ResourceType) -> Value {

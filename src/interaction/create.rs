@@ -20,7 +20,7 @@ pub async fn create(
     body: Bytes,
 ) -> Result<Written, Error> {
     let mut issues = query.leftovers("_format, _pretty");
-    let criterion = match if_none_exist.map(criterion::of_create).transpose() {
+    let criterion = match if_none_exist.map(|header| criterion::of_create(resource_type, header)).transpose() {
         Ok(criterion) => criterion,
         Err(issue) => {
             issues.push(issue);

@@ -47,10 +47,16 @@ pub fn of_update(resource_type: ResourceType, mut query: Query, validation: Vali
     Criterion { token, issues }
 }
 
-/// Reads the criterion of `If-None-Exist`, a query without its question mark.
-pub fn of_create(header: &str) -> Result<Token, Issue> {
+/// Reads the criterion of `If-None-Exist`: a query. Some clients send the whole URL of the search, as HAPI's does:
+/// what precedes the question mark is cut off, if it is a URL of this type.
+pub fn of_create(resource_type: ResourceType, header: &str) -> Result<Token, Issue> {
     let malformed = || Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist");
-    let mut query = Query::parse(header.trim_start_matches('?')).map_err(|_| malformed())?;
+    let query = match header.split_once('?') {
+        Some((url, query)) if url.is_empty() || names_type(url, resource_type) => query,
+        Some(_) => return Err(malformed()),
+        None => header,
+    };
+    let mut query = Query::parse(query).map_err(|_| malformed())?;
     let values = query.take("identifier");
     if query != Query::default() {
         return Err(malformed());
@@ -60,6 +66,12 @@ pub fn of_create(header: &str) -> Result<Token, Issue> {
         Some(token @ (Token::Exact(_) | Token::Value(_))) => Ok(token),
         _ => Err(malformed()),
     }
+}
+
+/// Whether a URL without its query is that of the resources of this type: `https://host/fhir/Practitioner`,
+/// `/Practitioner`, `Practitioner`.
+fn names_type(url: &str, resource_type: ResourceType) -> bool {
+    url.rsplit('/').next() == Some(resource_type.as_str())
 }
 
 /// The one value; neither repeated nor a list of alternatives.

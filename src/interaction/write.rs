@@ -15,13 +15,15 @@ use crate::fhir::version::{EntityTags, Version};
 use crate::issue::Issue;
 use crate::sas::identity::{self, Effect, Target, Write};
 
-/// `If-Match` and `If-None-Match` of a write.
+/// `If-Match`, `If-None-Match` and `If-Unmodified-Since` of a write.
 #[derive(Clone, Debug, Default)]
 pub struct Preconditions {
     /// The write is meant for one of these versions.
     pub if_match: Option<EntityTags>,
     /// The write is not meant for one of these; `*` allows a creation only.
     pub if_none_match: Option<EntityTags>,
+    /// The write is meant for what has not changed since, to the second.
+    pub if_unmodified_since: Option<Timestamp>,
 }
 
 /// A write that was carried out, and is on disk.
@@ -68,6 +70,7 @@ impl Endpoint {
             new_id: self.clock.new_id(),
             if_match: preconditions.if_match,
             if_none_match: preconditions.if_none_match,
+            if_unmodified_since: preconditions.if_unmodified_since,
             validation: self.validator.validation(),
         };
         let job = Job {

@@ -6,6 +6,7 @@
 //!
 //! SAS, Gestion des comptes régulateurs (INT_R02) and Mise à jour de rendez-vous (INT_R03).
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::deviation::{BODY_ID, Validation};
@@ -55,6 +56,8 @@ pub struct Write {
     pub if_match: Option<EntityTags>,
     /// `If-None-Match`: `*` allows a creation only.
     pub if_none_match: Option<EntityTags>,
+    /// `If-Unmodified-Since`, in whole seconds.
+    pub if_unmodified_since: Option<Timestamp>,
     /// How deviations are weighed.
     pub validation: Validation,
 }
@@ -219,6 +222,13 @@ fn precondition(write: &Write, designated: Option<&Entry>) -> Result<(), Error> 
     let current = designated.map(|entry| entry.version);
     if write.if_match.as_ref().is_some_and(|tags| !tags.names(current)) {
         return Err(Error::PreconditionFailed { header: "If-Match", current });
+    }
+    // RFC 9110, section 13.2.2: If-Match goes before it.
+    let since = write.if_unmodified_since.filter(|_| write.if_match.is_none());
+    let is_newer =
+        |since: Timestamp| designated.is_some_and(|entry| entry.last_updated.as_second() > since.as_second());
+    if since.is_some_and(is_newer) {
+        return Err(Error::PreconditionFailed { header: "If-Unmodified-Since", current });
     }
     if write.if_none_match.as_ref().is_some_and(|tags| tags.names(current)) {
         return Err(Error::PreconditionFailed { header: "If-None-Match", current });

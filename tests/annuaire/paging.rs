@@ -168,7 +168,7 @@ on_both_databases! { DirectoryServer::empty;
         let names: Vec<String> = (0..1150).map(|_| (0..64).map(|_| letter()).collect()).collect();
         // The form of so many names: within the bounds of lists and values.
         let form = |names: &[String]| {
-            let lists = names.chunks(250).map(|list| format!("_elements={}&", list.join(",")));
+            let lists = names.chunks(250).map(|list| format!("type=SA33,{}&", list.join(",")));
             format!("{}type=SA33&_count=1", lists.collect::<String>())
         };
         let ask = async |number: usize| server.post("/Organization/_search", &form(&names[..number])).await;

@@ -31,5 +31,6 @@ mod record;
 mod refusals;
 mod requests;
 mod searching;
+mod semantics;
 mod smoke;
 mod unread;

@@ -1,7 +1,7 @@
 //! Sending a request over TCP, and what is answered.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -14,8 +14,9 @@ pub struct Answer {
     pub text: String,
 }
 
-/// Sends a request as it is, over a connection of its own.
-pub async fn send(address: std::net::SocketAddr, request: Request) -> Answer {
+/// Sends a request as it is, over a connection of its own; to a host of its own, unless it names one.
+pub async fn send(address: std::net::SocketAddr, mut request: Request) -> Answer {
+    request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("other.localhost"));
     let stream = TcpStream::connect(address).await.expect("the server listens");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");

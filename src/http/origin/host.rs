@@ -2,6 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use axum::http::request::Parts;
+use axum::http::{Version, header};
+
+/// Whether the request has one `Host`, in its legal form. HTTP/1.0 may leave it out.
+/// <https://www.rfc-editor.org/rfc/rfc9112#section-3.2>
+pub fn has_valid_host(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => parts.version == Version::HTTP_10,
+        (Some(host), None) => host.to_str().is_ok_and(|host| Host::parse(host).is_some()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
 /// A host and its port, as in the header `Host`.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {

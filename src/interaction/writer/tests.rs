@@ -93,6 +93,7 @@ impl World {
             new_id: Id::parse(&format!("new-{}", self.ids)).expect("an id"),
             if_match: None,
             if_none_match: None,
+            if_unmodified_since: None,
             validation: Validation::Tolerant,
         };
         let trace = Trace::begin(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::of_bytes(b"key"));

@@ -32,6 +32,14 @@ rules! { EXCHANGE:
     "Ce qui a été reçu n'est pas une requête HTTP/1.1 bien formée ; la connexion est fermée.";
     "What was received is not a well-formed HTTP/1.1 request; the connection is closed.";
 
+    HTTP_HOST = "http-host", Http, Invalid, "RFC 9112, HTTP/1.1, Request Target, Host: https://www.rfc-editor.org/rfc/rfc9112#section-3.2";
+    "Une requête HTTP/1.1 doit porter exactement un en-tête Host, de la forme hôte ou hôte:port.";
+    "An HTTP/1.1 request must have exactly one Host header, of the form host or host:port.";
+
+    HTTP_TRANSFER_CODING = "http-transfer-coding", Http, NotSupported, "RFC 9112, HTTP/1.1, Transfer-Encoding: https://www.rfc-editor.org/rfc/rfc9112#section-6.1";
+    "Le seul codage de transfert lu est chunked (Transfer-Encoding) ; le corps doit être envoyé sans autre codage.";
+    "The only transfer coding that is read is chunked (Transfer-Encoding); the body must be sent without another one.";
+
     HTTP_TIMEOUT = "http-timeout", Http, Timeout, RFC_9110;
     "La requête n'est pas arrivée en entier dans le temps admis de {expected} s ; elle peut être envoyée à nouveau.";
     "The request did not arrive as a whole within the allowed {expected} s; it may be sent again.";
