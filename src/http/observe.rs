@@ -13,7 +13,7 @@ use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use crate::access::who::Who;
 use crate::interaction::recorder::Recorder;
-use crate::issue::catalogue::{FOREIGN_HOST, HTTP_ORIGIN};
+use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
 use crate::record::{Caller, Trace};
 use crate::telemetry::{Ended, Exchange};
@@ -73,7 +73,7 @@ impl Issues {
 
     /// A page of another site sends the request: as often as it wants to, and in nobody's name.
     fn is_of_foreign_page(&self) -> bool {
-        self.rules().any(|rule| [HTTP_ORIGIN.id, FOREIGN_HOST.id].contains(&rule))
+        self.rules().any(|rule| [HTTP_ORIGIN.id, FOREIGN_HOST.id, HTTP_HOST.id].contains(&rule))
     }
 
     /// There was too much to do.

@@ -27,7 +27,8 @@ async fn after_a_panic_the_connection_goes_on() {
     tokio::spawn(connection);
     for _ in 0..2 {
         for (path, status) in [("/broken", 500), ("/whole", 200)] {
-            let request = Request::builder().uri(path).header("x-request-id", "the-id-of-it");
+            let request =
+                Request::builder().uri(path).header("host", "localhost").header("x-request-id", "the-id-of-it");
             sender.ready().await.expect("the connection is open");
             let answer = sender.send_request(request.body(Body::empty()).expect("a request")).await.expect("an answer");
             assert_eq!(

@@ -229,7 +229,7 @@ async fn a_trusted_proxy_may_send_any_host_and_tells_the_origin_of_our_pages() {
     let said = Setup { base_url: BaseUrl::Said(BASE.into()), ..setup.clone() }.start_somewhere().await;
     setup.proxies.trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
     let elsewhere = setup.start_somewhere().await;
-    for host in ["sas-endpoint:8080", "public.example", "x", ""] {
+    for host in ["sas-endpoint:8080", "public.example", "x"] {
         for path in ["/fhir/Practitioner", "/fhir/metadata", "/annuaire/fhir/v2/metadata"] {
             behind.ask("GET", path, &[("host", host)]).await.expect(200);
             said.ask("GET", path, &[("host", host)]).await.expect(200);

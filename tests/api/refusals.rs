@@ -100,6 +100,7 @@ on_both_databases! { TestServer::tolerant;
             ("GET /fhir/Practitioner?x=é HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 400, "query-parameter"),
             ("GET http://other.localhost/fhir/Patient HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
             ("GET http://evil.example/fhir/Patient HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 421, "foreign-host"),
+            (post("transfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"), 501, "http-transfer-coding"),
             ("OPTIONS * HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
             ("garbage\r\n\r\n".into(), 400, "http-malformed"),
             ("GET //// HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".into(), 404, "http-path"),
@@ -198,8 +199,15 @@ const STATEFUL: [&str; 14] = [
 
 /// The rules that [`what_is_malformed_below_http_is_told_too`] and [`crate::bounds`] cite, and `tests/tls`, where heads
 /// are malformed or do not come; [`crate::edges`] cites the rule of chunks.
-const BELOW_HTTP: [&str; 6] =
-    ["http-body-chunks", "http-body-incomplete", "http-malformed", "http-timeout", "http-url-size", "http-header-size"];
+const BELOW_HTTP: [&str; 7] = [
+    "http-body-chunks",
+    "http-body-incomplete",
+    "http-malformed",
+    "http-timeout",
+    "http-transfer-coding",
+    "http-url-size",
+    "http-header-size",
+];
 
 /// The rules that [`crate::access`], [`crate::proxies`] and [`crate::bounds`] show: a server that is open to
 /// everybody has no use for them.

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseResult, TestRunner};
@@ -68,8 +68,9 @@ impl Service {
         Self { service, runtime, _databases: databases }
     }
 
-    /// Sends a request.
-    pub fn send(&self, request: Request) -> Answer {
+    /// Sends a request; to a host of its own, unless it names one.
+    pub fn send(&self, mut request: Request) -> Answer {
+        request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("localhost"));
         self.runtime.block_on(async {
             let response = self.service.clone().oneshot(request).await.expect("it never fails");
             let (parts, body) = response.into_parts();

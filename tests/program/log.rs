@@ -42,7 +42,8 @@ async fn flooded(settings: &[&str], headers: &str, status: u16, reason: Option<&
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let (serving, log) = Serving::start_and_log(&database.url, settings);
     let began = Instant::now();
-    let request = format!("GET /fhir/Practitioner/1 HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+    let host = if headers.starts_with("host:") { "" } else { "host: localhost\r\n" };
+    let request = format!("GET /fhir/Practitioner/1 HTTP/1.1\r\n{host}{headers}\r\n");
     let answered = flood(&serving.address, &request, status);
     assert!(answered > REQUESTS / 2, "{answered} of {status}");
     let metrics = serving.ops("/metrics").expect("an answer").1;
@@ -77,6 +78,7 @@ async fn log_of_a_flood_is_bounded_and_tells_how_much_is_left_out() {
     flooded(&callers, "authorization: Basic x\r\n", 401, Some("unauthenticated")).await;
     flooded(&[], "origin: https://evil.example\r\n", 403, Some("unauthenticated")).await;
     flooded(&[], "host: evil.example\r\n", 421, Some("unauthenticated")).await;
+    flooded(&[], "host: a b\r\n", 400, Some("unauthenticated")).await;
     flooded(&["--rate", "1"], "", 429, Some("rate-limited")).await;
     // What a caller asks for and is answered is in the log, whatever is answered.
     flooded(&callers, "authorization: Bearer abc\r\n", 404, None).await;

@@ -67,11 +67,15 @@ pub fn headers() -> Vec<Case> {
             cases.push(case.header("origin", origin).refused(name, 403, "http-origin"));
         }
     }
-    for host in ["evil.example", "evil.example:8080", "localhost.evil.example", ""] {
+    for host in ["evil.example", "evil.example:8080", "localhost.evil.example"] {
         for case in [posted(), upserted(), get("/Practitioner"), get("/metadata"), get("/nowhere")] {
             let name = format!("{} {} at {host:?}", case.method, case.path);
             cases.push(case.header("host", host).refused(name, 421, "foreign-host"));
         }
+    }
+    for host in ["", "a b", "a/b", "localhost:x", "user@localhost", "[::1"] {
+        cases.push(get("/metadata").header("host", host).refused(format!("at {host:?}"), 400, "http-host"));
+        cases.push(posted().header("host", host).refused(format!("a write at {host:?}"), 400, "http-host"));
     }
     for name in ["if-match", "if-none-match"] {
         for tags in ["", "1", "W/1", "W/\"1", "\"1\",", "\"1\" \"2\"", "**"] {
@@ -148,7 +152,7 @@ pub fn paths() -> Vec<Case> {
         "/fhir",
         "/fhir/",
         "/fhir//",
-        "/fhir//Practitioner",
+        "/fhir//Nowhere//x",
         "/FHIR/Practitioner",
         "/fhir/practitioner",
         "/fhir/Practitioners",
