@@ -222,6 +222,34 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(first(server.post("/Appointment/$validate", &empty).await), "fhir-required-element");
     }
 
+    async fn diagnostics_begin_with_the_sentence_in_the_language_of_the_client(server: TestServer) {
+        let mut account = regulator(&[(T, U)]);
+        account["telecom"] = Value::Null;
+        account["foo"] = 1.into();
+        for language in ["fr", "en"] {
+            let headers = [("content-type", "application/json"), ("accept-language", language)];
+            for (method, path, body) in [
+                ("POST", "/Practitioner", account.to_string()),
+                ("POST", "/Practitioner", "{".into()),
+                ("POST", "/Practitioner/$validate", regulator(&[(T, U)]).to_string()),
+                ("GET", "/Practitioner?family=x", String::new()),
+                ("GET", "/Practitioner/1", String::new()),
+                ("DELETE", "/Practitioner/1", String::new()),
+                ("GET", "/Patient", String::new()),
+            ] {
+                let answer = server.request(method, path, &headers, body).await;
+                assert_operation_outcome(&answer);
+                assert_eq!(answer.header("content-language"), language);
+                for issue in answer.json()["issue"].as_array().expect("issues") {
+                    let rule = issue["details"]["coding"][0]["code"].as_str().expect("a rule");
+                    let source = sas_endpoint::issue::catalogue::find(rule).expect("a rule").source;
+                    let text = issue["details"]["text"].as_str().expect("a text");
+                    assert_eq!(issue["diagnostics"], format!("{text} ({source})"));
+                }
+            }
+        }
+    }
+
     // 5.7: a passing fault, with the time to come back
     async fn a_server_without_its_database_asks_to_come_back(server: TestServer) {
         server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
