@@ -184,8 +184,8 @@ rules! { EXCHANGE:
     "Parameter “{found}” may be given only once.";
 
     QUERY_VALUE = "query-value", NotFhir, Invalid, SEARCH;
-    "La valeur du paramètre « {found} » est mal formée ; attendu : {expected}.";
-    "The value of parameter “{found}” is malformed; expected: {expected}.";
+    "La valeur du paramètre « {found} » est mal formée ou n'est pas prise en charge ; attendu : {expected}.";
+    "The value of parameter “{found}” is malformed or not supported; expected: {expected}.";
 
     QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
     "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
