@@ -307,6 +307,23 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
+    async fn post_to_the_base_says_that_bundles_are_not_taken(server: TestServer) {
+        let bundle = |kind: &str| json!({ "resourceType": "Bundle", "type": kind, "entry": [] }).to_string();
+        let fhir = [("content-type", "application/fhir+json"), ("accept-language", "en")];
+        for path in ["", "/"] {
+            for body in [bundle("transaction"), bundle("batch"), regulator(&[(T, U)]).to_string(), String::new(), "x".into()] {
+                let refused = server.request("POST", path, &fhir, body).await.refused(400, "http-bundle");
+                let issue = refused.json()["issue"][0].clone();
+                assert_eq!(issue["code"], "not-supported");
+                assert!(issue["diagnostics"].as_str().is_some_and(|text| text.contains("send each entry")), "{issue}");
+            }
+            for method in ["GET", "PUT", "DELETE"] {
+                server.request(method, path, &fhir, "").await.refused(404, "http-path");
+            }
+        }
+        assert_eq!(server.count("Practitioner").await, 0);
+    }
+
     async fn diagnostics_begin_with_the_sentence_in_the_language_of_the_client(server: TestServer) {
         let mut account = regulator(&[(T, U)]);
         account["telecom"] = Value::Null;
