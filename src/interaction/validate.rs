@@ -60,7 +60,8 @@ fn judge(
     mut wanted: Wanted,
     body: &[u8],
 ) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
-    let Received { value, defects, .. } = parse(body, wanted.resource_type.as_str())?;
+    let root = wanted.resource_type.as_str();
+    let Received { value, defects, .. } = parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
     let (resource, defects) = if value["resourceType"] == "Parameters" {
         wanted.unwrap(value, defects, trace)?
     } else {
@@ -181,6 +182,16 @@ impl Wanted {
         let refused = || Issue::new(&QUERY_VALUE, place).with("found", &name).with("expected", expected);
         self.set(&name, value.ok_or_else(refused)?, place).map(|()| None)
     }
+}
+
+/// The issues of a body that cannot be read: no type that is served here has an element `parameter`.
+fn place_in_parameters(mut issues: Vec<Issue>, root: &str) -> Vec<Issue> {
+    for issue in &mut issues {
+        if let Some(rest) = rest_below(&issue.expression, &format!("{root}.parameter")) {
+            issue.expression = format!("Parameters.parameter{rest}");
+        }
+    }
+    issues
 }
 
 /// What follows `place` in the expression of something at it or below.

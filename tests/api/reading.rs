@@ -275,8 +275,11 @@ on_both_databases! { TestServer::tolerant;
         ] {
             server.post(path, &account["resource"]).await.expect(400);
         }
+        let cut_off = r#"{"resourceType":"Parameters","parameter":[{"name":"mode","name":"resource"},"#;
+        let json = [("content-type", "application/json")];
+        let refused = server.request("POST", "/Practitioner/$validate", &json, cut_off).await.refused(400, "json-syntax");
+        assert_eq!(refused.json()["issue"][0]["expression"][0], "Parameters.parameter[0].name");
         for unreadable in ["", "{", "[]", "\"x\"", "<Practitioner/>"] {
-            let json = [("content-type", "application/json")];
             server.request("POST", "/Practitioner/$validate", &json, unreadable).await.expect(400);
         }
     }
