@@ -25,6 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
+use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any};
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -34,6 +35,8 @@ use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::recorder::Recorder;
 use crate::interaction::{Endpoint, ROUTES, Route, max_page_bytes};
+use crate::issue::Issue;
+use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
 use bounds::Bounds;
 use origin::Identification;
@@ -82,14 +85,21 @@ pub fn service(served: Served) -> App {
     let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &admission));
     let recorder = endpoint.writer.recorder().clone();
     let state = Arc::new(State { endpoint, admission: admission.clone() });
-    for prefix in prefixes {
+    for prefix in &prefixes {
         for (path, routes) in paths() {
             router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
         }
     }
     let unserved = admission.clone();
-    let router = router
-        .fallback(async move |request: Request| outcome::of_unserved(Error::UnknownPath, request, &unserved).await);
+    let prefixes: Arc<[String]> = prefixes.into();
+    let router = router.fallback(async move |request: Request| {
+        let is_base = prefixes.iter().any(|prefix| prefix == request.uri().path());
+        let error = match is_base && request.method() == Method::POST {
+            true => Error::of(vec![Issue::new(&HTTP_BUNDLE, "http.path")]),
+            false => Error::UnknownPath,
+        };
+        outcome::of_unserved(error, request, &unserved).await
+    });
     MapRequest::new(surrounded(router, admission, budget, identification, recorder), path::normalize)
 }
 

@@ -39,7 +39,7 @@ pub struct Issue {
     pub expression: String,
     /// Fills the `{name}` placeholders of the sentence. Never a value of a person.
     pub parameters: Vec<(&'static str, String)>,
-    /// What other servers say of the same, where clients may know that text; else the rule's source is told.
+    /// What other servers say of the same, where clients may know that text; else the sentence and the rule's source.
     pub diagnostics: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Issue {
         self
     }
 
-    /// Tells this text instead of the rule's source; it is cut at 400 characters.
+    /// Tells this text instead of the sentence and the rule's source; it is cut at 400 characters.
     #[must_use]
     pub fn diagnostics(mut self, text: impl Into<String>) -> Self {
         self.diagnostics = Some(cut(text.into(), LONGEST_EXPRESSION));

@@ -24,7 +24,7 @@ use crate::fhir::primitive;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::{Issue, Rule};
 
-pub use issue::primitive;
+pub use issue::{json_type, primitive};
 
 /// A SAS profile that a resource is checked against, beyond the structure of R4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,15 +19,18 @@ pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {
     })
 }
 
+/// Some clients show nothing but `diagnostics`: it begins with what is wrong.
 fn one(issue: &Issue, language: Language) -> Value {
+    let text = issue.text(language);
+    let diagnostics = issue.diagnostics.clone().unwrap_or_else(|| format!("{text} ({})", issue.rule.source));
     json!({
         "severity": issue.rule.severity().code(),
         "code": issue.rule.code.code(),
         "details": {
             "coding": [{ "system": RULE_SYSTEM, "code": issue.rule.id }],
-            "text": issue.text(language),
+            "text": text,
         },
-        "diagnostics": issue.diagnostics.as_deref().unwrap_or(issue.rule.source),
+        "diagnostics": diagnostics,
         "expression": [issue.expression],
     })
 }
@@ -38,10 +41,15 @@ mod tests {
     use crate::issue::catalogue::ANNUAIRE_REPEATED;
 
     #[test]
-    fn diagnostics_are_the_source_of_the_rule_unless_another_text_is_known() {
+    fn diagnostics_begin_with_what_is_wrong_unless_another_text_is_known() {
         let issue = Issue::new(&ANNUAIRE_REPEATED, "http._count").with("found", "_count");
+        for language in [Language::French, Language::English] {
+            let told = one(&issue, language);
+            let text = told["details"]["text"].as_str().expect("a text");
+            assert_eq!(text, issue.text(language));
+            assert_eq!(told["diagnostics"], format!("{text} ({})", ANNUAIRE_REPEATED.source));
+        }
         let told = |issue: &Issue| one(issue, Language::English)["diagnostics"].clone();
-        assert_eq!(told(&issue), ANNUAIRE_REPEATED.source);
         assert_eq!(told(&issue.clone().diagnostics("Bad")), "Bad");
         let long = told(&issue.diagnostics("é".repeat(1000)));
         assert_eq!(long.as_str().map(|text| text.chars().count()), Some(401));

@@ -76,7 +76,9 @@ pub fn status(error: &Error) -> StatusCode {
 pub fn response(error: &Error, language: Language) -> Response {
     let mut issues = error.issues();
     if let (Error::Internal(_), Some(id)) = (error, observe::request_id()) {
-        issues = issues.into_iter().map(|issue| issue.diagnostics(format!("X-Request-Id: {id}"))).collect();
+        for issue in &mut issues {
+            issue.diagnostics = Some(format!("{} (X-Request-Id: {id})", issue.text(language)));
+        }
     }
     let mut response = of_issues(status(error), &issues, language);
     match error {

@@ -51,7 +51,7 @@ impl Query {
         }
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((told(decode(name)?), decode(value)?))
+            Some((shown_name(decode(name)?), decode(value)?))
         });
         pairs.collect::<Option<Vec<_>>>().map(Self).ok_or(QueryError::Encoding)
     }
@@ -107,7 +107,7 @@ pub fn retain_written(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> Strin
 
 /// The name of a parameter, which is repeated to whoever misspelt it; `?` for a text that cannot be one,
 /// such as a resource sent in place of a form: it may tell of a person.
-fn told(name: String) -> String {
+pub fn shown_name(name: String) -> String {
     let may_be_one = |c: char| c.is_alphanumeric() || "_-.:$[]*".contains(c);
     if name.chars().all(may_be_one) { name } else { "?".to_owned() }
 }

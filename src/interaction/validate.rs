@@ -5,22 +5,29 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::query::Query;
-use super::{Endpoint, Exchange, judging, page};
+use super::query::{self, Query};
+use super::{Endpoint, Exchange, judging};
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER};
+use crate::issue::catalogue::{
+    FHIR_CHOICE, FHIR_JSON_TYPE, FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER, QUERY_REPEATED, QUERY_VALUE,
+};
 use crate::issue::{Issue, MAX_ISSUES};
-use crate::profile::Profile;
+use crate::profile::{Profile, json_type};
 use crate::record::Trace;
 use crate::sas::validation::Validator;
 
-/// What may be validated for: a resource is judged alike for each. Nothing is ever deleted here.
+/// `delete` asks whether a resource may be deleted, and nothing is ever deleted here. For the others a resource is
+/// judged alike.
 const MODES: [&str; 3] = ["create", "update", "profile"];
 
 /// Judges the resource in the body: the resource itself, or a `Parameters` with one `resource`.
 /// `mode` and `profile` are parameters of the query or of `Parameters`.
+///
+/// # Errors
+/// Where the validation is not carried out: the query or `Parameters` ask for what is not served, or the body cannot
+/// be read. What is wrong with the resource is no error.
 pub async fn validate(
     endpoint: &Endpoint,
     exchange: &Exchange,
@@ -29,10 +36,10 @@ pub async fn validate(
     body: Bytes,
 ) -> Result<Vec<Issue>, Error> {
     let mut issues = vec![];
-    let mut wanted = Wanted { resource_type, profile: None };
+    let mut wanted = Wanted { resource_type, has_mode: false, profiles: None };
     for name in ["mode", "profile"] {
-        let value = page::single(&mut query, name, &mut issues);
-        issues.extend(value.and_then(|value| wanted.parameter(name, &value).err()));
+        let values = query.take(name);
+        issues.extend(values.iter().filter_map(|value| wanted.set(name, value, &format!("http.{name}")).err()));
     }
     issues.extend(query.leftovers("mode, profile, _format, _pretty"));
     if !issues.is_empty() {
@@ -41,81 +48,157 @@ pub async fn validate(
     let (validator, trace) = (endpoint.validator.clone(), exchange.trace.clone());
     let judged =
         judging::run(exchange, Workload::Validations, body.len(), move || judge(&validator, &trace, wanted, &body));
-    let (resource, mut issues) = judged.await?;
-    if let Some(resource) = resource {
-        endpoint.ask_directory(exchange, resource_type, &resource, &mut issues).await;
-    }
+    let (resource, mut issues) = judged.await?.map_err(Error::of)?;
+    endpoint.ask_directory(exchange, resource_type, &resource, &mut issues).await;
     Ok(issues)
 }
 
-/// The resource in the body, where there is one, and what there is to say of it.
-fn judge(validator: &Validator, trace: &Trace, mut wanted: Wanted, body: &[u8]) -> (Option<Value>, Vec<Issue>) {
-    let Received { value, defects, .. } = match parse(body, wanted.resource_type.as_str()) {
-        Ok(received) => received,
-        Err(issues) => return (None, issues),
-    };
-    let is_wrapped = value["resourceType"] == "Parameters";
-    if !is_wrapped {
+/// The resource in the body, and the issues found in it; or why it is not judged.
+fn judge(
+    validator: &Validator,
+    trace: &Trace,
+    mut wanted: Wanted,
+    body: &[u8],
+) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
+    let root = wanted.resource_type.as_str();
+    let Received { value, defects, .. } = parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
+    let (resource, defects) = if value["resourceType"] == "Parameters" {
+        wanted.unwrap(value, defects, trace)?
+    } else {
         judging::note_identifiers(trace, &value);
-    }
-    let mut issues = vec![];
-    let resource = match is_wrapped {
-        true => wanted.unwrap(value, trace, &mut issues),
-        false => Some(value),
+        (value, defects)
     };
-    issues.extend(match &resource {
-        Some(resource) => validator.issues(wanted.resource_type, resource, defects, wanted.profile),
-        None => defects,
-    });
-    (resource, issues)
+    let issues = validator.issues(wanted.resource_type, &resource, defects, wanted.profiles);
+    Ok((resource, issues))
 }
 
-/// What the client wants to know.
+/// What the client asks for.
 struct Wanted {
     resource_type: ResourceType,
-    profile: Option<Profile>,
+    has_mode: bool,
+    /// The profiles to judge by, instead of those that the resource claims. None beyond R4's own for the type itself.
+    profiles: Option<Vec<Profile>>,
 }
 
 impl Wanted {
-    /// Takes `mode` or `profile` into account.
-    fn parameter(&mut self, name: &str, value: &str) -> Result<(), Issue> {
-        if name == "mode" {
-            return if MODES.contains(&value) { Ok(()) } else { Err(page::malformed(name, &MODES.join(", "))) };
+    /// Sets `mode` or `profile`, given at `place`.
+    fn set(&mut self, name: &str, value: &str, place: &str) -> Result<(), Issue> {
+        let is_mode = name == "mode";
+        if (is_mode && std::mem::replace(&mut self.has_mode, true)) || (!is_mode && self.profiles.is_some()) {
+            return Err(Issue::new(&QUERY_REPEATED, place).with("found", name));
         }
+        let refused = |expected: &str| Issue::new(&QUERY_VALUE, place).with("found", name).with("expected", expected);
+        if is_mode {
+            return if MODES.contains(&value) { Ok(()) } else { Err(refused(&MODES.join(", "))) };
+        }
+        let own = format!("http://hl7.org/fhir/StructureDefinition/{}", self.resource_type);
         let of_this_type = || Profile::ALL.into_iter().filter(|known| known.resource_type() == self.resource_type);
         let canonical = value.split('|').next().unwrap_or_default();
-        let known = of_this_type().find(|known| known.canonical() == canonical);
-        let expected = || of_this_type().map(Profile::canonical).collect::<Vec<_>>().join(", ");
-        self.profile = Some(known.ok_or_else(|| page::malformed(name, &expected()))?);
+        let profile = of_this_type().find(|known| known.canonical() == canonical);
+        if profile.is_none() && canonical != own {
+            let known = of_this_type().map(|known| known.canonical().to_owned());
+            return Err(refused(&known.chain([own]).collect::<Vec<_>>().join(", ")));
+        }
+        self.profiles = Some(profile.into_iter().collect());
         Ok(())
     }
 
-    /// The resource in a `Parameters`, whose other parameters are taken into account.
-    fn unwrap(&mut self, mut parameters: Value, trace: &Trace, issues: &mut Vec<Issue>) -> Option<Value> {
-        let mut resource = None;
+    /// The resource in a `Parameters`, with the defects of its JSON. Any fault of the `Parameters` around it is an
+    /// error: what they ask for would not be what is answered.
+    fn unwrap(
+        &mut self,
+        mut parameters: Value,
+        defects: Vec<Issue>,
+        trace: &Trace,
+    ) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
         let elements = parameters["parameter"].as_array().into_iter().flatten();
         elements.filter_map(|element| element.get("resource")).for_each(|own| judging::note_identifiers(trace, own));
         trace.holds(&parameters);
-        for (index, parameter) in parameters["parameter"].as_array_mut().into_iter().flatten().enumerate() {
-            let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
-            let value = ["valueCode", "valueUri", "valueCanonical"].iter().find_map(|key| parameter.get(key)?.as_str());
-            match (name, value) {
-                ("resource", _) if parameter.get("resource").is_some_and(Value::is_object) => {
-                    resource = parameter.get_mut("resource").map(Value::take);
+        let (mut resource, mut issues) = (None, vec![]);
+        let elements = parameters.get_mut("parameter");
+        if let Some(other) = elements.as_ref().filter(|elements| !elements.is_array()) {
+            issues.push(wrong_json_type(other, "Parameters.parameter", "array"));
+        }
+        for (index, parameter) in elements.and_then(Value::as_array_mut).into_iter().flatten().enumerate() {
+            if issues.len() >= MAX_ISSUES {
+                break;
+            }
+            let place = format!("Parameters.parameter[{index}]");
+            match self.take(parameter, &place) {
+                Ok(Some(_)) if resource.is_some() => {
+                    issues.push(Issue::new(&QUERY_REPEATED, place).with("found", "resource"));
                 }
-                _ if issues.len() >= MAX_ISSUES => {}
-                ("mode" | "profile", Some(value)) => issues.extend(self.parameter(name, value).err()),
-                _ => issues.push(
-                    Issue::new(&QUERY_PARAMETER, format!("Parameters.parameter[{index}]"))
-                        .with("found", name)
-                        .with("expected", "resource, mode, profile"),
-                ),
+                Ok(Some(own)) => resource = Some((own, format!("{}.parameter[{index}].resource", self.resource_type))),
+                Ok(None) => {}
+                Err(issue) => issues.push(issue),
             }
         }
-        if resource.is_none() {
-            let place = "Parameters.parameter.resource";
-            issues.push(Issue::new(&FHIR_REQUIRED_ELEMENT, place).with("expected", "resource"));
+        let root = self.resource_type.as_str();
+        let mut own_defects = vec![];
+        for mut defect in defects {
+            let in_resource = resource.as_ref().and_then(|(_, place)| rest_below(&defect.expression, place));
+            let (rest, new_root, list) = match in_resource {
+                Some(rest) => (rest, root, &mut own_defects),
+                None => (rest_below(&defect.expression, root).unwrap_or_default(), "Parameters", &mut issues),
+            };
+            defect.expression = format!("{new_root}{rest}");
+            list.push(defect);
         }
-        resource
+        match resource {
+            Some((resource, _)) if issues.is_empty() => Ok((resource, own_defects)),
+            None if issues.is_empty() => {
+                let place = "Parameters.parameter.resource";
+                Err(vec![Issue::new(&FHIR_REQUIRED_ELEMENT, place).with("expected", "resource")])
+            }
+            _ => Err(issues),
+        }
     }
+
+    /// Takes one parameter into account; the resource, if it is that.
+    fn take(&mut self, parameter: &mut Value, place: &str) -> Result<Option<Value>, Issue> {
+        let Some(members) = parameter.as_object_mut() else {
+            return Err(wrong_json_type(parameter, place, "object"));
+        };
+        let is_form = |key: &&String| key.starts_with("value") || matches!(key.as_str(), "resource" | "part");
+        if members.keys().filter(is_form).count() > 1 {
+            return Err(Issue::new(&FHIR_CHOICE, place).with("expected", "value"));
+        }
+        let missing = || Issue::new(&FHIR_REQUIRED_ELEMENT, format!("{place}.name")).with("expected", "name");
+        let name = members.get("name").and_then(Value::as_str).ok_or_else(missing)?.to_owned();
+        let text = |keys: &[&str]| keys.iter().find_map(|key| members.get(*key)?.as_str());
+        let (value, expected) = match name.as_str() {
+            "resource" => {
+                let own = members.get_mut("resource").filter(|own| own.is_object()).map(Value::take);
+                let refused = Issue::new(&QUERY_VALUE, place).with("found", name).with("expected", "resource");
+                return own.map(Some).ok_or(refused);
+            }
+            "mode" => (text(&["valueCode"]), "valueCode"),
+            "profile" => (text(&["valueUri", "valueCanonical"]), "valueUri"),
+            _ => {
+                let unknown = Issue::new(&QUERY_PARAMETER, place).with("found", query::shown_name(name));
+                return Err(unknown.with("expected", "resource, mode, profile"));
+            }
+        };
+        let refused = || Issue::new(&QUERY_VALUE, place).with("found", &name).with("expected", expected);
+        self.set(&name, value.ok_or_else(refused)?, place).map(|()| None)
+    }
+}
+
+/// The issues of a body that cannot be read: no type that is served here has an element `parameter`.
+fn place_in_parameters(mut issues: Vec<Issue>, root: &str) -> Vec<Issue> {
+    for issue in &mut issues {
+        if let Some(rest) = rest_below(&issue.expression, &format!("{root}.parameter")) {
+            issue.expression = format!("Parameters.parameter{rest}");
+        }
+    }
+    issues
+}
+
+/// What follows `place` in the expression of something at it or below.
+fn rest_below<'a>(expression: &'a str, place: &str) -> Option<&'a str> {
+    expression.strip_prefix(place).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn wrong_json_type(value: &Value, place: &str, expected: &str) -> Issue {
+    Issue::new(&FHIR_JSON_TYPE, place).with("found", json_type(value)).with("expected", expected)
 }

@@ -127,7 +127,8 @@ fn form(fhir_type: &str) -> &str {
     }
 }
 
-fn json_type(value: &Value) -> &'static str {
+/// The JSON type of a value, as the sentences name it.
+pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",

@@ -71,13 +71,13 @@ impl Validator {
     }
 
     /// All there is to say of a resource that was read, beyond the `defects` of its JSON; against
-    /// `profile`, if there is one, instead of those it claims.
+    /// these `profiles`, if there are any, instead of those it claims.
     pub fn issues(
         &self,
         resource_type: ResourceType,
         resource: &Value,
         defects: Vec<Issue>,
-        profile: Option<Profile>,
+        profiles: Option<Vec<Profile>>,
     ) -> Vec<Issue> {
         let mut issues = defects;
         if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
@@ -105,7 +105,7 @@ impl Validator {
         let mut report = |rule: &'static Rule, issue: &dyn Fn() -> Issue| {
             departures.offer(rule, || Some(issue()).filter(|issue| !broken.hold(issue)))
         };
-        let mut profiles = profile.map_or(claimed, |profile| vec![profile]).into_iter();
+        let mut profiles = profiles.unwrap_or(claimed).into_iter();
         let mut rules = rules.into_iter().chain(identity::identifier_bounds(resource_type, resource));
         let _ = profiles
             .try_for_each(|profile| self.profiles.departures(profile, resource, &mut report))

@@ -18,6 +18,7 @@ mod bounds;
 mod browsers;
 mod bulkheads;
 mod capabilities;
+mod clients;
 mod concurrency;
 mod content;
 mod directory;

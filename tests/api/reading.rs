@@ -210,16 +210,149 @@ on_both_databases! { TestServer::tolerant;
         });
         for (name, key, value, rule) in [
             ("mode", "valueCode", "update", "all-good"),
-            ("mode", "valueCode", "delete", "query-value"),
             ("profile", "valueUri", sos, "appointment-extension"),
-            ("profile", "valueCanonical", "https://e.org/unknown", "query-value"),
-            ("other", "valueString", "x", "query-parameter"),
+            ("profile", "valueCanonical", "http://hl7.org/fhir/StructureDefinition/Appointment", "all-good"),
         ] {
             let answer = server.post("/Appointment/$validate", &wrapped(name, key, value)).await;
             assert_eq!(first(answer), rule, "{name} {value}");
         }
-        let empty = json!({ "resourceType": "Parameters", "parameter": [{ "name": "mode", "valueCode": "create" }] });
-        assert_eq!(first(server.post("/Appointment/$validate", &empty).await), "fhir-required-element");
+    }
+
+    async fn validate_not_carried_out_is_refused_and_the_place_is_in_parameters(server: TestServer) {
+        let account = json!({ "name": "resource", "resource": regulator(&[(T, U)]) });
+        let broken = json!({ "name": "resource", "resource": { "resourceType": "Practitioner", "active": null } });
+        let regul = "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/FrPractitionerRegul";
+        let meeting = "http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS";
+        let mode = |mode: &str| json!({ "name": "mode", "valueCode": mode });
+        let profile = |profile: &str| json!({ "name": "profile", "valueUri": profile });
+        let (first, second) = ("Parameters.parameter[0]", "Parameters.parameter[1]");
+        let absent = "Parameters.parameter.resource";
+        for (query, parameter, rule, place) in [
+            ("", json!([account, mode("delete")]), "query-value", second),
+            ("", json!([mode("delete")]), "query-value", first),
+            ("", json!([account, mode("Create")]), "query-value", second),
+            ("", json!([account, { "name": "mode", "valueString": "create" }]), "query-value", second),
+            ("", json!([account, mode("create"), mode("update")]), "query-repeated", "Parameters.parameter[2]"),
+            ("?mode=create", json!([account, mode("create")]), "query-repeated", second),
+            ("", json!([profile("https://example.org/unknown"), account]), "query-value", first),
+            ("", json!([account, profile(meeting)]), "query-value", second),
+            ("", json!([account, profile("http://hl7.org/fhir/StructureDefinition/Patient")]), "query-value", second),
+            ("", json!([account, { "name": "profile", "valueBoolean": true }]), "query-value", second),
+            ("", json!([profile(regul), account, profile(regul)]), "query-repeated", "Parameters.parameter[2]"),
+            (&format!("?profile={regul}"), json!([account, profile(regul)]), "query-repeated", second),
+            ("", json!([account, { "name": "other", "valueString": "x" }]), "query-parameter", second),
+            ("", json!([account, { "name": "Resource", "resource": {} }]), "query-parameter", second),
+            ("", json!([account, account]), "query-repeated", second),
+            ("", json!([broken, account, account]), "query-repeated", "Parameters.parameter[2]"),
+            ("", json!([mode("create")]), "fhir-required-element", absent),
+            ("", json!([{ "name": "resource", "valueString": "x" }]), "query-value", first),
+            ("", json!([{ "name": "resource" }]), "query-value", first),
+            ("", json!([account, { "valueCode": "create" }]), "fhir-required-element", "Parameters.parameter[1].name"),
+            ("", json!([account, { "name": "mode", "valueCode": "create", "valueUri": "x" }]), "fhir-choice", second),
+            ("", json!([account, "x"]), "fhir-json-type", second),
+            ("", account.clone(), "fhir-json-type", "Parameters.parameter"),
+            ("", json!([account, { "name": "mode", "valueCode": "create", "_name": null }]), "json-null", "Parameters.parameter[1].name"),
+        ] {
+            let body = json!({ "resourceType": "Parameters", "parameter": parameter });
+            let refused = server.post(&format!("/Practitioner/$validate{query}"), &body).await.refused(400, rule);
+            let issues = refused.json()["issue"].as_array().cloned().expect("issues");
+            let places: Vec<_> = issues.iter().map(|issue| issue["expression"][0].as_str().expect("a place")).collect();
+            assert!(places.contains(&place), "{body}: {places:?}");
+            // Of what is not judged, nothing is said.
+            assert!(places.iter().all(|place| place.starts_with("Parameters")), "{body}: {places:?}");
+            // Nothing is said of a resource that is missing where something else is wrong.
+            assert!(rule == "fhir-required-element" || !refused.text.contains("fhir-required-element"), "{}", refused.text);
+        }
+        let none = server.post("/Practitioner/$validate", &json!({ "resourceType": "Parameters" })).await;
+        assert_eq!(none.refused(400, "fhir-required-element").json()["issue"][0]["expression"][0], absent);
+        for path in [
+            "/Practitioner/$validate?mode=delete",
+            "/Practitioner/$validate?mode=create&mode=create",
+            "/Practitioner/$validate?profile=https://example.org/unknown",
+            "/Practitioner/$validate?profile=",
+            "/Practitioner/$validate?profile=http://hl7.org/fhir/StructureDefinition/Appointment",
+            "/Practitioner/$validate?resource=x",
+        ] {
+            server.post(path, &account["resource"]).await.expect(400);
+        }
+        let cut_off = r#"{"resourceType":"Parameters","parameter":[{"name":"mode","name":"resource"},"#;
+        let json = [("content-type", "application/json")];
+        let refused = server.request("POST", "/Practitioner/$validate", &json, cut_off).await.refused(400, "json-syntax");
+        assert_eq!(refused.json()["issue"][0]["expression"][0], "Parameters.parameter[0].name");
+        for unreadable in ["", "{", "[]", "\"x\"", "<Practitioner/>"] {
+            server.request("POST", "/Practitioner/$validate", &json, unreadable).await.expect(400);
+        }
+    }
+
+    async fn validate_parameter_name_that_is_none_is_not_repeated(server: TestServer) {
+        let parameter = json!([{ "name": "AUBERT Nadia, née le 1980-02-29", "valueString": "x" }]);
+        let body = json!({ "resourceType": "Parameters", "parameter": parameter });
+        let refused = server.post("/Practitioner/$validate", &body).await.refused(400, "query-parameter");
+        assert!(!refused.text.contains("AUBERT"), "{}", refused.text);
+    }
+
+    async fn validate_defects_of_a_wrapped_resource_are_placed_in_it(server: TestServer) {
+        let mut account = regulator(&[(T, U)]);
+        account["active"] = Value::Null;
+        account["address"] = json!([]);
+        let places = |answer: Answer| {
+            let issues = answer.expect(200).json()["issue"].as_array().cloned().expect("issues");
+            issues.iter().map(|issue| issue["expression"][0].clone()).collect::<Vec<_>>()
+        };
+        let plain = places(server.post("/Practitioner/$validate", &account).await);
+        assert!(plain.contains(&"Practitioner.active".into()) && plain.contains(&"Practitioner.address".into()));
+        for parameter in [
+            json!([{ "name": "resource", "resource": account }]),
+            json!([{ "name": "mode", "valueCode": "create" }, { "name": "resource", "resource": account }]),
+        ] {
+            let body = json!({ "resourceType": "Parameters", "parameter": parameter });
+            assert_eq!(places(server.post("/Practitioner/$validate", &body).await), plain);
+        }
+    }
+
+    async fn post_to_the_base_says_that_bundles_are_not_taken(server: TestServer) {
+        let bundle = |kind: &str| json!({ "resourceType": "Bundle", "type": kind, "entry": [] }).to_string();
+        let fhir = [("content-type", "application/fhir+json"), ("accept-language", "en")];
+        for path in ["", "/"] {
+            for body in [bundle("transaction"), bundle("batch"), regulator(&[(T, U)]).to_string(), String::new(), "x".into()] {
+                let refused = server.request("POST", path, &fhir, body).await.refused(400, "http-bundle");
+                let issue = refused.json()["issue"][0].clone();
+                assert_eq!(issue["code"], "not-supported");
+                assert!(issue["diagnostics"].as_str().is_some_and(|text| text.contains("send each entry")), "{issue}");
+            }
+            for method in ["GET", "PUT", "DELETE"] {
+                server.request(method, path, &fhir, "").await.refused(404, "http-path");
+            }
+        }
+        assert_eq!(server.count("Practitioner").await, 0);
+    }
+
+    async fn diagnostics_begin_with_the_sentence_in_the_language_of_the_client(server: TestServer) {
+        let mut account = regulator(&[(T, U)]);
+        account["telecom"] = Value::Null;
+        account["foo"] = 1.into();
+        for language in ["fr", "en"] {
+            let headers = [("content-type", "application/json"), ("accept-language", language)];
+            for (method, path, body) in [
+                ("POST", "/Practitioner", account.to_string()),
+                ("POST", "/Practitioner", "{".into()),
+                ("POST", "/Practitioner/$validate", regulator(&[(T, U)]).to_string()),
+                ("GET", "/Practitioner?family=x", String::new()),
+                ("GET", "/Practitioner/1", String::new()),
+                ("DELETE", "/Practitioner/1", String::new()),
+                ("GET", "/Patient", String::new()),
+            ] {
+                let answer = server.request(method, path, &headers, body).await;
+                assert_operation_outcome(&answer);
+                assert_eq!(answer.header("content-language"), language);
+                for issue in answer.json()["issue"].as_array().expect("issues") {
+                    let rule = issue["details"]["coding"][0]["code"].as_str().expect("a rule");
+                    let source = sas_endpoint::issue::catalogue::find(rule).expect("a rule").source;
+                    let text = issue["details"]["text"].as_str().expect("a text");
+                    assert_eq!(issue["diagnostics"], format!("{text} ({source})"));
+                }
+            }
+        }
     }
 
     // 5.7: a passing fault, with the time to come back

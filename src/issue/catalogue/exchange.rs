@@ -120,6 +120,10 @@ rules! { EXCHANGE:
     "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
 
+    HTTP_BUNDLE = "http-bundle", NotFhir, NotSupported, "HL7 FHIR R4, RESTful API, Batch/Transaction: http://hl7.org/fhir/R4/http.html#transaction";
+    "Rien ne s'envoie par POST à la base : les Bundles (transaction ou batch) ne sont pas traités ici ; envoyez chaque entrée dans une requête à part, avec la méthode et l'URL de son élément request.";
+    "Nothing may be posted to the base: Bundles (transaction or batch) are not processed here; send each entry as a request of its own, with the method and the URL of its request element.";
+
     HTTP_METHOD = "http-method", Http, NotSupported, HTTP;
     "La méthode {found} n'est pas servie sur ce chemin ; méthodes possibles : {expected}.";
     "Method {found} is not served at this path; possible methods: {expected}.";
@@ -197,8 +201,8 @@ rules! { EXCHANGE:
     "Parameter “{found}” may be given only once.";
 
     QUERY_VALUE = "query-value", NotFhir, Invalid, SEARCH;
-    "La valeur du paramètre « {found} » est mal formée ; attendu : {expected}.";
-    "The value of parameter “{found}” is malformed; expected: {expected}.";
+    "La valeur du paramètre « {found} » est mal formée ou n'est pas prise en charge ; attendu : {expected}.";
+    "The value of parameter “{found}” is malformed or not supported; expected: {expected}.";
 
     QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
     "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";

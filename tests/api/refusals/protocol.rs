@@ -182,6 +182,10 @@ pub fn paths() -> Vec<Case> {
             if path.starts_with("/fhir/Practitioner/_history") && method != "POST" {
                 continue;
             }
+            if method == "POST" && path.trim_end_matches('/') == "/fhir" {
+                cases.push(request(method, path).refused(format!("POST {path}"), 400, "http-bundle"));
+                continue;
+            }
             cases.push(request(method, path).refused(format!("{method} {path}"), 404, "http-path"));
         }
     }
