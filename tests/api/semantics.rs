@@ -138,6 +138,19 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
+    async fn if_none_match_malformed_is_ignored_by_reads_and_refused_by_writes(server: TestServer) {
+        let body = regulator(&[(T, U)]);
+        let created = server.put(&account(T, U), &body).await.expect(201);
+        // fhirpy sends the bare number of a version.
+        for tag in ["1", "W/1", "x"] {
+            for path in [format!("/Practitioner/{}", created.id()), format!("/Practitioner/{}/_history/1", created.id())] {
+                let read = server.request("GET", &path, &[("if-none-match", tag)], "").await.expect(200);
+                assert_eq!(read.text, created.text);
+            }
+            server.write("PUT", &account(T, U), &[("if-none-match", tag)], &body).await.refused(400, "http-header");
+        }
+    }
+
     async fn content_encoding_empty_is_none_and_another_is_told_what_is_read(server: TestServer) {
         let path = account(T, U);
         let body = regulator(&[(T, U)]);
