@@ -1,4 +1,4 @@
-//! What ties a resource to those that it contains: ref-1, dom-3, and ids that are given once.
+//! What ties a resource to those that it contains: ref-1, dom-3, ids that are given once; and narratives anywhere in these.
 //!
 //! <http://hl7.org/fhir/R4/references.html#contained>, <http://hl7.org/fhir/R4/domainresource.html>
 
@@ -8,10 +8,12 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use super::Report;
+use super::issue::primitive;
 use super::keyword::Contained;
 use crate::fhir::json::Path;
+use crate::fhir::narrative::{self, Fault};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_REF_1};
+use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_PRIMITIVE, FHIR_REF_1, FHIR_TXT_1, FHIR_TXT_2};
 use crate::issue::{Issue, Rule};
 
 /// The contained resources of a resource.
@@ -63,6 +65,9 @@ impl<'a> Walk<'a, '_> {
                     let path = Path::Key(path, key);
                     match value {
                         Value::String(text) if text.starts_with('#') => self.local(key, text, &path)?,
+                        // Of a type that is not known whole, nothing below the common elements is known: a narrative
+                        // may stand in a section or in a resource within it.
+                        Value::String(text) if key == "div" && is_contained(&path) => self.narrative(text, &path)?,
                         Value::Object(_) | Value::Array(_) => self.visit(value, &path)?,
                         _ => {}
                     }
@@ -82,6 +87,18 @@ impl<'a> Walk<'a, '_> {
             self.tell(&FHIR_REF_1, path)?;
         }
         ControlFlow::Continue(())
+    }
+
+    fn narrative(&mut self, text: &str, path: &Path<'_>) -> ControlFlow<()> {
+        match narrative::check(text) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(Fault::Unreadable) => {
+                let issue = || primitive("xhtml", path.expression(self.root));
+                (self.report)(&FHIR_PRIMITIVE, &issue)
+            }
+            Err(Fault::Forbidden) => self.tell(&FHIR_TXT_1, path),
+            Err(Fault::Invisible) => self.tell(&FHIR_TXT_2, path),
+        }
     }
 
     fn tell(&mut self, rule: &'static Rule, path: &Path<'_>) -> ControlFlow<()> {

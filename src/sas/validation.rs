@@ -6,9 +6,12 @@ use super::deviation::{PARTICIPANT_REFUSED, Validation};
 use super::{appointment, identity, patient, practitioner};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{FHIR_CODE, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
+use crate::issue::catalogue::{FHIR_CODE, RESOURCE_SUBSETTED, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
 use crate::issue::{Findings, Issue, Level, Rule};
 use crate::profile::{BrokenSchema, Profile, Profiles};
+
+/// The code system of the tag of parts: <http://hl7.org/fhir/R4/search.html#summary>
+const SUBSETTED_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
 /// Reads bodies and judges them: strict JSON, FHIR R4, SAS profiles, SAS rules.
 pub struct Validator {
@@ -106,7 +109,8 @@ impl Validator {
             departures.offer(rule, || Some(issue()).filter(|issue| !broken.hold(issue)))
         };
         let mut profiles = profiles.unwrap_or(claimed).into_iter();
-        let mut rules = rules.into_iter().chain(identity::identifier_bounds(resource_type, resource));
+        let bounds = identity::identifier_bounds(resource_type, resource);
+        let mut rules = rules.into_iter().chain(subsetted(resource_type, resource)).chain(bounds);
         let _ = profiles
             .try_for_each(|profile| self.profiles.departures(profile, resource, &mut report))
             .is_continue()
@@ -154,6 +158,13 @@ impl Places {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
     }
+}
+
+/// What was read with `_summary` or `_elements` is no resource to be written.
+fn subsetted(resource_type: ResourceType, resource: &Value) -> Option<Issue> {
+    let mut tags = resource["meta"]["tag"].as_array()?.iter();
+    let index = tags.position(|tag| tag["system"] == SUBSETTED_SYSTEM && tag["code"] == "SUBSETTED")?;
+    Some(Issue::new(&RESOURCE_SUBSETTED, format!("{resource_type}.meta.tag[{index}]")))
 }
 
 fn wrong_type(resource: &Value, expected: &str) -> Issue {

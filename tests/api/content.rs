@@ -51,6 +51,19 @@ on_both_databases! { TestServer::tolerant;
         assert!(kept.text.contains("color:red"), "{}", kept.text);
     }
 
+    async fn part_of_an_account_is_not_written_over_the_whole(server: TestServer) {
+        let whole = with(&regulator(&[(T, U)]), "/qualification", json!([{ "code": { "text": "x" } }]));
+        let created = server.put(&account(T, U), &whole).await.expect(201);
+        let path = format!("/Practitioner/{}", created.id());
+        for query in ["_summary=true", "_summary=data", "_elements=name,telecom"] {
+            let part = server.get(&format!("{path}?{query}")).await.expect(200);
+            let (body, tag) = (part.json(), part.header("etag").to_owned());
+            server.write("PUT", &path, &[("if-match", &tag)], &body).await.refused(422, "resource-subsetted");
+            server.put(&account(T, U), &body).await.refused(422, "resource-subsetted");
+        }
+        assert_eq!(server.get(&path).await.expect(200).text, created.text);
+    }
+
     async fn white_space_between_elements_is_no_content(server: TestServer) {
         let body = format!("\r\n {} \n\t", PECULIAR.replace("\",\"", "\" ,\n  \""));
         let created = server.request("POST", "/Practitioner", &JSON, body).await.expect(201);

@@ -9,10 +9,21 @@ const E: &str = "https://e.org/x";
 const REGULATOR_PLACE: &str = "Practitioner.extension[0].value";
 
 pub fn all() -> Vec<Case> {
-    [narratives(), values(), codes(), languages(), references(), contained(), extensions(), data_types(), warnings()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        narratives(),
+        values(),
+        codes(),
+        languages(),
+        references(),
+        contained(),
+        extensions(),
+        parts(),
+        data_types(),
+        warnings(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The account with these changes; expectations as one text, separated by `;`.
@@ -63,7 +74,33 @@ fn narratives() -> Vec<Case> {
             ),
         ]
     });
-    texts.collect()
+    let script = div("<script>1</script>");
+    let narrative = || json!({ "status": "generated", "div": script });
+    let hidden = [
+        (
+            "parameter[0].resource.text",
+            json!({ "resourceType": "Parameters", "id": "o", "parameter": [
+            { "name": "r", "resource": { "resourceType": "Organization", "name": "x", "text": narrative() } },
+        ] }),
+        ),
+        (
+            "entry[0].resource.text",
+            json!({ "resourceType": "Bundle", "id": "o", "type": "collection", "entry": [
+            { "resource": { "resourceType": "Basic", "text": narrative() } },
+        ] }),
+        ),
+        ("section[0].text", json!({ "resourceType": "Composition", "id": "o", "section": [{ "text": narrative() }] })),
+        (
+            "section[0].section[0].text",
+            json!({ "resourceType": "Composition", "id": "o", "section": [{ "section": [{ "text": narrative() }] }] }),
+        ),
+    ];
+    let hidden = hidden.into_iter().map(|(place, resource)| {
+        let extension = json!([{ "url": E, "valueReference": { "reference": "#o" } }]);
+        let expected = format!("fhir-txt-1 Practitioner.contained[0].{place}.div");
+        account(&[("/contained", json!([resource])), ("/extension", extension)], &expected)
+    });
+    texts.chain(hidden).collect()
 }
 
 /// Primitives: only a companion, uris, base64, blank strings.
@@ -301,8 +338,8 @@ fn contained() -> Vec<Case> {
     let extension = json!([{ "url": E, "valueReference": { "reference": "#o" } }]);
     let mut cases = vec![
         account(&[("/contained", twice), ("/extension", extension)], "fhir-contained-id Practitioner.contained[1]"),
-        at(of("Foo", json!({})), "fhir-code @.resourceType"),
-        at(of("DomainResource", json!({})), "fhir-primitive @.resourceType"),
+        at(of("Foo", json!({})), "fhir-code @"),
+        at(of("DomainResource", json!({})), "fhir-primitive @"),
         at(
             of("Organization", json!({ "name": "x", "telecom": [{ "system": "phone", "value": "1", "use": "home" }] })),
             "fhir-org-home @.telecom[0].use",
@@ -392,6 +429,17 @@ fn extensions() -> Vec<Case> {
         appointment(&[("/identifier/0/system", json!("agenda"))], "fhir-absolute-uri Appointment.identifier[0].system"),
         extended("valueIdentifier", json!({ "system": "2020-02-30", "value": "x" }), "fhir-absolute-uri @.system"),
         extended("valueIdentifier", json!({ "system": "HTTPS://e.org", "value": "x" }), "fhir-absolute-uri @.system"),
+    ]
+}
+
+/// A part of a resource is not written over the whole.
+fn parts() -> Vec<Case> {
+    let system = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+    let tags = || json!([{ "system": E, "code": "SUBSETTED" }, { "system": system, "code": "SUBSETTED" }]);
+    vec![
+        account(&[("/meta/tag", tags())], "resource-subsetted Practitioner.meta.tag[1]"),
+        appointment(&[("/meta/tag", tags())], "resource-subsetted Appointment.meta.tag[1]"),
+        account(&[("/meta/tag", json!([{ "system": E, "code": "SUBSETTED" }]))], ""),
     ]
 }
 

@@ -242,6 +242,10 @@ rules! { STRUCTURE:
     "L'identifiant qui désigne la ressource a l'usage « old » ; il reste néanmoins sa clé.";
     "The identifier that designates the resource has the use “old”; it is its key nonetheless.";
 
+    RESOURCE_SUBSETTED = "resource-subsetted", Refused, BusinessRule, "HL7 FHIR R4, Search, _summary, _elements: http://hl7.org/fhir/R4/search.html#summary";
+    "La ressource porte l'étiquette SUBSETTED : elle n'est qu'une partie, et l'enregistrer effacerait le reste. Envoyez la ressource entière, sans cette étiquette.";
+    "The resource has the tag SUBSETTED: it is a part only, and storing it would erase the rest. Send the whole resource, without this tag.";
+
     CONTAINED_PATIENT = "contained-patient", Refused, BusinessRule, PATIENTS;
     "Une ressource contenue décrit un patient ou l'un de ses proches (Patient, RelatedPerson) ; les flux du SAS ne portent aucune donnée de patient.";
     "A contained resource describes a patient or a person related to one (Patient, RelatedPerson); the SAS flows carry no patient data.";
