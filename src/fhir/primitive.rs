@@ -2,7 +2,9 @@
 //!
 //! <http://hl7.org/fhir/R4/datatypes.html>
 
+use std::collections::HashSet;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use base64::alphabet::STANDARD;
 use base64::engine::{Engine, GeneralPurpose, GeneralPurposeConfig};
@@ -109,18 +111,42 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(compact).ok().filter(|bytes| !bytes.is_empty())
 }
 
-/// A language tag of BCP 47 whose language is a registered one: `fr`, `fr-CA`, `sr-Cyrl`, `frr`.
+/// A language tag of BCP 47 whose language is a registered one: `fr`, `fr-CA`, `sr-Cyrl`, `frr`, `ber`, `i-default`.
 ///
-/// The registry has the two letters of ISO 639-1, and the three of ISO 639-3 where there are no two.
+/// The registry has the two letters of ISO 639-1, the three of ISO 639-3 where there are no two, those for private use,
+/// and some others. A tag that is private as a whole (`x-abc`) names no language.
 pub fn is_language(text: &str) -> bool {
     let Ok(tag) = LanguageTag::parse(text) else { return false };
     let language = tag.primary_language().to_ascii_lowercase();
+    let is_other = || OTHER_LANGUAGES.contains(&language.as_str()) || ("qaa"..="qtz").contains(&language.as_str());
     match language.len() {
-        2 => Language::from_639_1(&language).is_some(),
-        3 => Language::from_639_3(&language).is_some_and(|language| language.to_639_1().is_none()),
-        _ => false,
+        2 => Language::from_639_1(&language).is_some() || is_other(),
+        3 => Language::from_639_3(&language).is_some_and(|language| language.to_639_1().is_none()) || is_other(),
+        // Whole tags that were registered before BCP 47: the parser knows them.
+        _ => language.starts_with("i-"),
     }
 }
+
+/// What the registry has beside ISO 639-1 and 639-3: collections of ISO 639-5, and languages that these standards had once.
+/// <https://www.iana.org/assignments/language-subtag-registry>, of 2025-08-25.
+static OTHER_LANGUAGES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let languages = "\
+    aam aav adp afa agp ais ajp ajt alg alv aoh apa aqa aql art asd ath aue auf aus awd ayx ayy azc bad bai bat baz \
+    bbz ber bgm bh bhk bic bij bjd bjq bkb blg bmy bnt bpb btb btk btl bxx byy cai cau cba cbe cbh cca ccn ccq ccs \
+    cdc cdd cdg cel cjr cka cmc cmk coy cpe cpf cpp cqu crp csu cug cum cus daf dap day dek dgu dha dit djl dkl dmn \
+    dra drh drr drw dud duj dwl egx ekc elp emo esx euq fiu fox gav gbc gem gfx ggn ggo ggr gio gji gli gme gmq gmw \
+    grk gti guv him hmx hok hrr hyx iap ibi iir ijo ill ilw ime in inc ine ira iro itc iw izi jar jeg ji jpx jw kar \
+    kbf kdo kdv kgc kgd kgh kgm khi kjf koj kox kpp krm kro ksa ktr kvs kwq kxe kxl kxu kzh kzj kzt lak lba leg lii \
+    llo lmm lmz lno lsg map meg mgx mhh mja mkh mld mno mnt mo mof mst mun mvm mwd mwj mwx mwy myd myi myn myq myt \
+    nad nah nai nbf nbx ncp ngf ngo nic nln nlr nns nnx nom noo nte nts nub nxu ome omq omv oto oun paa pat pbz pcr \
+    pgy phi pii plf plj plp pmc pmk pmu pod poz ppa ppr pqe pqw pra prb prp pry puk puz qwe rie rmr rna roa rsi sai \
+    sal sap sca sdm sdv sem sgl sgn sgo sio sit skk sla slq smd smi snb snh son sqj ssa sul sum svr syd szd tai tbb \
+    tbq tdu tgg thc thw thx tid tie tkk tlw tmk tmp tne tnf toe tpw trk tsf tup tut tuw unp uok urj uun vki wak wen \
+    wgw wit wiw wra wrd wya xba xbx xgn xia xip xkh xnd xrq xss xtz ybd yds yen yiy yma ymt ynh yos ypk yri yuu zhx \
+    zir zkb zle zls zlw znd zua \
+    ";
+    languages.split_ascii_whitespace().collect()
+});
 
 #[cfg(test)]
 mod tests {
@@ -199,22 +225,25 @@ mod tests {
     fn primitive_language_that_is_not_registered_is_refused() {
         assert_form(
             is_language,
-            &["fr", "FR", "fr-FR", "sr-Cyrl", "frr", "gsw-CH", "de-DE-1996", "es-419", "en-x-foo", "mul"],
             &[
-                "",
-                "x",
-                "zz",
-                "xx-YY",
-                "klingon",
-                "french",
-                "fr_FR",
-                "fra",
-                "x-private",
+                "fr",
+                "FR",
+                "fr-FR",
+                "sr-Cyrl",
+                "frr",
+                "gsw-CH",
+                "de-DE-1996",
+                "es-419",
+                "en-x-foo",
+                "mul",
+                "ber",
+                "nah",
+                "iw",
+                "qaa",
+                "i-default",
                 "i-klingon",
-                "fr-",
-                "fr FR",
-                "é",
             ],
+            &["", "x", "zz", "xx-YY", "klingon", "french", "fr_FR", "fra", "x-private", "i-x", "fr-", "fr FR", "é"],
         );
     }
 }
