@@ -39,7 +39,7 @@ impl Readings {
         for (index, json) in content.resources.iter().enumerate() {
             readings.read(json.get(), || format!("entry {} of {page}", index + 1));
         }
-        // What comes along is worth having where it can be read.
+        // Included resources are kept where they can be read.
         readings.included = content.included.iter().filter_map(|json| Prepared::read(json.get()).ok()).collect();
         readings
     }

@@ -300,6 +300,22 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(state(&test, OF).await.mark, "2026-03-14T05:30:00Z".parse().ok());
     }
 
+    async fn full_walk_without_total_completes_whatever_its_changes_end_with(test: TestCopy) {
+        let played = Played::with(directory(4)).await;
+        played.world().tells_total = false;
+        // The changes since the walk began: two pages, of which the last is empty.
+        (1..=7).for_each(|number| played.world().put(resource("Practitioner", number, "2026-03-20")));
+        played.asked();
+        played.alter(7, |page| {
+            page["entry"] = json!([]);
+            without_next(page);
+        });
+        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        let state = state(&test, OF).await;
+        assert_eq!(state.whole, T0.parse().ok());
+        assert_eq!(state.mark, state.whole, "the next run asks for the changes again");
+    }
+
     async fn full_walk_without_total_is_held_to_the_share_that_it_removes(test: TestCopy) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;

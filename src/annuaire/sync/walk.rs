@@ -149,7 +149,9 @@ impl Run<'_> {
     async fn missing(&mut self, of: DirectoryType, before: &Walk, walk: &Walk) -> Result<Option<Trouble>, Error> {
         let (base, name) = (self.upstream.base().to_owned(), name(of, walk));
         let Some(total) = walk.total else {
-            let is_doubtful = walk.stage != Stage::Whole && before.next.is_some() && walk.received == before.received;
+            // What follows a walk over everything is held to the share that its sweep removes.
+            let is_delta = matches!(walk.stage, Stage::Changes { completes: None, .. });
+            let is_doubtful = is_delta && before.next.is_some() && walk.received == before.received;
             return Ok(is_doubtful.then_some(Trouble::MaybeCutShort { base, walk: name }));
         };
         let received = self.writer.count_marks(of, walk.stage.marks()).await? + walk.unmarked;
@@ -181,7 +183,8 @@ impl Run<'_> {
             Stage::Whole => Some(Walk::over(Stage::changes_since(began, Some(began)))),
             Stage::Changes { completes: Some(whole), .. } => {
                 self.sweep(of, state).await?;
-                state.mark = Some(began);
+                // Without a total nobody knows that all changes came: the next run asks for them again.
+                state.mark = Some(if walk.total.is_some() { began } else { whole });
                 if state.held_back.is_none() {
                     state.whole = Some(whole);
                 }
