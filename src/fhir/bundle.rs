@@ -17,6 +17,7 @@ pub struct Bundle {
     kind: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     link: Vec<Link>,
     #[serde(skip)]
     entry: Vec<Entry>,
@@ -100,19 +101,12 @@ impl Bundle {
         Self { resource_type: "Bundle", kind, total, link: std::iter::once(own).chain(next).collect(), entry }
     }
 
-    /// Cuts the query off a `self` link that is longer than a server reads; says whether a `next` link is not: without
-    /// it, the rest could not be read.
+    /// Leaves out a `self` link that is longer than a server reads: without its criteria it would tell of another search.
+    /// Says whether a `next` link is not longer: without it, the rest could not be read.
     pub fn keep_links_within(&mut self, max_url: usize) -> bool {
-        for link in &mut self.link {
-            if request_target(&link.url).len() > max_url {
-                if link.relation != "self" {
-                    return false;
-                }
-                let end = link.url.find('?').unwrap_or(link.url.len());
-                link.url.truncate(end);
-            }
-        }
-        true
+        let is_within = |link: &Link| request_target(&link.url).len() <= max_url;
+        self.link.retain(|link| is_within(link) || link.relation != "self");
+        self.link.iter().all(is_within)
     }
 
     /// The bundle as JSON. Each resource is dropped once it is written: a page of some megabytes is not held twice.

@@ -7,16 +7,24 @@ use super::identifier::split_token;
 pub struct CodeSet {
     /// Its URL.
     pub system: &'static str,
+    /// Another URL that it is known by.
+    pub alias: Option<&'static str>,
     /// Its codes; their case counts.
     pub codes: &'static [&'static str],
 }
 
 /// The values of a boolean. <http://hl7.org/fhir/R4/codesystem-special-values.html>
-pub static BOOLEANS: CodeSet = CodeSet { system: "http://hl7.org/fhir/special-values", codes: &["true", "false"] };
+pub static BOOLEANS: CodeSet = CodeSet {
+    system: "http://hl7.org/fhir/special-values",
+    // R4 has it here; the search page of R4 still shows the former one.
+    alias: Some("http://terminology.hl7.org/CodeSystem/special-values"),
+    codes: &["true", "false"],
+};
 
 /// `Appointment.status` <http://hl7.org/fhir/R4/codesystem-appointmentstatus.html>
 pub static APPOINTMENT_STATUS: CodeSet = CodeSet {
     system: "http://hl7.org/fhir/appointmentstatus",
+    alias: None,
     codes: &[
         "proposed",
         "pending",
@@ -34,13 +42,15 @@ pub static APPOINTMENT_STATUS: CodeSet = CodeSet {
 /// `Device.status` <http://hl7.org/fhir/R4/codesystem-device-status.html>
 pub static DEVICE_STATUS: CodeSet = CodeSet {
     system: "http://hl7.org/fhir/device-status",
+    alias: None,
     codes: &["active", "inactive", "entered-in-error", "unknown"],
 };
 
 impl CodeSet {
     /// Whether a token of these parts, of which one may be empty, designates one of the codes.
     pub fn allows(&self, system: &str, code: &str) -> bool {
-        (system.is_empty() || system == self.system) && (code.is_empty() || self.codes.contains(&code))
+        let is_own = system.is_empty() || system == self.system || Some(system) == self.alias;
+        is_own && (code.is_empty() || self.codes.contains(&code))
     }
 
     /// The codes that any of these tokens designates: `code`, `|code`, `system|code`, or `system|` for all of them.
@@ -64,7 +74,14 @@ mod tests {
     fn code_set_tokens_designate_codes_or_are_malformed() {
         let designated = |text: &str| BOOLEANS.parse_tokens(text.split(','));
         let system = BOOLEANS.system;
-        for text in ["true", "|true", &format!("{system}|true"), "true,true", " true "] {
+        for text in [
+            "true",
+            "|true",
+            &format!("{system}|true"),
+            "true,true",
+            " true ",
+            "http://terminology.hl7.org/CodeSystem/special-values|true",
+        ] {
             assert_eq!(designated(text).as_deref(), Some(&["true"][..]), "{text}");
         }
         for text in ["true,false", "false,|true", &format!("{system}|")] {

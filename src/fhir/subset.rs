@@ -75,8 +75,9 @@ impl Summary {
     }
 }
 
-/// The elements that stay whatever is asked for: those that R4 or the profiles of both APIs require of the type, those that
-/// tell which resource it is, and those that the meaning or an invariant of the others needs.
+/// The elements that stay whatever is asked for: those that R4 requires of the type, those that tell which resource it
+/// is, and those that the meaning or an invariant of the others needs. What a profile asks beyond R4 may be left out: the
+/// tag SUBSETTED says so.
 fn always(resource_type: &str) -> &'static [&'static str] {
     match resource_type {
         "Organization" | "Practitioner" | "HealthcareService" => &["identifier", "active"],

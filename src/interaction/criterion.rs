@@ -53,8 +53,9 @@ pub fn of_create(resource_type: ResourceType, header: &str) -> Result<Token, Iss
     let malformed = || Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist");
     let query = match header.split_once('?') {
         Some((url, query)) if url.is_empty() || names_type(url, resource_type) => query,
-        Some(_) => return Err(malformed()),
-        None => header,
+        // A question mark may stand in a value.
+        Some((before, _)) if !before.contains('=') => return Err(malformed()),
+        _ => header,
     };
     let mut query = Query::parse(query).map_err(|_| malformed())?;
     let values = query.take("identifier");

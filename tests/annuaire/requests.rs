@@ -4,10 +4,10 @@
 
 use serde_json::{Value, json};
 
+use crate::client::nothing_empty::assert_nothing_is_empty;
 use crate::content::{FINESS, RPPS, nos};
 use crate::on_both_databases;
 use crate::server::*;
-use crate::support::nothing_empty::assert_nothing_is_empty;
 
 /// Asserts what searches find, whatever the order.
 async fn assert_found(server: &DirectoryServer, cases: &[(&str, &[&str])]) {

@@ -178,6 +178,7 @@ on_both_databases! { TestServer::tolerant;
         }
         let escaped = query.replace(':', "%3A").replace('|', "%7C");
         create(format!("http://other.localhost/fhir/Practitioner?{escaped}")).await.expect(200);
+        create("identifier=urn:x|a?b".to_owned()).await.refused(422, "identifier-duplicate");
         for criterion in [
             format!("http://other.localhost/fhir/Appointment?{query}"),
             format!("Patient?{query}"),

@@ -4,7 +4,13 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpStream;
+
+use nothing_empty::assert_nothing_is_empty;
+
+#[path = "nothing_empty.rs"]
+pub mod nothing_empty;
 
 /// What was answered.
 #[derive(Debug)]
@@ -14,7 +20,8 @@ pub struct Answer {
     pub text: String,
 }
 
-/// Sends a request as it is, over a connection of its own; to a host of its own, unless it names one.
+/// Sends a request as it is, over a connection of its own; to a host of its own, unless it names one. Whatever is
+/// answered in FHIR holds nothing empty.
 pub async fn send(address: std::net::SocketAddr, mut request: Request) -> Answer {
     request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("other.localhost"));
     let stream = TcpStream::connect(address).await.expect("the server listens");
@@ -25,5 +32,8 @@ pub async fn send(address: std::net::SocketAddr, mut request: Request) -> Answer
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a whole answer").to_bytes();
     let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+    if let Ok(answered @ Value::Object(_)) = serde_json::from_str(&text) {
+        assert_nothing_is_empty(&answered, "an answer");
+    }
     Answer { status: parts.status, headers: parts.headers, text }
 }

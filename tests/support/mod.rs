@@ -1,8 +1,6 @@
 //! What the suites share: a database for each test, on SQLite and on Postgres.
 
 #[allow(dead_code)] // Each suite takes what it needs of it.
-pub mod nothing_empty;
-#[allow(dead_code)] // Likewise.
 pub mod polling;
 #[allow(dead_code)] // Likewise.
 pub mod ports;

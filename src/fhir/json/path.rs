@@ -28,6 +28,8 @@ impl Path<'_> {
     fn write(&self, text: &mut String) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
+            // A member of the JSON, no element.
+            Self::Key(parent, "resourceType") => parent.write(text),
             Self::Key(parent, key) => {
                 parent.write(text)?;
                 let name = key.strip_prefix('_').unwrap_or(key);
@@ -99,6 +101,7 @@ mod tests {
             ("_", "A"),
             ("1", "A"),
             ("a.b", "A"),
+            ("resourceType", "A"),
         ] {
             assert_eq!(Path::Key(&Path::Root, key).expression("A"), expected, "{key}");
         }

@@ -38,7 +38,8 @@ impl<'a> Host<'a> {
                 (1..=253).contains(&name.len()) && name.bytes().all(characters)
             }
         };
-        let port = if rest.is_empty() { None } else { Some(port(rest.strip_prefix(':')?)?) };
+        // RFC 3986, section 3.2.3: a port may be empty.
+        let port = if matches!(rest, "" | ":") { None } else { Some(port(rest.strip_prefix(':')?)?) };
         valid.then_some(Self { name, port })
     }
 

@@ -56,9 +56,9 @@ fn what_is_not_as_it_should_be_makes_no_base_url_at_all() {
     assert_eq!(base_url(&[]), None);
     assert_eq!(base_url(&[PROTO]), None);
     assert_eq!(base_url(&[HOST]), None);
-    for host in
-        ["", "a b", "a/b", "a@b", "a:", "a:0", "a:+1", "a:65536", "a:b", "[::1", "[x]", "[::1]x", "a\"", "é", "a,", "?"]
-    {
+    for host in [
+        "", "a b", "a/b", "a@b", "a:x", "a:0", "a:+1", "a:65536", "a:b", "[::1", "[x]", "[::1]x", "a\"", "é", "a,", "?",
+    ] {
         assert_eq!(base_url(&[PROTO, ("x-forwarded-host", host)]), None, "{host}");
     }
     for (name, wrong) in [
