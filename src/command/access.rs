@@ -59,6 +59,23 @@ pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
     }
 }
 
+/// Refuses settings by which clients would be told an address that is none: `Location` and links begin with it.
+///
+/// # Errors
+/// In a sentence that says what to do.
+pub fn check_base_url(config: &Config) -> Result<(), Failure> {
+    let is_told = config.base_url.is_some() || !config.proxies.trusted_proxies.is_empty();
+    if is_told || !config.listen.ip().to_canonical().is_unspecified() {
+        return Ok(());
+    }
+    Err(format!(
+        "SAS_LISTEN={} names every address and none that a client can use, and Location and links begin with it: say \
+         under which URL clients reach this server (SAS_BASE_URL, such as https://sas.example.org/fhir)",
+        config.listen
+    )
+    .into())
+}
+
 /// What these settings open to more than they should; each a sentence for the log.
 pub fn exposures(config: &Config) -> Vec<String> {
     let networks = config.proxies.boundless();

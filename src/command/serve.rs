@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::access::{access, exposures};
+use super::access::{access, check_base_url, exposures};
 use super::{Failure, annuaire, purge, terminal};
 use crate::annuaire::copy::Copy;
 use crate::annuaire::directory::Directory;
@@ -46,6 +46,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let recorder = ops::recorder();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
+    check_base_url(config)?;
     for exposure in exposures(config) {
         tracing::warn!("{exposure}");
     }

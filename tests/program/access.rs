@@ -53,6 +53,18 @@ fn other_machines_are_served_only_where_that_was_decided() {
     refuses(&["--trusted-proxies", "127.0.0.1"], "SAS_TRUSTED_PROXIES bring requests of other machines: list callers");
 }
 
+#[test]
+fn base_url_is_needed_where_the_address_names_no_machine() {
+    for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
+        refuses(&["--access", "open", "--listen", address], "(SAS_BASE_URL, such as https://");
+        let token = file(TOKEN_CALLER);
+        refuses(
+            &["--config", &token.path, "--access", "plain", "--listen", address],
+            "(SAS_BASE_URL, such as https://",
+        );
+    }
+}
+
 #[tokio::test]
 async fn settings_that_open_more_than_they_should_are_warned_of_at_start() {
     let folder = folder("settings");
@@ -185,7 +197,10 @@ async fn a_proxy_encrypts_what_callers_send() {
 #[tokio::test]
 async fn open_serves_everybody_on_any_address() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
-    let (serving, log) = Serving::start_and_log(&database.url, &["--access", "open", "--listen", "0.0.0.0:0"]);
+    let (serving, log) = Serving::start_and_log(
+        &database.url,
+        &["--access", "open", "--listen", "0.0.0.0:0", "--base-url", "http://localhost/fhir"],
+    );
     assert_eq!(serving.get("/Practitioner").expect("an answer").0, 200);
     serving.signal("-TERM");
     assert_eq!(serving.wait(), Some(0));
@@ -196,7 +211,16 @@ async fn open_serves_everybody_on_any_address() {
 async fn callers_of_the_file_are_asked_on_any_address() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let callers = file(TOKEN_CALLER);
-    let settings = ["--config", &callers.path, "--listen", "0.0.0.0:0", "--access", "plain"];
+    let settings = [
+        "--config",
+        &callers.path,
+        "--listen",
+        "0.0.0.0:0",
+        "--access",
+        "plain",
+        "--base-url",
+        "http://localhost/fhir",
+    ];
     let (serving, log) = Serving::start_and_log(&database.url, &settings);
     assert_eq!(serving.get("/Practitioner").expect("an answer").0, 401);
     assert_eq!(serving.get("/metadata").expect("an answer").0, 200);
