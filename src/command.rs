@@ -64,7 +64,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
         Command::Token => token::token(),
-        Command::Healthcheck => healthcheck::healthcheck(config.ops_listen).await,
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments, config.ops_listen).await,
         Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
         Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
         Command::Purge => purge::purge(&config).await,

@@ -57,8 +57,10 @@ pub enum Command {
     Rules(Rules),
     /// Make a bearer token for a caller: prints it, once, and its line for the file given with --config
     Token,
-    /// Ask a running instance whether it is ready; ends with 0 or 1
-    Healthcheck,
+    /// Ask a running instance on this machine whether it is ready
+    ///
+    /// Exit status: 0 it is; 1 it is not, or does not answer within 3 s.
+    Healthcheck(Healthcheck),
     /// Show the record of exchanges: what happened to an account, who asked what
     ///
     /// Works beside a running server, and only reads. Persons are found by their identifiers; none is shown. Exit status:
@@ -88,6 +90,14 @@ pub struct Validate {
     /// The language of the sentences
     #[arg(long, value_enum, default_value_t = Tongue::Fr)]
     pub language: Tongue,
+}
+
+/// The arguments of `healthcheck`.
+#[derive(Clone, Debug, Args)]
+pub struct Healthcheck {
+    /// Ask whether it is alive only: a database that is away does not count
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// The arguments of `rules`.

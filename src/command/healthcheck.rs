@@ -10,12 +10,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Failure, terminal};
+use crate::config::Healthcheck;
 
-/// An instance that does not answer within this time is not ready.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// An instance that does not answer within this time is not well.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks the operator's listener of this machine.
-pub async fn healthcheck(ops_listen: SocketAddr) -> Result<ExitCode, Failure> {
+pub async fn healthcheck(arguments: &Healthcheck, ops_listen: SocketAddr) -> Result<ExitCode, Failure> {
     // An instance that listens on every address is asked on loopback.
     let ip = match ops_listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -23,23 +24,24 @@ pub async fn healthcheck(ops_listen: SocketAddr) -> Result<ExitCode, Failure> {
         ip => ip,
     };
     let address = SocketAddr::new(ip, ops_listen.port());
-    let outcome = tokio::time::timeout(PATIENCE, ask(address)).await;
-    match outcome {
+    let (state, path) = if arguments.live { ("live", "/health/live") } else { ("ready", "/health/ready") };
+    let told = match tokio::time::timeout(TIMEOUT, ask(address, path)).await {
         Ok(Ok(StatusCode::OK)) => {
-            println!("ready");
+            println!("{state}");
             return Ok(ExitCode::SUCCESS);
         }
-        Ok(Ok(status)) => eprintln!("not ready: http://{address}/health/ready answers {status}"),
-        Ok(Err(error)) => eprintln!("not ready: http://{address}/health/ready: {}", terminal::cell(&error.to_string())),
-        Err(_) => eprintln!("not ready: http://{address}/health/ready did not answer within {PATIENCE:?}"),
-    }
+        Ok(Ok(status)) => format!(" answers {status}"),
+        Ok(Err(error)) => format!(": {}", terminal::cell(&error.to_string())),
+        Err(_) => format!(" did not answer within {TIMEOUT:?}"),
+    };
+    eprintln!("not {state}: http://{address}{path}{told}");
     Ok(ExitCode::FAILURE)
 }
 
-async fn ask(address: SocketAddr) -> Result<StatusCode, Failure> {
+async fn ask(address: SocketAddr, path: &str) -> Result<StatusCode, Failure> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/health/ready").header(header::HOST, address.to_string()).body(Body::empty())?;
+    let request = Request::get(path).header(header::HOST, address.to_string()).body(Body::empty())?;
     Ok(sender.send_request(request).await?.status())
 }

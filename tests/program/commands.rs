@@ -221,6 +221,8 @@ async fn an_operator_sees_health_and_metrics() {
     assert_eq!((status, details), (200, expected));
     let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");
     assert_eq!((healthy.status.code(), text(&healthy).as_str()), (Some(0), "ready\n"));
+    let alive = run(&["healthcheck", "--live", "--ops-listen", &serving.ops_address], "");
+    assert_eq!((alive.status.code(), text(&alive).as_str()), (Some(0), "live\n"));
 
     serving
         .put(
@@ -249,6 +251,8 @@ fn healthcheck_without_a_server_fails() {
     let gone = run(&["healthcheck", "--ops-listen", &nobody.address().to_string()], "");
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone).contains("not ready"), "{}", text(&gone));
+    let gone = run(&["healthcheck", "--live", "--ops-listen", &nobody.address().to_string()], "");
+    assert!(gone.status.code() == Some(1) && text(&gone).contains("not live"), "{}", text(&gone));
 }
 
 #[tokio::test]
