@@ -1,5 +1,5 @@
 # The image of sas-endpoint: the program that `make release` builds, and nothing to run but it.
-# Needs BuildKit (Docker 23 or newer, or podman). Built by `docker compose build`, or `docker build -t sas-endpoint .`
+# Needs BuildKit (Docker 25 or newer, or podman: `docker-compose.yml` sets MAC addresses, which Docker takes from 25 on). Built by `docker compose build`, or `docker build -t sas-endpoint .`
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source

@@ -114,6 +114,28 @@ fn one_port_is_published() {
     }
 }
 
+/// What Docker does without being told, and podman does not.
+#[test]
+fn composition_relies_on_no_default_of_one_engine() {
+    let services = services("docker-compose.yml");
+    let service = |name: &str| &services.iter().find(|(other, _)| other == name).expect("a service").1;
+    // nginx has no capability to bind port 443.
+    assert_eq!(service("nginx")["sysctls"]["net.ipv4.ip_unprivileged_port_start"], "0");
+    // podman 4 knows no owner of a tmpfs.
+    for (name, service) in &services {
+        assert!(!strings(&service["tmpfs"]).iter().any(|folder| folder.contains("uid=")), "{name}");
+    }
+    let addresses = ["nginx", "endpoint-a", "endpoint-b"].map(|name| {
+        let address = service(name)["networks"]["inside"]["mac_address"].as_str().expect("a MAC address");
+        assert!(address.starts_with("02:"), "{address} is not administered locally");
+        address.to_owned()
+    });
+    assert_eq!(std::collections::BTreeSet::from(addresses).len(), 3);
+    for (file, version) in [("Dockerfile", "Docker 25 or newer"), ("deploy/README.md", "Docker 25 or newer")] {
+        assert!(read(file).contains(version), "{file}");
+    }
+}
+
 #[test]
 fn everything_starts_after_what_it_needs_is_healthy() {
     for file in COMPOSITIONS {
