@@ -1,5 +1,5 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help release run test check faults fuzz demo-certificates bench bench-annuaire
+.PHONY: help release run test check kubernetes pin faults fuzz demo-certificates bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -28,6 +28,18 @@ check: ## formatting, lints and documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
+# The validator brings the schemas of the API along. It lives in a folder of its own.
+KUBERNETES_VALIDATE := kubernetes-validate==1.37.0
+KUBERNETES_VERSION := 1.34
+VENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sas-endpoint-test/$(KUBERNETES_VALIDATE)
+kubernetes: ## hold deploy/kubernetes against the schema of the API
+	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory python-installed
+	@test -x "$(VENV)/bin/kubernetes-validate" || { python3 -m venv "$(VENV)" && "$(VENV)/bin/pip" install --quiet '$(KUBERNETES_VALIDATE)'; }
+	"$(VENV)/bin/kubernetes-validate" --strict --kubernetes-version $(KUBERNETES_VERSION) deploy/kubernetes/*.yaml
+
+pin: ## pin the images of Dockerfile and compositions by digest (needs their registries, and docker or skopeo)
+	deploy/pin.sh Dockerfile docker-compose.yml deploy/docker-compose.sqlite.yml
+
 DEMO ?= deploy/demo
 demo-certificates: ## a toy authority, its certificates and its revocation lists, to try mutual TLS with (DEMO=folder)
 	cargo run --quiet --locked --example demo-certificates -- "$(DEMO)"
@@ -54,7 +66,10 @@ define install
 endef
 
 # The tests start these programs themselves; the services that Debian's packages bring are not needed.
-.PHONY: postgres-installed pgbouncer-installed nginx-installed
+.PHONY: postgres-installed pgbouncer-installed nginx-installed python-installed
+python-installed:
+	$(call install,/none,none,python3-venv)
+
 postgres-installed:
 	$(call install,/usr/lib/postgresql/*/bin/postgres,postgres,postgresql)
 

@@ -114,6 +114,83 @@ fn one_port_is_published() {
     }
 }
 
+#[test]
+fn kubernetes_manifest_holds_what_the_compositions_hold() {
+    let manifest = read("deploy/kubernetes/sas-endpoint.yaml");
+    let documents: Vec<Value> =
+        manifest.split("\n---\n").map(|text| serde_saphyr::from_str(text).expect("YAML")).collect();
+    let kinds: Vec<_> = documents.iter().map(|document| document["kind"].as_str().expect("a kind")).collect();
+    assert_eq!(kinds, ["Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"]);
+    let pod = &documents[0]["spec"]["template"]["spec"];
+    assert_eq!((&documents[0]["spec"]["replicas"], &pod["automountServiceAccountToken"]), (&2.into(), &false.into()));
+    let security = &pod["securityContext"];
+    assert_eq!((&security["runAsUser"], &security["runAsNonRoot"]), (&65532.into(), &true.into()));
+    assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
+    let container = &pod["containers"][0];
+    assert_eq!(container["image"], format!("sas-endpoint:{}", env!("CARGO_PKG_VERSION")));
+    let own = &container["securityContext"];
+    assert_eq!((&own["readOnlyRootFilesystem"], &own["allowPrivilegeEscalation"]), (&true.into(), &false.into()));
+    assert_eq!(strings(&own["capabilities"]["drop"]), ["ALL"]);
+    let settings = settings();
+    let variables: Vec<_> = container["env"].as_array().expect("variables").iter().collect();
+    assert!(variables.iter().any(|variable| variable["name"] == "SAS_BASE_URL"));
+    for variable in variables {
+        let name = variable["name"].as_str().expect("a name");
+        assert!(settings.contains(name), "{name} is no setting");
+        let is_secret = name.ends_with("DATABASE_URL") || name.ends_with("EXCHANGES_KEY");
+        assert_eq!(variable["valueFrom"]["secretKeyRef"]["name"].is_string(), is_secret, "{name}");
+    }
+    for (probe, arguments) in [
+        ("startupProbe", &["healthcheck"][..]),
+        ("readinessProbe", &["healthcheck"]),
+        ("livenessProbe", &["healthcheck", "--live"]),
+    ] {
+        let command = strings(&container[probe]["exec"]["command"]);
+        assert_eq!(
+            (command[0].as_str(), &command[1..]),
+            (
+                "/usr/local/bin/sas-endpoint",
+                &arguments[..].iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>()[..]
+            )
+        );
+        assert!(Cli::command().try_get_matches_from(&command).is_ok(), "{command:?}");
+    }
+}
+
+#[test]
+fn images_are_pinned_by_the_digest_that_their_registry_tells() {
+    let folder = folder("pin");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("bin")).expect("a folder");
+    let skopeo = "#!/bin/sh\necho sha256:$(printf %s \"$4\" | sha256sum | cut -c1-64)\n";
+    std::fs::write(path("bin/skopeo"), skopeo).expect("written");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(path("bin/skopeo"), executable).expect("executable");
+    let files = ["Dockerfile", "docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
+    let copies = files.map(|file| path(&file.replace('/', "-")));
+    for (file, copy) in files.iter().zip(&copies) {
+        std::fs::write(copy, read(file)).expect("written");
+    }
+    let search = format!("{}:{}", path("bin").display(), std::env::var("PATH").expect("a path"));
+    // The second time there is nothing left to pin.
+    for _ in 0..2 {
+        let pinned =
+            Command::new(root().join("deploy/pin.sh")).args(&copies).env("PATH", &search).output().expect("it runs");
+        assert!(pinned.status.success(), "{}", String::from_utf8_lossy(&pinned.stderr));
+    }
+    let mut pinned = 0;
+    for copy in &copies {
+        let text = std::fs::read_to_string(copy).expect("a file");
+        let images = text.lines().filter_map(|line| line.trim().strip_prefix("image: ").or(line.strip_prefix("FROM ")));
+        for image in images {
+            let is_own = image.starts_with("sas-endpoint:");
+            assert_eq!(image.matches("@sha256:").count(), usize::from(!is_own), "{image}");
+            pinned += usize::from(!is_own);
+        }
+    }
+    assert_eq!(pinned, 4);
+}
+
 /// What Docker does without being told, and podman does not.
 #[test]
 fn composition_relies_on_no_default_of_one_engine() {
