@@ -1,6 +1,7 @@
 #!/bin/sh
-# Pins each image of these files, a Dockerfile or compositions, by the digest that its registry has for its tag now.
-# Images that are built here, and those that are pinned already, are left alone.
+# Pins each image of these files, a Dockerfile or compositions, by the digest that its registry has for its tag now; a
+# digest that stands there already is replaced. Images that are built here are left alone. Nothing is changed unless
+# every digest was found.
 set -eu
 
 digest() {
@@ -11,14 +12,15 @@ digest() {
     fi
 }
 
-for file in "$@"; do
-    images=$(sed -n 's/^FROM  *\([^ ]*\).*/\1/p; s/^ *image: *\([^ ]*\).*/\1/p' "$file" | sort -u)
-    for image in $images; do
-        case $image in sas-endpoint:* | *@*) continue ;; esac
-        digest=$(digest "$image")
-        case $digest in sha256:*) ;; *) echo "$image: no digest: $digest" >&2; exit 1 ;; esac
-        escaped=$(printf '%s' "$image" | sed 's/[.\/]/\\&/g')
-        sed -i "s/\(^FROM  *\|^ *image: *\)$escaped\( \|\$\)/\1$escaped@$digest\2/" "$file"
-        echo "$file: $image@$digest"
-    done
+images=$(sed -n 's/^FROM  *\([^ ]*\).*/\1/p; s/^ *image: *\([^ ]*\).*/\1/p' "$@" | sed 's/@.*//' | sort -u)
+edits=
+for image in $images; do
+    case $image in sas-endpoint:*) continue ;; esac
+    digest=$(digest "$image")
+    printf '%s\n' "$digest" | grep -Eqx 'sha256:[0-9a-f]{64}' || { echo "$image: no digest: $digest" >&2; exit 1; }
+    escaped=$(printf '%s' "$image" | sed 's/[.\/]/\\&/g')
+    edits="$edits
+s/\(^FROM  *\|^ *image: *\)$escaped\(@[^ ]*\)\{0,1\}\( \|\$\)/\1$escaped@$digest\3/"
+    echo "$image@$digest"
 done
+sed -i "$edits" "$@"

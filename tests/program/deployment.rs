@@ -92,7 +92,9 @@ fn nothing_in_a_container_may_do_more_than_it_needs() {
             assert_eq!(strings(&service["security_opt"]), ["no-new-privileges:true"], "{who}");
             assert!(service["cap_add"].is_null() && service["privileged"].is_null(), "{who}");
             let image = service["image"].as_str().expect("an image");
-            let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{who}: {image} is not pinned"));
+            // `make pin` adds a digest.
+            let tagged = image.split('@').next().expect("a name");
+            let (_, tag) = tagged.rsplit_once(':').unwrap_or_else(|| panic!("{who}: {image} is not pinned"));
             assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{who}: {image}");
             let own = image.starts_with("sas-endpoint:");
             assert_eq!(own, service["build"] == ".", "{who} is built here");
@@ -140,6 +142,32 @@ fn kubernetes_manifest_holds_what_the_compositions_hold() {
         let is_secret = name.ends_with("DATABASE_URL") || name.ends_with("EXCHANGES_KEY");
         assert_eq!(variable["valueFrom"]["secretKeyRef"]["name"].is_string(), is_secret, "{name}");
     }
+    // What the pods refer to is made by the commands at the head of the manifest.
+    let secrets = ["database-url", "exchanges-key"].map(|key| format!("--from-literal={key}="));
+    let sources =
+        ["generic sas-endpoint ", "tls sas-endpoint-tls ", "configmap sas-endpoint-trust ", "configmap sas-endpoint "];
+    for made in sources.map(str::to_owned).iter().chain(&secrets) {
+        assert!(manifest.lines().any(|line| line.starts_with('#') && line.contains(made.as_str())), "{made}");
+    }
+    let labels = &documents[0]["spec"]["template"]["metadata"]["labels"];
+    assert!(labels.as_object().is_some_and(|labels| !labels.is_empty()));
+    for selector in [
+        &documents[0]["spec"]["selector"]["matchLabels"],
+        &documents[1]["spec"]["selector"],
+        &documents[2]["spec"]["selector"]["matchLabels"],
+        &documents[3]["spec"]["podSelector"]["matchLabels"],
+    ] {
+        assert_eq!(selector, labels);
+    }
+    let port = &container["ports"][0];
+    assert_eq!(
+        (&documents[1]["spec"]["ports"][0]["targetPort"], &port["containerPort"]),
+        (&port["name"], &8443.into())
+    );
+    assert_eq!(documents[3]["spec"]["ingress"][0]["ports"][0]["port"], 8443);
+    // The program has ten seconds to stop, once no new connection is sent here.
+    let pause = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().expect("seconds");
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().is_some_and(|grace| grace >= pause + 15));
     for (probe, arguments) in [
         ("startupProbe", &["healthcheck"][..]),
         ("readinessProbe", &["healthcheck"]),
@@ -157,38 +185,69 @@ fn kubernetes_manifest_holds_what_the_compositions_hold() {
     }
 }
 
+/// The images of these files that are not built here.
+fn foreign_images(files: &[PathBuf]) -> Vec<String> {
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).expect("a file"));
+    let images = |text: String| -> Vec<String> {
+        let lines = text.lines().map(str::trim);
+        let named = lines.filter_map(|line| line.strip_prefix("image: ").or(line.strip_prefix("FROM ")));
+        named.map(|image| image.split(' ').next().expect("a name").to_owned()).collect()
+    };
+    texts.flat_map(images).filter(|image| !image.starts_with("sas-endpoint:")).collect()
+}
+
 #[test]
 fn images_are_pinned_by_the_digest_that_their_registry_tells() {
-    let folder = folder("pin");
-    let path = |name: &str| folder.path().join(name);
-    std::fs::create_dir(path("bin")).expect("a folder");
-    let skopeo = "#!/bin/sh\necho sha256:$(printf %s \"$4\" | sha256sum | cut -c1-64)\n";
-    std::fs::write(path("bin/skopeo"), skopeo).expect("written");
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(path("bin/skopeo"), executable).expect("executable");
-    let files = ["Dockerfile", "docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
-    let copies = files.map(|file| path(&file.replace('/', "-")));
-    for (file, copy) in files.iter().zip(&copies) {
-        std::fs::write(copy, read(file)).expect("written");
-    }
-    let search = format!("{}:{}", path("bin").display(), std::env::var("PATH").expect("a path"));
-    // The second time there is nothing left to pin.
-    for _ in 0..2 {
-        let pinned =
-            Command::new(root().join("deploy/pin.sh")).args(&copies).env("PATH", &search).output().expect("it runs");
-        assert!(pinned.status.success(), "{}", String::from_utf8_lossy(&pinned.stderr));
-    }
-    let mut pinned = 0;
-    for copy in &copies {
-        let text = std::fs::read_to_string(copy).expect("a file");
-        let images = text.lines().filter_map(|line| line.trim().strip_prefix("image: ").or(line.strip_prefix("FROM ")));
-        for image in images {
-            let is_own = image.starts_with("sas-endpoint:");
-            assert_eq!(image.matches("@sha256:").count(), usize::from(!is_own), "{image}");
-            pinned += usize::from(!is_own);
+    // What asks the registry, and which of its arguments is the image.
+    for (program, argument) in [("skopeo", "${4#docker://}"), ("docker", "$6")] {
+        let folder = folder("pin");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("bin")).expect("a folder");
+        for tool in ["sed", "sort", "grep", "sha256sum", "cut", "sh"] {
+            let found = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool));
+            let found = found.iter().find(|tool| tool.exists()).unwrap_or_else(|| panic!("{tool} is missing"));
+            std::os::unix::fs::symlink(found, path("bin").join(tool)).expect("a link");
+        }
+        let files = ["Dockerfile", "docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
+        let copies = files.map(|file| path(&file.replace('/', "-")));
+        for (file, copy) in files.iter().zip(&copies) {
+            std::fs::write(copy, read(file)).expect("written");
+        }
+        let texts = || copies.each_ref().map(|copy| std::fs::read_to_string(copy).expect("a file"));
+        // A registry that tells this of each image.
+        let pin = |told: &str| {
+            let tool = path("bin").join(program);
+            std::fs::write(&tool, format!("#!/bin/sh\nimage={argument}\n{told}\n")).expect("written");
+            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&tool, executable).expect("executable");
+            Command::new(root().join("deploy/pin.sh")).args(&copies).env("PATH", path("bin")).output().expect("it runs")
+        };
+        let digest = |of: &str| format!("echo sha256:$(printf %s \"{of}\" | sha256sum | cut -c1-64)");
+
+        let named = foreign_images(&copies);
+        assert_eq!(named.len(), 4);
+        assert!(pin(&digest("$image")).status.success());
+        let first = foreign_images(&copies);
+        for (image, pinned) in named.iter().zip(&first) {
+            let tagged = image.split('@').next().expect("a name");
+            let expected = Command::new("sh").args(["-c", &digest(tagged)]).output().expect("a shell").stdout;
+            let expected = String::from_utf8(expected).expect("UTF-8");
+            assert_eq!(*pinned, format!("{tagged}@{}", expected.trim()));
+        }
+        let once = texts();
+        assert!(pin(&digest("$image")).status.success());
+        assert_eq!(texts(), once, "the same digests change nothing");
+
+        // The second image is not told: the first is not changed either.
+        for told in ["case $image in rust:*) exit 1 ;; esac", "case $image in rust:*) echo sha256:none; exit ;; esac"] {
+            assert!(!pin(&format!("{told}\n{}", digest("later $image"))).status.success());
+            assert_eq!(texts(), once);
+        }
+        assert!(pin(&digest("later $image")).status.success());
+        for (before, after) in first.iter().zip(foreign_images(&copies)) {
+            assert!(*before != after && before.len() == after.len(), "{before}: {after}");
         }
     }
-    assert_eq!(pinned, 4);
 }
 
 /// What Docker does without being told, and podman does not.
