@@ -216,6 +216,14 @@ async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
     let refused = (0..).find(|number| put(*number) != 201).expect("the disk is full at last");
     assert_eq!(put(refused), 503);
     assert_eq!(serving.ops("/health/ready").expect("an answer").0, 503);
+    // An orchestrator sends it no request, and does not restart it.
+    let healthcheck = |arguments: &[&str]| {
+        let output = run(&[&["healthcheck", "--ops-listen", &serving.ops_address], arguments].concat(), "");
+        (output.status.code(), text(&output))
+    };
+    let (status, told) = healthcheck(&[]);
+    assert!(status == Some(1) && told.contains("/health/ready answers 503"), "{told}");
+    assert_eq!(healthcheck(&["--live"]), (Some(0), "live\n".to_owned()));
     serving.make_room();
     // Nobody has to try a write for it.
     poll_until_blocking("ready again", || serving.ops("/health/ready").expect("an answer").0 == 200);
