@@ -1,5 +1,6 @@
 # The image of sas-endpoint: the program that `make release` builds, and nothing to run but it.
-# Needs BuildKit (Docker 25 or newer, or podman: `docker-compose.yml` sets MAC addresses, which Docker takes from 25 on). Built by `docker compose build`, or `docker build -t sas-endpoint .`
+# Needs BuildKit (Docker 25 or newer, or podman: `docker-compose.yml` sets MAC addresses, which Docker takes from 25 on).
+# Built by `docker compose build`, or `docker build -t sas-endpoint .`
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
@@ -21,6 +22,7 @@ LABEL org.opencontainers.image.title="sas-endpoint" \
 COPY --from=build /image/ /
 # Data are in /data; everything else may be read-only.
 VOLUME /data
+# It listens on every address, so it starts with SAS_BASE_URL or SAS_TRUSTED_PROXIES only.
 ENV SAS_LISTEN=0.0.0.0:8080 \
     SAS_DATABASE_URL=sqlite:///data/sas-endpoint.db \
     SAS_ANNUAIRE_DATABASE_URL=sqlite:///data/annuaire.db \
