@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::engine::Engine;
 use crate::images::{make_image, make_stand_in};
+use crate::support::polling::poll_until_blocking;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -306,15 +307,24 @@ impl Composition {
         self.engine.run(&["stop", self.container(name)]);
     }
 
-    /// Kills its process behind the engine's back, which starts it again.
+    /// Kills its process behind the engine's back, and returns once the engine has started it again.
     pub fn kill(&self, name: &str) {
-        let process = self.engine.inspect(self.container(name), ".State.Pid");
+        let process_of = || self.engine.inspect(self.container(name), ".State.Pid");
+        let process = process_of();
         let killed = std::process::Command::new("kill").args(["-KILL", &process]).status().expect("kill runs");
         assert!(killed.success());
+        poll_until_blocking("it is started again", || ![&process, "0"].contains(&process_of().as_str()));
     }
 
     pub fn wait_until_healthy(&self, name: &str) {
         self.engine.wait_until_healthy(self.container(name));
+    }
+
+    /// Standard output of the program, run in the container of an instance.
+    pub fn program(&self, name: &str, arguments: &[&str]) -> String {
+        let output = self.exec(name, &[&["/usr/local/bin/sas-endpoint"], arguments].concat(), Stdio::null());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Runs a command in its container, with this standard input.

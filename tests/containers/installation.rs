@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use reqwest::Client;
 use tempfile::TempDir;
@@ -96,7 +97,7 @@ impl Installation {
         format!("https://localhost:{}{path}", self.address().port())
     }
 
-    fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port.address().port()).into()
     }
 
@@ -104,8 +105,46 @@ impl Installation {
         self.folder.path().join("project")
     }
 
+    /// Runs what the papers have people paste, against this installation and with its demo certificates; returns the
+    /// statuses of the answers.
+    pub fn run_pasted(&self, commands: &str) -> Vec<String> {
+        let demo = self.file("demo");
+        crate::certificates::write(&self.authority, &demo).expect("certificates");
+        let demo = demo.to_str().expect("a path");
+        let good = format!("--cacert {demo}/ca.pem --cert {demo}/client-good.pem --key {demo}/client-good.key");
+        let curl = format!("curl --silent {good} --output /dev/null --write-out '%{{http_code}}\\n'");
+        let commands = commands
+            .replace("curl -i", &curl)
+            .replace("https://localhost", &self.url(""))
+            .replace("http://127.0.0.1:8080", &self.url(""))
+            .replace("deploy/demo", demo);
+        let output = Command::new("sh").args(["-c", &commands]).output().expect("a shell");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let statuses = text.lines().filter(|line| line.len() == 3 && line.bytes().all(|byte| byte.is_ascii_digit()));
+        statuses.map(str::to_owned).collect()
+    }
+
     /// A file beside the project.
     pub fn file(&self, name: &str) -> PathBuf {
         Path::new(self.folder.path()).join(name)
     }
+}
+
+/// The commands of a paper, among which this stands.
+pub fn pasted(paper: &str, among: &str) -> String {
+    let text = std::fs::read_to_string(repository().join(paper)).expect("a paper");
+    let mut blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.find(|block| block.contains(among)).unwrap_or_else(|| panic!("{paper}: {among}")).to_owned()
+}
+
+/// Asserts that nothing of the persons of the tests is in this log.
+pub fn assert_no_person(log: &str) {
+    for person in ["Nadia", "Jeanne", "AUBERT", "aubert", "48211AB"] {
+        assert!(!log.contains(person), "{person}: {log}");
+    }
+}
+
+/// The identifier of an account with the criterion that it is updated by.
+pub fn identifier_of((_, criterion): &(String, String)) -> &str {
+    criterion.rsplit_once('|').expect("an identifier").1
 }
