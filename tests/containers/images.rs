@@ -9,7 +9,18 @@ use crate::engine::Engine;
 use crate::support::folder;
 
 /// What the stand-ins need beyond Debian's smallest installation.
-const PACKAGES: [&str; 7] = ["ca-certificates", "curl", "netbase", "nginx-light", "openssl", "postgresql", "tzdata"];
+const PACKAGES: [&str; 10] = [
+    "ca-certificates",
+    "curl",
+    "dbus",
+    "netbase",
+    "nginx-light",
+    "openssl",
+    "postgresql",
+    "systemd",
+    "systemd-sysv",
+    "tzdata",
+];
 
 /// The name that both compositions give to the image.
 pub const IMAGE: &str = concat!("sas-endpoint:", env!("CARGO_PKG_VERSION"));

@@ -1,7 +1,6 @@
-//! What deploy/README.md has an operator lay out before `docker compose up`: the files, `.env`, and the public name.
+//! What deploy/README.md has an operator lay out before anything is started, by the commands that it has them paste.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +15,10 @@ use crate::nginx::client;
 use crate::support::folder;
 use crate::support::ports::ReservedPort;
 
-/// A copy of what the checkout holds for deploying, and `/etc/sas-endpoint` beside it.
+/// The tests are root already.
+pub const SUDO: &str = "sudo() { \"$@\"; }\n";
+
+/// A copy of what the checkout holds for deploying, with the demo's certificates, and a port to publish.
 pub struct Installation {
     folder: TempDir,
     pub authority: Authority,
@@ -24,62 +26,41 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// `group` reads the server's key.
-    pub fn new(group: u32) -> Self {
+    /// With nothing but the checkout.
+    pub fn new() -> Self {
         let installation = Self {
             folder: folder("installation"),
             authority: Authority::new(),
             port: ReservedPort::new().expect("a port"),
         };
-        installation.lay_out(group).expect("files");
+        let project = installation.project();
+        std::fs::create_dir(&project).expect("a folder");
+        let shipped = ["docker-compose.yml", ".env.example", "deploy"].map(|name| repository().join(name));
+        let copied = Command::new("cp").arg("-r").args(shipped).arg(&project).status().expect("cp runs");
+        assert!(copied.success());
+        // `make demo-certificates`
+        crate::certificates::write(&installation.authority, &project.join("deploy/demo")).expect("certificates");
         installation
     }
 
-    fn lay_out(&self, group: u32) -> std::io::Result<()> {
-        let project = self.project();
-        std::fs::create_dir_all(project.join("deploy/nginx"))?;
-        for file in ["docker-compose.yml", "deploy/docker-compose.sqlite.yml"] {
-            std::fs::copy(repository().join(file), project.join(file))?;
-        }
-        for file in std::fs::read_dir(repository().join("deploy/nginx"))? {
-            let file = file?;
-            std::fs::copy(file.path(), project.join("deploy/nginx").join(file.file_name()))?;
-        }
-        // The public name: `sed -i 's/fhir.example.org/localhost/' deploy/nginx/sas-endpoint.conf`.
-        let server = project.join("deploy/nginx/sas-endpoint.conf");
-        std::fs::write(&server, std::fs::read_to_string(&server)?.replace("fhir.example.org", "localhost"))?;
-        std::fs::write(project.join(".env"), self.env())?;
-
-        let etc = self.folder.path().join("etc");
-        std::fs::create_dir_all(etc.join("tls"))?;
-        std::fs::create_dir_all(etc.join("trust/crl"))?;
-        let server = self.authority.server();
-        std::fs::write(etc.join("trust/client-ca.pem"), self.authority.pem())?;
-        std::fs::write(etc.join("trust/crl/demo.pem"), self.authority.revocation_lists_pem())?;
-        std::fs::write(etc.join("tls/server.pem"), server.chain_pem)?;
-        let key = etc.join("tls/server.key");
-        crate::certificates::write_key(&key, &server.key_pem)?;
-        chown(&key, None, Some(group))?;
-        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
-        std::fs::copy(repository().join("deploy/sas-endpoint.example.toml"), etc.join("sas-endpoint.toml"))?;
-        Ok(())
-    }
-
-    /// `.env.example` with what an operator fills in.
-    fn env(&self) -> String {
-        let example = std::fs::read_to_string(repository().join(".env.example")).expect(".env.example");
-        let said = [
-            ("POSTGRES_PASSWORD=", "POSTGRES_PASSWORD=0123456789abcdef0123456789abcdef".to_owned()),
-            ("SAS_FOLDER=/etc/sas-endpoint", format!("SAS_FOLDER={}", self.folder.path().join("etc").display())),
-            ("SAS_PORT=443", format!("SAS_PORT={}", self.address().port())),
-            ("#SAS_BASE_URL=https://fhir.example.org/fhir", format!("SAS_BASE_URL={}", self.url("/fhir"))),
-            ("#SAS_EXCHANGES_KEY=", format!("SAS_EXCHANGES_KEY={}", "0123456789abcdef".repeat(4))),
-        ];
-        let filled_in = |line: &str| {
-            let found = said.iter().find(|(shipped, _)| *shipped == line);
-            found.map_or_else(|| line.to_owned(), |(_, here)| here.clone()) + "\n"
-        };
-        example.lines().map(filled_in).collect()
+    /// Lays out sections 1 and 2A of the paper; `group` reads the server's key. `/etc/sas-endpoint` is a folder of the
+    /// test's own, and the port is not 443, which both are said in `.env`.
+    pub fn for_containers(group: u32) -> Self {
+        let installation = Self::new();
+        let etc = installation.file("etc").display().to_string();
+        let files = files(&group.to_string()).replace("/etc/sas-endpoint", &etc);
+        let settings = pasted("deploy/README.md", "cp .env.example .env");
+        let settings = settings.replace("docker compose up --detach --build --wait", "");
+        let address = format!(
+            "sed -i 's|^SAS_FOLDER=.*|SAS_FOLDER={etc}|; s|^SAS_PORT=.*|SAS_PORT={}|; s|^#SAS_BASE_URL=.*|SAS_BASE_URL={}|' .env",
+            installation.address().port(),
+            installation.url("/fhir")
+        );
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &format!("{SUDO}{files}{settings}{address}")]).current_dir(installation.project());
+        let output = shell.output().expect("a shell");
+        assert!(output.status.success(), "{output:?}");
+        installation
     }
 
     /// Brings this composition up.
@@ -101,27 +82,22 @@ impl Installation {
         (Ipv4Addr::LOCALHOST, self.port.address().port()).into()
     }
 
-    fn project(&self) -> PathBuf {
-        self.folder.path().join("project")
+    /// The checkout.
+    pub fn project(&self) -> PathBuf {
+        self.file("project")
     }
 
-    /// Runs what the papers have people paste, against this installation and with its demo certificates; returns the
-    /// statuses of the answers.
+    /// Runs requests that the papers have people paste, against this installation and with its demo certificates;
+    /// returns the statuses of the answers.
     pub fn run_pasted(&self, commands: &str) -> Vec<String> {
-        let demo = self.file("demo");
-        crate::certificates::write(&self.authority, &demo).expect("certificates");
-        let demo = demo.to_str().expect("a path");
-        let good = format!("--cacert {demo}/ca.pem --cert {demo}/client-good.pem --key {demo}/client-good.key");
+        let good = "--cacert deploy/demo/ca.pem --cert deploy/demo/client-good.pem --key deploy/demo/client-good.key";
         let curl = format!("curl --silent {good} --output /dev/null --write-out '%{{http_code}}\\n'");
         let commands = commands
             .replace("curl -i", &curl)
             .replace("https://localhost", &self.url(""))
-            .replace("http://127.0.0.1:8080", &self.url(""))
-            .replace("deploy/demo", demo);
-        let output = Command::new("sh").args(["-c", &commands]).output().expect("a shell");
-        let text = String::from_utf8(output.stdout).expect("UTF-8");
-        let statuses = text.lines().filter(|line| line.len() == 3 && line.bytes().all(|byte| byte.is_ascii_digit()));
-        statuses.map(str::to_owned).collect()
+            .replace("http://127.0.0.1:8080", &self.url(""));
+        let output = Command::new("sh").args(["-c", &commands]).current_dir(self.project()).output().expect("a shell");
+        statuses(&String::from_utf8_lossy(&output.stdout))
     }
 
     /// A file beside the project.
@@ -130,11 +106,28 @@ impl Installation {
     }
 }
 
+/// The commands of section 1, without the one that makes the certificates.
+pub fn files(group: &str) -> String {
+    let commands = pasted("deploy/README.md", "make demo-certificates");
+    let (_, commands) = commands.split_once('\n').expect("several commands");
+    assert!(commands.contains("GROUP=101"), "{commands}");
+    commands.replace("GROUP=101", &format!("GROUP={group}"))
+}
+
+/// The lines that are a status of HTTP, or 000: no connection.
+pub fn statuses(text: &str) -> Vec<String> {
+    let is_status = |line: &&str| line.len() == 3 && line.bytes().all(|byte| byte.is_ascii_digit());
+    text.lines().filter(is_status).map(str::to_owned).collect()
+}
+
 /// The commands of a paper, among which this stands.
 pub fn pasted(paper: &str, among: &str) -> String {
     let text = std::fs::read_to_string(repository().join(paper)).expect("a paper");
     let mut blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.find(|block| block.contains(among)).unwrap_or_else(|| panic!("{paper}: {among}")).to_owned()
+    let block = blocks.find(|block| block.contains(among)).unwrap_or_else(|| panic!("{paper}: {among}"));
+    // Within a list, they are indented.
+    let indentation = &block[..block.len() - block.trim_start_matches(' ').len()];
+    block.lines().map(|line| line.strip_prefix(indentation).unwrap_or(line).to_owned() + "\n").collect()
 }
 
 /// Asserts that nothing of the persons of the tests is in this log.

@@ -20,7 +20,7 @@ const INSTANCES: [&str; 2] = ["endpoint-a", "endpoint-b"];
 /// `None`, which is said, where no container can run.
 fn up() -> Option<(Installation, Composition)> {
     let engine = Engine::start()?;
-    let installation = Installation::new(GROUP);
+    let installation = Installation::for_containers(GROUP);
     let composition = installation.up(engine, "docker-compose.yml");
     Some((installation, composition))
 }

@@ -29,3 +29,4 @@ mod installation;
 mod instances;
 mod load;
 mod sqlite;
+mod units;

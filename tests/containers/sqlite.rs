@@ -13,7 +13,7 @@ const GROUP: u32 = 65_532;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_composition_tells_certificates_apart_and_restores_its_backup() {
     let Some(engine) = Engine::start() else { return };
-    let installation = Installation::new(GROUP);
+    let installation = Installation::for_containers(GROUP);
     let mut composition = installation.up(engine, FILE);
     let url = |path: &str| installation.url(path);
     let good = installation.client(Some(Kind::Good));
