@@ -159,3 +159,26 @@ fn cache_folder() -> PathBuf {
     let of_home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache");
     std::env::var_os("XDG_CACHE_HOME").map_or_else(of_home, PathBuf::from).join("sas-endpoint-test")
 }
+
+#[test]
+fn engine_after_a_panic_has_nothing_left() {
+    let Some(engine) = Engine::start() else { return };
+    crate::images::make_stand_in(&engine, "nginx:test");
+    let ended = std::thread::spawn(move || {
+        engine.run(&["network", "create", "--internal", "sas-endpoint_panic"]);
+        engine.run(&["volume", "create", "sas-endpoint_panic"]);
+        let options = ["--network=sas-endpoint_panic", "--volume=sas-endpoint_panic:/data", "--pull=never"];
+        engine.run(&[&["run", "--detach"], &options[..], &["nginx:test", "sleep", "infinity"]].concat());
+        panic!("as a test that fails");
+    });
+    assert!(ended.join().is_err());
+    let cache = cache_folder();
+    let turn = File::open(cache.join("lock")).expect("a lock file");
+    turn.lock().expect("a turn");
+    // Not by `start`, which would remove what was left.
+    let engine = Engine { cache, _turn: turn };
+    for list in [&["ps", "--all", "--quiet"][..], &["volume", "ls", "--quiet"]] {
+        assert_eq!(engine.run(list), "", "{list:?}");
+    }
+    assert_eq!(engine.run(&["network", "ls", "--quiet", "--filter", "name=sas-endpoint"]), "");
+}
