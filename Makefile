@@ -17,8 +17,8 @@ test: postgres-installed pgbouncer-installed nginx-installed ## run every test, 
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 	$(MAKE) test-containers
 
-test-containers: containers-installed ## start the image and both compositions in podman (root; some minutes)
-	SAS_TEST_CONTAINERS=required cargo test --locked --test containers
+test-containers: containers-installed ## start the image, both compositions and the units in podman (root; some minutes)
+	cargo test --locked --test containers
 
 faults: postgres-installed ## kill, cut off, pause, fill up and flood, and print the ledger and the figures (some minutes)
 	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
