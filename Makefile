@@ -1,5 +1,5 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help release run test check kubernetes pin faults fuzz demo-certificates bench bench-annuaire
+.PHONY: help release run test test-containers check kubernetes pin faults fuzz demo-certificates bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -12,8 +12,12 @@ run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
 
 test: postgres-installed pgbouncer-installed nginx-installed ## run every test, on SQLite and on Postgres, behind nginx
-	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required cargo test --locked
+	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required SAS_TEST_CONTAINERS=skip \
+		cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
+
+test-containers: containers-installed ## start the image, both compositions and the units in podman (root; some minutes)
+	SAS_TEST_CONTAINERS=required cargo test --locked --test containers
 
 faults: postgres-installed ## kill, cut off, pause, fill up and flood, and print the ledger and the figures (some minutes)
 	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
@@ -66,7 +70,7 @@ define install
 endef
 
 # The tests start these programs themselves; the services that Debian's packages bring are not needed.
-.PHONY: postgres-installed pgbouncer-installed nginx-installed python-installed
+.PHONY: postgres-installed pgbouncer-installed nginx-installed containers-installed python-installed
 python-installed:
 	$(call install,/none,none,python3-venv)
 
@@ -78,3 +82,11 @@ pgbouncer-installed:
 
 nginx-installed:
 	$(call install,/usr/sbin/nginx,nginx,nginx-light)
+
+containers-installed:
+	$(call install,/usr/bin/podman,podman,podman)
+	$(call install,/usr/sbin/runc,runc,runc)
+	$(call install,/usr/lib/podman/netavark,netavark,netavark)
+	$(call install,/usr/lib/podman/aardvark-dns,aardvark-dns,aardvark-dns)
+	$(call install,/usr/sbin/iptables,iptables,iptables)
+	$(call install,/usr/sbin/debootstrap,debootstrap,debootstrap)

@@ -66,13 +66,7 @@ impl Nginx {
 
     /// A client that believes the server, and has this certificate, if any.
     pub fn client(&self, identity: Option<&certificates::Identity>) -> Client {
-        let roots = Certificate::from_pem_bundle(self.authority.pem().as_bytes()).expect("authorities");
-        let mut client = Client::builder().tls_certs_only(roots).resolve("localhost", self.address());
-        if let Some(identity) = identity {
-            let pem = format!("{}{}", identity.chain_pem, identity.key_pem);
-            client = client.identity(Identity::from_pem(pem.as_bytes()).expect("an identity"));
-        }
-        client.build().expect("a client")
+        client(&self.authority, self.address(), identity)
     }
 
     /// What nginx wrote to its logs, the lines of so many requests among it: a line comes after its answer.
@@ -101,6 +95,17 @@ impl Drop for Nginx {
             let _ = leash.wait();
         }
     }
+}
+
+/// A client that believes servers of this authority, finds `localhost` at this address, and has this certificate, if any.
+pub fn client(authority: &Authority, address: SocketAddr, identity: Option<&certificates::Identity>) -> Client {
+    let roots = Certificate::from_pem_bundle(authority.pem().as_bytes()).expect("authorities");
+    let mut client = Client::builder().tls_certs_only(roots).resolve("localhost", address);
+    if let Some(identity) = identity {
+        let pem = format!("{}{}", identity.chain_pem, identity.key_pem);
+        client = client.identity(Identity::from_pem(pem.as_bytes()).expect("an identity"));
+    }
+    client.build().expect("a client")
 }
 
 /// Everything where deploy/README.md puts it, below `etc`.

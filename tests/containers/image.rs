@@ -1,0 +1,112 @@
+//! The image alone, as its Dockerfile makes it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::Request;
+
+use crate::client::{Answer, send};
+use crate::deployment::account;
+use crate::engine::Engine;
+use crate::images::{IMAGE, export_build_context, make_image};
+use crate::support::ports::ReservedPort;
+
+/// Nothing that the image does not need: podman's own `/tmp` of read-only containers is not there either.
+const HARDENED: [&str; 8] = [
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--memory=512m",
+    "--pids-limit=256",
+    "--volume=data:/data",
+    "--tmpfs=/tmp",
+];
+
+/// Starts the image on this port, with these settings.
+fn start(engine: &Engine, port: &ReservedPort, settings: &[&str]) -> String {
+    let published = format!("--publish={}:8080", port.address());
+    let settings: Vec<_> = settings.iter().map(|setting| format!("--env={setting}")).collect();
+    let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+    engine.run(&[&["run", "--detach", "--pull=never", &published][..], &HARDENED, &settings, &[IMAGE]].concat())
+}
+
+async fn ask(port: &ReservedPort, method: &str, path: &str, body: &str) -> Answer {
+    let request = Request::builder().method(method).uri(path).header("host", "localhost");
+    let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
+    send(port.address(), request.expect("a request")).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn image_without_rights_serves_and_its_volume_keeps_the_data() {
+    let Some(engine) = Engine::start() else { return };
+    make_image(&engine);
+    let port = ReservedPort::new().expect("a port");
+    let base = format!("http://{}/fhir", port.address());
+    let base_setting = format!("SAS_BASE_URL={base}");
+    let settings = ["SAS_ACCESS=open", &base_setting];
+    let container = start(&engine, &port, &settings);
+    engine.wait_until_healthy(&container);
+    assert_eq!(engine.inspect(&container, ".State.Health.Status"), "healthy");
+    // What `top` calls them: the user outside, who is the same inside, and the capabilities in force.
+    let process = engine.run(&["top", &container, "huser", "capeff", "capprm", "capbnd", "pid"]);
+    let process: Vec<_> = process.lines().nth(1).expect("a process").split_whitespace().collect();
+    assert_eq!(process, ["65532", "none", "none", "none", "1"]);
+
+    let (text, criterion) = account();
+    let created = ask(&port, "PUT", &criterion, &text).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let location = created.headers["location"].to_str().expect("text").to_owned();
+    assert!(location.starts_with(&format!("{base}/Practitioner/")), "{location}");
+
+    // Its grace is the engine's default: longer, and the engine kills it, which its exit status tells.
+    let began = Instant::now();
+    engine.run(&["stop", &container]);
+    assert_eq!(engine.inspect(&container, ".State.ExitCode"), "0", "{}", engine.logs(&container));
+    assert!(began.elapsed() < Duration::from_secs(10));
+    engine.run(&["rm", &container]);
+
+    let container = start(&engine, &port, &settings);
+    engine.wait_until_healthy(&container);
+    let path = location.strip_prefix(base.trim_end_matches("/fhir")).expect("a path");
+    let path = path.split("/_history").next().expect("a path");
+    let read = ask(&port, "GET", path, "").await;
+    assert_eq!(read.status, 200, "{}", read.text);
+    assert!(read.text.contains("Nadia"));
+}
+
+#[test]
+fn image_without_callers_is_refused_at_start() {
+    let Some(engine) = Engine::start() else { return };
+    make_image(&engine);
+    let mut arguments = vec!["run", "--pull=never"];
+    arguments.extend(HARDENED);
+    arguments.extend(["--env=SAS_BASE_URL=https://fhir.example.org/fhir", IMAGE]);
+    let ended = engine.try_run(&arguments);
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("no caller is listed") && told.contains("SAS_ACCESS=open"), "{told}");
+}
+
+#[test]
+fn image_build_context_holds_what_the_build_needs() {
+    let Some(engine) = Engine::start() else { return };
+    // One place, so that a second run compiles nothing again; within the folder of what cargo made, whose
+    // dependencies are taken from there.
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let source = temporary.join("build-context");
+    if source.exists() {
+        std::fs::remove_dir_all(&source).expect("removed");
+    }
+    export_build_context(&engine, &source);
+    // The others need not wait for the compiler.
+    drop(engine);
+    assert!(source.join("src/main.rs").is_file() && !source.join("target").exists());
+    let mut check = Command::new(env!("CARGO"));
+    check.args(["check", "--locked", "--offline", "--quiet", "--bin", "sas-endpoint"]).current_dir(&source);
+    let check =
+        check.env("CARGO_TARGET_DIR", temporary.parent().expect("its target folder")).output().expect("cargo starts");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+}

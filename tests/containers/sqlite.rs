@@ -1,0 +1,65 @@
+//! deploy/docker-compose.sqlite.yml: one instance on SQLite, TLS in the program.
+
+use crate::certificates::Kind;
+use crate::composition::Composition;
+use crate::deployment::{account, fhir};
+use crate::engine::Engine;
+use crate::installation::{Installation, assert_no_person, identifier_of, pasted};
+
+const FILE: &str = "deploy/docker-compose.sqlite.yml";
+/// The image's user.
+const GROUP: u32 = 65_532;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_composition_tells_certificates_apart_and_restores_its_backup() {
+    let Some(engine) = Engine::start() else { return };
+    let installation = Installation::for_containers(GROUP);
+    let mut composition = installation.up(engine, FILE);
+    let url = |path: &str| installation.url(path);
+    let good = installation.client(Some(Kind::Good));
+
+    // 000: no connection.
+    let statuses = installation.run_pasted(&pasted("deploy/README.md", "try $(as good)"));
+    assert_eq!(statuses, ["200", "000", "403", "403", "000", "000"]);
+
+    let put = async |(text, criterion): &(String, String)| {
+        let request = good.put(url(criterion)).header("content-type", "application/json").body(text.clone());
+        fhir(request).await
+    };
+    let (kept, later) = (account(), account());
+    let created = put(&kept).await;
+    assert_eq!(created.status, 201, "{}", created.resource);
+    assert!(created.location.starts_with(&url("/fhir/Practitioner/")), "{}", created.location);
+    composition.program("endpoint", &["backup", "/data/copy.db"]);
+    assert_eq!(put(&later).await.status, 201);
+    let records = composition.program("endpoint", &["exchanges", "--since", "1h"]);
+    assert!(records.contains("conditional-update"), "{records}");
+    composition.program("endpoint", &["purge"]);
+
+    // Another container on the same volume has what this one wrote.
+    composition.make("endpoint");
+    composition.wait_until_healthy("endpoint");
+    assert_eq!(put(&later).await.status, 200);
+
+    restore(&composition);
+    assert_eq!(put(&kept).await.status, 200, "what the backup holds is there");
+    assert_eq!(put(&later).await.status, 201, "what was written after it is not");
+    let logs = composition.logs();
+    assert_no_person(&logs);
+    assert!([&kept, &later].iter().all(|account| !logs.contains(identifier_of(account))), "{logs}");
+}
+
+/// As deploy/README.md says: stop, remove the journal, put the copy in the place of the database, start. In the image there
+/// is no shell, and a container that is stopped has no process to run one: this is done beside it, on its volume.
+fn restore(composition: &Composition) {
+    composition.stop("endpoint");
+    let volume =
+        composition.engine.run(&["volume", "inspect", "--format", "{{.Mountpoint}}", "sas-endpoint-sqlite_data"]);
+    let at = |name: &str| std::path::Path::new(&volume).join(name);
+    for journal in ["sas-endpoint.db-wal", "sas-endpoint.db-shm"] {
+        let _ = std::fs::remove_file(at(journal));
+    }
+    std::fs::rename(at("copy.db"), at("sas-endpoint.db")).expect("the copy is there");
+    composition.start("endpoint");
+    composition.wait_until_healthy("endpoint");
+}
