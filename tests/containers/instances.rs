@@ -20,8 +20,11 @@ const INSTANCES: [&str; 2] = ["endpoint-a", "endpoint-b"];
 /// The paper's, between one instance and the other: nginx leaves one that failed alone for two seconds.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// What is done to an instance, and the commands for it.
+type Step = (&'static str, fn(&mut Composition));
+
 /// What becomes of one instance at a time.
-const STEPS: [(&str, fn(&mut Composition)); 4] = [
+const STEPS: [Step; 4] = [
     ("endpoint-a restarted", |composition| {
         composition.stop("endpoint-a");
         composition.start("endpoint-a");
@@ -192,7 +195,8 @@ async fn postgres_stopped_is_told_and_its_dump_restores() {
         composition.start(name);
         composition.wait_until_healthy(name);
     }
-    assert_eq!(put(&installation, &kept).await.status, 200, "what the dump holds is there");
+    let read = put(&installation, &kept).await;
+    assert_eq!(read.status, 200, "what the dump holds is there: {}\n{}", read.resource, composition.logs());
     assert_eq!(put(&installation, &later).await.status, 201, "what was written after it is not");
     let logs = composition.logs();
     assert_no_person(&logs);
