@@ -31,7 +31,7 @@ impl Installation {
         let installation = Self {
             folder: folder("installation"),
             authority: Authority::new(),
-            port: ReservedPort::new().expect("a port"),
+            port: ReservedPort::on_every_address().expect("a port"),
         };
         let project = installation.project();
         std::fs::create_dir(&project).expect("a folder");
