@@ -133,8 +133,8 @@ pub struct Config {
 
     /// What absolute URLs in answers begin with, as clients see it (default: `http://<listen>/fhir`)
     ///
-    /// Behind a reverse proxy, the public address. The Host header is never believed. Required where --listen is 0.0.0.0 or
-    /// [::] and no proxy is trusted.
+    /// Behind a reverse proxy, the public address. The Host header is never believed. Required where --listen is `0.0.0.0`
+    /// or `[::]` and no proxy is trusted.
     #[arg(long, env = "SAS_BASE_URL", global = true, value_name = "URL", value_parser = base_url)]
     pub base_url: Option<String>,
 
