@@ -64,10 +64,10 @@ impl<'a> Walk<'a, '_> {
                 for (key, value) in object {
                     let path = Path::Key(path, key);
                     match value {
-                        Value::String(text) if text.starts_with('#') => self.local(key, text, &path)?,
                         // Of a type that is not known whole, nothing below the common elements is known: a narrative
-                        // may stand in a section or in a resource within it.
+                        // may stand in a section or in a resource within it. It is no reference, whatever it begins with.
                         Value::String(text) if key == "div" && is_contained(&path) => self.narrative(text, &path)?,
+                        Value::String(text) if text.starts_with('#') => self.local(key, text, &path)?,
                         Value::Object(_) | Value::Array(_) => self.visit(value, &path)?,
                         _ => {}
                     }

@@ -95,12 +95,21 @@ fn narratives() -> Vec<Case> {
             json!({ "resourceType": "Composition", "id": "o", "section": [{ "section": [{ "text": narrative() }] }] }),
         ),
     ];
+    let hashed =
+        json!({ "resourceType": "Composition", "id": "o", "section": [{ "text": { "div": "#<script>1</script>" } }] });
+    let hashed = account(
+        &[
+            ("/contained", json!([hashed])),
+            ("/extension", json!([{ "url": E, "valueReference": { "reference": "#o" } }])),
+        ],
+        "fhir-primitive Practitioner.contained[0].section[0].text.div",
+    );
     let hidden = hidden.into_iter().map(|(place, resource)| {
         let extension = json!([{ "url": E, "valueReference": { "reference": "#o" } }]);
         let expected = format!("fhir-txt-1 Practitioner.contained[0].{place}.div");
         account(&[("/contained", json!([resource])), ("/extension", extension)], &expected)
     });
-    texts.chain(hidden).collect()
+    texts.chain(hidden).chain([hashed]).collect()
 }
 
 /// Primitives: only a companion, uris, base64, blank strings.
