@@ -324,7 +324,7 @@ impl Storage {
         }
     }
 
-    /// Opens the database beside whoever serves it: nothing is made, and its schema stays as it is.
+    /// Opens the database beside a running server: nothing is created, and the schema stays as it is.
     pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {

@@ -33,11 +33,11 @@ const STEPS: [Step; 4] = [
         composition.kill("endpoint-b");
         composition.wait_until_healthy("endpoint-b");
     }),
-    ("endpoint-a made anew", |composition| {
+    ("endpoint-a recreated", |composition| {
         composition.make("endpoint-a");
         composition.wait_until_healthy("endpoint-a");
     }),
-    ("endpoint-b made anew", |composition| {
+    ("endpoint-b recreated", |composition| {
         composition.make("endpoint-b");
         composition.wait_until_healthy("endpoint-b");
     }),
@@ -108,7 +108,7 @@ async fn instance_restarted_killed_and_made_anew_under_load_loses_no_write() {
     });
     assert_eq!(failed.collect::<Vec<_>>(), [], "of {} PUTs", answered.len());
     assert_eq!(total(&installation).await, accounts, "no account was lost, and none was doubled");
-    println!("{} PUTs while instances were restarted, killed and made anew, none failed", answered.len());
+    println!("{} PUTs while instances were restarted, killed and recreated, none failed", answered.len());
     both_made_anew_are_found_again_within_5_seconds(&installation, &mut composition).await;
 }
 

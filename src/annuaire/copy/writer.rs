@@ -29,7 +29,7 @@ pub struct Writer {
     /// What was marked since the last commit.
     pub(super) seen: BTreeMap<(DirectoryType, Marks, u32), RoaringBitmap>,
     pub(super) marks: Marks,
-    /// Dates revisions; whoever purges them must go by the same.
+    /// Dates revisions; they are purged by the same clock.
     clock: Clock,
 }
 

@@ -18,7 +18,7 @@ use crate::error::Error;
 /// A batch is committed when it is this old, however few resources it has.
 const BATCH_AGE: Duration = Duration::from_secs(3);
 
-/// How often a walk begins anew in a run: the address of its next page had expired, or leads nowhere.
+/// How often a walk begins again in a run: the address of its next page had expired, or leads nowhere.
 const RESTARTS: u32 = 3;
 
 /// What was added since the last commit.
