@@ -76,6 +76,8 @@ struct Service {
     #[serde(default)]
     networks: Networks,
     #[serde(default)]
+    extra_hosts: Vec<String>,
+    #[serde(default)]
     depends_on: BTreeMap<String, Dependency>,
     healthcheck: HealthCheck,
     stop_grace_period: Option<String>,
@@ -270,6 +272,7 @@ impl Composition {
         }
         service.tmpfs.iter().for_each(|folder| add("tmpfs", folder));
         service.ports.iter().for_each(|port| add("publish", port));
+        service.extra_hosts.iter().for_each(|host| add("add-host", host));
         let unaddressed = Attachment::default();
         let networks: Vec<_> = match &service.networks {
             Networks::Names(names) => names.iter().map(|name| (name, &unaddressed)).collect(),
