@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::engine::Engine;
-use crate::images::{make_image, make_stand_in};
+use crate::images::{make_image, make_stand_in, without_digest};
 use crate::support::polling::poll_until_blocking;
 
 #[derive(Deserialize)]
@@ -171,7 +171,7 @@ impl Composition {
         let services = self.file.services.values();
         let own = services.clone().filter(|service| service.build.is_some());
         if own.inspect(|service| assert_eq!(service.build.as_deref(), Some("."))).count() > 0 {
-            make_image(&self.engine);
+            make_image(&self.engine, &self.folder);
         }
         for service in services.filter(|service| service.build.is_none()) {
             make_stand_in(&self.engine, &service.image);
@@ -297,7 +297,7 @@ impl Composition {
         if let Some(grace) = &service.stop_grace_period {
             add("stop-timeout", grace.strip_suffix('s').expect("seconds"));
         }
-        arguments.push(service.image.clone());
+        arguments.push(without_digest(&service.image).to_owned());
         arguments
     }
 

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use crate::client::{Answer, send};
 use crate::deployment::account;
 use crate::engine::Engine;
-use crate::images::{IMAGE, export_build_context, make_image};
+use crate::images::{IMAGE, export_build_context, make_image, repository};
 use crate::support::ports::ReservedPort;
 
 /// Nothing that the image does not need: podman's own `/tmp` of read-only containers is not there either.
@@ -42,7 +42,7 @@ async fn ask(port: &ReservedPort, method: &str, path: &str, body: &str) -> Answe
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn image_without_rights_serves_and_its_volume_keeps_the_data() {
     let Some(engine) = Engine::start() else { return };
-    make_image(&engine);
+    make_image(&engine, repository());
     let port = ReservedPort::new().expect("a port");
     let base = format!("http://{}/fhir", port.address());
     let base_setting = format!("SAS_BASE_URL={base}");
@@ -78,16 +78,24 @@ async fn image_without_rights_serves_and_its_volume_keeps_the_data() {
 }
 
 #[test]
-fn image_without_callers_is_refused_at_start() {
+fn image_without_callers_or_without_a_base_url_is_refused_at_start() {
     let Some(engine) = Engine::start() else { return };
-    make_image(&engine);
-    let mut arguments = vec!["run", "--pull=never"];
-    arguments.extend(HARDENED);
-    arguments.extend(["--env=SAS_BASE_URL=https://fhir.example.org/fhir", IMAGE]);
-    let ended = engine.try_run(&arguments);
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{told}");
-    assert!(told.contains("no caller is listed") && told.contains("SAS_ACCESS=open"), "{told}");
+    make_image(&engine, repository());
+    let base_url = "--env=SAS_BASE_URL=https://fhir.example.org/fhir";
+    let cases: [(&[&str], &[&str]); 3] = [
+        (&[base_url], &["no caller is listed", "SAS_ACCESS=open"]),
+        (&["--env=SAS_ACCESS=open"], &["SAS_LISTEN", "SAS_BASE_URL"]),
+        (&[], &["no caller is listed"]),
+    ];
+    for (settings, told) in cases {
+        let ended = engine.try_run(&[&["run", "--pull=never"], &HARDENED[..], settings, &[IMAGE]].concat());
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{settings:?}: {text}");
+        assert!(told.iter().all(|words| text.contains(words)), "{settings:?}: {text}");
+        // Beside warnings, which are JSON here.
+        let sentences = text.lines().filter(|line| line.starts_with("sas-endpoint: "));
+        assert_eq!(sentences.count(), 1, "{settings:?}: {text}");
+    }
 }
 
 #[test]

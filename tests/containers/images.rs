@@ -68,6 +68,7 @@ pub fn make_debian(engine: &Engine) {
 
 /// Makes what takes the place of an image of others, as `standins/` says, and calls it like that image.
 pub fn make_stand_in(engine: &Engine, image: &str) {
+    let image = without_digest(image);
     let name = image.split(':').next().expect("a name");
     let context = repository().join("tests/containers/standins").join(name);
     assert!(context.is_dir(), "nothing stands in for {image}");
@@ -76,13 +77,21 @@ pub fn make_stand_in(engine: &Engine, image: &str) {
     engine.run(&["build", "--quiet", "--format", "docker", "--build-context", &debian, "--tag", image, context]);
 }
 
-/// Builds the Dockerfile, with the program that cargo made in the place of what its stage `build` makes.
-pub fn make_image(engine: &Engine) {
+/// No stand-in has the digest of what it stands in for, which `make pin` writes after the tag.
+pub fn without_digest(image: &str) -> &str {
+    image.split('@').next().expect("a name")
+}
+
+/// Builds the Dockerfile of this folder, with the program that cargo made in the place of what its stage `build` makes.
+pub fn make_image(engine: &Engine, folder: &Path) {
     make_stand_in(engine, "distroless:test");
     let built = built_by_cargo();
     let build = format!("build={}", built.path().display());
-    let base = "gcr.io/distroless/cc-debian12:nonroot=container-image://localhost/distroless:test";
-    let context = repository().to_str().expect("a path");
+    let dockerfile = std::fs::read_to_string(folder.join("Dockerfile")).expect("a Dockerfile");
+    let base = dockerfile.lines().rev().find_map(|line| line.strip_prefix("FROM ")).expect("a base");
+    assert!(base.starts_with("gcr.io/distroless/cc-debian12:nonroot"), "{base}");
+    let base = format!("{base}=container-image://localhost/distroless:test");
+    let context = folder.to_str().expect("a path");
     // An image in OCI's format has no health check.
     engine.run(&[
         "build",
@@ -92,7 +101,7 @@ pub fn make_image(engine: &Engine) {
         "--build-context",
         &build,
         "--build-context",
-        base,
+        &base,
         "--tag",
         IMAGE,
         context,

@@ -12,6 +12,7 @@ use crate::composition::Composition;
 use crate::engine::Engine;
 use crate::images::repository;
 use crate::nginx::client;
+use crate::process::write_script;
 use crate::support::folder;
 use crate::support::ports::ReservedPort;
 
@@ -35,7 +36,8 @@ impl Installation {
         };
         let project = installation.project();
         std::fs::create_dir(&project).expect("a folder");
-        let shipped = ["docker-compose.yml", ".env.example", "deploy"].map(|name| repository().join(name));
+        let shipped =
+            ["Dockerfile", "docker-compose.yml", ".env.example", "deploy"].map(|name| repository().join(name));
         let copied = Command::new("cp").arg("-r").args(shipped).arg(&project).status().expect("cp runs");
         assert!(copied.success());
         // `make demo-certificates`
@@ -56,11 +58,23 @@ impl Installation {
             installation.address().port(),
             installation.url("/fhir")
         );
-        let mut shell = Command::new("sh");
-        shell.args(["-ec", &format!("{SUDO}{files}{settings}{address}")]).current_dir(installation.project());
-        let output = shell.output().expect("a shell");
-        assert!(output.status.success(), "{output:?}");
+        installation.run(&format!("{SUDO}{files}{settings}{address}"));
         installation
+    }
+
+    /// `make pin`, with a registry that has one digest for all images.
+    pub fn pin(&self) {
+        let tools = self.file("registry");
+        std::fs::create_dir(&tools).expect("a folder");
+        let digest = "0123456789abcdef".repeat(4);
+        write_script(&tools.join("skopeo"), &format!("echo sha256:{digest}"));
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").expect("PATH"));
+        let files = ["Dockerfile", "docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
+        let mut pin = Command::new("deploy/pin.sh");
+        let pinned = pin.args(files).env("PATH", path).current_dir(self.project()).output().expect("it runs");
+        assert!(pinned.status.success(), "{pinned:?}");
+        let pinned = files.map(|file| std::fs::read_to_string(self.project().join(file)).expect("a file"));
+        assert!(pinned[..2].iter().all(|text| text.contains(&digest)), "{pinned:?}");
     }
 
     /// Brings this composition up.
@@ -85,6 +99,12 @@ impl Installation {
     /// The checkout.
     pub fn project(&self) -> PathBuf {
         self.file("project")
+    }
+
+    /// Runs commands in the checkout, which must succeed.
+    pub fn run(&self, commands: &str) {
+        let output = Command::new("sh").args(["-ec", commands]).current_dir(self.project()).output().expect("a shell");
+        assert!(output.status.success(), "{commands}: {output:?}");
     }
 
     /// Runs requests that the papers have people paste, against this installation and with its demo certificates;
@@ -128,6 +148,13 @@ pub fn pasted(paper: &str, among: &str) -> String {
     // Within a list, they are indented.
     let indentation = &block[..block.len() - block.trim_start_matches(' ').len()];
     block.lines().map(|line| line.strip_prefix(indentation).unwrap_or(line).to_owned() + "\n").collect()
+}
+
+/// The one command that a paper quotes within a sentence, and in which this stands.
+pub fn quoted(paper: &str, among: &str) -> String {
+    let text = std::fs::read_to_string(repository().join(paper)).expect("a paper");
+    let mut spans = text.split('`').skip(1).step_by(2).filter(|span| span.contains(among));
+    spans.next().unwrap_or_else(|| panic!("{paper}: {among}")).to_owned()
 }
 
 /// Asserts that nothing of the persons of the tests is in this log.

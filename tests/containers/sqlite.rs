@@ -1,10 +1,14 @@
 //! deploy/docker-compose.sqlite.yml: one instance on SQLite, TLS in the program.
 
-use crate::certificates::Kind;
+use std::time::Instant;
+
+use crate::certificates::{Authority, Kind};
 use crate::composition::Composition;
 use crate::deployment::{account, fhir};
 use crate::engine::Engine;
 use crate::installation::{Installation, assert_no_person, identifier_of, pasted};
+use crate::load::{Load, Pace};
+use crate::nginx::client;
 
 const FILE: &str = "deploy/docker-compose.sqlite.yml";
 /// The image's user.
@@ -21,6 +25,13 @@ async fn sqlite_composition_tells_certificates_apart_and_restores_its_backup() {
     // 000: no connection.
     let statuses = installation.run_pasted(&pasted("deploy/README.md", "try $(as good)"));
     assert_eq!(statuses, ["200", "000", "403", "403", "000", "000"]);
+    for authority in [Authority::new(), Authority::named("OTHER")] {
+        let foreign = client(&installation.authority, installation.address(), Some(&authority.client(Kind::Good)));
+        assert!(foreign.get(url("/fhir/Practitioner")).send().await.is_err());
+    }
+    // The demo's caller has no right to appointments, as the paper says.
+    let statuses = installation.run_pasted(&pasted("README.md", "curl -i -X PUT"));
+    assert_eq!(statuses, ["201", "200", "403", "422"]);
 
     let put = async |(text, criterion): &(String, String)| {
         let request = good.put(url(criterion)).header("content-type", "application/json").body(text.clone());
@@ -47,6 +58,42 @@ async fn sqlite_composition_tells_certificates_apart_and_restores_its_backup() {
     let logs = composition.logs();
     assert_no_person(&logs);
     assert!([&kept, &later].iter().all(|account| !logs.contains(identifier_of(account))), "{logs}");
+}
+
+/// What comes to the one instance while it is away is refused a connection: no answer but 200 and 201 is given.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_composition_restarted_killed_and_recreated_under_load_loses_no_write() {
+    let Some(engine) = Engine::start() else { return };
+    let installation = Installation::for_containers(GROUP);
+    let mut composition = installation.up(engine, FILE);
+    let steps: [fn(&mut Composition); 3] = [
+        |composition| {
+            composition.stop("endpoint");
+            composition.start("endpoint");
+        },
+        |composition| composition.kill("endpoint"),
+        |composition| composition.make("endpoint"),
+    ];
+    let client = || installation.client(Some(Kind::Good));
+    let load = Load::start(client, &installation.url(""), Pace::BelowTheRateLimit);
+    for step in steps {
+        load.wait_for_more(80).await;
+        tokio::task::block_in_place(|| {
+            step(&mut composition);
+            composition.wait_until_healthy("endpoint");
+        });
+        load.wait_past(Instant::now()).await;
+    }
+    let ledger = load.end().await;
+    let refused = ledger.answered.iter().filter(|answered| !answered.is_written() && answered.result.is_ok());
+    assert_eq!(refused.map(|answered| &answered.result).collect::<Vec<_>>(), Vec::<&Result<_, _>>::new());
+    let total = fhir(client().get(installation.url("/fhir/Practitioner?_summary=count"))).await.resource;
+    let total = total["total"].as_u64().and_then(|total| usize::try_from(total).ok()).expect("a total");
+    let (acknowledged, unknown) = (ledger.acknowledged, ledger.unknown);
+    assert!(
+        (acknowledged..=acknowledged + unknown).contains(&total),
+        "{total} accounts, {acknowledged} acknowledged, {unknown} unknown"
+    );
 }
 
 /// As deploy/README.md says: stop, remove the journal, put the copy in the place of the database, start. In the image there

@@ -123,6 +123,13 @@ async fn units_installed_as_the_paper_says_serve_back_up_and_fetch_lists() {
     assert!(records.contains("conditional-update"), "{records}");
     fetch_lists(&machine, &installation);
 
+    put_behind_nginx(&machine);
+    assert_eq!(put(&account).await, 200, "through nginx");
+    let accesses = machine.run("cat /var/log/nginx/*.log");
+    assert!(accesses.contains("PUT /fhir/Practitioner 200"), "{accesses}");
+    assert_no_person(&accesses);
+    assert!(!accesses.contains(identifier_of(&account)));
+
     let journal = machine.run("journalctl --no-pager");
     assert_no_person(&journal);
     assert_no_person(&records);
@@ -140,6 +147,18 @@ fn is_confined(machine: &Machine) {
     for (unit, exposure) in [("sas-endpoint", 14), ("sas-endpoint-backup", 18), ("sas-endpoint-crl", 28)] {
         machine.run(&format!("systemd-analyze security --no-pager --threshold={exposure} {unit}.service"));
     }
+}
+
+/// Debian's nginx before the unit, by the paper's commands; the package is there, and has not been started.
+fn put_behind_nginx(machine: &Machine) {
+    let commands = pasted("deploy/README.md", "apt-get install nginx-light");
+    let commands = commands.replace("sudo apt-get install nginx-light", "systemctl unmask --quiet nginx");
+    machine.run(&format!("{SUDO}{commands}"));
+    let checks = pasted("deploy/README.md", "try $(as good)");
+    poll_until_blocking("nginx passes on what the table says", || {
+        let told = statuses(&machine.try_run(&format!("set +e\n{checks}\ntrue")).1);
+        told == ["200", "401", "403", "403", "403", "403"]
+    });
 }
 
 /// The paper's commands, with files in the place of IGC-Santé's addresses.

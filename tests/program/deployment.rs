@@ -9,6 +9,7 @@ use sas_endpoint::config::Cli;
 use serde_json::Value;
 
 use crate::certificates::Authority;
+use crate::process::write_script;
 use crate::support::folder;
 
 const COMPOSITIONS: [&str; 2] = ["docker-compose.yml", "deploy/docker-compose.sqlite.yml"];
@@ -217,9 +218,7 @@ fn images_are_pinned_by_the_digest_that_their_registry_tells() {
         // A registry that tells this of each image.
         let pin = |told: &str| {
             let tool = path("bin").join(program);
-            std::fs::write(&tool, format!("#!/bin/sh\nimage={argument}\n{told}\n")).expect("written");
-            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(&tool, executable).expect("executable");
+            write_script(&tool, &format!("image={argument}\n{told}"));
             Command::new(root().join("deploy/pin.sh")).args(&copies).env("PATH", path("bin")).output().expect("it runs")
         };
         let digest = |of: &str| format!("echo sha256:$(printf %s \"{of}\" | sha256sum | cut -c1-64)");
@@ -261,12 +260,25 @@ fn composition_relies_on_no_default_of_one_engine() {
     for (name, service) in &services {
         assert!(!strings(&service["tmpfs"]).iter().any(|folder| folder.contains("uid=")), "{name}");
     }
-    let addresses = ["nginx", "endpoint-a", "endpoint-b"].map(|name| {
-        let address = service(name)["networks"]["inside"]["mac_address"].as_str().expect("a MAC address");
-        assert!(address.starts_with("02:"), "{address} is not administered locally");
-        address.to_owned()
-    });
-    assert_eq!(std::collections::BTreeSet::from(addresses).len(), 3);
+    // podman draws a MAC address at each start, and nobody is told: who is asked by the others has fixed ones, on every
+    // network that is not left for another one.
+    let mut addresses = BTreeSet::new();
+    for (network, members) in
+        [("inside", &["nginx", "endpoint-a", "endpoint-b"]), ("data", &["postgres", "endpoint-a", "endpoint-b"])]
+    {
+        for name in members {
+            let attached = &service(name)["networks"][network];
+            let address = attached["mac_address"].as_str().expect("a MAC address");
+            assert!(address.starts_with("02:"), "{address} is not administered locally");
+            assert!(addresses.insert(address.to_owned()), "{address} is given twice");
+            assert!(attached["ipv4_address"].is_string(), "{name} on {network}");
+        }
+    }
+    // podman's name server leaves questions unanswered while containers come and go.
+    let postgres = service("postgres")["networks"]["data"]["ipv4_address"].as_str().expect("an address");
+    for name in ["endpoint-a", "endpoint-b"] {
+        assert_eq!(strings(&service(name)["extra_hosts"]), [format!("postgres:{postgres}")]);
+    }
     for (file, version) in [("Dockerfile", "Docker 25 or newer"), ("deploy/README.md", "Docker 25 or newer")] {
         assert!(read(file).contains(version), "{file}");
     }

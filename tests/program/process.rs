@@ -1,7 +1,10 @@
 //! A running `sas-endpoint`, as its own process.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -209,6 +212,12 @@ pub fn signal(child: &Child, signal: &str) {
 pub fn exchange(address: &str, head: &str, body: &str) -> std::io::Result<(u16, String)> {
     let answer = exchange_within(None, address, head, body)?;
     Ok((answer.status, answer.body))
+}
+
+/// Writes a shell script that can be run.
+pub fn write_script(file: &Path, commands: &str) {
+    std::fs::write(file, format!("#!/bin/sh\n{commands}\n")).expect("written");
+    std::fs::set_permissions(file, Permissions::from_mode(0o755)).expect("executable");
 }
 
 /// What was answered, whole.
