@@ -11,12 +11,12 @@ release: ## the program to install: target/dist/sas-endpoint
 run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
 
-test: postgres-installed pgbouncer-installed nginx-installed ## run every test, on SQLite and on Postgres, behind nginx
-	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required SAS_TEST_CONTAINERS=skip \
-		cargo test --locked
+# The tests of containers need root: for another user they say that they are skipped. `.ci/run` requires them.
+test: postgres-installed pgbouncer-installed nginx-installed containers-installed ## run every test, on SQLite and on Postgres, behind nginx, in containers
+	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 
-test-containers: containers-installed ## start the image, both compositions and the units in podman (root; some minutes)
+test-containers: containers-installed ## of these, those of the image, both compositions and the units (root; three minutes)
 	SAS_TEST_CONTAINERS=required cargo test --locked --test containers
 
 faults: postgres-installed ## kill, cut off, pause, fill up and flood, and print the ledger and the figures (some minutes)
