@@ -331,8 +331,9 @@ impl Composition {
     }
 
     /// Runs a command in its container, with this standard input.
-    pub fn exec(&self, name: &str, command: &[&str], input: Stdio) -> Output {
-        let arguments = [&["exec", "--interactive", self.container(name)], command].concat();
+    pub fn exec(&self, name: &str, command: &[impl AsRef<str>], input: Stdio) -> Output {
+        let mut arguments = vec!["exec", "--interactive", self.container(name)];
+        arguments.extend(command.iter().map(AsRef::as_ref));
         self.engine.command(&arguments).stdin(input).output().expect("podman starts")
     }
 

@@ -46,7 +46,7 @@ impl Engine {
         }
         let cache = cache_folder();
         std::fs::create_dir_all(cache.join("networks")).expect("a cache folder");
-        let turn = File::create(cache.join("lock")).expect("a lock file");
+        let turn = lock_file();
         turn.lock().expect("a turn");
         let engine = Self { cache, _turn: turn };
         engine.configure();
@@ -155,6 +155,12 @@ fn hindrance(wanted: &str) -> Option<String> {
     (!is_root).then(|| "they need root".to_owned())
 }
 
+/// One for the machine: networks and names of the compositions are, wherever the cache is.
+fn lock_file() -> File {
+    std::fs::create_dir_all(RUN_FOLDER).expect("a folder");
+    File::create(Path::new(RUN_FOLDER).join("lock")).expect("a lock file")
+}
+
 fn cache_folder() -> PathBuf {
     let of_home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache");
     std::env::var_os("XDG_CACHE_HOME").map_or_else(of_home, PathBuf::from).join("sas-endpoint-test")
@@ -173,7 +179,7 @@ fn engine_after_a_panic_has_nothing_left() {
     });
     assert!(ended.join().is_err());
     let cache = cache_folder();
-    let turn = File::open(cache.join("lock")).expect("a lock file");
+    let turn = lock_file();
     turn.lock().expect("a turn");
     // Not by `start`, which would remove what was left.
     let engine = Engine { cache, _turn: turn };

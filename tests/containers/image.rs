@@ -101,20 +101,17 @@ fn image_without_callers_or_without_a_base_url_is_refused_at_start() {
 #[test]
 fn image_build_context_holds_what_the_build_needs() {
     let Some(engine) = Engine::start() else { return };
-    // One place, so that a second run compiles nothing again; within the folder of what cargo made, whose
-    // dependencies are taken from there.
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let source = temporary.join("build-context");
+    // One place, so that a second run compiles nothing again, outside the repository; dependencies are taken from what
+    // cargo made.
+    let source = engine.cache.join("build-context");
     if source.exists() {
         std::fs::remove_dir_all(&source).expect("removed");
     }
     export_build_context(&engine, &source);
-    // The others need not wait for the compiler.
-    drop(engine);
     assert!(source.join("src/main.rs").is_file() && !source.join("target").exists());
     let mut check = Command::new(env!("CARGO"));
     check.args(["check", "--locked", "--offline", "--quiet", "--bin", "sas-endpoint"]).current_dir(&source);
-    let check =
-        check.env("CARGO_TARGET_DIR", temporary.parent().expect("its target folder")).output().expect("cargo starts");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("its target folder");
+    let check = check.env("CARGO_TARGET_DIR", target).output().expect("cargo starts");
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }

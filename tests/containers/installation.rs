@@ -9,11 +9,13 @@ use tempfile::TempDir;
 
 use crate::certificates::{Authority, Kind};
 use crate::composition::Composition;
+use crate::deployment::fhir;
 use crate::engine::Engine;
 use crate::images::repository;
 use crate::nginx::client;
 use crate::process::write_script;
 use crate::support::folder;
+use crate::support::polling::poll_until;
 use crate::support::ports::ReservedPort;
 
 /// The tests are root already.
@@ -45,7 +47,7 @@ impl Installation {
         installation
     }
 
-    /// Lays out sections 1 and 2A of the paper; `group` reads the server's key. `/etc/sas-endpoint` is a folder of the
+    /// Lays out sections 1 and 2A of deploy/README.md; `group` reads the server's key. `/etc/sas-endpoint` is a folder of the
     /// test's own, and the port is not 443, which both are said in `.env`.
     pub fn for_containers(group: u32) -> Self {
         let installation = Self::new();
@@ -88,6 +90,31 @@ impl Installation {
         client(&self.authority, self.address(), identity.as_ref())
     }
 
+    /// Every account: its identifier, and its given name.
+    pub async fn accounts(&self) -> Vec<(String, String)> {
+        let client = self.client(Some(Kind::Good));
+        let mut accounts = vec![];
+        let mut page = Some(self.url("/fhir/Practitioner?_count=1000"));
+        while let Some(url) = page {
+            let mut bundle = serde_json::Value::Null;
+            // nginx may hold an earlier burst against the address.
+            poll_until("a page", async || {
+                let answer = fhir(client.get(&url)).await;
+                bundle = answer.resource;
+                answer.status == 200
+            })
+            .await;
+            let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+            accounts.extend(bundle["entry"].as_array().into_iter().flatten().map(|entry| {
+                let resource = &entry["resource"];
+                (text(&resource["identifier"][0]["value"]), text(&resource["name"][0]["given"][0]))
+            }));
+            let mut links = bundle["link"].as_array().expect("links").iter();
+            page = links.find(|link| link["relation"] == "next").map(|link| text(&link["url"]));
+        }
+        accounts
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.address().port())
     }
@@ -107,7 +134,7 @@ impl Installation {
         assert!(output.status.success(), "{commands}: {output:?}");
     }
 
-    /// Runs requests that the papers have people paste, against this installation and with its demo certificates;
+    /// Runs requests that README.md and deploy/README.md give, against this installation and with its demo certificates;
     /// returns the statuses of the answers.
     pub fn run_pasted(&self, commands: &str) -> Vec<String> {
         let good = "--cacert deploy/demo/ca.pem --cert deploy/demo/client-good.pem --key deploy/demo/client-good.key";
@@ -140,21 +167,21 @@ pub fn statuses(text: &str) -> Vec<String> {
     text.lines().filter(is_status).map(str::to_owned).collect()
 }
 
-/// The commands of a paper, among which this stands.
-pub fn pasted(paper: &str, among: &str) -> String {
-    let text = std::fs::read_to_string(repository().join(paper)).expect("a paper");
+/// The block of commands of a document in which this stands.
+pub fn pasted(document: &str, among: &str) -> String {
+    let text = std::fs::read_to_string(repository().join(document)).expect("a document");
     let mut blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let block = blocks.find(|block| block.contains(among)).unwrap_or_else(|| panic!("{paper}: {among}"));
+    let block = blocks.find(|block| block.contains(among)).unwrap_or_else(|| panic!("{document}: {among}"));
     // Within a list, they are indented.
     let indentation = &block[..block.len() - block.trim_start_matches(' ').len()];
     block.lines().map(|line| line.strip_prefix(indentation).unwrap_or(line).to_owned() + "\n").collect()
 }
 
-/// The one command that a paper quotes within a sentence, and in which this stands.
-pub fn quoted(paper: &str, among: &str) -> String {
-    let text = std::fs::read_to_string(repository().join(paper)).expect("a paper");
+/// The command within a sentence of a document in which this stands.
+pub fn quoted(document: &str, among: &str) -> String {
+    let text = std::fs::read_to_string(repository().join(document)).expect("a document");
     let mut spans = text.split('`').skip(1).step_by(2).filter(|span| span.contains(among));
-    spans.next().unwrap_or_else(|| panic!("{paper}: {among}")).to_owned()
+    spans.next().unwrap_or_else(|| panic!("{document}: {among}")).to_owned()
 }
 
 /// Asserts that nothing of the persons of the tests is in this log.

@@ -1,5 +1,6 @@
 //! Writes while what answers them comes and goes.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,9 +9,14 @@ use reqwest::Client;
 use tokio::task::JoinHandle;
 
 use crate::deployment::account;
+use crate::installation::identifier_of;
 use crate::support::polling::poll_until;
 
 const CLIENTS: usize = 8;
+
+/// The given name of an account as it is created, and as it is changed.
+const CREATED: &str = "Nadia";
+const CHANGED: &str = "Jeanne";
 
 /// A client's time from one request to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +60,56 @@ impl Answered {
 }
 
 /// What came of the writes.
+#[derive(Default)]
 pub struct Ledger {
     pub answered: Vec<Answered>,
-    /// How many accounts were acknowledged.
-    pub acknowledged: usize,
-    /// Of how many others nobody knows whether they are there: their connection broke off.
-    pub unknown: usize,
+    /// The accounts that were acknowledged: identifier, and given name; `None`: the connection of a change broke off.
+    pub acknowledged: HashMap<String, Option<&'static str>>,
+    /// Accounts that may be there: the connection of their creation broke off.
+    pub unknown: HashSet<String>,
+}
+
+impl Ledger {
+    /// Asserts that these accounts, identifier and given name of each, are those that were acknowledged, as they were
+    /// acknowledged last, and none twice.
+    pub fn assert_kept(&self, found: &[(String, String)]) {
+        let kept: HashMap<_, _> = found.iter().cloned().collect();
+        assert_eq!(kept.len(), found.len(), "an account is there twice");
+        assert!(!self.acknowledged.is_empty());
+        for (identifier, name) in &self.acknowledged {
+            let kept = kept.get(identifier).unwrap_or_else(|| panic!("{identifier} was acknowledged and is lost"));
+            assert!(name.is_none_or(|name| name == kept), "{identifier}: {name:?} was acknowledged, {kept} is there");
+        }
+        let others = kept.keys().filter(|identifier| !self.acknowledged.contains_key(*identifier));
+        let others: Vec<_> = others.filter(|identifier| !self.unknown.contains(*identifier)).collect();
+        assert_eq!(others, Vec::<&String>::new(), "nobody wrote them");
+    }
+
+    fn add(&mut self, other: Self) {
+        self.acknowledged.extend(other.acknowledged);
+        self.unknown.extend(other.unknown);
+    }
+
+    /// Adds an account by what was answered to its creation and to its change.
+    fn add_account(&mut self, identifier: &str, [created, changed]: &[Answered; 2]) {
+        let name = match (created.is_written(), changed.is_written()) {
+            (_, true) => Some(CHANGED),
+            (true, false) => changed.result.is_ok().then_some(CREATED),
+            (false, false) if created.result.is_err() || changed.result.is_err() => {
+                self.unknown.insert(identifier.to_owned());
+                return;
+            }
+            (false, false) => return,
+        };
+        self.acknowledged.insert(identifier.to_owned(), name);
+    }
 }
 
 /// Clients that create an account and change it, without preconditions, until they are told to end.
 pub struct Load {
     answered: Arc<Mutex<Vec<Answered>>>,
     is_over: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<(usize, usize)>>,
+    clients: Vec<JoinHandle<Ledger>>,
 }
 
 impl Load {
@@ -79,52 +122,51 @@ impl Load {
         Self { answered, is_over, clients }
     }
 
-    /// Waits until so many more PUTs were answered, all of which began after this call or shortly before.
+    /// Waits until so many more PUTs were carried out, all of which began after this call or shortly before.
     pub async fn wait_for_more(&self, count: usize) {
-        let before = self.answered.lock().expect("answers").len();
-        poll_until("PUTs are answered", async || self.answered.lock().expect("answers").len() >= before + count).await;
+        let written = || self.answered.lock().expect("answers").iter().filter(|answered| answered.is_written()).count();
+        let before = written();
+        poll_until("PUTs are carried out", async || written() >= before + count).await;
     }
 
-    /// Waits until some PUTs were answered after this moment.
+    /// Waits until some PUTs were carried out after this moment.
     pub async fn wait_past(&self, moment: Instant) {
         let is_past = async || {
             let answered = self.answered.lock().expect("answers");
-            answered.iter().rev().take(2 * CLIENTS).filter(|answered| answered.at > moment).count() == 2 * CLIENTS
+            let later = answered.iter().rev().take_while(|answered| answered.at > moment);
+            later.filter(|answered| answered.is_written()).count() >= 2 * CLIENTS
         };
-        poll_until("PUTs are answered later", is_past).await;
+        poll_until("PUTs are carried out later", is_past).await;
     }
 
     pub async fn end(self) -> Ledger {
         self.is_over.store(true, Ordering::Relaxed);
-        let (mut acknowledged, mut unknown) = (0, 0);
+        let mut ledger = Ledger::default();
         for client in self.clients {
-            let of_client = client.await.expect("a client");
-            acknowledged += of_client.0;
-            unknown += of_client.1;
+            ledger.add(client.await.expect("a client"));
         }
-        let answered = self.answered.lock().expect("answers").clone();
-        Ledger { answered, acknowledged, unknown }
+        ledger.answered = self.answered.lock().expect("answers").clone();
+        ledger
     }
 }
 
-/// Returns how many accounts were acknowledged, and of how many others nobody knows.
+/// What came of the accounts of one client.
 async fn write(
     client: Client,
     url: String,
     pace: Pace,
-    ledger: Arc<Mutex<Vec<Answered>>>,
+    answers: Arc<Mutex<Vec<Answered>>>,
     is_over: Arc<AtomicBool>,
-) -> (usize, usize) {
+) -> Ledger {
     let mut interval = tokio::time::interval(pace.interval());
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut acknowledged, mut unknown) = (0, 0);
+    let mut ledger = Ledger::default();
     while !is_over.load(Ordering::Relaxed) {
-        let (text, criterion) = account();
-        let mut attempts = vec![];
-        for text in [text.clone(), text.replace("Nadia", "Jeanne")] {
+        let account = account();
+        let mut put = async |text: String| {
             interval.tick().await;
-            let request = client.put(format!("{url}{criterion}")).header("content-type", "application/json").body(text);
-            let result = match request.send().await {
+            let request = client.put(format!("{url}{}", account.1)).header("content-type", "application/json");
+            let result = match request.body(text).send().await {
                 Ok(answer) => Ok(Response {
                     status: answer.status().as_u16(),
                     has_retry_after: answer.headers().contains_key("retry-after"),
@@ -132,14 +174,11 @@ async fn write(
                 Err(error) => Err(format!("{error:?}")),
             };
             let answered = Answered { at: Instant::now(), result };
-            attempts.push(answered.clone());
-            ledger.lock().expect("answers").push(answered);
-        }
-        if attempts.iter().any(Answered::is_written) {
-            acknowledged += 1;
-        } else if attempts.iter().any(|attempt| attempt.result.is_err()) {
-            unknown += 1;
-        }
+            answers.lock().expect("answers").push(answered.clone());
+            answered
+        };
+        let attempts = [put(account.0.clone()).await, put(account.0.replace(CREATED, CHANGED)).await];
+        ledger.add_account(identifier_of(&account), &attempts);
     }
-    (acknowledged, unknown)
+    ledger
 }

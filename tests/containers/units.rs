@@ -8,7 +8,7 @@ use crate::certificates::Kind;
 use crate::deployment::{account, fhir};
 use crate::engine::Engine;
 use crate::images::make_stand_in;
-use crate::installation::{Installation, SUDO, assert_no_person, files, identifier_of, pasted, statuses};
+use crate::installation::{Installation, SUDO, assert_no_person, files, identifier_of, pasted, quoted, statuses};
 use crate::support::polling::{poll_until, poll_until_blocking};
 
 const IMAGE: &str = "systemd:test";
@@ -72,11 +72,11 @@ impl Machine {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn units_installed_as_the_paper_says_serve_back_up_and_fetch_lists() {
+async fn units_installed_as_the_document_says_serve_back_up_and_fetch_lists() {
     let Some(engine) = Engine::start() else { return };
     let installation = Installation::new();
     let machine = Machine::start(engine, &installation);
-    let user = "useradd --system --home-dir /var/lib/sas-endpoint --shell /usr/sbin/nologin sas-endpoint";
+    let user = quoted("deploy/README.md", "sudo useradd").replace('\n', " ");
     let units = pasted("deploy/README.md", "make release &&");
     let units = units.replace("make release && ", "").replace("target/dist/sas-endpoint", "/program");
     machine.run(&format!("{SUDO}{user}\n{}{units}", files("sas-endpoint")));
@@ -100,17 +100,17 @@ async fn units_installed_as_the_paper_says_serve_back_up_and_fetch_lists() {
 
     let put = async |(text, criterion): &(String, String)| {
         let request = client.put(installation.url(criterion)).header("content-type", "application/json");
-        fhir(request.body(text.clone())).await.status
+        fhir(request.body(text.clone())).await
     };
     let account = account();
-    assert_eq!(put(&account).await, 201);
+    assert_eq!(put(&account).await.status, 201);
     // Killed, it is started again; stopped, it ends by itself.
     let process = || machine.run("systemctl show --property MainPID --value sas-endpoint");
     let killed = process();
     machine.run("systemctl kill --signal KILL sas-endpoint");
     let is_another = async || ![killed.as_str(), "0"].contains(&process().as_str()) && is_served().await;
     poll_until("the unit is started again", is_another).await;
-    assert_eq!(put(&account).await, 200, "what was acknowledged is there");
+    assert_eq!(put(&account).await.status, 200, "what was acknowledged is there");
     machine.run("systemctl stop sas-endpoint");
     assert_eq!(machine.run("systemctl show --property Result --value sas-endpoint"), "success");
     machine.run("systemctl start sas-endpoint");
@@ -119,12 +119,20 @@ async fn units_installed_as_the_paper_says_serve_back_up_and_fetch_lists() {
     machine.elapse("sas-endpoint-backup");
     let copies = machine.run("ls -l /var/lib/sas-endpoint/backup");
     assert!(copies.contains("-rw------- 1 sas-endpoint sas-endpoint") && copies.contains(".db"), "{copies}");
-    let records = machine.run(&format!("{SUDO}{}", pasted("deploy/README.md", "$sas exchanges --since 1h")));
+    let commands = pasted("deploy/README.md", "$sas exchanges --since 1h");
+    let records =
+        machine.run(&format!("{SUDO}{commands}$sas purge >&2\n$sas backup /var/lib/sas-endpoint/copy.db >&2"));
     assert!(records.contains("conditional-update"), "{records}");
     fetch_lists(&machine, &installation);
 
     put_behind_nginx(&machine);
-    assert_eq!(put(&account).await, 200, "through nginx");
+    let through_nginx = put(&account).await;
+    assert_eq!(through_nginx.status, 200);
+    // Its name is nginx's, since no base URL is set any more.
+    let created = put(&crate::deployment::account()).await;
+    assert!(created.location.starts_with("https://localhost/fhir/Practitioner/"), "{}", created.location);
+    let (is_default_site_served, _) = machine.try_run("curl --silent http://127.0.0.1/");
+    assert!(!is_default_site_served, "its log has query strings");
     let accesses = machine.run("cat /var/log/nginx/*.log");
     assert!(accesses.contains("PUT /fhir/Practitioner 200"), "{accesses}");
     assert_no_person(&accesses);
@@ -149,7 +157,7 @@ fn is_confined(machine: &Machine) {
     }
 }
 
-/// Debian's nginx before the unit, by the paper's commands; the package is there, and has not been started.
+/// Debian's nginx before the unit, by the commands of deploy/README.md; the package is there, and has not been started.
 fn put_behind_nginx(machine: &Machine) {
     let commands = pasted("deploy/README.md", "apt-get install nginx-light");
     let commands = commands.replace("sudo apt-get install nginx-light", "systemctl unmask --quiet nginx");
@@ -161,7 +169,7 @@ fn put_behind_nginx(machine: &Machine) {
     });
 }
 
-/// The paper's commands, with files in the place of IGC-Santé's addresses.
+/// The commands of deploy/README.md, with files in the place of IGC-Santé's addresses.
 fn fetch_lists(machine: &Machine, installation: &Installation) {
     let lists = [
         ("ACI-EL-ORG", installation.authority.revocation_list(-1, 7)),

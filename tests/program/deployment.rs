@@ -420,7 +420,7 @@ fn memory_and_tasks_are_bounded_in_every_unit_and_container() {
 }
 
 #[test]
-fn nginx_bounds_the_request_rate_of_one_address_as_the_paper_says() {
+fn nginx_bounds_the_request_rate_of_one_address_as_documented() {
     let server = read("deploy/nginx/sas-endpoint.conf");
     for line in [
         "limit_req_zone $sas_client zone=sas_requests:10m rate=100r/s;",

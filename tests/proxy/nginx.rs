@@ -116,7 +116,8 @@ fn lay_out(folder: &Path, authority: &Authority, instances: [SocketAddr; 2]) {
     write(&folder.join("etc/trust/client-ca.pem"), &authority.pem());
     write(&folder.join("etc/trust/crl/crl.pem"), &authority.revocation_lists_pem());
     let [first, second] = instances.map(|instance| instance.to_string());
-    let named = replace(&replace(INSTANCES, "127.0.0.1:8080", first), "127.0.0.1:8082", second);
+    let named =
+        replace(&replace(INSTANCES, "127.0.0.1:8080", first), "#server 127.0.0.1:8082", format!("server {second}"));
     write(&folder.join("etc/nginx/instances.conf"), &named);
     for empty in ["log", "tmp"] {
         std::fs::create_dir_all(folder.join(empty)).expect("a folder");
