@@ -1,8 +1,8 @@
 //! TLS and the certificates of clients: what they say, and whether they are to be believed.
 
 pub mod certificate;
+mod client_verifier;
 mod files;
-mod judge;
 pub mod renewal;
 pub mod revocation;
 pub mod server;
@@ -53,13 +53,13 @@ pub fn open(settings: &Settings) -> Result<(Tls, renewal::Renewal), String> {
 impl Tls {
     /// Takes up what these files hold, for handshakes to come. What cannot be used is told and leaves the
     /// rest alone: the server's key has nothing to do with whom we believe, nor one list with another.
-    fn take_up(&self, files: &Files, settings: &Settings) -> Vec<String> {
+    fn reload(&self, files: &Files, settings: &Settings) -> Vec<String> {
         let mut refused = vec![];
         if let Some(trust) = &self.trust {
             let (renewed, wrong) = files.authorities_after(settings, trust);
             refused.extend(wrong);
             if let Some(renewed) = renewed {
-                trust.take_up(Trust::new(renewed));
+                trust.reload(Trust::new(renewed));
             }
         }
         if let Some(server) = &self.server {
@@ -67,7 +67,7 @@ impl Tls {
                 refused.push(sentence);
                 None
             });
-            refused.extend(server.take_up(identity, settings.tls_client_auth).err());
+            refused.extend(server.reload(identity, settings.tls_client_auth).err());
         }
         refused
     }

@@ -5,7 +5,7 @@ use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521,
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
-use super::trust::Mistrust;
+use super::trust::CertificateRejection;
 
 /// Sizes of RSA keys, in bits, whose signatures the TLS library verifies.
 const RSA_KEY_SIZES: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -48,8 +48,8 @@ impl ClientCertificate {
 ///
 /// # Errors
 /// What it lacks.
-pub fn check_key_and_usage(der: &[u8]) -> Result<(), Mistrust> {
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Mistrust::Malformed)?;
+pub fn check_key_and_usage(der: &[u8]) -> Result<(), CertificateRejection> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| CertificateRejection::Malformed)?;
     let key = certificate.public_key();
     let parameters = key.algorithm.parameters.as_ref();
     let is_verifiable = match key.parsed() {
@@ -60,10 +60,10 @@ pub fn check_key_and_usage(der: &[u8]) -> Result<(), Mistrust> {
         _ => key.algorithm.algorithm == OID_SIG_ED25519,
     };
     if !is_verifiable {
-        return Err(Mistrust::UnusableKey);
+        return Err(CertificateRejection::UnusableKey);
     }
-    match certificate.key_usage().map_err(|_| Mistrust::Malformed)? {
-        Some(usage) if !usage.value.digital_signature() => Err(Mistrust::NotForClients),
+    match certificate.key_usage().map_err(|_| CertificateRejection::Malformed)? {
+        Some(usage) if !usage.value.digital_signature() => Err(CertificateRejection::NotForClients),
         _ => Ok(()),
     }
 }

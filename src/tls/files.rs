@@ -102,7 +102,7 @@ impl Files {
             if settings.tls_crl.is_some() && generations.lists.is_empty() {
                 return Err(format!("{place}: no revocation list can be used with the authorities that were read"));
             }
-            wrong.extend(generations.outrun.iter().map(|issuer| {
+            wrong.extend(generations.older_than_active.iter().map(|issuer| {
                 format!("{place}: the revocation list of {issuer} is older than the one that is in use")
             }));
             new(&certificates, generations.lists)

@@ -81,7 +81,7 @@ impl Renewal {
         }
         self.digest = files.digest();
         files.warn_of_readable_key();
-        let refused = self.tls.take_up(&files, &self.settings);
+        let refused = self.tls.reload(&files, &self.settings);
         if refused.is_empty() {
             metrics::counter!("sas_tls_reloads_total", "outcome" => "taken-up").increment(1);
             tracing::info!("the files of SAS_TLS_… changed and are in use for new connections");

@@ -92,7 +92,7 @@ pub struct Generations {
     pub lists: Vec<CertificateRevocationListDer<'static>>,
     /// The authorities whose list is older than the one in use, which stays: nobody who was revoked comes
     /// back because somebody put an old list there.
-    pub outrun: Vec<String>,
+    pub older_than_active: Vec<String>,
 }
 
 /// Chooses between the lists `in_use` and those that were `read`. An authority of whom none was read
@@ -119,11 +119,11 @@ pub fn choose(
         }
         Ok::<_, String>(of_issuers)
     };
-    let (in_use, mut chosen, mut outrun) = (of_issuers(in_use)?, of_issuers(&read)?, vec![]);
+    let (in_use, mut chosen, mut older_than_active) = (of_issuers(in_use)?, of_issuers(&read)?, vec![]);
     for (issuer, (newest, ders)) in in_use {
         match chosen.get(&issuer) {
             Some((read, _)) if *read < newest => {
-                outrun.push(issuer.clone());
+                older_than_active.push(issuer.clone());
                 chosen.insert(issuer, (newest, ders));
             }
             None if keep => {
@@ -132,7 +132,7 @@ pub fn choose(
             _ => {}
         }
     }
-    Ok(Generations { lists: chosen.into_values().flat_map(|(_, ders)| ders).collect(), outrun })
+    Ok(Generations { lists: chosen.into_values().flat_map(|(_, ders)| ders).collect(), older_than_active })
 }
 
 /// What the lists say of themselves, and the lists, both newest first: of several lists of one

@@ -11,7 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ConfigBuilder, Error, ServerConfig};
 use x509_parser::prelude::FromDer;
 
-use super::judge::Judge;
+use super::client_verifier::ClientVerifier;
 use super::settings::ClientAuth;
 use super::trust::Trust;
 
@@ -50,7 +50,7 @@ impl Server {
 
     /// Handshakes go by this identity, and ask for certificates of the authorities that are trusted now;
     /// connections that are open stay as they are. Where the identity cannot be used, it stays as it was.
-    pub(super) fn take_up(&self, identity: Option<Identity>, client_auth: ClientAuth) -> Result<(), String> {
+    pub(super) fn reload(&self, identity: Option<Identity>, client_auth: ClientAuth) -> Result<(), String> {
         let trust = self.trust.as_ref();
         let same = || self.current.load().asking(trust, client_auth);
         let (current, outcome) = match identity.map(|identity| Current::new(identity, trust, client_auth)) {
@@ -109,7 +109,7 @@ fn builder(
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_protocol_versions(&[&TLS13, &TLS12])?;
     Ok(builder.with_client_cert_verifier(match trust {
-        Some(trust) => Arc::new(Judge::new(trust.clone(), client_auth == ClientAuth::Required)),
+        Some(trust) => Arc::new(ClientVerifier::new(trust.clone(), client_auth == ClientAuth::Required)),
         None => WebPkiClientVerifier::no_client_auth(),
     }))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::trust::Outdated;
+use super::trust::ExpiredCrlPolicy;
 
 /// Where certificates and lists are, and what is asked of clients.
 #[derive(Clone, Debug, Args)]
@@ -31,8 +31,8 @@ pub struct Settings {
     pub tls_crl: Option<PathBuf>,
 
     /// What becomes of certificates whose authority's revocation list is past its next update
-    #[arg(long, env = "SAS_TLS_CRL_EXPIRED", global = true, value_enum, default_value_t = Outdated::Refuse)]
-    pub tls_crl_expired: Outdated,
+    #[arg(long, env = "SAS_TLS_CRL_EXPIRED", global = true, value_enum, default_value_t = ExpiredCrlPolicy::Refuse)]
+    pub tls_crl_expired: ExpiredCrlPolicy,
 
     /// Whether every client needs a certificate; one that is presented is verified in any case
     #[arg(long, env = "SAS_TLS_CLIENT_AUTH", global = true, value_enum, default_value_t = ClientAuth::Required)]

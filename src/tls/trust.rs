@@ -22,20 +22,20 @@ use super::revocation::{self, RevocationList};
 /// Which client certificates are believed: authorities, revocation lists. Cheap to clone; every clone
 /// sees what is taken up while running.
 #[derive(Clone)]
-pub struct Trust(Arc<Believed>);
+pub struct Trust(Arc<TrustState>);
 
-struct Believed {
+struct TrustState {
     authorities: ArcSwap<Authorities>,
     /// Tells when something was taken up.
     renewals: watch::Sender<()>,
 }
 
 /// How often it is looked at whether time alone made a certificate, or a list, expire.
-const AGAIN: Duration = Duration::from_secs(10 * 60);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// Why a client's certificate is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mistrust {
+pub enum CertificateRejection {
     /// It is not a certificate, or it names nobody: its subject has not exactly one common name.
     Malformed,
     /// No authority that is known here vouches for it.
@@ -56,7 +56,7 @@ pub enum Mistrust {
     UnusableKey,
 }
 
-impl fmt::Display for Mistrust {
+impl fmt::Display for CertificateRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "it cannot be read, or names nobody",
@@ -72,9 +72,9 @@ impl fmt::Display for Mistrust {
     }
 }
 
-impl std::error::Error for Mistrust {}
+impl std::error::Error for CertificateRejection {}
 
-impl From<&Error> for Mistrust {
+impl From<&Error> for CertificateRejection {
     fn from(error: &Error) -> Self {
         use CertificateError as E;
         match error {
@@ -99,7 +99,7 @@ impl From<&Error> for Mistrust {
 
 /// What becomes of certificates whose authority's revocation list is past its next update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Outdated {
+pub enum ExpiredCrlPolicy {
     /// They are refused.
     #[default]
     Refuse,
@@ -130,7 +130,7 @@ impl Authorities {
     pub fn new(
         certificates: Vec<CertificateDer<'static>>,
         lists: Vec<CertificateRevocationListDer<'static>>,
-        outdated: Outdated,
+        outdated: ExpiredCrlPolicy,
     ) -> Result<Self, String> {
         let (mut roots, mut intermediates) = (RootCertStore::empty(), vec![]);
         for certificate in certificates.clone() {
@@ -151,7 +151,7 @@ impl Authorities {
             let provider = Arc::new(aws_lc_rs::default_provider());
             let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider);
             let builder = builder.with_crls(ders.iter().cloned());
-            if outdated == Outdated::Refuse { builder.enforce_revocation_expiration() } else { builder }
+            if outdated == ExpiredCrlPolicy::Refuse { builder.enforce_revocation_expiration() } else { builder }
         };
         let unusable = |error| format!("{error}");
         let strict = builder().only_check_end_entity_revocation().build().map_err(unusable)?;
@@ -171,11 +171,11 @@ impl Trust {
     /// Trust in these authorities.
     pub fn new(authorities: Authorities) -> Self {
         let renewals = watch::Sender::new(());
-        Self(Arc::new(Believed { authorities: ArcSwap::from_pointee(authorities), renewals }))
+        Self(Arc::new(TrustState { authorities: ArcSwap::from_pointee(authorities), renewals }))
     }
 
     /// Trust in these from now on, wherever this one was cloned to.
-    pub(super) fn take_up(&self, renewed: Self) {
+    pub(super) fn reload(&self, renewed: Self) {
         self.0.authorities.store(renewed.0.authorities.load_full());
         self.0.renewals.send_replace(());
     }
@@ -185,27 +185,31 @@ impl Trust {
     ///
     /// # Errors
     /// Why the certificate is not believed.
-    pub fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<ClientCertificate, Mistrust> {
+    pub fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertificate, CertificateRejection> {
         let authorities = self.0.authorities.load();
-        let (leaf, sent) = chain.split_first().ok_or(Mistrust::Malformed)?;
+        let (leaf, sent) = chain.split_first().ok_or(CertificateRejection::Malformed)?;
         let mut between: Vec<CertificateDer<'_>> = sent.to_vec();
         between.extend(authorities.intermediates.iter().cloned());
         for verifier in std::iter::once(&authorities.strict).chain(&authorities.lenient) {
-            verifier.verify_client_cert(leaf, &between, now).map_err(|error| Mistrust::from(&error))?;
+            verifier.verify_client_cert(leaf, &between, now).map_err(|error| CertificateRejection::from(&error))?;
         }
         certificate::check_key_and_usage(leaf)?;
-        ClientCertificate::parse(leaf).ok_or(Mistrust::Malformed)
+        ClientCertificate::parse(leaf).ok_or(CertificateRejection::Malformed)
     }
 
     /// Returns once a certificate that was believed no longer is: revoked, expired, its authority gone.
-    pub async fn until_mistrusted(&self, chain: &[CertificateDer<'_>]) -> Mistrust {
+    pub async fn wait_until_untrusted(&self, chain: &[CertificateDer<'_>]) -> CertificateRejection {
         let mut renewals = self.0.renewals.subscribe();
         loop {
-            if let Err(mistrust) = self.verify(chain, UnixTime::now()) {
-                return mistrust;
+            if let Err(rejection) = self.verify(chain, UnixTime::now()) {
+                return rejection;
             }
             // The sender is ours: it is there as long as we are.
-            let _ = tokio::time::timeout(AGAIN, renewals.changed()).await;
+            let _ = tokio::time::timeout(RECHECK_INTERVAL, renewals.changed()).await;
         }
     }
 
@@ -229,7 +233,7 @@ impl Trust {
     }
 
     /// The verifier of rustls, which knows how to ask for certificates in handshakes.
-    pub(super) fn of_handshakes(&self) -> Arc<dyn ClientCertVerifier> {
+    pub(super) fn handshake_verifier(&self) -> Arc<dyn ClientCertVerifier> {
         self.0.authorities.load().strict.clone()
     }
 }

@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
 use sas_endpoint::tls::settings::ClientAuth;
-use sas_endpoint::tls::trust::{Mistrust, Outdated};
+use sas_endpoint::tls::trust::{CertificateRejection, ExpiredCrlPolicy};
 use sas_endpoint::tls::{self, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ async fn start(settings: &Settings) -> TestServer {
 }
 
 /// Why a good client is not believed by these settings; the alert says only "unknown CA".
-fn mistrust(settings: &Settings, files: &Files) -> Option<Mistrust> {
+fn mistrust(settings: &Settings, files: &Files) -> Option<CertificateRejection> {
     let (tls, _) = tls::open(settings).expect("all is well");
     let chain: Vec<_> = files.authority.client(Kind::Good).chain.into_iter().map(CertificateDer::from).collect();
     tls.trust.expect("authorities").verify(&chain, UnixTime::now()).err()
@@ -75,7 +75,7 @@ fn certificate_key_is_of_a_kind_and_size_that_tls_verifies() {
         let certificate = CertificateDer::from(files.authority.client_of_key(public_key));
         trust.verify(&[certificate], UnixTime::now()).err()
     };
-    assert_eq!(judged(RSA_1024), Some(Mistrust::UnusableKey));
+    assert_eq!(judged(RSA_1024), Some(CertificateRejection::UnusableKey));
     assert_eq!(judged(RSA_2048), None);
     for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
         let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
@@ -145,8 +145,8 @@ async fn a_list_that_is_out_of_date_is_refused_or_tolerated_as_set() {
     files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
     let refusing = start(&files.settings()).await;
     assert!(told(&refusing, &files, Kind::Good).await.contains("UnknownCA"));
-    assert_eq!(mistrust(&files.settings(), &files), Some(Mistrust::RevocationListExpired));
-    let tolerant = start(&Settings { tls_crl_expired: Outdated::Tolerate, ..files.settings() }).await;
+    assert_eq!(mistrust(&files.settings(), &files), Some(CertificateRejection::RevocationListExpired));
+    let tolerant = start(&Settings { tls_crl_expired: ExpiredCrlPolicy::Tolerate, ..files.settings() }).await;
     assert!(told(&tolerant, &files, Kind::Good).await.starts_with(COMMON_NAME));
     assert!(told(&tolerant, &files, Kind::Revoked).await.contains("CertificateRevoked"));
 }
@@ -158,7 +158,7 @@ async fn where_there_are_lists_the_status_of_a_client_must_be_known() {
     files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM"));
     let server = start(&files.settings()).await;
     assert!(told(&server, &files, Kind::Good).await.contains("UnknownCA"));
-    assert_eq!(mistrust(&files.settings(), &files), Some(Mistrust::RevocationUnknown));
+    assert_eq!(mistrust(&files.settings(), &files), Some(CertificateRejection::RevocationUnknown));
     // Of the authority for organisations only: nobody need publish one of the root.
     files.write("crl.pem", files.authority.revocation_list(-1, 9).pem().expect("PEM"));
     let server = start(&files.settings()).await;

@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateRevocationListDer;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
 use sas_endpoint::tls::revocation::{check_date, choose};
-use sas_endpoint::tls::trust::{Mistrust, Trust};
+use sas_endpoint::tls::trust::{CertificateRejection, Trust};
 use sas_endpoint::tls::{self, Settings, Tls};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind};
@@ -43,7 +43,7 @@ fn is_told(answer: std::io::Result<String>, expected: &str) -> bool {
     answer.unwrap_or_else(|error| error.to_string()).contains(expected)
 }
 
-fn judged(trust: &Trust, identity: &Identity) -> Option<Mistrust> {
+fn judged(trust: &Trust, identity: &Identity) -> Option<CertificateRejection> {
     let chain: Vec<_> = identity.chain.iter().map(|der| der.clone().into()).collect();
     trust.verify(&chain, rustls::pki_types::UnixTime::now()).err()
 }
@@ -83,13 +83,13 @@ async fn new_lists_and_authorities_count_for_who_connects_next_and_for_what_prox
 
     files.write("crl.pem", files.authority.revocation_lists_pem());
     until(async || is_told(who(server.address, &files.authority, Some(&revoked)).await, "CertificateRevoked")).await;
-    assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+    assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
     assert_eq!(rest(&mut open).await.expect("the end"), "", "the connection of the revoked one is closed");
     assert!(is_told(ask(&mut of_another, "/who").await, COMMON_NAME), "that of another goes on");
 
     let other = Authority::named("AUTRE");
     let stranger = other.client(Kind::Good);
-    assert_eq!(judged(&trust, &stranger), Some(Mistrust::UnknownIssuer));
+    assert_eq!(judged(&trust, &stranger), Some(CertificateRejection::UnknownIssuer));
     files.write("crl.pem", files.authority.revocation_lists_pem() + &other.revocation_lists_pem());
     files.write("ca.pem", files.authority.pem() + &other.pem());
     until(async || is_told(who(server.address, &files.authority, Some(&stranger)).await, COMMON_NAME)).await;
@@ -115,7 +115,7 @@ async fn what_cannot_be_used_changes_nothing() {
         until(async || tls.refused.load().iter().any(|sentence| sentence.contains(told))).await;
         for _ in 0..10 {
             assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{name}");
-            assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked), "{name}");
+            assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked), "{name}");
         }
         files.write(name, before);
     }
@@ -149,7 +149,7 @@ async fn one_file_that_cannot_be_used_does_not_keep_revocations_from_being_taken
         assert_eq!(judged(&trust, &revoked), None);
         files.write(name, "this is something else");
         files.write("lists/organisations.crl", files.authority.revocation_list(-1, 9).der());
-        until(async || judged(&trust, &revoked) == Some(Mistrust::Revoked)).await;
+        until(async || judged(&trust, &revoked) == Some(CertificateRejection::Revoked)).await;
         assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{what}");
     }
 }
@@ -166,7 +166,7 @@ async fn a_list_that_its_authority_did_not_sign_does_not_replace_the_one_in_use(
     let forged = forger.revocation_list(0, 365).pem().expect("PEM");
     files.write("crl.pem", files.authority.revocation_lists_pem() + &forged);
     until(async || !tls.refused.load().is_empty()).await;
-    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(Mistrust::Revoked)));
+    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
     assert_eq!(trust.lists(), in_use);
     let told = tls::open(&files.settings()).err().expect("a start is refused");
     assert!(told.contains("crl.pem") && told.contains("did not sign"), "{told}");
@@ -188,7 +188,7 @@ async fn list_dated_in_the_future_is_refused_and_orders_no_other() {
     ] {
         files.write("crl.pem", content);
         until(async || tls.refused.load().iter().any(|sentence| sentence.contains("dated in the future"))).await;
-        assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+        assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
         assert_eq!(trust.lists(), in_use);
         let told = tls::open(&files.settings()).err().expect("a start is refused");
         assert!(told.contains("crl.pem") && told.contains("dated in the future"), "{told}");
@@ -210,10 +210,13 @@ async fn new_authority_of_the_same_name_is_not_believed_while_its_list_is_refuse
     files.write("ca.pem", successor.pem());
     until(async || !tls.refused.load().is_empty()).await;
     assert!(judged(&trust, &revoked_since).is_some());
-    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(Mistrust::Revoked)));
+    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
     files.write("crl.pem", successor.revocation_lists_pem());
     until(async || tls.refused.load().is_empty()).await;
-    assert_eq!((judged(&trust, &successors), judged(&trust, &revoked_since)), (None, Some(Mistrust::Revoked)));
+    assert_eq!(
+        (judged(&trust, &successors), judged(&trust, &revoked_since)),
+        (None, Some(CertificateRejection::Revoked))
+    );
 }
 
 #[test]
@@ -260,7 +263,7 @@ async fn a_list_that_is_older_than_the_one_in_use_brings_nobody_back() {
     // Genuine, of the time before.
     files.write("crl.pem", empty_list(&files));
     until(async || !tls.refused.load().is_empty()).await;
-    assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+    assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
     files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
     until(async || judged(&trust, &revoked).is_none()).await;
 }
