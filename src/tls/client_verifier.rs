@@ -1,4 +1,4 @@
-//! What a handshake asks about a client's certificate; the answer is that of [`Trust`].
+//! Validates client certificates in handshakes, with the rules of [`Trust`].
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 
 use super::trust::{CertificateRejection, Trust};
 
-/// Judges in handshakes.
+/// The verifier that rustls calls in each handshake.
 #[derive(Debug)]
 pub struct ClientVerifier {
-    /// Asked for each handshake anew: what is taken up while running counts at once.
+    /// Consulted in each handshake, so that reloaded files take effect at once.
     trust: Trust,
-    /// Knows signatures, and the names of the roots.
+    /// Verifies signatures, and names the roots to the client.
     rustls: Arc<dyn ClientCertVerifier>,
     mandatory: bool,
 }
 
 impl ClientVerifier {
-    /// Judges by this trust, and asks for certificates by the names of the roots that it has now.
+    /// Validates with `trust`. Clients are sent the names of the roots that it has now.
     pub fn new(trust: Trust, mandatory: bool) -> Self {
         let rustls = trust.handshake_verifier();
         Self { trust, rustls, mandatory }
@@ -28,7 +28,7 @@ impl ClientVerifier {
 }
 
 impl From<CertificateRejection> for Error {
-    /// What makes the alert that tells the client.
+    /// rustls derives the TLS alert from this error.
     fn from(rejection: CertificateRejection) -> Self {
         Self::InvalidCertificate(match rejection {
             CertificateRejection::Malformed => CertificateError::BadEncoding,

@@ -56,7 +56,7 @@ fn stranger(origin: &Origin) -> Option<AuthFailure> {
 }
 
 #[test]
-fn the_certificate_of_the_connection_counts_before_the_token() {
+fn authentication_prefers_the_certificate_to_the_token() {
     let token = ("authorization", "Bearer secret");
     let wrong = ("authorization", "Bearer guessed");
     for (name, headers, caller, why) in [
@@ -78,14 +78,14 @@ fn the_certificate_of_the_connection_counts_before_the_token() {
 }
 
 #[test]
-fn the_certificate_of_a_proxy_says_nothing_of_its_client() {
+fn authentication_ignores_the_certificate_of_a_proxy() {
     let origin = origin(&identification(), request(PROXY, Some("sas"), &[("x-forwarded-for", CLIENT)]));
     assert_eq!((stranger(&origin), origin.certificate), (Some(AuthFailure::NoCredentials), None));
     assert_eq!(origin.peer.to_string(), CLIENT);
 }
 
 #[test]
-fn a_certificate_that_is_not_believed_is_not_made_up_for() {
+fn authentication_with_invalid_certificate_fails_despite_a_token() {
     let headers = [("client-cert", "x"), ("authorization", "Bearer secret")];
     let mistrusted = Some(AuthFailure::UntrustedCertificate(CertificateRejection::Malformed));
     let asking = identification();
@@ -100,7 +100,7 @@ fn a_certificate_that_is_not_believed_is_not_made_up_for() {
 }
 
 #[test]
-fn nobody_who_comes_later_sees_credentials_or_what_proxies_tell() {
+fn identification_removes_credentials_and_proxy_headers() {
     let told = [
         ("authorization", "Bearer secret"),
         ("client-cert", ":AAAA:"),
