@@ -1,10 +1,10 @@
-//! Who may do what: the callers, how each is recognised, and the rights that each has.
+//! Authentication and authorisation: the configured callers, their credentials and their rights.
 
 pub mod caller;
 pub mod file;
+pub mod principal;
 pub mod right;
 pub mod token;
-pub mod who;
 
 use std::sync::Arc;
 
@@ -14,66 +14,66 @@ use caller::Callers;
 
 use crate::tls::certificate::ClientCertificate;
 
-/// The settings of access; the callers themselves stand in the file.
+/// The settings of access. The callers themselves are configured in the file only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[group(skip)]
 pub struct Settings {
-    /// Whether callers are asked who they are: the ones of the file, or nobody on any address (open)
+    /// Which clients are served: the callers of the file, or everyone (open)
     ///
-    /// Without callers in the file, only a loopback address is served; `open` serves everybody everywhere. Callers of
-    /// other machines need TLS here or a trusted proxy; `plain` asks for their tokens where anybody may read along.
+    /// If the file has no [[caller]], `callers` requires a loopback address for --listen, and serves everyone there.
+    /// Callers on other machines require TLS or a trusted proxy; `plain` accepts their tokens over unencrypted connections.
     #[arg(long, env = "SAS_ACCESS", global = true, value_enum, default_value_t = Mode::Callers)]
     pub access: Mode,
 
-    /// Who may read the CapabilityStatements: everybody (open), or recognised callers (closed)
+    /// Who may read the CapabilityStatements: everyone (open), or authenticated callers only (closed)
     #[arg(long, env = "SAS_METADATA", global = true, value_enum, default_value_t = Metadata::Open)]
     pub metadata: Metadata,
 }
 
-/// Whether callers are asked who they are.
+/// Which clients are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// Those of the file are; without any, only the machine itself is served.
+    /// Callers of the file, over TLS or a trusted proxy; without any, every client of this machine
     #[default]
     Callers,
-    /// Those of the file are, over connections that nothing encrypts too.
+    /// Callers of the file, over unencrypted connections too
     Plain,
-    /// Nobody is.
+    /// Every client, without authentication
     Open,
 }
 
 /// Who may read the CapabilityStatements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Metadata {
-    /// Everybody.
+    /// Every client
     #[default]
     Open,
-    /// Recognised callers.
+    /// Authenticated callers
     Closed,
 }
 
-/// Who may do what. Cheap to clone.
+/// The access policy. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Those who are recognised; `None` where nobody is asked.
+    /// The callers; `None` if authentication is off.
     pub callers: Option<Arc<Callers>>,
     /// Who may read the CapabilityStatements.
     pub metadata: Metadata,
 }
 
 impl Access {
-    /// Nobody is asked who they are.
+    /// Serves every client without authentication.
     pub fn open() -> Self {
         Self::default()
     }
 
-    /// These callers have their rights, and nobody else has any.
-    pub fn of(callers: Callers, metadata: Metadata) -> Self {
+    /// Serves these callers only, each with its rights.
+    pub fn restricted(callers: Callers, metadata: Metadata) -> Self {
         Self { callers: Some(Arc::new(callers)), metadata }
     }
 
-    /// Whether the holder of this certificate is a caller.
-    pub fn recognises(&self, certificate: &ClientCertificate) -> bool {
+    /// Whether this certificate is the credential of a caller.
+    pub fn is_caller(&self, certificate: &ClientCertificate) -> bool {
         self.callers.as_ref().is_some_and(|callers| callers.by_certificate(certificate).is_some())
     }
 }

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use crate::access;
 use crate::access::caller::Callers;
-use crate::access::file::callers;
+use crate::access::file::parse_callers;
 use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
 use crate::http::bounds::Bounds;
@@ -110,7 +110,6 @@ pub struct Rules {
 
 /// The languages of our sentences.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-#[allow(missing_docs)]
 pub enum Tongue {
     Fr,
     En,
@@ -198,7 +197,6 @@ pub struct Config {
     pub annuaire_check: Check,
 
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub record: record::Settings,
 
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
@@ -268,7 +266,7 @@ fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<(clap:
         |sentence: String| clap::Error::raw(clap::error::ErrorKind::Io, format!("{}: {sentence}\n", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
     let mut settings: toml::Table = text.parse().map_err(|error| wrong(not_toml(&text, &error)))?;
-    let callers = settings.remove("caller").map(callers).transpose().map_err(wrong)?.unwrap_or_default();
+    let callers = settings.remove("caller").map(parse_callers).transpose().map_err(wrong)?.unwrap_or_default();
     for (name, value) in settings {
         let known = command.get_arguments().any(|argument| argument.get_id() == name.as_str() && name != "config");
         if !known {

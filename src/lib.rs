@@ -6,7 +6,6 @@
 //! vocabulary: everybody uses them, they use nobody above them.
 
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 pub mod command;
 pub mod config;

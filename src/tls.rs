@@ -1,8 +1,8 @@
-//! TLS and the certificates of clients: what they say, and whether they are to be believed.
+//! TLS: the server's certificate, and the validation of client certificates.
 
 pub mod certificate;
+mod client_verifier;
 mod files;
-mod judge;
 pub mod renewal;
 pub mod revocation;
 pub mod server;
@@ -18,21 +18,21 @@ use files::Files;
 use server::Server;
 use trust::Trust;
 
-/// What the settings made: the parts that they speak of.
+/// What the TLS settings configure. Cheap to clone; every clone sees reloaded files.
 #[derive(Clone, Default)]
 pub struct Tls {
-    /// Our side of handshakes, where we have a certificate. Without, connections are not encrypted.
+    /// The server side of handshakes; `None` without a server certificate: connections are not encrypted.
     pub server: Option<Server>,
-    /// Whom we believe, where authorities are named: in handshakes, and of what a proxy passes on.
+    /// Validates client certificates, of handshakes and in headers of proxies; `None` without `SAS_TLS_CLIENT_CA`.
     pub trust: Option<Trust>,
-    /// What is wrong with the files, in sentences, as long as it is: what was read before stays in use instead.
+    /// The current errors of the files, one sentence each. Files read before them remain in use.
     pub refused: Arc<ArcSwap<Vec<String>>>,
 }
 
-/// Reads all files. Returned with it is what keeps it up to date.
+/// Reads all files. The [`renewal::Renewal`] reloads them while the program runs.
 ///
 /// # Errors
-/// In a sentence that names the setting or the file, and what is wrong with it.
+/// A sentence that names the setting or the file.
 pub fn open(settings: &Settings) -> Result<(Tls, renewal::Renewal), String> {
     settings.check()?;
     let files = Files::read(settings);
@@ -51,15 +51,15 @@ pub fn open(settings: &Settings) -> Result<(Tls, renewal::Renewal), String> {
 }
 
 impl Tls {
-    /// Takes up what these files hold, for handshakes to come. What cannot be used is told and leaves the
-    /// rest alone: the server's key has nothing to do with whom we believe, nor one list with another.
-    fn take_up(&self, files: &Files, settings: &Settings) -> Vec<String> {
+    /// Uses these files for new handshakes, and returns one sentence for each that cannot be used. An invalid file
+    /// does not prevent the use of the others.
+    fn reload(&self, files: &Files, settings: &Settings) -> Vec<String> {
         let mut refused = vec![];
         if let Some(trust) = &self.trust {
-            let (renewed, wrong) = files.authorities_after(settings, trust);
-            refused.extend(wrong);
-            if let Some(renewed) = renewed {
-                trust.take_up(Trust::new(renewed));
+            let (authorities, errors) = files.reload_authorities(settings, trust);
+            refused.extend(errors);
+            if let Some(authorities) = authorities {
+                trust.replace(authorities);
             }
         }
         if let Some(server) = &self.server {
@@ -67,7 +67,7 @@ impl Tls {
                 refused.push(sentence);
                 None
             });
-            refused.extend(server.take_up(identity, settings.tls_client_auth).err());
+            refused.extend(server.reload(identity, settings.tls_client_auth).err());
         }
         refused
     }

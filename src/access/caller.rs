@@ -1,4 +1,4 @@
-//! The callers, found by what they are recognised by.
+//! The callers, indexed by their credentials.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,33 +7,34 @@ use super::right::Right;
 use super::token::TokenHash;
 use crate::tls::certificate::ClientCertificate;
 
-/// Somebody who is known here.
+/// A configured client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The name that logs and the record of exchanges show.
+    /// The name in the log and in the audit log.
     pub name: String,
-    /// What it may do.
     pub rights: Vec<Right>,
 }
 
-/// What a caller is recognised by.
+/// What a caller authenticates with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// A certificate with this common name, one of whose organizational units is this one.
+    /// A client certificate with this common name, and this organizational unit among its own. Both are compared
+    /// exactly.
     Certificate {
-        /// The common name, exactly.
+        /// The common name of the subject.
         common_name: String,
-        /// The organizational unit, exactly.
+        /// One of the organizational units of the subject.
         organizational_unit: String,
     },
-    /// The token with this hash.
+    /// A bearer token with this hash.
     Token(TokenHash),
 }
 
-/// Those who are known here.
+/// All callers.
 #[derive(Clone, Debug, Default)]
 pub struct Callers {
-    by_name: HashMap<String, Vec<(String, Arc<Caller>)>>,
+    /// By common name: organizational units, in the order of the file.
+    by_common_name: HashMap<String, Vec<(String, Arc<Caller>)>>,
     by_token: HashMap<TokenHash, Arc<Caller>>,
     names: Vec<String>,
 }
@@ -42,23 +43,24 @@ impl Callers {
     /// Adds a caller.
     ///
     /// # Errors
-    /// In the words that follow its name, where somebody else has that name or credential.
+    /// If another caller has the same name or credential. The message is the end of a sentence that begins with the
+    /// name of the caller.
     pub fn add(&mut self, caller: Caller, credential: Credential) -> Result<(), String> {
         if self.names.contains(&caller.name) {
             return Err("there are two callers of this name".to_owned());
         }
         let caller = Arc::new(caller);
-        let taken = |other: &Caller| Err(format!("caller “{}” is recognised by the same", other.name));
+        let duplicate = |other: &Caller| Err(format!("caller “{}” has the same credential", other.name));
         match credential {
             Credential::Certificate { common_name, organizational_unit } => {
-                let alike = self.by_name.entry(common_name).or_default();
-                if let Some((_, other)) = alike.iter().find(|(unit, _)| *unit == organizational_unit) {
-                    return taken(other);
+                let units = self.by_common_name.entry(common_name).or_default();
+                if let Some((_, other)) = units.iter().find(|(unit, _)| *unit == organizational_unit) {
+                    return duplicate(other);
                 }
-                alike.push((organizational_unit, caller.clone()));
+                units.push((organizational_unit, caller.clone()));
             }
             Credential::Token(hash) => match self.by_token.get(&hash) {
-                Some(other) => return taken(other),
+                Some(other) => return duplicate(other),
                 None => _ = self.by_token.insert(hash, caller.clone()),
             },
         }
@@ -66,31 +68,30 @@ impl Callers {
         Ok(())
     }
 
-    /// Whether there is nobody.
+    /// Whether no caller is configured.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// Whether anybody is recognised by a certificate.
+    /// Whether any caller authenticates with a certificate.
     pub fn has_certificates(&self) -> bool {
-        !self.by_name.is_empty()
+        !self.by_common_name.is_empty()
     }
 
-    /// Whether anybody is recognised by a token.
+    /// Whether any caller authenticates with a token.
     pub fn has_tokens(&self) -> bool {
         !self.by_token.is_empty()
     }
 
-    /// Whose certificate this is: common name and organizational unit are those of the caller. Of several
-    /// callers that its units stand for, the first one added.
+    /// The caller with this certificate. If its organizational units match several callers, the first one added.
     pub fn by_certificate(&self, certificate: &ClientCertificate) -> Option<&Arc<Caller>> {
-        let mut alike = self.by_name.get(&certificate.common_name)?.iter();
-        let named = alike.find(|(unit, _)| certificate.organizational_units.contains(unit));
-        named.map(|(_, caller)| caller)
+        let mut units = self.by_common_name.get(&certificate.common_name)?.iter();
+        let found = units.find(|(unit, _)| certificate.organizational_units.contains(unit));
+        found.map(|(_, caller)| caller)
     }
 
-    /// Whose token this is.
+    /// The caller with this token.
     pub fn by_token(&self, token: &str) -> Option<&Arc<Caller>> {
-        self.by_token.get(&TokenHash::of(token))
+        self.by_token.get(&TokenHash::from_token(token))
     }
 }

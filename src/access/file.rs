@@ -1,4 +1,4 @@
-//! The callers as they stand in the configuration file, one `[[caller]]` each.
+//! Parses the callers of the configuration file, one table `[[caller]]` each.
 
 use serde::Deserialize;
 
@@ -17,34 +17,34 @@ struct Entry {
     rights: Vec<Right>,
 }
 
-/// The longest name of a caller, in characters.
-const LONGEST_NAME: usize = 64;
+/// Maximum length of a caller's name, in ASCII characters.
+const MAX_NAME: usize = 64;
 
-/// The callers of the file's `caller` key.
+/// Parses the value of the file's key `caller`.
 ///
 /// # Errors
-/// In a sentence that names the caller.
-pub fn callers(value: toml::Value) -> Result<Callers, String> {
+/// A sentence that names the caller.
+pub fn parse_callers(value: toml::Value) -> Result<Callers, String> {
     let entries: Vec<toml::Table> =
         value.try_into().map_err(|_| "callers are written as tables, each below a line [[caller]]".to_owned())?;
     let mut callers = Callers::default();
     for (number, entry) in (1..).zip(entries) {
-        let called = match entry.get("name").and_then(toml::Value::as_str) {
+        let label = match entry.get("name").and_then(toml::Value::as_str) {
             Some(name) => format!("caller “{name}”"),
             None => format!("caller number {number}"),
         };
-        let added = read(entry).and_then(|(caller, credential)| callers.add(caller, credential));
-        added.map_err(|wrong| format!("{called}: {wrong}"))?;
+        let added = parse_caller(entry).and_then(|(caller, credential)| callers.add(caller, credential));
+        added.map_err(|error| format!("{label}: {error}"))?;
     }
     Ok(callers)
 }
 
-fn read(entry: toml::Table) -> Result<(Caller, Credential), String> {
+fn parse_caller(entry: toml::Table) -> Result<(Caller, Credential), String> {
     let Entry { name, cn, ou, token_sha256, rights } =
         entry.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let legible = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if !(1..=LONGEST_NAME).contains(&name.len()) || !name.chars().all(legible) {
-        return Err(format!("its name must be 1 to {LONGEST_NAME} letters, digits, hyphens, dots or underscores"));
+    if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(legible) {
+        return Err(format!("its name must be 1 to {MAX_NAME} letters, digits, hyphens, dots or underscores"));
     }
     let credential = match (cn, ou, token_sha256) {
         (Some(common_name), Some(organizational_unit), None) => {
@@ -67,13 +67,13 @@ mod tests {
     use super::*;
     use crate::tls::certificate::ClientCertificate;
 
-    fn read(text: &str) -> Result<Callers, String> {
+    fn parse(text: &str) -> Result<Callers, String> {
         let mut table: toml::Table = text.parse().expect("TOML");
-        callers(table.remove("caller").expect("callers"))
+        parse_callers(table.remove("caller").expect("callers"))
     }
 
     fn hash(token: &str) -> String {
-        TokenHash::of(token).to_string()
+        TokenHash::from_token(token).to_string()
     }
 
     fn certificate(common_name: &str, units: &[&str]) -> ClientCertificate {
@@ -82,8 +82,8 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_is_recognised_by_exactly_what_the_file_says() {
-        let callers = read(&format!(
+    fn caller_credentials_are_matched_exactly() {
+        let callers = parse(&format!(
             "[[caller]]\nname = \"platform\"\ncn = \"sas\"\nou = \"3187\"\nrights = [\"practitioner:write\", \"read\"]\n\
              [[caller]]\nname = \"agenda\"\ntoken_sha256 = \"{}\"\nrights = [\"appointment:write\", \"annuaire:read\"]\n",
             hash("secret").to_uppercase(),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_caller_is_told_in_a_sentence_that_names_it() {
+    fn caller_invalid_error_names_the_caller() {
         let token = format!("token_sha256 = \"{}\"\nrights = []\n", hash("secret"));
         let one = format!("[[caller]]\nname = \"a\"\n{token}");
         for (text, sentence) in [
@@ -123,12 +123,13 @@ mod tests {
             (one.replace("\"a\"", "\"\""), "caller “”: its name must be"),
             (one.replace(&hash("secret"), "xyz"), "caller “a”: its token_sha256 must be 64 hexadecimal digits"),
             (format!("{one}{one}"), "caller “a”: there are two callers of this name"),
-            (format!("{one}{}", one.replace("\"a\"", "\"b\"")), "caller “b”: caller “a” is recognised by the same"),
+            (format!("{one}{}", one.replace("\"a\"", "\"b\"")), "caller “b”: caller “a” has the same credential"),
         ] {
-            let error = read(&text).expect_err(sentence);
+            let error = parse(&text).expect_err(sentence);
             assert!(error.contains(sentence), "{error}");
         }
-        let alike = |name| format!("[[caller]]\nname = \"{name}\"\ncn = \"x\"\nou = \"y\"\nrights = []\n");
-        assert!(read(&(alike("a") + &alike("b"))).expect_err("twice").contains("caller “a” is recognised by the same"));
+        let with_name = |name| format!("[[caller]]\nname = \"{name}\"\ncn = \"x\"\nou = \"y\"\nrights = []\n");
+        let error = parse(&(with_name("a") + &with_name("b"))).expect_err("a duplicate");
+        assert!(error.contains("caller “a” has the same credential"), "{error}");
     }
 }

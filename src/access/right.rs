@@ -1,8 +1,8 @@
-//! What a caller may be allowed to do.
+//! The rights of callers, and what each request requires.
 
 use serde::Deserialize;
 
-/// A right, as it is written in the file.
+/// A right, with its name in the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Right {
     /// Creating and updating regulator accounts.
@@ -14,13 +14,13 @@ pub enum Right {
     /// Reading and searching accounts and appointments.
     #[serde(rename = "read")]
     Read,
-    /// Reading and searching the copy of the national directory.
+    /// Reading and searching the mirror of the national directory.
     #[serde(rename = "annuaire:read")]
     AnnuaireRead,
 }
 
 impl Right {
-    /// The word of the file, for those who are told that it is missing.
+    /// The name of the right in the configuration file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PractitionerWrite => "practitioner:write",
@@ -31,13 +31,13 @@ impl Right {
     }
 }
 
-/// What a request asks of whoever sends it.
+/// What a request requires of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needed {
-    /// To be a recognised caller, unless the CapabilityStatements are open to everybody.
+pub enum Requirement {
+    /// Authentication, unless `SAS_METADATA` is `open`.
     Metadata,
-    /// To be a recognised caller, whatever its rights: what is not served is told to nobody else.
-    Recognition,
-    /// One of these rights.
+    /// Authentication, with any rights: for URLs that do not exist, which unauthenticated clients must not find out.
+    Authenticated,
+    /// Authentication and one of these rights.
     AnyOf(&'static [Right]),
 }

@@ -101,7 +101,6 @@ pub struct Page {
 
 /// How many resources of a type there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Counts {
     pub active: u64,
     pub inactive: u64,

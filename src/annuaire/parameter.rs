@@ -10,7 +10,6 @@ use DirectoryType::{Device, HealthcareService, Organization, Practitioner, Pract
 
 /// The type of a search parameter: <http://hl7.org/fhir/R4/search.html#ptypes>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Kind {
     Token,
     String,

@@ -35,7 +35,7 @@ pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
             if mode == Mode::Plain && in_the_clear(config) {
                 tracing::warn!("SAS_ACCESS=plain: whoever reads along has the tokens of the callers");
             }
-            Ok(Access::of(config.callers.clone(), config.access.metadata))
+            Ok(Access::restricted(config.callers.clone(), config.access.metadata))
         }
         (Mode::Open, false) => Err("SAS_ACCESS=open serves everybody, and the file lists callers, who would mean \
             nothing: say one or the other"

@@ -1,13 +1,13 @@
-//! `sas-endpoint token`: a new bearer token, and the line by which its caller is recognised.
+//! `sas-endpoint token`: generates a bearer token, and the line of its caller in the configuration file.
 
 use std::process::ExitCode;
 
 use super::Failure;
-use crate::access::token::{TokenHash, random};
+use crate::access::token::{TokenHash, generate};
 
-/// Prints a token, which is kept nowhere, and its line for the file.
+/// Prints a new token, which is not stored anywhere, and the line with its hash.
 pub fn token() -> Result<ExitCode, Failure> {
-    let token = random()?;
-    println!("{token}\ntoken_sha256 = \"{}\"", TokenHash::of(&token));
+    let token = generate()?;
+    println!("{token}\ntoken_sha256 = \"{}\"", TokenHash::from_token(&token));
     Ok(ExitCode::SUCCESS)
 }

@@ -167,7 +167,6 @@ fn to_timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
 
 /// The prefix of a date. <http://hl7.org/fhir/R4/search.html#prefix>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Comparison {
     Equal,
     NotEqual,

@@ -20,7 +20,7 @@ use super::origin::browser::BrowserCheck;
 use super::origin::host::has_valid_host;
 use super::outcome;
 use crate::access::Access;
-use crate::access::right::Needed;
+use crate::access::right::Requirement;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::fhir::rest_security::Authentication;
@@ -46,8 +46,8 @@ impl Admission {
     ///
     /// # Errors
     /// What the sender lacks.
-    pub fn authorise(&self, extensions: &Extensions, needed: Needed) -> Result<(), Error> {
-        self.access.authorise(&origin(extensions)?.who, needed)
+    pub fn authorise(&self, extensions: &Extensions, needed: Requirement) -> Result<(), Error> {
+        self.access.authorise(&origin(extensions)?.principal, needed)
     }
 
     /// What clients are recognised by, as the CapabilityStatements say it.

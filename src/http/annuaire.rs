@@ -18,7 +18,7 @@ use super::media_type::fhir_json;
 use super::observe::Observed;
 use super::origin::Origin;
 use super::{authorisation, negotiation, outcome, response};
-use crate::access::right::Needed;
+use crate::access::right::Requirement;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::annuaire::resource::DirectoryType;
@@ -57,9 +57,9 @@ impl Asked<'_> {
         }
     }
 
-    fn needed(self) -> Needed {
+    fn needed(self) -> Requirement {
         match self {
-            Self::Capabilities => Needed::Metadata,
+            Self::Capabilities => Requirement::Metadata,
             Self::NextPage | Self::Search(_) | Self::SearchByPost(_) | Self::Read(..) => authorisation::DIRECTORY,
         }
     }
@@ -76,7 +76,7 @@ impl Asked<'_> {
 pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
     let asked = asked(&parts.method, path);
-    let needed = asked.as_ref().map_or(Needed::Recognition, |asked| asked.needed());
+    let needed = asked.as_ref().map_or(Requirement::Authenticated, |asked| asked.needed());
     let authorised = state.admission.authorise(&parts.extensions, needed);
     let (answer, observed) = match asked {
         Ok(asked) => {

@@ -11,7 +11,7 @@ use tracing::{Instrument, Span};
 
 use super::log_limit::{self, Reason};
 use super::origin::Origin;
-use crate::access::who::Who;
+use crate::access::principal::Principal;
 use crate::interaction::recorder::Recorder;
 use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
@@ -99,7 +99,7 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
     let span =
         exchange.span().in_scope(|| tracing::error_span!("request", id = shown_id, trace_id = exchange.trace_id()));
     let origin = request.extensions().get::<Origin>();
-    let is_stranger = origin.is_some_and(|origin| matches!(origin.who, Who::Stranger(_)));
+    let is_stranger = origin.is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)));
     let trace = recorder.begin(&shown_id, who_asks(origin));
     request.extensions_mut().insert(trace.clone());
     let going_on = GoingOn { start, recorder, trace, is_stranger, span: span.clone(), exchange: Some(exchange) };
@@ -138,7 +138,7 @@ impl GoingOn {
             // With its change; or it was refused lest it be too much.
         } else if !self.is_stranger && !issues.is_of_foreign_page() {
             self.recorder.record(record()).await;
-        } else if self.recorder.takes_stranger() {
+        } else if self.recorder.allow_unauthenticated() {
             self.recorder.record_at_once(record());
         }
         self.end(elapsed, status, observed, issues);
@@ -175,7 +175,7 @@ impl Drop for GoingOn {
             return;
         }
         let elapsed = self.start.elapsed();
-        if !self.trace.is_recorded() && (!self.is_stranger || self.recorder.takes_stranger()) {
+        if !self.trace.is_recorded() && (!self.is_stranger || self.recorder.allow_unauthenticated()) {
             self.recorder.record_at_once(self.trace.record(CLIENT_WENT_AWAY, std::iter::empty(), None));
         }
         let observed = self.trace.asked().map(|(interaction, resource_type)| Observed { interaction, resource_type });
@@ -244,13 +244,13 @@ mod tests {
     use tower::Service;
 
     use super::*;
-    use crate::access::who::Stranger;
+    use crate::access::principal::AuthFailure;
     use crate::error::{Error, Workload};
     use crate::record::Record;
     use crate::tls::certificate::ClientCertificate;
 
     /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.
-    async fn records(exchanges: usize, who: Who, status: Option<StatusCode>) -> Vec<Record> {
+    async fn records(exchanges: usize, principal: Principal, status: Option<StatusCode>) -> Vec<Record> {
         let (recorder, mut records) = Recorder::alone();
         let answer = async move |request: Request| {
             request.extensions().get::<Trace>().expect("a trace").asks("read", Some("Practitioner"));
@@ -261,7 +261,7 @@ mod tests {
         };
         let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(recorder, observe));
         let peer = "192.0.2.1".parse().expect("an address");
-        let origin = Origin { peer, certificate: None, who, base_url: "http://h/fhir".into() };
+        let origin = Origin { peer, certificate: None, principal, base_url: "http://h/fhir".into() };
         for _ in 0..exchanges {
             let request = Request::get("/").extension(origin.clone()).body(Body::empty()).expect("a request");
             // Whoever gives up at once has asked all the same.
@@ -273,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_exchange_whose_client_goes_away_leaves_its_record() {
-        let records = records(1, Who::Anybody, None).await;
+        let records = records(1, Principal::Anyone, None).await;
         let told: Vec<_> = records.iter().map(|record| (record.status, record.interaction.as_str())).collect();
         assert_eq!(told, [(499, "read")]);
         assert_eq!(records[0].resource_type.as_deref(), Some("Practitioner"));
@@ -281,14 +281,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_too_fast_leaves_no_record() {
-        assert_eq!(records(3, Who::Anybody, Some(StatusCode::TOO_MANY_REQUESTS)).await, []);
-        assert_eq!(records(3, Who::Anybody, Some(StatusCode::OK)).await.len(), 3);
+        assert_eq!(records(3, Principal::Anyone, Some(StatusCode::TOO_MANY_REQUESTS)).await, []);
+        assert_eq!(records(3, Principal::Anyone, Some(StatusCode::OK)).await.len(), 3);
     }
 
     #[tokio::test]
     async fn of_strangers_a_few_exchanges_are_recorded() {
         for status in [Some(StatusCode::UNAUTHORIZED), None] {
-            let recorded = records(1000, Who::Stranger(Stranger::Silent), status).await.len();
+            let recorded = records(1000, Principal::Unauthenticated(AuthFailure::NoCredentials), status).await.len();
             assert!((10..900).contains(&recorded), "{recorded}");
         }
     }
@@ -352,7 +352,7 @@ mod tests {
         };
         let peer = "192.0.2.1".parse().expect("an address");
         let certificate = Some(Arc::new(certificate));
-        let origin = Origin { peer, certificate, who: Who::Anybody, base_url: "http://h/fhir".into() };
+        let origin = Origin { peer, certificate, principal: Principal::Anyone, base_url: "http://h/fhir".into() };
         let size = serde_json::to_string(&who_asks(Some(&origin))).expect("JSON").len();
         assert!(size < 1000, "{size} bytes");
     }
@@ -366,7 +366,7 @@ mod tests {
         };
         let peer = "192.0.2.1".parse().expect("an address");
         let certificate = Some(Arc::new(certificate));
-        let origin = Origin { peer, certificate, who: Who::Anybody, base_url: "http://h/fhir".into() };
+        let origin = Origin { peer, certificate, principal: Principal::Anyone, base_url: "http://h/fhir".into() };
         let expected = Caller {
             name: None,
             common_name: Some("sas.example.org".to_owned()),

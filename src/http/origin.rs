@@ -16,9 +16,9 @@ use axum::http::{HeaderMap, header};
 use rustls::pki_types::UnixTime;
 
 use crate::access::Access;
-use crate::access::who::{Stranger, Who};
+use crate::access::principal::{AuthFailure, Principal};
 use crate::tls::certificate::ClientCertificate;
-use crate::tls::trust::{Mistrust, Trust};
+use crate::tls::trust::{CertificateRejection, Trust};
 use address::Told;
 use authorization::Presented;
 use browser::BrowserCheck;
@@ -39,8 +39,7 @@ pub struct Origin {
     pub peer: IpAddr,
     /// The certificate of the client, verified.
     pub certificate: Option<Arc<ClientCertificate>>,
-    /// Who the client is.
-    pub who: Who,
+    pub principal: Principal,
     /// What absolute URLs in the answer begin with.
     pub base_url: Arc<str>,
 }
@@ -48,7 +47,7 @@ pub struct Origin {
 impl Origin {
     /// The name of the caller, where it is recognised.
     pub fn caller(&self) -> Option<&str> {
-        self.who.caller()
+        self.principal.caller()
     }
 }
 
@@ -109,7 +108,7 @@ impl Identification {
         } else {
             (peer.to_canonical(), Ok(direct), None)
         };
-        let who = self.who(&certificate, headers);
+        let principal = self.authenticate(&certificate, headers);
         proxy::remove_headers(headers);
         headers.remove(header::AUTHORIZATION);
         let base_url = match (&self.base_url, &told) {
@@ -124,37 +123,43 @@ impl Identification {
             is_foreign_page: browser::is_foreign_page(&parts, &base_urls),
         };
         parts.extensions.insert(check);
-        parts.extensions.insert(Origin { peer, certificate: certificate.ok().flatten(), who, base_url });
+        parts.extensions.insert(Origin { peer, certificate: certificate.ok().flatten(), principal, base_url });
         Request::from_parts(parts, body)
     }
 
     /// The certificate that a proxy passed on, judged like one that came with a connection.
-    fn passed_on(&self, headers: &HeaderMap) -> Option<Result<Arc<ClientCertificate>, Mistrust>> {
+    fn passed_on(&self, headers: &HeaderMap) -> Option<Result<Arc<ClientCertificate>, CertificateRejection>> {
         let chain = match certificate::passed_on(headers, self.proxies.proxy_certificate) {
             Ok(chain) => chain?,
-            Err(certificate::Malformed) => return Some(Err(Mistrust::Malformed)),
+            Err(certificate::Malformed) => return Some(Err(CertificateRejection::Malformed)),
         };
-        let trust = self.trust.as_ref().ok_or(Mistrust::UnknownIssuer);
+        let trust = self.trust.as_ref().ok_or(CertificateRejection::UnknownIssuer);
         Some(trust.and_then(|trust| trust.verify(&chain, UnixTime::now())).map(Arc::new))
     }
 
-    /// By the certificate first, then by the token.
-    fn who(&self, certificate: &Result<Option<Arc<ClientCertificate>>, Mistrust>, headers: &HeaderMap) -> Who {
+    /// Authenticates by the certificate first, then by the token.
+    fn authenticate(
+        &self,
+        certificate: &Result<Option<Arc<ClientCertificate>>, CertificateRejection>,
+        headers: &HeaderMap,
+    ) -> Principal {
         let certificate = match certificate {
             Ok(certificate) => certificate.as_ref(),
-            Err(mistrust) => return Who::Stranger(Stranger::Mistrusted(*mistrust)),
+            Err(rejection) => return Principal::Unauthenticated(AuthFailure::UntrustedCertificate(*rejection)),
         };
-        let Some(callers) = &self.access.callers else { return Who::Anybody };
+        let Some(callers) = &self.access.callers else { return Principal::Anyone };
         if let Some(caller) = certificate.and_then(|certificate| callers.by_certificate(certificate)) {
-            return Who::Caller(caller.clone());
+            return Principal::Caller(caller.clone());
         }
         match authorization::presented(headers) {
             Presented::Token(token) => {
-                callers.by_token(token).map_or(Who::Stranger(Stranger::Token), |caller| Who::Caller(caller.clone()))
+                callers.by_token(token).map_or(Principal::Unauthenticated(AuthFailure::UnknownToken), |caller| {
+                    Principal::Caller(caller.clone())
+                })
             }
-            Presented::Unintelligible => Who::Stranger(Stranger::Unintelligible),
-            Presented::Nothing if certificate.is_some() => Who::Stranger(Stranger::Certificate),
-            Presented::Nothing => Who::Stranger(Stranger::Silent),
+            Presented::Unintelligible => Principal::Unauthenticated(AuthFailure::Malformed),
+            Presented::Nothing if certificate.is_some() => Principal::Unauthenticated(AuthFailure::UnknownCertificate),
+            Presented::Nothing => Principal::Unauthenticated(AuthFailure::NoCredentials),
         }
     }
 }

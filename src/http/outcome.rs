@@ -19,8 +19,8 @@ use super::media_type::fhir_json;
 use super::observe::{self, Issues};
 use super::origin::Origin;
 use super::{body, negotiation};
-use crate::access::right::Needed;
-use crate::access::who::Who;
+use crate::access::principal::Principal;
+use crate::access::right::Requirement;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -163,14 +163,14 @@ fn drain_limits(error: &Error, parts: &Parts, bounds: &Bounds) -> DrainLimits {
 
 /// Whether callers are asked for, and the client is none; or its certificate is not believed.
 fn is_stranger(parts: &Parts) -> bool {
-    parts.extensions.get::<Origin>().is_some_and(|origin| matches!(origin.who, Who::Stranger(_)))
+    parts.extensions.get::<Origin>().is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)))
 }
 
 /// The answer to a request that no interaction is served for.
 pub async fn of_unserved(error: Error, request: Request, admission: &Admission) -> Response {
     let (parts, body) = request.into_parts();
     // What is not served is nobody's business but the callers'.
-    let error = admission.authorise(&parts.extensions, Needed::Recognition).err().unwrap_or(error);
+    let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
     refused(&error, &parts, body, &admission.bounds).await
 }
 
@@ -193,13 +193,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::access::who::Stranger;
+    use crate::access::principal::AuthFailure;
     use crate::error::Workload;
-    use crate::tls::trust::Mistrust;
+    use crate::tls::trust::CertificateRejection;
 
-    fn limits(who: Who, headers: &[(&str, &str)], error: &Error) -> (usize, u64) {
+    fn limits(principal: Principal, headers: &[(&str, &str)], error: &Error) -> (usize, u64) {
         let base_url = Arc::from("http://h/fhir");
-        let origin = Origin { peer: [192, 0, 2, 1].into(), certificate: None, who, base_url };
+        let origin = Origin { peer: [192, 0, 2, 1].into(), certificate: None, principal, base_url };
         let mut request = Request::put("/").extension(origin);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -213,24 +213,32 @@ mod tests {
     fn drain_limits_are_small_for_strangers_and_for_what_is_too_much() {
         let (strangers, callers) = ((64 << 10, 1), (8 << 20, 20));
         let too_fast = Error::TooFast { retry_after: Duration::ZERO };
-        for stranger in [Stranger::Silent, Stranger::Token, Stranger::Mistrusted(Mistrust::Expired)] {
+        for stranger in [
+            AuthFailure::NoCredentials,
+            AuthFailure::UnknownToken,
+            AuthFailure::UntrustedCertificate(CertificateRejection::Expired),
+        ] {
             // The statement is open to strangers: what they ask for there may be refused for another reason.
             for error in [&Error::LoginRequired, &Error::NotFhir(vec![]), &Error::UnknownPath, &too_fast] {
-                assert_eq!(limits(Who::Stranger(stranger), &[], error), strangers, "{stranger:?}: {error}");
+                assert_eq!(
+                    limits(Principal::Unauthenticated(stranger), &[], error),
+                    strangers,
+                    "{stranger:?}: {error}"
+                );
             }
         }
         let too_large = Error::HeadersTooLarge { size: 1, count: 1 };
         let fragmented = Error::BodyTooFragmented { limit: 1 };
         let (page, host, long) = (Error::ForeignPage, Error::ForeignHost, Error::UrlTooLong { limit: 1 });
         for error in [&page, &host, &too_fast, &long, &too_large, &fragmented] {
-            assert_eq!(limits(Who::Anybody, &[], error), strangers, "{error}");
+            assert_eq!(limits(Principal::Anyone, &[], error), strangers, "{error}");
         }
         for error in [&Error::NotFhir(vec![]), &Error::TooBusy(Workload::Writes), &Error::BodyTooLarge { limit: 1 }] {
-            assert_eq!(limits(Who::Anybody, &[], error), callers, "{error}");
+            assert_eq!(limits(Principal::Anyone, &[], error), callers, "{error}");
         }
-        assert_eq!(limits(Who::Anybody, &[], &Error::TooSlow { allowed: Duration::ZERO }), (0, 0));
-        for who in [Who::Anybody, Who::Stranger(Stranger::Silent)] {
-            assert_eq!(limits(who, &[("expect", "100-continue")], &Error::UnknownPath), (0, 0));
+        assert_eq!(limits(Principal::Anyone, &[], &Error::TooSlow { allowed: Duration::ZERO }), (0, 0));
+        for principal in [Principal::Anyone, Principal::Unauthenticated(AuthFailure::NoCredentials)] {
+            assert_eq!(limits(principal, &[("expect", "100-continue")], &Error::UnknownPath), (0, 0));
         }
     }
 }

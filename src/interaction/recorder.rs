@@ -75,7 +75,7 @@ impl Recorder {
     }
 
     /// Whether one more exchange with somebody who is not recognised is recorded; where not, it is counted.
-    pub fn takes_stranger(&self) -> bool {
+    pub fn allow_unauthenticated(&self) -> bool {
         let takes = self.strangers.check().is_ok();
         if !takes {
             metrics::counter!("sas_exchanges_unrecorded_total", "reason" => "stranger").increment(1);
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn strangers_neither_wait_nor_displace_the_records_of_callers() {
         let (recorder, _records) = Recorder::alone();
-        let taken = (0..100_000).filter(|_| recorder.takes_stranger()).count();
+        let taken = (0..100_000).filter(|_| recorder.allow_unauthenticated()).count();
         assert!((10..QUEUE).contains(&taken), "{taken}");
     }
 

@@ -1,32 +1,32 @@
-//! What a client's certificate says of its holder.
+//! The subject and the key of a client certificate.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_SIG_ED25519, Oid};
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
-use super::trust::Mistrust;
+use super::trust::CertificateRejection;
 
-/// Sizes of RSA keys, in bits, whose signatures the TLS library verifies.
+/// Sizes of RSA keys, in bits, whose signatures rustls verifies.
 const RSA_KEY_SIZES: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// Curves whose signatures the TLS library verifies.
+/// Curves whose signatures rustls verifies.
 const CURVES: [Oid<'static>; 3] = [OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521];
 
-/// The holder that a certificate names. Whether an authority vouches for it is another question.
+/// The subject and serial number of a certificate. Its signature is validated elsewhere, by [`super::trust::Trust`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The common name of the subject; a certificate that has not exactly one names nobody.
+    /// The common name of the subject.
     pub common_name: String,
     /// The organizational units of the subject. In IGC-Santé: a prefix and the number of the structure.
     pub organizational_units: Vec<String>,
-    /// The serial number, in lower-case hexadecimal digits.
+    /// In lower-case hexadecimal digits.
     pub serial: String,
 }
 
 impl ClientCertificate {
-    /// Reads a certificate in DER. `None` where it cannot be read, or names nobody: a name with control
-    /// characters is none, and would write lines of its own into logs and records.
+    /// Parses a certificate in DER. `None` if it is malformed, has not exactly one common name, or has control
+    /// characters in a name: these could forge lines of the log.
     pub fn parse(der: &[u8]) -> Option<Self> {
         let (rest, certificate) = X509Certificate::from_der(der).ok()?;
         let subject = certificate.subject();
@@ -42,14 +42,14 @@ impl ClientCertificate {
     }
 }
 
-/// Whether the certificate could authenticate a client in TLS: its key is one that the TLS library verifies, and its
-/// key usage, where it has that extension, allows signatures (RFC 8446, section 4.4.2.2). In a handshake the library
-/// finds out by itself; a certificate that a proxy passes on comes without a signature of its key.
+/// Checks that the certificate could authenticate a client in TLS: rustls verifies signatures of its key, and its key
+/// usage, if it has that extension, allows signatures (RFC 8446, section 4.4.2.2). In a handshake rustls checks both;
+/// a certificate in a header of a proxy comes without a signature made with its key.
 ///
 /// # Errors
-/// What it lacks.
-pub fn check_key_and_usage(der: &[u8]) -> Result<(), Mistrust> {
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Mistrust::Malformed)?;
+/// [`CertificateRejection::UnusableKey`], `NotForClients`, or `Malformed` if it cannot be parsed.
+pub fn check_key_and_usage(der: &[u8]) -> Result<(), CertificateRejection> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| CertificateRejection::Malformed)?;
     let key = certificate.public_key();
     let parameters = key.algorithm.parameters.as_ref();
     let is_verifiable = match key.parsed() {
@@ -60,10 +60,10 @@ pub fn check_key_and_usage(der: &[u8]) -> Result<(), Mistrust> {
         _ => key.algorithm.algorithm == OID_SIG_ED25519,
     };
     if !is_verifiable {
-        return Err(Mistrust::UnusableKey);
+        return Err(CertificateRejection::UnusableKey);
     }
-    match certificate.key_usage().map_err(|_| Mistrust::Malformed)? {
-        Some(usage) if !usage.value.digital_signature() => Err(Mistrust::NotForClients),
+    match certificate.key_usage().map_err(|_| CertificateRejection::Malformed)? {
+        Some(usage) if !usage.value.digital_signature() => Err(CertificateRejection::NotForClients),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The files that the settings name: read as a whole, then understood.
+//! Reads and parses the files that the TLS settings name.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,25 +13,25 @@ use super::server::Identity;
 use super::settings::Settings;
 use super::trust::{Authorities, Trust};
 
-/// A file with what is in it, or why that cannot be read.
-struct Read {
+/// A file with its contents, or the reason why it cannot be read.
+struct SourceFile {
     file: PathBuf,
     bytes: Result<Vec<u8>, String>,
 }
 
-/// What the files held at one moment.
+/// The contents of all files at one moment.
 pub struct Files {
-    certificate: Option<Read>,
-    key: Option<Read>,
-    authorities: Vec<Read>,
-    lists: Vec<Read>,
+    certificate: Option<SourceFile>,
+    key: Option<SourceFile>,
+    authorities: Vec<SourceFile>,
+    lists: Vec<SourceFile>,
 }
 
 impl Files {
-    /// Reads them all. What cannot be read is told where it is needed: one file does not stand in for others.
+    /// Reads all files. A file that cannot be read is an error only where its contents are needed.
     pub fn read(settings: &Settings) -> Self {
-        let one = |place: &Option<PathBuf>| place.as_deref().map(read);
-        let all = |place: &Option<PathBuf>| place.as_deref().map_or(vec![], read_all);
+        let one = |path: &Option<PathBuf>| path.as_deref().map(read);
+        let all = |path: &Option<PathBuf>| path.as_deref().map_or(vec![], read_all);
         Self {
             certificate: one(&settings.tls_cert),
             key: one(&settings.tls_key),
@@ -40,7 +40,7 @@ impl Files {
         }
     }
 
-    /// Equal for equal names and contents.
+    /// A hash of the names and contents of all files.
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         let single = self.certificate.iter().chain(&self.key);
@@ -53,7 +53,7 @@ impl Files {
         digest.finalize().into()
     }
 
-    /// The server's certificate with its key.
+    /// The server's certificate with its key; `None` if either is not configured.
     pub fn identity(&self) -> Result<Option<Identity>, String> {
         let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
         let chain = certificate.items("certificate")?;
@@ -61,7 +61,7 @@ impl Files {
         let parsed = PrivateKeyDer::from_pem_slice(bytes).ok();
         let parsed = parsed.or_else(|| PrivateKeyDer::try_from(bytes.to_vec()).ok());
         let parsed = parsed.ok_or_else(|| {
-            key.wrong("there is no private key in it that can be read (PKCS#8, PKCS#1 or SEC1, not encrypted)")
+            key.error("there is no private key in it that can be read (PKCS#8, PKCS#1 or SEC1, not encrypted)")
         })?;
         Ok(Some(Identity {
             chain,
@@ -70,9 +70,9 @@ impl Files {
         }))
     }
 
-    /// Whom to believe from now on, and what could not be used. Nothing that is in use is given up because
-    /// of that: what is in order is added, and a list that is older than the one in use is not taken.
-    pub fn authorities_after(&self, settings: &Settings, in_use: &Trust) -> (Option<Authorities>, Vec<String>) {
+    /// The authorities and lists to use from now on, and one sentence for each file that cannot be used. An invalid
+    /// file removes nothing that is in use: the valid ones are added, and a list older than the one in use is ignored.
+    pub fn reload_authorities(&self, settings: &Settings, in_use: &Trust) -> (Option<Authorities>, Vec<String>) {
         let mut refused = vec![];
         let mut certificates: Vec<CertificateDer<'static>> = usable(&self.authorities, "certificate", &mut refused);
         if !refused.is_empty() {
@@ -82,32 +82,35 @@ impl Files {
         }
         let new = |certificates: &[_], lists| Authorities::new(certificates.to_vec(), lists, settings.tls_crl_expired);
         if let Err(sentence) = new(&certificates, vec![]) {
-            refused.extend(settings.tls_client_ca.iter().map(|place| format!("{}: {sentence}", place.display())));
+            refused.extend(settings.tls_client_ca.iter().map(|path| format!("{}: {sentence}", path.display())));
             certificates = in_use.certificates();
         }
         let now = Timestamp::now();
-        let (mut lists, mut wrong) = (vec![], vec![]);
+        let (mut lists, mut errors) = (vec![], vec![]);
         for read in &self.lists {
             match read.lists(now, |lists| new(&certificates, lists)) {
-                Ok(of_file) => lists.extend(of_file),
-                Err(sentence) => wrong.push(sentence),
+                Ok(parsed) => lists.extend(parsed),
+                Err(sentence) => errors.push(sentence),
             }
         }
-        let mut kept = in_use.ders();
-        // The authorities may be others now.
+        let mut kept = in_use.crl_ders();
+        // The authorities may have changed.
         kept.retain(|list| revocation::check_signature(list, &certificates).is_ok());
-        let authorities = revocation::choose(&kept, lists, !wrong.is_empty(), now).and_then(|generations| {
-            let place = settings.tls_crl.as_deref().unwrap_or(Path::new("")).display();
-            // Without any list, revocation would not be looked at: the authorities in use stay, with their lists.
-            if settings.tls_crl.is_some() && generations.lists.is_empty() {
-                return Err(format!("{place}: no revocation list can be used with the authorities that were read"));
+        let authorities = revocation::merge(&kept, lists, !errors.is_empty(), now).and_then(|merged| {
+            let path = settings.tls_crl.as_deref().unwrap_or(Path::new("")).display();
+            // Without any list, revocation would not be checked: the authorities in use stay, with their lists.
+            if settings.tls_crl.is_some() && merged.lists.is_empty() {
+                return Err(format!("{path}: no revocation list can be used with the authorities that were read"));
             }
-            wrong.extend(generations.outrun.iter().map(|issuer| {
-                format!("{place}: the revocation list of {issuer} is older than the one that is in use")
-            }));
-            new(&certificates, generations.lists)
+            errors.extend(
+                merged
+                    .older_than_active
+                    .iter()
+                    .map(|issuer| format!("{path}: the revocation list of {issuer} is older than the one in use")),
+            );
+            new(&certificates, merged.lists)
         });
-        refused.extend(wrong);
+        refused.extend(errors);
         match authorities {
             Ok(authorities) => (Some(authorities), refused),
             Err(sentence) => {
@@ -117,40 +120,40 @@ impl Files {
         }
     }
 
-    /// Whom to believe, where authorities are named.
+    /// The authorities with their lists; `None` without `SAS_TLS_CLIENT_CA`.
     pub fn authorities(&self, settings: &Settings) -> Result<Option<Authorities>, String> {
-        let Some(place) = &settings.tls_client_ca else { return Ok(None) };
+        let Some(path) = &settings.tls_client_ca else { return Ok(None) };
         let certificates: Vec<CertificateDer<'static>> = items(&self.authorities, "certificate")?;
         let authorities = |lists| Authorities::new(certificates.clone(), lists, settings.tls_crl_expired);
-        authorities(vec![]).map_err(|sentence| format!("{}: {sentence}", place.display()))?;
+        authorities(vec![]).map_err(|sentence| format!("{}: {sentence}", path.display()))?;
         let mut lists: Vec<CertificateRevocationListDer<'static>> = vec![];
         let now = Timestamp::now();
         for read in &self.lists {
-            // Each alone first: only so is it known in which file one cannot be used.
+            // Each file is checked alone, so that the error can name it.
             lists.extend(read.lists(now, authorities)?);
         }
         authorities(lists).map(Some)
     }
 
-    /// A key that everybody on the machine can read is no secret; it is used all the same.
+    /// Warns if every user of the machine may read the private key. The key is used nevertheless.
     pub fn warn_of_readable_key(&self) {
         let Some(key) = &self.key else { return };
         if std::fs::metadata(&key.file).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0) {
-            tracing::warn!(file = %key.file.display(), "everybody on this machine may read the private key (chmod o-rwx)");
+            tracing::warn!(file = %key.file.display(), "every user of this machine can read the private key; run chmod o-rwx on it");
         }
     }
 }
 
-impl Read {
-    fn wrong(&self, sentence: &str) -> String {
+impl SourceFile {
+    fn error(&self, sentence: &str) -> String {
         format!("{}: {sentence}", self.file.display())
     }
 
     fn bytes(&self) -> Result<&[u8], String> {
-        self.bytes.as_deref().map_err(|sentence| self.wrong(sentence))
+        self.bytes.as_deref().map_err(|sentence| self.error(sentence))
     }
 
-    /// The revocation lists in it, of which none is dated in the future `now`, and with which `authorities` can be made.
+    /// Parses revocation lists. Each must be dated before `now`, and `authorities` must accept them.
     fn lists(
         &self,
         now: Timestamp,
@@ -158,61 +161,61 @@ impl Read {
     ) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
         let lists: Vec<CertificateRevocationListDer<'static>> = self.items("revocation list")?;
         let dates = lists.iter().try_for_each(|list| revocation::check_date(list, now));
-        // Whose list it is comes first.
-        authorities(lists.clone()).map(drop).and(dates).map_err(|sentence| self.wrong(&sentence))?;
+        // The error of an unknown signer is reported rather than that of a date.
+        authorities(lists.clone()).map(drop).and(dates).map_err(|sentence| self.error(&sentence))?;
         Ok(lists)
     }
 
-    /// The items of one kind: in PEM, among whatever else; or one in DER.
+    /// Parses the items of one kind: all those in PEM, ignoring other kinds; or one in DER.
     fn items<T: PemObject + From<Vec<u8>> + Item>(&self, kind: &str) -> Result<Vec<T>, String> {
         let bytes = self.bytes()?;
         let is_pem = bytes.windows(BEGIN.len()).any(|window| window == BEGIN);
         let items = if is_pem {
             let items: Result<Vec<T>, _> = T::pem_slice_iter(bytes).collect();
-            items.map_err(|error| self.wrong(&format!("this is not PEM: {error}")))?
+            items.map_err(|error| self.error(&format!("this is not PEM: {error}")))?
         } else {
             vec![T::from(bytes.to_vec())]
         };
         if items.is_empty() {
-            return Err(self.wrong(&format!("there is no {kind} in it")));
+            return Err(self.error(&format!("there is no {kind} in it")));
         }
-        if items.iter().any(|item| !item.can_be_read()) {
-            return Err(self.wrong(&format!("there is a {kind} in it that cannot be read")));
+        if items.iter().any(|item| !item.is_well_formed()) {
+            return Err(self.error(&format!("there is a {kind} in it that cannot be read")));
         }
         Ok(items)
     }
 }
 
-/// What every item in PEM begins with.
+/// The beginning of every PEM item.
 const BEGIN: &[u8] = b"-----BEGIN ";
 
-/// Something that X.509 defines.
+/// A certificate or a revocation list.
 trait Item {
-    fn can_be_read(&self) -> bool;
+    fn is_well_formed(&self) -> bool;
 }
 
 impl Item for CertificateDer<'_> {
-    fn can_be_read(&self) -> bool {
+    fn is_well_formed(&self) -> bool {
         x509_parser::parse_x509_certificate(self).is_ok_and(|(rest, _)| rest.is_empty())
     }
 }
 
 impl Item for CertificateRevocationListDer<'_> {
-    fn can_be_read(&self) -> bool {
+    fn is_well_formed(&self) -> bool {
         x509_parser::parse_x509_crl(self).is_ok_and(|(rest, _)| rest.is_empty())
     }
 }
 
-fn items<T: PemObject + From<Vec<u8>> + Item>(files: &[Read], kind: &str) -> Result<Vec<T>, String> {
-    let items: Result<Vec<_>, _> = files.iter().map(|read| read.items(kind)).collect();
+fn items<T: PemObject + From<Vec<u8>> + Item>(files: &[SourceFile], kind: &str) -> Result<Vec<T>, String> {
+    let items: Result<Vec<_>, _> = files.iter().map(|file| file.items(kind)).collect();
     Ok(items?.into_iter().flatten().collect())
 }
 
-/// Those of the files that are in order; what is wrong with the others is added to `refused`.
-fn usable<T: PemObject + From<Vec<u8>> + Item>(files: &[Read], kind: &str, refused: &mut Vec<String>) -> Vec<T> {
+/// Parses the files that are valid, and adds the errors of the others to `refused`.
+fn usable<T: PemObject + From<Vec<u8>> + Item>(files: &[SourceFile], kind: &str, refused: &mut Vec<String>) -> Vec<T> {
     let mut usable = vec![];
-    for read in files {
-        match read.items(kind) {
+    for file in files {
+        match file.items(kind) {
             Ok(items) => usable.extend(items),
             Err(sentence) => refused.push(sentence),
         }
@@ -220,21 +223,22 @@ fn usable<T: PemObject + From<Vec<u8>> + Item>(files: &[Read], kind: &str, refus
     usable
 }
 
-fn read(file: &Path) -> Read {
+fn read(file: &Path) -> SourceFile {
     let bytes = std::fs::read(file).map_err(|error| format!("the file cannot be read: {error}"));
-    Read { file: file.to_owned(), bytes }
+    SourceFile { file: file.to_owned(), bytes }
 }
 
-/// A file, or every file of a folder that is not hidden, by name; the folder itself where it has none.
-fn read_all(place: &Path) -> Vec<Read> {
-    if !place.is_dir() {
-        return vec![read(place)];
+/// Reads a file, or all files of a folder in the order of their names, hidden ones excepted. An empty folder yields one
+/// [`SourceFile`] with an error.
+fn read_all(path: &Path) -> Vec<SourceFile> {
+    if !path.is_dir() {
+        return vec![read(path)];
     }
-    let wrong = |sentence| vec![Read { file: place.to_owned(), bytes: Err(sentence) }];
-    let entries = std::fs::read_dir(place).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let error = |sentence| vec![SourceFile { file: path.to_owned(), bytes: Err(sentence) }];
+    let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let mut files: Vec<_> = match entries {
         Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
-        Err(error) => return wrong(format!("the folder cannot be read: {error}")),
+        Err(io_error) => return error(format!("the folder cannot be read: {io_error}")),
     };
     files.retain(|file| {
         let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -242,7 +246,7 @@ fn read_all(place: &Path) -> Vec<Read> {
     });
     files.sort();
     if files.is_empty() {
-        return wrong("there is no file in this folder".to_owned());
+        return error("there is no file in this folder".to_owned());
     }
     files.iter().map(|file| read(file)).collect()
 }

@@ -1,4 +1,4 @@
-//! Lists of revoked certificates, and until when they hold.
+//! Certificate revocation lists: their dates, their signatures, and which of several is used.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,23 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-/// How far the clock of an authority may be ahead of ours.
+/// How far the clock of an authority may be ahead of this machine's.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// A list that is in use.
+/// The issuer and dates of a revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationList {
-    /// The authority that signed it, as it names itself.
+    /// The distinguished name of the issuer.
     pub issuer: String,
-    /// When it was made.
     pub this_update: Timestamp,
-    /// When its authority promised the next one; not every list says so.
+    /// When the next list is due, if this one says so.
     pub next_update: Option<Timestamp>,
 }
 
 impl RevocationList {
     fn parse(der: &[u8]) -> Result<Self, String> {
         let (_, list) = CertificateRevocationList::from_der(der).map_err(|_| "a revocation list cannot be read")?;
-        // X.509 knows moments that cannot be calculated with: the last half day of the year 9999.
+        // X.509 allows times beyond `Timestamp::MAX`: the last half day of the year 9999.
         let instant = |seconds: i64| {
             let last = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
             Timestamp::from_second(seconds).unwrap_or(last)
@@ -38,17 +37,17 @@ impl RevocationList {
         })
     }
 
-    /// Whether the next one should be here.
+    /// Whether the next list is overdue.
     pub fn is_out_of_date(&self, now: Timestamp) -> bool {
         self.next_update.is_some_and(|next_update| next_update <= now)
     }
 }
 
-/// Whether a list was signed by whom it names. Where that is none of these authorities it cannot be known
-/// here: a client may send the certificate of its issuer along, and the signature is looked at then.
+/// Checks that a list is signed by the issuer that it names. A list of an issuer that is not among `authorities` passes:
+/// a client may send the issuer's certificate, and the signature is verified then.
 ///
 /// # Errors
-/// In a sentence.
+/// A sentence that names the issuer.
 pub fn check_signature(
     list: &CertificateRevocationListDer<'_>,
     authorities: &[CertificateDer<'_>],
@@ -70,11 +69,11 @@ pub fn check_signature(
     Err(format!("there is a revocation list in it that {} did not sign", list.issuer()))
 }
 
-/// Whether a list was made by now. One that is dated in the future would make each genuine list until then look older
-/// than itself, and so keep certificates in use that were revoked since.
+/// Checks that a list is not dated in the future. Until its date it would supersede newer lists, and certificates
+/// revoked in these would stay valid.
 ///
 /// # Errors
-/// In a sentence.
+/// A sentence that names the issuer.
 pub fn check_date(list: &CertificateRevocationListDer<'_>, now: Timestamp) -> Result<(), String> {
     let RevocationList { issuer, this_update, .. } = RevocationList::parse(list)?;
     match now.duration_until(this_update) > MAX_CLOCK_SKEW {
@@ -86,58 +85,57 @@ pub fn check_date(list: &CertificateRevocationListDer<'_>, now: Timestamp) -> Re
     }
 }
 
-/// Which of two generations of lists counts, authority by authority.
-pub struct Generations {
-    /// What is in use from now on.
+/// The result of [`merge`].
+pub struct MergedLists {
+    /// The lists to use from now on.
     pub lists: Vec<CertificateRevocationListDer<'static>>,
-    /// The authorities whose list is older than the one in use, which stays: nobody who was revoked comes
-    /// back because somebody put an old list there.
-    pub outrun: Vec<String>,
+    /// The issuers whose list in the files is older than the one in use. The latter stays: an old file must not make
+    /// revoked certificates valid again.
+    pub older_than_active: Vec<String>,
 }
 
-/// Chooses between the lists `in_use` and those that were `read`. An authority of whom none was read
-/// has none any more; with `keep`, because something could not be read, it keeps those in use. One in use that
-/// is dated in the future `now`, because the clock was set back, gives way to any other.
+/// Chooses, for each issuer, between the lists in use and those read from files. An issuer without a list in the files
+/// has none from now on, unless `keep_missing` (a file could not be read). A list in use that is dated in the future,
+/// because the clock was set back, is replaced by any other.
 ///
 /// # Errors
-/// In a sentence, where one cannot be read.
-pub fn choose(
+/// A sentence, if a list cannot be parsed.
+pub fn merge(
     in_use: &[CertificateRevocationListDer<'static>],
     read: Vec<CertificateRevocationListDer<'static>>,
-    keep: bool,
+    keep_missing: bool,
     now: Timestamp,
-) -> Result<Generations, String> {
-    let of_issuers = |lists: &[CertificateRevocationListDer<'static>]| {
-        let mut of_issuers: BTreeMap<String, (Timestamp, Vec<_>)> = BTreeMap::new();
+) -> Result<MergedLists, String> {
+    let by_issuer = |lists: &[CertificateRevocationListDer<'static>]| {
+        let mut by_issuer: BTreeMap<String, (Timestamp, Vec<_>)> = BTreeMap::new();
         for der in lists {
             let list = RevocationList::parse(der)?;
             let is_in_the_future = check_date(der, now).is_err();
-            let made = if is_in_the_future { Timestamp::MIN } else { list.this_update };
-            let (newest, ders) = of_issuers.entry(list.issuer).or_insert((made, vec![]));
-            *newest = made.max(*newest);
+            let date = if is_in_the_future { Timestamp::MIN } else { list.this_update };
+            let (newest, ders) = by_issuer.entry(list.issuer).or_insert((date, vec![]));
+            *newest = date.max(*newest);
             ders.push(der.clone());
         }
-        Ok::<_, String>(of_issuers)
+        Ok::<_, String>(by_issuer)
     };
-    let (in_use, mut chosen, mut outrun) = (of_issuers(in_use)?, of_issuers(&read)?, vec![]);
+    let (in_use, mut chosen, mut older_than_active) = (by_issuer(in_use)?, by_issuer(&read)?, vec![]);
     for (issuer, (newest, ders)) in in_use {
         match chosen.get(&issuer) {
             Some((read, _)) if *read < newest => {
-                outrun.push(issuer.clone());
+                older_than_active.push(issuer.clone());
                 chosen.insert(issuer, (newest, ders));
             }
-            None if keep => {
+            None if keep_missing => {
                 chosen.insert(issuer, (newest, ders));
             }
             _ => {}
         }
     }
-    Ok(Generations { lists: chosen.into_values().flat_map(|(_, ders)| ders).collect(), outrun })
+    Ok(MergedLists { lists: chosen.into_values().flat_map(|(_, ders)| ders).collect(), older_than_active })
 }
 
-/// What the lists say of themselves, and the lists, both newest first: of several lists of one
-/// authority, the first one is asked.
-pub fn newest_first(
+/// Parses the lists, and sorts both forms newest first: rustls consults the first list of an issuer.
+pub fn parse_newest_first(
     lists: Vec<CertificateRevocationListDer<'static>>,
 ) -> Result<(Vec<RevocationList>, Vec<CertificateRevocationListDer<'static>>), String> {
     let parsed = lists.into_iter().map(|der| Ok((RevocationList::parse(&der)?, der)));

@@ -1,4 +1,4 @@
-//! Which client certificates are believed, whether they come with a connection or in a proxy's header.
+//! Validates client certificates, of handshakes and in headers of proxies alike.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,47 +19,44 @@ use x509_parser::prelude::FromDer;
 use super::certificate::{self, ClientCertificate};
 use super::revocation::{self, RevocationList};
 
-/// Which client certificates are believed: authorities, revocation lists. Cheap to clone; every clone
-/// sees what is taken up while running.
+/// The authorities and revocation lists that validate client certificates. Cheap to clone; every clone sees reloaded
+/// files.
 #[derive(Clone)]
-pub struct Trust(Arc<Believed>);
+pub struct Trust(Arc<TrustState>);
 
-struct Believed {
+struct TrustState {
     authorities: ArcSwap<Authorities>,
-    /// Tells when something was taken up.
-    renewals: watch::Sender<()>,
+    /// Notified when authorities are replaced.
+    reloads: watch::Sender<()>,
 }
 
-/// How often it is looked at whether time alone made a certificate, or a list, expire.
-const AGAIN: Duration = Duration::from_secs(10 * 60);
+/// How often certificates of open connections are validated again, as they or the lists may have expired.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// Why a client's certificate is not believed.
+/// Why a client certificate is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mistrust {
-    /// It is not a certificate, or it names nobody: its subject has not exactly one common name.
+pub enum CertificateRejection {
+    /// It cannot be parsed, or its subject has not exactly one common name.
     Malformed,
-    /// No authority that is known here vouches for it.
+    /// No configured authority issued it.
     UnknownIssuer,
-    /// It is not valid yet.
     NotYetValid,
-    /// It is no longer valid.
     Expired,
-    /// Its authority took it back.
     Revoked,
-    /// Revocation lists are asked for, and none of them speaks for its authority.
+    /// Revocation lists are configured, and none of them is from its issuer.
     RevocationUnknown,
-    /// The list of its authority is past its next update, and such lists are refused.
+    /// The list of its issuer is past its next update, and such lists are refused.
     RevocationListExpired,
-    /// It is meant for something else than being a client.
+    /// Its key usage or extended key usage excludes client authentication.
     NotForClients,
-    /// Its key is of a kind or size whose signatures TLS does not verify.
+    /// rustls does not verify signatures of keys of this kind or size.
     UnusableKey,
 }
 
-impl fmt::Display for Mistrust {
+impl fmt::Display for CertificateRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "it cannot be read, or names nobody",
+            Self::Malformed => "it cannot be parsed, or has not exactly one common name",
             Self::UnknownIssuer => "its issuer is unknown",
             Self::NotYetValid => "it is not valid yet",
             Self::Expired => "it has expired",
@@ -72,9 +69,9 @@ impl fmt::Display for Mistrust {
     }
 }
 
-impl std::error::Error for Mistrust {}
+impl std::error::Error for CertificateRejection {}
 
-impl From<&Error> for Mistrust {
+impl From<&Error> for CertificateRejection {
     fn from(error: &Error) -> Self {
         use CertificateError as E;
         match error {
@@ -87,50 +84,50 @@ impl From<&Error> for Mistrust {
                 E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => Self::RevocationListExpired,
                 E::InvalidPurpose | E::InvalidPurposeContext { .. } => Self::NotForClients,
                 E::ApplicationVerificationFailure => Self::UnusableKey,
-                // A signature that does not hold, an authority that may not vouch: nobody vouches for it.
+                // Such as an invalid signature, or an issuer that may not sign certificates.
                 _ => Self::UnknownIssuer,
             },
-            // The list that would tell is not signed as it must be.
+            // The signature of the list is invalid.
             Error::InvalidCertRevocationList(_) => Self::RevocationUnknown,
             _ => Self::UnknownIssuer,
         }
     }
 }
 
-/// What becomes of certificates whose authority's revocation list is past its next update.
+/// How certificates are treated whose issuer's revocation list is past its next update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Outdated {
-    /// They are refused.
+pub enum ExpiredCrlPolicy {
+    /// They are refused
     #[default]
     Refuse,
-    /// They are judged by the list as it is.
+    /// They are validated with that list
     Tolerate,
 }
 
 /// The authorities and lists at one moment.
 pub struct Authorities {
-    /// All of them, and their lists: what stays where something new cannot be used.
+    /// Kept to build the next [`Authorities`] with, should reloaded files be invalid.
     certificates: Vec<CertificateDer<'static>>,
-    ders: Vec<CertificateRevocationListDer<'static>>,
-    /// Those that clients need not send along.
+    crl_ders: Vec<CertificateRevocationListDer<'static>>,
+    /// Completes chains, so that clients need not send these.
     intermediates: Vec<CertificateDer<'static>>,
-    /// The certificate of the client itself: its status must be known, where there are lists.
+    /// Checks the revocation of the client certificate; its status must be known, if there are lists.
     strict: Arc<dyn ClientCertVerifier>,
-    /// The authorities above it: checked wherever there is a list of whoever vouches for them.
+    /// Checks the revocation of the authorities above it, if there is a list of their issuer.
     lenient: Option<Arc<dyn ClientCertVerifier>>,
     lists: Vec<RevocationList>,
 }
 
 impl Authorities {
-    /// Certificates that vouch for themselves are roots, the others intermediates. Where there are no
-    /// lists, revocation is not looked at.
+    /// Self-signed certificates are roots, the others intermediates. Without lists, revocation is not checked.
     ///
     /// # Errors
-    /// In a sentence, where there is no root, something cannot be read, or a list is not signed by whom it names.
+    /// A sentence, if there is no root, a certificate or list cannot be parsed, or a list is not signed by the issuer
+    /// that it names.
     pub fn new(
         certificates: Vec<CertificateDer<'static>>,
         lists: Vec<CertificateRevocationListDer<'static>>,
-        outdated: Outdated,
+        expired_crl: ExpiredCrlPolicy,
     ) -> Result<Self, String> {
         let (mut roots, mut intermediates) = (RootCertStore::empty(), vec![]);
         for certificate in certificates.clone() {
@@ -143,21 +140,21 @@ impl Authorities {
             }
         }
         if roots.is_empty() {
-            return Err("there is no root (a certificate that vouches for itself) among the authorities".to_owned());
+            return Err("there is no root (a self-signed certificate) among the authorities".to_owned());
         }
         lists.iter().try_for_each(|list| revocation::check_signature(list, &certificates))?;
-        let (lists, ders) = revocation::newest_first(lists)?;
+        let (lists, crl_ders) = revocation::parse_newest_first(lists)?;
         let builder = || {
             let provider = Arc::new(aws_lc_rs::default_provider());
             let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider);
-            let builder = builder.with_crls(ders.iter().cloned());
-            if outdated == Outdated::Refuse { builder.enforce_revocation_expiration() } else { builder }
+            let builder = builder.with_crls(crl_ders.iter().cloned());
+            if expired_crl == ExpiredCrlPolicy::Refuse { builder.enforce_revocation_expiration() } else { builder }
         };
         let unusable = |error| format!("{error}");
         let strict = builder().only_check_end_entity_revocation().build().map_err(unusable)?;
         let lenient = builder().allow_unknown_revocation_status();
         let lenient = (!lists.is_empty()).then(|| lenient.build().map_err(unusable)).transpose()?;
-        Ok(Self { certificates, ders, intermediates, strict, lenient, lists })
+        Ok(Self { certificates, crl_ders, intermediates, strict, lenient, lists })
     }
 }
 
@@ -168,68 +165,75 @@ impl fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// Trust in these authorities.
+    /// Validates with these authorities.
     pub fn new(authorities: Authorities) -> Self {
-        let renewals = watch::Sender::new(());
-        Self(Arc::new(Believed { authorities: ArcSwap::from_pointee(authorities), renewals }))
+        let reloads = watch::Sender::new(());
+        Self(Arc::new(TrustState { authorities: ArcSwap::from_pointee(authorities), reloads }))
     }
 
-    /// Trust in these from now on, wherever this one was cloned to.
-    pub(super) fn take_up(&self, renewed: Self) {
-        self.0.authorities.store(renewed.0.authorities.load_full());
-        self.0.renewals.send_replace(());
+    /// Validates with these authorities from now on, in every clone.
+    pub(super) fn replace(&self, authorities: Authorities) {
+        self.0.authorities.store(Arc::new(authorities));
+        self.0.reloads.send_replace(());
     }
 
-    /// The holder of a certificate that is believed. `chain`: the client's certificate first, then what
-    /// it sent along, in DER.
+    /// Validates a client certificate. `chain` is in DER: the client's certificate first, then the other certificates
+    /// that the client sent.
     ///
     /// # Errors
-    /// Why the certificate is not believed.
-    pub fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<ClientCertificate, Mistrust> {
+    /// Why the certificate is not valid.
+    pub fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertificate, CertificateRejection> {
         let authorities = self.0.authorities.load();
-        let (leaf, sent) = chain.split_first().ok_or(Mistrust::Malformed)?;
-        let mut between: Vec<CertificateDer<'_>> = sent.to_vec();
-        between.extend(authorities.intermediates.iter().cloned());
+        let (leaf, sent) = chain.split_first().ok_or(CertificateRejection::Malformed)?;
+        let mut intermediates: Vec<CertificateDer<'_>> = sent.to_vec();
+        intermediates.extend(authorities.intermediates.iter().cloned());
         for verifier in std::iter::once(&authorities.strict).chain(&authorities.lenient) {
-            verifier.verify_client_cert(leaf, &between, now).map_err(|error| Mistrust::from(&error))?;
+            verifier
+                .verify_client_cert(leaf, &intermediates, now)
+                .map_err(|error| CertificateRejection::from(&error))?;
         }
         certificate::check_key_and_usage(leaf)?;
-        ClientCertificate::parse(leaf).ok_or(Mistrust::Malformed)
+        ClientCertificate::parse(leaf).ok_or(CertificateRejection::Malformed)
     }
 
-    /// Returns once a certificate that was believed no longer is: revoked, expired, its authority gone.
-    pub async fn until_mistrusted(&self, chain: &[CertificateDer<'_>]) -> Mistrust {
-        let mut renewals = self.0.renewals.subscribe();
+    /// Returns once a valid certificate becomes invalid: revoked, expired, or its authority removed. Checks after each
+    /// reload, and at least every [`RECHECK_INTERVAL`].
+    pub async fn wait_until_untrusted(&self, chain: &[CertificateDer<'_>]) -> CertificateRejection {
+        let mut reloads = self.0.reloads.subscribe();
         loop {
-            if let Err(mistrust) = self.verify(chain, UnixTime::now()) {
-                return mistrust;
+            if let Err(rejection) = self.verify(chain, UnixTime::now()) {
+                return rejection;
             }
-            // The sender is ours: it is there as long as we are.
-            let _ = tokio::time::timeout(AGAIN, renewals.changed()).await;
+            // The sender lives as long as `self`, so `changed` returns no error.
+            let _ = tokio::time::timeout(RECHECK_INTERVAL, reloads.changed()).await;
         }
     }
 
-    /// The revocation lists that are asked: the newest of each authority.
+    /// The revocation lists in use: the newest of each authority.
     pub fn lists(&self) -> Vec<RevocationList> {
         let mut issuers = BTreeSet::new();
         let mut lists = self.0.authorities.load().lists.clone();
-        // They stand newest first.
+        // They are sorted newest first.
         lists.retain(|list| issuers.insert(list.issuer.clone()));
         lists
     }
 
-    /// The certificates of the authorities that are in use.
+    /// The certificates of the authorities in use.
     pub(super) fn certificates(&self) -> Vec<CertificateDer<'static>> {
         self.0.authorities.load().certificates.clone()
     }
 
-    /// Their revocation lists, as they were read.
-    pub(super) fn ders(&self) -> Vec<CertificateRevocationListDer<'static>> {
-        self.0.authorities.load().ders.clone()
+    /// The revocation lists in use, in DER.
+    pub(super) fn crl_ders(&self) -> Vec<CertificateRevocationListDer<'static>> {
+        self.0.authorities.load().crl_ders.clone()
     }
 
-    /// The verifier of rustls, which knows how to ask for certificates in handshakes.
-    pub(super) fn of_handshakes(&self) -> Arc<dyn ClientCertVerifier> {
+    /// The verifier that names the roots to clients, and verifies signatures of handshakes.
+    pub(super) fn handshake_verifier(&self) -> Arc<dyn ClientCertVerifier> {
         self.0.authorities.load().strict.clone()
     }
 }

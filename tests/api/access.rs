@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use sas_endpoint::access::caller::{Caller, Callers, Credential};
-use sas_endpoint::access::file::callers;
+use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::right::Right;
 use sas_endpoint::access::token::TokenHash;
 use sas_endpoint::access::{Access, Metadata};
@@ -53,12 +53,12 @@ const METADATA: [&str; 2] = ["/fhir/metadata", "/annuaire/fhir/v2/metadata"];
 fn access(metadata: Metadata) -> Access {
     let caller = |right: &str, rights: &str| {
         let name = right.replace(':', "-");
-        let hash = TokenHash::of(&format!("of-{name}"));
+        let hash = TokenHash::from_token(&format!("of-{name}"));
         format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [{rights}]\n")
     };
     let file: String = RIGHTS.iter().map(|right| caller(right, &format!("\"{right}\""))).collect();
     let mut file: toml::Table = (file + &caller("nothing", "")).parse().expect("TOML");
-    Access::of(callers(file.remove("caller").expect("callers")).expect("callers"), metadata)
+    Access::restricted(parse_callers(file.remove("caller").expect("callers")).expect("callers"), metadata)
 }
 
 async fn server() -> TestServer {
@@ -123,7 +123,7 @@ async fn without_credentials_nothing_is_told_but_that() {
 #[tokio::test]
 async fn a_token_of_nobody_is_refused_and_never_echoed() {
     let server = server().await;
-    let hash_itself = TokenHash::of("of-read").to_string();
+    let hash_itself = TokenHash::from_token("of-read").to_string();
     for token in ["of-reader", "OF-READ", "of-read=", "s3cr3t-of-nobody", &hash_itself] {
         for path in ["/fhir/Practitioner", "/nowhere", "/annuaire/fhir/v2/Device"] {
             let answer = server.ask("GET", path, &[("authorization", &format!("Bearer {token}"))]).await;
@@ -180,14 +180,14 @@ async fn what_strangers_send_is_not_read_to_its_end() {
 async fn statement_tells_what_callers_are_recognised_by() {
     let caller = |name: &str| Caller { name: name.to_owned(), rights: vec![Right::Read] };
     let certificate = || Credential::Certificate { common_name: "cn".to_owned(), organizational_unit: "ou".to_owned() };
-    let token = || Credential::Token(TokenHash::of("t"));
+    let token = || Credential::Token(TokenHash::from_token("t"));
     for credentials in [vec![], vec![certificate()], vec![token()], vec![certificate(), token()]] {
         let mut callers = Callers::default();
         for (number, credential) in credentials.iter().enumerate() {
             callers.add(caller(&number.to_string()), credential.clone()).expect("another caller");
         }
         let is_open = credentials.is_empty();
-        let access = if is_open { Access::open() } else { Access::of(callers, Metadata::Open) };
+        let access = if is_open { Access::open() } else { Access::restricted(callers, Metadata::Open) };
         let server = Setup { access, ..Setup::default() }.start_somewhere().await;
         for (path, right) in [("/fhir/metadata", "practitioner:write"), ("/annuaire/fhir/v2/metadata", "annuaire:read")]
         {

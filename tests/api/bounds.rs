@@ -73,12 +73,12 @@ async fn a_body_that_takes_too_long_is_given_up() {
 #[tokio::test]
 async fn each_caller_has_a_rate_of_its_own() {
     let callers = ["one", "other"].map(|name| {
-        let hash = sas_endpoint::access::token::TokenHash::of(name);
+        let hash = sas_endpoint::access::token::TokenHash::from_token(name);
         format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [\"read\"]\n")
     });
     let mut file: toml::Table = callers.concat().parse().expect("TOML");
-    let callers = sas_endpoint::access::file::callers(file.remove("caller").expect("callers")).expect("callers");
-    let mut setup = Setup { access: Access::of(callers, Default::default()), ..Setup::default() };
+    let callers = sas_endpoint::access::file::parse_callers(file.remove("caller").expect("callers")).expect("callers");
+    let mut setup = Setup { access: Access::restricted(callers, Default::default()), ..Setup::default() };
     setup.bounds.rate = 1;
     let server = setup.start_somewhere().await;
     let one = [("authorization", "Bearer one")];

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use sas_endpoint::access::file::callers;
+use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::token::TokenHash;
 use sas_endpoint::access::{Access, Metadata};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,10 +39,10 @@ const CALLER: (&str, &str) = ("authorization", "Bearer of-agenda");
 
 fn access() -> Access {
     let rights = "\"practitioner:write\", \"appointment:write\", \"read\", \"annuaire:read\"";
-    let hash = TokenHash::of("of-agenda");
+    let hash = TokenHash::from_token("of-agenda");
     let file = format!("[[caller]]\nname = \"agenda\"\ntoken_sha256 = \"{hash}\"\nrights = [{rights}]\n");
     let mut file: toml::Table = file.parse().expect("TOML");
-    Access::of(callers(file.remove("caller").expect("callers")).expect("callers"), Metadata::Open)
+    Access::restricted(parse_callers(file.remove("caller").expect("callers")).expect("callers"), Metadata::Open)
 }
 
 /// A server without callers, and one with.

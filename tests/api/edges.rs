@@ -1,7 +1,7 @@
 //! What is read of a request that is refused, and what it is told before it sends its body.
 
 use sas_endpoint::access::Access;
-use sas_endpoint::access::file::callers;
+use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::token::TokenHash;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,11 +12,11 @@ const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
 
 /// One caller, who may write accounts and read the directory; its token is `caller`.
 fn access() -> Access {
-    let hash = TokenHash::of("caller");
+    let hash = TokenHash::from_token("caller");
     let rights = "[\"practitioner:write\", \"annuaire:read\"]";
     let file = format!("[[caller]]\nname = \"caller\"\ntoken_sha256 = \"{hash}\"\nrights = {rights}\n");
     let mut file: toml::Table = file.parse().expect("TOML");
-    Access::of(callers(file.remove("caller").expect("callers")).expect("callers"), Default::default())
+    Access::restricted(parse_callers(file.remove("caller").expect("callers")).expect("callers"), Default::default())
 }
 
 async fn server(rate: u32) -> TestServer {

@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateRevocationListDer;
-use sas_endpoint::access::file::callers;
+use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::{Access, Metadata};
 use sas_endpoint::http::origin::BaseUrl;
 use sas_endpoint::http::origin::proxy::{AddressHeaders, CertificateHeader};
-use sas_endpoint::tls::trust::{Authorities, Outdated, Trust};
+use sas_endpoint::tls::trust::{Authorities, ExpiredCrlPolicy, Trust};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind, ORGANIZATIONAL_UNIT};
 use crate::server::*;
@@ -29,14 +29,14 @@ fn access() -> Access {
         "[[caller]]\nname = \"platform\"\ncn = \"{COMMON_NAME}\"\nou = \"{ORGANIZATIONAL_UNIT}\"\nrights = [\"read\"]\n"
     );
     let mut file: toml::Table = file.parse().expect("TOML");
-    Access::of(callers(file.remove("caller").expect("callers")).expect("callers"), Metadata::Open)
+    Access::restricted(parse_callers(file.remove("caller").expect("callers")).expect("callers"), Metadata::Open)
 }
 
 fn trust(authority: &Authority) -> Trust {
     let certificates = vec![authority.root.der().clone(), authority.organisations.der().clone()];
     let lists = [authority.revocation_list(-1, 365), authority.revocation_list_of_root(false)];
     let lists = lists.iter().map(|list| CertificateRevocationListDer::from(list.der().to_vec())).collect();
-    Trust::new(Authorities::new(certificates, lists, Outdated::Refuse).expect("authorities"))
+    Trust::new(Authorities::new(certificates, lists, ExpiredCrlPolicy::Refuse).expect("authorities"))
 }
 
 /// A server behind a proxy that passes on certificates in this form; clients of these tests are that proxy.

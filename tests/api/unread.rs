@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sas_endpoint::access::Access;
-use sas_endpoint::access::file::callers;
+use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::token::TokenHash;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -139,14 +139,14 @@ async fn unread_answers_of_all_together_are_bounded_and_writes_are_answered() {
 #[tokio::test]
 async fn unread_answers_of_callers_count_for_each_on_whatever_address() {
     let file = ["one", "two"].map(|name| {
-        let hash = TokenHash::of(name);
+        let hash = TokenHash::from_token(name);
         format!(
             "[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [\"read\", \"practitioner:write\"]\n"
         )
     });
     let mut file: toml::Table = file.concat().parse().expect("TOML");
-    let callers = callers(file.remove("caller").expect("callers")).expect("callers");
-    let server = server(Setup { access: Access::of(callers, Default::default()), ..patient() }).await;
+    let callers = parse_callers(file.remove("caller").expect("callers")).expect("callers");
+    let server = server(Setup { access: Access::restricted(callers, Default::default()), ..patient() }).await;
     let mut streams = vec![];
     for address in 1..=UNREAD {
         let headers = format!("authorization: Bearer one\r\nx-forwarded-for: 192.0.2.{address}");

@@ -19,7 +19,7 @@ use sas_endpoint::access::{Access, Metadata};
 use sas_endpoint::http::origin::proxy::{AddressHeaders, CertificateHeader, Settings};
 use sas_endpoint::http::origin::{BaseUrl, Identification};
 use sas_endpoint::tls::certificate::ClientCertificate;
-use sas_endpoint::tls::trust::{Authorities, Outdated, Trust};
+use sas_endpoint::tls::trust::{Authorities, ExpiredCrlPolicy, Trust};
 use serde_json::Value;
 
 use crate::certificates::{Authority, COMMON_NAME, Kind, ORGANIZATIONAL_UNIT};
@@ -31,7 +31,7 @@ const TOKEN: &str = "fj3Kq0Zz-._~8d7a";
 
 fn trust(authority: &Authority) -> Trust {
     let certificates = CertificateDer::pem_slice_iter(authority.pem().as_bytes()).collect::<Result<_, _>>();
-    Trust::new(Authorities::new(certificates.expect("PEM"), vec![], Outdated::Refuse).expect("authorities"))
+    Trust::new(Authorities::new(certificates.expect("PEM"), vec![], ExpiredCrlPolicy::Refuse).expect("authorities"))
 }
 
 /// Behind a proxy that is believed; two callers, who may read.
@@ -41,12 +41,12 @@ fn behind(authority: &Authority, proxy_certificate: CertificateHeader, proxy_hea
     let common_name = COMMON_NAME.to_owned();
     let by_certificate = Credential::Certificate { common_name, organizational_unit: ORGANIZATIONAL_UNIT.to_owned() };
     callers.add(reader("by certificate"), by_certificate).expect("a caller");
-    callers.add(reader("by token"), Credential::Token(TokenHash::of(TOKEN))).expect("a caller");
+    callers.add(reader("by token"), Credential::Token(TokenHash::from_token(TOKEN))).expect("a caller");
     // A request without a connection comes from here.
     let trusted_proxies = vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED).into()];
     Service::identifying(Identification {
         base_url: BaseUrl::Told(BASE.into()),
-        access: Access::of(callers, Metadata::Closed),
+        access: Access::restricted(callers, Metadata::Closed),
         proxies: Settings { trusted_proxies, proxy_certificate, proxy_headers },
         trust: Some(trust(authority)),
     })

@@ -264,7 +264,7 @@ fn a_token_is_made_with_the_line_that_recognises_it() {
     let made = || String::from_utf8(run(&["token"], "").stdout).expect("UTF-8");
     let text = made();
     let (token, line) = text.trim_end().split_once('\n').expect("two lines");
-    let hash = sas_endpoint::access::token::TokenHash::of(token);
+    let hash = sas_endpoint::access::token::TokenHash::from_token(token);
     assert_eq!(line, format!("token_sha256 = \"{hash}\""));
     assert_ne!(text, made());
     // Nothing else is said, nothing is kept.

@@ -26,7 +26,7 @@ async fn served(from: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 #[tokio::test]
-async fn an_address_that_has_its_share_of_connections_leaves_the_others_theirs() {
+async fn connections_of_one_address_are_limited() {
     let server = TestServer::start(bounds()).await;
     let mut greedy = vec![];
     for _ in 0..2 {
@@ -45,7 +45,7 @@ async fn an_address_that_has_its_share_of_connections_leaves_the_others_theirs()
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_has_as_many_connections_as_there_are() {
+async fn connections_of_a_trusted_proxy_are_not_limited_per_address() {
     let trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
     let proxies = proxy::Settings { trusted_proxies, ..proxy::Settings::default() };
     let server = TestServer::start(Door { proxies, ..bounds().into() }).await;

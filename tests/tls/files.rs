@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sas_endpoint::tls::Settings;
 use sas_endpoint::tls::settings::ClientAuth;
-use sas_endpoint::tls::trust::Outdated;
+use sas_endpoint::tls::trust::ExpiredCrlPolicy;
 use tempfile::TempDir;
 
 use crate::certificates::{self, Authority, Identity};
@@ -50,7 +50,7 @@ impl Files {
             tls_key: Some(self.path("server.key")),
             tls_client_ca: Some(self.path("ca.pem")),
             tls_crl: Some(self.path("crl.pem")),
-            tls_crl_expired: Outdated::Refuse,
+            tls_crl_expired: ExpiredCrlPolicy::Refuse,
             tls_client_auth: ClientAuth::Required,
             tls_reload: Duration::from_millis(10),
         }

@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
 use sas_endpoint::tls::settings::ClientAuth;
-use sas_endpoint::tls::trust::{Mistrust, Outdated};
+use sas_endpoint::tls::trust::{CertificateRejection, ExpiredCrlPolicy};
 use sas_endpoint::tls::{self, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ async fn start(settings: &Settings) -> TestServer {
 }
 
 /// Why a good client is not believed by these settings; the alert says only "unknown CA".
-fn mistrust(settings: &Settings, files: &Files) -> Option<Mistrust> {
+fn rejection(settings: &Settings, files: &Files) -> Option<CertificateRejection> {
     let (tls, _) = tls::open(settings).expect("all is well");
     let chain: Vec<_> = files.authority.client(Kind::Good).chain.into_iter().map(CertificateDer::from).collect();
     tls.trust.expect("authorities").verify(&chain, UnixTime::now()).err()
@@ -37,7 +37,7 @@ async fn told(server: &TestServer, files: &Files, kind: Kind) -> String {
 }
 
 #[tokio::test]
-async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
+async fn handshake_validates_each_kind_of_certificate() {
     let files = Files::new();
     let server = start(&files.settings()).await;
     for (kind, expected) in [
@@ -65,7 +65,7 @@ async fn a_certificate_of_every_kind_is_judged_in_the_handshake() {
 }
 
 #[test]
-fn certificate_key_is_of_a_kind_and_size_that_tls_verifies() {
+fn certificate_key_kind_or_size_unsupported_is_rejected() {
     const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDB6hJHwZPwMWCwI2H/2oHD6k4a\nxiMvQcD8VgqD0atIiKqo/mntUZCGxEH/md9zIGNaK/cklKfAzTzqLz4vjuYbSPne\nZpL1RqnYJfDUGuxi+whwJpY7AjUyCFfXjtOFCde4IpOviFniv20Dh6Agv2opeKnN\n6FIbFsQHD/ILjCGI8QIDAQAB\n-----END PUBLIC KEY-----";
     const RSA_2048: &str = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA5D+g7bgGXlU3qiguHHOe\n+y86hfqv7a7ufJNwbSIYNvmKhJDkCk4emE55AvrkT0qQrjo7QiLIR8IaxpWg4RmZ\n8XJRsfukYgzIwMdG9+nhJfDwrEkX1S2N6JlejrSwwvADnCJyXzPsgz67JFwK9n1E\noqWITpLrmdxoCT5yM1v6SgBq8iqZL2/qOoF8mxh9OyNVCVkot9Rik0fe/DpNhDXL\nVU1EyYqOUZS4jcYAIw+wuC+tjqcnfQb6huglCnmKmgratTc0DI8cvlTeCcXiYuBG\nmDWzAa8FlJuEzgnPiRAO5FqUXFvCqGNkFFkB0llgqOgEHGJj1JjjuWIaSemOX1em\n9wIDAQAB\n-----END PUBLIC KEY-----";
     let files = Files::new();
@@ -75,7 +75,7 @@ fn certificate_key_is_of_a_kind_and_size_that_tls_verifies() {
         let certificate = CertificateDer::from(files.authority.client_of_key(public_key));
         trust.verify(&[certificate], UnixTime::now()).err()
     };
-    assert_eq!(judged(RSA_1024), Some(Mistrust::UnusableKey));
+    assert_eq!(judged(RSA_1024), Some(CertificateRejection::UnusableKey));
     assert_eq!(judged(RSA_2048), None);
     for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
         let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
@@ -84,7 +84,7 @@ fn certificate_key_is_of_a_kind_and_size_that_tls_verifies() {
 }
 
 #[tokio::test]
-async fn whoever_sends_only_its_own_certificate_is_known_by_the_intermediate_of_the_file() {
+async fn handshake_chain_is_completed_with_configured_intermediates() {
     let files = Files::new();
     let server = start(&files.settings()).await;
     let mut alone = files.authority.client(Kind::Good);
@@ -94,7 +94,7 @@ async fn whoever_sends_only_its_own_certificate_is_known_by_the_intermediate_of_
 }
 
 #[tokio::test]
-async fn optional_certificates_are_verified_all_the_same() {
+async fn handshake_optional_certificate_is_validated() {
     let files = Files::new();
     let server = start(&Settings { tls_client_auth: ClientAuth::Optional, ..files.settings() }).await;
     assert_eq!(who(server.address, &files.authority, None).await.expect("let in"), "nobody");
@@ -103,7 +103,7 @@ async fn optional_certificates_are_verified_all_the_same() {
 }
 
 #[tokio::test]
-async fn without_authorities_clients_are_not_asked() {
+async fn handshake_without_authorities_requests_no_certificate() {
     let files = Files::new();
     let settings = files.settings();
     let settings = Settings { tls_client_ca: None, tls_crl: None, tls_client_auth: ClientAuth::Optional, ..settings };
@@ -112,7 +112,7 @@ async fn without_authorities_clients_are_not_asked() {
 }
 
 #[tokio::test]
-async fn versions_are_1_2_and_1_3_and_nothing_older() {
+async fn handshake_accepts_tls_1_2_and_1_3_only() {
     let files = Files::new();
     let server = start(&files.settings()).await;
     let good = files.authority.client(Kind::Good);
@@ -140,25 +140,25 @@ async fn versions_are_1_2_and_1_3_and_nothing_older() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_out_of_date_is_refused_or_tolerated_as_set() {
+async fn crl_expired_is_refused_or_tolerated_as_configured() {
     let files = Files::new();
     files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
     let refusing = start(&files.settings()).await;
     assert!(told(&refusing, &files, Kind::Good).await.contains("UnknownCA"));
-    assert_eq!(mistrust(&files.settings(), &files), Some(Mistrust::RevocationListExpired));
-    let tolerant = start(&Settings { tls_crl_expired: Outdated::Tolerate, ..files.settings() }).await;
+    assert_eq!(rejection(&files.settings(), &files), Some(CertificateRejection::RevocationListExpired));
+    let tolerant = start(&Settings { tls_crl_expired: ExpiredCrlPolicy::Tolerate, ..files.settings() }).await;
     assert!(told(&tolerant, &files, Kind::Good).await.starts_with(COMMON_NAME));
     assert!(told(&tolerant, &files, Kind::Revoked).await.contains("CertificateRevoked"));
 }
 
 #[tokio::test]
-async fn where_there_are_lists_the_status_of_a_client_must_be_known() {
+async fn crl_of_other_issuer_leaves_revocation_unknown() {
     let files = Files::new();
     // Of the root only: it says nothing of clients.
     files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM"));
     let server = start(&files.settings()).await;
     assert!(told(&server, &files, Kind::Good).await.contains("UnknownCA"));
-    assert_eq!(mistrust(&files.settings(), &files), Some(Mistrust::RevocationUnknown));
+    assert_eq!(rejection(&files.settings(), &files), Some(CertificateRejection::RevocationUnknown));
     // Of the authority for organisations only: nobody need publish one of the root.
     files.write("crl.pem", files.authority.revocation_list(-1, 9).pem().expect("PEM"));
     let server = start(&files.settings()).await;
@@ -169,7 +169,7 @@ async fn where_there_are_lists_the_status_of_a_client_must_be_known() {
 }
 
 #[tokio::test]
-async fn an_authority_that_was_revoked_vouches_for_nobody() {
+async fn crl_revoked_authority_invalidates_its_certificates() {
     let files = Files::new();
     let lists = [files.authority.revocation_list(-1, 9), files.authority.revocation_list_of_root(true)];
     files.write("crl.pem", lists.map(|list| list.pem().expect("PEM")).concat());
@@ -178,7 +178,7 @@ async fn an_authority_that_was_revoked_vouches_for_nobody() {
 }
 
 #[tokio::test]
-async fn of_two_lists_of_one_authority_the_newer_counts() {
+async fn crl_newest_of_one_issuer_is_used() {
     let files = Files::new();
     let (old, new) = (files.authority.revocation_list(-10, 8), files.authority.revocation_list(-1, 9));
     files.write("crl.pem", [old, new].map(|list| list.pem().expect("PEM")).concat());
@@ -187,7 +187,7 @@ async fn of_two_lists_of_one_authority_the_newer_counts() {
 }
 
 #[tokio::test]
-async fn der_and_folders_are_read_like_pem() {
+async fn tls_files_der_and_folders_are_read() {
     let files = Files::new();
     for folder in ["authorities", "lists"] {
         std::fs::create_dir(files.path(folder)).expect("a folder");
@@ -207,7 +207,7 @@ async fn der_and_folders_are_read_like_pem() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_does_not_end_is_given_up() {
+async fn handshake_timeout_closes_the_connection() {
     let files = Files::new();
     let (tls, _) = tls::open(&files.settings()).expect("all is well");
     let bounds = Bounds { header_timeout: Duration::from_millis(100), ..Bounds::default() };
@@ -218,7 +218,7 @@ async fn a_handshake_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test]
-async fn who_speaks_plainly_to_tls_is_not_served() {
+async fn handshake_plain_http_is_not_served() {
     let files = Files::new();
     let server = start(&files.settings()).await;
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");

@@ -15,7 +15,7 @@ mod addresses;
 mod eviction;
 mod handshakes;
 mod malformed;
-mod patience;
 mod program;
 mod renewal;
 mod settings;
+mod timeouts;

@@ -23,7 +23,7 @@ pub fn assert_refused(answer: &str, status: u16, rule: &str) {
 }
 
 #[tokio::test]
-async fn a_head_that_cannot_be_read_is_told_why() {
+async fn malformed_head_is_refused_with_an_outcome() {
     let server = TestServer::start(Bounds::default()).await;
     let headers = "a: b\r\n".repeat(300);
     for (request, status, rule) in [
@@ -46,7 +46,7 @@ async fn a_head_that_cannot_be_read_is_told_why() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_is_answered_before() {
+async fn malformed_head_after_a_request_is_refused_after_its_answer() {
     let server = TestServer::start(Bounds::default()).await;
     let get = "GET /who HTTP/1.1\r\nhost: x\r\n\r\n";
     let post = "POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody";
@@ -63,7 +63,7 @@ async fn what_was_asked_before_is_answered_before() {
 }
 
 #[tokio::test]
-async fn refusals_of_the_service_are_left_as_they_are() {
+async fn malformed_head_refusal_does_not_replace_answers_of_the_service() {
     let server = TestServer::start(Bounds::default()).await;
     let request = "GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let answer = exchange(server.address, request.as_bytes()).await;

@@ -91,7 +91,7 @@ impl Drop for Program {
 }
 
 #[tokio::test]
-async fn a_list_that_is_out_of_date_is_told_everywhere_until_sighup_brings_a_new_one() {
+async fn crl_expired_is_reported_until_sighup_loads_a_new_one() {
     let files = Files::new();
     files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
     let (mut program, log) = Program::start(&files);
@@ -123,11 +123,11 @@ async fn a_list_that_is_out_of_date_is_told_everywhere_until_sighup_brings_a_new
 
     files.write("crl.pem", "nothing");
     program.hang_up();
-    program.until("what was read before stays in use");
+    program.until("the files read before remain in use");
     let mut stream = connect(program.address, &files.authority, Some(&good)).await.expect("believed");
     crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
     program.hang_up();
-    program.until("what was read before stays in use");
+    program.until("the files read before remain in use");
     let ready: Value = serde_json::from_str(&program.ops("/health/ready")).expect("JSON");
     let refused = ready["certificateFilesRefused"][0].as_str().expect("a sentence");
     assert!(refused.contains("crl.pem: there is a revocation list in it that cannot be read"), "{ready}");
@@ -136,12 +136,12 @@ async fn a_list_that_is_out_of_date_is_told_everywhere_until_sighup_brings_a_new
 }
 
 #[tokio::test]
-async fn a_key_that_everybody_may_read_and_a_refused_certificate_are_told() {
+async fn tls_key_readable_by_all_and_refused_certificate_are_logged() {
     use std::os::unix::fs::PermissionsExt;
     let files = Files::new();
     std::fs::set_permissions(files.path("server.key"), std::fs::Permissions::from_mode(0o644)).expect("set");
     let (mut program, log) = Program::start(&files);
-    assert!(log.contains("everybody on this machine may read the private key"), "{log}");
+    assert!(log.contains("every user of this machine can read the private key"), "{log}");
     let revoked = files.authority.client(Kind::Revoked);
     let stream = connect(program.address, &files.authority, Some(&revoked)).await;
     let answer = async { crate::client::ask(&mut stream?, "/fhir/metadata").await };
@@ -152,7 +152,7 @@ async fn a_key_that_everybody_may_read_and_a_refused_certificate_are_told() {
 }
 
 #[test]
-fn an_address_that_has_its_share_and_places_that_run_out_are_told_and_counted() {
+fn connection_limits_reached_are_logged_and_counted() {
     let files = Files::new();
     let bounds = ["--max-connections", "2", "--max-connections-per-address", "1"];
     let (mut program, _) = Program::start_with(&files, &bounds);
@@ -176,7 +176,7 @@ fn an_address_that_has_its_share_and_places_that_run_out_are_told_and_counted() 
 }
 
 #[test]
-fn eviction_on_the_operators_listener_keeps_health_and_metrics_reachable() {
+fn eviction_on_the_ops_listener_keeps_health_and_metrics_reachable() {
     let files = Files::new();
     let (program, _) = Program::start_with(&files, &["--max-connections-per-address", "1"]);
     // More than it takes, all idle: silent, after an answer, with a head that does not come.
@@ -193,7 +193,7 @@ fn eviction_on_the_operators_listener_keeps_health_and_metrics_reachable() {
 }
 
 #[test]
-fn what_is_logged_of_strangers_does_not_grow_with_what_they_do() {
+fn log_of_failed_handshakes_is_bounded() {
     let files = Files::new();
     let (mut program, _) = Program::start_with(&files, &["--tls-client-auth", "optional"]);
     let began = std::time::Instant::now();

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateRevocationListDer;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::Door;
-use sas_endpoint::tls::revocation::{check_date, choose};
-use sas_endpoint::tls::trust::{Mistrust, Trust};
+use sas_endpoint::tls::revocation::{check_date, merge};
+use sas_endpoint::tls::trust::{CertificateRejection, Trust};
 use sas_endpoint::tls::{self, Settings, Tls};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind};
@@ -43,13 +43,13 @@ fn is_told(answer: std::io::Result<String>, expected: &str) -> bool {
     answer.unwrap_or_else(|error| error.to_string()).contains(expected)
 }
 
-fn judged(trust: &Trust, identity: &Identity) -> Option<Mistrust> {
+fn judged(trust: &Trust, identity: &Identity) -> Option<CertificateRejection> {
     let chain: Vec<_> = identity.chain.iter().map(|der| der.clone().into()).collect();
     trust.verify(&chain, rustls::pki_types::UnixTime::now()).err()
 }
 
 #[tokio::test]
-async fn a_new_server_certificate_is_shown_to_who_connects_next() {
+async fn reload_server_certificate_is_used_by_new_connections() {
     let files = Files::new();
     let (server, _) = start(&files).await;
     let good = files.authority.client(Kind::Good);
@@ -70,7 +70,7 @@ async fn a_new_server_certificate_is_shown_to_who_connects_next() {
 }
 
 #[tokio::test]
-async fn new_lists_and_authorities_count_for_who_connects_next_and_for_what_proxies_pass_on() {
+async fn reload_authorities_and_crls_apply_to_new_connections_and_proxies() {
     let files = Files::new();
     files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM") + &empty_list(&files));
     let (server, trust) = start(&files).await;
@@ -83,13 +83,13 @@ async fn new_lists_and_authorities_count_for_who_connects_next_and_for_what_prox
 
     files.write("crl.pem", files.authority.revocation_lists_pem());
     until(async || is_told(who(server.address, &files.authority, Some(&revoked)).await, "CertificateRevoked")).await;
-    assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+    assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
     assert_eq!(rest(&mut open).await.expect("the end"), "", "the connection of the revoked one is closed");
     assert!(is_told(ask(&mut of_another, "/who").await, COMMON_NAME), "that of another goes on");
 
     let other = Authority::named("AUTRE");
     let stranger = other.client(Kind::Good);
-    assert_eq!(judged(&trust, &stranger), Some(Mistrust::UnknownIssuer));
+    assert_eq!(judged(&trust, &stranger), Some(CertificateRejection::UnknownIssuer));
     files.write("crl.pem", files.authority.revocation_lists_pem() + &other.revocation_lists_pem());
     files.write("ca.pem", files.authority.pem() + &other.pem());
     until(async || is_told(who(server.address, &files.authority, Some(&stranger)).await, COMMON_NAME)).await;
@@ -97,7 +97,7 @@ async fn new_lists_and_authorities_count_for_who_connects_next_and_for_what_prox
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_changes_nothing() {
+async fn reload_invalid_files_changes_nothing() {
     let files = Files::new();
     let (server, tls) = start_by(&files.settings()).await;
     let trust = tls.trust.clone().expect("authorities");
@@ -115,7 +115,7 @@ async fn what_cannot_be_used_changes_nothing() {
         until(async || tls.refused.load().iter().any(|sentence| sentence.contains(told))).await;
         for _ in 0..10 {
             assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{name}");
-            assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked), "{name}");
+            assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked), "{name}");
         }
         files.write(name, before);
     }
@@ -129,7 +129,7 @@ async fn what_cannot_be_used_changes_nothing() {
 }
 
 #[tokio::test]
-async fn renewal_sighup_before_its_first_look_ends_nothing() {
+async fn reload_sighup_before_the_first_check_does_not_end_the_process() {
     let files = Files::new();
     let (_, renewal) = tls::open(&files.settings()).expect("all is well");
     let running = renewal.run();
@@ -140,7 +140,7 @@ async fn renewal_sighup_before_its_first_look_ends_nothing() {
 }
 
 #[tokio::test]
-async fn one_file_that_cannot_be_used_does_not_keep_revocations_from_being_taken_up() {
+async fn reload_invalid_file_does_not_prevent_revocations() {
     for (name, what) in [("lists/README", "a stray file"), ("server.key", "a key"), ("authorities/README", "a text")] {
         let files = in_folders();
         let (server, tls) = start_by(&folders(&files)).await;
@@ -149,13 +149,13 @@ async fn one_file_that_cannot_be_used_does_not_keep_revocations_from_being_taken
         assert_eq!(judged(&trust, &revoked), None);
         files.write(name, "this is something else");
         files.write("lists/organisations.crl", files.authority.revocation_list(-1, 9).der());
-        until(async || judged(&trust, &revoked) == Some(Mistrust::Revoked)).await;
+        until(async || judged(&trust, &revoked) == Some(CertificateRejection::Revoked)).await;
         assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{what}");
     }
 }
 
 #[tokio::test]
-async fn a_list_that_its_authority_did_not_sign_does_not_replace_the_one_in_use() {
+async fn reload_crl_with_wrong_signature_is_not_used() {
     let files = Files::new();
     let (_server, tls) = start_by(&files.settings()).await;
     let trust = tls.trust.clone().expect("authorities");
@@ -166,14 +166,14 @@ async fn a_list_that_its_authority_did_not_sign_does_not_replace_the_one_in_use(
     let forged = forger.revocation_list(0, 365).pem().expect("PEM");
     files.write("crl.pem", files.authority.revocation_lists_pem() + &forged);
     until(async || !tls.refused.load().is_empty()).await;
-    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(Mistrust::Revoked)));
+    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
     assert_eq!(trust.lists(), in_use);
     let told = tls::open(&files.settings()).err().expect("a start is refused");
     assert!(told.contains("crl.pem") && told.contains("did not sign"), "{told}");
 }
 
 #[tokio::test]
-async fn list_dated_in_the_future_is_refused_and_orders_no_other() {
+async fn reload_crl_dated_in_the_future_is_refused_and_supersedes_no_other() {
     let files = Files::new();
     let (_server, tls) = start_by(&files.settings()).await;
     let trust = tls.trust.clone().expect("authorities");
@@ -188,7 +188,7 @@ async fn list_dated_in_the_future_is_refused_and_orders_no_other() {
     ] {
         files.write("crl.pem", content);
         until(async || tls.refused.load().iter().any(|sentence| sentence.contains("dated in the future"))).await;
-        assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+        assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
         assert_eq!(trust.lists(), in_use);
         let told = tls::open(&files.settings()).err().expect("a start is refused");
         assert!(told.contains("crl.pem") && told.contains("dated in the future"), "{told}");
@@ -199,7 +199,7 @@ async fn list_dated_in_the_future_is_refused_and_orders_no_other() {
 }
 
 #[tokio::test]
-async fn new_authority_of_the_same_name_is_not_believed_while_its_list_is_refused() {
+async fn reload_authority_of_the_same_name_is_not_used_while_its_crl_is_refused() {
     let files = Files::new();
     let (_server, tls) = start_by(&files.settings()).await;
     let trust = tls.trust.clone().expect("authorities");
@@ -210,31 +210,34 @@ async fn new_authority_of_the_same_name_is_not_believed_while_its_list_is_refuse
     files.write("ca.pem", successor.pem());
     until(async || !tls.refused.load().is_empty()).await;
     assert!(judged(&trust, &revoked_since).is_some());
-    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(Mistrust::Revoked)));
+    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
     files.write("crl.pem", successor.revocation_lists_pem());
     until(async || tls.refused.load().is_empty()).await;
-    assert_eq!((judged(&trust, &successors), judged(&trust, &revoked_since)), (None, Some(Mistrust::Revoked)));
+    assert_eq!(
+        (judged(&trust, &successors), judged(&trust, &revoked_since)),
+        (None, Some(CertificateRejection::Revoked))
+    );
 }
 
 #[test]
-fn list_in_use_stays_when_the_clock_is_set_back_and_orders_no_other() {
+fn crl_in_use_survives_a_clock_set_back_and_supersedes_no_other() {
     let authority = Authority::new();
     let list = |made: i64| CertificateRevocationListDer::from(authority.revocation_list(made, 30).der().to_vec());
     let (in_use, earlier, before) = ([list(-1)], list(-9), list(-5));
     let set_back = Timestamp::now() - SignedDuration::from_hours(24 * 3);
-    let chosen = |read: Vec<_>, keep, now| choose(&in_use, read, keep, now).expect("readable").lists;
+    let merged = |read: Vec<_>, keep, now| merge(&in_use, read, keep, now).expect("readable").lists;
     // The file of the list in use is refused now.
     assert!(check_date(&in_use[0], set_back).is_err());
-    assert_eq!(chosen(vec![], true, set_back), in_use);
-    assert_eq!(chosen(vec![], false, set_back), []);
+    assert_eq!(merged(vec![], true, set_back), in_use);
+    assert_eq!(merged(vec![], false, set_back), []);
     for genuine in [earlier, before] {
-        assert_eq!(chosen(vec![genuine.clone()], false, set_back), std::slice::from_ref(&genuine));
-        assert_eq!(chosen(vec![genuine], false, Timestamp::now()), in_use);
+        assert_eq!(merged(vec![genuine.clone()], false, set_back), std::slice::from_ref(&genuine));
+        assert_eq!(merged(vec![genuine], false, Timestamp::now()), in_use);
     }
 }
 
 #[test]
-fn list_is_refused_from_five_minutes_ahead_to_the_last_second_of_x509() {
+fn crl_dated_more_than_five_minutes_ahead_is_refused() {
     const LAST_SECOND: i64 = 253_402_300_799;
     let authority = Authority::new();
     let list = |made| CertificateRevocationListDer::from(authority.empty_revocation_list_made_at(made).der().to_vec());
@@ -252,7 +255,7 @@ fn list_is_refused_from_five_minutes_ahead_to_the_last_second_of_x509() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_older_than_the_one_in_use_brings_nobody_back() {
+async fn reload_older_crl_does_not_undo_revocations() {
     let files = Files::new();
     let (_server, tls) = start_by(&files.settings()).await;
     let trust = tls.trust.clone().expect("authorities");
@@ -260,13 +263,13 @@ async fn a_list_that_is_older_than_the_one_in_use_brings_nobody_back() {
     // Genuine, of the time before.
     files.write("crl.pem", empty_list(&files));
     until(async || !tls.refused.load().is_empty()).await;
-    assert_eq!(judged(&trust, &revoked), Some(Mistrust::Revoked));
+    assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
     files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
     until(async || judged(&trust, &revoked).is_none()).await;
 }
 
 #[tokio::test]
-async fn of_several_lists_of_one_authority_the_newest_says_until_when() {
+async fn crl_next_update_is_that_of_the_newest() {
     let files = Files::new();
     let lists = [files.authority.revocation_list(-10, 8), files.authority.revocation_list(-1, 9)];
     files.write("crl.pem", lists.map(|list| list.pem().expect("PEM")).concat());

@@ -10,7 +10,7 @@ fn refused(settings: &Settings) -> String {
 }
 
 #[test]
-fn settings_that_do_not_go_together_are_told() {
+fn tls_settings_contradictory_are_refused() {
     let files = Files::new();
     let all = files.settings();
     for (settings, sentence) in [
@@ -25,7 +25,7 @@ fn settings_that_do_not_go_together_are_told() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named() {
+fn tls_files_invalid_error_names_the_file() {
     let other = Authority::new();
     for (name, content, sentence) in [
         ("server.pem", "", "the certificate cannot be read"),
@@ -56,7 +56,7 @@ fn a_file_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn trust_alone_serves_what_a_proxy_passes_on() {
+fn tls_settings_authorities_alone_validate_forwarded_certificates() {
     let files = Files::new();
     let (tls, _) = tls::open(&Settings { tls_cert: None, tls_key: None, ..files.settings() }).expect("all is well");
     assert!(tls.server.is_none() && tls.trust.is_some());

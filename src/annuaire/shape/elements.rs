@@ -12,7 +12,6 @@ macro_rules! objects {
     ($( #[doc = $doc:literal] $name:ident { $( $field:ident: $type:ty = $key:literal, )+ } )+) => { $(
         #[doc = $doc]
         #[derive(Debug, Default)]
-        #[allow(missing_docs)]
         pub struct $name<'a> { $( pub $field: $type, )+ }
 
         impl<'a> Shape<'a> for $name<'a> {
@@ -144,7 +143,6 @@ objects! {
 
 /// `name`: a text where it is an organization's, a list where it is a person's.
 #[derive(Debug, Default)]
-#[allow(missing_docs)]
 pub struct Names<'a> {
     pub text: Option<Cow<'a, str>>,
     pub people: Vec<HumanName<'a>>,

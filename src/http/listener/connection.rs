@@ -31,7 +31,7 @@ use super::refusal::{LINGER, Refusal};
 use super::timeout_stream::TimeoutStream;
 use super::{Door, OnConnection, stopped};
 use crate::tls::certificate::ClientCertificate;
-use crate::tls::trust::{Mistrust, Trust};
+use crate::tls::trust::{CertificateRejection, Trust};
 
 /// Whoever has just connected when the program is told to stop has this long to begin a request.
 const NEWCOMER: Duration = Duration::from_secs(2);
@@ -66,15 +66,15 @@ pub async fn serve<S>(
             let chain = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
             // Once a connection: it was verified, so it can be read.
             let certificate = chain.as_ref().and_then(|chain| ClientCertificate::parse(chain.first()?));
-            if certificate.as_ref().is_some_and(|certificate| door.access.recognises(certificate)) {
+            if certificate.as_ref().is_some_and(|certificate| door.access.is_caller(certificate)) {
                 activity.authenticate();
             }
             let connection = Connection { peer, certificate: certificate.map(Arc::new) };
             let last = async {
                 tokio::select! {
                     () = stopped(&mut stopping) => {}
-                    mistrust = mistrusted(server.trust(), chain.as_deref()) => {
-                        tracing::warn!(peer = %peer.ip(), "a connection is closed, as its certificate was taken back: {mistrust}");
+                    rejection = wait_until_untrusted(server.trust(), chain.as_deref()) => {
+                        tracing::warn!(peer = %peer.ip(), "a connection is closed, as its certificate was taken back: {rejection}");
                     }
                 }
             };
@@ -99,8 +99,8 @@ async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig
                 Some(error @ rustls::Error::InvalidCertificate(_)) => {
                     count_handshake("refused");
                     if let Some(left_out) = LINES.next() {
-                        let mistrust = Mistrust::from(error);
-                        tracing::warn!(peer = %peer.ip(), left_out, "a client's certificate was refused: {mistrust}");
+                        let rejection = CertificateRejection::from(error);
+                        tracing::warn!(peer = %peer.ip(), left_out, "a client's certificate was refused: {rejection}");
                     }
                 }
                 Some(rustls::Error::NoCertificatesPresented) => {
@@ -126,9 +126,12 @@ fn count_handshake(outcome: &'static str) {
 
 /// Returns once the certificate of a connection is no longer believed. Connections last: one that a
 /// client keeps in use would outlive any revocation.
-async fn mistrusted(trust: Option<&Trust>, chain: Option<&[CertificateDer<'static>]>) -> Mistrust {
+async fn wait_until_untrusted(
+    trust: Option<&Trust>,
+    chain: Option<&[CertificateDer<'static>]>,
+) -> CertificateRejection {
     match (trust, chain) {
-        (Some(trust), Some(chain)) => trust.until_mistrusted(chain).await,
+        (Some(trust), Some(chain)) => trust.wait_until_untrusted(chain).await,
         _ => std::future::pending().await,
     }
 }

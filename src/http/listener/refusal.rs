@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_hyper_answers_by_itself_is_taken_for_it() {
+    fn hyper_rejection_is_told_from_answers_of_the_service() {
         let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: x\r\n\r\n";
         assert_eq!(bare_answer(bare.as_bytes()), Some(StatusCode::BAD_REQUEST));
         for other in [

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_been_idle_for_too_long_is_not_forgotten_when_an_answer_has_left() {
+    async fn idle_timeout_passed_during_an_answer_is_noticed_at_its_flush() {
         let (ours, _theirs) = tokio::io::duplex(1024);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Idle);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_that_are_taken_one_by_one_do_not_make_an_answer_leave_in_time() {
+    async fn body_timeout_applies_to_bytes_taken_one_by_one() {
         let (ours, mut theirs) = tokio::io::duplex(1);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Answered);

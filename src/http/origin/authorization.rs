@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bearer_token_is_read() {
+    fn authorization_header_with_one_bearer_token_is_parsed() {
         assert_eq!(presented(&HeaderMap::new()), Presented::Nothing);
         for value in ["Bearer a-._~+/1==", "bearer a-._~+/1==", "BEARER   a-._~+/1== "] {
             assert_eq!(presented(&headers(&[value])), Presented::Token("a-._~+/1=="), "{value}");

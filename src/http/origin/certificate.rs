@@ -33,7 +33,7 @@ const LONGEST_CHAIN: usize = 10;
 pub fn passed_on(headers: &HeaderMap, header: CertificateHeader) -> Result<Option<Chain>, Malformed> {
     let chain = match header {
         CertificateHeader::None => return Ok(None),
-        CertificateHeader::ClientCert => of_rfc_9440(headers)?,
+        CertificateHeader::ClientCert => parse_rfc_9440(headers)?,
         CertificateHeader::XSslClientCert => only(headers, "x-ssl-client-cert")?.map(pem).transpose()?,
         CertificateHeader::XForwardedClientCert => last(headers, "x-forwarded-client-cert")?.map(envoy).transpose()?,
         CertificateHeader::XForwardedTlsClientCert => {
@@ -46,7 +46,7 @@ pub fn passed_on(headers: &HeaderMap, header: CertificateHeader) -> Result<Optio
     }
 }
 
-fn of_rfc_9440(headers: &HeaderMap) -> Result<Option<Chain>, Malformed> {
+fn parse_rfc_9440(headers: &HeaderMap) -> Result<Option<Chain>, Malformed> {
     let Some(certificate) = only(headers, "client-cert")? else { return Ok(None) };
     let mut chain = vec![byte_sequence(certificate)?];
     for value in headers.get_all("client-cert-chain") {

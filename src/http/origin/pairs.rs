@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn separators_within_quotes_separate_nothing() {
+    fn header_params_quoted_separators_do_not_split() {
         let text = r#"For="[2001:db8::1]:47\"11" ; proto=https, for=unknown;host="a,b;c=d",, "#;
         let expected = [
             pairs(&[("for", "[2001:db8::1]:47\"11"), ("proto", "https")]),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_only_the_last_elements_are_read() {
+    fn header_params_only_the_last_elements_are_parsed() {
         let list = |elements: usize| (0..elements).map(|number| format!("n={number}")).collect::<Vec<_>>().join(",");
         let expected = |numbers: [&str; 2]| Some(numbers.map(|number| pairs(&[("n", number)])).to_vec());
         assert_eq!(last_elements(&list(2), 2), expected(["0", "1"]));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_no_list() {
+    fn header_params_malformed_list_is_none() {
         for text in ["for", "for=\"x", "for=\"x\"y", "for=x\"y\"", r#"for="x\"#, "for=x;y", "a=b, \""] {
             assert_eq!(last_elements(text, 9), None, "{text}");
         }
@@ -123,12 +123,12 @@ mod tests {
         })]
 
         #[test]
-        fn no_text_is_too_strange_to_read(text in "[a=;,\"\\\\ é]{0,40}") {
+        fn header_params_arbitrary_text_does_not_panic(text in "[a=;,\"\\\\ é]{0,40}") {
             let _ = last_elements(&text, 9);
         }
 
         #[test]
-        fn a_quoted_value_is_read_back(value in ".{0,40}") {
+        fn header_params_quoted_value_is_parsed_back(value in ".{0,40}") {
             let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
             prop_assert_eq!(last_elements(&format!("k=\"{quoted}\""), 9), Some(vec![pairs(&[("k", &value)])]));
         }

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_trusted_by_network_in_either_form() {
+    fn trusted_proxy_matches_ipv4_and_mapped_ipv6() {
         let trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "::ffff:192.0.2.7", "::ffff:172.16.0.0/108"]
             .map(|text| network(text).expect("a network"));
         let settings = Settings { trusted_proxies: trusted_proxies.into(), ..Settings::default() };

@@ -5,7 +5,7 @@ use axum::http::HeaderName;
 
 use super::*;
 use crate::access::Metadata;
-use crate::access::file::callers;
+use crate::access::file::parse_callers;
 use crate::access::token::TokenHash;
 
 const PROXY: &str = "10.0.0.1";
@@ -15,17 +15,17 @@ fn identification() -> Identification {
     let file = format!(
         "[[caller]]\nname = \"platform\"\ncn = \"sas\"\nou = \"3187\"\nrights = []\n\
          [[caller]]\nname = \"agenda\"\ntoken_sha256 = \"{}\"\nrights = []\n",
-        TokenHash::of("secret")
+        TokenHash::from_token("secret")
     );
     let mut file: toml::Table = file.parse().expect("TOML");
-    let callers = callers(file.remove("caller").expect("callers")).expect("callers");
+    let callers = parse_callers(file.remove("caller").expect("callers")).expect("callers");
     let proxies = proxy::Settings {
         trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
         proxy_certificate: proxy::CertificateHeader::ClientCert,
         ..proxy::Settings::default()
     };
     let open = Identification::open("https://sas.example.org/fhir");
-    Identification { access: Access::of(callers, Metadata::Open), proxies, ..open }
+    Identification { access: Access::restricted(callers, Metadata::Open), proxies, ..open }
 }
 
 /// The request of a connection from `peer` that proved to hold a certificate of this name, if any.
@@ -48,15 +48,15 @@ fn origin(identification: &Identification, request: Request) -> Origin {
     identification.identify(request).extensions().get::<Origin>().expect("an origin").clone()
 }
 
-fn stranger(origin: &Origin) -> Option<Stranger> {
-    match origin.who {
-        Who::Stranger(stranger) => Some(stranger),
-        Who::Anybody | Who::Caller(_) => None,
+fn stranger(origin: &Origin) -> Option<AuthFailure> {
+    match origin.principal {
+        Principal::Unauthenticated(stranger) => Some(stranger),
+        Principal::Anyone | Principal::Caller(_) => None,
     }
 }
 
 #[test]
-fn the_certificate_of_the_connection_counts_before_the_token() {
+fn authentication_prefers_the_certificate_to_the_token() {
     let token = ("authorization", "Bearer secret");
     let wrong = ("authorization", "Bearer guessed");
     for (name, headers, caller, why) in [
@@ -64,11 +64,11 @@ fn the_certificate_of_the_connection_counts_before_the_token() {
         (Some("sas"), &[token], Some("platform"), None),
         (Some("sas"), &[wrong], Some("platform"), None),
         (Some("somebody"), &[token], Some("agenda"), None),
-        (Some("somebody"), &[wrong], None, Some(Stranger::Token)),
-        (Some("somebody"), &[], None, Some(Stranger::Certificate)),
+        (Some("somebody"), &[wrong], None, Some(AuthFailure::UnknownToken)),
+        (Some("somebody"), &[], None, Some(AuthFailure::UnknownCertificate)),
         (None, &[token], Some("agenda"), None),
-        (None, &[token, token], None, Some(Stranger::Unintelligible)),
-        (None, &[], None, Some(Stranger::Silent)),
+        (None, &[token, token], None, Some(AuthFailure::Malformed)),
+        (None, &[], None, Some(AuthFailure::NoCredentials)),
     ] {
         let origin = origin(&identification(), request(CLIENT, name, headers));
         assert_eq!((origin.caller(), stranger(&origin)), (caller, why), "{name:?} {headers:?}");
@@ -78,29 +78,29 @@ fn the_certificate_of_the_connection_counts_before_the_token() {
 }
 
 #[test]
-fn the_certificate_of_a_proxy_says_nothing_of_its_client() {
+fn authentication_ignores_the_certificate_of_a_proxy() {
     let origin = origin(&identification(), request(PROXY, Some("sas"), &[("x-forwarded-for", CLIENT)]));
-    assert_eq!((stranger(&origin), origin.certificate), (Some(Stranger::Silent), None));
+    assert_eq!((stranger(&origin), origin.certificate), (Some(AuthFailure::NoCredentials), None));
     assert_eq!(origin.peer.to_string(), CLIENT);
 }
 
 #[test]
-fn a_certificate_that_is_not_believed_is_not_made_up_for() {
+fn authentication_with_invalid_certificate_fails_despite_a_token() {
     let headers = [("client-cert", "x"), ("authorization", "Bearer secret")];
-    let mistrusted = Some(Stranger::Mistrusted(Mistrust::Malformed));
+    let mistrusted = Some(AuthFailure::UntrustedCertificate(CertificateRejection::Malformed));
     let asking = identification();
     assert_eq!(stranger(&origin(&asking, request(PROXY, None, &headers))), mistrusted);
     let open = Identification { access: Access::open(), ..identification() };
     assert_eq!(stranger(&origin(&open, request(PROXY, None, &headers))), mistrusted);
-    assert!(matches!(origin(&open, request(PROXY, None, &[])).who, Who::Anybody));
-    assert!(matches!(origin(&open, request(CLIENT, None, &headers)).who, Who::Anybody));
+    assert!(matches!(origin(&open, request(PROXY, None, &[])).principal, Principal::Anyone));
+    assert!(matches!(origin(&open, request(CLIENT, None, &headers)).principal, Principal::Anyone));
     // Without authorities nobody vouches for what can be read.
-    let unknown = Some(Stranger::Mistrusted(Mistrust::UnknownIssuer));
+    let unknown = Some(AuthFailure::UntrustedCertificate(CertificateRejection::UnknownIssuer));
     assert_eq!(stranger(&origin(&asking, request(PROXY, None, &[("client-cert", ":AAAA:")]))), unknown);
 }
 
 #[test]
-fn nobody_who_comes_later_sees_credentials_or_what_proxies_tell() {
+fn identification_removes_credentials_and_proxy_headers() {
     let told = [
         ("authorization", "Bearer secret"),
         ("client-cert", ":AAAA:"),

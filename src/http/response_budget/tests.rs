@@ -5,7 +5,7 @@ use axum::routing::any;
 use tower::Service;
 
 use super::*;
-use crate::access::who::Who;
+use crate::access::principal::Principal;
 
 const MAX: usize = 1000;
 const MAX_PAGE: usize = 300;
@@ -25,7 +25,7 @@ async fn answer(
     };
     let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(budget.clone(), reserve));
     let peer = peer.parse().expect("an address");
-    let origin = Origin { peer, certificate: None, who: Who::Anybody, base_url: "http://h/fhir".into() };
+    let origin = Origin { peer, certificate: None, principal: Principal::Anyone, base_url: "http://h/fhir".into() };
     let request = Request::builder().method(method).uri("/").extension(origin).body(Body::empty()).expect("a request");
     router.call(request).await.expect("an answer")
 }

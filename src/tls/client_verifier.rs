@@ -1,4 +1,4 @@
-//! What a handshake asks about a client's certificate; the answer is that of [`Trust`].
+//! Validates client certificates in handshakes, with the rules of [`Trust`].
 
 use std::sync::Arc;
 
@@ -7,44 +7,44 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::trust::{Mistrust, Trust};
+use super::trust::{CertificateRejection, Trust};
 
-/// Judges in handshakes.
+/// The verifier that rustls calls in each handshake.
 #[derive(Debug)]
-pub struct Judge {
-    /// Asked for each handshake anew: what is taken up while running counts at once.
+pub struct ClientVerifier {
+    /// Consulted in each handshake, so that reloaded files take effect at once.
     trust: Trust,
-    /// Knows signatures, and the names of the roots.
+    /// Verifies signatures, and names the roots to the client.
     rustls: Arc<dyn ClientCertVerifier>,
     mandatory: bool,
 }
 
-impl Judge {
-    /// Judges by this trust, and asks for certificates by the names of the roots that it has now.
+impl ClientVerifier {
+    /// Validates with `trust`. Clients are sent the names of the roots that it has now.
     pub fn new(trust: Trust, mandatory: bool) -> Self {
-        let rustls = trust.of_handshakes();
+        let rustls = trust.handshake_verifier();
         Self { trust, rustls, mandatory }
     }
 }
 
-impl From<Mistrust> for Error {
-    /// What makes the alert that tells the client.
-    fn from(mistrust: Mistrust) -> Self {
-        Self::InvalidCertificate(match mistrust {
-            Mistrust::Malformed => CertificateError::BadEncoding,
-            Mistrust::UnknownIssuer => CertificateError::UnknownIssuer,
-            Mistrust::NotYetValid => CertificateError::NotValidYet,
-            Mistrust::Expired => CertificateError::Expired,
-            Mistrust::Revoked => CertificateError::Revoked,
-            Mistrust::RevocationUnknown => CertificateError::UnknownRevocationStatus,
-            Mistrust::RevocationListExpired => CertificateError::ExpiredRevocationList,
-            Mistrust::NotForClients => CertificateError::InvalidPurpose,
-            Mistrust::UnusableKey => CertificateError::ApplicationVerificationFailure,
+impl From<CertificateRejection> for Error {
+    /// rustls derives the TLS alert from this error.
+    fn from(rejection: CertificateRejection) -> Self {
+        Self::InvalidCertificate(match rejection {
+            CertificateRejection::Malformed => CertificateError::BadEncoding,
+            CertificateRejection::UnknownIssuer => CertificateError::UnknownIssuer,
+            CertificateRejection::NotYetValid => CertificateError::NotValidYet,
+            CertificateRejection::Expired => CertificateError::Expired,
+            CertificateRejection::Revoked => CertificateError::Revoked,
+            CertificateRejection::RevocationUnknown => CertificateError::UnknownRevocationStatus,
+            CertificateRejection::RevocationListExpired => CertificateError::ExpiredRevocationList,
+            CertificateRejection::NotForClients => CertificateError::InvalidPurpose,
+            CertificateRejection::UnusableKey => CertificateError::ApplicationVerificationFailure,
         })
     }
 }
 
-impl ClientCertVerifier for Judge {
+impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.mandatory
     }

@@ -17,13 +17,13 @@ const SHORT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(600);
 
 /// Time-outs that nobody meets.
-fn patient() -> Bounds {
+fn short_timeouts() -> Bounds {
     Bounds { header_timeout: LONG, body_timeout: LONG, idle_timeout: LONG, ..Bounds::default() }
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_in_time_is_told_so() {
-    let server = TestServer::start(Bounds { header_timeout: SHORT, ..patient() }).await;
+async fn header_timeout_is_answered_with_408() {
+    let server = TestServer::start(Bounds { header_timeout: SHORT, ..short_timeouts() }).await;
     for beginning in ["G", "GET /who HTTP/1.1\r\n", "GET /who HTTP/1.1\r\nhost: x\r\n"] {
         assert_refused(&exchange(server.address, beginning.as_bytes()).await, 408, "http-timeout");
     }
@@ -35,8 +35,8 @@ async fn a_head_that_does_not_come_in_time_is_told_so() {
 }
 
 #[tokio::test]
-async fn bytes_that_come_one_by_one_do_not_make_a_head_come_in_time() {
-    let server = TestServer::start(Bounds { header_timeout: SHORT, ..patient() }).await;
+async fn header_timeout_applies_to_slow_bytes() {
+    let server = TestServer::start(Bounds { header_timeout: SHORT, ..short_timeouts() }).await;
     let (mut reading, mut writing) = TcpStream::connect(server.address).await.expect("it listens").into_split();
     let dripping = tokio::spawn(async move {
         let mut pace = tokio::time::interval(SHORT / 10);
@@ -55,8 +55,8 @@ async fn bytes_that_come_one_by_one_do_not_make_a_head_come_in_time() {
 }
 
 #[tokio::test]
-async fn a_connection_on_which_nothing_is_asked_is_closed_silently() {
-    let server = TestServer::start(Bounds { header_timeout: SHORT, idle_timeout: SHORT, ..patient() }).await;
+async fn idle_timeout_closes_without_an_answer() {
+    let server = TestServer::start(Bounds { header_timeout: SHORT, idle_timeout: SHORT, ..short_timeouts() }).await;
     assert_eq!(exchange(server.address, b"").await, "");
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     assert_eq!(ask(&mut stream, "/who").await.expect("an answer"), "nobody");
@@ -64,8 +64,9 @@ async fn a_connection_on_which_nothing_is_asked_is_closed_silently() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_its_answer_makes_room_for_others() {
-    let bounds = Bounds { body_timeout: SHORT, max_connections: 1, max_connections_per_address: Some(2), ..patient() };
+async fn body_timeout_closes_connections_with_unread_answers() {
+    let bounds =
+        Bounds { body_timeout: SHORT, max_connections: 1, max_connections_per_address: Some(2), ..short_timeouts() };
     let server = TestServer::start(bounds).await;
     let mut silent = TcpStream::connect(server.address).await.expect("it listens");
     silent.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
@@ -78,8 +79,9 @@ async fn who_does_not_read_its_answer_makes_room_for_others() {
 }
 
 #[tokio::test]
-async fn who_reads_slowly_but_reads_gets_all_of_its_answer() {
-    let server = TestServer::start(Bounds { idle_timeout: SHORT * 3, body_timeout: SHORT * 3, ..patient() }).await;
+async fn body_timeout_spares_slow_readers() {
+    let server =
+        TestServer::start(Bounds { idle_timeout: SHORT * 3, body_timeout: SHORT * 3, ..short_timeouts() }).await;
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
     // Longer than it may be idle, in all: what it takes counts as a sign of life.
@@ -94,8 +96,8 @@ async fn who_reads_slowly_but_reads_gets_all_of_its_answer() {
 }
 
 #[tokio::test]
-async fn a_stop_closes_idle_connections_and_answers_what_is_in_flight() {
-    let server = TestServer::start(patient()).await;
+async fn shutdown_closes_idle_connections_and_finishes_requests() {
+    let server = TestServer::start(short_timeouts()).await;
     let mut idle = TcpStream::connect(server.address).await.expect("it listens");
     assert_eq!(ask(&mut idle, "/who").await.expect("an answer"), "nobody");
     let mut busy = TcpStream::connect(server.address).await.expect("it listens");
@@ -114,12 +116,12 @@ async fn a_stop_closes_idle_connections_and_answers_what_is_in_flight() {
 const SLOW: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_slow_clients_do_not_keep_others_from_being_served() {
+async fn slow_clients_do_not_prevent_others_from_being_served() {
     // Both ends of each connection are files of this process.
     let limit = rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
     assert!(limit > 2 * SLOW as u64 + 200, "only {limit} files may be open: raise the limit (ulimit -n)");
     // They have as many addresses as they like, here one that may have more than its share.
-    let bounds = Bounds { max_connections_per_address: Some(4096), ..patient() };
+    let bounds = Bounds { max_connections_per_address: Some(4096), ..short_timeouts() };
     let server = TestServer::start(bounds.clone()).await;
     let slow = slow_clients(&server).await;
     for _ in 0..100 {
