@@ -7,15 +7,11 @@
 //! search intersects small sets and stops where its page is full, and the depth of a walk costs nothing.
 
 mod condition;
-mod database;
 mod evaluation;
 mod link;
 mod merging;
-mod reading;
-mod rows;
 mod seen;
 mod segment;
-mod sequences;
 mod term;
 mod writer;
 
@@ -25,19 +21,22 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use database::Database;
 use evaluation::{Evaluation, is_demanding};
-use reading::Reading;
 
 use super::indexed::Field;
-use super::resource::DirectoryType;
 use super::search::{Criterion, Token, Total};
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::{MirrorDatabase, Purpose, ReadTransaction};
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
-pub use seen::{Marks, Swept};
-pub use writer::{SetAside, Tally, Writer};
+pub use crate::storage::mirror::{Marks, SetAside, Snapshot, Stored};
+pub use seen::Swept;
+pub use writer::{Tally, Writer};
+
+/// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
+const DEMANDING: usize = 3;
 
 /// How long a demanding search waits for its turn.
 const DEMANDING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,7 +47,7 @@ const LITTLE_EFFORT: usize = 500;
 /// A copy of the directory, open.
 #[derive(Clone)]
 pub struct Copy {
-    database: Database,
+    database: MirrorDatabase,
     description: Arc<str>,
     page_key: [u8; 32],
     demanding: Arc<Semaphore>,
@@ -57,35 +56,6 @@ pub struct Copy {
     /// Which of the connections search.
     purpose: Purpose,
     deadline: Deadline,
-}
-
-/// What connections are used for: none waits for another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    Lookups,
-    Searches,
-}
-
-/// The state of the copy at one instant; a walk sees it from its first page to its last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The last committed change that it knows.
-    pub revision: i64,
-    /// For each type of [`DirectoryType::ALL`], the number of its last resource version.
-    pub last: [u32; 5],
-}
-
-/// A version of a resource, as kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Its type.
-    pub resource_type: DirectoryType,
-    /// The number of this version: pages go in this order.
-    pub seq: u32,
-    /// The logical id.
-    pub id: String,
-    /// The resource, as served.
-    pub body: String,
 }
 
 /// Some matches.
@@ -110,19 +80,19 @@ pub struct Counts {
 impl Copy {
     /// Opens the copy at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Ok(Self::of(Database::open(url).await?))
+        Ok(Self::of(MirrorDatabase::open(url).await?))
     }
 
     /// Opens the copy at this address as it is, and makes nothing; `None` where there is none.
     pub async fn open_existing(url: &str) -> Result<Option<Self>, OpenError> {
         match Self::exists(url).await? {
-            true => Ok(Some(Self::of(Database::open_existing(url).await?))),
+            true => Ok(Some(Self::of(MirrorDatabase::open_existing(url).await?))),
             false => Ok(None),
         }
     }
 
-    fn of((database, description, page_key): (Database, String, [u8; 32])) -> Self {
-        let demanding = Arc::new(Semaphore::new(database::DEMANDING));
+    fn of((database, description, page_key): (MirrorDatabase, String, [u8; 32])) -> Self {
+        let demanding = Arc::new(Semaphore::new(DEMANDING));
         let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
         Self { database, description, page_key, demanding, count_timeout, purpose, deadline }
@@ -148,7 +118,7 @@ impl Copy {
 
     /// Whether there is a copy at this address; none is made.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
-        Database::exists(url).await
+        MirrorDatabase::exists(url).await
     }
 
     /// What and where it is, for people; never a password.
@@ -216,7 +186,7 @@ impl Copy {
 
     /// The current version of a resource.
     pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<Option<Stored>, Error> {
-        let mut reading = Reading::begin(&self.database.lookups, &self.deadline).await?;
+        let mut reading = self.database.begin(Purpose::Lookups, &self.deadline).await?;
         let ids = [id.to_owned()];
         let found: Vec<_> = reading.versions_of(resource_type, &ids, i64::MAX - 1).await?.into_values().collect();
         Ok(reading.versions(resource_type, &found).await?.pop())
@@ -284,14 +254,7 @@ impl Copy {
 
     /// What was set aside, newest first, at most `limit`.
     pub async fn set_aside(&self, limit: usize) -> Result<Vec<SetAside>, Error> {
-        let rows = self.reading().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await?;
-        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| SetAside {
-            resource_type: resource_type.and_then(type_of),
-            name,
-            reason,
-            at,
-        };
-        Ok(rows.into_iter().map(set_aside).collect())
+        self.reading().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await
     }
 
     /// Takes the right to write, which one process at a time has; `None` where another has it.
@@ -313,17 +276,18 @@ impl Copy {
         }
     }
 
-    async fn reading(&self) -> Result<Reading, Error> {
-        let readers = match self.purpose {
-            Purpose::Lookups => &self.database.lookups,
-            Purpose::Searches => &self.database.searches,
-        };
-        Reading::begin(readers, &self.deadline).await
+    async fn reading(&self) -> Result<ReadTransaction, Error> {
+        self.database.begin(self.purpose, &self.deadline).await
     }
 }
 
 /// The number of matches, however long that takes.
-async fn count(reading: &mut Reading, of: DirectoryType, criteria: &[Criterion], at: &Snapshot) -> Result<u64, Error> {
+async fn count(
+    reading: &mut ReadTransaction,
+    of: DirectoryType,
+    criteria: &[Criterion],
+    at: &Snapshot,
+) -> Result<u64, Error> {
     let evaluation = Evaluation::prepare(reading, of, criteria, at).await?;
     Ok(evaluation.total(reading, usize::MAX).await?.unwrap_or_default())
 }
@@ -331,29 +295,4 @@ async fn count(reading: &mut Reading, of: DirectoryType, criteria: &[Criterion],
 /// Where a type stands in [`DirectoryType::ALL`].
 fn index(resource_type: DirectoryType) -> usize {
     DirectoryType::ALL.iter().position(|other| *other == resource_type).unwrap_or_default()
-}
-
-/// The number of a type in the database; never given to another.
-fn type_number(resource_type: DirectoryType) -> i64 {
-    match resource_type {
-        DirectoryType::Organization => 1,
-        DirectoryType::Practitioner => 2,
-        DirectoryType::PractitionerRole => 3,
-        DirectoryType::HealthcareService => 4,
-        DirectoryType::Device => 5,
-    }
-}
-
-fn type_of(number: i64) -> Option<DirectoryType> {
-    DirectoryType::ALL.into_iter().find(|resource_type| type_number(*resource_type) == number)
-}
-
-/// The number of a version in the database: its type and its sequence within it.
-fn number_of(resource_type: DirectoryType, sequence: u32) -> i64 {
-    type_number(resource_type) << 32 | i64::from(sequence)
-}
-
-/// The type and the sequence of a number in the database.
-fn parts_of(number: i64) -> (Option<DirectoryType>, u32) {
-    (type_of(number >> 32), (number & i64::from(u32::MAX)) as u32)
 }

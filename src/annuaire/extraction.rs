@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::indexed::{Field, Indexed};
-use super::resource::DirectoryType;
 use super::shape::{Address, Concept, Extension, Period, Reference, Resource, Telecom};
 use crate::fhir::code_set::{BOOLEANS, DEVICE_STATUS};
 use crate::fhir::date::Range;
+use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::id::Id;
 
 /// The system of the information system that a resource comes from, which is a code without one.

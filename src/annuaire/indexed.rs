@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::resource::DirectoryType;
+use crate::fhir::directory_type::DirectoryType;
 
 /// What a value is indexed under. The numbers are stored: they are never given to anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,9 +5,10 @@ use tokio::task::JoinHandle;
 
 use super::copy::{SetAside, Writer};
 use super::record::Count;
-use super::resource::{DirectoryType, Prepared, Unreadable};
+use super::resource::{Prepared, Unreadable};
 use super::upstream::Content;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// Resources that were read, in their order, and those that could not be.
 #[derive(Default)]

@@ -13,10 +13,11 @@ use super::copy::{Copy, SetAside, Writer};
 use super::intake::Readings;
 use super::progress::{Length, Progress, Step};
 use super::record::{Record, Records, Work};
-use super::resource::{DirectoryType, Prepared};
+use super::resource::Prepared;
 use super::sync::{HeldBack, MAX_REMOVED, Stage, State, Walk};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
 /// can be read again from its beginning, and each commit makes a segment of the index.

@@ -5,7 +5,7 @@
 //! nobody else has, are marked as local.
 
 use super::indexed::Field;
-use super::resource::DirectoryType;
+use crate::fhir::directory_type::DirectoryType;
 use DirectoryType::{Device, HealthcareService, Organization, Practitioner, PractitionerRole};
 
 /// The type of a search parameter: <http://hl7.org/fhir/R4/search.html#ptypes>

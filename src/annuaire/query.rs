@@ -12,10 +12,10 @@ use jiff::Timestamp;
 
 use self::criterion::Reader;
 use super::parameter;
-use super::resource::DirectoryType;
 use super::search::{Search, Total};
 use crate::error::Error;
 use crate::fhir::MAX_PARAMETERS;
+use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::{is_blank, split_unescaped};
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use super::copy::Copy;
 use super::progress::Logged;
 use super::record::{Record, Work, records};
-use super::resource::DirectoryType;
 use super::sync::{self, Failure, Request, Settings};
+use crate::fhir::directory_type::DirectoryType;
 
 /// Times of day are those of the national directory.
 const ZONE: &str = "Europe/Paris";

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::indexed::Field;
-use super::resource::DirectoryType;
 use crate::fhir::date::Comparison;
+use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::subset::Subset;
 
 /// A search.

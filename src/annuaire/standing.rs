@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::copy::Copy;
 use super::indexed::Field;
 use super::record::{Record, Work, records};
-use super::resource::DirectoryType;
 use super::search::{Criterion, Token};
 use super::sync::State;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::{IDNPS, Identifier};
 
 /// Professionals of the same national id that are looked at, on average: there should be one.

@@ -20,10 +20,10 @@ pub use state::{HeldBack, MAX_REMOVED, Stage, State, Walk};
 use super::copy::{Copy, Writer};
 use super::progress::Progress;
 use super::record::{Record, Records, Work};
-use super::resource::DirectoryType;
 use super::upstream::{self, Trouble, Upstream};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// How many resources are on a page: more has made the national API fail.
 pub const COUNT: u16 = 200;

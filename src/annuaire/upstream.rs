@@ -20,7 +20,7 @@ use jiff::civil::Date;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
-use super::resource::DirectoryType;
+use crate::fhir::directory_type::DirectoryType;
 use base::Base;
 use pace::Pace;
 pub use page::{Content, Page};

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use sas_endpoint::annuaire::copy::Copy;
 use sas_endpoint::annuaire::load::{self, Input, load};
 use sas_endpoint::annuaire::progress::Quiet;
-use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::sync::State;
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::Value;
 use wiremock::ResponseTemplate;
 

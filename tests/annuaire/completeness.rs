@@ -2,8 +2,8 @@
 
 use sas_endpoint::annuaire::progress::Quiet;
 use sas_endpoint::annuaire::record::{Record, records};
-use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::sync::{Asked, Failure, HeldBack, Request, Stage, State, run};
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::copy::TestCopy;

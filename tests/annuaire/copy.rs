@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sas_endpoint::annuaire::copy::{Copy, Snapshot, Tally, Writer};
 use sas_endpoint::annuaire::indexed::Field;
-use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
+use sas_endpoint::annuaire::resource::Prepared;
 use sas_endpoint::annuaire::search::{Criterion, Matching, Token, Total};
 use sas_endpoint::error::Error;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;

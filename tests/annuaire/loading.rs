@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::annuaire::load::{Failure, Input, Settings, load};
 use sas_endpoint::annuaire::progress::Quiet;
 use sas_endpoint::annuaire::record::{Record, Work, records};
-use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::sync::{self, Request, State};
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

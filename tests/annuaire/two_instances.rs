@@ -9,11 +9,11 @@ use sas_endpoint::annuaire::generate::Generate;
 use sas_endpoint::annuaire::load::{self, Input, load};
 use sas_endpoint::annuaire::progress::Quiet;
 use sas_endpoint::annuaire::record::Count;
-use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::search::Total;
 use sas_endpoint::annuaire::sync::{Asked, BATCH, COUNT, Failure, Request, Settings, State, run};
 use sas_endpoint::annuaire::upstream;
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::commands::{annuaire, text};

@@ -4,29 +4,27 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use roaring::RoaringBitmap;
 
-use super::reading::{Postings, Segment};
-use super::sequences;
-use super::term::{self, Range};
+use super::term;
 use crate::annuaire::indexed::Field;
 use crate::annuaire::normal::normal;
 use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
-use crate::error::Error;
 use crate::fhir::date::Comparison;
+use crate::storage::mirror::{Postings, Segment, TermRange};
 
 /// A criterion, in terms of the index.
 pub enum Condition {
     /// Some row of the ranges.
     Any {
-        ranges: Vec<Range>,
+        ranges: Vec<TermRange>,
         /// Whether that is all the criterion asks; if not, the resource must be looked at.
         exact: bool,
         /// Whether it must not be so.
         negated: bool,
     },
     /// A row of each range, for one of the values.
-    All { values: Vec<Vec<Range>>, exact: bool },
+    All { values: Vec<Vec<TermRange>>, exact: bool },
     /// A day within the intervals.
-    Days { range: Range, intervals: Vec<Interval> },
+    Days { range: TermRange, intervals: Vec<Interval> },
     /// One of these versions.
     Versions(RoaringBitmap),
     /// Nothing is asked.
@@ -91,12 +89,12 @@ impl Condition {
     }
 
     /// Some row of the ranges, and something that only the resource tells.
-    pub fn perhaps(ranges: Vec<Range>) -> Self {
+    pub fn perhaps(ranges: Vec<TermRange>) -> Self {
         Self::Any { ranges, exact: false, negated: false }
     }
 
     /// What must be looked up, in the order in which [`Condition::answer`] expects it.
-    pub fn ranges(&self) -> Vec<Range> {
+    pub fn ranges(&self) -> Vec<TermRange> {
         match self {
             Self::Any { ranges, .. } => ranges.clone(),
             Self::All { values, .. } => values.iter().flatten().cloned().collect(),
@@ -132,7 +130,7 @@ impl Condition {
     }
 
     /// What a segment answers; `numbers` are those of its ranges among the postings.
-    pub fn answer(&self, segment: &Segment, postings: &Postings, numbers: &[usize]) -> Result<Answer, Error> {
+    pub fn answer(&self, segment: &Segment, postings: &Postings, numbers: &[usize]) -> Answer {
         let all = || {
             // By its ends: number by number, it would take longer than everything else.
             let mut all = RoaringBitmap::new();
@@ -145,15 +143,15 @@ impl Condition {
             false => Answer { sure: RoaringBitmap::new(), maybe: found },
         };
         match self {
-            Self::Everything => Ok(answer(all(), true)),
-            Self::Perhaps => Ok(answer(all(), false)),
-            Self::Versions(versions) => Ok(answer(versions & all(), true)),
+            Self::Everything => answer(all(), true),
+            Self::Perhaps => answer(all(), false),
+            Self::Versions(versions) => answer(versions & all(), true),
             Self::Any { exact, negated, .. } => {
                 let mut found = RoaringBitmap::new();
                 for posting in numbers.iter().filter_map(posting) {
                     found |= &posting.versions;
                 }
-                Ok(answer(if *negated { all() - found } else { found }, *exact))
+                answer(if *negated { all() - found } else { found }, *exact)
             }
             Self::All { values, exact } => {
                 let mut found = RoaringBitmap::new();
@@ -166,19 +164,18 @@ impl Condition {
                     let both = each.try_fold(first.unwrap_or_default(), |both, other| Some(both & &other?.versions));
                     found |= both.unwrap_or_default();
                 }
-                Ok(answer(found, *exact))
+                answer(found, *exact)
             }
             Self::Days { intervals, .. } => {
                 let (mut sure, mut maybe) = (RoaringBitmap::new(), RoaringBitmap::new());
-                for (term, bytes) in numbers.iter().filter_map(posting).flat_map(|posting| &posting.days) {
+                for (term, versions) in numbers.iter().filter_map(posting).flat_map(|posting| &posting.terms) {
                     match covers(intervals, term) {
-                        Some(true) => sequences::add(bytes, &mut sure),
-                        Some(false) => sequences::add(bytes, &mut maybe),
-                        None => Ok(()),
+                        Some(true) => sure |= versions,
+                        Some(false) => maybe |= versions,
+                        None => {}
                     }
-                    .map_err(Error::internal)?;
                 }
-                Ok(Answer { sure, maybe })
+                Answer { sure, maybe }
             }
         }
     }
@@ -231,7 +228,7 @@ fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
 
 fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
     let fits = values.iter().all(|value| term::fits(value) && term::fits(&normal(value)));
-    let of_fields = |range: &dyn Fn(Field, &str) -> Range| {
+    let of_fields = |range: &dyn Fn(Field, &str) -> TermRange| {
         values.iter().flat_map(|value| fields.iter().map(|field| range(*field, value)).collect::<Vec<_>>()).collect()
     };
     match matching {

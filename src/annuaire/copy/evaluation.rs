@@ -1,21 +1,23 @@
 //! Searching: segment by segment, in the order of the versions, until a page is full.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
 
 use super::condition::{Answer, Condition};
-use super::database::PATIENCE;
 use super::link::{Link, linked};
-use super::reading::{Postings, Reading, Segment};
-use super::term::Range;
 use super::{Page, Snapshot, Stored};
-use crate::annuaire::resource::{DirectoryType, Prepared};
+use crate::annuaire::resource::Prepared;
 use crate::annuaire::search::{Criterion, Matching};
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_TOO_BROAD, ANNUAIRE_TOO_COSTLY};
+use crate::storage::mirror::{Postings, ReadTransaction, Segment, TermRange};
+
+/// How long a page may take before it is sent with what was found; the next goes on from there.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The criterion of a chain may have this many resources looked at.
 const MOST_LOOKED_AT: usize = 20_000;
@@ -37,7 +39,7 @@ pub struct Evaluation<'a> {
     /// Each with the numbers of its ranges.
     conditions: Vec<(Condition, Vec<usize>)>,
     /// What is looked up, each once.
-    ranges: Vec<Range>,
+    ranges: Vec<TermRange>,
     links: Vec<Link>,
 }
 
@@ -54,7 +56,7 @@ pub fn is_demanding(criteria: &[Criterion]) -> bool {
 impl<'a> Evaluation<'a> {
     /// Prepares a search: what it refers to is found first.
     pub async fn prepare(
-        reading: &mut Reading,
+        reading: &mut ReadTransaction,
         resource_type: DirectoryType,
         criteria: &'a [Criterion],
         at: &'a Snapshot,
@@ -64,7 +66,7 @@ impl<'a> Evaluation<'a> {
             return Err(too_costly());
         }
         let (mut conditions, mut links) = (vec![], vec![]);
-        let mut places: HashMap<Range, usize> = HashMap::new();
+        let mut places: HashMap<TermRange, usize> = HashMap::new();
         for criterion in criteria {
             let (condition, link) = match Condition::of(criterion) {
                 Some(condition) => (condition, None),
@@ -89,9 +91,9 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The matches after a version number, up to `limit`, and whether there may be more.
-    pub async fn page(&self, reading: &mut Reading, after: u32, limit: usize) -> Result<Page, Error> {
+    pub async fn page(&self, reading: &mut ReadTransaction, after: u32, limit: usize) -> Result<Page, Error> {
         let mut page = Page { matches: vec![], more: false, seen: after };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PAGE_TIMEOUT;
         let mut answers = self.answers(reading, after).await?;
         while let Some(answer) = self.next(reading, &mut answers).await? {
             let candidates: Vec<_> = (&answer.sure | &answer.maybe).into_iter().collect();
@@ -125,7 +127,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The number of matches; `None` if more than `most` resources must be looked at.
-    pub async fn total(&self, reading: &mut Reading, most: usize) -> Result<Option<u64>, Error> {
+    pub async fn total(&self, reading: &mut ReadTransaction, most: usize) -> Result<Option<u64>, Error> {
         let (mut total, mut looked_at) = (0, 0);
         let mut answers = self.answers(reading, 0).await?;
         while let Some(answer) = self.next(reading, &mut answers).await? {
@@ -140,7 +142,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// All matches; fails if too many resources must be looked at.
-    pub async fn versions(&self, reading: &mut Reading) -> Result<RoaringBitmap, Error> {
+    pub async fn versions(&self, reading: &mut ReadTransaction) -> Result<RoaringBitmap, Error> {
         let (mut found, mut looked_at) = (RoaringBitmap::new(), 0);
         let mut answers = self.answers(reading, 0).await?;
         while let Some(answer) = self.next(reading, &mut answers).await? {
@@ -155,7 +157,11 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Those of the candidates that match.
-    async fn looked_at(&self, reading: &mut Reading, candidates: &RoaringBitmap) -> Result<RoaringBitmap, Error> {
+    async fn looked_at(
+        &self,
+        reading: &mut ReadTransaction,
+        candidates: &RoaringBitmap,
+    ) -> Result<RoaringBitmap, Error> {
         let mut found = RoaringBitmap::new();
         for some in Vec::from_iter(candidates).chunks(CANDIDATES) {
             let rows = reading.versions(self.resource_type, some).await?;
@@ -167,7 +173,7 @@ impl<'a> Evaluation<'a> {
     /// Of the rows that are candidates, those for which all criteria hold.
     async fn confirmed(
         &self,
-        reading: &mut Reading,
+        reading: &mut ReadTransaction,
         candidates: &RoaringBitmap,
         rows: &[Stored],
     ) -> Result<RoaringBitmap, Error> {
@@ -185,7 +191,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What the segments after a version number answer, yet to be asked.
-    async fn answers(&self, reading: &mut Reading, after: u32) -> Result<Answers, Error> {
+    async fn answers(&self, reading: &mut ReadTransaction, after: u32) -> Result<Answers, Error> {
         let last = self.at.last[super::index(self.resource_type)];
         let segments = reading.segments(self.resource_type, after, last).await?;
         let wave =
@@ -202,10 +208,10 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What the next segment answers that has something to say, in order.
-    async fn next(&self, reading: &mut Reading, answers: &mut Answers) -> Result<Option<Answer>, Error> {
+    async fn next(&self, reading: &mut ReadTransaction, answers: &mut Answers) -> Result<Option<Answer>, Error> {
         loop {
             for at in answers.asked.by_ref() {
-                let answer = self.answer(&answers.segments[at], &answers.postings)?;
+                let answer = self.answer(&answers.segments[at], &answers.postings);
                 let answer = answer.without(&answers.closed).between(answers.after, answers.last);
                 if !answer.sure.is_empty() || !answer.maybe.is_empty() {
                     return Ok(Some(answer));
@@ -226,12 +232,10 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn answer(&self, segment: &Segment, postings: &Postings) -> Result<Answer, Error> {
-        let mut answer = Condition::Everything.answer(segment, postings, &[])?;
-        for (condition, numbers) in &self.conditions {
-            answer = answer.and(condition.answer(segment, postings, numbers)?);
-        }
-        Ok(answer)
+    fn answer(&self, segment: &Segment, postings: &Postings) -> Answer {
+        let everything = Condition::Everything.answer(segment, postings, &[]);
+        let answers = self.conditions.iter().map(|(condition, numbers)| condition.answer(segment, postings, numbers));
+        answers.fold(everything, Answer::and)
     }
 }
 

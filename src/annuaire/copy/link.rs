@@ -9,12 +9,13 @@ use roaring::RoaringBitmap;
 
 use super::condition::Condition;
 use super::evaluation::Evaluation;
-use super::reading::{Reading, Segment};
 use super::{Snapshot, term};
 use crate::annuaire::indexed::{Field, Indexed};
-use crate::annuaire::resource::{DirectoryType, Prepared};
+use crate::annuaire::resource::Prepared;
 use crate::annuaire::search::Criterion;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::{ReadTransaction, Segment};
 
 /// Up to this many resources at the other end, the index is asked.
 const FEW: u64 = 1_000;
@@ -29,7 +30,7 @@ pub enum Link {
 
 /// What a criterion about other resources asks of the index, and of each candidate.
 pub async fn linked(
-    reading: &mut Reading,
+    reading: &mut ReadTransaction,
     resource_type: DirectoryType,
     criterion: &Criterion,
     at: &Snapshot,
@@ -66,7 +67,7 @@ pub async fn linked(
 
 /// The versions of a type for which a criterion holds.
 async fn found(
-    reading: &mut Reading,
+    reading: &mut ReadTransaction,
     resource_type: DirectoryType,
     criterion: &Criterion,
     at: &Snapshot,
@@ -80,7 +81,7 @@ impl Link {
     /// Of these resources, those that are linked as they must be.
     pub async fn keep(
         &self,
-        reading: &mut Reading,
+        reading: &mut ReadTransaction,
         resources: Vec<(u32, Prepared)>,
         at: &Snapshot,
     ) -> Result<Vec<(u32, Prepared)>, Error> {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use super::sequences;
 use super::term::{self, GRAM};
 use crate::annuaire::indexed::Indexed;
+use crate::storage::mirror::{SegmentContent, sequences};
 
 /// The most versions of a segment. A larger one costs more memory to make; a smaller one makes lookups
 /// slower, as each asks every segment.
@@ -21,15 +21,6 @@ pub struct Builder {
     versions: u64,
     terms: HashMap<Vec<u8>, Vec<u32>>,
     grams: HashMap<(u8, [char; GRAM]), RoaringBitmap>,
-}
-
-/// A segment as it is written.
-pub struct Finished {
-    pub first: u32,
-    pub last: u32,
-    pub versions: u64,
-    /// Terms and sets, in the order of terms.
-    pub postings: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Builder {
@@ -57,7 +48,7 @@ impl Builder {
     }
 
     /// The segment; the builder is empty afterwards.
-    pub fn finish(&mut self) -> Finished {
+    pub fn finish(&mut self) -> SegmentContent {
         let Self { first, last, versions, terms, grams } = std::mem::take(self);
         let terms = terms.into_iter().map(|(term, sequences)| (term, sequences::encode_sorted(&sequences)));
         let grams = grams
@@ -65,6 +56,6 @@ impl Builder {
             .map(|((group, piece), sequences)| (term::of_gram(group, piece), sequences::encode(&sequences)));
         let mut postings: Vec<_> = terms.chain(grams).collect();
         postings.sort_unstable();
-        Finished { first, last, versions, postings }
+        SegmentContent { first, last, versions, postings }
     }
 }

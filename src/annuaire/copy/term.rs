@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::annuaire::indexed::{Field, Indexed};
 use crate::annuaire::normal::normal;
+use crate::storage::mirror::TermRange;
 
 /// A value is indexed up to this length, in bytes; what is longer must be compared in the resource.
 pub const LONGEST: usize = 200;
@@ -18,33 +19,24 @@ pub const LONGEST: usize = 200;
 /// The longest piece of a text that is indexed, in characters.
 pub const GRAM: usize = 3;
 
-/// Terms from `from` up to, and without, `to`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Range {
-    pub from: Vec<u8>,
-    pub to: Vec<u8>,
+/// All terms that begin like this.
+fn beginning(from: Vec<u8>) -> TermRange {
+    let mut to = from.clone();
+    // Terms begin with a field, which is not 255: something is left to be incremented.
+    while to.last() == Some(&u8::MAX) {
+        to.pop();
+    }
+    if let Some(last) = to.last_mut() {
+        *last += 1;
+    }
+    TermRange { from, to, by_term: false }
 }
 
-impl Range {
-    /// All terms that begin like this.
-    fn beginning(from: Vec<u8>) -> Self {
-        let mut to = from.clone();
-        // Terms begin with a field, which is not 255: something is left to be incremented.
-        while to.last() == Some(&u8::MAX) {
-            to.pop();
-        }
-        if let Some(last) = to.last_mut() {
-            *last += 1;
-        }
-        Self { from, to }
-    }
-
-    /// This term alone.
-    fn alone(term: Vec<u8>) -> Self {
-        let mut to = term.clone();
-        to.push(0);
-        Self { from: term, to }
-    }
+/// This term alone.
+fn alone(term: Vec<u8>) -> TermRange {
+    let mut to = term.clone();
+    to.push(0);
+    TermRange { from: term, to, by_term: false }
 }
 
 /// The text without its end where it is too long to be indexed; a zero would be taken for the separator.
@@ -145,63 +137,60 @@ pub fn of_gram(group: u8, piece: [char; GRAM]) -> Vec<u8> {
 }
 
 /// The pieces that a text has if it contains this one, which is not empty: itself if it is short.
-pub fn grams_of(group: u8, normal: &str) -> Vec<Range> {
+pub fn grams_of(group: u8, normal: &str) -> Vec<TermRange> {
     let characters: Vec<char> = normal.chars().map(|character| character.max('\u{1}')).collect();
     let length = characters.len().clamp(1, GRAM);
     let mut pieces: Vec<_> = characters.windows(length).map(|piece| gram(group, &String::from_iter(piece))).collect();
     pieces.sort();
     pieces.dedup();
-    pieces.into_iter().map(Range::alone).collect()
+    pieces.into_iter().map(alone).collect()
 }
 
 /// Anything that stands in the field.
-pub fn present(field: Field) -> Range {
-    Range::alone(term(field, "", ""))
+pub fn present(field: Field) -> TermRange {
+    alone(term(field, "", ""))
 }
 
 /// A code, whatever its system.
-pub fn code(field: Field, code: &str) -> Range {
-    Range::beginning(term(field, code, ""))
+pub fn code(field: Field, code: &str) -> TermRange {
+    beginning(term(field, code, ""))
 }
 
 /// A code of a system.
-pub fn code_of(field: Field, system: &str, code: &str) -> Range {
-    Range::alone(term(field, code, system))
+pub fn code_of(field: Field, system: &str, code: &str) -> TermRange {
+    alone(term(field, code, system))
 }
 
 /// Any code of a system.
-pub fn any_of(field: Field, system: &str) -> Range {
-    Range::alone(term(field, "", system))
+pub fn any_of(field: Field, system: &str) -> TermRange {
+    alone(term(field, "", system))
 }
 
 /// A text that begins like this; already normalised, and not empty.
-pub fn prefix(field: Field, normal: &str) -> Range {
-    Range::beginning(std::iter::once(field as u8).chain(indexed(normal)).collect())
+pub fn prefix(field: Field, normal: &str) -> TermRange {
+    beginning(std::iter::once(field as u8).chain(indexed(normal)).collect())
 }
 
 /// A text to the letter.
-pub fn exact(field: Field, raw: &str) -> Range {
-    Range::alone(term(field, &normal(raw), raw))
+pub fn exact(field: Field, raw: &str) -> TermRange {
+    alone(term(field, &normal(raw), raw))
 }
 
 /// A reference to this id.
-pub fn reference(field: Field, id: &str) -> Range {
-    Range::alone(term(field, id, ""))
+pub fn reference(field: Field, id: &str) -> TermRange {
+    alone(term(field, id, ""))
 }
 
-/// All days from one to another, both included; `None` for an open end.
-pub fn days(from: Option<Date>, to: Option<Date>) -> Range {
+/// All days from one to another, both included; `None` for an open end. There are few of them, and each is to be
+/// compared.
+pub fn days(from: Option<Date>, to: Option<Date>) -> TermRange {
     let field = Field::LastUpdated;
-    let beginning = |day: Date| Range::beginning(term(field, &day.to_string(), ""));
-    Range {
-        from: from.map_or(vec![field as u8, 1], |day| beginning(day).from),
-        to: to.map_or(vec![field as u8 + 1], |day| beginning(day).to),
+    let of_day = |day: Date| beginning(term(field, &day.to_string(), ""));
+    TermRange {
+        from: from.map_or(vec![field as u8, 1], |day| of_day(day).from),
+        to: to.map_or(vec![field as u8 + 1], |day| of_day(day).to),
+        by_term: true,
     }
-}
-
-/// Whether it is a day of [`Field::LastUpdated`].
-pub fn is_day(term: &[u8]) -> bool {
-    term.first() == Some(&(Field::LastUpdated as u8))
 }
 
 /// The value of a term, as it was indexed.

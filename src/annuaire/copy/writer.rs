@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 
-use super::database::{Connection, on_connection, on_listed};
-use super::rows::Cell;
-use super::seen::Marks;
-use super::segment::{Builder, Finished, MOST_VERSIONS};
-use super::{index, number_of, parts_of, sequences, type_number};
-use crate::annuaire::resource::{DirectoryType, Prepared};
+use super::index;
+use super::segment::{Builder, MOST_VERSIONS};
+use crate::annuaire::resource::Prepared;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::date::instant;
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::{Marks, NewVersion, SetAside, Snapshot, WriteConnection};
 
 /// The right to write. What is added becomes visible, and lasting, with [`Writer::commit`], all at once;
 /// dropped before, nothing of it remains.
 pub struct Writer {
-    pub(super) connection: Connection,
+    pub(super) connection: WriteConnection,
     /// The revision in the making.
     revision: i64,
     last: [u32; 5],
@@ -46,31 +45,11 @@ pub struct Tally {
     pub older: u64,
 }
 
-/// A resource that could not be read, put aside so that the others go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
-    /// Its type, where that could be read.
-    pub resource_type: Option<DirectoryType>,
-    /// Its id, or else a line number, for people.
-    pub name: String,
-    /// Why it cannot be read.
-    pub reason: String,
-    /// When: fixed-width UTC text, by the clock of the writer.
-    pub at: String,
-}
-
-/// The version that a resource has now.
-pub(super) struct Known {
-    pub(super) sequence: u32,
-    last_updated: i64,
-    hash: Vec<u8>,
-}
-
 /// Versions closed or removed by one statement.
 const MANY: usize = 1_000;
 
 impl Writer {
-    pub(super) async fn new(connection: Connection) -> Result<Self, Error> {
+    pub(super) async fn new(connection: WriteConnection) -> Result<Self, Error> {
         let mut writer = Self {
             connection,
             revision: 1,
@@ -83,14 +62,10 @@ impl Writer {
             marks: Marks::default(),
             clock: Clock::system(),
         };
-        let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";
-        let newest: Option<(i64, String)> = on_connection!(writer.connection, connection => {
-            sqlx::query_as(sql).fetch_optional(&mut *connection).await
-        })?;
-        match newest {
-            Some((revision, last)) => {
-                writer.revision = revision + 1;
-                writer.last = serde_json::from_str(&last).map_err(Error::internal)?;
+        match writer.connection.snapshot().await? {
+            Some(newest) => {
+                writer.revision = newest.revision + 1;
+                writer.last = newest.last;
             }
             None => writer.changed = true,
         }
@@ -127,8 +102,8 @@ impl Writer {
     ) -> Result<(), Error> {
         let resources = newest_of_each(resources, tally);
         let ids: Vec<_> = resources.iter().map(|resource| resource.id.clone()).collect();
-        let known = self.known(resource_type, &ids).await?;
-        let (mut versions, mut current, mut closed) = (vec![], vec![], vec![]);
+        let known = self.connection.known(resource_type, &ids).await?;
+        let (mut added, mut closed) = (vec![], vec![]);
         for resource in resources {
             let milliseconds = resource.last_updated.as_millisecond();
             match known.get(&resource.id) {
@@ -136,7 +111,7 @@ impl Writer {
                 Some(known) if known.last_updated > milliseconds => tally.older += 1,
                 Some(known) => {
                     tally.changed += 1;
-                    closed.push((known.sequence, resource.id.clone()));
+                    closed.push(known.sequence);
                 }
                 None => tally.new += 1,
             }
@@ -149,18 +124,8 @@ impl Writer {
                     let sequence = self.next(resource_type)?;
                     let builder = &mut self.builders[index(resource_type)];
                     builder.add(sequence, &resource.indexed, resource.last_updated);
-                    let number = Cell::Integer(number_of(resource_type, sequence));
-                    let (opened, updated) = (Cell::Integer(self.revision), Cell::Integer(milliseconds));
-                    let id = Cell::Text(resource.id);
-                    current.push([
-                        Cell::Integer(type_number(resource_type)),
-                        id.clone(),
-                        number.clone(),
-                        opened.clone(),
-                        updated,
-                        Cell::Bytes(resource.hash.to_vec()),
-                    ]);
-                    versions.push([number, opened, id, Cell::Text(resource.body)]);
+                    let Prepared { id, body, hash, .. } = resource;
+                    added.push(NewVersion { sequence, id, body, last_updated: milliseconds, hash });
                     sequence
                 }
             };
@@ -168,11 +133,9 @@ impl Writer {
                 self.mark(resource_type, sequence);
             }
         }
-        self.changed |= !versions.is_empty();
-        self.close(resource_type, closed.iter().map(|(sequence, _)| *sequence)).await?;
-        self.connection.insert("version", ["number", "opened", "id", "body"], versions).await?;
-        let columns = ["resource_type", "id", "number", "opened", "last_updated", "hash"];
-        self.connection.insert("resource", columns, current).await?;
+        self.changed |= !added.is_empty();
+        self.close(resource_type, closed).await?;
+        self.connection.insert_versions(resource_type, self.revision, added).await?;
         if self.builders[index(resource_type)].versions() >= MOST_VERSIONS {
             self.write_segment(resource_type).await?;
         }
@@ -186,51 +149,10 @@ impl Writer {
         Ok(*last)
     }
 
-    /// What the copy has of these ids.
-    pub(super) async fn known(
-        &mut self,
-        resource_type: DirectoryType,
-        ids: &[String],
-    ) -> Result<HashMap<String, Known>, Error> {
-        let sql = |list: &str| {
-            format!("SELECT id, number, last_updated, hash FROM resource WHERE resource_type = $2 AND id {list}")
-        };
-        let rows: Vec<(String, i64, i64, Vec<u8>)> = on_listed!(self.connection, query_as, ids, sql, query, connection => {
-            query.bind(type_number(resource_type)).fetch_all(&mut *connection).await
-        })?;
-        let known = rows
-            .into_iter()
-            .map(|(id, number, last_updated, hash)| (id, Known { sequence: parts_of(number).1, last_updated, hash }));
-        Ok(known.collect())
-    }
-
     /// Supersedes versions: the revision in the making no longer sees them.
-    pub(super) async fn close(
-        &mut self,
-        resource_type: DirectoryType,
-        sequences: impl Iterator<Item = u32>,
-    ) -> Result<(), Error> {
-        let sequences: Vec<_> = sequences.collect();
+    pub(super) async fn close(&mut self, resource_type: DirectoryType, sequences: Vec<u32>) -> Result<(), Error> {
         for sequences in sequences.chunks(MANY) {
-            let numbers: Vec<_> = sequences.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
-            let keep = |list: &str| {
-                format!(
-                    "INSERT INTO superseded (number, resource_type, id, opened, closed) \
-                     SELECT number, $2, id, opened, $3 FROM version WHERE number {list}"
-                )
-            };
-            let remove = |list: &str| {
-                format!(
-                    "DELETE FROM resource WHERE resource_type = $2 AND id IN \
-                     (SELECT id FROM version WHERE number {list})"
-                )
-            };
-            on_listed!(self.connection, query, &numbers, keep, query, connection => {
-                query.bind(type_number(resource_type)).bind(self.revision).execute(&mut *connection).await.map(|_| ())
-            })?;
-            on_listed!(self.connection, query, &numbers, remove, query, connection => {
-                query.bind(type_number(resource_type)).execute(&mut *connection).await.map(|_| ())
-            })?;
+            self.connection.supersede(resource_type, sequences, self.revision).await?;
             for sequence in sequences {
                 self.closed.entry((resource_type, sequence >> 16)).or_default().insert(*sequence);
             }
@@ -242,36 +164,14 @@ impl Writer {
     /// Puts aside a resource that cannot be read, now.
     pub async fn put_aside(&mut self, what: SetAside) -> Result<(), Error> {
         self.begin().await?;
-        let sql = "INSERT INTO set_aside (number, at, resource_type, name, reason) \
-            VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM set_aside), $1, $2, $3, $4)";
         let at = instant(self.clock.now());
-        on_connection!(self.connection, connection => {
-            let query = sqlx::query(sql).bind(at).bind(what.resource_type.map(type_number));
-            query.bind(what.name).bind(what.reason).execute(&mut *connection).await.map(|_| ())
-        })?;
-        Ok(())
+        self.connection.insert_set_aside(SetAside { at, ..what }).await
     }
 
     /// Notes a value under a name, with what is committed next.
     pub async fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
         self.begin().await?;
-        let sql =
-            "INSERT INTO note (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        on_connection!(self.connection, connection => {
-            sqlx::query(sql).bind(name).bind(value).execute(&mut *connection).await.map(|_| ())
-        })?;
-        Ok(())
-    }
-
-    /// The segments of a type in order: id, first, last, versions.
-    pub(super) async fn segments(&mut self, resource_type: DirectoryType) -> Result<Vec<(i64, u32, u32, u64)>, Error> {
-        let sql = "SELECT id, first, last, versions FROM segment WHERE resource_type = $1 ORDER BY first";
-        let rows: Vec<(i64, i64, i64, i64)> = on_connection!(self.connection, connection => {
-            sqlx::query_as(sql).bind(type_number(resource_type)).fetch_all(&mut *connection).await
-        })?;
-        let segments =
-            rows.into_iter().map(|(id, first, last, versions)| (id, first as u32, last as u32, versions as u64));
-        Ok(segments.collect())
+        self.connection.upsert_note(name, value).await
     }
 
     /// Makes everything since the last commit visible and lasting, all at once.
@@ -283,27 +183,14 @@ impl Writer {
         for resource_type in DirectoryType::ALL {
             self.write_segment(resource_type).await?;
         }
-        let closed = std::mem::take(&mut self.closed).into_iter().map(|((resource_type, bucket), set)| {
-            [
-                Cell::Integer(type_number(resource_type)),
-                Cell::Integer(bucket.into()),
-                Cell::Integer(self.revision),
-                Cell::Bytes(sequences::encode(&set)),
-            ]
-        });
-        let closed = closed.collect();
-        self.connection.insert("closing", ["resource_type", "bucket", "revision", "sequences"], closed).await?;
+        self.connection.insert_closings(self.revision, std::mem::take(&mut self.closed)).await?;
         self.write_seen().await?;
         if self.changed {
-            let row = [
-                Cell::Integer(self.revision),
-                Cell::Text(instant(self.clock.now())),
-                Cell::Text(serde_json::to_string(&self.last).map_err(Error::internal)?),
-            ];
-            self.connection.insert("revision", ["revision", "committed_at", "last"], vec![row]).await?;
+            let snapshot = Snapshot { revision: self.revision, last: self.last };
+            self.connection.insert_revision(&snapshot, instant(self.clock.now())).await?;
             self.revision += 1;
         }
-        self.execute("COMMIT").await?;
+        self.connection.commit().await?;
         (self.in_transaction, self.changed) = (false, false);
         self.merge().await
     }
@@ -315,41 +202,12 @@ impl Writer {
             return Ok(());
         }
         let segment = builder.finish();
-        self.insert_segment(resource_type, segment).await
-    }
-
-    /// Adds a segment to the index.
-    pub(super) async fn insert_segment(
-        &mut self,
-        resource_type: DirectoryType,
-        segment: Finished,
-    ) -> Result<(), Error> {
-        let newest = "SELECT COALESCE(MAX(id), 0) FROM segment";
-        let id: i64 = on_connection!(self.connection, connection => {
-            sqlx::query_scalar(newest).fetch_one(&mut *connection).await
-        })?;
-        let id = id + 1;
-        let row = [
-            Cell::Integer(id),
-            Cell::Integer(type_number(resource_type)),
-            Cell::Integer(segment.first.into()),
-            Cell::Integer(segment.last.into()),
-            Cell::Integer(i64::try_from(segment.versions).unwrap_or(i64::MAX)),
-        ];
-        self.connection.insert("segment", ["id", "resource_type", "first", "last", "versions"], vec![row]).await?;
-        let postings = segment.postings.into_iter();
-        let postings = postings.map(|(term, set)| [Cell::Integer(id), Cell::Bytes(term), Cell::Bytes(set)]).collect();
-        self.connection.insert("posting", ["segment", "term", "sequences"], postings).await?;
-        Ok(())
+        self.connection.insert_segment(resource_type, segment).await
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
         if !self.in_transaction {
-            let begin = match self.connection {
-                Connection::Sqlite { .. } => "BEGIN IMMEDIATE",
-                Connection::Postgres { .. } => "BEGIN",
-            };
-            self.execute(begin).await?;
+            self.connection.begin().await?;
             self.in_transaction = true;
         }
         Ok(())
@@ -357,13 +215,8 @@ impl Writer {
 
     /// Ends a transaction that changes nothing snapshots see.
     pub(super) async fn end(&mut self) -> Result<(), Error> {
-        self.execute("COMMIT").await?;
+        self.connection.commit().await?;
         self.in_transaction = false;
-        Ok(())
-    }
-
-    pub(super) async fn execute(&mut self, sql: &'static str) -> Result<(), Error> {
-        on_connection!(self.connection, connection => sqlx::raw_sql(sql).execute(&mut *connection).await.map(|_| ()))?;
         Ok(())
     }
 }

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
-use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::resource::tests::sample;
+use crate::fhir::directory_type::DirectoryType;
 
 fn holds(criterion: &Criterion, resource_type: DirectoryType) -> bool {
     let prepared = sample(resource_type);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::annuaire::parameter::{self, Kind, Parameter};
 use crate::annuaire::query::{DEFAULT_COUNT, LARGEST_COUNT};
-use crate::annuaire::resource::DirectoryType;
+use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::rest_security::{Authentication, rest_security};
 
 /// The requirement statement of the directory's implementation guide that this API meets.

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use super::references::References;
 use crate::annuaire::copy::{Copy, Snapshot, Stored};
 use crate::annuaire::parameter::LINKS;
-use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::search::{Criterion, Include, Search, Total};
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// The most resources that come along with the matches of a page.
 pub const MOST_INCLUDED: usize = 2000;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::annuaire::indexed::Field;
-use crate::annuaire::resource::DirectoryType;
+use crate::fhir::directory_type::DirectoryType;
 
 /// The references that may be followed, of any type.
 #[derive(Default, Deserialize)]

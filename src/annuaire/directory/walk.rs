@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 use crate::annuaire::copy::Snapshot;
-use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PAGE;
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::value;
 use super::{malformed, not_found, unknown};
 use crate::annuaire::parameter::{self, Kind, Parameter};
-use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::search::{Criterion, Matching};
+use crate::fhir::directory_type::DirectoryType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_CHAIN, ANNUAIRE_MODIFIER};
 

@@ -2,8 +2,8 @@
 
 use super::{not_found, unknown};
 use crate::annuaire::parameter::{self, LINKS, Link};
-use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::search::{Include, Search};
+use crate::fhir::directory_type::DirectoryType;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_INCLUDE;
 

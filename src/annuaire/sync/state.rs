@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::annuaire::copy::{Copy, Marks, Swept, Writer};
-use crate::annuaire::resource::DirectoryType;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// How far a delta reaches back before the mark: clocks and zones differ, and what is asked for is
 /// whole days.

@@ -11,9 +11,9 @@ use super::{Failure, Request, Run};
 use crate::annuaire::copy::Marks;
 use crate::annuaire::intake::Kept;
 use crate::annuaire::progress::{Length, Step};
-use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::upstream::{Query, Trouble};
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// A batch is committed when it is this old, however few resources it has.
 const BATCH_AGE: Duration = Duration::from_secs(3);

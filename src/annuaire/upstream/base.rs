@@ -65,8 +65,8 @@ impl Base {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::resource::DirectoryType;
     use super::*;
+    use crate::fhir::directory_type::DirectoryType;
 
     const NATIONAL: &str = "https://gateway.api.esante.gouv.fr/fhir/v2";
 

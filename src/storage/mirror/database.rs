@@ -1,41 +1,40 @@
-//! Opening the database of the copy: a SQLite file of its own, or the schema `annuaire` on Postgres.
-
-use std::fs::File;
-use std::time::Duration;
+//! Opening the database of the mirror: a SQLite file of its own, or the schema `annuaire` on Postgres.
 
 use sha2::{Digest, Sha256};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _, Executor, SqlSafeStr};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _, Executor};
 
+use super::read::ReadTransaction;
+use super::write::WriteConnection;
+use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::storage::database::{
-    Backend, Readers, check_schema, first_connection, migrated_once_or_twice, schema_version, sqlite_options,
-    sqlite_reading_options,
-};
-use crate::storage::pooler;
+use crate::storage::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use crate::storage::database::Readers;
+use crate::storage::open_error::OpenError;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
-use crate::storage::private_file;
+use crate::storage::schema::{Schema, Sql};
 use crate::storage::sqlite::SqliteReaders;
-use crate::storage::{OpenError, READ_TIMEOUT, SEARCH_TIMEOUT};
+use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, pooler, private_file};
 
-/// The migrations for each database; a released one is never edited.
-const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
-    1,
-    "copy",
-    include_str!("../../../migrations/annuaire/0001_copy.sqlite.sql"),
-    include_str!("../../../migrations/annuaire/0001_copy.postgres.sql"),
-)];
+/// The schema of the mirror.
+const SCHEMA: Schema = Schema {
+    migrations: &[(
+        1,
+        "copy",
+        Sql::Each {
+            sqlite: include_str!("../../../migrations/annuaire/0001_copy.sqlite.sql"),
+            postgres: include_str!("../../../migrations/annuaire/0001_copy.postgres.sql"),
+        },
+    )],
+    remedy: "start `serve` or `annuaire sync` of this program",
+};
 
 /// Connections for reads by id.
 const LOOKUPS: u32 = 4;
 /// Connections for searches.
 const SEARCHES: u32 = 8;
-
-/// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
-pub const DEMANDING: usize = 3;
 
 /// The right to write, on Postgres: an advisory lock of the session. The number is arbitrary.
 const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_lock(7302452)";
@@ -46,12 +45,11 @@ const POSTGRES_WRITE_LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Connections that read, by purpose, and how to make one that writes.
+/// The database of the mirror: connections that read, by purpose, and how to make one that writes.
 #[derive(Clone)]
-pub struct Database {
-    /// Reads by id, and lookups on behalf of a write.
-    pub lookups: Readers,
-    pub searches: Readers,
+pub(crate) struct MirrorDatabase {
+    lookups: Readers,
+    searches: Readers,
     options: Options,
 }
 
@@ -61,50 +59,25 @@ enum Options {
     Postgres(Box<PgConnectOptions>),
 }
 
-/// A connection that writes, and the right to; both end when it is dropped, or the process.
-pub enum Connection {
-    Sqlite { connection: SqliteConnection, _lock: File },
-    Postgres { connection: PgConnection },
+/// What connections are used for: none waits for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reads by id, and lookups on behalf of a write.
+    Lookups,
+    Searches,
 }
 
-/// Expands a body once for each database, with `$connection` a connection that writes.
-macro_rules! on_connection {
-    ($writer:expr, $name:ident => $body:expr) => {
-        match &mut $writer {
-            $crate::annuaire::copy::database::Connection::Sqlite { connection: $name, .. } => $body,
-            $crate::annuaire::copy::database::Connection::Postgres { connection: $name } => $body,
-        }
-    };
-}
-pub(super) use on_connection;
+/// The database with its description for people and the key of page tokens.
+type Opened = (MirrorDatabase, String, [u8; 32]);
 
-/// Expands a body once for each database, with a query whose `$1` is a list, however long:
-/// `$sql` is given what to write after a column.
-macro_rules! on_listed {
-    ($writer:expr, $kind:ident, $list:expr, $sql:expr, $query:ident, $name:ident => $body:expr) => {
-        match &mut $writer {
-            $crate::annuaire::copy::database::Connection::Sqlite { connection: $name, .. } => {
-                let sql = sqlx::AssertSqlSafe($sql("IN (SELECT value FROM json_each($1))"));
-                let list = serde_json::to_string(&$list).map_err(Error::internal)?;
-                let $query = sqlx::$kind(sql).bind(list);
-                $body
-            }
-            $crate::annuaire::copy::database::Connection::Postgres { connection: $name } => {
-                let $query = sqlx::$kind(sqlx::AssertSqlSafe($sql("= ANY($1)"))).bind($list.to_vec());
-                $body
-            }
-        }
-    };
-}
-pub(super) use on_listed;
+const SELECT_PAGE_KEY: &str = "SELECT value FROM note WHERE name = 'page-token-key'";
 
 /// The note that holds the key of page tokens, in hexadecimal: made with the copy, and shared by all who
 /// serve it.
 macro_rules! page_key {
     ($connection:ident) => {
         async {
-            let select = "SELECT value FROM note WHERE name = 'page-token-key'";
-            let kept: Option<String> = sqlx::query_scalar(select).fetch_optional(&mut $connection).await?;
+            let kept: Option<String> = sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut $connection).await?;
             let key = match kept {
                 Some(key) => key,
                 None => {
@@ -112,7 +85,7 @@ macro_rules! page_key {
                         "INSERT INTO note (name, value) VALUES ('page-token-key', $1) ON CONFLICT (name) DO NOTHING";
                     sqlx::query(insert).bind(new_key()?).execute(&mut $connection).await?;
                     // Another process may have been first.
-                    sqlx::query_scalar(select).fetch_one(&mut $connection).await?
+                    sqlx::query_scalar(SELECT_PAGE_KEY).fetch_one(&mut $connection).await?
                 }
             };
             Ok::<_, sqlx::Error>(Sha256::digest(key).into())
@@ -121,7 +94,7 @@ macro_rules! page_key {
     };
 }
 
-impl Database {
+impl MirrorDatabase {
     /// Whether there is a copy; none is made.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
         match Backend::of(url)? {
@@ -136,10 +109,8 @@ impl Database {
         }
     }
 
-    /// The same as [`Database::open`], where nothing is missing: nothing is made.
-    pub async fn open_existing(url: &str) -> Result<(Self, String, [u8; 32]), OpenError> {
-        let select = "SELECT value FROM note WHERE name = 'page-token-key'";
-        let expected = MIGRATIONS.len();
+    /// The same as [`MirrorDatabase::open`], where nothing is missing: nothing is made.
+    pub async fn open_existing(url: &str) -> Result<Opened, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
@@ -147,10 +118,9 @@ impl Database {
                 private_file::warn_if_shared(options.get_filename());
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let mut first = first_connection(&reading).await.map_err(failed)?;
-                let found = schema_version!(&mut first).map_err(failed)?;
-                check_schema(found, expected, &description, REMEDY)?;
+                SCHEMA.check_sqlite(&mut first, &description).await?;
                 let key: Option<String> =
-                    sqlx::query_scalar(select).fetch_optional(&mut first).await.map_err(failed)?;
+                    sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut first).await.map_err(failed)?;
                 first.close().await.map_err(failed)?;
                 let options = options.disable_statement_logging().create_if_missing(false);
                 let key = existing_key(key).map_err(failed)?;
@@ -159,10 +129,9 @@ impl Database {
             Backend::Postgres => {
                 let (address, mut first) = connect(url).await?;
                 let failed = |error| address.failed(error);
-                let found = schema_version!(&mut first).map_err(failed)?;
-                check_schema(found, expected, &address.description, REMEDY)?;
+                SCHEMA.check_postgres(&mut first, &address).await?;
                 let key: Option<String> =
-                    sqlx::query_scalar(select).fetch_optional(&mut first).await.map_err(failed)?;
+                    sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut first).await.map_err(failed)?;
                 first.close().await.map_err(failed)?;
                 let key = existing_key(key).map_err(failed)?;
                 Ok((Self::of_postgres(address.options), address.description, key))
@@ -190,7 +159,7 @@ impl Database {
     }
 
     /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
-    pub async fn open(url: &str) -> Result<(Self, String, [u8; 32]), OpenError> {
+    pub async fn open(url: &str) -> Result<Opened, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
@@ -201,8 +170,7 @@ impl Database {
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let first = options.clone().synchronous(SqliteSynchronous::Normal).page_size(8192);
                 let mut writer = first_connection(&first).await.map_err(failed)?;
-                let made = &mut writer;
-                migrated_once_or_twice!(migrator(|(version, name, sqlite, _)| (version, name, sqlite)), made);
+                SCHEMA.migrate_sqlite(&mut writer).await?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
                 Ok((Self::of_sqlite(options.clone(), options), description, key))
@@ -214,9 +182,7 @@ impl Database {
                 // connection.
                 writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
                 writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
-                let migrated =
-                    migrator(|(version, name, _, postgres)| (version, name, postgres)).run(&mut writer).await;
-                migrated.map_err(|error| address.migration_failed(error))?;
+                SCHEMA.migrate_postgres(&mut writer, &address).await?;
                 let key = page_key!(writer).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
                 Ok((Self::of_postgres(address.options), address.description, key))
@@ -224,8 +190,17 @@ impl Database {
         }
     }
 
+    /// Begins to read; what is executed at the deadline is stopped.
+    pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, Error> {
+        let readers = match purpose {
+            Purpose::Lookups => &self.lookups,
+            Purpose::Searches => &self.searches,
+        };
+        ReadTransaction::begin(readers, deadline).await
+    }
+
     /// Connects for writing, if nobody else has.
-    pub async fn writer(&self) -> Result<Option<Connection>, Error> {
+    pub async fn writer(&self) -> Result<Option<WriteConnection>, Error> {
         match &self.options {
             Options::Sqlite(options) => {
                 let path = private_file::beside(options.get_filename(), "-writer");
@@ -233,7 +208,7 @@ impl Database {
                 if lock.try_lock().is_err() {
                     return Ok(None);
                 }
-                Ok(Some(Connection::Sqlite { connection: options.connect().await?, _lock: lock }))
+                Ok(Some(WriteConnection::Sqlite { connection: options.connect().await?, _lock: lock }))
             }
             Options::Postgres(options) => {
                 let mut connection = options.connect().await?;
@@ -242,7 +217,7 @@ impl Database {
                 connection.execute(SESSION).await?;
                 connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
                 match connection.execute(POSTGRES_WRITE_LOCK).await {
-                    Ok(_) => Ok(Some(Connection::Postgres { connection })),
+                    Ok(_) => Ok(Some(WriteConnection::Postgres { connection })),
                     Err(sqlx::Error::Database(error))
                         if error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE) =>
                     {
@@ -254,9 +229,6 @@ impl Database {
         }
     }
 }
-
-/// What brings the schema of a copy up to date.
-const REMEDY: &str = "start `serve` or `annuaire sync` of this program";
 
 /// A first connection to the schema of the copy, made or not.
 async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
@@ -299,16 +271,3 @@ const SESSION: &str = concat!(
     "SET jit = off;",
     "SET plan_cache_mode = force_custom_plan",
 );
-
-fn migrator(
-    sql: impl Fn((i64, &'static str, &'static str, &'static str)) -> (i64, &'static str, &'static str),
-) -> Migrator {
-    let migrations = MIGRATIONS.map(|migration| {
-        let (version, description, sql) = sql(migration);
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.into())
-}
-
-/// How long a page may take before it is sent with what was found; the next goes on from there.
-pub const PATIENCE: Duration = Duration::from_secs(2);

@@ -4,28 +4,29 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::database::Connection;
+use super::write::WriteConnection;
+use crate::error::Error;
 use crate::storage::sql::{placeholders, runs};
 
 /// A value of a row.
 #[derive(Clone, Debug)]
-pub enum Cell {
+pub(super) enum Cell {
     Integer(i64),
     Text(String),
     Bytes(Vec<u8>),
 }
 
 /// How much is sent to Postgres at once, in bytes.
-const PIECE: usize = 1 << 18;
+const CHUNK_BYTES: usize = 1 << 18;
 
-impl Connection {
+impl WriteConnection {
     /// Adds rows to a table.
-    pub async fn insert<const N: usize>(
+    pub(super) async fn insert<const N: usize>(
         &mut self,
         table: &str,
         columns: [&str; N],
         rows: Vec<[Cell; N]>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), Error> {
         let columns = columns.join(", ");
         match self {
             Self::Sqlite { connection, .. } => {
@@ -51,18 +52,18 @@ impl Connection {
                 }
                 let sql = format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)");
                 let mut copy = connection.copy_in_raw(&sql).await?;
-                let mut piece = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+                let mut chunk = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
                 for row in rows {
-                    piece.extend((N as i16).to_be_bytes());
+                    chunk.extend((N as i16).to_be_bytes());
                     for cell in row {
-                        cell.encode(&mut piece);
+                        cell.encode(&mut chunk);
                     }
-                    if piece.len() > PIECE {
-                        copy.send(std::mem::take(&mut piece)).await?;
+                    if chunk.len() > CHUNK_BYTES {
+                        copy.send(std::mem::take(&mut chunk)).await?;
                     }
                 }
-                piece.extend((-1_i16).to_be_bytes());
-                copy.send(piece).await?;
+                chunk.extend((-1_i16).to_be_bytes());
+                copy.send(chunk).await?;
                 copy.finish().await?;
             }
         }

@@ -1,5 +1,5 @@
-//! What is read from the copy, one statement a function, in one transaction: what it sees does not
-//! change while segments are merged and versions purged.
+//! What is read of the mirror, in one transaction: what it sees does not change while segments are merged and
+//! versions purged.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,29 @@ use futures_util::TryStreamExt;
 use roaring::RoaringBitmap;
 use sqlx::AssertSqlSafe;
 
-use super::term::Range;
-use super::{Snapshot, Stored, number_of, parts_of, type_number};
-use super::{sequences, term};
-use crate::annuaire::resource::DirectoryType;
+use super::{
+    Segment, SetAside, Snapshot, Stored, TermRange, number_of, parts_of, sequence, sequences, type_number, type_of,
+    union,
+};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 use crate::storage::database::Readers;
 use crate::storage::postgres::PooledConnection;
 use crate::storage::sqlite::SqliteReader;
 
 /// A transaction that reads.
-pub enum Reading {
+pub(crate) enum ReadTransaction {
     Sqlite(SqliteReader),
     Postgres(PooledConnection),
 }
 
 /// Expands a body once for each database.
-macro_rules! on_reading {
+macro_rules! on_transaction {
     ($reading:expr, $transaction:ident => $body:expr) => {
         match $reading {
-            Reading::Sqlite($transaction) => $body,
-            Reading::Postgres($transaction) => $body,
+            ReadTransaction::Sqlite($transaction) => $body,
+            ReadTransaction::Postgres($transaction) => $body,
         }
     };
 }
@@ -37,14 +38,14 @@ macro_rules! on_reading {
 macro_rules! on_listed {
     ($reading:expr, $list:expr, $sql:expr, $query:ident, $transaction:ident => $body:expr) => {
         match $reading {
-            Reading::Sqlite($transaction) => {
+            ReadTransaction::Sqlite($transaction) => {
                 let sql = $sql("IN (SELECT value FROM json_each($1))");
                 let $query = AssertSqlSafe(sql);
                 let list = serde_json::to_string($list).map_err(Error::internal)?;
                 let $query = sqlx::query_as($query).bind(list);
                 $body
             }
-            Reading::Postgres($transaction) => {
+            ReadTransaction::Postgres($transaction) => {
                 let sql = $sql("= ANY($1)");
                 let $query = AssertSqlSafe(sql);
                 let $query = sqlx::query_as($query).bind($list.to_vec());
@@ -54,27 +55,19 @@ macro_rules! on_listed {
     };
 }
 
-/// A part of the index.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    pub id: i64,
-    pub first: u32,
-    pub last: u32,
-}
-
 /// What the index has, by segment and number of the range.
-pub type Postings = HashMap<(i64, usize), Posting>;
+pub(crate) type Postings = HashMap<(i64, usize), Posting>;
 
 /// What the index of a segment has in a range.
 #[derive(Default)]
-pub struct Posting {
+pub(crate) struct Posting {
     /// Every version that has some term of it.
     pub versions: RoaringBitmap,
-    /// The terms with their sets, of days only: there are few of them, and each is to be compared.
-    pub days: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The terms with their sets instead, of a range that asks for them ([`TermRange::by_term`]).
+    pub terms: Vec<(Vec<u8>, RoaringBitmap)>,
 }
 
-impl Reading {
+impl ReadTransaction {
     /// Begins to read; what is executed at the deadline is stopped.
     pub async fn begin(readers: &Readers, deadline: &Deadline) -> Result<Self, Error> {
         match readers {
@@ -95,17 +88,14 @@ impl Reading {
     pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, Error> {
         let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";
         let row: Option<(i64, String)> =
-            on_reading!(self, transaction => sqlx::query_as(sql).fetch_optional(&mut **transaction).await)?;
-        row.map(|(revision, last)| {
-            Ok(Snapshot { revision, last: serde_json::from_str(&last).map_err(Error::internal)? })
-        })
-        .transpose()
+            on_transaction!(self, transaction => sqlx::query_as(sql).fetch_optional(&mut **transaction).await)?;
+        row.map(Snapshot::try_from).transpose()
     }
 
     /// Fails with [`Error::Gone`] if versions that the snapshot sees may have been purged.
     pub async fn check(&mut self, at: &Snapshot) -> Result<(), Error> {
         let sql = "SELECT revision FROM revision WHERE revision = $1";
-        let row: Option<i64> = on_reading!(self, transaction => {
+        let row: Option<i64> = on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(at.revision).fetch_optional(&mut **transaction).await
         })?;
         row.map(|_| ()).ok_or(Error::Gone)
@@ -118,14 +108,13 @@ impl Reading {
         after: u32,
         last: u32,
     ) -> Result<Vec<Segment>, Error> {
-        let sql = "SELECT id, first, last FROM segment \
+        let sql = "SELECT id, first, last, versions FROM segment \
             WHERE resource_type = $1 AND first <= $2 AND last > $3 ORDER BY first";
-        let rows: Vec<(i64, i64, i64)> = on_reading!(self, transaction => {
+        let rows: Vec<(i64, i64, i64, i64)> = on_transaction!(self, transaction => {
             let query = sqlx::query_as(sql).bind(type_number(resource_type)).bind(i64::from(last));
             query.bind(i64::from(after)).fetch_all(&mut **transaction).await
         })?;
-        let segment = |(id, first, last)| Segment { id, first: sequence(first), last: sequence(last) };
-        Ok(rows.into_iter().map(segment).collect())
+        Ok(rows.into_iter().map(Segment::from).collect())
     }
 
     /// The postings of neighbouring segments in each of these ranges.
@@ -133,11 +122,12 @@ impl Reading {
         &mut self,
         resource_type: DirectoryType,
         segments: &[Segment],
-        ranges: &[Range],
+        ranges: &[TermRange],
     ) -> Result<Postings, Error> {
         let mut postings = Postings::new();
         let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(postings) };
-        for (run, ranges) in ranges.chunks(MOST_RANGES).enumerate() {
+        let all = ranges;
+        for (run, ranges) in all.chunks(MAX_RANGES).enumerate() {
             let wanted: Vec<_> = (0..ranges.len()).map(|n| format!("({n}, ${}, ${})", 2 * n + 4, 2 * n + 5)).collect();
             let sql = match self {
                 // CROSS JOIN: SQLite keeps to this order.
@@ -159,7 +149,7 @@ impl Reading {
                     wanted.join(", "),
                 ),
             };
-            on_reading!(self, transaction => {
+            on_transaction!(self, transaction => {
                 let query = sqlx::query_as(AssertSqlSafe(sql)).persistent(ranges.len() <= 8);
                 let query = query.bind(type_number(resource_type)).bind(i64::from(first.first));
                 let mut query = query.bind(i64::from(last.first));
@@ -170,11 +160,14 @@ impl Reading {
                 let mut rows = query.fetch(&mut **transaction);
                 while let Some(row) = rows.try_next().await? {
                     let (segment, n, term, bytes): (i64, i64, Vec<u8>, Vec<u8>) = row;
-                    let n = run * MOST_RANGES + usize::try_from(n).unwrap_or_default();
+                    let n = run * MAX_RANGES + usize::try_from(n).unwrap_or_default();
                     let posting = postings.entry((segment, n)).or_default();
-                    match term::is_day(&term) {
-                        true => posting.days.push((term, bytes)),
-                        false => sequences::add(&bytes, &mut posting.versions).map_err(Error::internal)?,
+                    let mut set = RoaringBitmap::new();
+                    let by_term = all.get(n).is_some_and(|range| range.by_term);
+                    let versions = if by_term { &mut set } else { &mut posting.versions };
+                    sequences::add(&bytes, versions).map_err(Error::internal)?;
+                    if by_term {
+                        posting.terms.push((term, set));
                     }
                 }
             });
@@ -191,16 +184,12 @@ impl Reading {
     ) -> Result<RoaringBitmap, Error> {
         let sql = "SELECT sequences FROM closing \
             WHERE resource_type = $1 AND bucket >= $2 AND bucket <= $3 AND revision <= $4";
-        let rows: Vec<Vec<u8>> = on_reading!(self, transaction => {
+        let rows: Vec<Vec<u8>> = on_transaction!(self, transaction => {
             let query = sqlx::query_scalar(sql).bind(type_number(resource_type));
             let query = query.bind(i64::from(first >> 16)).bind(i64::from(last >> 16)).bind(revision);
             query.fetch_all(&mut **transaction).await
         })?;
-        let mut closed = RoaringBitmap::new();
-        for bytes in rows {
-            sequences::add(&bytes, &mut closed).map_err(Error::internal)?;
-        }
-        Ok(closed)
+        union(rows)
     }
 
     /// These versions, in order, with their bodies; those that were purged are left out.
@@ -252,31 +241,42 @@ impl Reading {
     /// A value noted under a name.
     pub async fn note(&mut self, name: &str) -> Result<Option<String>, Error> {
         let sql = "SELECT value FROM note WHERE name = $1";
-        Ok(on_reading!(self, transaction => {
+        Ok(on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(name).fetch_optional(&mut **transaction).await
         })?)
     }
 
-    /// What was set aside: time, type, name, reason; newest first.
-    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<(String, Option<i64>, String, String)>, Error> {
+    /// What was set aside, newest first.
+    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<SetAside>, Error> {
         let sql = "SELECT at, resource_type, name, reason FROM set_aside ORDER BY number DESC LIMIT $1";
-        Ok(on_reading!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?)
+        let rows: Vec<(String, Option<i64>, String, String)> =
+            on_transaction!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?;
+        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| SetAside {
+            resource_type: resource_type.and_then(type_of),
+            name,
+            reason,
+            at,
+        };
+        Ok(rows.into_iter().map(set_aside).collect())
     }
 
     /// Resources of a type, some thousand at a time: their ids and hashes, after an id.
     pub async fn hashes(&mut self, resource_type: DirectoryType, after: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let sql = "SELECT id, hash FROM resource WHERE resource_type = $1 AND id > $2 ORDER BY id LIMIT 10000";
-        Ok(on_reading!(self, transaction => {
+        Ok(on_transaction!(self, transaction => {
             sqlx::query_as(sql).bind(type_number(resource_type)).bind(after).fetch_all(&mut **transaction).await
         })?)
     }
 }
 
 /// Ranges looked up by one statement: both databases bear ten thousands of parameters, but take long to plan them.
-const MOST_RANGES: usize = 400;
+const MAX_RANGES: usize = 400;
 
-fn sequence(number: i64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+impl From<(i64, i64, i64, i64)> for Segment {
+    fn from((id, first, last, versions): (i64, i64, i64, i64)) -> Self {
+        let versions = u64::try_from(versions).unwrap_or_default();
+        Self { id, first: sequence(first), last: sequence(last), versions }
+    }
 }
 
 fn stored((number, id, body): (i64, String, String)) -> Option<Stored> {
