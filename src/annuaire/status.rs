@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::copy::{Copy, Counts, SetAside};
-use super::record::{Record, records};
-use super::sync::State;
+use crate::annuaire::ingest::run_log::{Record, records};
+use crate::annuaire::ingest::sync_state::State;
+use crate::annuaire::search::Counts;
+use crate::annuaire::store::{Copy, SetAside};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 

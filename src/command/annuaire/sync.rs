@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::progress::Display;
 use super::{BUSY, Failure, report, settings, status_of};
-use crate::annuaire::copy::Copy;
+use crate::annuaire::store::Copy;
 use crate::annuaire::sync::{self, Asked, Request};
 use crate::command::{self, terminal};
 use crate::config::Config;
