@@ -11,7 +11,7 @@ use std::fmt;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
-use sas_endpoint::annuaire::resource::Prepared;
+use sas_endpoint::annuaire::store::resource::Prepared;
 use sas_endpoint::fhir::content::Content;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::json::{Received, parse};

@@ -1,33 +1,17 @@
-//! A local copy of the national directory, *Annuaire Santé*: loaded or synchronised, and searched
-//! through the API that the national one has.
+//! A mirror of the national directory, *Annuaire Santé*: loaded or synchronised, and searched through the API that the
+//! national one has.
 //!
-//! A resource is read into a [`Prepared`](resource::Prepared), whose [`Indexed`](indexed::Indexed)
-//! values are what searches find it by; [`copy`] keeps it, with every superseded version for as long
-//! as a walk may need it. A query is read by the table of [`parameter`]s into a
-//! [`Search`](search::Search), which is evaluated over a [`Snapshot`](copy::Snapshot);
-//! [`directory`] makes the answers of it.
-//!
-//! [`sync`] brings the copy up to date from an [`upstream`], now or on a [`schedule`]; [`load`] fills it
-//! from files, and [`generate`] invents one. Whoever receives a national id asks for its [`standing`].
+//! [`store`] keeps the resources, with every superseded version for as long as a page link may need it, and their index.
+//! [`search`] reads a query and evaluates it; [`api`] answers it as the national API does. [`sync`] brings the mirror
+//! up to date from its upstream, [`load`] fills it from files, [`ingest`] is what the two share, and [`invented`] makes a
+//! directory to try them on.
 
-pub mod copy;
-mod criterion;
-pub mod directory;
-pub mod extraction;
-pub mod generate;
-pub mod indexed;
-mod intake;
+pub mod api;
+pub mod ingest;
+pub mod invented;
 pub mod load;
-pub mod normal;
-pub mod parameter;
-pub mod progress;
-pub mod query;
-pub mod record;
-pub mod resource;
-pub mod schedule;
+pub mod practitioner_status;
 pub mod search;
-mod shape;
-pub mod standing;
 pub mod status;
+pub mod store;
 pub mod sync;
-pub mod upstream;

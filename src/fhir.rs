@@ -7,6 +7,7 @@ pub mod code_set;
 pub mod code_system;
 pub mod content;
 pub mod date;
+pub mod directory_type;
 pub mod id;
 pub mod identifier;
 pub mod json;

@@ -30,7 +30,7 @@ use axum::routing::{MethodFilter, MethodRouter, any};
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::annuaire::directory::{self, Directory};
+use crate::annuaire::api::{self, Directory};
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::recorder::Recorder;
@@ -73,7 +73,7 @@ pub type App = MapRequest<Router, fn(Request) -> Request>;
 /// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
 pub fn service(served: Served) -> App {
     let Served { endpoint, directory, identification, bounds } = served;
-    let of_directory = if directory.is_some() { directory::MAX_PAGE_BYTES } else { 0 };
+    let of_directory = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(of_directory);
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
     let admission = Arc::new(Admission::new(identification.access.clone(), bounds));

@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::copy::{Copy, SetAside, Writer};
-use super::intake::Readings;
-use super::progress::{Length, Progress, Step};
-use super::record::{Record, Records, Work};
-use super::resource::{DirectoryType, Prepared};
-use super::sync::{HeldBack, MAX_REMOVED, Stage, State, Walk};
+use crate::annuaire::ingest::parsed_batch::Readings;
+use crate::annuaire::ingest::progress::{Length, Progress, Step};
+use crate::annuaire::ingest::run_log::{Record, Records, Work};
+use crate::annuaire::ingest::sync_state::{HeldBack, MAX_REMOVED, Stage, State, Walk};
+use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::{Copy, SetAside, Writer};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
 /// can be read again from its beginning, and each commit makes a segment of the index.
@@ -58,7 +59,7 @@ pub enum Failure {
     #[error("{0}")]
     Input(String),
     /// The database.
-    #[error("the copy cannot be written: {}", super::sync::cause(.0))]
+    #[error("the copy cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
     Copy(#[from] Error),
     /// Somebody else writes.
     #[error("another process is writing to the copy of the directory: one at a time does")]

@@ -1,11 +1,21 @@
-//! What a search asks for, read and checked; how it is found is [`super::copy`]'s business.
+//! Searching: a query is read into criteria by a table of parameters, and these are evaluated over the index.
+
+mod condition;
+mod evaluation;
+mod execution;
+mod link;
+mod matching;
+pub mod parameter;
+pub mod query;
 
 use jiff::Timestamp;
 
-use super::indexed::Field;
-use super::resource::DirectoryType;
+use crate::annuaire::store::index_entry::Field;
 use crate::fhir::date::Comparison;
+use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::subset::Subset;
+
+pub use execution::{Counts, Page};
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::copy::{Copy, Counts, SetAside};
-use super::record::{Record, records};
-use super::resource::DirectoryType;
-use super::sync::State;
+use crate::annuaire::ingest::run_log::{Record, records};
+use crate::annuaire::ingest::sync_state::State;
+use crate::annuaire::search::Counts;
+use crate::annuaire::store::{Copy, SetAside};
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
 
 /// How many resources that were set aside are counted: beyond that there are « at least » so many.
 pub const MOST_COUNTED: usize = 1_000;

@@ -5,25 +5,27 @@
 //! interrupted at any instant is continued by the next one, and ends as if nothing had happened. The
 //! mark of a type moves only when its walk came to the end.
 
-mod due;
+mod crawl;
 mod fetch;
-mod state;
-mod walk;
+mod plan;
+pub mod schedule;
+pub mod upstream;
 
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-pub use due::Asked;
-pub use state::{HeldBack, MAX_REMOVED, Stage, State, Walk};
+pub use plan::Asked;
 
-use super::copy::{Copy, Writer};
-use super::progress::Progress;
-use super::record::{Record, Records, Work};
-use super::resource::DirectoryType;
-use super::upstream::{self, Trouble, Upstream};
+use crate::annuaire::ingest::progress::Progress;
+use crate::annuaire::ingest::run_log::{Record, Records, Work};
+use crate::annuaire::ingest::sync_state::{MAX_REMOVED, State};
+use crate::annuaire::ingest::with_cause;
+use crate::annuaire::store::{Copy, Writer};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use upstream::{Trouble, Upstream};
 
 /// How many resources are on a page: more has made the national API fail.
 pub const COUNT: u16 = 200;
@@ -73,7 +75,7 @@ pub enum Failure {
     #[error(transparent)]
     Upstream(#[from] Trouble),
     /// Its own database.
-    #[error("the copy cannot be written: {}", cause(.0))]
+    #[error("the copy cannot be written: {}", with_cause(.0))]
     Copy(#[from] Error),
     /// Somebody else writes.
     #[error("another process is writing to the copy of the directory: one at a time does")]
@@ -85,10 +87,6 @@ impl Failure {
     pub fn is_incomplete(&self) -> bool {
         matches!(self, Self::Upstream(trouble) if trouble.is_incomplete())
     }
-}
-
-pub(super) fn cause(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// A run, under way.

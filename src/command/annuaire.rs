@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Failure, log_beside};
-use crate::annuaire::copy::Copy;
-use crate::annuaire::record::Record;
-use crate::annuaire::schedule::run_on_schedule;
+use crate::annuaire::ingest::run_log::Record;
+use crate::annuaire::store::Copy;
+use crate::annuaire::sync::schedule::run_on_schedule;
+use crate::annuaire::sync::upstream;
 use crate::annuaire::sync::{BATCH, COUNT, Settings};
-use crate::annuaire::upstream;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::annuaire::Command;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Failure, terminal};
-use crate::annuaire::copy::Copy;
+use crate::annuaire::store::Copy;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fhir::date::instant;

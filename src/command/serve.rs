@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::access::{access, check_base_url, exposures};
 use super::{Failure, annuaire, purge, terminal};
-use crate::annuaire::copy::Copy;
-use crate::annuaire::directory::Directory;
+use crate::annuaire::api::Directory;
+use crate::annuaire::store::Copy;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::error::Error;

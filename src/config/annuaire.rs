@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
-use crate::annuaire::resource::DirectoryType;
 use crate::annuaire::sync::COUNT;
+use crate::fhir::directory_type::DirectoryType;
 
 /// `annuaire …`
 #[derive(Clone, Debug, Subcommand)]

@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{Endpoint, Exchange};
-use crate::annuaire::copy::Copy;
-use crate::annuaire::standing::{Standing, Standings, standings};
+use crate::annuaire::practitioner_status::{Standing, Standings, standings};
+use crate::annuaire::store::Copy;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection};
 
-use super::database::{Backend, OpenError, sqlite_options, sqlite_reading_options};
+use super::address::{Backend, sqlite_options, sqlite_reading_options};
+use super::open_error::OpenError;
 use super::private_file;
 
 /// What was copied.

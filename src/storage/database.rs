@@ -1,50 +1,41 @@
 //! Opening the database, bringing its schema up to date, and asking whether it is there.
 
-use std::cmp::Ordering;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ConstantBuilder, Retryable};
-use sqlx::error::DatabaseError;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
 
+use super::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use super::open_error::OpenError;
 use super::pooler;
 use super::postgres::{Connections, Session};
 use super::postgres_address::PostgresAddress;
 use super::private_file;
+use super::schema::{Schema, Sql};
 use super::sqlite::{SqliteReaders, StopAt};
 use crate::deadline::Deadline;
 use crate::error::Error;
 
-/// The migrations, in order; a released one is never edited.
-const MIGRATIONS: [(i64, &str, Sql); 5] = [
-    (1, "resource", Sql::Both(include_str!("../../migrations/0001_resource.sql"))),
-    (2, "resource version", Sql::Both(include_str!("../../migrations/0002_resource_version.sql"))),
-    (3, "identifier", Sql::Both(include_str!("../../migrations/0003_identifier.sql"))),
-    (
-        4,
-        "exchange",
-        Sql::Each {
-            sqlite: include_str!("../../migrations/0004_exchange.sqlite.sql"),
-            postgres: include_str!("../../migrations/0004_exchange.postgres.sql"),
-        },
-    ),
-    (5, "identifier system", Sql::Both(include_str!("../../migrations/0005_identifier_system.sql"))),
-];
-
-/// The text of a migration.
-#[derive(Clone, Copy)]
-enum Sql {
-    Both(&'static str),
-    Each { sqlite: &'static str, postgres: &'static str },
-}
-
-/// How long a write waits for another process's, on either database, while nobody waits for its answer.
-pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// The schema of accounts, appointments and the record.
+const SCHEMA: Schema = Schema {
+    migrations: &[
+        (1, "resource", Sql::Both(include_str!("../../migrations/0001_resource.sql"))),
+        (2, "resource version", Sql::Both(include_str!("../../migrations/0002_resource_version.sql"))),
+        (3, "identifier", Sql::Both(include_str!("../../migrations/0003_identifier.sql"))),
+        (
+            4,
+            "exchange",
+            Sql::Each {
+                sqlite: include_str!("../../migrations/0004_exchange.sqlite.sql"),
+                postgres: include_str!("../../migrations/0004_exchange.postgres.sql"),
+            },
+        ),
+        (5, "identifier system", Sql::Both(include_str!("../../migrations/0005_identifier_system.sql"))),
+    ],
+    remedy: "run `sas-endpoint migrate`, or start `serve` of this program",
+};
 
 /// A write and a search take no longer, from the moment a permit is asked for.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(6);
@@ -167,153 +158,6 @@ macro_rules! on_reader {
 }
 pub(super) use on_reader;
 
-/// Runs a migrator on SQLite, which knows no lock around migrations: of two processes that make a new
-/// database at the same moment, one finds the other's tables. The second time it finds them noted too.
-macro_rules! migrated_once_or_twice {
-    ($migrator:expr, $connection:expr) => {{
-        let migrator = $migrator;
-        if migrator.run(&mut *$connection).await.is_err() {
-            migrator.run(&mut *$connection).await?;
-        }
-    }};
-}
-pub(crate) use migrated_once_or_twice;
-
-/// The number of the last migration that a database has had; 0 for one that has had none.
-macro_rules! schema_version {
-    ($connection:expr) => {{
-        let sql = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
-        match sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one($connection).await {
-            Err(sqlx::Error::Database(error)) if $crate::storage::database::is_missing_table(&*error) => Ok(0),
-            version => version.map(Option::unwrap_or_default),
-        }
-    }};
-}
-pub(crate) use schema_version;
-
-/// Whether a statement failed because its table does not exist.
-pub(crate) fn is_missing_table(error: &dyn DatabaseError) -> bool {
-    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
-}
-
-/// Refuses a database that has another schema than this program reads; `remedy` is what brings an older one up to date.
-pub(crate) fn check_schema(
-    found: i64,
-    expected: usize,
-    description: &str,
-    remedy: &'static str,
-) -> Result<(), OpenError> {
-    let (description, expected) = (description.to_owned(), expected as i64);
-    match found.cmp(&expected) {
-        Ordering::Equal => Ok(()),
-        Ordering::Less => Err(OpenError::OlderSchema { description, found, expected, remedy }),
-        Ordering::Greater => Err(OpenError::NewerSchema { description, found, expected }),
-    }
-}
-
-/// What brings the schema of accounts and appointments up to date.
-const REMEDY: &str = "run `sas-endpoint migrate`, or start `serve` of this program";
-
-/// A connection to a SQLite file that may be new. Whoever makes one notes its journal mode in it, and of several
-/// at the same moment SQLite tells all but one that it is busy, however long they would wait.
-pub(crate) async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
-    let often = ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100);
-    let is_busy = |error: &sqlx::Error| {
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
-    };
-    (|| options.connect()).retry(often).when(is_busy).await
-}
-
-/// Why the database cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The address is of no database known here.
-    #[error("the database address must begin with sqlite:// or postgres://")]
-    Scheme,
-    /// The address is malformed.
-    #[error("the database address cannot be read: {0}")]
-    Address(sqlx::Error),
-    /// The database does not answer, or refuses.
-    #[error("the database cannot be opened ({description}): {source}")]
-    Connect {
-        /// What and where it is.
-        description: String,
-        /// What it says.
-        source: sqlx::Error,
-    },
-    /// A parameter of the address of a Postgres database cannot be used.
-    #[error("{parameter} in the database address {problem}")]
-    Parameter {
-        /// Its name.
-        parameter: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The server and this program do not agree about TLS.
-    #[error("the database cannot be opened ({description}): {reason}")]
-    Tls {
-        /// What and where it is.
-        description: String,
-        /// What they do not agree about, and the parameter of the address that decides.
-        reason: String,
-    },
-    /// A connection pooler stands between, in a mode that does not work.
-    #[error("the connection pooler before the database cannot be used ({description}): {reason}")]
-    Pooler {
-        /// What and where the database is.
-        description: String,
-        /// Why, and what to set.
-        reason: String,
-    },
-    /// There is no such file.
-    #[error("there is no database here ({description}): SAS_DATABASE_URL names the one that is served")]
-    Missing {
-        /// What and where it would be.
-        description: String,
-    },
-    /// Its schema lacks migrations.
-    #[error(
-        "the database has schema version {found}, and this program reads version {expected} ({description}): {remedy}, \
-         once no server of an earlier version uses it"
-    )]
-    OlderSchema {
-        /// What and where it is.
-        description: String,
-        /// The version that it has.
-        found: i64,
-        /// The version of this program.
-        expected: i64,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// A later program has migrated it.
-    #[error(
-        "the database has schema version {found}, and this program reads version {expected} ({description}): use the \
-         program that serves it"
-    )]
-    NewerSchema {
-        /// What and where it is.
-        description: String,
-        /// The version that it has.
-        found: i64,
-        /// The version of this program.
-        expected: i64,
-    },
-    /// Another process serves it.
-    #[error(
-        "another process is serving this database ({description}): stop that one, or give this one a database of \
-         its own (SAS_DATABASE_URL); several instances can share a Postgres database"
-    )]
-    Served {
-        /// What and where it is.
-        description: String,
-    },
-    /// The schema cannot be brought up to date.
-    #[error("the database's schema cannot be brought up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-}
-
 impl Storage {
     /// Opens the database at `sqlite://path` (made if missing) or `postgres://…`, and applies the
     /// migrations that it lacks.
@@ -336,16 +180,14 @@ impl Storage {
                 private_file::warn_if_shared(options.get_filename());
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let mut first = first_connection(&reading).await.map_err(failed)?;
-                let found = schema_version!(&mut first).map_err(failed)?;
-                check_schema(found, MIGRATIONS.len(), &description, REMEDY)?;
+                SCHEMA.check_sqlite(&mut first, &description).await?;
                 first.close().await.map_err(failed)?;
                 let options = options.create_if_missing(false).synchronous(SqliteSynchronous::Full);
                 Ok(Self::of_sqlite(options, reading, &description))
             }
             Backend::Postgres => {
                 let (address, mut first) = connect(url).await?;
-                let found = schema_version!(&mut first).map_err(|error| address.failed(error))?;
-                check_schema(found, MIGRATIONS.len(), &address.description, REMEDY)?;
+                SCHEMA.check_postgres(&mut first, &address).await?;
                 first.close().await.map_err(|error| address.failed(error))?;
                 Ok(Self::of_postgres(address))
             }
@@ -372,8 +214,7 @@ impl Storage {
         private_file::warn_if_shared(options.get_filename());
         let failed = |source| OpenError::Connect { description: description.clone(), source };
         let mut first = first_connection(&options).await.map_err(failed)?;
-        let connection = &mut first;
-        migrated_once_or_twice!(migrator(Backend::Sqlite), connection);
+        SCHEMA.migrate_sqlite(&mut first).await?;
         first.close().await.map_err(failed)?;
         Ok(Self::of_sqlite(options.clone(), options, &description))
     }
@@ -406,7 +247,7 @@ impl Storage {
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
         // A migration of a large table may take longer than any statement of a pool.
         let (address, mut first) = connect(url).await?;
-        migrator(Backend::Postgres).run(&mut first).await.map_err(|error| address.migration_failed(error))?;
+        SCHEMA.migrate_postgres(&mut first, &address).await?;
         first.close().await.map_err(|error| address.failed(error))?;
         Ok(Self::of_postgres(address))
     }
@@ -435,7 +276,7 @@ impl Storage {
     /// Whether the database answers and has every migration of this program.
     pub async fn is_ready(&self) -> Result<bool, Error> {
         let sql = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success AND version <= $1";
-        let newest = MIGRATIONS.len() as i64;
+        let newest = SCHEMA.version();
         let applied: i64 =
             on_reader!(self, probe, reader => sqlx::query_scalar(sql).bind(newest).fetch_one(reader).await)?;
         Ok(applied == newest)
@@ -480,58 +321,6 @@ async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError
     let mut first = address.connect().await?;
     pooler::check(&address, &mut first).await?;
     Ok((address, first))
-}
-
-/// The migrations as this database takes them.
-fn migrator(backend: Backend) -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, description, sql)| {
-        let sql = match (sql, backend) {
-            (Sql::Both(sql), _) => sql,
-            (Sql::Each { sqlite, .. }, Backend::Sqlite) => sqlite,
-            (Sql::Each { postgres, .. }, Backend::Postgres) => postgres,
-        };
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.into())
-}
-
-/// The two databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
-}
-
-impl Backend {
-    /// The database that an address is of.
-    pub(crate) fn of(url: &str) -> Result<Self, OpenError> {
-        // A database in memory would vanish with its connection.
-        if url.starts_with("sqlite:") && !url.contains(":memory:") && !url.contains("mode=memory") {
-            Ok(Self::Sqlite)
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Self::Postgres)
-        } else {
-            Err(OpenError::Scheme)
-        }
-    }
-}
-
-/// How to connect to a SQLite file, and what it is, for people.
-pub(crate) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String), OpenError> {
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(OpenError::Address)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .busy_timeout(LOCK_TIMEOUT)
-        .statement_cache_capacity(200);
-    let description = format!("SQLite file {}", options.get_filename().display());
-    Ok((options, description))
-}
-
-/// The same for a connection that only reads: nothing is made, and the journal stays what it is.
-pub(crate) fn sqlite_reading_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
-    let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Address)?;
-    Ok(options.create_if_missing(false).read_only(true).busy_timeout(LOCK_TIMEOUT).statement_cache_capacity(200))
 }
 
 /// What a failure of the database means for the request.

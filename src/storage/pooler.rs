@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::{Executor, PgConnection, Row};
 
-use super::database::OpenError;
+use super::open_error::OpenError;
 use super::postgres_address::PostgresAddress;
 
 /// A pooler that has no session left keeps its client waiting.

@@ -12,7 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
 
-use super::database::LOCK_TIMEOUT;
+use super::address::LOCK_TIMEOUT;
 use crate::deadline::Deadline;
 
 /// A connection that does not answer within this time is given up, and makes room for another: early enough

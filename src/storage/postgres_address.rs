@@ -14,7 +14,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
-use super::database::OpenError;
+use super::open_error::OpenError;
 use super::pooler;
 
 /// The parameters of an address that sqlx reads; it would log the value of any other, which may be a secret.

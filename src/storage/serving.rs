@@ -2,7 +2,8 @@
 
 use std::fs::{File, TryLockError};
 
-use super::database::{Backend, OpenError, sqlite_options};
+use super::address::{Backend, sqlite_options};
+use super::open_error::OpenError;
 use super::private_file;
 
 /// The right to serve a SQLite file. It ends with the process, however that ends: the lock is the

@@ -5,12 +5,12 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::ingest::progress::Quiet;
+use sas_endpoint::annuaire::ingest::sync_state::State;
 use sas_endpoint::annuaire::load::{self, Input, load};
-use sas_endpoint::annuaire::progress::Quiet;
-use sas_endpoint::annuaire::resource::DirectoryType;
-use sas_endpoint::annuaire::sync::State;
+use sas_endpoint::annuaire::store::Copy;
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::Value;
 use wiremock::ResponseTemplate;
 

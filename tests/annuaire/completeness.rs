@@ -1,9 +1,10 @@
 //! A directory that sends less than it announced: the copy keeps what it has, and does not count as up to date.
 
-use sas_endpoint::annuaire::progress::Quiet;
-use sas_endpoint::annuaire::record::{Record, records};
-use sas_endpoint::annuaire::resource::DirectoryType;
-use sas_endpoint::annuaire::sync::{Asked, Failure, HeldBack, Request, Stage, State, run};
+use sas_endpoint::annuaire::ingest::progress::Quiet;
+use sas_endpoint::annuaire::ingest::run_log::{Record, records};
+use sas_endpoint::annuaire::ingest::sync_state::{HeldBack, Stage, State};
+use sas_endpoint::annuaire::sync::{Asked, Failure, Request, run};
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::copy::TestCopy;

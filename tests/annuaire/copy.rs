@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sas_endpoint::annuaire::copy::{Copy, Snapshot, Tally, Writer};
-use sas_endpoint::annuaire::indexed::Field;
-use sas_endpoint::annuaire::resource::{DirectoryType, Prepared};
 use sas_endpoint::annuaire::search::{Criterion, Matching, Token, Total};
+use sas_endpoint::annuaire::store::index_entry::Field;
+use sas_endpoint::annuaire::store::resource::Prepared;
+use sas_endpoint::annuaire::store::{Copy, Snapshot, Tally, Writer};
 use sas_endpoint::error::Error;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;

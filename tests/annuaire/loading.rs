@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use sas_endpoint::annuaire::ingest::progress::Quiet;
+use sas_endpoint::annuaire::ingest::run_log::{Record, Work, records};
+use sas_endpoint::annuaire::ingest::sync_state::State;
 use sas_endpoint::annuaire::load::{Failure, Input, Settings, load};
-use sas_endpoint::annuaire::progress::Quiet;
-use sas_endpoint::annuaire::record::{Record, Work, records};
-use sas_endpoint::annuaire::resource::DirectoryType;
-use sas_endpoint::annuaire::sync::{self, Request, State};
+use sas_endpoint::annuaire::sync::{self, Request};
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

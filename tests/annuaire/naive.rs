@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use sas_endpoint::annuaire::resource::DirectoryType::{
+use sas_endpoint::fhir::directory_type::DirectoryType::{
     self, Device, HealthcareService, Organization, Practitioner, PractitionerRole,
 };
 use serde_json::Value;

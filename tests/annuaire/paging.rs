@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use sas_endpoint::annuaire::resource::DirectoryType;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 
 use crate::content::{self, changed, nos, pharmacy, with};
 use crate::on_both_databases;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::annuaire::sync::Settings;
-use sas_endpoint::annuaire::upstream::{self, ApiKey, Patience};
+use sas_endpoint::annuaire::sync::upstream::{self, ApiKey, Patience};
 use sas_endpoint::clock::Clock;
 use serde_json::{Value, json};
 use wiremock::matchers::any;

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
-use sas_endpoint::annuaire::copy::Snapshot;
-use sas_endpoint::annuaire::query::parse;
-use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::search::Total;
+use sas_endpoint::annuaire::search::query::parse;
+use sas_endpoint::annuaire::store::Snapshot;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::copy::{TestCopy, prepared};

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sas_endpoint::annuaire::progress::{Length, Progress, Quiet, Step};
-use sas_endpoint::annuaire::record::{Count, Record, records};
-use sas_endpoint::annuaire::resource::DirectoryType;
-use sas_endpoint::annuaire::schedule::{Schedule, run_on_schedule};
+use sas_endpoint::annuaire::ingest::progress::{Length, Progress, Quiet, Step};
+use sas_endpoint::annuaire::ingest::run_log::{Count, Record, records};
+use sas_endpoint::annuaire::ingest::sync_state::State;
 use sas_endpoint::annuaire::status::status;
-use sas_endpoint::annuaire::sync::{Asked, Failure, Request, Settings, State, run};
+use sas_endpoint::annuaire::sync::schedule::{Schedule, run_on_schedule};
+use sas_endpoint::annuaire::sync::{Asked, Failure, Request, Settings, run};
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
-use sas_endpoint::annuaire::copy::{Copy, Snapshot, Stored};
-use sas_endpoint::annuaire::generate::Generate;
+use sas_endpoint::annuaire::ingest::progress::Quiet;
+use sas_endpoint::annuaire::ingest::run_log::Count;
+use sas_endpoint::annuaire::ingest::sync_state::State;
+use sas_endpoint::annuaire::invented::Generate;
 use sas_endpoint::annuaire::load::{self, Input, load};
-use sas_endpoint::annuaire::progress::Quiet;
-use sas_endpoint::annuaire::record::Count;
-use sas_endpoint::annuaire::resource::DirectoryType;
 use sas_endpoint::annuaire::search::Total;
-use sas_endpoint::annuaire::sync::{Asked, BATCH, COUNT, Failure, Request, Settings, State, run};
-use sas_endpoint::annuaire::upstream;
+use sas_endpoint::annuaire::store::{Copy, Snapshot, Stored};
+use sas_endpoint::annuaire::sync::upstream;
+use sas_endpoint::annuaire::sync::{Asked, BATCH, COUNT, Failure, Request, Settings, run};
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::commands::{annuaire, text};

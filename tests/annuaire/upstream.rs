@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sas_endpoint::annuaire::resource::DirectoryType;
-use sas_endpoint::annuaire::upstream::{Page, Query, Settings, Trouble, Upstream};
+use sas_endpoint::annuaire::sync::upstream::{Page, Query, Settings, Trouble, Upstream};
+use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};

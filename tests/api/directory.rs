@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::load::{Input, Settings, load};
-use sas_endpoint::annuaire::progress::Quiet;
-use sas_endpoint::annuaire::resource::Prepared;
+use sas_endpoint::annuaire::store::Copy;
+use sas_endpoint::annuaire::store::resource::Prepared;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::interaction::directory::DirectoryCheck;

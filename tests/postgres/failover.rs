@@ -1,6 +1,6 @@
 //! Another server takes over under the same name, while the program runs.
 
-use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::store::Copy;
 use sas_endpoint::error::Error;
 use sas_endpoint::storage::Storage;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

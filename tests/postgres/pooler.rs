@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::store::Copy;
 use sas_endpoint::storage::{OpenError, Storage};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};

@@ -1,6 +1,6 @@
 //! A server with TLS that asks for a client certificate, one that asks for none, and one without TLS.
 
-use sas_endpoint::annuaire::copy::Copy;
+use sas_endpoint::annuaire::store::Copy;
 use sas_endpoint::storage::{OpenError, Storage};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;

@@ -3,8 +3,8 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::lines::{Chunk, TOO_LONG};
-use crate::annuaire::intake::Readings;
+use crate::annuaire::ingest::parsed_batch::Readings;
+use crate::annuaire::load::lines::{Chunk, TOO_LONG};
 
 /// Chunks of lines that are being read, or were and wait to be taken. Each holds a few MB.
 const READING: usize = 4;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::annuaire::intake::{Reading, Readings};
-use crate::annuaire::upstream::{Query, Trouble, Upstream};
+use crate::annuaire::ingest::parsed_batch::{Reading, Readings};
+use crate::annuaire::sync::upstream::{Query, Trouble, Upstream};
 
 /// The resources that may be waiting to be written: enough to bridge a commit, and some 30 MB.
 const AHEAD: usize = 4_096;

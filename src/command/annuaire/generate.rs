@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil::Date};
 
 use super::Failure;
-use crate::annuaire::generate;
+use crate::annuaire::invented;
 use crate::config::annuaire::Generate;
 
 /// What is written at once.
@@ -20,7 +20,7 @@ pub fn generate(arguments: &Generate) -> Result<ExitCode, Failure> {
         None => today()?,
     };
     let Generate { practitioners, seed, delta, .. } = *arguments;
-    let directory = generate::Generate { practitioners, seed, date, delta };
+    let directory = invented::Generate { practitioners, seed, date, delta };
     let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
     match directory.write(&mut out).and_then(|()| out.flush()) {
         // Who only wanted to see the first lines has seen them.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::progress::Display;
 use super::{BUSY, Failure, report, status_of};
-use crate::annuaire::copy::Copy;
 use crate::annuaire::load::{self, Input, Settings};
+use crate::annuaire::store::Copy;
 use crate::clock::Clock;
 use crate::command::{self, terminal};
 use crate::config::Config;

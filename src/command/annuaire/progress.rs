@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::annuaire::progress::{Length, Logged, Progress, Step};
+use crate::annuaire::ingest::progress::{Length, Logged, Progress, Step};
 use crate::command::terminal;
 use crate::config::LogFormat;
 

@@ -3,7 +3,7 @@
 use indicatif::DecimalBytes;
 use jiff::{RoundMode, SignedDuration, SignedDurationRound, Timestamp, Unit};
 
-use crate::annuaire::record::{Count, Record};
+use crate::annuaire::ingest::run_log::{Count, Record};
 
 /// What a run did, a line a type.
 pub fn run(record: &Record) -> String {

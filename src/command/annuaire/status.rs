@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Failure;
 use super::report::{duration, instant, number};
-use crate::annuaire::copy::Copy;
-use crate::annuaire::record::{Record, Work};
+use crate::annuaire::ingest::run_log::{Record, Work};
+use crate::annuaire::ingest::sync_state::HeldBack;
 use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
-use crate::annuaire::sync::HeldBack;
+use crate::annuaire::store::Copy;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use super::progress::Display;
 use super::{BUSY, Failure, report, settings, status_of};
-use crate::annuaire::copy::Copy;
-use crate::annuaire::resource::DirectoryType;
+use crate::annuaire::store::Copy;
 use crate::annuaire::sync::{self, Asked, Request};
 use crate::command::{self, terminal};
 use crate::config::Config;
 use crate::config::annuaire::Sync;
+use crate::fhir::directory_type::DirectoryType;
 
 /// Synchronises, and says what that did.
 pub async fn sync(arguments: &Sync, copy: &Copy, config: &Config, display: &Display) -> Result<ExitCode, Failure> {

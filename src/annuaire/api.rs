@@ -1,0 +1,286 @@
+//! The directory's search API over the copy: searches, their pages, reads.
+//!
+//! Section 4 of what the national directory answers: <https://ansforge.github.io/annuaire-sante-fhir-documentation/>
+
+mod capabilities;
+mod included;
+mod page_cursor;
+mod references;
+mod searchset;
+
+use std::sync::Arc;
+
+use crate::annuaire::search::Page;
+use crate::annuaire::search::query::{self, SearchQuery};
+use crate::annuaire::search::{Criterion, Search, Token, Total};
+use crate::annuaire::store::index_entry::Field;
+use crate::annuaire::store::{Copy, Snapshot};
+use crate::clock::Clock;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::fhir::bundle::request_target;
+use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::id::Id;
+use crate::fhir::rest_security::Authentication;
+use crate::fhir::subset::Subset;
+use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_LENGTH, ANNUAIRE_PAGE_MISSING};
+use crate::issue::{Issue, Language};
+use included::{Included, MOST_INCLUDED, included, instead};
+pub use page_cursor::Walk;
+use searchset::Searchset;
+
+/// The path of the API below that of the endpoint.
+const PATH: &str = "/annuaire/fhir/v2";
+
+/// Resources of more bytes than this together do not share a page.
+const LARGEST_PAGE: usize = 32 << 20;
+/// What an entry holds beside its resource: its URL, how it came in, and the tag of a part.
+const MAX_ENTRY_OVERHEAD: usize = 512;
+/// What a page holds beside its entries: links that repeat the query or hold a token, and an issue for each parameter.
+const MAX_LINKS: usize = 256 << 10;
+
+/// The size of the largest page.
+pub const MAX_PAGE_BYTES: usize =
+    LARGEST_PAGE + (query::LARGEST_COUNT + MOST_INCLUDED) * MAX_ENTRY_OVERHEAD + MAX_LINKS;
+
+/// The API of a copy of the directory.
+#[derive(Clone)]
+pub struct Directory {
+    copy: Copy,
+    base_url: Arc<str>,
+    clock: Clock,
+    max_url: usize,
+}
+
+/// How much longer the links of later pages may be than that of the first: the number in their token grows, and with it
+/// what deflates less.
+const MAX_LINK_GROWTH: usize = 64;
+
+impl Directory {
+    /// The API over a copy, beside an endpoint that has this base URL.
+    pub fn new(copy: Copy, endpoint_base_url: &str, clock: Clock) -> Self {
+        Self { copy, base_url: base_url(endpoint_base_url).into(), clock, max_url: usize::MAX }
+    }
+
+    /// The same API on a server that reads no longer URLs: it gives none.
+    #[must_use]
+    pub fn with_max_url(self, max_url: usize) -> Self {
+        Self { max_url, ..self }
+    }
+
+    /// The same API, as it is seen beside an endpoint that has this base URL.
+    #[must_use]
+    pub fn with_base_url(&self, endpoint_base_url: &str) -> Self {
+        Self { base_url: base_url(endpoint_base_url).into(), ..self.clone() }
+    }
+
+    /// The same API, for a read by id that must be answered until this deadline: it does not wait for searches.
+    #[must_use]
+    pub fn for_lookups(&self, deadline: &Deadline) -> Self {
+        Self { copy: self.copy.for_lookups(deadline), ..self.clone() }
+    }
+
+    /// The same API, for what must be answered until this deadline.
+    #[must_use]
+    pub fn until(&self, deadline: &Deadline) -> Self {
+        Self { copy: self.copy.until(deadline), ..self.clone() }
+    }
+
+    /// What the absolute URLs in answers begin with.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The copy.
+    pub fn copy(&self) -> &Copy {
+        &self.copy
+    }
+
+    /// The first page of a search, as the text of a searchset. `own_url` is what was asked for.
+    pub async fn search(
+        &self,
+        resource_type: DirectoryType,
+        query: SearchQuery,
+        own_url: &str,
+        language: Language,
+    ) -> Result<String, Error> {
+        let SearchQuery { parameters, ignored } = query;
+        let began = self.clock.now();
+        let search = query::parse(resource_type, &parameters, began)?;
+        let snapshot = self.copy.snapshot().await?.ok_or(Error::EmptyDirectory)?;
+        let (page, total) = self.first_page(&search, &snapshot).await?;
+        let walk = Walk { resource_type, parameters, snapshot, began, total, after: 0 };
+        self.searchset(walk, &search, page, own_url, ignored, language).await
+    }
+
+    /// The walk that the value of `_page?id=…` stands for.
+    pub fn resume(&self, id: &str) -> Result<Walk, Error> {
+        if id.trim().is_empty() {
+            let issue = Issue::new(&ANNUAIRE_PAGE_MISSING, "http.id");
+            return Err(Error::of(vec![issue.diagnostics("Parameter id required to fetch the next page")]));
+        }
+        Walk::of(id, self.copy.page_key())
+    }
+
+    /// The next page of a walk. Fails with [`Error::Gone`] where the walk is older than what is kept.
+    pub async fn next_page(&self, walk: Walk, own_url: &str, language: Language) -> Result<String, Error> {
+        let search = query::parse(walk.resource_type, &walk.parameters, walk.began)?;
+        let page =
+            self.copy.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;
+        self.searchset(walk, &search, page, own_url, vec![], language).await
+    }
+
+    /// The current version of a resource, as the text of the part that is asked for.
+    pub async fn read(&self, resource_type: DirectoryType, id: &str, subset: &Subset) -> Result<String, Error> {
+        let found = match Id::parse(id) {
+            Some(_) => self.copy.read(resource_type, id).await?,
+            None => None,
+        };
+        match found {
+            Some(stored) => Ok(subset.apply(resource_type.as_str(), stored.body)),
+            None if self.copy.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
+            None => Err(Error::NotInDirectory { id: id.chars().take(80).collect() }),
+        }
+    }
+
+    /// What the directory is able to do, as the text of a CapabilityStatement.
+    pub fn capabilities(&self, authentication: Authentication) -> String {
+        capabilities::capabilities(&self.base_url, authentication).to_string()
+    }
+
+    /// The first matches, and how many there are where that is wanted and does not take too long.
+    async fn first_page(&self, search: &Search, at: &Snapshot) -> Result<(Page, Option<u64>), Error> {
+        if search.count == 0 {
+            let page = Page { matches: vec![], more: false, seen: 0 };
+            let total = self.total(search, at).await?;
+            // A number alone is all that was asked for.
+            let is_missing = total.is_none() && search.total != Total::None;
+            return if is_missing { Err(Error::DeadlineExceeded) } else { Ok((page, total)) };
+        }
+        let page = self.copy.page(search.resource_type, &search.criteria, at, 0, search.count);
+        let (page, total) = if is_narrow(&search.criteria) {
+            // Most often this is all there is: counting it would be for nothing.
+            let page = page.await?;
+            let total = if page.more { self.total(search, at).await? } else { None };
+            (page, total)
+        } else {
+            futures_util::future::try_join(page, self.total(search, at)).await?
+        };
+        let is_whole = !page.more && search.total != Total::None;
+        let total = total.or_else(|| is_whole.then_some(page.matches.len() as u64));
+        Ok((page, total))
+    }
+
+    async fn total(&self, search: &Search, at: &Snapshot) -> Result<Option<u64>, Error> {
+        // Who wants no page wants the number.
+        let wanted = search.count == 0 && search.total == Total::BestEffort;
+        let effort = if wanted { Total::Wanted } else { search.total };
+        self.copy.total(search.resource_type, &search.criteria, at, effort).await
+    }
+
+    /// A page with what comes along, as text.
+    async fn searchset(
+        &self,
+        walk: Walk,
+        search: &Search,
+        mut page: Page,
+        own_url: &str,
+        mut told: Vec<Issue>,
+        language: Language,
+    ) -> Result<String, Error> {
+        let along = self.complete(&walk.snapshot, search, &mut page).await?;
+        let everything = page.matches.iter().chain(&along.resources);
+        let id = self.clock.new_id();
+        let mut searchset = Searchset::begin(&self.base_url, id.as_str(), walk.total, everything);
+        for found in &page.matches {
+            searchset.push("match", found, &search.subset);
+        }
+        let for_included = search.subset.for_included();
+        for resource in &along.resources {
+            searchset.push("include", resource, &for_included);
+        }
+        if let (false, Some(found)) = (along.whole, page.matches.first()) {
+            let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MOST_INCLUDED.to_string());
+            let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
+            told.push(issue.with("expected", instead(search, &found.id)));
+        }
+        if !told.is_empty() {
+            searchset.push_outcome(&told, language);
+        }
+        let next_url = if page.more { Some(self.next_url(walk, page.seen)?) } else { None };
+        Ok(searchset.end(next_url.as_deref(), own_url))
+    }
+
+    /// The URL of the page after the match of this number.
+    fn next_url(&self, mut walk: Walk, after: u32) -> Result<String, Error> {
+        let growth = if walk.after == 0 { MAX_LINK_GROWTH } else { 0 };
+        walk.after = after;
+        let url = format!("{}/_page?id={}", self.base_url, walk.token(self.copy.page_key())?);
+        match request_target(&url).len().saturating_add(growth) > self.max_url {
+            true => Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
+            false => Ok(url),
+        }
+    }
+
+    /// What comes along with the matches of a page. Matches that do not fit, or whose company does not,
+    /// are left to the next page.
+    async fn complete(&self, at: &Snapshot, search: &Search, page: &mut Page) -> Result<Included, Error> {
+        let mut size = 0;
+        let fits = page.matches.iter().take_while(|found| {
+            size += found.body.len();
+            size <= LARGEST_PAGE
+        });
+        let mut most = fits.count().max(1);
+        loop {
+            if most < page.matches.len() {
+                page.matches.truncate(most);
+                page.more = true;
+                page.seen = page.matches.last().map_or(page.seen, |last| last.seq);
+            }
+            let size: usize = page.matches.iter().map(|found| found.body.len()).sum();
+            let room = LARGEST_PAGE.saturating_sub(size);
+            let along = included(&self.copy, at, &search.includes, &page.matches, room).await?;
+            if along.whole || page.matches.len() <= 1 {
+                return Ok(along);
+            }
+            most = (page.matches.len() / along.excess).max(1);
+        }
+    }
+}
+
+/// The base URL beside that of the endpoint: `https://host/x/fhir` and `https://host/x` have their
+/// directory at `https://host/x/annuaire/fhir/v2`.
+fn base_url(endpoint: &str) -> String {
+    let (scheme, rest) = endpoint.split_once("://").unwrap_or(("http", endpoint));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{host}{}{PATH}", path.strip_suffix("/fhir").unwrap_or(path))
+}
+
+/// Whether so few resources match that they make one page: those of some ids or identifiers.
+fn is_narrow(criteria: &[Criterion]) -> bool {
+    criteria.iter().any(|criterion| match criterion {
+        Criterion::Id(_) => true,
+        Criterion::Token { field: Field::Identifier, values, not: false } => {
+            values.iter().all(|value| !matches!(value, Token::System(_)))
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_stands_beside_the_endpoint() {
+        for (endpoint, directory) in [
+            ("http://127.0.0.1:8080/fhir", "http://127.0.0.1:8080/annuaire/fhir/v2"),
+            ("https://sas.example.org/ans/fhir", "https://sas.example.org/ans/annuaire/fhir/v2"),
+            ("https://sas.example.org/ans", "https://sas.example.org/ans/annuaire/fhir/v2"),
+            ("https://sas.example.org", "https://sas.example.org/annuaire/fhir/v2"),
+            ("https://fhir", "https://fhir/annuaire/fhir/v2"),
+        ] {
+            assert_eq!(base_url(endpoint), directory);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A walk over the matches of a search, carried from page to page by a token in the link `next`.
+//!
+//! The token says everything that the next page needs, so that no instance keeps anything of a walk,
+//! and each can answer for another. Nobody but us can make one: it ends with an HMAC of the rest.
+
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+
+use crate::annuaire::store::Snapshot;
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use crate::issue::Issue;
+use crate::issue::catalogue::ANNUAIRE_PAGE;
+
+/// What a token begins with; the national directory's begin so where they hold the whole walk.
+const MARK: char = 'u';
+/// The length of the HMAC kept: half of it, as RFC 2104 allows.
+const TAG: usize = 16;
+/// What is longer than this is deflated: a form of sixty codes repeats the url of their system as often.
+const DEFLATED_FROM: usize = 300;
+/// The longest walk before it is deflated.
+const LONGEST_INFLATED: u64 = 4 << 20;
+
+/// Where a walk stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// What is searched.
+    pub resource_type: DirectoryType,
+    /// The query, decoded, in order.
+    pub parameters: Vec<(String, String)>,
+    /// The state of the copy that every page shows.
+    pub snapshot: Snapshot,
+    /// When it began: what approximate dates are relative to. To the millisecond.
+    pub began: Timestamp,
+    /// The number of matches, where it is told.
+    pub total: Option<u64>,
+    /// The number of the last match shown.
+    pub after: u32,
+}
+
+/// A walk as the token holds it, positions instead of names.
+type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Vec<(String, String)>);
+
+impl Walk {
+    /// The token that stands for this walk.
+    pub fn token(&self, key: &[u8; 32]) -> Result<String, Error> {
+        let resource_type = DirectoryType::ALL.iter().position(|known| *known == self.resource_type);
+        let fields: Fields = (
+            resource_type.and_then(|position| u8::try_from(position).ok()).unwrap_or_default(),
+            self.snapshot.revision,
+            self.snapshot.last,
+            self.began.as_millisecond(),
+            self.total,
+            self.after,
+            self.parameters.clone(),
+        );
+        let plain = serde_json::to_vec(&fields).map_err(Error::internal)?;
+        let mut bytes = vec![u8::from(plain.len() > DEFLATED_FROM)];
+        if plain.len() > DEFLATED_FROM {
+            let mut deflated = DeflateEncoder::new(bytes, Compression::best());
+            deflated.write_all(&plain).map_err(Error::internal)?;
+            bytes = deflated.finish().map_err(Error::internal)?;
+        } else {
+            bytes.extend(plain);
+        }
+        let tag = mac(key, &bytes).finalize().into_bytes();
+        bytes.extend(&tag[..TAG]);
+        Ok(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The walk that a token of ours stands for; any other text is refused.
+    pub fn of(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
+        read(token, key).ok_or_else(|| {
+            let issue = Issue::new(&ANNUAIRE_PAGE, "http.id");
+            Error::of(vec![issue.diagnostics("The url can't be processed. Maybe it is too old or corrupted.")])
+        })
+    }
+}
+
+fn read(token: &str, key: &[u8; 32]) -> Option<Walk> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(MARK)?).ok()?;
+    let (bytes, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
+    mac(key, bytes).verify_truncated_left(tag).ok()?;
+    let (deflated, content) = bytes.split_first()?;
+    let fields: Fields = match deflated {
+        0 => serde_json::from_slice(content).ok()?,
+        _ => {
+            let mut plain = vec![];
+            DeflateDecoder::new(content).take(LONGEST_INFLATED).read_to_end(&mut plain).ok()?;
+            serde_json::from_slice(&plain).ok()?
+        }
+    };
+    let (resource_type, revision, last, began, total, after, parameters) = fields;
+    Some(Walk {
+        resource_type: *DirectoryType::ALL.get(usize::from(resource_type))?,
+        parameters,
+        snapshot: Snapshot { revision, last },
+        began: Timestamp::from_millisecond(began).ok()?,
+        total,
+        after,
+    })
+}
+
+fn mac(key: &[u8; 32], bytes: &[u8]) -> Hmac<Sha256> {
+    // HMAC fills a short key up with zeros to the block of its hash; done here, nothing can fail.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    mac.update(bytes);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(values: usize) -> Walk {
+        let value =
+            "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement/FHIR/TRE-R66-CategorieEtablissement|";
+        Walk {
+            resource_type: DirectoryType::Organization,
+            parameters: vec![("type".to_owned(), (0..values).map(|code| format!("{value}{code},")).collect())],
+            snapshot: Snapshot { revision: 7, last: [1, 2, 3, 4, u32::MAX] },
+            began: "2026-03-01T08:00:00.123Z".parse().expect("an instant"),
+            total: Some(466_040),
+            after: 12,
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_by_whoever_has_the_key() {
+        for walk in [walk(0), walk(1), walk(66), Walk { total: None, ..walk(2) }] {
+            let token = walk.token(&[7; 32]).expect("a token");
+            assert!(token.starts_with('u') && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+            assert_eq!(Walk::of(&token, &[7; 32]).expect("ours"), walk);
+            assert!(Walk::of(&token, &[8; 32]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_long_query_makes_a_short_token() {
+        let token = walk(66).token(&[7; 32]).expect("a token");
+        assert!(token.len() < 1000, "{}", token.len());
+    }
+
+    #[test]
+    fn a_token_that_was_touched_is_nobodys() {
+        let token = walk(1).token(&[7; 32]).expect("a token");
+        for end in 0..token.len() {
+            assert!(Walk::of(&token[..end], &[7; 32]).is_err(), "{end}");
+        }
+        for at in 0..token.len() {
+            for letter in ["A", "z", "_", "=", "+"] {
+                let mut touched = token.clone();
+                touched.replace_range(at..=at, letter);
+                assert_eq!(Walk::of(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
+            }
+        }
+        for text in ["u", "", "d0f0f1a2", "é", "uAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &format!("{token}A"), &token[1..]] {
+            assert!(Walk::of(text, &[7; 32]).is_err(), "{text}");
+        }
+    }
+}

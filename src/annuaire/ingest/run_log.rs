@@ -1,0 +1,189 @@
+//! What was done to the copy, kept in it: the last runs, with what each of them changed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::annuaire::store::{Copy, Swept, Tally, Writer};
+use crate::error::Error;
+
+/// The note that holds the records.
+const NOTE: &str = "runs";
+
+/// How many are kept.
+const KEPT: usize = 20;
+
+/// A run: a synchronisation or a load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which of the two.
+    pub work: Work,
+    /// Where the resources came from.
+    pub source: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended, or when it last wrote.
+    pub last: Timestamp,
+    /// What it did, a type and a kind each.
+    pub parts: Vec<Part>,
+    /// Bytes received, or read.
+    pub bytes: u64,
+    /// What somebody should look at.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Whether something was not removed because it seemed too much.
+    #[serde(default)]
+    pub held_back: bool,
+    /// How it ended; `None` while it runs, and for ever if it was killed.
+    pub outcome: Option<Outcome>,
+}
+
+/// What kind of run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// `annuaire sync`, or the schedule.
+    Sync,
+    /// `annuaire load`
+    Load,
+}
+
+/// What a run did to the resources of one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The type.
+    pub resource_type: String,
+    /// `full`, `delta` or `load`.
+    pub kind: String,
+    /// What became of them.
+    pub count: Count,
+}
+
+/// What became of resources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// They were not in the copy.
+    pub new: u64,
+    /// They were, with another content.
+    pub changed: u64,
+    /// They were, with the same content.
+    pub unchanged: u64,
+    /// The copy had a later state; it was kept.
+    pub older: u64,
+    /// They were in the copy, and no longer in the directory.
+    pub removed: u64,
+    /// They could not be read.
+    pub set_aside: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Whether it did what it was to do.
+    pub succeeded: bool,
+    /// In a sentence.
+    pub sentence: String,
+}
+
+impl Count {
+    /// Counts what an addition did.
+    pub fn add_tally(&mut self, tally: Tally) {
+        self.new += tally.new;
+        self.changed += tally.changed;
+        self.unchanged += tally.unchanged;
+        self.older += tally.older;
+    }
+
+    /// Counts what a sweep did.
+    pub fn add_swept(&mut self, swept: Swept) {
+        if swept.removed {
+            self.removed += swept.unseen;
+        }
+    }
+
+    /// Counts together.
+    pub fn add(&mut self, other: Self) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.older += other.older;
+        self.removed += other.removed;
+        self.set_aside += other.set_aside;
+    }
+
+    /// How many resources came.
+    pub fn received(&self) -> u64 {
+        self.new + self.changed + self.unchanged + self.older + self.set_aside
+    }
+}
+
+impl Record {
+    /// A run that begins.
+    pub fn new(work: Work, source: String, now: Timestamp) -> Self {
+        let (parts, warnings) = (vec![], vec![]);
+        Self { work, source, began: now, last: now, parts, bytes: 0, warnings, held_back: false, outcome: None }
+    }
+
+    /// What it did so far to a type.
+    pub fn count(&mut self, resource_type: &str, kind: &str) -> &mut Count {
+        let same = |part: &Part| part.resource_type == resource_type && part.kind == kind;
+        let index = self.parts.iter().position(same).unwrap_or(self.parts.len());
+        if index == self.parts.len() {
+            let (resource_type, kind) = (resource_type.to_owned(), kind.to_owned());
+            self.parts.push(Part { resource_type, kind, count: Count::default() });
+        }
+        &mut self.parts[index].count
+    }
+
+    /// What it did to everything.
+    pub fn total(&self) -> Count {
+        let mut total = Count::default();
+        self.parts.iter().for_each(|part| total.add(part.count));
+        total
+    }
+
+    /// What it did, in a sentence.
+    pub fn summary(&self) -> String {
+        let total = self.total();
+        let mut summary = format!("{} new, {} changed, {} removed", total.new, total.changed, total.removed);
+        if total.set_aside > 0 {
+            summary += &format!(", {} set aside", total.set_aside);
+        }
+        for warning in &self.warnings {
+            summary += "; ";
+            summary += warning;
+        }
+        summary
+    }
+
+    /// Ends it.
+    pub fn end(&mut self, succeeded: bool, sentence: String, now: Timestamp) {
+        self.outcome = Some(Outcome { succeeded, sentence });
+        self.last = now;
+    }
+}
+
+/// The last runs, newest first.
+pub async fn records(copy: &Copy) -> Result<Vec<Record>, Error> {
+    // What an earlier version of the program noted and this one cannot read is forgotten: no more than
+    // a history is lost.
+    Ok(copy.noted(NOTE).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+/// The records while a run adds to its own.
+pub(in crate::annuaire) struct Records(Vec<Record>);
+
+impl Records {
+    /// Those there are, before a run begins.
+    pub(in crate::annuaire) async fn before_run(copy: &Copy) -> Result<Self, Error> {
+        let mut records = records(copy).await?;
+        records.truncate(KEPT - 1);
+        Ok(Self(records))
+    }
+
+    /// Notes them with what is committed next.
+    pub(in crate::annuaire) async fn note(&self, writer: &mut Writer, current: &Record) -> Result<(), Error> {
+        let all: Vec<_> = std::iter::once(current).chain(&self.0).collect();
+        let text = serde_json::to_string(&all).map_err(Error::internal)?;
+        writer.note(NOTE, &text).await
+    }
+}

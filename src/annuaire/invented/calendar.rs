@@ -1,0 +1,52 @@
+//! When things were published: the days before the publication, in French civil time.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::annuaire::invented::draw::Draw;
+
+/// How many days back the oldest publication lies.
+const DAYS: u64 = 730;
+
+/// The days of the directory, each with its distance to UTC at daytime.
+pub struct Calendar {
+    published: Date,
+    next: String,
+    days: Vec<String>,
+}
+
+impl Calendar {
+    /// The two years before, and with, the day of the publication.
+    pub fn of(published: Date) -> Result<Self, jiff::Error> {
+        let paris = TimeZone::get("Europe/Paris")?;
+        let text = |date: Date| {
+            let noon = date.at(12, 0, 0, 0).to_zoned(paris.clone())?;
+            Ok::<_, jiff::Error>(noon.strftime("%Y-%m-%d%:z").to_string())
+        };
+        let days = (0..DAYS).map(|back| text(published.saturating_sub((back as i64).days()))).collect::<Result<_, _>>();
+        Ok(Self { published, next: text(published.saturating_add(1.day()))?, days: days? })
+    }
+
+    /// An instant of the two years.
+    pub fn instant(&self, draw: &mut Draw) -> String {
+        instant(&self.days[draw.below(DAYS) as usize], draw)
+    }
+
+    /// An instant of the day after the publication.
+    pub fn next_day(&self, draw: &mut Draw) -> String {
+        instant(&self.next, draw)
+    }
+
+    /// The day so many days before the publication.
+    pub fn day_before(&self, days: u64) -> Date {
+        self.published.saturating_sub((days as i64).days())
+    }
+}
+
+/// An instant of a day. By day only: the clock changes at night, where an hour may be missing.
+fn instant(day: &str, draw: &mut Draw) -> String {
+    let (date, offset) = day.split_at(10);
+    let [hour, minute, second] = [6 + draw.below(14), draw.below(60), draw.below(60)];
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{:03}{offset}", draw.below(1000))
+}

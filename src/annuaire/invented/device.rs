@@ -1,0 +1,42 @@
+//! Devices: équipements matériels lourds, such as scanners.
+
+use crate::annuaire::invented::directory::{Directory, Fate, Kind};
+use crate::annuaire::invented::draw::Topic;
+use crate::annuaire::invented::element::Trace;
+use crate::annuaire::invented::json::Json;
+use crate::annuaire::invented::service::{arhgos, authorization};
+use crate::annuaire::invented::structure::Structure;
+use crate::annuaire::invented::system::{ARHGOS, DP_DEVICE, EQUIPEMENT};
+
+/// Apart from the numbers of healthcare services.
+const FIRST_NUMBER: u64 = 10_000_000;
+
+/// Writes the device of this index.
+pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+    let draw = &mut directory.draw(Topic::Device, Kind::Device, index);
+    let id = format!("002-{}", 3_000_000 + index);
+    let version = directory.version(fate, Kind::Device, index);
+    let active = directory.is_active_after(fate, Kind::Device, index);
+    let trace = active.then(|| Trace::of("FINESS"));
+    json.head("Device", &id, &version, trace.as_ref(), &[DP_DEVICE]);
+    let arhgos = arhgos(draw, FIRST_NUMBER + index);
+    if active {
+        // Authorizations are renewed: that is what another day brings.
+        let years = if fate == Fate::Changed { 7 } else { 5 };
+        json.list("extension", |json| authorization(json, directory, draw, years));
+    }
+    json.list("identifier", |json| json.identifier(None, ARHGOS, &arhgos));
+    json.text("status", if active { "active" } else { "inactive" });
+    if active {
+        json.text("manufacturer", draw.pick(&["0000", "SIEMENS", "PHILIPS", "GE HEALTHCARE", "CANON MEDICAL"]));
+        json.text(
+            "serialNumber",
+            &format!("{} {:06}", draw.pick(&["INCISIVE CT", "SIGNA", "VIDA"]), draw.below(1_000_000)),
+        );
+        json.concept("type", &[(EQUIPEMENT, draw.pick(&["05602", "06201", "05702", "05602", "07309"]))]);
+        let structure = draw.pick(&[Structure::Hopital, Structure::Imagerie]);
+        if let Some(owner) = directory.site(structure, draw) {
+            json.reference("owner", "Organization", &directory.organization_id(owner));
+        }
+    }
+}

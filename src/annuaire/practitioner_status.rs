@@ -1,0 +1,89 @@
+//! Whether professionals are in the directory, and in use there: asked for what is received elsewhere.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::annuaire::ingest::run_log::{Record, Work, records};
+use crate::annuaire::ingest::sync_state::State;
+use crate::annuaire::search::{Criterion, Token};
+use crate::annuaire::store::Copy;
+use crate::annuaire::store::index_entry::Field;
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::identifier::{IDNPS, Identifier};
+
+/// Professionals of the same national id that are looked at, on average: there should be one.
+const NAMESAKES: usize = 4;
+
+/// How a professional stands in the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There, and in use.
+    Active,
+    /// There, and no longer in use.
+    Inactive,
+    /// Not there.
+    Unknown,
+}
+
+/// How some professionals stand, where one of them is not in use.
+#[derive(Clone, Debug)]
+pub struct Standings {
+    /// The copy has all that the directory had at that instant.
+    pub as_of: Timestamp,
+    in_use: HashMap<String, bool>,
+}
+
+impl Standings {
+    /// How the professional of this national id stands.
+    pub fn of(&self, national_id: &str) -> Standing {
+        match self.in_use.get(national_id) {
+            Some(true) => Standing::Active,
+            Some(false) => Standing::Inactive,
+            None => Standing::Unknown,
+        }
+    }
+}
+
+/// How the professionals of these national ids stand, by one search. `None` where there is nothing to
+/// say: all are in use; or the copy is empty, or was never whole, so that nobody is missing from it.
+pub async fn standings(copy: &Copy, national_ids: &BTreeSet<&str>) -> Result<Option<Standings>, Error> {
+    let Some(at) = copy.snapshot().await? else { return Ok(None) };
+    let token = |id: &&str| Token::Both { system: IDNPS.to_owned(), code: (*id).to_owned() };
+    let values = national_ids.iter().map(token).collect();
+    let criteria = [Criterion::Token { field: Field::Identifier, values, not: false }];
+    let limit = national_ids.len() * NAMESAKES;
+    let page = copy.page(DirectoryType::Practitioner, &criteria, &at, 0, limit).await?;
+    let mut in_use = HashMap::new();
+    for stored in &page.matches {
+        let professional: Value = serde_json::from_str(&stored.body).map_err(Error::internal)?;
+        let active = professional["active"] != false;
+        for own in professional["identifier"].as_array().into_iter().flatten().filter_map(Identifier::from_element) {
+            if own.system == IDNPS {
+                *in_use.entry(own.value).or_insert(false) |= active;
+            }
+        }
+    }
+    if page.more || national_ids.iter().all(|id| in_use.get(*id) == Some(&true)) {
+        return Ok(None);
+    }
+    Ok(as_of(copy).await?.map(|as_of| Standings { as_of, in_use }))
+}
+
+/// The instant whose professionals are all in the copy: the mark of the synchronisation, or without one
+/// when the last load began that came to its end. `None` while neither did: there, most may be missing.
+async fn as_of(copy: &Copy) -> Result<Option<Timestamp>, Error> {
+    let state = State::noted(copy, DirectoryType::Practitioner).await?.unwrap_or_default();
+    if state.mark.is_some() {
+        return Ok(state.mark);
+    }
+    Ok(records(copy).await?.iter().find(|record| is_load_of_professionals(record)).map(|record| record.began))
+}
+
+fn is_load_of_professionals(record: &Record) -> bool {
+    let has_professionals = record.parts.iter().any(|part| part.resource_type == DirectoryType::Practitioner.as_str());
+    let succeeded = record.outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
+    record.work == Work::Load && has_professionals && succeeded
+}

@@ -1,0 +1,266 @@
+//! Searching: segment by segment, in the order of the versions, until a page is full.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use roaring::RoaringBitmap;
+
+use crate::annuaire::search::Page;
+use crate::annuaire::search::condition::{Answer, Condition};
+use crate::annuaire::search::link::{Link, linked};
+use crate::annuaire::search::{Criterion, Matching};
+use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::{Snapshot, Stored};
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use crate::issue::Issue;
+use crate::issue::catalogue::{ANNUAIRE_TOO_BROAD, ANNUAIRE_TOO_COSTLY};
+use crate::storage::mirror::{Postings, ReadTransaction, Segment, TermRange};
+
+/// How long a page may take before it is sent with what was found; the next goes on from there.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The criterion of a chain may have this many resources looked at.
+const MOST_LOOKED_AT: usize = 20_000;
+
+/// A search may have this many chains: each is a search of its own.
+const MOST_CHAINS: usize = 4;
+
+/// A search may look up this many ranges of terms in each segment.
+const MOST_RANGES: usize = 4_000;
+
+/// How many candidates are looked at together.
+const CANDIDATES: usize = 128;
+
+/// A search, ready to be evaluated segment by segment.
+pub struct Evaluation<'a> {
+    resource_type: DirectoryType,
+    criteria: &'a [Criterion],
+    at: &'a Snapshot,
+    /// Each with the numbers of its ranges.
+    conditions: Vec<(Condition, Vec<usize>)>,
+    /// What is looked up, each once.
+    ranges: Vec<TermRange>,
+    links: Vec<Link>,
+}
+
+/// Whether a search may take long: see [`Condition::is_demanding`].
+pub fn is_demanding(criteria: &[Criterion]) -> bool {
+    criteria.iter().any(|criterion| match criterion {
+        Criterion::Id(_) => false,
+        // A prefix may be that of nearly everything.
+        Criterion::Text { matching: Matching::Prefix, .. } => true,
+        criterion => Condition::of(criterion).is_none_or(|condition| condition.is_demanding()),
+    })
+}
+
+impl<'a> Evaluation<'a> {
+    /// Prepares a search: what it refers to is found first.
+    pub async fn prepare(
+        reading: &mut ReadTransaction,
+        resource_type: DirectoryType,
+        criteria: &'a [Criterion],
+        at: &'a Snapshot,
+    ) -> Result<Self, Error> {
+        let is_link = |criterion: &&Criterion| matches!(criterion, Criterion::Chain { .. } | Criterion::Has { .. });
+        if criteria.iter().filter(is_link).count() > MOST_CHAINS {
+            return Err(too_costly());
+        }
+        let (mut conditions, mut links) = (vec![], vec![]);
+        let mut places: HashMap<TermRange, usize> = HashMap::new();
+        for criterion in criteria {
+            let (condition, link) = match Condition::of(criterion) {
+                Some(condition) => (condition, None),
+                None => linked(reading, resource_type, criterion, at).await?,
+            };
+            let ranges = condition.ranges().into_iter();
+            let numbers = ranges.map(|range| {
+                let next = places.len();
+                *places.entry(range).or_insert(next)
+            });
+            let numbers = numbers.collect();
+            conditions.push((condition, numbers));
+            links.extend(link);
+        }
+        if places.len() > MOST_RANGES {
+            return Err(too_costly());
+        }
+        let mut ranges = Vec::from_iter(places);
+        ranges.sort_unstable_by_key(|(_, number)| *number);
+        let ranges = ranges.into_iter().map(|(range, _)| range).collect();
+        Ok(Self { resource_type, criteria, at, conditions, ranges, links })
+    }
+
+    /// The matches after a version number, up to `limit`, and whether there may be more.
+    pub async fn page(&self, reading: &mut ReadTransaction, after: u32, limit: usize) -> Result<Page, Error> {
+        let mut page = Page { matches: vec![], more: false, seen: after };
+        let deadline = Instant::now() + PAGE_TIMEOUT;
+        let mut answers = self.answers(reading, after).await?;
+        while let Some(answer) = self.next(reading, &mut answers).await? {
+            let candidates: Vec<_> = (&answer.sure | &answer.maybe).into_iter().collect();
+            let mut rest = candidates.as_slice();
+            while !rest.is_empty() {
+                // One more than asked for: whether there is a next page.
+                let wanted = limit + 1 - page.matches.len();
+                let together = if answer.maybe.is_empty() { wanted } else { wanted.max(CANDIDATES) };
+                let (now, later) = rest.split_at(together.min(rest.len()));
+                rest = later;
+                let rows = reading.versions(self.resource_type, now).await?;
+                let confirmed = self.confirmed(reading, &answer.maybe, &rows).await?;
+                for row in rows {
+                    let matches = answer.sure.contains(row.seq) || confirmed.contains(row.seq);
+                    if matches && page.matches.len() == limit {
+                        page.more = true;
+                        return Ok(page);
+                    }
+                    page.seen = row.seq;
+                    if matches {
+                        page.matches.push(row);
+                    }
+                }
+                if Instant::now() > deadline {
+                    page.more = true;
+                    return Ok(page);
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// The number of matches; `None` if more than `most` resources must be looked at.
+    pub async fn total(&self, reading: &mut ReadTransaction, most: usize) -> Result<Option<u64>, Error> {
+        let (mut total, mut looked_at) = (0, 0);
+        let mut answers = self.answers(reading, 0).await?;
+        while let Some(answer) = self.next(reading, &mut answers).await? {
+            total += answer.sure.len();
+            looked_at += answer.maybe.len() as usize;
+            if looked_at > most {
+                return Ok(None);
+            }
+            total += self.looked_at(reading, &answer.maybe).await?.len();
+        }
+        Ok(Some(total))
+    }
+
+    /// All matches; fails if too many resources must be looked at.
+    pub async fn versions(&self, reading: &mut ReadTransaction) -> Result<RoaringBitmap, Error> {
+        let (mut found, mut looked_at) = (RoaringBitmap::new(), 0);
+        let mut answers = self.answers(reading, 0).await?;
+        while let Some(answer) = self.next(reading, &mut answers).await? {
+            looked_at += answer.maybe.len() as usize;
+            if looked_at > MOST_LOOKED_AT {
+                return Err(too_broad());
+            }
+            found |= answer.sure;
+            found |= self.looked_at(reading, &answer.maybe).await?;
+        }
+        Ok(found)
+    }
+
+    /// Those of the candidates that match.
+    async fn looked_at(
+        &self,
+        reading: &mut ReadTransaction,
+        candidates: &RoaringBitmap,
+    ) -> Result<RoaringBitmap, Error> {
+        let mut found = RoaringBitmap::new();
+        for some in Vec::from_iter(candidates).chunks(CANDIDATES) {
+            let rows = reading.versions(self.resource_type, some).await?;
+            found |= self.confirmed(reading, candidates, &rows).await?;
+        }
+        Ok(found)
+    }
+
+    /// Of the rows that are candidates, those for which all criteria hold.
+    async fn confirmed(
+        &self,
+        reading: &mut ReadTransaction,
+        candidates: &RoaringBitmap,
+        rows: &[Stored],
+    ) -> Result<RoaringBitmap, Error> {
+        let holds = |resource: &Prepared| {
+            let mut criteria = self.criteria.iter();
+            criteria.all(|criterion| criterion.matches(&resource.indexed, resource.last_updated, &resource.id))
+        };
+        let candidates = rows.iter().filter(|row| candidates.contains(row.seq));
+        let resources = candidates.filter_map(|row| Some((row.seq, Prepared::read(&row.body).ok()?)));
+        let mut resources: Vec<_> = resources.filter(|(_, resource)| holds(resource)).collect();
+        for link in &self.links {
+            resources = link.keep(reading, resources, self.at).await?;
+        }
+        Ok(resources.into_iter().map(|(version, _)| version).collect())
+    }
+
+    /// What the segments after a version number answer, yet to be asked.
+    async fn answers(&self, reading: &mut ReadTransaction, after: u32) -> Result<Answers, Error> {
+        let last = self.at.last[crate::annuaire::store::index(self.resource_type)];
+        let segments = reading.segments(self.resource_type, after, last).await?;
+        let wave =
+            if self.conditions.iter().any(|(condition, _)| condition.is_selective()) { segments.len() } else { 1 };
+        Ok(Answers {
+            after,
+            last,
+            segments,
+            asked: 0..0,
+            wave,
+            postings: Postings::new(),
+            closed: RoaringBitmap::new(),
+        })
+    }
+
+    /// What the next segment answers that has something to say, in order.
+    async fn next(&self, reading: &mut ReadTransaction, answers: &mut Answers) -> Result<Option<Answer>, Error> {
+        loop {
+            for at in answers.asked.by_ref() {
+                let answer = self.answer(&answers.segments[at], &answers.postings);
+                let answer = answer.without(&answers.closed).between(answers.after, answers.last);
+                if !answer.sure.is_empty() || !answer.maybe.is_empty() {
+                    return Ok(Some(answer));
+                }
+            }
+            let first = answers.asked.end;
+            let rest = &answers.segments[first..];
+            let now = &rest[..answers.wave.min(MOST_SEGMENTS).min(rest.len())];
+            let (Some(begin), Some(end)) = (now.first(), now.last()) else { return Ok(None) };
+            answers.postings = match self.ranges.is_empty() {
+                true => Postings::new(),
+                false => reading.postings(self.resource_type, now, &self.ranges).await?,
+            };
+            let bounds = (begin.first, end.last);
+            answers.closed = reading.closed(self.resource_type, bounds, self.at.revision).await?;
+            answers.asked = first..first + now.len();
+            answers.wave = answers.wave.saturating_mul(2);
+        }
+    }
+
+    fn answer(&self, segment: &Segment, postings: &Postings) -> Answer {
+        let everything = Condition::Everything.answer(segment, postings, &[]);
+        let answers = self.conditions.iter().map(|(condition, numbers)| condition.answer(segment, postings, numbers));
+        answers.fold(everything, Answer::and)
+    }
+}
+
+/// What segments answer: asked in waves, the first ones small, for a page may need no more.
+struct Answers {
+    after: u32,
+    last: u32,
+    segments: Vec<Segment>,
+    /// Those of the wave that were not looked at yet.
+    asked: std::ops::Range<usize>,
+    /// How many are in the next wave.
+    wave: usize,
+    postings: Postings,
+    closed: RoaringBitmap,
+}
+
+/// Segments looked at together: their postings are held in memory at once.
+const MOST_SEGMENTS: usize = 64;
+
+fn too_broad() -> Error {
+    Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MOST_LOOKED_AT.to_string())])
+}
+
+/// What a search is told that takes more than one search should.
+pub fn too_costly() -> Error {
+    Error::of(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
+}

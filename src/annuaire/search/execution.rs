@@ -1,0 +1,129 @@
+//! Searches of the mirror: pages and totals, within their bounds of time and number.
+
+use std::time::Duration;
+
+use tokio::sync::SemaphorePermit;
+
+use super::evaluation::{Evaluation, is_demanding};
+use super::{Criterion, Token, Total};
+use crate::annuaire::store::index_entry::Field;
+use crate::annuaire::store::{Copy, Snapshot, Stored};
+use crate::error::{Error, Workload};
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::ReadTransaction;
+
+/// How long a demanding search waits for its turn.
+const DEMANDING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many resources are looked at for a total that nobody asked for.
+const LITTLE_EFFORT: usize = 500;
+
+/// Some matches.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order of their numbers.
+    pub matches: Vec<Stored>,
+    /// Whether there may be more. Where finding them takes long, a page may be short, or empty.
+    pub more: bool,
+    /// The number of the last version that was looked at: the next page comes after it.
+    pub seen: u32,
+}
+
+/// How many resources of a type there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub active: u64,
+    pub inactive: u64,
+}
+
+impl Copy {
+    /// The first `limit` matches after the version number `after` (0 at the beginning).
+    ///
+    /// Fails with [`Error::Gone`] when versions that the snapshot knew are no longer kept.
+    pub async fn page(
+        &self,
+        resource_type: DirectoryType,
+        criteria: &[Criterion],
+        at: &Snapshot,
+        after: u32,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let _demanding = self.demanding_permit(criteria).await?;
+        let mut reading = self.reading().await?;
+        reading.check(at).await?;
+        let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
+        evaluation.page(&mut reading, after, limit).await
+    }
+
+    /// The number of matches, exactly; `None` where counting takes longer than a second, too many demanding searches
+    /// are under way, or, with
+    /// [`Total::BestEffort`], where many resources would have to be looked at for it.
+    pub async fn total(
+        &self,
+        resource_type: DirectoryType,
+        criteria: &[Criterion],
+        at: &Snapshot,
+        effort: Total,
+    ) -> Result<Option<u64>, Error> {
+        let most = match effort {
+            Total::None => return Ok(None),
+            Total::BestEffort => LITTLE_EFFORT,
+            Total::Wanted => usize::MAX,
+        };
+        // A page does not wait for its number: the time includes the wait for a connection.
+        let deadline = self.deadline.at_most(self.count_timeout);
+        let counting = async {
+            let _demanding = self.demanding_permit(criteria).await?;
+            let mut reading = self.until(&deadline).reading().await?;
+            reading.check(at).await?;
+            let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
+            evaluation.total(&mut reading, most).await
+        };
+        match deadline.limit(counting).await {
+            Err(Error::DeadlineExceeded | Error::TooBusy(_)) => Ok(None),
+            counted => counted,
+        }
+    }
+
+    /// How many resources there are, for each type of [`DirectoryType::ALL`], in use and not
+    /// (`active` false, or for a device `status` inactive).
+    pub async fn counts(&self) -> Result<[Counts; 5], Error> {
+        let mut counts = [Counts::default(); 5];
+        let Some(at) = self.snapshot().await? else { return Ok(counts) };
+        for (counts, resource_type) in counts.iter_mut().zip(DirectoryType::ALL) {
+            let (field, code) = match resource_type {
+                DirectoryType::Device => (Field::Status, "active"),
+                _ => (Field::Active, "true"),
+            };
+            let active = [Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false }];
+            let mut reading = self.reading().await?;
+            reading.check(&at).await?;
+            let all = count(&mut reading, resource_type, &[], &at).await?;
+            counts.active = count(&mut reading, resource_type, &active, &at).await?;
+            counts.inactive = all.saturating_sub(counts.active);
+        }
+        Ok(counts)
+    }
+
+    /// A permit of the demanding searches, for one that is; given back when it is dropped.
+    async fn demanding_permit(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        match is_demanding(criteria) {
+            true => match tokio::time::timeout(DEMANDING_TIMEOUT, self.demanding.acquire()).await {
+                Ok(permit) => permit.map(Some).map_err(Error::internal),
+                Err(_) => Err(Error::TooBusy(Workload::Directory)),
+            },
+            false => Ok(None),
+        }
+    }
+}
+
+/// The number of matches, however long that takes.
+async fn count(
+    reading: &mut ReadTransaction,
+    of: DirectoryType,
+    criteria: &[Criterion],
+    at: &Snapshot,
+) -> Result<u64, Error> {
+    let evaluation = Evaluation::prepare(reading, of, criteria, at).await?;
+    Ok(evaluation.total(reading, usize::MAX).await?.unwrap_or_default())
+}

@@ -1,0 +1,121 @@
+//! Criteria about other resources: chains and `_has`.
+//!
+//! What they are about is found first. If that is little, the index is asked for what refers to it, or
+//! what it refers to; if it is much, so is what matches, and each candidate is looked at instead.
+
+use std::collections::HashSet;
+
+use roaring::RoaringBitmap;
+
+use crate::annuaire::search::Criterion;
+use crate::annuaire::search::condition::Condition;
+use crate::annuaire::search::evaluation::Evaluation;
+use crate::annuaire::store::index_entry::{Field, Indexed};
+use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::{Snapshot, term};
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::{ReadTransaction, Segment};
+
+/// Up to this many resources at the other end, the index is asked.
+const FEW: u64 = 1_000;
+
+/// Resources that are linked, where there are many.
+pub enum Link {
+    /// The reference in the field must be to one of these versions.
+    To { field: Field, target: DirectoryType, versions: RoaringBitmap },
+    /// One of these versions must refer here.
+    From { source: DirectoryType, field: Field, versions: RoaringBitmap, segments: Vec<Segment> },
+}
+
+/// What a criterion about other resources asks of the index, and of each candidate.
+pub async fn linked(
+    reading: &mut ReadTransaction,
+    resource_type: DirectoryType,
+    criterion: &Criterion,
+    at: &Snapshot,
+) -> Result<(Condition, Option<Link>), Error> {
+    match criterion {
+        Criterion::Id(ids) => {
+            let versions = reading.versions_of(resource_type, ids, at.revision).await?;
+            Ok((Condition::Versions(versions.into_values().collect()), None))
+        }
+        Criterion::Chain { field, target, criterion } => {
+            let versions = Box::pin(found(reading, *target, criterion, at)).await?;
+            if versions.len() > FEW {
+                let referring = Condition::perhaps(vec![term::present(*field)]);
+                return Ok((referring, Some(Link::To { field: *field, target: *target, versions })));
+            }
+            let ids = reading.ids(*target, &Vec::from_iter(versions)).await?;
+            Ok((Condition::referring(*field, &ids), None))
+        }
+        Criterion::Has { source, field, criterion } => {
+            let versions = Box::pin(found(reading, *source, criterion, at)).await?;
+            if versions.len() > FEW {
+                let segments = reading.segments(*source, 0, u32::MAX).await?;
+                let link = Link::From { source: *source, field: *field, versions, segments };
+                return Ok((Condition::Perhaps, Some(link)));
+            }
+            let sources = reading.versions(*source, &Vec::from_iter(versions)).await?;
+            let targets = sources.iter().filter_map(|row| target(&Prepared::read(&row.body).ok()?, *field));
+            let targets = reading.versions_of(resource_type, &Vec::from_iter(targets), at.revision).await?;
+            Ok((Condition::Versions(targets.into_values().collect()), None))
+        }
+        _ => Ok((Condition::Everything, None)),
+    }
+}
+
+/// The versions of a type for which a criterion holds.
+async fn found(
+    reading: &mut ReadTransaction,
+    resource_type: DirectoryType,
+    criterion: &Criterion,
+    at: &Snapshot,
+) -> Result<RoaringBitmap, Error> {
+    let criteria = std::slice::from_ref(criterion);
+    let evaluation = Evaluation::prepare(reading, resource_type, criteria, at).await?;
+    evaluation.versions(reading).await
+}
+
+impl Link {
+    /// Of these resources, those that are linked as they must be.
+    pub async fn keep(
+        &self,
+        reading: &mut ReadTransaction,
+        resources: Vec<(u32, Prepared)>,
+        at: &Snapshot,
+    ) -> Result<Vec<(u32, Prepared)>, Error> {
+        match self {
+            Self::To { field, target: target_type, versions } => {
+                let ids = resources.iter().filter_map(|(_, resource)| target(resource, *field));
+                let targets = reading.versions_of(*target_type, &Vec::from_iter(ids), at.revision).await?;
+                let is_linked = |resource: &Prepared| {
+                    target(resource, *field)
+                        .and_then(|id| targets.get(&id).copied())
+                        .is_some_and(|version| versions.contains(version))
+                };
+                Ok(resources.into_iter().filter(|(_, resource)| is_linked(resource)).collect())
+            }
+            Self::From { source, field, versions, segments } => {
+                let ranges: Vec<_> =
+                    resources.iter().map(|(_, resource)| term::reference(*field, &resource.id)).collect();
+                let mut linked = HashSet::new();
+                for ((_, n), posting) in reading.postings(*source, segments, &ranges).await? {
+                    if !posting.versions.is_disjoint(versions) {
+                        linked.insert(n);
+                    }
+                }
+                let kept = resources.into_iter().enumerate().filter(|(n, _)| linked.contains(n));
+                Ok(kept.map(|(_, resource)| resource).collect())
+            }
+        }
+    }
+}
+
+/// The id that a resource's reference is to.
+fn target(resource: &Prepared, field: Field) -> Option<String> {
+    resource.indexed.iter().find_map(|value| match value {
+        Indexed::Reference { field: found, id, .. } if *found == field => Some(id.clone()),
+        _ => None,
+    })
+}

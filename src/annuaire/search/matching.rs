@@ -1,0 +1,111 @@
+//! Whether a criterion holds for one resource: how a candidate is verified, and what a search means.
+
+use jiff::Timestamp;
+
+use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
+use crate::annuaire::store::index_entry::{Field, Indexed};
+use crate::annuaire::store::text_folding::normal;
+use crate::fhir::date::Comparison;
+
+impl Criterion {
+    /// Whether it holds for the resource with these values.
+    ///
+    /// [`Chain`](Criterion::Chain) and [`Has`](Criterion::Has) are about other resources: here they hold
+    /// for any.
+    pub fn matches(&self, indexed: &[Indexed], last_updated: Timestamp, id: &str) -> bool {
+        let mut values = indexed.iter();
+        match self {
+            Self::Id(ids) => ids.iter().any(|known| known == id),
+            Self::LastUpdated(bounds) => bounds.iter().any(|bound| bound.holds_at(last_updated)),
+            Self::Period(wanted, bounds) => values.any(|value| match value {
+                Indexed::Period { field, start, end } if field == wanted => {
+                    bounds.iter().any(|bound| bound.holds_for(*start, *end))
+                }
+                _ => false,
+            }),
+            Self::Token { field: wanted, values: tokens, not } => {
+                let found = values.any(|value| match value {
+                    Indexed::Token { field, system, code } if field == wanted => {
+                        tokens.iter().any(|token| token.matches(system, code))
+                    }
+                    _ => false,
+                });
+                found != *not
+            }
+            Self::Text { fields, matching, values: texts } => values.any(|value| match value {
+                Indexed::Text { field, raw } if fields.contains(field) => {
+                    texts.iter().any(|text| matching.holds(raw, text))
+                }
+                _ => false,
+            }),
+            Self::Reference { field: wanted, ids } => values.any(|value| match value {
+                Indexed::Reference { field, id, .. } if field == wanted => ids.contains(id),
+                _ => false,
+            }),
+            Self::Missing { fields, missing } => {
+                // Every resource has been updated, though that is not among its values.
+                let found = fields.contains(&Field::LastUpdated) || values.any(|value| fields.contains(&value.field()));
+                found != *missing
+            }
+            Self::Chain { .. } | Self::Has { .. } => true,
+        }
+    }
+}
+
+impl Token {
+    /// Whether it designates this code of this system.
+    pub fn matches(&self, system: &str, code: &str) -> bool {
+        match self {
+            Self::Code(wanted) => wanted == code,
+            Self::Both { system: wanted, code: wanted_code } => wanted == system && wanted_code == code,
+            Self::System(wanted) => wanted == system,
+        }
+    }
+}
+
+impl Matching {
+    /// Whether the text of a resource is what the value of a query looks for.
+    pub fn holds(self, text: &str, value: &str) -> bool {
+        match self {
+            Self::Prefix => normal(text).starts_with(&*normal(value)),
+            Self::Contains => normal(text).contains(&*normal(value)),
+            Self::Exact => text == value,
+        }
+    }
+}
+
+impl DateBound {
+    /// Whether an instant is where this wants it; it is compared with the precision of the bound.
+    pub fn holds_at(&self, instant: Timestamp) -> bool {
+        match self.comparison {
+            Comparison::Equal | Comparison::Approximate => self.start <= instant && instant < self.end,
+            Comparison::NotEqual => instant < self.start || self.end <= instant,
+            Comparison::Greater | Comparison::StartsAfter => self.end <= instant,
+            Comparison::Less | Comparison::EndsBefore => instant < self.start,
+            Comparison::GreaterOrEqual => self.start <= instant,
+            Comparison::LessOrEqual => instant < self.end,
+        }
+    }
+
+    /// Whether a period from `start` up to, and without, `end` is where this wants it; either may be open.
+    /// <http://hl7.org/fhir/R4/search.html#prefix>
+    pub fn holds_for(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+        let begins_before = |instant| start.is_none_or(|start| start < instant);
+        let ends_after = |instant| end.is_none_or(|end| end > instant);
+        let is_contained = !begins_before(self.start) && !ends_after(self.end);
+        match self.comparison {
+            Comparison::Equal => is_contained,
+            Comparison::NotEqual => !is_contained,
+            Comparison::Greater => ends_after(self.end),
+            Comparison::Less => begins_before(self.start),
+            Comparison::GreaterOrEqual => ends_after(self.end) || is_contained,
+            Comparison::LessOrEqual => begins_before(self.start) || is_contained,
+            Comparison::StartsAfter => !begins_before(self.end),
+            Comparison::EndsBefore => !ends_after(self.start),
+            Comparison::Approximate => begins_before(self.end) && ends_after(self.start),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::*;
+use crate::annuaire::store::resource::tests::sample;
+use crate::fhir::directory_type::DirectoryType;
+
+fn holds(criterion: &Criterion, resource_type: DirectoryType) -> bool {
+    let prepared = sample(resource_type);
+    criterion.matches(&prepared.indexed, prepared.last_updated, &prepared.id)
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+fn bound(comparison: Comparison) -> DateBound {
+    DateBound { comparison, start: at("2025-04-28T00:00:00Z"), end: at("2025-04-29T00:00:00Z") }
+}
+
+const COMPARISONS: [Comparison; 9] = [
+    Comparison::Equal,
+    Comparison::NotEqual,
+    Comparison::Greater,
+    Comparison::Less,
+    Comparison::GreaterOrEqual,
+    Comparison::LessOrEqual,
+    Comparison::StartsAfter,
+    Comparison::EndsBefore,
+    Comparison::Approximate,
+];
+
+#[test]
+fn an_instant_is_compared_with_the_precision_of_the_bound() {
+    // Before the day, its first and last instants, after it; for eq, ne, gt, lt, ge, le, sa, eb, ap.
+    let cases = [
+        ("2025-04-27T23:59:59.999Z", [false, true, false, true, false, true, false, true, false]),
+        ("2025-04-28T00:00:00Z", [true, false, false, false, true, true, false, false, true]),
+        ("2025-04-28T23:59:59.999Z", [true, false, false, false, true, true, false, false, true]),
+        ("2025-04-29T00:00:00Z", [false, true, true, false, true, false, true, false, false]),
+    ];
+    for (instant, expected) in cases {
+        let found = COMPARISONS.map(|comparison| bound(comparison).holds_at(at(instant)));
+        assert_eq!(found, expected, "{instant}");
+        // A period of that single instant says the same.
+        let next = at(instant) + jiff::SignedDuration::from_nanos(1);
+        let found = COMPARISONS.map(|comparison| bound(comparison).holds_for(Some(at(instant)), Some(next)));
+        assert_eq!(found, expected, "{instant}");
+    }
+}
+
+#[test]
+fn period_prefixes_mean_what_r4_says_of_ranges() {
+    // Of 2025-04-28, for eq, ne, gt, lt, ge, le, sa, eb, ap.
+    let cases = [
+        // Within the day, and all of it.
+        ("2025-04-28T08:00:00Z", "2025-04-28T12:00:00Z", "eq ge le ap"),
+        ("2025-04-28T00:00:00Z", "2025-04-29T00:00:00Z", "eq ge le ap"),
+        // Around it; from before into it; from within it on.
+        ("2025-04-27T00:00:00Z", "2025-04-30T00:00:00Z", "ne gt lt ge le ap"),
+        ("2025-04-27T00:00:00Z", "2025-04-28T12:00:00Z", "ne lt le ap"),
+        ("2025-04-28T12:00:00Z", "2025-04-30T00:00:00Z", "ne gt ge ap"),
+        // Apart from it: up to its first instant, from its last on.
+        ("2025-04-26T00:00:00Z", "2025-04-28T00:00:00Z", "ne lt le eb"),
+        ("2025-04-29T00:00:00Z", "2025-04-30T00:00:00Z", "ne gt ge sa"),
+        // Open, on either side and on both.
+        ("", "", "ne gt lt ge le ap"),
+        ("2025-04-28T12:00:00Z", "", "ne gt ge ap"),
+        ("2025-04-29T00:00:00Z", "", "ne gt ge sa"),
+        ("2025-04-01T00:00:00Z", "", "ne gt lt ge le ap"),
+        ("", "2025-04-28T12:00:00Z", "ne lt le ap"),
+        ("", "2025-04-28T00:00:00Z", "ne lt le eb"),
+        ("", "2025-05-01T00:00:00Z", "ne gt lt ge le ap"),
+    ];
+    let limit = |text: &str| (!text.is_empty()).then(|| at(text));
+    for (start, end, expected) in cases {
+        let prefixes = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"].into_iter().zip(COMPARISONS);
+        let found = prefixes.filter(|(_, comparison)| bound(*comparison).holds_for(limit(start), limit(end)));
+        assert_eq!(found.map(|(prefix, _)| prefix).collect::<Vec<_>>().join(" "), expected, "{start} {end}");
+    }
+}
+
+#[test]
+fn texts_are_compared_from_their_beginning_anywhere_or_to_the_letter() {
+    let text = "CENTRE DE SANTÉ";
+    let cases = [
+        ("centre de sante", [true, true, false]),
+        ("CENTRE DE SANTÉ", [true, true, true]),
+        ("Centré", [true, true, false]),
+        ("SANTE", [false, true, false]),
+        ("cen.re", [false, false, false]),
+        ("centre de sante ", [false, false, false]),
+    ];
+    for (value, expected) in cases {
+        let found = [Matching::Prefix, Matching::Contains, Matching::Exact].map(|matching| matching.holds(text, value));
+        assert_eq!(found, expected, "{value}");
+    }
+}
+
+#[test]
+fn a_criterion_holds_for_a_resource_or_does_not() {
+    let code = |code: &str| Token::Code(code.into());
+    let token = |field, values: Vec<Token>, not| Criterion::Token { field, values, not };
+    let text =
+        |fields, matching, value: &str| Criterion::Text { fields, matching, values: vec!["?".into(), value.into()] };
+    let missing = |fields, missing| Criterion::Missing { fields, missing };
+    let finess = || "https://finess.esante.gouv.fr".to_owned();
+    let cases = [
+        (Criterion::Id(vec!["x".into(), "001-01-7".into()]), true),
+        (Criterion::Id(vec!["001-01".into()]), false),
+        (Criterion::LastUpdated(vec![bound(Comparison::Less), bound(Comparison::Equal)]), true),
+        (Criterion::LastUpdated(vec![bound(Comparison::NotEqual)]), false),
+        (Criterion::Period(Field::Period, vec![bound(Comparison::Approximate)]), true),
+        (Criterion::Period(Field::Period, vec![bound(Comparison::Equal)]), false),
+        (token(Field::Type, vec![code("SA05")], false), true),
+        (token(Field::Type, vec![code("sa05")], false), false),
+        (token(Field::Role, vec![code("SA05")], false), false),
+        (token(Field::Type, vec![code("x"), code("SA05")], false), true),
+        (token(Field::Type, vec![code("x"), code("SA05")], true), false),
+        (token(Field::Type, vec![code("x"), code("y")], true), true),
+        (token(Field::Identifier, vec![Token::System(finess())], false), true),
+        (token(Field::Identifier, vec![Token::Both { system: finess(), code: "754567860".into() }], false), true),
+        // The pair has to stand in one coding.
+        (token(Field::Type, vec![Token::Both { system: finess(), code: "SA05".into() }], false), false),
+        (token(Field::Type, vec![Token::Both { system: finess(), code: "SA05".into() }], true), true),
+        (text(&[Field::Name], Matching::Prefix, "centre"), true),
+        (text(&[Field::Family, Field::Name], Matching::Prefix, "centre"), true),
+        (text(&[Field::Family], Matching::Prefix, "centre"), false),
+        (text(&[Field::MailboxMss], Matching::Contains, "@"), true),
+        (text(&[Field::MailboxMss], Matching::Contains, "example.org"), false),
+        (Criterion::Reference { field: Field::PartOf, ids: vec!["a".into(), "001-02-3".into()] }, true),
+        (Criterion::Reference { field: Field::PartOf, ids: vec!["001-01-7".into()] }, false),
+        (missing(&[Field::PartOf], true), false),
+        (missing(&[Field::PartOf], false), true),
+        (missing(&[Field::Family, Field::Given], true), true),
+        (missing(&[Field::LastUpdated], true), false),
+    ];
+    for (criterion, expected) in cases {
+        assert_eq!(holds(&criterion, DirectoryType::Organization), expected, "{criterion:?}");
+    }
+}
+
+#[test]
+fn what_is_about_other_resources_is_left_to_whoever_knows_them() {
+    let criterion = Box::new(Criterion::Id(vec![]));
+    let chain = Criterion::Chain { field: Field::PartOf, target: DirectoryType::Organization, criterion };
+    assert!(holds(&chain, DirectoryType::Organization));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        rng_seed: RngSeed::Fixed(20_260_301),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_is_equal_begins_alike_and_what_begins_alike_contains(text in "[a-cÀ-Äé ]{0,6}", value in "[a-cÀ-Äé ]{0,3}") {
+        let [prefix, contains, exact] =
+            [Matching::Prefix, Matching::Contains, Matching::Exact].map(|matching| matching.holds(&text, &value));
+        prop_assert!(!exact || prefix);
+        prop_assert!(!prefix || contains);
+        let [behind, around] = [format!("{value}{text}"), format!("{text}{value}{text}")];
+        prop_assert!(Matching::Prefix.holds(&behind, &value));
+        prop_assert!(Matching::Contains.holds(&around, &value));
+        prop_assert_eq!(Matching::Contains.holds(&text.to_uppercase(), &value), contains);
+    }
+}

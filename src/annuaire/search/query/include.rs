@@ -1,0 +1,73 @@
+//! `_include` and `_revinclude`: what comes along with the matches.
+
+use crate::annuaire::search::parameter::{self, LINKS, Link};
+use crate::annuaire::search::query::{not_found, unknown};
+use crate::annuaire::search::{Include, Search};
+use crate::fhir::directory_type::DirectoryType;
+use crate::issue::Issue;
+use crate::issue::catalogue::ANNUAIRE_INCLUDE;
+
+/// Whether the parameter is one of the two, with whatever modifier.
+pub(super) fn is_include(name: &str) -> bool {
+    let (name, _) = name.split_once(':').unwrap_or((name, ""));
+    matches!(name, "_include" | "_revinclude")
+}
+
+/// Adds what the parameter asks for; an empty value asks for nothing.
+pub(super) fn read(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
+    let (name, modifier) = name.split_once(':').unwrap_or((name, ""));
+    let iterate = match modifier {
+        "" => false,
+        // `recurse` is what DSTU2 and STU3 called it.
+        "iterate" | "recurse" => true,
+        _ => {
+            let whole = format!("{name}:{modifier}");
+            return Err(unknown(search.resource_type, &whole, &whole));
+        }
+    };
+    let reverse = name == "_revinclude";
+    let value = value.trim();
+    if value.is_empty() {
+        return Ok(());
+    }
+    let links: Vec<&Link> = LINKS.iter().filter(|link| starts(link, search.resource_type, reverse, iterate)).collect();
+    let found: Vec<&Link> = match value {
+        "*" if !reverse => links,
+        path => links.into_iter().filter(|link| link.path() == path).collect(),
+    };
+    if found.is_empty() {
+        return Err(wrong(name, value, search.resource_type, reverse));
+    }
+    found.into_iter().for_each(|link| add(link, reverse, iterate, &mut search.includes));
+    Ok(())
+}
+
+/// Whether the link leads away from a match, or with `:iterate` from anything that came along.
+fn starts(link: &Link, resource_type: DirectoryType, reverse: bool, iterate: bool) -> bool {
+    let end = if reverse { link.target } else { link.source };
+    iterate || end == resource_type
+}
+
+/// Adds a link once; where it is iterated too, that is all of it.
+fn add(link: &Link, reverse: bool, iterate: bool, includes: &mut Vec<Include>) {
+    let include = Include { source: link.source, field: link.field, target: link.target, reverse, iterate };
+    let same = |known: &&mut Include| Include { iterate, ..**known } == include;
+    match includes.iter_mut().find(same) {
+        Some(known) => known.iterate |= iterate,
+        None => includes.push(include),
+    }
+}
+
+fn wrong(name: &str, value: &str, resource_type: DirectoryType, reverse: bool) -> Issue {
+    let possible = match reverse {
+        true => parameter::reverse_includes(resource_type),
+        false => parameter::includes(resource_type),
+    };
+    let possible = if possible.is_empty() { "∅".to_owned() } else { possible.join(", ") };
+    Issue::new(&ANNUAIRE_INCLUDE, format!("http.{name}"))
+        .with("found", value)
+        .with("parameter", name)
+        .with("type", resource_type.as_str())
+        .with("expected", possible)
+        .diagnostics(not_found(value, resource_type.as_str()))
+}

@@ -1,0 +1,102 @@
+//! What stands behind the `=`.
+
+use jiff::tz::TimeZone;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
+use crate::annuaire::search::{DateBound, Token};
+use crate::annuaire::store::extraction::system_of;
+use crate::annuaire::store::index_entry::Field;
+use crate::fhir::code_set::{BOOLEANS, CodeSet, DEVICE_STATUS};
+use crate::fhir::date::parse_prefixed;
+use crate::fhir::id::Id;
+use crate::fhir::identifier::{split_token, split_unescaped, unescape};
+
+/// What the national API says of a value that it does not take.
+pub(super) const BAD_VALUE: &str = "Bad parameter value.";
+
+/// A value of this many characters is too long.
+const TOO_LONG: usize = 1024;
+
+/// The alternatives of a value, with their escapes.
+pub(super) fn items(value: &str) -> Result<Vec<&str>, ()> {
+    let is_good =
+        |item: &&str| !item.contains(char::is_control) && (item.len() < TOO_LONG || item.chars().count() < TOO_LONG);
+    let items: Vec<&str> = split_unescaped(value, ',').filter(|item| !item.is_empty()).collect();
+    if items.iter().all(is_good) { Ok(items) } else { Err(()) }
+}
+
+/// The items that are not empty without the white space around them.
+fn not_blank<'a>(items: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    items.iter().map(|item| item.trim()).filter(|item| !item.is_empty())
+}
+
+/// Texts as they are meant.
+pub(super) fn texts(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| unescape(item)).collect()
+}
+
+/// Logical ids; `None` where one cannot be the id of anything.
+pub(super) fn logical_ids(items: &[&str]) -> Option<Vec<String>> {
+    not_blank(items).map(|item| Some(unescape(item)).filter(|id| Id::is_legal(id))).collect()
+}
+
+/// Uris, as codes of no system: they are compared to the letter, whatever they hold.
+pub(super) fn uris(items: &[&str]) -> Vec<Token> {
+    not_blank(items).map(|uri| Token::Code(unescape(uri))).collect()
+}
+
+/// `code`, `|code`, `system|code`, `system|`; `None` where one is neither.
+pub(super) fn tokens(field: Field, items: &[&str]) -> Option<Vec<Token>> {
+    not_blank(items).map(|item| token(field, item)).collect()
+}
+
+fn token(field: Field, text: &str) -> Option<Token> {
+    let (system, code) = split_token(text)?;
+    let system = system_of(field, &system.unwrap_or_default()).to_owned();
+    if code_set(field).is_some_and(|codes| !codes.allows(&system, &code)) {
+        return None;
+    }
+    Some(match (system.is_empty(), code.is_empty()) {
+        (true, _) => Token::Code(code),
+        (false, true) => Token::System(system),
+        (false, false) => Token::Both { system, code },
+    })
+}
+
+/// The codes of a field that has no others.
+pub(super) fn code_set(field: Field) -> Option<&'static CodeSet> {
+    match field {
+        Field::Active => Some(&BOOLEANS),
+        Field::Status => Some(&DEVICE_STATUS),
+        _ => None,
+    }
+}
+
+/// `id` or `Type/id`, of this type; `None` where one is neither.
+pub(super) fn ids(type_name: &str, items: &[&str]) -> Option<Vec<String>> {
+    let id = |item| {
+        let text = unescape(item);
+        let id = match text.split_once('/') {
+            Some((other, id)) => (other == type_name).then_some(id)?,
+            None => &text,
+        };
+        Id::is_legal(id).then(|| id.to_owned())
+    };
+    not_blank(items).map(id).collect()
+}
+
+/// Dates with their prefixes; `None` where one is not.
+pub(super) fn bounds(items: &[&str], now: Timestamp) -> Option<Vec<DateBound>> {
+    not_blank(items).map(|item| bound(item, now)).collect()
+}
+
+/// A date with its prefix; without a zone it is meant in UTC.
+fn bound(text: &str, now: Timestamp) -> Option<DateBound> {
+    let (comparison, range) = parse_prefixed(text, &TimeZone::UTC, now)?;
+    Some(DateBound { comparison, start: milliseconds(range.start)?, end: milliseconds(range.end)? })
+}
+
+/// The instant cut to milliseconds: the directory knows no finer ones.
+fn milliseconds(instant: Timestamp) -> Option<Timestamp> {
+    instant.round(TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Floor)).ok()
+}

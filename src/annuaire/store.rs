@@ -1,0 +1,31 @@
+//! What the mirror keeps: versions of resources, and the index that finds them.
+//!
+//! Every version of a resource is written once and has a number that grows with time, and each commit makes a revision:
+//! a [`Snapshot`] is a revision, and sees the versions opened up to it and not closed by it. The index is made of
+//! segments, each over a run of numbers, each written once: a sorted list of terms with the set of versions that have it
+//! (see `store/term.rs`). So a bulk load only appends, and a search intersects small sets and stops where its page is
+//! full.
+
+mod compaction;
+pub mod extraction;
+pub mod index_entry;
+mod lenient_json;
+mod mark_and_sweep;
+mod mirror;
+pub mod resource;
+mod segment_builder;
+pub(super) mod term;
+pub mod text_folding;
+mod writer;
+
+pub use crate::storage::mirror::{Marks, SetAside, Snapshot, Stored};
+pub use mark_and_sweep::Swept;
+pub use mirror::Copy;
+pub use writer::{Tally, Writer};
+
+use crate::fhir::directory_type::DirectoryType;
+
+/// Where a type stands in [`DirectoryType::ALL`].
+pub(super) fn index(resource_type: DirectoryType) -> usize {
+    DirectoryType::ALL.iter().position(|other| *other == resource_type).unwrap_or_default()
+}

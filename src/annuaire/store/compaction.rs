@@ -1,0 +1,171 @@
+//! Keeping the index small: segments that many commits left are merged, what nobody can see is dropped.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use roaring::RoaringBitmap;
+
+use crate::annuaire::store::segment_builder::MOST_VERSIONS;
+use crate::annuaire::store::writer::Writer;
+use crate::error::Error;
+use crate::fhir::date::instant;
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::{Segment, SegmentContent, sequences};
+
+/// So many neighbouring segments of one size are merged into one of the next.
+const NEIGHBOURS: usize = 8;
+
+/// The sizes below which segments are merged, in versions.
+const SIZES: [u64; 2] = [MOST_VERSIONS / 32, MOST_VERSIONS / 4];
+
+/// Versions that one statement drops.
+const MANY: i64 = 5_000;
+
+/// What was set aside is kept up to this number.
+const MOST_SET_ASIDE: i64 = 1_000;
+
+impl Writer {
+    /// Merges small segments, where there are enough of them side by side.
+    pub(super) async fn merge(&mut self) -> Result<(), Error> {
+        for resource_type in DirectoryType::ALL {
+            while let Some(ids) = mergeable(&self.connection.segments(resource_type).await?) {
+                self.rewrite(resource_type, &ids, &RoaringBitmap::new()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces neighbouring segments by one, without the versions in `dropped`.
+    async fn rewrite(
+        &mut self,
+        resource_type: DirectoryType,
+        ids: &[i64],
+        dropped: &RoaringBitmap,
+    ) -> Result<(), Error> {
+        self.begin().await?;
+        let segments: Vec<_> = self.connection.segments(resource_type).await?;
+        let mut segments = segments.into_iter().filter(|segment| ids.contains(&segment.id));
+        let Some(Segment { first, last, .. }) = segments.next() else { return self.end().await };
+        let last = segments.next_back().map_or(last, |segment| segment.last);
+        let mut postings: BTreeMap<Vec<u8>, RoaringBitmap> = BTreeMap::new();
+        for id in ids {
+            for (term, bytes) in self.connection.postings(*id).await? {
+                sequences::add(&bytes, postings.entry(term).or_default()).map_err(Error::internal)?;
+            }
+        }
+        let mut range = RoaringBitmap::from_iter(first..=last);
+        range -= dropped;
+        let postings = postings.into_iter().map(|(term, set)| (term, set - dropped)).filter(|(_, set)| !set.is_empty());
+        let merged = SegmentContent {
+            first,
+            last,
+            versions: range.len(),
+            postings: postings.map(|(term, set)| (term, sequences::encode(&set))).collect(),
+        };
+        self.connection.delete_segments(ids).await?;
+        self.connection.insert_segment(resource_type, merged).await?;
+        self.end().await
+    }
+
+    /// Drops versions that were superseded before `before`, and the snapshots that saw them: how many versions.
+    pub async fn purge(&mut self, before: Timestamp) -> Result<usize, Error> {
+        self.commit().await?;
+        let Some(oldest) = self.connection.newest_revision_before(instant(before)).await? else { return Ok(0) };
+        // First the snapshots: no walk may go on that could miss what is dropped next.
+        self.begin().await?;
+        self.connection.delete_revisions_before(oldest).await?;
+        self.connection.trim_set_aside(MOST_SET_ASIDE).await?;
+        self.end().await?;
+        let mut dropped = 0;
+        loop {
+            match self.drop_some(oldest).await? {
+                0 => break,
+                some => dropped += some,
+            }
+        }
+        for resource_type in DirectoryType::ALL {
+            self.tidy(resource_type, oldest).await?;
+        }
+        Ok(dropped)
+    }
+
+    /// Drops some of the versions closed up to a revision: how many; none when none is left.
+    async fn drop_some(&mut self, oldest: i64) -> Result<usize, Error> {
+        self.begin().await?;
+        let dropped = self.connection.delete_superseded(oldest, MANY).await?;
+        self.end().await?;
+        Ok(dropped)
+    }
+
+    /// Joins the closings up to a revision, and rewrites segments of which half is dropped.
+    async fn tidy(&mut self, resource_type: DirectoryType, oldest: i64) -> Result<(), Error> {
+        let dropped = self.connection.closings(resource_type, oldest).await?;
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        self.join_closings(resource_type, oldest, &dropped).await?;
+        for Segment { id, first, last, versions } in self.connection.segments(resource_type).await? {
+            let range = RoaringBitmap::from_iter(first..=last);
+            let width = range.len();
+            // What was dropped by an earlier rewriting is dropped for good.
+            let alive = width - range.intersection_len(&dropped);
+            if alive < versions / 2 {
+                self.rewrite(resource_type, &[id], &dropped).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn join_closings(
+        &mut self,
+        resource_type: DirectoryType,
+        oldest: i64,
+        closed: &RoaringBitmap,
+    ) -> Result<(), Error> {
+        let mut buckets: BTreeMap<(DirectoryType, u32), RoaringBitmap> = BTreeMap::new();
+        for sequence in closed {
+            buckets.entry((resource_type, sequence >> 16)).or_default().insert(sequence);
+        }
+        self.begin().await?;
+        self.connection.delete_closings(resource_type, oldest).await?;
+        self.connection.insert_closings(oldest, buckets).await?;
+        self.end().await
+    }
+}
+
+/// Neighbours that are to be merged: enough of one size, and together not too large.
+fn mergeable(segments: &[Segment]) -> Option<Vec<i64>> {
+    for size in SIZES {
+        let mut run: Vec<(i64, u64)> = vec![];
+        for Segment { id, versions, .. } in segments {
+            if *versions >= size {
+                run.clear();
+                continue;
+            }
+            run.push((*id, *versions));
+            if run.len() == NEIGHBOURS {
+                return Some(run.into_iter().map(|(id, _)| id).collect());
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segments(versions: &[u64]) -> Vec<Segment> {
+        let segment = |(at, versions): (usize, &u64)| Segment { id: at as i64, first: 0, last: 0, versions: *versions };
+        versions.iter().enumerate().map(segment).collect()
+    }
+
+    #[test]
+    fn eight_small_neighbours_are_merged() {
+        assert_eq!(mergeable(&segments(&[5; 7])), None);
+        assert_eq!(mergeable(&segments(&[5; 8])), Some((0..8).collect()));
+        assert_eq!(mergeable(&segments(&[5, 5, 5, 60_000, 5, 5, 5, 5, 5, 5, 5])), None);
+        let mixed = segments(&[65_536, 8_192, 8_192, 8_192, 8_192, 8_192, 8_192, 8_192, 100]);
+        assert_eq!(mergeable(&mixed), Some((1..9).collect()));
+    }
+}

@@ -1,0 +1,102 @@
+//! What the walks over a directory have met, and the removal of what they have not.
+
+use roaring::RoaringBitmap;
+
+use crate::annuaire::store::writer::Writer;
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::Marks;
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// How many resources of the type were in the copy.
+    pub of: u64,
+    /// How many of them had not been seen.
+    pub unseen: u64,
+    /// Whether those were removed.
+    pub removed: bool,
+}
+
+impl Writer {
+    /// Chooses the walk that marks resources from here on.
+    pub fn mark_as(&mut self, marks: Marks) {
+        self.marks = marks;
+    }
+
+    pub(super) fn mark(&mut self, resource_type: DirectoryType, sequence: u32) {
+        self.seen.entry((resource_type, self.marks, sequence >> 16)).or_default().insert(sequence);
+    }
+
+    /// Marks resources that came but could not be read: what the copy has of them stays. Returns how many it has.
+    pub async fn mark_seen(&mut self, resources: &[(DirectoryType, String)]) -> Result<usize, Error> {
+        let mut marked = 0;
+        for resource_type in DirectoryType::ALL {
+            let of_type = resources.iter().filter(|(of, _)| *of == resource_type);
+            let ids: Vec<_> = of_type.map(|(_, id)| id.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            self.begin().await?;
+            for known in self.connection.known(resource_type, &ids).await?.into_values() {
+                self.mark(resource_type, known.sequence);
+                marked += 1;
+            }
+        }
+        Ok(marked)
+    }
+
+    /// Forgets what every walk over a type has met: a walk over all of it begins.
+    pub async fn forget_seen(&mut self, resource_type: DirectoryType) -> Result<(), Error> {
+        self.forget_marks(resource_type, Marks::Whole).await?;
+        self.forget_marks(resource_type, Marks::Changes).await
+    }
+
+    /// Forgets what one walk over a type has met.
+    pub async fn forget_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
+        self.begin().await?;
+        self.seen.retain(|(seen, by, _), _| (*seen, *by) != (resource_type, marks));
+        self.connection.delete_marks(resource_type, marks).await
+    }
+
+    /// The number of resources of a type that one walk has met, each counted once. Commits what was added before.
+    pub async fn count_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<u64, Error> {
+        self.commit().await?;
+        // A resource that came twice with different content has left a mark on a version that is closed.
+        let alive = self.alive(resource_type).await?;
+        Ok(alive.intersection_len(&self.connection.marked(resource_type, marks).await?))
+    }
+
+    /// Removes what was not seen of a type since [`Writer::forget_seen`], unless that is more than
+    /// `most` of it (0.15: 15 %). Commits what was added before; the removal itself is committed next.
+    pub async fn sweep(&mut self, resource_type: DirectoryType, most: f64) -> Result<Swept, Error> {
+        self.commit().await?;
+        self.begin().await?;
+        let alive = self.alive(resource_type).await?;
+        let mut unseen = &alive - self.connection.marked(resource_type, Marks::Whole).await?;
+        unseen -= self.connection.marked(resource_type, Marks::Changes).await?;
+        let (of, unseen_count) = (alive.len(), unseen.len());
+        let removed = unseen_count as f64 <= most * of as f64;
+        if removed {
+            self.close(resource_type, unseen.into_iter().collect()).await?;
+        }
+        Ok(Swept { of, unseen: unseen_count, removed })
+    }
+
+    /// The versions of a type that the copy has now.
+    async fn alive(&mut self, resource_type: DirectoryType) -> Result<RoaringBitmap, Error> {
+        let mut alive = RoaringBitmap::new();
+        for segment in self.connection.segments(resource_type).await? {
+            alive.insert_range(segment.first..=segment.last);
+        }
+        Ok(alive - self.connection.closings(resource_type, i64::MAX).await?)
+    }
+
+    /// Writes what was seen since the last commit.
+    pub(super) async fn write_seen(&mut self) -> Result<(), Error> {
+        for ((resource_type, marks, bucket), set) in std::mem::take(&mut self.seen) {
+            self.connection.add_marks(resource_type, marks, bucket, set).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! The resources of the directory, as they arrive.
+
+use jiff::Timestamp;
+use serde_json::error::Category;
+use sha2::{Digest, Sha256};
+
+use crate::annuaire::store::extraction;
+use crate::annuaire::store::index_entry::Indexed;
+use crate::annuaire::store::lenient_json::{Lenient, Resource, Text};
+use crate::fhir::date::parse_instant;
+use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::id::Id;
+use crate::fhir::json::compact;
+
+/// A resource, ready to be kept.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Its type.
+    pub resource_type: DirectoryType,
+    /// Its logical id: `[A-Za-z0-9.-]{1,64}`.
+    pub id: String,
+    /// `meta.lastUpdated`
+    pub last_updated: Timestamp,
+    /// Equal for equal content: the first 16 bytes of the SHA-256 of `body`.
+    pub hash: [u8; 16],
+    /// The resource as it is served: compact, `meta.versionId` always a string, otherwise as received.
+    pub body: String,
+    /// What searches find it by; no value twice.
+    pub indexed: Vec<Indexed>,
+}
+
+/// A text that is no resource of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unreadable {
+    /// Its type, where that could be read.
+    pub resource_type: Option<DirectoryType>,
+    /// Its id, where that could be read.
+    pub id: Option<String>,
+    /// Why, for people; holds nothing of what the resource says.
+    pub reason: String,
+}
+
+/// What the reason begins with where a text is no JSON.
+const MALFORMED: &str = "the JSON";
+
+impl Unreadable {
+    /// Whether it is no legal JSON, so that nothing could be read of it.
+    pub fn is_malformed(&self) -> bool {
+        self.reason.starts_with(MALFORMED)
+    }
+}
+
+impl Prepared {
+    /// Reads the JSON text of a resource: a line of a file, or the text of a `RawValue` in a page.
+    ///
+    /// It must be legal JSON, with a type of the directory, an id and `meta.lastUpdated`; anything else
+    /// in it may have any shape.
+    pub fn read(json: &str) -> Result<Self, Unreadable> {
+        let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
+        let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
+            Ok(Lenient(resource)) => resource,
+            Err(error) => return Err(Unreadable { resource_type: None, id: None, reason: malformed(&error) }),
+        };
+        let resource_type = resource.resource_type.as_deref().and_then(DirectoryType::parse);
+        let id = resource.id.as_deref().filter(|id| Id::is_legal(id));
+        let last_updated = resource.meta.last_updated.as_deref().and_then(parse_instant);
+        let (Some(resource_type), Some(id), Some(last_updated)) = (resource_type, id, last_updated) else {
+            let reason = missing(&resource, resource_type, id);
+            return Err(Unreadable { resource_type, id: id.map(str::to_owned), reason: reason.to_owned() });
+        };
+        let body = body(json, resource.meta.version_id.map(|version| version.get()));
+        Ok(Self {
+            resource_type,
+            id: id.to_owned(),
+            last_updated,
+            hash: hash(&body),
+            indexed: extraction::indexed(resource_type, &resource),
+            body,
+        })
+    }
+}
+
+/// Why a text is no JSON; the words of the parser could quote it.
+fn malformed(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        Category::Eof => format!("{MALFORMED} ends too early, at line {line}, column {column}"),
+        _ => format!("{MALFORMED} is malformed at line {line}, column {column}"),
+    }
+}
+
+/// What a resource lacks to be one of the directory.
+fn missing(resource: &Resource<'_>, resource_type: Option<DirectoryType>, id: Option<&str>) -> &'static str {
+    let is_told = |text: &Text<'_>| text.is_some();
+    match (resource_type, id) {
+        (None, _) if is_told(&resource.resource_type) => "its resourceType is not one of the directory",
+        (None, _) => "it is not a JSON object with a resourceType",
+        (_, None) if is_told(&resource.id) => "its id does not have the form of one",
+        (_, None) => "it has no id",
+        _ if is_told(&resource.meta.last_updated) => "its meta.lastUpdated is not an instant",
+        _ => "it has no meta.lastUpdated",
+    }
+}
+
+/// The text that is served. National servers wrote `meta.versionId` as a number; FHIR wants a string.
+fn body(json: &str, version: Option<&str>) -> String {
+    let is_number = |text: &&str| text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let corrected = version.filter(is_number).and_then(|version| quoted(json, version));
+    match corrected {
+        Some(corrected) => compact(&corrected).into_owned(),
+        None => compact(json).into_owned(),
+    }
+}
+
+/// `text` with quotes around `part`, a slice of it.
+fn quoted(text: &str, part: &str) -> Option<String> {
+    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    Some(format!("{}\"{part}\"{}", text.get(..start)?, text.get(start + part.len()..)?))
+}
+
+fn hash(body: &str) -> [u8; 16] {
+    let digest = Sha256::digest(body);
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+#[cfg(test)]
+pub(in crate::annuaire) mod tests;

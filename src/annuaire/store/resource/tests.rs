@@ -1,0 +1,165 @@
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde_json::Value;
+
+use super::*;
+
+/// One invented resource of each type.
+const SAMPLES: &str = include_str!("../../../../tests/fixtures/annuaire.ndjson");
+
+/// The invented resource of this type.
+pub(in crate::annuaire) fn sample(resource_type: DirectoryType) -> Prepared {
+    let mut all = SAMPLES.lines().map(|line| Prepared::read(line).expect("a resource"));
+    all.find(|prepared| prepared.resource_type == resource_type).expect("one of each type")
+}
+
+fn read(text: &str) -> Prepared {
+    Prepared::read(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn a_resource_is_kept_as_received_without_white_space_between_its_tokens() {
+    let text = "\u{FEFF} {\"resourceType\":\"Device\",\n\t\"id\" : \"a.B-1\", \"z\":1.50, \"a\":[1E2, -0],\r\n
+        \"text\":\"a  b \\\" \\u00e9\", \"meta\":{\"lastUpdated\":\"2025-04-28T18:19:26.335+02:00\", \"versionId\": \"3\"}} \n";
+    let prepared = read(text);
+    assert_eq!(
+        prepared.body,
+        r#"{"resourceType":"Device","id":"a.B-1","z":1.50,"a":[1E2,-0],"text":"a  b \" \u00e9","meta":{"lastUpdated":"2025-04-28T18:19:26.335+02:00","versionId":"3"}}"#
+    );
+    assert_eq!((prepared.resource_type, prepared.id.as_str()), (DirectoryType::Device, "a.B-1"));
+    assert_eq!(prepared.last_updated.to_string(), "2025-04-28T16:19:26.335Z");
+}
+
+#[test]
+fn what_is_compact_already_is_kept_to_the_letter() {
+    for line in SAMPLES.lines().filter(|line| !line.contains("\"versionId\":2")) {
+        assert_eq!(read(line).body, line);
+    }
+}
+
+#[test]
+fn a_version_that_is_a_number_becomes_a_string_and_nothing_else_does() {
+    let text = |version: &str| {
+        format!(
+            r#"{{"versionId":7,"resourceType":"Device","meta":{{"versionId":{version},"lastUpdated":"2025-01-01T00:00:00Z"}},"id":"1","x":{{"versionId":2}}}}"#
+        )
+    };
+    for (version, expected) in
+        [("2", "\"2\""), ("\"2\"", "\"2\""), ("0.1", "\"0.1\""), ("null", "null"), ("{\"a\":1}", "{\"a\":1}")]
+    {
+        assert_eq!(read(&text(version)).body, text(expected), "{version}");
+    }
+    let spaced = text("2").replace("\":", "\" : ");
+    assert!(read(&spaced).body.contains(r#""meta":{"versionId":"2","lastUpdated""#));
+}
+
+#[test]
+fn equal_content_has_an_equal_hash() {
+    let text = r#"{"resourceType":"Device","id":"1","meta":{"versionId":2,"lastUpdated":"2025-01-01T00:00:00Z"}}"#;
+    let hash = read(text).hash;
+    assert_eq!(read(&text.replace(',', " ,\n ")).hash, hash);
+    assert_eq!(read(&text.replace("2,", "\"2\",")).hash, hash);
+    assert_ne!(read(&text.replace("2,", "3,")).hash, hash);
+}
+
+#[test]
+fn what_cannot_be_read_says_why_and_what_is_known_of_it() {
+    let meta = r#""meta":{"lastUpdated":"2025-01-01T00:00:00Z"}"#;
+    let cases = [
+        (String::new(), None, None, "the JSON ends too early, at line 1, column 0"),
+        (r#"{"resourceType":"Device","id":"1""#.into(), None, None, "the JSON ends too early, at line 1, column 33"),
+        (r#"{"secret":nope}"#.into(), None, None, "the JSON is malformed at line 1, column 12"),
+        (r#"{"a":1} {}"#.into(), None, None, "the JSON is malformed at line 1, column 9"),
+        ("[1]".into(), None, None, "it is not a JSON object with a resourceType"),
+        ("12".into(), None, None, "it is not a JSON object with a resourceType"),
+        (r#"{"resourceType":12,"id":"1"}"#.into(), None, Some("1"), "it is not a JSON object with a resourceType"),
+        (r#"{"resourceType":"Bundle"}"#.into(), None, None, "its resourceType is not one of the directory"),
+        (r#"{"resourceType":"Device"}"#.into(), Some("Device"), None, "it has no id"),
+        (
+            r#"{"resourceType":"Device","id":"a/b"}"#.into(),
+            Some("Device"),
+            None,
+            "its id does not have the form of one",
+        ),
+        (
+            format!(r#"{{"resourceType":"Device","id":"{}",{meta}}}"#, "1".repeat(65)),
+            Some("Device"),
+            None,
+            "its id does not have the form of one",
+        ),
+        (
+            r#"{"resourceType":"Device","id":"1","meta":[]}"#.into(),
+            Some("Device"),
+            Some("1"),
+            "it has no meta.lastUpdated",
+        ),
+        (
+            r#"{"resourceType":"Device","id":"1","meta":{"lastUpdated":"2025-01-01"}}"#.into(),
+            Some("Device"),
+            Some("1"),
+            "its meta.lastUpdated is not an instant",
+        ),
+    ];
+    for (text, resource_type, id, reason) in cases {
+        let error = Prepared::read(&text).expect_err("unreadable");
+        let known = (error.resource_type.map(DirectoryType::as_str), error.id.as_deref());
+        assert_eq!((known, error.reason.as_str()), ((resource_type, id), reason), "{text}");
+    }
+}
+
+#[test]
+fn depth_and_size_are_no_danger() {
+    let resource = |member: &str| {
+        format!(r#"{{"resourceType":"Device","id":"1","meta":{{"lastUpdated":"2025-01-01T00:00:00Z"}},{member}}}"#)
+    };
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    for name in ["unknown", "name", "extension", "type", "status"] {
+        read(&resource(&format!("\"{name}\":[{deep}]"))); // stepped over
+    }
+    let objects = r#"{"extension":["#.repeat(100_000) + &"]}".repeat(100_000);
+    read(&resource(&format!("\"extension\":[{objects}]")));
+    Prepared::read(&deep).expect_err("no object");
+    Prepared::read(&"[".repeat(1_000_000)).expect_err("no end");
+    let long = "x".repeat(5_000_000);
+    assert_eq!(read(&resource(&format!("\"manufacturer\":\"{long}\""))).indexed.len(), 1);
+}
+
+#[test]
+fn the_text_that_is_served_says_what_was_received() {
+    for text in SAMPLES.lines() {
+        let mut received: Value = serde_json::from_str(text).expect("JSON");
+        let pretty = serde_json::to_string_pretty(&received).expect("JSON");
+        if received["meta"]["versionId"].is_number() {
+            received["meta"]["versionId"] = received["meta"]["versionId"].to_string().into();
+        }
+        let served: Value = serde_json::from_str(&read(&pretty).body).expect("JSON");
+        assert_eq!(served, received);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        rng_seed: RngSeed::Fixed(20_260_301),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_is_changed_in_a_resource_it_is_read_or_told(
+        line in 0..5_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), "\\PC{0,3}|[\\[\\]{}\",:0-9]{1,4}"), 1..4),
+    ) {
+        let mut text = SAMPLES.lines().nth(line).expect("one of each type").to_owned();
+        for (at, inserted) in changes {
+            let characters: Vec<(usize, char)> = text.char_indices().collect();
+            let (place, character) = *at.get(&characters);
+            text.replace_range(place..place + character.len_utf8(), &inserted);
+        }
+        if let Ok(prepared) = Prepared::read(&text) {
+            let again = read(&prepared.body);
+            prop_assert_eq!(&again.body, &prepared.body);
+            prop_assert_eq!(again.indexed, prepared.indexed);
+        }
+    }
+}

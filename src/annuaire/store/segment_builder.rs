@@ -1,0 +1,61 @@
+//! A segment in the making: what is added, by term.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use roaring::RoaringBitmap;
+
+use crate::annuaire::store::index_entry::Indexed;
+use crate::annuaire::store::term::{self, GRAM};
+use crate::storage::mirror::{SegmentContent, sequences};
+
+/// The most versions of a segment. A larger one costs more memory to make; a smaller one makes lookups
+/// slower, as each asks every segment.
+pub const MOST_VERSIONS: u64 = 1 << 16;
+
+/// The terms of versions that are not yet in the index. Versions come in growing order.
+#[derive(Default)]
+pub struct Builder {
+    first: u32,
+    last: u32,
+    versions: u64,
+    terms: HashMap<Vec<u8>, Vec<u32>>,
+    grams: HashMap<(u8, [char; GRAM]), RoaringBitmap>,
+}
+
+impl Builder {
+    /// Adds a version.
+    pub fn add(&mut self, sequence: u32, values: &[Indexed], last_updated: Timestamp) {
+        if self.versions == 0 {
+            self.first = sequence;
+        }
+        self.last = sequence;
+        self.versions += 1;
+        term::terms(values, last_updated, |term| {
+            let sequences = self.terms.entry(term).or_default();
+            if sequences.last() != Some(&sequence) {
+                sequences.push(sequence);
+            }
+        });
+        term::grams(values, |group, piece| {
+            self.grams.entry((group, piece)).or_default().insert(sequence);
+        });
+    }
+
+    /// How many versions were added.
+    pub fn versions(&self) -> u64 {
+        self.versions
+    }
+
+    /// The segment; the builder is empty afterwards.
+    pub fn finish(&mut self) -> SegmentContent {
+        let Self { first, last, versions, terms, grams } = std::mem::take(self);
+        let terms = terms.into_iter().map(|(term, sequences)| (term, sequences::encode_sorted(&sequences)));
+        let grams = grams
+            .into_iter()
+            .map(|((group, piece), sequences)| (term::of_gram(group, piece), sequences::encode(&sequences)));
+        let mut postings: Vec<_> = terms.chain(grams).collect();
+        postings.sort_unstable();
+        SegmentContent { first, last, versions, postings }
+    }
+}

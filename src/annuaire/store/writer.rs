@@ -1,0 +1,243 @@
+//! Writing: resources are added as versions, and committed with their part of the index.
+
+use std::collections::{BTreeMap, HashMap};
+
+use roaring::RoaringBitmap;
+
+use crate::annuaire::store::index;
+use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::segment_builder::{Builder, MOST_VERSIONS};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::fhir::date::instant;
+use crate::fhir::directory_type::DirectoryType;
+use crate::storage::mirror::{Marks, NewVersion, SetAside, Snapshot, WriteConnection};
+
+/// The right to write. What is added becomes visible, and lasting, with [`Writer::commit`], all at once;
+/// dropped before, nothing of it remains.
+pub struct Writer {
+    pub(super) connection: WriteConnection,
+    /// The revision in the making.
+    revision: i64,
+    last: [u32; 5],
+    builders: [Builder; 5],
+    in_transaction: bool,
+    /// Whether something that snapshots see was changed.
+    changed: bool,
+    pub(super) closed: BTreeMap<(DirectoryType, u32), RoaringBitmap>,
+    /// What was marked since the last commit.
+    pub(super) seen: BTreeMap<(DirectoryType, Marks, u32), RoaringBitmap>,
+    pub(super) marks: Marks,
+    /// Dates revisions; they are purged by the same clock.
+    clock: Clock,
+}
+
+/// What became of resources that were added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// They were not in the copy.
+    pub new: u64,
+    /// They were, with another content.
+    pub changed: u64,
+    /// They were, with the same content.
+    pub unchanged: u64,
+    /// The copy has a later `meta.lastUpdated`; they were not taken.
+    pub older: u64,
+}
+
+/// Versions closed or removed by one statement.
+const MANY: usize = 1_000;
+
+impl Writer {
+    pub(super) async fn new(connection: WriteConnection) -> Result<Self, Error> {
+        let mut writer = Self {
+            connection,
+            revision: 1,
+            last: [0; 5],
+            builders: Default::default(),
+            in_transaction: false,
+            changed: false,
+            closed: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            marks: Marks::default(),
+            clock: Clock::system(),
+        };
+        match writer.connection.snapshot().await? {
+            Some(newest) => {
+                writer.revision = newest.revision + 1;
+                writer.last = newest.last;
+            }
+            None => writer.changed = true,
+        }
+        Ok(writer)
+    }
+
+    /// The same writer with another clock than the system's: the one that [`Writer::purge`] is told times of.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Adds resources; of two with the same id, the one updated later wins, or else the last. `mark_seen`
+    /// records those in the copy for [`Writer::sweep`].
+    pub async fn add(&mut self, resources: Vec<Prepared>, mark_seen: bool) -> Result<Tally, Error> {
+        self.begin().await?;
+        let mut tally = Tally::default();
+        let mut by_type: BTreeMap<DirectoryType, Vec<Prepared>> = BTreeMap::new();
+        for resource in resources {
+            by_type.entry(resource.resource_type).or_default().push(resource);
+        }
+        for (resource_type, resources) in by_type {
+            self.add_of(resource_type, resources, mark_seen, &mut tally).await?;
+        }
+        Ok(tally)
+    }
+
+    async fn add_of(
+        &mut self,
+        resource_type: DirectoryType,
+        resources: Vec<Prepared>,
+        mark_seen: bool,
+        tally: &mut Tally,
+    ) -> Result<(), Error> {
+        let resources = newest_of_each(resources, tally);
+        let ids: Vec<_> = resources.iter().map(|resource| resource.id.clone()).collect();
+        let known = self.connection.known(resource_type, &ids).await?;
+        let (mut added, mut closed) = (vec![], vec![]);
+        for resource in resources {
+            let milliseconds = resource.last_updated.as_millisecond();
+            match known.get(&resource.id) {
+                Some(known) if known.hash == resource.hash => tally.unchanged += 1,
+                Some(known) if known.last_updated > milliseconds => tally.older += 1,
+                Some(known) => {
+                    tally.changed += 1;
+                    closed.push(known.sequence);
+                }
+                None => tally.new += 1,
+            }
+            let kept = known
+                .get(&resource.id)
+                .filter(|known| known.hash == resource.hash || known.last_updated > milliseconds);
+            let sequence = match kept {
+                Some(known) => known.sequence,
+                None => {
+                    let sequence = self.next(resource_type)?;
+                    let builder = &mut self.builders[index(resource_type)];
+                    builder.add(sequence, &resource.indexed, resource.last_updated);
+                    let Prepared { id, body, hash, .. } = resource;
+                    added.push(NewVersion { sequence, id, body, last_updated: milliseconds, hash });
+                    sequence
+                }
+            };
+            if mark_seen {
+                self.mark(resource_type, sequence);
+            }
+        }
+        self.changed |= !added.is_empty();
+        self.close(resource_type, closed).await?;
+        self.connection.insert_versions(resource_type, self.revision, added).await?;
+        if self.builders[index(resource_type)].versions() >= MOST_VERSIONS {
+            self.write_segment(resource_type).await?;
+        }
+        Ok(())
+    }
+
+    /// The next sequence of a type.
+    fn next(&mut self, resource_type: DirectoryType) -> Result<u32, Error> {
+        let last = &mut self.last[index(resource_type)];
+        *last = last.checked_add(1).ok_or_else(|| Error::internal("the copy has no numbers left"))?;
+        Ok(*last)
+    }
+
+    /// Supersedes versions: the revision in the making no longer sees them.
+    pub(super) async fn close(&mut self, resource_type: DirectoryType, sequences: Vec<u32>) -> Result<(), Error> {
+        for sequences in sequences.chunks(MANY) {
+            self.connection.supersede(resource_type, sequences, self.revision).await?;
+            for sequence in sequences {
+                self.closed.entry((resource_type, sequence >> 16)).or_default().insert(*sequence);
+            }
+            self.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Puts aside a resource that cannot be read, now.
+    pub async fn put_aside(&mut self, what: SetAside) -> Result<(), Error> {
+        self.begin().await?;
+        let at = instant(self.clock.now());
+        self.connection.insert_set_aside(SetAside { at, ..what }).await
+    }
+
+    /// Notes a value under a name, with what is committed next.
+    pub async fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        self.begin().await?;
+        self.connection.upsert_note(name, value).await
+    }
+
+    /// Makes everything since the last commit visible and lasting, all at once.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        if !self.in_transaction && !self.changed {
+            return Ok(());
+        }
+        self.begin().await?;
+        for resource_type in DirectoryType::ALL {
+            self.write_segment(resource_type).await?;
+        }
+        self.connection.insert_closings(self.revision, std::mem::take(&mut self.closed)).await?;
+        self.write_seen().await?;
+        if self.changed {
+            let snapshot = Snapshot { revision: self.revision, last: self.last };
+            self.connection.insert_revision(&snapshot, instant(self.clock.now())).await?;
+            self.revision += 1;
+        }
+        self.connection.commit().await?;
+        (self.in_transaction, self.changed) = (false, false);
+        self.merge().await
+    }
+
+    /// Writes the segment of what was added of a type, if anything was.
+    async fn write_segment(&mut self, resource_type: DirectoryType) -> Result<(), Error> {
+        let builder = &mut self.builders[index(resource_type)];
+        if builder.versions() == 0 {
+            return Ok(());
+        }
+        let segment = builder.finish();
+        self.connection.insert_segment(resource_type, segment).await
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        if !self.in_transaction {
+            self.connection.begin().await?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction that changes nothing snapshots see.
+    pub(super) async fn end(&mut self) -> Result<(), Error> {
+        self.connection.commit().await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+}
+
+/// Of several with the same id the one updated last; the others are counted as unchanged.
+fn newest_of_each(resources: Vec<Prepared>, tally: &mut Tally) -> Vec<Prepared> {
+    let mut newest: Vec<Prepared> = Vec::with_capacity(resources.len());
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(resources.len());
+    for resource in resources {
+        match places.get(&resource.id) {
+            Some(place) => {
+                tally.unchanged += 1;
+                if newest[*place].last_updated <= resource.last_updated {
+                    newest[*place] = resource;
+                }
+            }
+            None => {
+                places.insert(resource.id.clone(), newest.len());
+                newest.push(resource);
+            }
+        }
+    }
+    newest
+}

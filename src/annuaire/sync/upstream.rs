@@ -1,0 +1,237 @@
+//! The directory that a copy is taken from: the national one, or another instance of this program.
+//!
+//! What goes wrong for a moment is tried again here, so that a caller has a page or a [`Trouble`] that
+//! waiting does not help. The key goes to the scheme, host and port of the setting, and nowhere else.
+
+mod base;
+mod rate_limit;
+mod settings;
+mod upstream_error;
+
+use std::io::Read;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+
+use crate::annuaire::ingest::searchset_page::SearchsetPage;
+use crate::fhir::directory_type::DirectoryType;
+use base::Base;
+use rate_limit::Pace;
+pub use settings::{ApiKey, Patience, Settings};
+pub use upstream_error::Trouble;
+
+/// The header that carries the key.
+pub const KEY_HEADER: &str = "ESANTE-API-KEY";
+
+/// The largest page that is read, in bytes: some hundred times one of 200 resources.
+const LARGEST_PAGE: usize = 64 << 20;
+
+/// Which resources a walk goes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Their type.
+    pub resource_type: DirectoryType,
+    /// Only those that changed on that day or later.
+    pub since: Option<Date>,
+    /// How many are on a page.
+    pub count: u16,
+}
+
+/// A page, received.
+#[derive(Debug)]
+pub struct Page {
+    /// What it says.
+    pub content: SearchsetPage,
+    /// The server's time when it answered, where it told.
+    pub date: Option<Timestamp>,
+    /// How many bytes were received.
+    pub bytes: u64,
+}
+
+/// A directory, ready to be asked.
+pub struct Upstream {
+    client: reqwest::Client,
+    base: Base,
+    key: Option<HeaderValue>,
+    pace: Pace,
+    patience: Patience,
+}
+
+impl Upstream {
+    /// Fails where the address or the key cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self, Trouble> {
+        let base = Base::parse(&settings.url)?;
+        let key = settings.key.as_ref().map(ApiKey::header).transpose()?;
+        if key.is_some() && base.is_in_clear() {
+            tracing::warn!(upstream = base.as_str(), "the key travels in clear: the address is not https");
+        }
+        // A redirect is told rather than followed: the key must not follow it.
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(settings.patience.timeout)
+            .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Trouble::Setup(upstream_error::chain(&error)))?;
+        Ok(Self { client, base, key, pace: Pace::new(settings.rate), patience: settings.patience })
+    }
+
+    /// Its base, as it is told and compared.
+    pub fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// The first page of a walk.
+    pub async fn first(&self, query: &Query) -> Result<Page, Trouble> {
+        self.page(self.base.search(query), Trouble::is_temporary).await
+    }
+
+    /// The page at an address that [`SearchsetPage::next`] told.
+    pub async fn following(&self, next: &str) -> Result<Page, Trouble> {
+        let url = self.base.own(next)?;
+        self.page(url, Trouble::is_temporary_on_next).await
+    }
+
+    /// What is said of a page whose next page came before.
+    pub fn endless(&self) -> Trouble {
+        let reason = "its next page came before".to_owned();
+        Trouble::NotAPage { base: self.base().to_owned(), reason }
+    }
+
+    /// Asks until there is a page, or no hope.
+    async fn page(&self, url: Url, is_temporary: fn(&Trouble) -> bool) -> Result<Page, Trouble> {
+        let Patience { retries, first, longest, retry_after, .. } = self.patience;
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(first)
+            .with_max_delay(longest)
+            .with_max_times(retries)
+            .with_jitter();
+        (|| self.attempt(url.clone()))
+            .retry(backoff)
+            .when(is_temporary)
+            // `None` says that the tries are used up: that stays so.
+            .adjust(|trouble, wait| Some(trouble.retry_after().map_or(wait?, |asked| asked.min(retry_after))))
+            .notify(|trouble, wait| tracing::warn!(?wait, "{trouble}; it will be asked again"))
+            .await
+    }
+
+    /// Asks once.
+    async fn attempt(&self, url: Url) -> Result<Page, Trouble> {
+        self.pace.turn().await;
+        let mut request = self
+            .client
+            .get(url.clone())
+            .header(ACCEPT, HeaderValue::from_static("application/fhir+json"))
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(key) = self.key.as_ref().filter(|_| self.base.owns(&url)) {
+            request = request.header(KEY_HEADER, key.clone());
+        }
+        let unreachable = |error: reqwest::Error| Trouble::Unreachable {
+            base: self.base().to_owned(),
+            cause: upstream_error::chain(&error.without_url()),
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.body(response, unreachable).await?;
+        if status != StatusCode::OK {
+            return Err(self.refused(status, &headers, &body));
+        }
+        let received = body.len() as u64;
+        let page = self
+            .decoded(&headers, body)
+            .and_then(|text| SearchsetPage::parse(&text))
+            .map_err(|reason| Trouble::NotAPage { base: self.base().to_owned(), reason })?;
+        Ok(Page { content: page, date: date(&headers), bytes: received })
+    }
+
+    /// The body, as far as it is bounded.
+    async fn body(
+        &self,
+        mut response: Response,
+        unreachable: impl Fn(reqwest::Error) -> Trouble,
+    ) -> Result<Bytes, Trouble> {
+        let mut body = vec![];
+        while let Some(chunk) = response.chunk().await.map_err(&unreachable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST_PAGE {
+                return Err(Trouble::TooLarge { base: self.base().to_owned(), limit: LARGEST_PAGE });
+            }
+        }
+        Ok(body.into())
+    }
+
+    /// The text of the body; decompressed here because that takes three lines, and a layer of
+    /// middleware otherwise.
+    fn decoded(&self, headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
+        let compressed = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes() == b"gzip");
+        if !compressed || body.is_empty() {
+            return Ok(body);
+        }
+        let mut text = vec![];
+        let bounded = MultiGzDecoder::new(body.as_ref()).take(LARGEST_PAGE as u64 + 1).read_to_end(&mut text);
+        match bounded {
+            Ok(length) if length > LARGEST_PAGE => Err(format!("it is larger than {LARGEST_PAGE} bytes")),
+            Ok(_) => Ok(text.into()),
+            Err(error) => Err(format!("its compression is broken: {error}")),
+        }
+    }
+
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Trouble {
+        let base = self.base().to_owned();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Trouble::Key { base, status: status.as_u16(), sent: self.key.is_some() }
+            }
+            status => Trouble::Status {
+                base,
+                status: status.as_u16(),
+                said: upstream_error::diagnostics(body),
+                retry_after: retry_after(headers, Timestamp::now()),
+            },
+        }
+    }
+}
+
+/// The server's own time.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// `Retry-After`: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(http_date(text)?.duration_since(now).try_into().unwrap_or_default()),
+    }
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let now: Timestamp = "2026-03-10T05:00:00Z".parse().expect("an instant");
+        for (text, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Tue, 10 Mar 2026 05:01:30 GMT", Some(90)),
+            ("Tue, 10 Mar 2026 04:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+}

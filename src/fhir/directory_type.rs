@@ -1,0 +1,46 @@
+//! The resource types of the national directory.
+
+use std::fmt;
+
+/// A resource type of the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DirectoryType {
+    /// A legal or geographical entity: where care is given.
+    Organization,
+    /// A professional.
+    Practitioner,
+    /// What a professional does, and where.
+    PractitionerRole,
+    /// An activity or a social equipment of an organization.
+    HealthcareService,
+    /// Heavy equipment.
+    Device,
+}
+
+impl DirectoryType {
+    /// Every type, in the order in which they are synchronised: what is referred to comes first.
+    pub const ALL: [Self; 5] =
+        [Self::Organization, Self::Practitioner, Self::PractitionerRole, Self::HealthcareService, Self::Device];
+
+    /// The name in `resourceType`, in paths and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Organization => "Organization",
+            Self::Practitioner => "Practitioner",
+            Self::PractitionerRole => "PractitionerRole",
+            Self::HealthcareService => "HealthcareService",
+            Self::Device => "Device",
+        }
+    }
+
+    /// The type of this name; names are case-sensitive.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|directory_type| directory_type.as_str() == name)
+    }
+}
+
+impl fmt::Display for DirectoryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

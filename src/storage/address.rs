@@ -1,0 +1,63 @@
+//! Addresses of databases: which of the two it names, and how a SQLite file is opened.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use super::open_error::OpenError;
+
+/// How long a write waits for another process's, on either database, while nobody waits for its answer.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// The database that an address is of.
+    pub(super) fn of(url: &str) -> Result<Self, OpenError> {
+        // A database in memory would vanish with its connection.
+        if url.starts_with("sqlite:") && !url.contains(":memory:") && !url.contains("mode=memory") {
+            Ok(Self::Sqlite)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres)
+        } else {
+            Err(OpenError::Scheme)
+        }
+    }
+}
+
+/// How to connect to a SQLite file, and what it is, for people.
+pub(super) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String), OpenError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(OpenError::Address)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .busy_timeout(LOCK_TIMEOUT)
+        .statement_cache_capacity(200);
+    let description = format!("SQLite file {}", options.get_filename().display());
+    Ok((options, description))
+}
+
+/// The same for a connection that only reads: nothing is made, and the journal stays what it is.
+pub(super) fn sqlite_reading_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Address)?;
+    Ok(options.create_if_missing(false).read_only(true).busy_timeout(LOCK_TIMEOUT).statement_cache_capacity(200))
+}
+
+/// A connection to a SQLite file that may be new. Whoever makes one notes its journal mode in it, and of several
+/// at the same moment SQLite tells all but one that it is busy, however long they would wait.
+pub(super) async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let often = ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100);
+    let is_busy = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    };
+    (|| options.connect()).retry(often).when(is_busy).await
+}

@@ -1,0 +1,133 @@
+//! The tables of the mirror of the national directory: versions, their index, and what a synchronisation remembers.
+//!
+//! Only statements stand here, one a function. What a term means, when segments are merged and which resources are
+//! removed is decided in `annuaire`.
+
+mod bulk_insert;
+mod database;
+mod mark;
+mod purge;
+mod read;
+pub(crate) mod sequences;
+mod write;
+
+use roaring::RoaringBitmap;
+
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+
+pub(crate) use database::{MirrorDatabase, Purpose};
+pub use mark::Marks;
+pub(crate) use read::{Postings, ReadTransaction};
+pub(crate) use write::{NewVersion, WriteConnection};
+
+/// The state of the mirror at one instant; a search sees it from its first page to its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last committed change that it knows.
+    pub revision: i64,
+    /// For each type of [`DirectoryType::ALL`], the number of its last resource version.
+    pub last: [u32; 5],
+}
+
+impl TryFrom<(i64, String)> for Snapshot {
+    type Error = Error;
+
+    fn try_from((revision, last): (i64, String)) -> Result<Self, Error> {
+        Ok(Self { revision, last: serde_json::from_str(&last).map_err(Error::internal)? })
+    }
+}
+
+/// A version of a resource, as kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its type.
+    pub resource_type: DirectoryType,
+    /// The number of this version: pages go in this order.
+    pub seq: u32,
+    /// The logical id.
+    pub id: String,
+    /// The resource, as served.
+    pub body: String,
+}
+
+/// A resource that could not be read, put aside so that the others go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its type, where that could be read.
+    pub resource_type: Option<DirectoryType>,
+    /// Its id, or else a line number, for people.
+    pub name: String,
+    /// Why it cannot be read.
+    pub reason: String,
+    /// When: fixed-width UTC text, by the clock of the writer.
+    pub at: String,
+}
+
+/// A part of the index: the versions from `first` to `last`.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub id: i64,
+    pub first: u32,
+    pub last: u32,
+    /// How many versions of that range it has.
+    pub versions: u64,
+}
+
+/// A segment as it is written.
+pub(crate) struct SegmentContent {
+    pub first: u32,
+    pub last: u32,
+    pub versions: u64,
+    /// Terms and sets ([`sequences::encode`]), in the order of terms.
+    pub postings: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Terms from `from` up to, and without, `to`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TermRange {
+    pub from: Vec<u8>,
+    pub to: Vec<u8>,
+    /// Whether the set of each term is wanted, rather than their union.
+    pub by_term: bool,
+}
+
+/// The number of a type in the database; never given to another.
+fn type_number(resource_type: DirectoryType) -> i64 {
+    match resource_type {
+        DirectoryType::Organization => 1,
+        DirectoryType::Practitioner => 2,
+        DirectoryType::PractitionerRole => 3,
+        DirectoryType::HealthcareService => 4,
+        DirectoryType::Device => 5,
+    }
+}
+
+/// The type of a number in the database.
+fn type_of(number: i64) -> Option<DirectoryType> {
+    DirectoryType::ALL.into_iter().find(|resource_type| type_number(*resource_type) == number)
+}
+
+/// The number of a version in the database: its type and its sequence within it.
+fn number_of(resource_type: DirectoryType, sequence: u32) -> i64 {
+    type_number(resource_type) << 32 | i64::from(sequence)
+}
+
+/// The type and the sequence of a number in the database.
+fn parts_of(number: i64) -> (Option<DirectoryType>, u32) {
+    (type_of(number >> 32), (number & i64::from(u32::MAX)) as u32)
+}
+
+/// A sequence read from its column; one that is none is beyond all others.
+fn sequence(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Encoded sets, together.
+fn union(rows: Vec<Vec<u8>>) -> Result<RoaringBitmap, Error> {
+    let mut union = RoaringBitmap::new();
+    for bytes in rows {
+        sequences::add(&bytes, &mut union).map_err(Error::internal)?;
+    }
+    Ok(union)
+}

@@ -1,0 +1,273 @@
+//! Opening the database of the mirror: a SQLite file of its own, or the schema `annuaire` on Postgres.
+
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _, Executor};
+
+use super::read::ReadTransaction;
+use super::write::WriteConnection;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::storage::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use crate::storage::database::Readers;
+use crate::storage::open_error::OpenError;
+use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
+use crate::storage::postgres_address::PostgresAddress;
+use crate::storage::schema::{Schema, Sql};
+use crate::storage::sqlite::SqliteReaders;
+use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, pooler, private_file};
+
+/// The schema of the mirror.
+const SCHEMA: Schema = Schema {
+    migrations: &[(
+        1,
+        "copy",
+        Sql::Each {
+            sqlite: include_str!("../../../migrations/annuaire/0001_copy.sqlite.sql"),
+            postgres: include_str!("../../../migrations/annuaire/0001_copy.postgres.sql"),
+        },
+    )],
+    remedy: "start `serve` or `annuaire sync` of this program",
+};
+
+/// Connections for reads by id.
+const LOOKUPS: u32 = 4;
+/// Connections for searches.
+const SEARCHES: u32 = 8;
+
+/// The right to write, on Postgres: an advisory lock of the session. The number is arbitrary.
+const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_lock(7302452)";
+
+/// The server takes a moment to see that a session has ended.
+const POSTGRES_WRITE_LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// The database of the mirror: connections that read, by purpose, and how to make one that writes.
+#[derive(Clone)]
+pub(crate) struct MirrorDatabase {
+    lookups: Readers,
+    searches: Readers,
+    options: Options,
+}
+
+#[derive(Clone)]
+enum Options {
+    Sqlite(Box<SqliteConnectOptions>),
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// What connections are used for: none waits for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reads by id, and lookups on behalf of a write.
+    Lookups,
+    Searches,
+}
+
+/// The database with its description for people and the key of page tokens.
+type Opened = (MirrorDatabase, String, [u8; 32]);
+
+const SELECT_PAGE_KEY: &str = "SELECT value FROM note WHERE name = 'page-token-key'";
+
+/// The note that holds the key of page tokens, in hexadecimal: made with the copy, and shared by all who
+/// serve it.
+macro_rules! page_key {
+    ($connection:ident) => {
+        async {
+            let kept: Option<String> = sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut $connection).await?;
+            let key = match kept {
+                Some(key) => key,
+                None => {
+                    let insert =
+                        "INSERT INTO note (name, value) VALUES ('page-token-key', $1) ON CONFLICT (name) DO NOTHING";
+                    sqlx::query(insert).bind(new_key()?).execute(&mut $connection).await?;
+                    // Another process may have been first.
+                    sqlx::query_scalar(SELECT_PAGE_KEY).fetch_one(&mut $connection).await?
+                }
+            };
+            Ok::<_, sqlx::Error>(Sha256::digest(key).into())
+        }
+        .await
+    };
+}
+
+impl MirrorDatabase {
+    /// Whether there is a copy; none is made.
+    pub async fn exists(url: &str) -> Result<bool, OpenError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => Ok(sqlite_options(url)?.0.get_filename().exists()),
+            Backend::Postgres => {
+                let address = PostgresAddress::parse(url)?;
+                let mut connection = address.connect().await?;
+                let sql = "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = 'annuaire')";
+                let found = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+                found.map_err(|error| address.failed(error))
+            }
+        }
+    }
+
+    /// The same as [`MirrorDatabase::open`], where nothing is missing: nothing is made.
+    pub async fn open_existing(url: &str) -> Result<Opened, OpenError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => {
+                let (options, description) = sqlite_options(url)?;
+                let reading = sqlite_reading_options(url)?.disable_statement_logging();
+                private_file::warn_if_shared(options.get_filename());
+                let failed = |source| OpenError::Connect { description: description.clone(), source };
+                let mut first = first_connection(&reading).await.map_err(failed)?;
+                SCHEMA.check_sqlite(&mut first, &description).await?;
+                let key: Option<String> =
+                    sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut first).await.map_err(failed)?;
+                first.close().await.map_err(failed)?;
+                let options = options.disable_statement_logging().create_if_missing(false);
+                let key = existing_key(key).map_err(failed)?;
+                Ok((Self::of_sqlite(options, reading), description, key))
+            }
+            Backend::Postgres => {
+                let (address, mut first) = connect(url).await?;
+                let failed = |error| address.failed(error);
+                SCHEMA.check_postgres(&mut first, &address).await?;
+                let key: Option<String> =
+                    sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut first).await.map_err(failed)?;
+                first.close().await.map_err(failed)?;
+                let key = existing_key(key).map_err(failed)?;
+                Ok((Self::of_postgres(address.options), address.description, key))
+            }
+        }
+    }
+
+    fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions) -> Self {
+        // A power loss may take the last pages that were synchronised, never the copy's consistency:
+        // where the synchronisation stands is committed with them.
+        let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
+        let reading = reading.pragma("cache_size", "-32768");
+        let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
+        let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
+        Self { lookups: readers(LOOKUPS), searches: readers(SEARCHES), options }
+    }
+
+    fn of_postgres(options: PgConnectOptions) -> Self {
+        let connections = |size, statement_timeout| {
+            let session = Session { writes: false, statement_timeout, settings: SESSION };
+            Readers::Postgres(Connections::new(options.clone(), size, session))
+        };
+        let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
+        Self { lookups, searches, options: Options::Postgres(Box::new(options)) }
+    }
+
+    /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
+    pub async fn open(url: &str) -> Result<Opened, OpenError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => {
+                let (options, description) = sqlite_options(url)?;
+                // A commit of tens of thousands of resources takes seconds, and nobody waits for it.
+                let options = options.disable_statement_logging();
+                private_file::create_database(options.get_filename());
+                private_file::warn_if_shared(options.get_filename());
+                let failed = |source| OpenError::Connect { description: description.clone(), source };
+                let first = options.clone().synchronous(SqliteSynchronous::Normal).page_size(8192);
+                let mut writer = first_connection(&first).await.map_err(failed)?;
+                SCHEMA.migrate_sqlite(&mut writer).await?;
+                let key = page_key!(writer).map_err(failed)?;
+                writer.close().await.map_err(failed)?;
+                Ok((Self::of_sqlite(options.clone(), options), description, key))
+            }
+            Backend::Postgres => {
+                let (address, mut writer) = connect(url).await?;
+                let failed = |error| address.failed(error);
+                // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
+                // connection.
+                writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
+                writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
+                SCHEMA.migrate_postgres(&mut writer, &address).await?;
+                let key = page_key!(writer).map_err(failed)?;
+                writer.close().await.map_err(failed)?;
+                Ok((Self::of_postgres(address.options), address.description, key))
+            }
+        }
+    }
+
+    /// Begins to read; what is executed at the deadline is stopped.
+    pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, Error> {
+        let readers = match purpose {
+            Purpose::Lookups => &self.lookups,
+            Purpose::Searches => &self.searches,
+        };
+        ReadTransaction::begin(readers, deadline).await
+    }
+
+    /// Connects for writing, if nobody else has.
+    pub async fn writer(&self) -> Result<Option<WriteConnection>, Error> {
+        match &self.options {
+            Options::Sqlite(options) => {
+                let path = private_file::beside(options.get_filename(), "-writer");
+                let lock = private_file::open_lock(&path).map_err(Error::internal)?;
+                if lock.try_lock().is_err() {
+                    return Ok(None);
+                }
+                Ok(Some(WriteConnection::Sqlite { connection: options.connect().await?, _lock: lock }))
+            }
+            Options::Postgres(options) => {
+                let mut connection = options.connect().await?;
+                // Where the machine that writes is gone, another one may.
+                connection.execute(KEEP_ALIVE).await?;
+                connection.execute(SESSION).await?;
+                connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
+                match connection.execute(POSTGRES_WRITE_LOCK).await {
+                    Ok(_) => Ok(Some(WriteConnection::Postgres { connection })),
+                    Err(sqlx::Error::Database(error))
+                        if error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE) =>
+                    {
+                        Ok(None)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+/// A first connection to the schema of the copy, made or not.
+async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
+    let mut address = PostgresAddress::parse(url)?;
+    address.description += ", schema annuaire";
+    address.options = address.options.disable_statement_logging();
+    address.warn_if_unverified();
+    let mut connection = address.connect().await?;
+    pooler::check(&address, &mut connection).await?;
+    connection.execute(SEARCH_PATH).await.map_err(|error| address.failed(error))?;
+    Ok((address, connection))
+}
+
+/// The key of page tokens; where nobody has made one yet, no token is to be read.
+fn existing_key(kept: Option<String>) -> Result<[u8; 32], sqlx::Error> {
+    Ok(Sha256::digest(kept.map_or_else(new_key, Ok)?).into())
+}
+
+/// Thirty-two bytes that nobody can guess, in hexadecimal.
+fn new_key() -> Result<String, sqlx::Error> {
+    let mut key = [0_u8; 32];
+    getrandom::fill(&mut key).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Where the tables of the copy are. As a statement: poolers refuse it as a parameter of the connection.
+const SEARCH_PATH: &str = "SET search_path = annuaire";
+
+/// What every session on Postgres is told.
+///
+/// Every statement reaches its rows by a key. Without statistics, as in a database that is being filled,
+/// Postgres would read whole tables instead, or keep a plan for as long as they grow.
+const SESSION: &str = concat!(
+    "SET search_path = annuaire;",
+    "SET idle_in_transaction_session_timeout = '60s';",
+    "SET enable_seqscan = off;",
+    "SET enable_hashjoin = off;",
+    "SET enable_mergejoin = off;",
+    "SET enable_bitmapscan = off;",
+    "SET jit = off;",
+    "SET plan_cache_mode = force_custom_plan",
+);

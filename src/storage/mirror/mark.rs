@@ -1,0 +1,71 @@
+//! Marks: which versions the walks over the directory have met.
+
+use roaring::RoaringBitmap;
+
+use super::write::{WriteConnection, on_connection};
+use super::{sequences, type_number, union};
+use crate::error::Error;
+use crate::fhir::directory_type::DirectoryType;
+
+/// Which walk marks the resources that it meets. The walks over a type are kept apart, so that what each of them met
+/// can be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Marks {
+    /// The walk over everything.
+    #[default]
+    Whole,
+    /// The walk over changes: after the one over everything, or alone.
+    Changes,
+}
+
+impl Marks {
+    /// The number under which the table `seen` has a type's set.
+    fn number(self, resource_type: DirectoryType) -> i64 {
+        match self {
+            Self::Whole => type_number(resource_type),
+            Self::Changes => -type_number(resource_type),
+        }
+    }
+}
+
+impl WriteConnection {
+    /// Deletes the marks of one walk over a type.
+    pub async fn delete_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
+        on_connection!(self, connection => {
+            let query = sqlx::query("DELETE FROM seen WHERE resource_type = $1").bind(marks.number(resource_type));
+            query.execute(&mut *connection).await.map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// The versions of a type that a walk has marked.
+    pub async fn marked(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<RoaringBitmap, Error> {
+        let sql = "SELECT sequences FROM seen WHERE resource_type = $1";
+        let rows: Vec<Vec<u8>> = on_connection!(self, connection => {
+            sqlx::query_scalar(sql).bind(marks.number(resource_type)).fetch_all(&mut *connection).await
+        })?;
+        union(rows)
+    }
+
+    /// Marks more versions of a bucket (sequence >> 16).
+    pub async fn add_marks(
+        &mut self,
+        resource_type: DirectoryType,
+        marks: Marks,
+        bucket: u32,
+        mut set: RoaringBitmap,
+    ) -> Result<(), Error> {
+        let select = "SELECT sequences FROM seen WHERE resource_type = $1 AND bucket = $2";
+        let upsert = "INSERT INTO seen (resource_type, bucket, sequences) VALUES ($1, $2, $3) \
+            ON CONFLICT (resource_type, bucket) DO UPDATE SET sequences = excluded.sequences";
+        let (number, bucket) = (marks.number(resource_type), i64::from(bucket));
+        on_connection!(self, connection => {
+            let query = sqlx::query_scalar(select).bind(number).bind(bucket);
+            let before: Option<Vec<u8>> = query.fetch_optional(&mut *connection).await?;
+            sequences::add(&before.unwrap_or_default(), &mut set).map_err(Error::internal)?;
+            let query = sqlx::query(upsert).bind(number).bind(bucket);
+            query.bind(sequences::encode(&set)).execute(&mut *connection).await.map(|_| ())
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The schema of a database: its migrations, and whether a database has had them.
+
+use std::cmp::Ordering;
+
+use sqlx::error::DatabaseError;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{PgConnection, SqlSafeStr, SqliteConnection};
+
+use super::address::Backend;
+use super::open_error::OpenError;
+use super::postgres_address::PostgresAddress;
+
+/// The migrations of one schema.
+pub(super) struct Schema {
+    /// In order, each with its version and name; a released one is never edited.
+    pub migrations: &'static [(i64, &'static str, Sql)],
+    /// What brings an older database up to date, for people.
+    pub remedy: &'static str,
+}
+
+/// The text of a migration.
+#[derive(Clone, Copy)]
+pub(super) enum Sql {
+    Both(&'static str),
+    Each { sqlite: &'static str, postgres: &'static str },
+}
+
+/// The number of the last migration that a database has had; 0 for one that has had none.
+macro_rules! schema_version {
+    ($connection:expr) => {{
+        let sql = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
+        match sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one($connection).await {
+            Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => Ok(0),
+            version => version.map(Option::unwrap_or_default),
+        }
+    }};
+}
+
+impl Schema {
+    /// The version that this program reads.
+    pub fn version(&self) -> i64 {
+        self.migrations.len() as i64
+    }
+
+    /// Applies the migrations that a SQLite file lacks.
+    ///
+    /// SQLite has no lock around migrations: of two processes that create a database at the same moment, one finds
+    /// the other's tables and fails. The second time, it also finds them recorded.
+    pub async fn migrate_sqlite(&self, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+        let migrator = self.migrator(Backend::Sqlite);
+        if migrator.run(&mut *connection).await.is_err() {
+            migrator.run(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies the migrations that a Postgres database lacks.
+    pub async fn migrate_postgres(
+        &self,
+        connection: &mut PgConnection,
+        address: &PostgresAddress,
+    ) -> Result<(), OpenError> {
+        let migrated = self.migrator(Backend::Postgres).run(connection).await;
+        migrated.map_err(|error| address.migration_failed(error))
+    }
+
+    /// Refuses a SQLite file of another schema version.
+    pub async fn check_sqlite(&self, connection: &mut SqliteConnection, description: &str) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Connect { description: description.to_owned(), source };
+        self.check(schema_version!(connection).map_err(failed)?, description)
+    }
+
+    /// Refuses a Postgres database of another schema version.
+    pub async fn check_postgres(
+        &self,
+        connection: &mut PgConnection,
+        address: &PostgresAddress,
+    ) -> Result<(), OpenError> {
+        let found = schema_version!(connection).map_err(|error| address.failed(error))?;
+        self.check(found, &address.description)
+    }
+
+    fn check(&self, found: i64, description: &str) -> Result<(), OpenError> {
+        let (description, expected, remedy) = (description.to_owned(), self.version(), self.remedy);
+        match found.cmp(&expected) {
+            Ordering::Equal => Ok(()),
+            Ordering::Less => Err(OpenError::OlderSchema { description, found, expected, remedy }),
+            Ordering::Greater => Err(OpenError::NewerSchema { description, found, expected }),
+        }
+    }
+
+    fn migrator(&self, backend: Backend) -> Migrator {
+        let migrations = self.migrations.iter().map(|(version, name, sql)| {
+            let sql = match (*sql, backend) {
+                (Sql::Both(sql), _) => sql,
+                (Sql::Each { sqlite, .. }, Backend::Sqlite) => sqlite,
+                (Sql::Each { postgres, .. }, Backend::Postgres) => postgres,
+            };
+            Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        Migrator::with_migrations(migrations.collect())
+    }
+}
+
+/// Whether a statement failed because its table does not exist.
+fn is_missing_table(error: &dyn DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
+}
