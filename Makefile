@@ -1,5 +1,5 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help release run test test-containers check kubernetes pin faults fuzz demo-certificates bench bench-annuaire
+.PHONY: help release run test test-containers check sizes audit kubernetes pin faults fuzz demo-certificates bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -32,15 +32,26 @@ CASES ?= 50000
 fuzz: ## send every public input what nobody expects (CASES=50000, some minutes)
 	PROPTEST_CASES=$(CASES) cargo test --locked --release --test fuzz
 
-check: ## formatting, lints and documentation
+check: sizes ## sizes, formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
+sizes: ## print the longest file and function of src/, tests apart, and how many exceed 400 and 60 lines
+	@awk -f .ci/sizes.awk $$(find src -name '*.rs' ! -name tests.rs)
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sas-endpoint-test
+CARGO_DENY := 0.20.2
+# Advisories are published on GitHub: `cargo deny check advisories`, where it is reachable.
+audit: ## hold the dependencies against deny.toml: licences, bans, sources (builds cargo-deny the first time)
+	@test -x "$(CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny" || \
+		cargo install --quiet --locked --version $(CARGO_DENY) --root "$(CACHE)/cargo-deny-$(CARGO_DENY)" cargo-deny
+	"$(CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny" --locked check bans licenses sources
+
 # The validator brings the schemas of the API along. It lives in a folder of its own.
 KUBERNETES_VALIDATE := kubernetes-validate==1.37.0
 KUBERNETES_VERSION := 1.34
-VENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sas-endpoint-test/$(KUBERNETES_VALIDATE)
+VENV := $(CACHE)/$(KUBERNETES_VALIDATE)
 kubernetes: ## hold deploy/kubernetes against the schema of the API
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory python-installed
 	@test -x "$(VENV)/bin/kubernetes-validate" || { python3 -m venv "$(VENV)" && "$(VENV)/bin/pip" install --quiet '$(KUBERNETES_VALIDATE)'; }
