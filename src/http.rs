@@ -120,7 +120,7 @@ fn surrounded(
         .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
             let request = identification.identify(request);
-            listener::note_caller(request.extensions());
+            listener::mark_authenticated(request.extensions());
             std::future::ready(request)
         }))
 }

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::error::Error;
 use crate::http::bounds::Bounds;
-use crate::http::listener::Door;
+use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
@@ -96,7 +96,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let max_connections = listener::connections_within_file_limit(config.bounds.max_connections);
+    let max_connections = listener::cap_at_file_limit(config.bounds.max_connections);
     let bounds = Bounds { max_connections, ..config.bounds.clone() };
     let service = http::service(Served {
         endpoint: endpoint.clone(),
@@ -109,7 +109,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         },
         bounds: bounds.clone(),
     });
-    let door = Door { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone(), access };
+    let door =
+        ListenerConfig { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone(), access };
     let fhir = listener::serve(listener, service, door, stopping.clone());
     let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), ops::bounds(bounds), stopping.clone());
     let renewing = tokio::spawn(renewal.run());
