@@ -81,12 +81,12 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     // The port that was found, should the setting have left it open.
     let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
     let base_url = match &config.base_url {
-        Some(url) => BaseUrl::Said(url.as_str().into()),
-        None => BaseUrl::Told(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
+        Some(url) => BaseUrl::Fixed(url.as_str().into()),
+        None => BaseUrl::FromProxy(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
     };
     let clock = Clock::system();
     let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
-    let directory = copy.map(|copy| Directory::new(copy, base_url.usual(), clock.clone()));
+    let directory = copy.map(|copy| Directory::new(copy, base_url.configured(), clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -126,7 +126,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, scheme(&tls), base_url.usual(), &storage, directory.as_ref());
+    greet(config.log_format, &places, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
 
     tokio::select! {
         () = asked_to_stop => {}
