@@ -78,7 +78,7 @@ pub fn service(served: Served) -> App {
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
     let admission = Arc::new(Admission::new(identification.access.clone(), bounds));
     let mut prefixes = vec![FHIR.to_owned()];
-    let base_path = path_of(identification.base_url.usual());
+    let base_path = path_of(identification.base_url.configured());
     if base_path != FHIR {
         prefixes.push(base_path.to_owned());
     }
@@ -120,7 +120,7 @@ fn surrounded(
         .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
             let request = identification.identify(request);
-            listener::note_caller(request.extensions());
+            listener::mark_authenticated(request.extensions());
             std::future::ready(request)
         }))
 }

@@ -78,7 +78,7 @@ pub fn check_base_url(config: &Config) -> Result<(), Failure> {
 
 /// What these settings open to more than they should; each a sentence for the log.
 pub fn exposures(config: &Config) -> Vec<String> {
-    let networks = config.proxies.boundless();
+    let networks = config.proxies.overly_broad_networks();
     let proxies = networks.iter().map(|network| {
         format!(
             "SAS_TRUSTED_PROXIES holds {network}: every client of it is believed to be a proxy, and may name any \

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::error::Error;
 use crate::http::bounds::Bounds;
-use crate::http::listener::Door;
+use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
@@ -81,12 +81,12 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     // The port that was found, should the setting have left it open.
     let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
     let base_url = match &config.base_url {
-        Some(url) => BaseUrl::Said(url.as_str().into()),
-        None => BaseUrl::Told(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
+        Some(url) => BaseUrl::Fixed(url.as_str().into()),
+        None => BaseUrl::FromProxy(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
     };
     let clock = Clock::system();
     let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
-    let directory = copy.map(|copy| Directory::new(copy, base_url.usual(), clock.clone()));
+    let directory = copy.map(|copy| Directory::new(copy, base_url.configured(), clock.clone()));
     let copy = || directory.as_ref().map(|directory| directory.copy().clone());
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -96,7 +96,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         clock,
     };
     let (stop, stopping) = watch::channel(false);
-    let max_connections = listener::connections_within_file_limit(config.bounds.max_connections);
+    let max_connections = listener::cap_at_file_limit(config.bounds.max_connections);
     let bounds = Bounds { max_connections, ..config.bounds.clone() };
     let service = http::service(Served {
         endpoint: endpoint.clone(),
@@ -109,7 +109,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         },
         bounds: bounds.clone(),
     });
-    let door = Door { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone(), access };
+    let door =
+        ListenerConfig { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone(), access };
     let fhir = listener::serve(listener, service, door, stopping.clone());
     let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), ops::bounds(bounds), stopping.clone());
     let renewing = tokio::spawn(renewal.run());
@@ -125,7 +126,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, scheme(&tls), base_url.usual(), &storage, directory.as_ref());
+    greet(config.log_format, &places, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
 
     tokio::select! {
         () = asked_to_stop => {}

@@ -152,7 +152,7 @@ impl Client {
     pub(super) fn of(origin: &Origin) -> Self {
         match origin.caller() {
             Some(name) => Self::Caller(name.to_owned()),
-            None => Self::Address(bounds::counted(origin.peer)),
+            None => Self::Address(bounds::rate_limit_key(origin.peer)),
         }
     }
 }

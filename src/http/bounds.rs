@@ -142,7 +142,7 @@ impl Default for Bounds {
 
 impl Bounds {
     /// How many connections this address may have open at the same time.
-    pub fn share_of_address(&self, address: IpAddr) -> usize {
+    pub fn max_connections_of(&self, address: IpAddr) -> usize {
         let quarter = (self.max_connections / 4).max(1);
         let default = match address.to_canonical().is_loopback() {
             true => quarter,
@@ -156,7 +156,7 @@ impl Bounds {
 const MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// Whom a bound for each address counts for: of IPv6, the network, as who has one address there has all.
-pub fn counted(address: IpAddr) -> IpAddr {
+pub fn rate_limit_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address => address,
@@ -213,7 +213,7 @@ mod tests {
             [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::")]
         {
             let address: IpAddr = address.parse().expect("an address");
-            assert_eq!(counted(address).to_string(), expected);
+            assert_eq!(rate_limit_key(address).to_string(), expected);
         }
     }
 }

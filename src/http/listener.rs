@@ -1,12 +1,12 @@
-//! The accept loop: connections in, each with its own task, until the program is asked to stop.
+//! The accept loop: serves each connection in a task of its own, until shutdown.
 
 mod activity;
 mod answer_body;
-mod capacity;
 mod connection;
-mod open;
+mod file_limit;
+mod open_connections;
+mod per_ip_limit;
 mod refusal;
-mod share;
 mod timeout_stream;
 
 use std::convert::Infallible;
@@ -26,23 +26,22 @@ use super::origin::{Origin, proxy};
 use crate::access::Access;
 use crate::tls::server::Server;
 use activity::Activity;
-pub use capacity::connections_within_file_limit;
-use open::OpenConnections;
-use share::{Share, Shares};
+pub use file_limit::cap_at_file_limit;
+use open_connections::OpenConnections;
+use per_ip_limit::{PerIpLimit, PerIpPermit};
 
-/// How long nothing is accepted after the system could not hand over a connection: files run out for a
-/// while, and asking again at once would only burn time.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+/// Pause after `accept` failed. The usual cause, too many open files, lasts for a while.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// What connections pass through.
-pub struct Door {
-    /// How long clients are waited for, and how many at a time.
+/// What a listener applies to its connections.
+pub struct ListenerConfig {
+    /// Timeouts, and maximum connections.
     pub bounds: Bounds,
-    /// Our side of TLS handshakes; without, connections are not encrypted.
+    /// The server side of TLS handshakes; `None` for unencrypted connections.
     pub tls: Option<Server>,
-    /// The proxies that are believed: many come through each of them, so that no bound for one address holds there.
+    /// The trusted proxies, whose connections are not limited per address.
     pub proxies: proxy::Settings,
-    /// Who is a caller: where connections run out, theirs go last.
+    /// The callers, whose connections are evicted last.
     pub access: Access,
 }
 
@@ -51,125 +50,129 @@ pub struct Door {
 pub struct OnConnection(Arc<Activity>);
 
 impl OnConnection {
-    /// Notes that a caller was recognised: where connections run out, those without one go first.
+    /// Marks the connection as authenticated: it is evicted after unauthenticated ones.
     pub fn authenticate(&self) {
         self.0.authenticate();
     }
 }
 
-/// Notes on its connection that the sender of a request is a caller, if it is one.
-pub fn note_caller(extensions: &Extensions) {
+/// Marks the connection of a request as authenticated, if its sender is a caller.
+pub fn mark_authenticated(extensions: &Extensions) {
     let is_caller = extensions.get::<Origin>().is_some_and(|origin| origin.caller().is_some());
     if let (true, Some(connection)) = (is_caller, extensions.get::<OnConnection>()) {
         connection.authenticate();
     }
 }
 
-impl From<Bounds> for Door {
-    /// A door without encryption.
+impl From<Bounds> for ListenerConfig {
+    /// An unencrypted listener without callers and proxies.
     fn from(bounds: Bounds) -> Self {
         Self { bounds, tls: None, proxies: proxy::Settings::default(), access: Access::open() }
     }
 }
 
-/// Serves connections until `stopping` says so, and returns once the last one has ended.
-pub async fn serve<S>(listener: TcpListener, service: S, door: impl Into<Door>, mut stopping: watch::Receiver<bool>)
-where
+/// Serves connections until `shutdown` becomes true, and returns once the last one has ended.
+pub async fn serve<S>(
+    listener: TcpListener,
+    service: S,
+    config: impl Into<ListenerConfig>,
+    mut shutdown: watch::Receiver<bool>,
+) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
-    let door: Arc<Door> = Arc::new(door.into());
-    let shares = Shares::new(&door);
-    let stopping_of_connections = stopping.clone();
-    let mut open = OpenConnections::new(door.bounds.max_connections);
-    let spawn = |open: &mut OpenConnections, (stream, peer, share): Newcomer, permit: OwnedSemaphorePermit| {
-        let (activity, counted) = (open.activity(), Counted::by("sas_connections"));
-        let (service, door, stopping) = (service.clone(), door.clone(), stopping_of_connections.clone());
-        let connection = connection::serve(stream, peer, service, door, activity.clone(), stopping);
+    let config: Arc<ListenerConfig> = Arc::new(config.into());
+    let per_ip_limit = PerIpLimit::new(&config);
+    let shutdown_of_connections = shutdown.clone();
+    let mut open = OpenConnections::new(config.bounds.max_connections);
+    let spawn = |open: &mut OpenConnections, (stream, peer, per_ip_permit): Accepted, permit: OwnedSemaphorePermit| {
+        let (activity, gauge) = (open.new_activity(), GaugeGuard::new("sas_connections"));
+        let (service, config, shutdown) = (service.clone(), config.clone(), shutdown_of_connections.clone());
+        let connection = connection::serve(stream, peer, service, config, activity.clone(), shutdown);
         open.spawn(activity, async move {
             connection.await;
-            drop((share, counted, permit));
+            drop((per_ip_permit, gauge, permit));
         });
     };
-    let mut left = None;
+    let mut unserved = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stopped(&mut stopping) => break,
+            () = shutdown_requested(&mut shutdown) => break,
             Some(()) = open.ended() => continue,
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Beyond its share it is closed here and now: a word about it would take a place.
-                let Some(share) = shares.take(peer.ip()) else { continue };
-                let newcomer = (stream, peer, share);
-                let Some(permit) = open.permit(&mut stopping).await else {
-                    left = Some(newcomer);
+                // Beyond the limit it is closed without an answer, which would need a permit.
+                let Some(per_ip_permit) = per_ip_limit.try_acquire(peer.ip()) else { continue };
+                let connection = (stream, peer, per_ip_permit);
+                let Some(permit) = open.acquire(&mut shutdown).await else {
+                    unserved = Some(connection);
                     break;
                 };
-                spawn(&mut open, newcomer, permit);
+                spawn(&mut open, connection, permit);
             }
-            Err(error) if is_of_client(&error) => {}
+            Err(error) if is_client_abort(&error) => {}
             Err(error) => {
                 metrics::counter!("sas_accept_errors_total").increment(1);
-                tracing::error!("no connection can be accepted for the moment: {error}");
+                tracing::error!("cannot accept connections: {error}");
                 tokio::select! {
-                    () = tokio::time::sleep(ACCEPT_RETRY_INTERVAL) => {}
-                    () = stopped(&mut stopping) => break,
+                    () = tokio::time::sleep(ACCEPT_BACKOFF) => {}
+                    () = shutdown_requested(&mut shutdown) => break,
                 }
             }
         }
     }
-    // The system told these that they are connected: a proxy may have sent them what must not be sent twice.
-    let waiting = waiting(listener).into_iter();
-    let waiting = waiting.filter_map(|(stream, peer)| Some((stream, peer, shares.take(peer.ip())?)));
-    for newcomer in left.into_iter().chain(waiting) {
-        if let Some(permit) = open.try_permit() {
-            spawn(&mut open, newcomer, permit);
+    // For their clients these are connected: a proxy may have sent a request on one that it will not send again.
+    let backlog = drain_backlog(listener).into_iter();
+    let backlog = backlog.filter_map(|(stream, peer)| Some((stream, peer, per_ip_limit.try_acquire(peer.ip())?)));
+    for connection in unserved.into_iter().chain(backlog) {
+        if let Some(permit) = open.try_acquire() {
+            spawn(&mut open, connection, permit);
         }
     }
     while open.ended().await.is_some() {}
 }
 
-/// A connection that was accepted and has yet to be served.
-type Newcomer = (TcpStream, SocketAddr, Share);
+/// A connection that was accepted and is not yet served.
+type Accepted = (TcpStream, SocketAddr, PerIpPermit);
 
-/// The connections that wait to be accepted; then nobody listens any more.
-fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+/// Accepts the connections in the backlog, and closes the listener.
+fn drain_backlog(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(listener) = listener.into_std() else { return vec![] };
-    // Until there is none: this listener does not wait.
+    // The listener is non-blocking: `accept` fails once the backlog is empty.
     let accepted: Vec<_> = std::iter::from_fn(|| listener.accept().ok()).collect();
     drop(listener);
-    let taken_over = |(stream, peer): (std::net::TcpStream, _)| {
+    let into_tokio = |(stream, peer): (std::net::TcpStream, _)| {
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream).ok()?, peer))
     };
-    accepted.into_iter().filter_map(taken_over).collect()
+    accepted.into_iter().filter_map(into_tokio).collect()
 }
 
-/// A client that gave up while it waited.
-fn is_of_client(error: &std::io::Error) -> bool {
+/// Whether the client gave up before its connection was accepted.
+fn is_client_abort(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Counts something by a gauge as long as it is there.
-struct Counted(&'static str);
+/// Increments a gauge until it is dropped.
+struct GaugeGuard(&'static str);
 
-impl Counted {
-    fn by(gauge: &'static str) -> Self {
+impl GaugeGuard {
+    fn new(gauge: &'static str) -> Self {
         metrics::gauge!(gauge).increment(1);
         Self(gauge)
     }
 }
 
-impl Drop for Counted {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         metrics::gauge!(self.0).decrement(1);
     }
 }
 
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone: that is a stop too.
-    let _ = stopping.wait_for(|stop| *stop).await;
+async fn shutdown_requested(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a shutdown too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

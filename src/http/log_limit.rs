@@ -9,10 +9,10 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::runtime::Handle;
 
-/// Lines of each reason in a second.
+/// LogRateLimit of each reason in a second.
 const LINES_PER_SECOND: u32 = 10;
 
-/// Lines that were left out and that no other line has told of are told after this time.
+/// LogRateLimit that were left out and that no other line has told of are told after this time.
 const SUM_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why lines are limited.
@@ -65,14 +65,14 @@ pub fn write_sums() {
 /// The lines of one reason.
 struct LogLimit {
     reason: Reason,
-    lines: Lines,
+    lines: LogRateLimit,
     /// A task waits to write the sum.
     sum_is_scheduled: AtomicBool,
 }
 
 impl LogLimit {
     fn new(reason: Reason) -> Self {
-        Self { reason, lines: Lines::a_second(LINES_PER_SECOND), sum_is_scheduled: AtomicBool::new(false) }
+        Self { reason, lines: LogRateLimit::per_second(LINES_PER_SECOND), sum_is_scheduled: AtomicBool::new(false) }
     }
 
     fn next(&'static self) -> Option<u64> {
@@ -105,14 +105,14 @@ impl LogLimit {
 }
 
 /// At most so many lines a second.
-pub struct Lines {
+pub struct LogRateLimit {
     limiter: DefaultDirectRateLimiter,
     left_out: AtomicU64,
 }
 
-impl Lines {
+impl LogRateLimit {
     /// At most `number` a second; one, if that is none.
-    pub fn a_second(number: u32) -> Self {
+    pub fn per_second(number: u32) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
         Self { limiter: RateLimiter::direct(quota), left_out: AtomicU64::new(0) }
     }
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn log_lines_beyond_the_limit_are_left_out_and_counted() {
-        let lines = Lines::a_second(2);
+        let lines = LogRateLimit::per_second(2);
         let written: Vec<_> = std::iter::repeat_with(|| lines.next()).take(100).flatten().collect();
         let left_out = written.iter().sum::<u64>() + lines.take_left_out();
         assert_eq!(written.len() as u64 + left_out, 100);

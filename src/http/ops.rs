@@ -96,7 +96,10 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
         metrics::describe_gauge!("sas_requests_in_progress", "Requests that hold a permit, by kind");
         metrics::describe_counter!("sas_too_busy_total", "Requests refused for want of a permit, by kind");
-        metrics::describe_counter!("sas_log_lines_left_out_total", "Lines that a flood left out of the log, by reason");
+        metrics::describe_counter!(
+            "sas_log_lines_left_out_total",
+            "LogRateLimit that a flood left out of the log, by reason"
+        );
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Connections that are open");
         metrics::describe_counter!(

@@ -1,11 +1,11 @@
-//! Where a request comes from: over which connection, from whom, and under which address it reached us.
+//! Identifies each request: the client's address, certificate and caller, and the base URL that the client sees.
 
 mod address;
 mod authorization;
 pub mod browser;
 mod certificate;
+mod header_params;
 pub mod host;
-mod pairs;
 pub mod proxy;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,104 +19,102 @@ use crate::access::Access;
 use crate::access::principal::{AuthFailure, Principal};
 use crate::tls::certificate::ClientCertificate;
 use crate::tls::trust::{CertificateRejection, Trust};
-use address::Told;
-use authorization::Presented;
+use address::ForwardedInfo;
+use authorization::BearerCredentials;
 use browser::BrowserCheck;
 
 /// The connection that a request came over; the listener adds it to each request.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The other end.
+    /// The remote address.
     pub peer: SocketAddr,
-    /// The certificate that it proved to hold, verified.
+    /// The validated certificate of the TLS client.
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
-/// Who sent a request and how, as far as is known; added to each request before anything else.
+/// The origin of a request; added to its extensions before any other middleware runs.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The address of the client: the other end of the connection, or what a trusted proxy tells of it.
+    /// The address of the client: the remote address, or the one that a trusted proxy forwards.
     pub peer: IpAddr,
-    /// The certificate of the client, verified.
+    /// The validated certificate of the client.
     pub certificate: Option<Arc<ClientCertificate>>,
     pub principal: Principal,
-    /// What absolute URLs in the answer begin with.
+    /// The beginning of absolute URLs in the response.
     pub base_url: Arc<str>,
 }
 
 impl Origin {
-    /// The name of the caller, where it is recognised.
+    /// The name of the caller, if it is authenticated.
     pub fn caller(&self) -> Option<&str> {
         self.principal.caller()
     }
 }
 
-/// Under which address clients see us.
+/// The URL under which clients reach this server.
 #[derive(Clone, Debug)]
 pub enum BaseUrl {
-    /// Always this one.
-    Said(Arc<str>),
-    /// What a trusted proxy tells; otherwise this one.
-    Told(Arc<str>),
+    /// Always this one: `SAS_BASE_URL`.
+    Fixed(Arc<str>),
+    /// The one that a trusted proxy forwards; this one for requests without.
+    FromProxy(Arc<str>),
 }
 
 impl BaseUrl {
-    /// The one that stands for all that is not told otherwise.
-    pub fn usual(&self) -> &Arc<str> {
-        let (Self::Said(url) | Self::Told(url)) = self;
+    /// The URL for requests without a forwarded one.
+    pub fn configured(&self) -> &Arc<str> {
+        let (Self::Fixed(url) | Self::FromProxy(url)) = self;
         url
     }
 }
 
-/// What the origin of a request is found out by.
+/// The settings that identify requests.
 pub struct Identification {
-    /// Under which address clients see us; `http://host/fhir`, without a slash at its end.
+    /// Such as `http://host/fhir`, without a trailing slash.
     pub base_url: BaseUrl,
-    /// Who is recognised.
     pub access: Access,
-    /// Which proxies are believed, and what they tell.
     pub proxies: proxy::Settings,
-    /// Which of the certificates that they pass on are believed.
+    /// Validates the certificates that proxies forward.
     pub trust: Option<Trust>,
 }
 
 impl Identification {
-    /// Everybody is served, nobody is asked, no proxy is believed.
+    /// No authentication, and no trusted proxy.
     pub fn open(base_url: &str) -> Self {
         Self {
-            base_url: BaseUrl::Said(base_url.into()),
+            base_url: BaseUrl::Fixed(base_url.into()),
             access: Access::open(),
             proxies: proxy::Settings::default(),
             trust: None,
         }
     }
 
-    /// Finds out where a request comes from, and notes it in the request. What proxies and clients say of
-    /// that is taken out of the headers: nobody is to look at it again.
+    /// Adds an [`Origin`] and a [`BrowserCheck`] to the request's extensions, and removes credentials and headers of
+    /// proxies, so that no later code can read them unchecked.
     pub fn identify(&self, request: Request) -> Request {
         let (mut parts, body) = request.into_parts();
         let connection = parts.extensions.get::<Connection>();
-        // In a test, without a connection.
+        // Only tests have no connection.
         let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connection| connection.peer.ip());
         let direct = connection.and_then(|connection| connection.certificate.clone());
         let headers = &mut parts.headers;
         let is_proxy = self.proxies.trusts(peer);
-        let (peer, certificate, told) = if is_proxy {
-            let told = Told::by(headers, self.proxies.proxy_headers);
-            // What the proxy itself holds says nothing of the client.
-            (told.client(peer, &self.proxies), self.passed_on(headers).transpose(), told.base_url())
+        let (peer, certificate, forwarded_url) = if is_proxy {
+            let forwarded = ForwardedInfo::from_headers(headers, self.proxies.proxy_headers);
+            // The certificate of the proxy itself is not the client's.
+            (forwarded.client(peer, &self.proxies), self.validate_forwarded(headers).transpose(), forwarded.base_url())
         } else {
             (peer.to_canonical(), Ok(direct), None)
         };
         let principal = self.authenticate(&certificate, headers);
         proxy::remove_headers(headers);
         headers.remove(header::AUTHORIZATION);
-        let base_url = match (&self.base_url, &told) {
-            (BaseUrl::Told(_), Some(told)) => told.as_str().into(),
-            (base_url, _) => base_url.usual().clone(),
+        let base_url = match (&self.base_url, &forwarded_url) {
+            (BaseUrl::FromProxy(_), Some(forwarded_url)) => forwarded_url.as_str().into(),
+            (base_url, _) => base_url.configured().clone(),
         };
-        let base_urls: Vec<_> = [Some(&*base_url), told.as_deref()].into_iter().flatten().collect();
-        // A proxy is configured with the names that it serves, and sends its own name of us.
+        let base_urls: Vec<_> = [Some(&*base_url), forwarded_url.as_deref()].into_iter().flatten().collect();
+        // A proxy only forwards requests for the names that it serves, and may send another name of this server.
         let is_any_host_ours = is_proxy || self.access.callers.is_some();
         let check = BrowserCheck {
             is_foreign_host: !is_any_host_ours && !browser::is_our_host(&parts, &base_url),
@@ -127,9 +125,9 @@ impl Identification {
         Request::from_parts(parts, body)
     }
 
-    /// The certificate that a proxy passed on, judged like one that came with a connection.
-    fn passed_on(&self, headers: &HeaderMap) -> Option<Result<Arc<ClientCertificate>, CertificateRejection>> {
-        let chain = match certificate::passed_on(headers, self.proxies.proxy_certificate) {
+    /// Validates the certificate that a proxy forwards, like one of a TLS client.
+    fn validate_forwarded(&self, headers: &HeaderMap) -> Option<Result<Arc<ClientCertificate>, CertificateRejection>> {
+        let chain = match certificate::parse_forwarded(headers, self.proxies.proxy_certificate) {
             Ok(chain) => chain?,
             Err(certificate::Malformed) => return Some(Err(CertificateRejection::Malformed)),
         };
@@ -151,15 +149,17 @@ impl Identification {
         if let Some(caller) = certificate.and_then(|certificate| callers.by_certificate(certificate)) {
             return Principal::Caller(caller.clone());
         }
-        match authorization::presented(headers) {
-            Presented::Token(token) => {
+        match authorization::parse(headers) {
+            BearerCredentials::Token(token) => {
                 callers.by_token(token).map_or(Principal::Unauthenticated(AuthFailure::UnknownToken), |caller| {
                     Principal::Caller(caller.clone())
                 })
             }
-            Presented::Unintelligible => Principal::Unauthenticated(AuthFailure::Malformed),
-            Presented::Nothing if certificate.is_some() => Principal::Unauthenticated(AuthFailure::UnknownCertificate),
-            Presented::Nothing => Principal::Unauthenticated(AuthFailure::NoCredentials),
+            BearerCredentials::Malformed => Principal::Unauthenticated(AuthFailure::Malformed),
+            BearerCredentials::Missing if certificate.is_some() => {
+                Principal::Unauthenticated(AuthFailure::UnknownCertificate)
+            }
+            BearerCredentials::Missing => Principal::Unauthenticated(AuthFailure::NoCredentials),
         }
     }
 }

@@ -157,7 +157,7 @@ async fn from_anybody_else_nothing_is_believed() {
         let mut setup = Setup { access: access(), trust: Some(trust(&authority)), ..Setup::default() };
         setup.proxies.trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
         setup.proxies.proxy_certificate = form;
-        setup.base_url = BaseUrl::Told("http://usual.example/fhir".into());
+        setup.base_url = BaseUrl::FromProxy("http://usual.example/fhir".into());
         let server = setup.start_somewhere().await;
         for spoofed in FORMS {
             let mut headers = passed_on(spoofed, &identity);
@@ -210,23 +210,23 @@ async fn a_proxy_tells_the_base_url_unless_it_is_set() {
         let mut setup = Setup::default();
         setup.proxies.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
         setup.proxies.proxy_headers = which;
-        setup.base_url = BaseUrl::Told("http://usual.example/fhir".into());
+        setup.base_url = BaseUrl::FromProxy("http://usual.example/fhir".into());
         let server = setup.clone().start_somewhere().await;
         assert_eq!(base_url(&server, headers).await, expected, "{headers:?}");
         let directory = server.ask("GET", "/annuaire/fhir/v2/metadata", headers).await.expect(200);
         let beside = expected.strip_suffix("/fhir").expect("a base URL");
         assert!(directory.text.contains(&format!("\"{beside}/annuaire/fhir/v2\"")), "{}", directory.text);
-        let said = Setup { base_url: BaseUrl::Said(BASE.into()), ..setup }.start_somewhere().await;
+        let said = Setup { base_url: BaseUrl::Fixed(BASE.into()), ..setup }.start_somewhere().await;
         assert_eq!(base_url(&said, headers).await, BASE);
     }
 }
 
 #[tokio::test]
 async fn a_trusted_proxy_may_send_any_host_and_tells_the_origin_of_our_pages() {
-    let mut setup = Setup { base_url: BaseUrl::Told("http://usual.example/fhir".into()), ..Setup::default() };
+    let mut setup = Setup { base_url: BaseUrl::FromProxy("http://usual.example/fhir".into()), ..Setup::default() };
     setup.proxies.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
     let behind = setup.clone().start_somewhere().await;
-    let said = Setup { base_url: BaseUrl::Said(BASE.into()), ..setup.clone() }.start_somewhere().await;
+    let said = Setup { base_url: BaseUrl::Fixed(BASE.into()), ..setup.clone() }.start_somewhere().await;
     setup.proxies.trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
     let elsewhere = setup.start_somewhere().await;
     for host in ["sas-endpoint:8080", "public.example", "x"] {

@@ -59,7 +59,7 @@ impl Default for Setup {
             access: Access::open(),
             proxies: proxy::Settings::default(),
             trust: None,
-            base_url: BaseUrl::Said(BASE.into()),
+            base_url: BaseUrl::Fixed(BASE.into()),
             bounds: Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() },
         }
     }
@@ -140,7 +140,7 @@ impl TestServer {
             proxies: setup.proxies.clone(),
             trust: setup.trust.clone(),
         };
-        let directory = Some(Directory::new(copy, setup.base_url.usual(), clock));
+        let directory = Some(Directory::new(copy, setup.base_url.configured(), clock));
         let bounds = setup.bounds.clone();
         let service = http::service(Served { endpoint, directory, identification, bounds: bounds.clone() });
         let (stop, stopping) = watch::channel(false);

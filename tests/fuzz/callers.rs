@@ -45,7 +45,7 @@ fn behind(authority: &Authority, proxy_certificate: CertificateHeader, proxy_hea
     // A request without a connection comes from here.
     let trusted_proxies = vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED).into()];
     Service::identifying(Identification {
-        base_url: BaseUrl::Told(BASE.into()),
+        base_url: BaseUrl::FromProxy(BASE.into()),
         access: Access::restricted(callers, Metadata::Closed),
         proxies: Settings { trusted_proxies, proxy_certificate, proxy_headers },
         trust: Some(trust(authority)),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::listener::Door;
+use sas_endpoint::http::listener::ListenerConfig;
 use sas_endpoint::http::origin::proxy;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -48,7 +48,7 @@ async fn connections_of_one_address_are_limited() {
 async fn connections_of_a_trusted_proxy_are_not_limited_per_address() {
     let trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
     let proxies = proxy::Settings { trusted_proxies, ..proxy::Settings::default() };
-    let server = TestServer::start(Door { proxies, ..bounds().into() }).await;
+    let server = TestServer::start(ListenerConfig { proxies, ..bounds().into() }).await;
     let mut open = vec![];
     for _ in 0..8 {
         open.push(served("127.0.0.1", server.address).await.expect("one of eight"));

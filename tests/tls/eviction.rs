@@ -8,7 +8,7 @@ use std::time::Duration;
 use sas_endpoint::access::Access;
 use sas_endpoint::access::caller::{Caller, Callers, Credential};
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::listener::Door;
+use sas_endpoint::http::listener::ListenerConfig;
 use sas_endpoint::tls::settings::ClientAuth;
 use sas_endpoint::tls::{self, Settings};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -53,7 +53,7 @@ impl Served {
         let files = Files::new();
         let settings = Settings { tls_client_auth: ClientAuth::Optional, ..files.settings() };
         let (tls, _) = tls::open(&settings).expect("all is well");
-        let server = TestServer::start(Door { tls: tls.server, ..bounds.into() }).await;
+        let server = TestServer::start(ListenerConfig { tls: tls.server, ..bounds.into() }).await;
         Self { server, files: Some(files) }
     }
 
@@ -205,7 +205,7 @@ async fn eviction_knows_callers_by_their_certificates() {
     let credential = Credential::Certificate { common_name, organizational_unit };
     callers.add(Caller { name: "platform".to_owned(), rights: vec![] }, credential).expect("the first one");
     let access = Access { callers: Some(Arc::new(callers)), ..Access::open() };
-    let server = TestServer::start(Door { tls: tls.server, access, ..bounds(2).into() }).await;
+    let server = TestServer::start(ListenerConfig { tls: tls.server, access, ..bounds(2).into() }).await;
     let connected = async |kind: Option<Kind>| {
         let identity = kind.map(|kind| files.authority.client(kind));
         connect(server.address, &files.authority, identity.as_ref()).await.expect("let in")

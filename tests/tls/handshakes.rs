@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::listener::Door;
+use sas_endpoint::http::listener::ListenerConfig;
 use sas_endpoint::tls::settings::ClientAuth;
 use sas_endpoint::tls::trust::{CertificateRejection, ExpiredCrlPolicy};
 use sas_endpoint::tls::{self, Settings};
@@ -18,7 +18,7 @@ use crate::server::TestServer;
 
 async fn start(settings: &Settings) -> TestServer {
     let (tls, _) = tls::open(settings).expect("all is well");
-    TestServer::start(Door { tls: tls.server, ..Bounds::default().into() }).await
+    TestServer::start(ListenerConfig { tls: tls.server, ..Bounds::default().into() }).await
 }
 
 /// Why a good client is not believed by these settings; the alert says only "unknown CA".
@@ -211,7 +211,7 @@ async fn handshake_timeout_closes_the_connection() {
     let files = Files::new();
     let (tls, _) = tls::open(&files.settings()).expect("all is well");
     let bounds = Bounds { header_timeout: Duration::from_millis(100), ..Bounds::default() };
-    let server = TestServer::start(Door { tls: tls.server, ..bounds.into() }).await;
+    let server = TestServer::start(ListenerConfig { tls: tls.server, ..bounds.into() }).await;
     // The beginning of a record that never comes.
     assert_eq!(client::exchange(server.address, &[22, 3, 1, 2]).await, "");
     assert_eq!(client::exchange(server.address, &[]).await, "");

@@ -159,7 +159,7 @@ fn connection_limits_reached_are_logged_and_counted() {
     let open = TcpStream::connect(program.address).expect("it listens");
     let mut refused = TcpStream::connect(program.address).expect("it listens");
     assert!(matches!(refused.read(&mut [0]), Ok(0) | Err(_)), "it is closed at once");
-    let log = program.until("its address has as many as it may (SAS_MAX_CONNECTIONS_PER_ADDRESS)").concat();
+    let log = program.until("its address has reached SAS_MAX_CONNECTIONS_PER_ADDRESS").concat();
     assert!(log.contains("\"peer\":\"127.0.0.1\""), "{log}");
     let metrics = program.ops("/metrics");
     assert!(metrics.contains("sas_connections_refused_total 1"), "{metrics}");
@@ -169,7 +169,7 @@ fn connection_limits_reached_are_logged_and_counted() {
     let (mut program, _) = Program::start_with(&files, &bounds);
     let mut evicted = TcpStream::connect(program.address).expect("it listens");
     let _open = TcpStream::connect(program.address).expect("it listens");
-    program.until("all connections are taken (SAS_MAX_CONNECTIONS): the one idle longest is closed");
+    program.until("SAS_MAX_CONNECTIONS reached: closing the one idle longest");
     assert!(matches!(evicted.read(&mut [0]), Ok(0) | Err(_)), "it is closed");
     let metrics = program.ops("/metrics");
     assert!(metrics.contains("sas_connections_evicted_total 1"), "{metrics}");

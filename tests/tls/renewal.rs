@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateRevocationListDer;
 use sas_endpoint::http::bounds::Bounds;
-use sas_endpoint::http::listener::Door;
+use sas_endpoint::http::listener::ListenerConfig;
 use sas_endpoint::tls::revocation::{check_date, merge};
 use sas_endpoint::tls::trust::{CertificateRejection, Trust};
 use sas_endpoint::tls::{self, Settings, Tls};
@@ -25,7 +25,7 @@ async fn start(files: &Files) -> (TestServer, Trust) {
 async fn start_by(settings: &Settings) -> (TestServer, Tls) {
     let (tls, renewal) = tls::open(settings).expect("all is well");
     tokio::spawn(renewal.run());
-    let server = TestServer::start(Door { tls: tls.server.clone(), ..Bounds::default().into() }).await;
+    let server = TestServer::start(ListenerConfig { tls: tls.server.clone(), ..Bounds::default().into() }).await;
     (server, tls)
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::extract::Extension;
 use axum::routing::{get, post};
-use sas_endpoint::http::listener::{self, Door, OnConnection};
+use sas_endpoint::http::listener::{self, ListenerConfig, OnConnection};
 use sas_endpoint::http::origin::Connection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,9 +26,9 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Behind this door: `/who` tells the holder of the certificate, `/login` recognises a caller, `/large` tells a lot,
+    /// Behind this config: `/who` tells the holder of the certificate, `/login` recognises a caller, `/large` tells a lot,
     /// `/length` how long the body was.
-    pub async fn start(door: impl Into<Door>) -> Self {
+    pub async fn start(config: impl Into<ListenerConfig>) -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let service = Router::new()
@@ -43,7 +43,7 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopping) = watch::channel(false);
-        let serving = tokio::spawn(listener::serve(listener, service, door.into(), stopping));
+        let serving = tokio::spawn(listener::serve(listener, service, config.into(), stopping));
         Self { address, asked, stop, serving }
     }
 

@@ -8,33 +8,33 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// Where an exchange stands.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Connected, and nothing was said; a TLS handshake may be under way.
+    /// Connected, and nothing received; a TLS handshake may be in progress.
     Silent,
     /// The head of a request has begun to arrive.
     Head,
-    /// A request is being answered; how long its body may take is said where that is read.
+    /// A request is being answered. The timeout of its body is applied where the body is read.
     Busy,
-    /// An answer was given, and hyper takes its body.
+    /// hyper is taking the body of the response.
     Answering,
-    /// hyper has taken the whole answer, which leaves.
+    /// hyper has taken the whole response, and is writing it.
     Answered,
-    /// The answer has left: the next request may come.
+    /// The response was written; the next request may arrive.
     Idle,
 }
 
 const PHASES: [Phase; 6] = [Phase::Silent, Phase::Head, Phase::Busy, Phase::Answering, Phase::Answered, Phase::Idle];
 
 impl Phase {
-    /// Whether no request is being answered, and no answer is on its way.
+    /// Whether no request is being answered, and no response being written.
     fn is_evictable(self) -> bool {
         matches!(self, Self::Silent | Self::Head | Self::Idle)
     }
 }
 
-/// Tells the accept loop that a connection may have become evictable.
+/// Wakes the accept loop when a connection may have become evictable.
 #[derive(Default)]
 pub struct Waiting {
     is_waiting: AtomicBool,
@@ -42,7 +42,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Whether a new connection waits for one to go.
+    /// Whether a new connection waits for an eviction.
     pub fn set(&self, is_waiting: bool) {
         self.is_waiting.store(is_waiting, Ordering::SeqCst);
     }
@@ -62,9 +62,8 @@ impl Waiting {
 /// What one connection is doing.
 pub struct Activity {
     phase: AtomicU8,
-    /// When it connected or its last answer left, in nanoseconds since [`START`].
+    /// When it connected, or its last response was written, in nanoseconds since [`START`].
     idle_since: AtomicU64,
-    /// Whether a caller was recognised on it.
     is_authenticated: AtomicBool,
     /// Whether the accept loop has asked it to end and it has not refused.
     is_evicted: AtomicBool,
@@ -106,18 +105,18 @@ impl Activity {
         }
     }
 
-    /// Notes that a caller was recognised.
+    /// Marks the connection as that of a caller.
     pub fn authenticate(&self) {
         self.is_authenticated.store(true, Ordering::Relaxed);
     }
 
-    /// What connections are evicted in the order of, least first; `None` where this one is not to be.
+    /// The sort key of evictions, least first; `None` if this connection must not be evicted.
     pub fn eviction_order(&self) -> Option<(bool, u64)> {
         let order = (self.is_authenticated.load(Ordering::Relaxed), self.idle_since.load(Ordering::Relaxed));
         self.phase().is_evictable().then_some(order)
     }
 
-    /// Asks the connection to end, if it still can when its task sees this.
+    /// Asks the connection to end. Its task refuses if a request has begun meanwhile.
     pub fn evict(&self) {
         self.is_evicted.store(true, Ordering::SeqCst);
         self.evicted.notify_one();
@@ -128,8 +127,8 @@ impl Activity {
         self.is_evicted.load(Ordering::SeqCst)
     }
 
-    /// Returns once the connection is to end. To be polled by its own task, after what has arrived was read: a
-    /// request that has begun meanwhile is answered, and another connection goes.
+    /// Returns once the connection must end. Its own task polls this after reading what has arrived: a request that has
+    /// begun meanwhile is answered, and another connection is evicted.
     pub async fn evicted(&self) {
         loop {
             self.evicted.notified().await;

@@ -1,4 +1,4 @@
-//! The body of an answer, which tells its connection when hyper has taken all of it.
+//! Wraps the body of a response, to know when hyper has taken all of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// From now on the connection is answering; hyper drops the body once it has taken its end.
+    /// Enters [`Phase::Answering`], and [`Phase::Answered`] on drop: hyper drops the body once it has taken its end.
     pub fn new(body: Body, activity: Arc<Activity>) -> Self {
         activity.set(Phase::Answering);
         Self { body, activity }

@@ -1,4 +1,4 @@
-//! One connection: its handshake, its requests, its end.
+//! Serves one connection: TLS handshake, requests, close.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -23,69 +23,70 @@ use tokio_rustls::server::TlsStream;
 use tower::{Service, ServiceExt};
 
 use super::super::bounds::Bounds;
-use super::super::log_limit::Lines;
+use super::super::log_limit::LogRateLimit;
 use super::super::origin::Connection;
 use super::activity::{Activity, Phase};
 use super::answer_body::AnswerBody;
-use super::refusal::{LINGER, Refusal};
+use super::refusal::{LINGERING_CLOSE, Refusal};
 use super::timeout_stream::TimeoutStream;
-use super::{Door, OnConnection, stopped};
+use super::{ListenerConfig, OnConnection, shutdown_requested};
 use crate::tls::certificate::ClientCertificate;
 use crate::tls::trust::{CertificateRejection, Trust};
 
-/// Whoever has just connected when the program is told to stop has this long to begin a request.
-const NEWCOMER: Duration = Duration::from_secs(2);
+/// At shutdown, connections that have not sent anything yet have this long to begin a request.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(2);
 
-/// What is logged of handshakes that are refused; metrics count them all.
-static LINES: LazyLock<Lines> = LazyLock::new(|| Lines::a_second(10));
+/// Limits the log of refused handshakes; metrics count all of them.
+static REFUSED_LOG: LazyLock<LogRateLimit> = LazyLock::new(|| LogRateLimit::per_second(10));
 
 /// Serves the requests of one connection, and returns once it has ended.
 pub async fn serve<S>(
     stream: TcpStream,
     peer: SocketAddr,
     service: S,
-    door: Arc<Door>,
+    config: Arc<ListenerConfig>,
     activity: Arc<Activity>,
-    mut stopping: watch::Receiver<bool>,
+    mut shutdown: watch::Receiver<bool>,
 ) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
-    let Some(server) = &door.tls else {
+    let Some(server) = &config.tls else {
         let connection = Connection { peer, certificate: None };
-        return exchange(stream, connection, service, activity, &door.bounds, stopped(&mut stopping)).await;
+        return serve_http(stream, connection, service, activity, &config.bounds, shutdown_requested(&mut shutdown))
+            .await;
     };
-    let handshake = timeout(door.bounds.header_timeout, handshake(stream, peer, server.config()));
-    let shaken = tokio::select! {
-        shaken = handshake => shaken,
-        () = stopped(&mut stopping) => return,
+    let handshake = timeout(config.bounds.header_timeout, handshake(stream, peer, server.config()));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = shutdown_requested(&mut shutdown) => return,
         () = activity.evicted() => return,
     };
-    match shaken {
+    match accepted {
         Ok(Some(stream)) => {
             let chain = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
-            // Once a connection: it was verified, so it can be read.
+            // Parsed once per connection. It was validated in the handshake.
             let certificate = chain.as_ref().and_then(|chain| ClientCertificate::parse(chain.first()?));
-            if certificate.as_ref().is_some_and(|certificate| door.access.is_caller(certificate)) {
+            if certificate.as_ref().is_some_and(|certificate| config.access.is_caller(certificate)) {
                 activity.authenticate();
             }
             let connection = Connection { peer, certificate: certificate.map(Arc::new) };
-            let last = async {
+            let closing = async {
                 tokio::select! {
-                    () = stopped(&mut stopping) => {}
+                    () = shutdown_requested(&mut shutdown) => {}
                     rejection = wait_until_untrusted(server.trust(), chain.as_deref()) => {
-                        tracing::warn!(peer = %peer.ip(), "a connection is closed, as its certificate was taken back: {rejection}");
+                        tracing::warn!(peer = %peer.ip(), "connection closed, as its client certificate is no longer valid: {rejection}");
                     }
                 }
             };
-            exchange(stream, connection, service, activity, &door.bounds, last).await;
+            serve_http(stream, connection, service, activity, &config.bounds, closing).await;
         }
         Ok(None) => {}
         Err(_) => count_handshake("too-slow"),
     }
 }
 
-/// `None` where it failed; rustls has told the client why.
+/// Accepts a TLS connection; `None` if the handshake failed. rustls sends the client an alert.
 async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig>) -> Option<TlsStream<TcpStream>> {
     match TlsAcceptor::from(config).accept(stream).await {
         Ok(stream) => {
@@ -95,21 +96,21 @@ async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig
         Err(error) => {
             let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
             match cause {
-                // Somebody who is expected may be behind it: the operator wants to know.
+                // It may be the certificate of a configured caller: the operator has to know.
                 Some(error @ rustls::Error::InvalidCertificate(_)) => {
                     count_handshake("refused");
-                    if let Some(left_out) = LINES.next() {
+                    if let Some(left_out) = REFUSED_LOG.next() {
                         let rejection = CertificateRejection::from(error);
                         tracing::warn!(peer = %peer.ip(), left_out, "a client's certificate was refused: {rejection}");
                     }
                 }
                 Some(rustls::Error::NoCertificatesPresented) => {
                     count_handshake("refused");
-                    if let Some(left_out) = LINES.next() {
+                    if let Some(left_out) = REFUSED_LOG.next() {
                         tracing::info!(peer = %peer.ip(), left_out, "a client without a certificate was refused");
                     }
                 }
-                // Scanners, health checks of balancers, whoever went away.
+                // Scanners, health checks of load balancers, clients that went away.
                 _ => {
                     count_handshake("failed");
                     tracing::debug!(peer = %peer.ip(), "a TLS handshake failed: {error}");
@@ -124,8 +125,8 @@ fn count_handshake(outcome: &'static str) {
     metrics::counter!("sas_tls_handshakes_total", "outcome" => outcome).increment(1);
 }
 
-/// Returns once the certificate of a connection is no longer believed. Connections last: one that a
-/// client keeps in use would outlive any revocation.
+/// Returns once the certificate of a connection is no longer valid: a long-lived connection must not outlive a
+/// revocation.
 async fn wait_until_untrusted(
     trust: Option<&Trust>,
     chain: Option<&[CertificateDer<'static>]>,
@@ -136,15 +137,15 @@ async fn wait_until_untrusted(
     }
 }
 
-/// Serves requests until the connection ends. What hyper cannot read, and a client that is too slow, are answered
-/// here. Once `last` is over, what is being answered is the last; once the connection is evicted, it ends.
-async fn exchange<T, S>(
+/// Serves requests until the connection ends. Malformed heads and header timeouts are answered here. Once `closing`
+/// completes, the request in progress is the last; once the connection is evicted, it ends.
+async fn serve_http<T, S>(
     stream: T,
     connection: Connection,
     service: S,
     activity: Arc<Activity>,
     bounds: &Bounds,
-    last: impl Future<Output = ()>,
+    closing: impl Future<Output = ()>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
@@ -162,16 +163,16 @@ async fn exchange<T, S>(
     });
     let mut serving = builder(bounds).serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
-        // First: a request that has arrived is not to be lost to what follows.
+        // Polled first, so that a request that has arrived is served whatever else is ready.
         biased;
         ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => Some(ended),
-        () = last => {
-            // hyper closes a connection on which nothing was said yet, and would lose the request that is on its way.
-            let said = poll_fn(|cx| match serving.poll_without_shutdown(cx) {
+        () = closing => {
+            // hyper's graceful shutdown would close a connection without a request, and lose one that is on its way.
+            let first_request = poll_fn(|cx| match serving.poll_without_shutdown(cx) {
                 Poll::Pending if activity.phase() == Phase::Silent => Poll::Pending,
-                said => Poll::Ready(said),
+                polled => Poll::Ready(polled),
             });
-            match timeout(NEWCOMER, said).await {
+            match timeout(FIRST_REQUEST_GRACE, first_request).await {
                 Ok(Poll::Ready(ended)) => Some(ended),
                 _ => {
                     std::pin::Pin::new(&mut serving).graceful_shutdown();
@@ -184,40 +185,40 @@ async fn exchange<T, S>(
     let parts = serving.into_parts();
     let stream = parts.io.into_inner();
     let Some(ended) = ended else {
-        // A new connection waits for this place: what does not leave at once is not waited for.
+        // A new connection waits for this permit, so this does not wait for the client.
         let _ = timeout(Duration::ZERO, close(stream.into_inner(), None)).await;
         return;
     };
-    let refusal = if !stream.may_be_written_to() {
+    let refusal = if !stream.can_write_refusal() {
         None
-    } else if stream.ended() == Some(Phase::Head) {
+    } else if stream.timed_out_in() == Some(Phase::Head) {
         Some(Refusal::TooSlow)
-    } else if let Some(status) = stream.withheld() {
-        // What is too large in a first line that does not end is the URL.
-        let endless = status.as_u16() == 431 && !parts.read_buf.contains(&b'\n');
-        Some(if endless { Refusal::UrlTooLong } else { Refusal::of(status) })
+    } else if let Some(status) = stream.suppressed_response() {
+        // If not even the first line is complete, its URL is what is too large.
+        let is_url_too_long = status.as_u16() == 431 && !parts.read_buf.contains(&b'\n');
+        Some(if is_url_too_long { Refusal::UrlTooLong } else { Refusal::from_hyper_status(status) })
     } else {
-        // Another protocol: hyper does not answer that.
+        // Another protocol, to which hyper does not respond.
         ended.is_err_and(|error| error.is_parse()).then_some(Refusal::Malformed)
     };
-    // How the connection ends is its client's business.
-    let _ = timeout(LINGER, close(stream.into_inner(), refusal.map(|refusal| refusal.answer(bounds)))).await;
+    let _ =
+        timeout(LINGERING_CLOSE, close(stream.into_inner(), refusal.map(|refusal| refusal.to_response(bounds)))).await;
 }
 
-/// Bounds of hyper's own, well above ours, which have answers of their own.
+/// hyper's own limits stay well above [`Bounds`], which are refused with an OperationOutcome.
 fn builder(bounds: &Bounds) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None);
     builder.max_buf_size((2 * (bounds.max_url + bounds.max_headers)).max(64 << 10));
-    // Up to a hundred headers have a place that costs nothing.
+    // Up to 100 headers, hyper's default, it parses without an allocation.
     if bounds.max_header_count > 64 {
         builder.max_headers(2 * bounds.max_header_count);
     }
     builder
 }
 
-/// Writes the answer, if there is one, and closes. A client that still sends would lose the answer with
-/// the connection: what it sends is taken in for a while.
+/// Writes the answer, if there is one, and closes. Then reads until the client closes: closing with unread data resets
+/// the connection, and the client could lose the answer.
 async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut stream: T, answer: Option<Vec<u8>>) -> std::io::Result<()> {
     let Some(answer) = answer else { return stream.shutdown().await };
     stream.write_all(&answer).await?;

@@ -1,4 +1,4 @@
-//! What is answered below the routes: to heads that come too slowly, or that are not HTTP.
+//! Responses to heads that never become a request: malformed, too large, or not received in time.
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
 
-/// Why a request did not become one.
+/// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Its head did not come in time.
+    /// It was not received within `header_timeout`.
     TooSlow,
-    /// Its head is not HTTP/1.1.
+    /// It is not HTTP/1.1.
     Malformed,
-    /// Its URL is larger than anything that is read.
+    /// The URL exceeds hyper's buffer.
     UrlTooLong,
-    /// Its headers are larger than anything that is read.
+    /// The headers exceed hyper's buffer.
     HeadersTooLarge,
 }
 
 impl Refusal {
-    /// What hyper's status says.
-    pub fn of(status: StatusCode) -> Self {
+    /// From the status of hyper's own response.
+    pub fn from_hyper_status(status: StatusCode) -> Self {
         match status {
             StatusCode::URI_TOO_LONG => Self::UrlTooLong,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadersTooLarge,
@@ -50,8 +50,8 @@ impl Refusal {
         (status, error.issues())
     }
 
-    /// The whole answer, as it goes over the wire. It is counted like any other, and logged if not too many are.
-    pub fn answer(self, bounds: &Bounds) -> Vec<u8> {
+    /// Formats the response, head and body, as bytes. Counts it in the metrics, and logs it within the log's limit.
+    pub fn to_response(self, bounds: &Bounds) -> Vec<u8> {
         let (status, issues) = self.status_and_issues(bounds);
         let language = Language::default();
         let body = operation_outcome(&issues, language).to_string();
@@ -78,12 +78,12 @@ impl Refusal {
     }
 }
 
-/// How long a client that was refused has to read why, before the connection goes.
-pub const LINGER: Duration = Duration::from_secs(2);
+/// How long a refused connection stays open for its client to read the response.
+pub const LINGERING_CLOSE: Duration = Duration::from_secs(2);
 
-/// The status of an answer that hyper makes by itself: to a head that it cannot read, without a body
-/// and without the request id that each of ours has.
-pub fn bare_answer(bytes: &[u8]) -> Option<StatusCode> {
+/// Parses a response that hyper itself makes to a malformed head, and returns its status. Such a response has neither a
+/// body nor the header `X-Request-Id`, which every response of the service has.
+pub fn parse_hyper_rejection(bytes: &[u8]) -> Option<StatusCode> {
     let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
     let status_line = lines.next()?.strip_prefix("HTTP/1.")?;
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn hyper_rejection_is_told_from_answers_of_the_service() {
         let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: x\r\n\r\n";
-        assert_eq!(bare_answer(bare.as_bytes()), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(parse_hyper_rejection(bare.as_bytes()), Some(StatusCode::BAD_REQUEST));
         for other in [
             "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
             "HTTP/1.1 400 Bad Request\r\nx-request-id: 1\r\ncontent-length: 0\r\n\r\n",
@@ -115,9 +115,9 @@ mod tests {
             "{\"text\":\"HTTP/1.1 400 Bad Request\"}",
             "",
         ] {
-            assert_eq!(bare_answer(other.as_bytes()), None, "{other}");
+            assert_eq!(parse_hyper_rejection(other.as_bytes()), None, "{other}");
         }
-        let ours = Refusal::Malformed.answer(&Bounds::default());
-        assert_eq!(bare_answer(&ours), None);
+        let ours = Refusal::Malformed.to_response(&Bounds::default());
+        assert_eq!(parse_hyper_rejection(&ours), None);
     }
 }

@@ -13,34 +13,32 @@ use tokio::time::{Instant, Sleep};
 
 use super::super::bounds::Bounds;
 use super::activity::{Activity, Phase};
-use super::refusal::bare_answer;
+use super::refusal::parse_hyper_rejection;
 
-/// What a client must take of an answer on average, in bytes a second, once the time that a body may take
-/// is over.
+/// Minimum average rate at which a client must take a response once `body_timeout` has passed, in bytes per second.
 const MIN_RATE: f64 = (16 << 10) as f64;
 
-/// The stream of a client that is waited for within bounds.
+/// A stream with timeouts that depend on the phase of its connection.
 pub struct TimeoutStream<T> {
     stream: T,
     activity: Arc<Activity>,
     header_timeout: Duration,
     body_timeout: Duration,
     idle_timeout: Duration,
-    /// The phase that was last seen, and since when, or since when nothing moved in it.
-    seen: Phase,
-    since: Instant,
-    /// Since when bytes wait for the client to take them.
-    stuck: Option<Instant>,
-    /// Whether bytes of an answer are on their way.
-    outstanding: bool,
-    /// Since when an answer is, and how much of it was taken.
-    began: Instant,
-    taken: u64,
+    /// The phase at the last poll, and when it was first seen.
+    last_phase: Phase,
+    phase_since: Instant,
+    write_blocked_since: Option<Instant>,
+    /// Whether a response has been written in part.
+    is_response_pending: bool,
+    response_started: Instant,
+    /// Of the current response.
+    bytes_written: u64,
     timer: Pin<Box<Sleep>>,
     /// The phase whose timeout passed.
-    ended: Option<Phase>,
-    /// hyper's own answer to what it could not read; the client has not seen it.
-    withheld: Option<StatusCode>,
+    timed_out_in: Option<Phase>,
+    /// The status of hyper's own response to a malformed head. It was not sent.
+    suppressed_response: Option<StatusCode>,
 }
 
 impl<T> TimeoutStream<T> {
@@ -52,113 +50,112 @@ impl<T> TimeoutStream<T> {
             header_timeout: bounds.header_timeout,
             body_timeout: bounds.body_timeout,
             idle_timeout: bounds.idle_timeout,
-            seen: Phase::Silent,
-            since: now,
-            stuck: None,
-            outstanding: false,
-            began: now,
-            taken: 0,
+            last_phase: Phase::Silent,
+            phase_since: now,
+            write_blocked_since: None,
+            is_response_pending: false,
+            response_started: now,
+            bytes_written: 0,
             timer: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout)),
-            ended: None,
-            withheld: None,
+            timed_out_in: None,
+            suppressed_response: None,
         }
     }
 
-    /// Whether an answer may be written here: no request is being answered, and no answer is half out.
-    pub fn may_be_written_to(&self) -> bool {
-        !matches!(self.activity.phase(), Phase::Busy | Phase::Answering) && !self.outstanding
+    /// Whether a refusal may be written: no request is being answered, and no response is written in part.
+    pub fn can_write_refusal(&self) -> bool {
+        !matches!(self.activity.phase(), Phase::Busy | Phase::Answering) && !self.is_response_pending
     }
 
-    /// The phase in which the client was too slow, if it was.
-    pub fn ended(&self) -> Option<Phase> {
-        self.ended
+    /// The phase whose timeout passed, if one did.
+    pub fn timed_out_in(&self) -> Option<Phase> {
+        self.timed_out_in
     }
 
-    /// The status with which hyper answered what it could not read. That answer was withheld.
-    pub fn withheld(&self) -> Option<StatusCode> {
-        self.withheld
+    /// The status of hyper's own response to a malformed head, which was not sent.
+    pub fn suppressed_response(&self) -> Option<StatusCode> {
+        self.suppressed_response
     }
 
-    /// The stream itself.
     pub fn into_inner(self) -> T {
         self.stream
     }
 
     fn phase(&mut self) -> Phase {
         let phase = self.activity.phase();
-        if phase != self.seen {
-            (self.seen, self.since) = (phase, Instant::now());
+        if phase != self.last_phase {
+            (self.last_phase, self.phase_since) = (phase, Instant::now());
         }
         phase
     }
 
-    /// Until when the client may let us wait; for ever while we are the ones who are waited for.
+    /// When the timeout of the current phase passes; `None` while the server itself is working on a response.
     fn deadline(&mut self) -> Option<Instant> {
         let phase = self.phase();
-        if let Some(stuck) = self.stuck {
-            // Bytes that are taken one by one do not make an answer leave in time.
-            let in_all = self.body_timeout + Duration::from_secs_f64(self.taken as f64 / MIN_RATE);
-            return Some((stuck + self.body_timeout).min(self.began + in_all));
+        if let Some(blocked_since) = self.write_blocked_since {
+            // A client that takes single bytes does not extend the timeout.
+            let total = self.body_timeout + Duration::from_secs_f64(self.bytes_written as f64 / MIN_RATE);
+            return Some((blocked_since + self.body_timeout).min(self.response_started + total));
         }
         match phase {
             // A new connection must send its request head within `header_timeout`.
-            Phase::Silent | Phase::Head => Some(self.since + self.header_timeout),
-            Phase::Idle => Some(self.since + self.idle_timeout),
+            Phase::Silent | Phase::Head => Some(self.phase_since + self.header_timeout),
+            Phase::Idle => Some(self.phase_since + self.idle_timeout),
             Phase::Busy | Phase::Answering | Phase::Answered => None,
         }
     }
 
     /// Ready once the deadline has passed; otherwise the task is woken then.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
         let Some(deadline) = self.deadline() else { return Poll::Pending };
         if self.timer.deadline() != deadline {
             self.timer.as_mut().reset(deadline);
         }
         ready!(self.timer.as_mut().poll(cx));
-        self.ended = Some(self.seen);
+        self.timed_out_in = Some(self.last_phase);
         Poll::Ready(ErrorKind::TimedOut)
     }
 
     /// The client takes no bytes.
-    fn blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
-        self.stuck.get_or_insert_with(Instant::now);
-        self.poll_end(cx).map(|kind| Err(kind.into()))
+    fn poll_blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        self.write_blocked_since.get_or_insert_with(Instant::now);
+        self.poll_timeout(cx).map(|kind| Err(kind.into()))
     }
 
-    /// Whether this is an answer of hyper's own; then it is noted, and not sent.
-    fn withhold(&mut self, bytes: &[u8]) -> bool {
-        let status = bare_answer(bytes).filter(|_| self.may_be_written_to());
-        self.withheld = self.withheld.or(status);
+    /// Suppresses these bytes if they are hyper's own response to a malformed head.
+    fn suppress(&mut self, bytes: &[u8]) -> bool {
+        let status = parse_hyper_rejection(bytes).filter(|_| self.can_write_refusal());
+        self.suppressed_response = self.suppressed_response.or(status);
         status.is_some()
     }
 
-    /// Everything that was written has left.
-    fn flushed(&mut self) {
-        self.stuck = None;
+    /// Everything written so far has left.
+    fn on_flushed(&mut self) {
+        self.write_blocked_since = None;
         match self.phase() {
-            // More of the same answer follows.
+            // More of the same response follows.
             Phase::Answering => {}
             Phase::Answered => {
-                self.outstanding = false;
+                self.is_response_pending = false;
                 self.activity.set(Phase::Idle);
             }
-            _ => self.outstanding = false,
+            _ => self.is_response_pending = false,
         }
     }
 
-    fn written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+    fn on_written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => {
-                if !self.outstanding {
-                    (self.began, self.taken) = (Instant::now(), 0);
+                if !self.is_response_pending {
+                    (self.response_started, self.bytes_written) = (Instant::now(), 0);
                 }
-                self.outstanding |= count > 0;
-                self.taken += count as u64;
-                self.stuck = None;
+                self.is_response_pending |= count > 0;
+                self.bytes_written += count as u64;
+                self.write_blocked_since = None;
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => self.blocked(cx),
+            Poll::Pending => self.poll_blocked(cx),
         }
     }
 }
@@ -166,9 +163,9 @@ impl<T> TimeoutStream<T> {
 impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        // Bytes that come one by one do not make a head come in time.
+        // A client that sends single bytes does not extend the timeout.
         if this.phase() == Phase::Head
-            && let Poll::Ready(kind) = this.poll_end(cx)
+            && let Poll::Ready(kind) = this.poll_timeout(cx)
         {
             return Poll::Ready(Err(kind.into()));
         }
@@ -182,7 +179,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => this.poll_end(cx).map(|kind| Err(kind.into())),
+            Poll::Pending => this.poll_timeout(cx).map(|kind| Err(kind.into())),
         }
     }
 }
@@ -190,22 +187,22 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let this = self.get_mut();
-        if this.withhold(bytes) {
+        if this.suppress(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.written(written, cx)
+        this.on_written(written, cx)
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<Result<usize>> {
         let this = self.get_mut();
         if let [bytes] = slices
-            && this.withhold(bytes)
+            && this.suppress(bytes)
         {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.written(written, cx)
+        this.on_written(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -216,16 +213,16 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
-                this.flushed();
-                // hyper does not read again once it has written, if it has tried before: that this task
-                // is woken when the connection has been idle for too long must be arranged here.
-                match this.poll_end(cx) {
+                this.on_flushed();
+                // After a write, hyper does not poll a read that was already pending. Without this poll, nothing would
+                // wake the task at `idle_timeout`.
+                match this.poll_timeout(cx) {
                     Poll::Ready(kind) => Poll::Ready(Err(kind.into())),
                     Poll::Pending => Poll::Ready(Ok(())),
                 }
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => this.blocked(cx),
+            Poll::Pending => this.poll_blocked(cx),
         }
     }
 
@@ -253,8 +250,8 @@ mod tests {
         let mut stream = stream(ours);
         stream.activity.set(Phase::Idle);
         stream.phase();
-        stream.since = Instant::now() - 2 * stream.idle_timeout;
-        // Nobody would wake the task later: the timer has rung.
+        stream.phase_since = Instant::now() - 2 * stream.idle_timeout;
+        // The timer has fired already, so it would not wake the task later.
         assert_eq!(stream.flush().await.expect_err("over").kind(), ErrorKind::TimedOut);
     }
 
@@ -270,7 +267,7 @@ mod tests {
             }
         });
         let error = stream.write_all(&[0; 400]).await.expect_err("it takes too long");
-        assert_eq!((error.kind(), stream.ended()), (ErrorKind::TimedOut, Some(Phase::Answered)));
+        assert_eq!((error.kind(), stream.timed_out_in()), (ErrorKind::TimedOut, Some(Phase::Answered)));
         drop(stream);
         taking.await.expect("it ends");
     }

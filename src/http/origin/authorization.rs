@@ -2,27 +2,28 @@
 
 use axum::http::{HeaderMap, header};
 
-/// What the header presents.
+/// The contents of the header `Authorization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presented<'a> {
+pub enum BearerCredentials<'a> {
     /// There is no such header.
-    Nothing,
-    /// There are several, of another scheme, or malformed ones.
-    Unintelligible,
-    /// This token.
+    Missing,
+    /// Several headers, another scheme, or a malformed token.
+    Malformed,
     Token(&'a str),
 }
 
-/// A longer one is no token of ours.
-const LONGEST: usize = 1024;
+/// Maximum length of a token, in bytes; `sas-endpoint token` makes shorter ones.
+const MAX_TOKEN: usize = 1024;
 
-/// What these headers present.
-pub fn presented(headers: &HeaderMap) -> Presented<'_> {
+/// Parses the header `Authorization`.
+pub fn parse(headers: &HeaderMap) -> BearerCredentials<'_> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
-        (None, _) => Presented::Nothing,
-        (Some(value), None) => value.to_str().ok().and_then(token).map_or(Presented::Unintelligible, Presented::Token),
-        (Some(_), Some(_)) => Presented::Unintelligible,
+        (None, _) => BearerCredentials::Missing,
+        (Some(value), None) => {
+            value.to_str().ok().and_then(token).map_or(BearerCredentials::Malformed, BearerCredentials::Token)
+        }
+        (Some(_), Some(_)) => BearerCredentials::Malformed,
     }
 }
 
@@ -30,7 +31,7 @@ fn token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim_matches(' ');
     let characters = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-    let whole = !token.is_empty() && token.len() <= LONGEST && token.trim_end_matches('=').bytes().all(characters);
+    let whole = !token.is_empty() && token.len() <= MAX_TOKEN && token.trim_end_matches('=').bytes().all(characters);
     (scheme.eq_ignore_ascii_case("Bearer") && whole).then_some(token)
 }
 
@@ -44,16 +45,16 @@ mod tests {
 
     #[test]
     fn authorization_header_with_one_bearer_token_is_parsed() {
-        assert_eq!(presented(&HeaderMap::new()), Presented::Nothing);
+        assert_eq!(parse(&HeaderMap::new()), BearerCredentials::Missing);
         for value in ["Bearer a-._~+/1==", "bearer a-._~+/1==", "BEARER   a-._~+/1== "] {
-            assert_eq!(presented(&headers(&[value])), Presented::Token("a-._~+/1=="), "{value}");
+            assert_eq!(parse(&headers(&[value])), BearerCredentials::Token("a-._~+/1=="), "{value}");
         }
-        let long = format!("Bearer {}", "a".repeat(LONGEST + 1));
+        let long = format!("Bearer {}", "a".repeat(MAX_TOKEN + 1));
         for value in
             ["", "Bearer", "Bearer ", "Basic dTpw", "a", "Bearer a b", "Bearer a=b", "Bearer \"a\"", "Bearer,a", &long]
         {
-            assert_eq!(presented(&headers(&[value])), Presented::Unintelligible, "{value}");
+            assert_eq!(parse(&headers(&[value])), BearerCredentials::Malformed, "{value}");
         }
-        assert_eq!(presented(&headers(&["Bearer a", "Bearer a"])), Presented::Unintelligible);
+        assert_eq!(parse(&headers(&["Bearer a", "Bearer a"])), BearerCredentials::Malformed);
     }
 }

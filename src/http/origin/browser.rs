@@ -1,5 +1,5 @@
-//! Requests that a page of another site has a browser send. A browser reaches what only its own machine or network
-//! reaches, and presents the certificate of its user.
+//! Detects requests that a page of another site makes a browser send (CSRF, DNS rebinding). A browser reaches servers
+//! that only its machine or network can reach, and presents the certificate of its user.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
@@ -8,26 +8,26 @@ use super::host::{Host, WebOrigin};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What the head of a request shows of the page that has a browser send it; added to each request.
+/// Whether a browser sent a request for another site; added to the extensions of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrowserCheck {
-    /// The request is sent to a name that is not ours: the page's own DNS server leads this name to our address (DNS
-    /// rebinding), and for the browser the page and we are one site. Always false where callers are configured: such
-    /// a page has no credentials.
+    /// The request names a host that is not this server's: a page whose DNS name resolves to this server's address (DNS
+    /// rebinding) is same-origin for the browser. Always false if callers are configured: such a page has no
+    /// credentials.
     pub is_foreign_host: bool,
-    /// The page is one of another site.
+    /// The page belongs to another site.
     pub is_foreign_page: bool,
 }
 
-/// Whether a browser sent this: other clients have no reason to send either header.
+/// Whether a browser sent the request: other clients have no reason to send either header.
 pub fn is_sent_by_browser(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
 }
 
 /// Whether each host that the request names, in its target or in `Host`, is a loopback name, an IP address, or the
-/// host of the base URL. A request that names none (HTTP/1.0) is sent by no browser.
+/// host of the base URL. A request without a host (HTTP/1.0) is not from a browser.
 pub fn is_our_host(parts: &Parts, base_url: &str) -> bool {
-    let base = WebOrigin::of_url(base_url);
+    let base = WebOrigin::from_url(base_url);
     let is_ours = |text: &str| {
         let is_base = |host: Host<'_>| base.is_some_and(|base| host.has_name_of(base.host));
         Host::parse(text).is_some_and(|host| host.is_localhost() || host.address().is_some() || is_base(host))
@@ -36,31 +36,31 @@ pub fn is_our_host(parts: &Parts, base_url: &str) -> bool {
     in_target && parts.headers.get_all(header::HOST).iter().all(|host| host.to_str().is_ok_and(is_ours))
 }
 
-/// Whether a page of another site than any of these base URLs, and than the host that the request names, sent this.
+/// Whether the request comes from a page of another site: neither of these base URLs nor the host of the request.
 pub fn is_foreign_page(parts: &Parts, base_urls: &[&str]) -> bool {
     let Parts { method, headers, .. } = parts;
     if headers.contains_key(header::ORIGIN) {
         let is_ours = |origin: &str| WebOrigin::parse(origin).is_some_and(|origin| is_ours(origin, parts, base_urls));
         return !headers.get_all(header::ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(is_ours));
     }
-    // Of a GET or HEAD without `Origin`, such as a link that is followed, the page cannot read the answer, and nothing
-    // is changed. With any other method a browser sends `Origin`, unless something on the way removes it.
+    // A page cannot read the response to a GET or HEAD without `Origin`, such as a followed link, and the request changes
+    // nothing. With any other method a browser sends `Origin`, unless an intermediary removes it.
     let is_safe = matches!(*method, Method::GET | Method::HEAD);
     let is_own_site = |site: &[u8]| [&b"same-origin"[..], b"none"].iter().any(|own| site.eq_ignore_ascii_case(own));
     !is_safe && !headers.get_all(SEC_FETCH_SITE).iter().all(|site| is_own_site(site.as_bytes()))
 }
 
 fn is_ours(origin: WebOrigin<'_>, parts: &Parts, base_urls: &[&str]) -> bool {
-    let bases = || base_urls.iter().filter_map(|url| WebOrigin::of_url(url));
+    let bases = || base_urls.iter().filter_map(|url| WebOrigin::from_url(url));
     if bases().any(|base| origin.is_same(base)) {
         return true;
     }
-    // Anybody on the network may write a page that comes without TLS: where clients see us with TLS, it is another
-    // site of the same host. On this machine there is no network.
-    let is_believed = origin.is_https || origin.host.is_loopback() || bases().all(|base| !base.is_https);
+    // Anyone on the network can forge a page served without TLS. If clients reach this server over TLS, such a page is
+    // another site of the same host; pages of this machine cross no network.
+    let is_trustworthy = origin.is_https || origin.host.is_loopback() || bases().all(|base| !base.is_https);
     let target = parts.uri.authority().map(|authority| authority.as_str());
     let host = target.or_else(|| parts.headers.get(header::HOST)?.to_str().ok());
-    is_believed && host.and_then(Host::parse).is_some_and(|host| origin.is_at(host))
+    is_trustworthy && host.and_then(Host::parse).is_some_and(|host| origin.is_at(host))
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
         let ours = ("origin", "https://sas.example.org");
         assert!(page("POST", &[ours, ("origin", "https://evil.example")], BASE));
         assert!(!page("POST", &[ours, ours], BASE));
-        // The page of our base URL asks us under another name.
+        // A page of the base URL that uses another name of this server.
         assert!(!page("POST", &[ours, ("sec-fetch-site", "cross-site")], BASE));
         for (site, foreign) in [
             ("same-origin", false),

@@ -1,11 +1,11 @@
-//! Names of servers, as the header `Host`, the target of a request and absolute URLs hold them.
+//! Hosts, as in the header `Host`, the target of a request and absolute URLs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::request::Parts;
 use axum::http::{Version, header};
 
-/// Whether the request has one `Host`, in its legal form. HTTP/1.0 may leave it out.
+/// Whether the request has exactly one valid `Host`. HTTP/1.0 may omit it.
 /// <https://www.rfc-editor.org/rfc/rfc9112#section-3.2>
 pub fn has_valid_host(parts: &Parts) -> bool {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
@@ -21,12 +21,11 @@ pub fn has_valid_host(parts: &Parts) -> bool {
 pub struct Host<'a> {
     /// A DNS name or an IP address; an IPv6 address is in brackets.
     pub name: &'a str,
-    /// The port, where one is named.
     pub port: Option<u16>,
 }
 
 impl<'a> Host<'a> {
-    /// `None` where this is not a host with or without a port.
+    /// Parses a host with or without a port.
     pub fn parse(text: &'a str) -> Option<Self> {
         let end_of_name =
             if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
@@ -39,16 +38,16 @@ impl<'a> Host<'a> {
             }
         };
         // RFC 3986, section 3.2.3: a port may be empty.
-        let port = if matches!(rest, "" | ":") { None } else { Some(port(rest.strip_prefix(':')?)?) };
+        let port = if matches!(rest, "" | ":") { None } else { Some(parse_port(rest.strip_prefix(':')?)?) };
         valid.then_some(Self { name, port })
     }
 
-    /// Whether both have the same name, whatever their ports.
+    /// Whether both have the same name, ignoring ports.
     pub fn has_name_of(self, other: Self) -> bool {
         self.name.eq_ignore_ascii_case(other.name)
     }
 
-    /// The IP address, where it is one and no DNS name.
+    /// The IP address; `None` for a DNS name.
     pub fn address(self) -> Option<IpAddr> {
         match self.name.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
@@ -56,21 +55,21 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Whether it is `localhost` or ends with `.localhost`: no DNS server is asked for these names.
+    /// Whether it is `localhost` or ends with `.localhost`: resolvers do not ask a DNS server for these names.
     /// <https://www.rfc-editor.org/rfc/rfc6761#section-6.3>
     pub fn is_localhost(self) -> bool {
         let name = self.name.strip_suffix('.').unwrap_or(self.name);
         name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
     }
 
-    /// Whether it names this machine.
+    /// Whether it is a name or an address of the loopback interface.
     pub fn is_loopback(self) -> bool {
         self.is_localhost() || self.address().is_some_and(|address| address.to_canonical().is_loopback())
     }
 }
 
-/// A port other than 0.
-pub fn port(text: &str) -> Option<u16> {
+/// Parses a port other than 0.
+pub fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&port| digits && port > 0)
 }
@@ -79,14 +78,13 @@ pub fn port(text: &str) -> Option<u16> {
 /// <https://www.rfc-editor.org/rfc/rfc6454#section-4>
 #[derive(Clone, Copy, Debug)]
 pub struct WebOrigin<'a> {
-    /// Whether the scheme is `https`, not `http`.
+    /// Whether the scheme is `https`; otherwise it is `http`.
     pub is_https: bool,
-    /// The host, and the port where it is written.
     pub host: Host<'a>,
 }
 
 impl<'a> WebOrigin<'a> {
-    /// Parses the value of a header `Origin`, which has no path; `None` where it is `null` or malformed.
+    /// Parses the value of a header `Origin`, which has no path; `None` if it is `null` or malformed.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (scheme, host) = text.split_once("://")?;
         let is_https = scheme.eq_ignore_ascii_case("https");
@@ -95,16 +93,16 @@ impl<'a> WebOrigin<'a> {
     }
 
     /// The origin of this URL.
-    pub fn of_url(url: &'a str) -> Option<Self> {
+    pub fn from_url(url: &'a str) -> Option<Self> {
         let authority = url.find("://")? + "://".len();
         let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
         Self::parse(&url[..end])
     }
 
-    /// Whether this host, in a request of this scheme, is the same one at the same port.
+    /// Whether this origin has this host and port; a missing port is the default port of its scheme.
     pub fn is_at(self, host: Host<'_>) -> bool {
-        let usual_port = if self.is_https { 443 } else { 80 };
-        self.host.has_name_of(host) && self.host.port.unwrap_or(usual_port) == host.port.unwrap_or(usual_port)
+        let default_port = if self.is_https { 443 } else { 80 };
+        self.host.has_name_of(host) && self.host.port.unwrap_or(default_port) == host.port.unwrap_or(default_port)
     }
 
     /// Whether both are the same.
@@ -141,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn web_origins_are_the_same_with_and_without_their_usual_port() {
+    fn web_origins_are_the_same_with_and_without_their_default_port() {
         for (origin, url, same) in [
             ("https://sas.example.org", "https://sas.example.org/fhir", true),
             ("https://SAS.example.org", "https://sas.example.org:443/fhir", true),
@@ -152,7 +150,7 @@ mod tests {
             ("https://sas.example.org:8443", "https://sas.example.org/fhir", false),
             ("https://sas.example.org.evil.example", "https://sas.example.org/fhir", false),
         ] {
-            let parsed = (WebOrigin::parse(origin).expect("an origin"), WebOrigin::of_url(url).expect("a URL"));
+            let parsed = (WebOrigin::parse(origin).expect("an origin"), WebOrigin::from_url(url).expect("a URL"));
             assert_eq!(parsed.0.is_same(parsed.1), same, "{origin} {url}");
         }
         for malformed in ["", "null", "sas.example.org", "file://", "ftp://a", "https://a/", "https://a https://b"] {

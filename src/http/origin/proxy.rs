@@ -1,4 +1,4 @@
-//! The reverse proxies that are believed, and the headers by which they tell what they know.
+//! The trusted reverse proxies, and the headers in which they forward addresses and certificates.
 
 use std::net::IpAddr;
 
@@ -6,29 +6,29 @@ use axum::http::HeaderMap;
 use clap::{Args, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 
-/// Which proxies are believed, and what they tell.
+/// The settings of trusted proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[group(skip)]
 pub struct Settings {
-    /// The reverse proxies whose headers are believed: addresses and networks (127.0.0.1,10.0.0.0/8)
+    /// Trusted reverse proxies: IP addresses and networks, separated by commas (127.0.0.1,10.0.0.0/8)
     ///
-    /// From any other address such headers are removed, and change nothing.
-    #[arg(long, env = "SAS_TRUSTED_PROXIES", global = true, value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
+    /// The headers of --proxy-certificate and --proxy-headers are ignored in requests from any other address.
+    #[arg(long, env = "SAS_TRUSTED_PROXIES", global = true, value_name = "ADDRESSES", value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// The header in which these proxies pass on the client's certificate, and which they set whatever the client sent
+    /// Header in which these proxies forward the client's certificate; they must overwrite it in every request
     #[arg(long, env = "SAS_PROXY_CERTIFICATE", global = true, value_enum, default_value_t = CertificateHeader::None)]
     pub proxy_certificate: CertificateHeader,
 
-    /// The headers in which these proxies pass on the client's address and, without SAS_BASE_URL, the public one
+    /// Headers in which these proxies forward the client's address and, without --base-url, the public URL
     #[arg(long, env = "SAS_PROXY_HEADERS", global = true, value_enum, default_value_t = AddressHeaders::XForwarded)]
     pub proxy_headers: AddressHeaders,
 }
 
-/// A header in which a proxy passes on the client's certificate.
+/// A header in which a proxy forwards the client's certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CertificateHeader {
-    /// The proxies pass on none
+    /// None: certificates are not forwarded
     #[default]
     None,
     /// RFC 9440: Client-Cert, and Client-Cert-Chain
@@ -41,7 +41,7 @@ pub enum CertificateHeader {
     XForwardedTlsClientCert,
 }
 
-/// The headers in which a proxy passes on addresses.
+/// The headers in which a proxy forwards addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum AddressHeaders {
     /// X-Forwarded-For, -Proto, -Host, -Port, -Prefix
@@ -51,7 +51,7 @@ pub enum AddressHeaders {
     Forwarded,
 }
 
-/// Every header that a proxy may tell something by.
+/// Every header that a proxy may set.
 const HEADERS: [&str; 12] = [
     "client-cert",
     "client-cert-chain",
@@ -68,14 +68,15 @@ const HEADERS: [&str; 12] = [
 ];
 
 impl Settings {
-    /// Whether what this address tells is believed.
+    /// Whether this is the address of a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 
-    /// The networks that hold a large part of the Internet, split or not: nobody has so many proxies.
-    pub fn boundless(&self) -> Vec<IpNet> {
+    /// Trusted networks that cover a large part of the Internet, in one prefix or in several adjacent ones: a
+    /// misconfiguration.
+    pub fn overly_broad_networks(&self) -> Vec<IpNet> {
         let mut networks = IpNet::aggregate(&self.trusted_proxies);
         networks.retain(|network| match network {
             IpNet::V4(network) => network.prefix_len() < MIN_PREFIX_V4,
@@ -85,21 +86,21 @@ impl Settings {
     }
 }
 
-/// Takes every header of a proxy out, so that nobody who comes later can believe one by mistake.
+/// Removes every header of proxies, so that no later code reads one unchecked.
 pub fn remove_headers(headers: &mut HeaderMap) {
     for name in HEADERS {
         headers.remove(name);
     }
 }
 
-/// The widest network of IPv4 that somebody may own: 10.0.0.0/8 is one.
+/// The shortest plausible IPv4 prefix: that of 10.0.0.0/8.
 const MIN_PREFIX_V4: u8 = 8;
 
-/// The same of IPv6: the registries of the continents have about so many.
+/// The shortest plausible IPv6 prefix, about that of the blocks assigned to regional registries.
 const MIN_PREFIX_V6: u8 = 8;
 
-/// An address or a network; one of IPv4 that is written as IPv6 (`::ffff:10.0.0.0/104`) is one of IPv4.
-fn network(text: &str) -> Result<IpNet, String> {
+/// Parses an address or a network. An IPv4-mapped IPv6 network (`::ffff:10.0.0.0/104`) becomes an IPv4 network.
+fn parse_network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     network
@@ -107,12 +108,12 @@ fn network(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
-/// How many bits of an IPv6 address stand before the IPv4 address that is mapped to it.
-const MAPPED: u8 = 96;
+/// Bits before the IPv4 address in an IPv4-mapped IPv6 address.
+const MAPPED_PREFIX: u8 = 96;
 
 fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else { return network };
-    let address = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(MAPPED));
+    let address = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(MAPPED_PREFIX));
     address.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::from)
 }
 
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn trusted_proxy_matches_ipv4_and_mapped_ipv6() {
         let trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "::ffff:192.0.2.7", "::ffff:172.16.0.0/108"]
-            .map(|text| network(text).expect("a network"));
+            .map(|text| parse_network(text).expect("a network"));
         let settings = Settings { trusted_proxies: trusted_proxies.into(), ..Settings::default() };
         for (address, trusted) in [
             ("127.0.0.1", true),
@@ -149,13 +150,13 @@ mod tests {
             (&["64.0.0.0/2"], &["64.0.0.0/2"]),
             (&["10.0.0.0/8", "fd00::/8", "192.0.2.1"], &[]),
         ] {
-            let trusted_proxies = trusted.iter().map(|text| network(text).expect("a network")).collect();
+            let trusted_proxies = trusted.iter().map(|text| parse_network(text).expect("a network")).collect();
             let settings = Settings { trusted_proxies, ..Settings::default() };
-            let boundless: Vec<_> = settings.boundless().iter().map(IpNet::to_string).collect();
-            assert_eq!(boundless, expected, "{trusted:?}");
+            let overly_broad_networks: Vec<_> = settings.overly_broad_networks().iter().map(IpNet::to_string).collect();
+            assert_eq!(overly_broad_networks, expected, "{trusted:?}");
         }
         for wrong in ["", "proxy", "10.0.0.0/33", "10.0.0"] {
-            assert!(network(wrong).is_err(), "{wrong}");
+            assert!(parse_network(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -48,9 +48,9 @@ fn origin(identification: &Identification, request: Request) -> Origin {
     identification.identify(request).extensions().get::<Origin>().expect("an origin").clone()
 }
 
-fn stranger(origin: &Origin) -> Option<AuthFailure> {
+fn auth_failure(origin: &Origin) -> Option<AuthFailure> {
     match origin.principal {
-        Principal::Unauthenticated(stranger) => Some(stranger),
+        Principal::Unauthenticated(auth_failure) => Some(auth_failure),
         Principal::Anyone | Principal::Caller(_) => None,
     }
 }
@@ -71,7 +71,7 @@ fn authentication_prefers_the_certificate_to_the_token() {
         (None, &[], None, Some(AuthFailure::NoCredentials)),
     ] {
         let origin = origin(&identification(), request(CLIENT, name, headers));
-        assert_eq!((origin.caller(), stranger(&origin)), (caller, why), "{name:?} {headers:?}");
+        assert_eq!((origin.caller(), auth_failure(&origin)), (caller, why), "{name:?} {headers:?}");
         assert_eq!(origin.certificate.map(|certificate| certificate.common_name.clone()).as_deref(), name);
         assert_eq!(origin.peer.to_string(), CLIENT);
     }
@@ -80,23 +80,23 @@ fn authentication_prefers_the_certificate_to_the_token() {
 #[test]
 fn authentication_ignores_the_certificate_of_a_proxy() {
     let origin = origin(&identification(), request(PROXY, Some("sas"), &[("x-forwarded-for", CLIENT)]));
-    assert_eq!((stranger(&origin), origin.certificate), (Some(AuthFailure::NoCredentials), None));
+    assert_eq!((auth_failure(&origin), origin.certificate), (Some(AuthFailure::NoCredentials), None));
     assert_eq!(origin.peer.to_string(), CLIENT);
 }
 
 #[test]
 fn authentication_with_invalid_certificate_fails_despite_a_token() {
     let headers = [("client-cert", "x"), ("authorization", "Bearer secret")];
-    let mistrusted = Some(AuthFailure::UntrustedCertificate(CertificateRejection::Malformed));
+    let untrusted = Some(AuthFailure::UntrustedCertificate(CertificateRejection::Malformed));
     let asking = identification();
-    assert_eq!(stranger(&origin(&asking, request(PROXY, None, &headers))), mistrusted);
+    assert_eq!(auth_failure(&origin(&asking, request(PROXY, None, &headers))), untrusted);
     let open = Identification { access: Access::open(), ..identification() };
-    assert_eq!(stranger(&origin(&open, request(PROXY, None, &headers))), mistrusted);
+    assert_eq!(auth_failure(&origin(&open, request(PROXY, None, &headers))), untrusted);
     assert!(matches!(origin(&open, request(PROXY, None, &[])).principal, Principal::Anyone));
     assert!(matches!(origin(&open, request(CLIENT, None, &headers)).principal, Principal::Anyone));
     // Without authorities nobody vouches for what can be read.
     let unknown = Some(AuthFailure::UntrustedCertificate(CertificateRejection::UnknownIssuer));
-    assert_eq!(stranger(&origin(&asking, request(PROXY, None, &[("client-cert", ":AAAA:")]))), unknown);
+    assert_eq!(auth_failure(&origin(&asking, request(PROXY, None, &[("client-cert", ":AAAA:")]))), unknown);
 }
 
 #[test]

@@ -6,11 +6,11 @@ use proptest::test_runner::RngSeed;
 
 use super::*;
 
-fn told(which: AddressHeaders, values: &[(&'static str, &str)]) -> Told {
+fn told(which: AddressHeaders, values: &[(&'static str, &str)]) -> ForwardedInfo {
     let values = values.iter().map(|(name, value)| {
         (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).expect("a header value"))
     });
-    Told::by(&values.collect(), which)
+    ForwardedInfo::from_headers(&values.collect(), which)
 }
 
 fn base_url(values: &[(&'static str, &str)]) -> Option<String> {

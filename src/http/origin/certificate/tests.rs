@@ -30,7 +30,7 @@ fn read(header: CertificateHeader, values: &[(&'static str, &str)]) -> Result<Op
     let values = values.iter().map(|(name, value)| {
         (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).expect("a header value"))
     });
-    passed_on(&values.collect(), header)
+    parse_forwarded(&values.collect(), header)
 }
 
 #[track_caller]
@@ -66,7 +66,7 @@ fn the_standard_form_is_read_with_its_chain() {
         assert_malformed(header, &[("client-cert", &leaf), ("client-cert-chain", &wrong.replace(", ", ":"))]);
     }
     assert_malformed(header, &[("client-cert", &leaf), ("client-cert", &leaf)]);
-    let endless = [leaf.as_str(); LONGEST_CHAIN].join(",");
+    let endless = [leaf.as_str(); MAX_CHAIN].join(",");
     assert_malformed(header, &[("client-cert", &leaf), ("client-cert-chain", &endless)]);
     // A chain of nobody.
     assert_eq!(read(header, &[("client-cert-chain", &issuer)]), Ok(None));
