@@ -11,7 +11,7 @@ use std::fmt;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
-use sas_endpoint::annuaire::store::resource::Prepared;
+use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::fhir::content::Content;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::json::{Received, parse};
@@ -66,7 +66,7 @@ fn part_3_content(bencher: Bencher, body: &Body) {
 #[divan::bench(args = 0..5)]
 fn directory(bencher: Bencher, line: usize) {
     let text = include_str!("../tests/fixtures/annuaire.ndjson").lines().nth(line).expect("one of each type");
-    bencher.counter(BytesCount::of_str(text)).bench(|| Prepared::read(black_box(text)).expect("a resource"));
+    bencher.counter(BytesCount::of_str(text)).bench(|| ParsedResource::parse(black_box(text)).expect("a resource"));
 }
 
 fn stored(received: &Received) -> String {

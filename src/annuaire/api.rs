@@ -1,4 +1,4 @@
-//! The directory's search API over the copy: searches, their pages, reads.
+//! The directory's search API over the mirror: searches, their pages, reads.
 //!
 //! Section 4 of what the national directory answers: <https://ansforge.github.io/annuaire-sante-fhir-documentation/>
 
@@ -14,7 +14,7 @@ use crate::annuaire::search::Page;
 use crate::annuaire::search::query::{self, SearchQuery};
 use crate::annuaire::search::{Criterion, Search, Token, Total};
 use crate::annuaire::store::index_entry::Field;
-use crate::annuaire::store::{Copy, Snapshot};
+use crate::annuaire::store::{Mirror, Snapshot};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -25,15 +25,15 @@ use crate::fhir::rest_security::Authentication;
 use crate::fhir::subset::Subset;
 use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_LENGTH, ANNUAIRE_PAGE_MISSING};
 use crate::issue::{Issue, Language};
-use included::{Included, MOST_INCLUDED, included, instead};
-pub use page_cursor::Walk;
+use included::{Included, MAX_INCLUDED, included, instead};
+pub use page_cursor::PageCursor;
 use searchset::Searchset;
 
 /// The path of the API below that of the endpoint.
 const PATH: &str = "/annuaire/fhir/v2";
 
 /// Resources of more bytes than this together do not share a page.
-const LARGEST_PAGE: usize = 32 << 20;
+const MAX_RESOURCE_BYTES: usize = 32 << 20;
 /// What an entry holds beside its resource: its URL, how it came in, and the tag of a part.
 const MAX_ENTRY_OVERHEAD: usize = 512;
 /// What a page holds beside its entries: links that repeat the query or hold a token, and an issue for each parameter.
@@ -41,12 +41,12 @@ const MAX_LINKS: usize = 256 << 10;
 
 /// The size of the largest page.
 pub const MAX_PAGE_BYTES: usize =
-    LARGEST_PAGE + (query::LARGEST_COUNT + MOST_INCLUDED) * MAX_ENTRY_OVERHEAD + MAX_LINKS;
+    MAX_RESOURCE_BYTES + (query::MAX_COUNT + MAX_INCLUDED) * MAX_ENTRY_OVERHEAD + MAX_LINKS;
 
-/// The API of a copy of the directory.
+/// The API of a mirror of the directory.
 #[derive(Clone)]
 pub struct Directory {
-    copy: Copy,
+    mirror: Mirror,
     base_url: Arc<str>,
     clock: Clock,
     max_url: usize,
@@ -57,9 +57,9 @@ pub struct Directory {
 const MAX_LINK_GROWTH: usize = 64;
 
 impl Directory {
-    /// The API over a copy, beside an endpoint that has this base URL.
-    pub fn new(copy: Copy, endpoint_base_url: &str, clock: Clock) -> Self {
-        Self { copy, base_url: base_url(endpoint_base_url).into(), clock, max_url: usize::MAX }
+    /// The API over a mirror, beside an endpoint that has this base URL.
+    pub fn new(mirror: Mirror, endpoint_base_url: &str, clock: Clock) -> Self {
+        Self { mirror, base_url: base_url(endpoint_base_url).into(), clock, max_url: usize::MAX }
     }
 
     /// The same API on a server that reads no longer URLs: it gives none.
@@ -77,13 +77,13 @@ impl Directory {
     /// The same API, for a read by id that must be answered until this deadline: it does not wait for searches.
     #[must_use]
     pub fn for_lookups(&self, deadline: &Deadline) -> Self {
-        Self { copy: self.copy.for_lookups(deadline), ..self.clone() }
+        Self { mirror: self.mirror.for_lookups(deadline), ..self.clone() }
     }
 
     /// The same API, for what must be answered until this deadline.
     #[must_use]
     pub fn until(&self, deadline: &Deadline) -> Self {
-        Self { copy: self.copy.until(deadline), ..self.clone() }
+        Self { mirror: self.mirror.until(deadline), ..self.clone() }
     }
 
     /// What the absolute URLs in answers begin with.
@@ -91,9 +91,9 @@ impl Directory {
         &self.base_url
     }
 
-    /// The copy.
-    pub fn copy(&self) -> &Copy {
-        &self.copy
+    /// The mirror.
+    pub fn mirror(&self) -> &Mirror {
+        &self.mirror
     }
 
     /// The first page of a search, as the text of a searchset. `own_url` is what was asked for.
@@ -107,38 +107,38 @@ impl Directory {
         let SearchQuery { parameters, ignored } = query;
         let began = self.clock.now();
         let search = query::parse(resource_type, &parameters, began)?;
-        let snapshot = self.copy.snapshot().await?.ok_or(Error::EmptyDirectory)?;
+        let snapshot = self.mirror.snapshot().await?.ok_or(Error::EmptyDirectory)?;
         let (page, total) = self.first_page(&search, &snapshot).await?;
-        let walk = Walk { resource_type, parameters, snapshot, began, total, after: 0 };
+        let walk = PageCursor { resource_type, parameters, snapshot, began, total, after: 0 };
         self.searchset(walk, &search, page, own_url, ignored, language).await
     }
 
     /// The walk that the value of `_page?id=…` stands for.
-    pub fn resume(&self, id: &str) -> Result<Walk, Error> {
+    pub fn resume(&self, id: &str) -> Result<PageCursor, Error> {
         if id.trim().is_empty() {
             let issue = Issue::new(&ANNUAIRE_PAGE_MISSING, "http.id");
             return Err(Error::of(vec![issue.diagnostics("Parameter id required to fetch the next page")]));
         }
-        Walk::of(id, self.copy.page_key())
+        PageCursor::of(id, self.mirror.page_key())
     }
 
     /// The next page of a walk. Fails with [`Error::Gone`] where the walk is older than what is kept.
-    pub async fn next_page(&self, walk: Walk, own_url: &str, language: Language) -> Result<String, Error> {
+    pub async fn next_page(&self, walk: PageCursor, own_url: &str, language: Language) -> Result<String, Error> {
         let search = query::parse(walk.resource_type, &walk.parameters, walk.began)?;
         let page =
-            self.copy.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;
+            self.mirror.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;
         self.searchset(walk, &search, page, own_url, vec![], language).await
     }
 
     /// The current version of a resource, as the text of the part that is asked for.
     pub async fn read(&self, resource_type: DirectoryType, id: &str, subset: &Subset) -> Result<String, Error> {
         let found = match Id::parse(id) {
-            Some(_) => self.copy.read(resource_type, id).await?,
+            Some(_) => self.mirror.read(resource_type, id).await?,
             None => None,
         };
         match found {
             Some(stored) => Ok(subset.apply(resource_type.as_str(), stored.body)),
-            None if self.copy.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
+            None if self.mirror.snapshot().await?.is_none() => Err(Error::EmptyDirectory),
             None => Err(Error::NotInDirectory { id: id.chars().take(80).collect() }),
         }
     }
@@ -157,7 +157,7 @@ impl Directory {
             let is_missing = total.is_none() && search.total != Total::None;
             return if is_missing { Err(Error::DeadlineExceeded) } else { Ok((page, total)) };
         }
-        let page = self.copy.page(search.resource_type, &search.criteria, at, 0, search.count);
+        let page = self.mirror.page(search.resource_type, &search.criteria, at, 0, search.count);
         let (page, total) = if is_narrow(&search.criteria) {
             // Most often this is all there is: counting it would be for nothing.
             let page = page.await?;
@@ -175,13 +175,13 @@ impl Directory {
         // Who wants no page wants the number.
         let wanted = search.count == 0 && search.total == Total::BestEffort;
         let effort = if wanted { Total::Wanted } else { search.total };
-        self.copy.total(search.resource_type, &search.criteria, at, effort).await
+        self.mirror.total(search.resource_type, &search.criteria, at, effort).await
     }
 
     /// A page with what comes along, as text.
     async fn searchset(
         &self,
-        walk: Walk,
+        walk: PageCursor,
         search: &Search,
         mut page: Page,
         own_url: &str,
@@ -200,7 +200,7 @@ impl Directory {
             searchset.push("include", resource, &for_included);
         }
         if let (false, Some(found)) = (along.whole, page.matches.first()) {
-            let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MOST_INCLUDED.to_string());
+            let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MAX_INCLUDED.to_string());
             let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
             told.push(issue.with("expected", instead(search, &found.id)));
         }
@@ -212,10 +212,10 @@ impl Directory {
     }
 
     /// The URL of the page after the match of this number.
-    fn next_url(&self, mut walk: Walk, after: u32) -> Result<String, Error> {
+    fn next_url(&self, mut walk: PageCursor, after: u32) -> Result<String, Error> {
         let growth = if walk.after == 0 { MAX_LINK_GROWTH } else { 0 };
         walk.after = after;
-        let url = format!("{}/_page?id={}", self.base_url, walk.token(self.copy.page_key())?);
+        let url = format!("{}/_page?id={}", self.base_url, walk.token(self.mirror.page_key())?);
         match request_target(&url).len().saturating_add(growth) > self.max_url {
             true => Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
             false => Ok(url),
@@ -228,7 +228,7 @@ impl Directory {
         let mut size = 0;
         let fits = page.matches.iter().take_while(|found| {
             size += found.body.len();
-            size <= LARGEST_PAGE
+            size <= MAX_RESOURCE_BYTES
         });
         let mut most = fits.count().max(1);
         loop {
@@ -238,8 +238,8 @@ impl Directory {
                 page.seen = page.matches.last().map_or(page.seen, |last| last.seq);
             }
             let size: usize = page.matches.iter().map(|found| found.body.len()).sum();
-            let room = LARGEST_PAGE.saturating_sub(size);
-            let along = included(&self.copy, at, &search.includes, &page.matches, room).await?;
+            let room = MAX_RESOURCE_BYTES.saturating_sub(size);
+            let along = included(&self.mirror, at, &search.includes, &page.matches, room).await?;
             if along.whole || page.matches.len() <= 1 {
                 return Ok(along);
             }

@@ -1,4 +1,4 @@
-//! Filling the copy from files of NDJSON, as `annuaire generate` writes them, or as somebody exported
+//! Filling the mirror from files of NDJSON, as `annuaire generate` writes them, or as somebody exported
 //! a directory.
 
 mod lines;
@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use crate::annuaire::ingest::parsed_batch::Readings;
+use crate::annuaire::ingest::parsed_batch::ParsedBatch;
 use crate::annuaire::ingest::progress::{Length, Progress, Step};
 use crate::annuaire::ingest::run_log::{Record, Records, Work};
-use crate::annuaire::ingest::sync_state::{HeldBack, MAX_REMOVED, Stage, State, Walk};
-use crate::annuaire::store::resource::Prepared;
-use crate::annuaire::store::{Copy, SetAside, Writer};
+use crate::annuaire::ingest::sync_state::{DeletionsSuppressed, MAX_REMOVED, SyncCursor, SyncPhase, SyncState};
+use crate::annuaire::store::resource::ParsedResource;
+use crate::annuaire::store::{Mirror, Rejected, Writer};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
@@ -23,11 +23,11 @@ use crate::fhir::directory_type::DirectoryType;
 /// can be read again from its beginning, and each commit makes a segment of the index.
 const BATCH: u64 = 65_536;
 
-/// Resources of a type are handed to the copy so many at a time.
-const SHELF: usize = 1_000;
+/// Resources of a type are handed to the mirror so many at a time.
+const INSERT_BATCH: usize = 1_000;
 
 /// Chunks of lines that wait to be read. Each holds a few MB.
-const WAITING: usize = 2;
+const MAX_WAITING_CHUNKS: usize = 2;
 
 /// Where resources are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +41,11 @@ pub enum Input {
 /// How they are loaded.
 #[derive(Clone)]
 pub struct Settings {
-    /// Whether what is not in the files is removed from the copy.
+    /// Whether what is not in the files is removed from the mirror.
     pub replace: bool,
     /// Whether that is done however much it is.
     pub allow_deletions: bool,
-    /// How long superseded versions are kept, for walks over the copy that have begun.
+    /// How long superseded versions are kept, for walks over the mirror that have begun.
     pub keep: SignedDuration,
     /// What time it is.
     pub clock: Clock,
@@ -60,31 +60,32 @@ pub enum Failure {
     Input(String),
     /// The database.
     #[error("the copy cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
-    Copy(#[from] Error),
+    Database(#[from] Error),
     /// Somebody else writes.
     #[error("another process is writing to the copy of the directory: one at a time does")]
     Busy,
 }
 
-/// Fails where a file is not there, as one whose name is mistyped: before a copy is made for it.
+/// Fails where a file is not there, as one whose name is mistyped: before a mirror is made for it.
 pub fn check(inputs: &[Input]) -> Result<(), Failure> {
     lines::length(inputs).map(|_| ()).map_err(Failure::Input)
 }
 
 /// Loads the files, one after the other, and says what that did.
 pub async fn load(
-    copy: &Copy,
+    mirror: &Mirror,
     inputs: Vec<Input>,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Record, Failure> {
     // Before anything is done: a name that is mistyped.
     let length = lines::length(&inputs).map_err(Failure::Input)?;
-    let writer = copy.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
-    let records = Records::before_run(copy).await?;
+    let writer = mirror.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
+    let records = Records::before_run(mirror).await?;
     let names: Vec<_> = inputs.iter().map(Input::name).collect();
     let record = Record::new(Work::Load, names.join(" "), settings.clock.now());
-    let mut load = Load { copy, writer, settings, progress, records, record, shelves: Default::default(), pending: 0 };
+    let mut load =
+        Load { mirror, writer, settings, progress, records, record, shelves: Default::default(), pending: 0 };
     progress.begin("load", length.map_or(Length::Unknown, Length::Bytes), Step::default());
     let done = load.everything(inputs).await;
     progress.end();
@@ -103,14 +104,14 @@ impl Input {
 
 /// A load, under way.
 struct Load<'a> {
-    copy: &'a Copy,
+    mirror: &'a Mirror,
     writer: Writer,
     settings: &'a Settings,
     progress: &'a dyn Progress,
     records: Records,
     record: Record,
     /// What was read, a shelf for each type of [`DirectoryType::ALL`].
-    shelves: [Vec<Prepared>; 5],
+    shelves: [Vec<ParsedResource>; 5],
     /// How many resources came since the last commit.
     pending: u64,
 }
@@ -118,7 +119,7 @@ struct Load<'a> {
 impl Load<'_> {
     async fn everything(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         self.forget_walks().await?;
-        let (sender, chunks) = mpsc::channel(WAITING);
+        let (sender, chunks) = mpsc::channel(MAX_WAITING_CHUNKS);
         // A thread of its own: whoever waits for standard input must not hold up the end of the program.
         let lines = std::thread::spawn(move || lines::read(&inputs, &sender));
         let mut readings = parallel::read(chunks);
@@ -135,10 +136,10 @@ impl Load<'_> {
     }
 
     /// Takes what was read of a chunk.
-    async fn take(&mut self, readings: Readings, bytes: u64) -> Result<(), Error> {
+    async fn take(&mut self, readings: ParsedBatch, bytes: u64) -> Result<(), Error> {
         let resources = (readings.prepared.len() + readings.aside.len()) as u64;
         for aside in readings.aside {
-            self.put_aside(aside).await?;
+            self.reject(aside).await?;
         }
         if self.settings.replace {
             self.writer.mark_seen(&readings.unreadable).await?;
@@ -146,7 +147,7 @@ impl Load<'_> {
         for prepared in readings.prepared {
             let shelf = &mut self.shelves[prepared.resource_type as usize];
             shelf.push(prepared);
-            if shelf.len() == SHELF {
+            if shelf.len() == INSERT_BATCH {
                 let full = std::mem::take(shelf);
                 self.add(full).await?;
             }
@@ -157,18 +158,18 @@ impl Load<'_> {
         if self.pending >= BATCH { self.commit().await } else { Ok(()) }
     }
 
-    async fn put_aside(&mut self, aside: SetAside) -> Result<(), Error> {
+    async fn reject(&mut self, aside: Rejected) -> Result<(), Error> {
         let of = aside.resource_type.map_or("unknown", DirectoryType::as_str);
         self.record.count(of, "load").set_aside += 1;
-        self.writer.put_aside(aside).await
+        self.writer.reject(aside).await
     }
 
     /// Adds resources of one type.
-    async fn add(&mut self, resources: Vec<Prepared>) -> Result<(), Error> {
+    async fn add(&mut self, resources: Vec<ParsedResource>) -> Result<(), Error> {
         let Some(first) = resources.first() else { return Ok(()) };
         let of = first.resource_type;
-        let tally = self.writer.add(resources, self.settings.replace).await?;
-        self.record.count(of.as_str(), "load").add_tally(tally);
+        let counts = self.writer.add(resources, self.settings.replace).await?;
+        self.record.count(of.as_str(), "load").add(counts);
         Ok(())
     }
 
@@ -190,14 +191,14 @@ impl Load<'_> {
     /// Forgets what will not hold any more of what is known of an upstream.
     async fn forget_walks(&mut self) -> Result<(), Error> {
         for of in DirectoryType::ALL {
-            let mut state = State::noted(self.copy, of).await?.unwrap_or_default();
+            let mut state = SyncState::noted(self.mirror, of).await?.unwrap_or_default();
             if self.settings.replace {
                 // The next synchronisation is a full one.
-                state = State::default();
+                state = SyncState::default();
                 self.writer.forget_seen(of).await?;
-            } else if let Some(walk) = state.walk {
-                // What the walk marked is no longer what the copy has: it begins anew.
-                state.walk = Some(Walk::over(if walk.stage.is_full() { Stage::Whole } else { walk.stage }));
+            } else if let Some(walk) = state.cursor {
+                // What the walk marked is no longer what the mirror has: it begins anew.
+                state.cursor = Some(SyncCursor::over(if walk.phase.is_full() { SyncPhase::Full } else { walk.phase }));
             }
             state.note(&mut self.writer, of).await?;
         }
@@ -213,7 +214,7 @@ impl Load<'_> {
             if swept.unseen > 0 {
                 self.record.count(of.as_str(), "load").add_swept(swept);
             }
-            if let Some(held_back) = HeldBack::by(swept, self.settings.clock.now()) {
+            if let Some(held_back) = DeletionsSuppressed::by(swept, self.settings.clock.now()) {
                 let remedy = "`annuaire load --replace --allow-deletions` removes them";
                 self.record.warnings.push(format!("{}; {remedy}", held_back.sentence(of)));
                 self.record.held_back = true;
@@ -224,7 +225,7 @@ impl Load<'_> {
 
     /// Commits what came, and records how it ended.
     async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
-        if let Err(failure @ (Failure::Copy(_) | Failure::Busy)) = done {
+        if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
         let now = self.settings.clock.now();

@@ -6,20 +6,20 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::annuaire::ingest::run_log::{Record, Work, records};
-use crate::annuaire::ingest::sync_state::State;
+use crate::annuaire::ingest::sync_state::SyncState;
 use crate::annuaire::search::{Criterion, Token};
-use crate::annuaire::store::Copy;
+use crate::annuaire::store::Mirror;
 use crate::annuaire::store::index_entry::Field;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::{IDNPS, Identifier};
 
 /// Professionals of the same national id that are looked at, on average: there should be one.
-const NAMESAKES: usize = 4;
+const MAX_HOLDERS_PER_ID: usize = 4;
 
 /// How a professional stands in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PractitionerStatus {
     /// There, and in use.
     Active,
     /// There, and no longer in use.
@@ -30,32 +30,32 @@ pub enum Standing {
 
 /// How some professionals stand, where one of them is not in use.
 #[derive(Clone, Debug)]
-pub struct Standings {
-    /// The copy has all that the directory had at that instant.
+pub struct StatusReport {
+    /// The mirror has all that the directory had at that instant.
     pub as_of: Timestamp,
     in_use: HashMap<String, bool>,
 }
 
-impl Standings {
+impl StatusReport {
     /// How the professional of this national id stands.
-    pub fn of(&self, national_id: &str) -> Standing {
+    pub fn of(&self, national_id: &str) -> PractitionerStatus {
         match self.in_use.get(national_id) {
-            Some(true) => Standing::Active,
-            Some(false) => Standing::Inactive,
-            None => Standing::Unknown,
+            Some(true) => PractitionerStatus::Active,
+            Some(false) => PractitionerStatus::Inactive,
+            None => PractitionerStatus::Unknown,
         }
     }
 }
 
 /// How the professionals of these national ids stand, by one search. `None` where there is nothing to
-/// say: all are in use; or the copy is empty, or was never whole, so that nobody is missing from it.
-pub async fn standings(copy: &Copy, national_ids: &BTreeSet<&str>) -> Result<Option<Standings>, Error> {
-    let Some(at) = copy.snapshot().await? else { return Ok(None) };
+/// say: all are in use; or the mirror is empty, or was never whole, so that nobody is missing from it.
+pub async fn report_status(mirror: &Mirror, national_ids: &BTreeSet<&str>) -> Result<Option<StatusReport>, Error> {
+    let Some(at) = mirror.snapshot().await? else { return Ok(None) };
     let token = |id: &&str| Token::Both { system: IDNPS.to_owned(), code: (*id).to_owned() };
     let values = national_ids.iter().map(token).collect();
     let criteria = [Criterion::Token { field: Field::Identifier, values, not: false }];
-    let limit = national_ids.len() * NAMESAKES;
-    let page = copy.page(DirectoryType::Practitioner, &criteria, &at, 0, limit).await?;
+    let limit = national_ids.len() * MAX_HOLDERS_PER_ID;
+    let page = mirror.page(DirectoryType::Practitioner, &criteria, &at, 0, limit).await?;
     let mut in_use = HashMap::new();
     for stored in &page.matches {
         let professional: Value = serde_json::from_str(&stored.body).map_err(Error::internal)?;
@@ -69,17 +69,17 @@ pub async fn standings(copy: &Copy, national_ids: &BTreeSet<&str>) -> Result<Opt
     if page.more || national_ids.iter().all(|id| in_use.get(*id) == Some(&true)) {
         return Ok(None);
     }
-    Ok(as_of(copy).await?.map(|as_of| Standings { as_of, in_use }))
+    Ok(as_of(mirror).await?.map(|as_of| StatusReport { as_of, in_use }))
 }
 
-/// The instant whose professionals are all in the copy: the mark of the synchronisation, or without one
+/// The instant whose professionals are all in the mirror: the mark of the synchronisation, or without one
 /// when the last load began that came to its end. `None` while neither did: there, most may be missing.
-async fn as_of(copy: &Copy) -> Result<Option<Timestamp>, Error> {
-    let state = State::noted(copy, DirectoryType::Practitioner).await?.unwrap_or_default();
-    if state.mark.is_some() {
-        return Ok(state.mark);
+async fn as_of(mirror: &Mirror) -> Result<Option<Timestamp>, Error> {
+    let state = SyncState::noted(mirror, DirectoryType::Practitioner).await?.unwrap_or_default();
+    if state.high_water_mark.is_some() {
+        return Ok(state.high_water_mark);
     }
-    Ok(records(copy).await?.iter().find(|record| is_load_of_professionals(record)).map(|record| record.began))
+    Ok(records(mirror).await?.iter().find(|record| is_load_of_professionals(record)).map(|record| record.began))
 }
 
 fn is_load_of_professionals(record: &Record) -> bool {

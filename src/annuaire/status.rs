@@ -1,29 +1,29 @@
-//! What there is to say of the copy.
+//! What there is to say of the mirror.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::annuaire::ingest::run_log::{Record, records};
-use crate::annuaire::ingest::sync_state::State;
+use crate::annuaire::ingest::sync_state::SyncState;
 use crate::annuaire::search::Counts;
-use crate::annuaire::store::{Copy, SetAside};
+use crate::annuaire::store::{Mirror, Rejected};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
 /// How many resources that were set aside are counted: beyond that there are « at least » so many.
-pub const MOST_COUNTED: usize = 1_000;
+pub const MAX_COUNTED: usize = 1_000;
 
 /// How many of them are shown.
-const SHOWN: usize = 10;
+const MAX_SHOWN: usize = 10;
 
-/// The state of a copy.
+/// The state of a mirror.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     /// Where it is kept; never a password.
     pub database: String,
     /// Each type, in the order of [`DirectoryType::ALL`].
     pub types: Vec<TypeStatus>,
-    /// How many resources were set aside, up to [`MOST_COUNTED`].
+    /// How many resources were set aside, up to [`MAX_COUNTED`].
     pub set_aside_count: usize,
     /// The newest of them.
     pub set_aside: Vec<Aside>,
@@ -45,8 +45,8 @@ pub struct TypeStatus {
     pub age_seconds: Option<i64>,
     /// How far it is.
     #[serde(flatten)]
-    pub state: State,
-    /// A hash of all its content; equal for equal copies.
+    pub state: SyncState,
+    /// A hash of all its content; equal for equal mirrors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
 }
@@ -64,34 +64,40 @@ pub struct Aside {
     pub at: String,
 }
 
-/// Asks the copy; for the hashes, it reads all there is.
-pub async fn status(copy: &Copy, with_hashes: bool, now: Timestamp) -> Result<Status, Error> {
-    let counts = copy.counts().await?;
-    let mut hashes = if with_hashes { copy.content_hashes().await?.map(Some) } else { Default::default() };
+/// Asks the mirror; for the hashes, it reads all there is.
+pub async fn status(mirror: &Mirror, with_hashes: bool, now: Timestamp) -> Result<Status, Error> {
+    let counts = mirror.counts().await?;
+    let mut hashes = if with_hashes { mirror.content_hashes().await?.map(Some) } else { Default::default() };
     let mut types = vec![];
     for (index, of) in DirectoryType::ALL.into_iter().enumerate() {
-        let state = State::noted(copy, of).await?.unwrap_or_default();
+        let state = SyncState::noted(mirror, of).await?.unwrap_or_default();
         types.push(type_status(of, counts[index], state, hashes[index].take(), now));
     }
-    let set_aside = copy.set_aside(MOST_COUNTED).await?;
+    let set_aside = mirror.set_aside(MAX_COUNTED).await?;
     Ok(Status {
-        database: copy.description().to_owned(),
+        database: mirror.description().to_owned(),
         types,
         set_aside_count: set_aside.len(),
-        set_aside: set_aside.into_iter().take(SHOWN).map(Aside::from).collect(),
-        runs: records(copy).await?,
+        set_aside: set_aside.into_iter().take(MAX_SHOWN).map(Aside::from).collect(),
+        runs: records(mirror).await?,
     })
 }
 
-fn type_status(of: DirectoryType, counts: Counts, state: State, hash: Option<String>, now: Timestamp) -> TypeStatus {
-    let age_seconds = state.mark.map(|mark| now.duration_since(mark).as_secs());
+fn type_status(
+    of: DirectoryType,
+    counts: Counts,
+    state: SyncState,
+    hash: Option<String>,
+    now: Timestamp,
+) -> TypeStatus {
+    let age_seconds = state.high_water_mark.map(|mark| now.duration_since(mark).as_secs());
     let Counts { active, inactive } = counts;
     TypeStatus { resource_type: of, active, inactive, age_seconds, state, hash }
 }
 
-impl From<SetAside> for Aside {
-    fn from(aside: SetAside) -> Self {
-        let SetAside { resource_type, name, reason, at } = aside;
+impl From<Rejected> for Aside {
+    fn from(aside: Rejected) -> Self {
+        let Rejected { resource_type, name, reason, at } = aside;
         Self { resource_type: resource_type.map(DirectoryType::as_str), name, reason, at }
     }
 }

@@ -6,6 +6,7 @@
 //! (see `store/term.rs`). So a bulk load only appends, and a search intersects small sets and stops where its page is
 //! full.
 
+mod change_counts;
 mod compaction;
 pub mod extraction;
 pub mod index_entry;
@@ -18,10 +19,11 @@ pub(super) mod term;
 pub mod text_folding;
 mod writer;
 
-pub use crate::storage::mirror::{Marks, SetAside, Snapshot, Stored};
+pub use crate::storage::mirror::{Marks, Rejected, Snapshot, Stored};
+pub use change_counts::ChangeCounts;
 pub use mark_and_sweep::Swept;
-pub use mirror::Copy;
-pub use writer::{Tally, Writer};
+pub use mirror::Mirror;
+pub use writer::Writer;
 
 use crate::fhir::directory_type::DirectoryType;
 

@@ -1,4 +1,4 @@
-//! Bringing the copy up to date from its upstream.
+//! Bringing the mirror up to date from its upstream.
 //!
 //! Each type is walked over page by page: all of it (a full walk) or what changed (a delta). What came
 //! is committed a batch at a time together with where the walk goes on, so that a run that is
@@ -15,17 +15,17 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-pub use plan::Asked;
+pub use plan::SyncMode;
 
 use crate::annuaire::ingest::progress::Progress;
 use crate::annuaire::ingest::run_log::{Record, Records, Work};
-use crate::annuaire::ingest::sync_state::{MAX_REMOVED, State};
+use crate::annuaire::ingest::sync_state::{MAX_REMOVED, SyncState};
 use crate::annuaire::ingest::with_cause;
-use crate::annuaire::store::{Copy, Writer};
+use crate::annuaire::store::{Mirror, Writer};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
-use upstream::{Trouble, Upstream};
+use upstream::{Upstream, UpstreamError};
 
 /// How many resources are on a page: more has made the national API fail.
 pub const COUNT: u16 = 200;
@@ -35,7 +35,7 @@ pub const COUNT: u16 = 200;
 /// interruption and be seen late.
 pub const BATCH: u64 = 8_192;
 
-/// How the copy is brought up to date.
+/// How the mirror is brought up to date.
 #[derive(Clone)]
 pub struct Settings {
     /// From where.
@@ -44,7 +44,7 @@ pub struct Settings {
     pub count: u16,
     /// How many resources are committed together: [`BATCH`].
     pub batch: u64,
-    /// How long superseded versions are kept, for walks over the copy that have begun.
+    /// How long superseded versions are kept, for walks over the mirror that have begun.
     pub keep: SignedDuration,
     /// What time it is.
     pub clock: Clock,
@@ -54,7 +54,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// How much.
-    pub asked: Asked,
+    pub asked: SyncMode,
     /// Of which types; they are done in the order of [`DirectoryType::ALL`].
     pub types: Vec<DirectoryType>,
     /// Whether a full walk removes what the directory no longer has, however much that is. A type of which something
@@ -64,7 +64,7 @@ pub struct Request {
 
 impl Default for Request {
     fn default() -> Self {
-        Self { asked: Asked::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false }
+        Self { asked: SyncMode::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false }
     }
 }
 
@@ -73,10 +73,10 @@ impl Default for Request {
 pub enum Failure {
     /// Its upstream.
     #[error(transparent)]
-    Upstream(#[from] Trouble),
+    Upstream(#[from] UpstreamError),
     /// Its own database.
     #[error("the copy cannot be written: {}", with_cause(.0))]
-    Copy(#[from] Error),
+    Database(#[from] Error),
     /// Somebody else writes.
     #[error("another process is writing to the copy of the directory: one at a time does")]
     Busy,
@@ -91,7 +91,7 @@ impl Failure {
 
 /// A run, under way.
 struct Run<'a> {
-    copy: &'a Copy,
+    mirror: &'a Mirror,
     writer: Writer,
     upstream: Arc<Upstream>,
     settings: &'a Settings,
@@ -106,16 +106,16 @@ struct Run<'a> {
 ///
 /// Dropping the future at any point is safe, as is killing the process.
 pub async fn run(
-    copy: &Copy,
+    mirror: &Mirror,
     settings: &Settings,
     request: &Request,
     progress: &dyn Progress,
 ) -> Result<Record, Failure> {
     let upstream = Arc::new(Upstream::new(&settings.upstream)?);
-    let writer = copy.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
-    let records = Records::before_run(copy).await?;
+    let writer = mirror.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
+    let records = Records::before_run(mirror).await?;
     let record = Record::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
-    let mut run = Run { copy, writer, upstream, settings, progress, records, record, max_removed: MAX_REMOVED };
+    let mut run = Run { mirror, writer, upstream, settings, progress, records, record, max_removed: MAX_REMOVED };
     let done = run.types(request).await;
     run.end(done).await
 }
@@ -140,7 +140,7 @@ impl Run<'_> {
 
     /// Records how it ended. Where that was the database's fault, nothing can be written.
     async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
-        if let Err(failure @ (Failure::Copy(_) | Failure::Busy)) = done {
+        if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
         let now = self.settings.clock.now();
@@ -160,7 +160,7 @@ impl Run<'_> {
     }
 
     /// Makes what came visible and lasting, with how far the walk is.
-    async fn commit(&mut self, resource_type: DirectoryType, state: &State) -> Result<(), Error> {
+    async fn commit(&mut self, resource_type: DirectoryType, state: &SyncState) -> Result<(), Error> {
         self.record.last = self.settings.clock.now();
         state.note(&mut self.writer, resource_type).await?;
         self.records.note(&mut self.writer, &self.record).await?;

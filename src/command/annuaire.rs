@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::{Failure, log_beside};
 use crate::annuaire::ingest::run_log::Record;
-use crate::annuaire::store::Copy;
+use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::schedule::run_on_schedule;
 use crate::annuaire::sync::upstream;
 use crate::annuaire::sync::{BATCH, COUNT, Settings};
@@ -37,8 +37,8 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
     match command {
         Command::Sync(arguments) => {
             let display = show(config);
-            let copy = Copy::open(&config.annuaire_database_url).await?;
-            until_interrupted(sync::sync(arguments, &copy, config, &display)).await
+            let mirror = Mirror::open(&config.annuaire_database_url).await?;
+            until_interrupted(sync::sync(arguments, &mirror, config, &display)).await
         }
         Command::Load(arguments) => {
             let display = show(config);
@@ -47,18 +47,18 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
         Command::Status(arguments) => {
             let none = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire \
                 load` makes one";
-            let copy = Copy::open_existing(&config.annuaire_database_url).await?.ok_or(none)?;
-            status::status(arguments, &copy).await
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(none)?;
+            status::status(arguments, &mirror).await
         }
         Command::Generate(arguments) => generate::generate(arguments),
     }
 }
 
 /// Brings the copy up to date on the schedule of the settings, if there is one, until told to stop.
-pub fn keep_up_to_date(copy: Copy, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
+pub fn keep_up_to_date(mirror: Mirror, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let schedule = config.annuaire_sync.clone()?;
     tracing::info!(%schedule, upstream = config.annuaire_url, "the copy of the directory is kept up to date");
-    Some(tokio::spawn(run_on_schedule(copy, schedule, settings(config, COUNT), stop)))
+    Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, COUNT), stop)))
 }
 
 /// The settings of a synchronisation.
@@ -67,7 +67,7 @@ fn settings(config: &Config, count: u16) -> Settings {
         url: config.annuaire_url.clone(),
         key: config.annuaire_api_key.clone().filter(|key| !key.is_empty()),
         rate: config.annuaire_rate,
-        patience: upstream::Patience::default(),
+        retry_policy: upstream::RetryPolicy::default(),
     };
     Settings { upstream, count, batch: BATCH, keep: config.annuaire_keep, clock: Clock::system() }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Failure, terminal};
-use crate::annuaire::store::Copy;
+use crate::annuaire::store::Mirror;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fhir::date::instant;
@@ -28,7 +28,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
         instant(before)
     );
     storage.close().await;
-    if let Some(copy) = Copy::open_existing(&config.annuaire_database_url).await? {
+    if let Some(copy) = Mirror::open_existing(&config.annuaire_database_url).await? {
         let before = Timestamp::now().checked_sub(config.annuaire_keep)?;
         match copy.writer().await? {
             Some(mut writer) => {

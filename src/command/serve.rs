@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::access::{access, check_base_url, exposures};
 use super::{Failure, annuaire, purge, terminal};
 use crate::annuaire::api::Directory;
-use crate::annuaire::store::Copy;
+use crate::annuaire::store::Mirror;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::error::Error;
@@ -68,7 +68,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         storage.note_key(&key).await?;
     }
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
-    let copy = match Copy::open(&config.annuaire_database_url).await {
+    let copy = match Mirror::open(&config.annuaire_database_url).await {
         Ok(copy) => Some(copy),
         Err(error) => {
             // It is a help; what is received does not depend on it.
@@ -87,7 +87,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let clock = Clock::system();
     let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
     let directory = copy.map(|copy| Directory::new(copy, base_url.configured(), clock.clone()));
-    let copy = || directory.as_ref().map(|directory| directory.copy().clone());
+    let copy = || directory.as_ref().map(|directory| directory.mirror().clone());
     let endpoint = Endpoint {
         validator: Arc::new(validator),
         storage: storage.clone(),
@@ -197,7 +197,7 @@ fn greet(
 ) {
     let database = storage.description();
     let annuaire_url = directory.map_or("not served", Directory::base_url);
-    let annuaire = directory.map_or("none", |directory| directory.copy().description());
+    let annuaire = directory.map_or("none", |directory| directory.mirror().description());
     let Places { fhir, ops } = places;
     tracing::info!(listen = %fhir, ops = %ops, base_url, database, annuaire_url, annuaire, "listening");
     if log_format == LogFormat::Json {

@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{Endpoint, Exchange};
-use crate::annuaire::practitioner_status::{Standing, Standings, standings};
-use crate::annuaire::store::Copy;
+use crate::annuaire::practitioner_status::{PractitionerStatus, StatusReport, report_status};
+use crate::annuaire::store::Mirror;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
@@ -27,7 +27,7 @@ const REST: Duration = Duration::from_secs(30);
 /// Looks up the national ids that received resources cite.
 #[derive(Clone)]
 pub struct DirectoryCheck {
-    copy: Copy,
+    copy: Mirror,
     check: Check,
     patience: Duration,
     resting_until: Arc<Mutex<Option<Instant>>>,
@@ -35,7 +35,7 @@ pub struct DirectoryCheck {
 
 impl DirectoryCheck {
     /// A check against this copy; `None` where it is off.
-    pub fn new(copy: Copy, check: Check) -> Option<Self> {
+    pub fn new(copy: Mirror, check: Check) -> Option<Self> {
         let resting_until = Arc::default();
         (check != Check::Off).then_some(Self { copy, check, patience: PATIENCE, resting_until })
     }
@@ -63,7 +63,7 @@ impl DirectoryCheck {
             // A time-out looks at the answer first, however short it is.
             match self.patience.is_zero() {
                 true => std::future::pending().await,
-                false => standings(&self.copy.for_lookups(&exchange.deadline.at_most(self.patience)), &ids).await,
+                false => report_status(&self.copy.for_lookups(&exchange.deadline.at_most(self.patience)), &ids).await,
             }
         };
         match tokio::time::timeout(self.patience, asking).await {
@@ -74,14 +74,14 @@ impl DirectoryCheck {
         }
     }
 
-    fn doubts(&self, cited: &[(String, String)], standings: &Standings, now: Timestamp) -> Vec<Issue> {
+    fn doubts(&self, cited: &[(String, String)], standings: &StatusReport, now: Timestamp) -> Vec<Issue> {
         let days = now.duration_since(standings.as_of).as_hours().max(0) / 24;
         let date = standings.as_of.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string();
         let doubt = |(id, place): &(String, String)| {
             let doubt = match standings.of(id) {
-                Standing::Active => return None,
-                Standing::Inactive => INACTIVE,
-                Standing::Unknown => UNKNOWN,
+                PractitionerStatus::Active => return None,
+                PractitionerStatus::Inactive => INACTIVE,
+                PractitionerStatus::Unknown => UNKNOWN,
             };
             Some(doubt.at(place, self.check).with("date", &date).with("days", days.to_string()))
         };

@@ -53,7 +53,7 @@ pub struct Stored {
 
 /// A resource that could not be read, put aside so that the others go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
+pub struct Rejected {
     /// Its type, where that could be read.
     pub resource_type: Option<DirectoryType>,
     /// Its id, or else a line number, for people.

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sas_endpoint::annuaire::ingest::progress::Quiet;
-use sas_endpoint::annuaire::ingest::sync_state::State;
+use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::load::{self, Input, load};
-use sas_endpoint::annuaire::store::Copy;
+use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::Value;
 use wiremock::ResponseTemplate;
 
-use crate::copy::TestCopy;
+use crate::mirror::TestMirror;
 use crate::played::{Played, directory, resource};
 use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase, folder};
@@ -52,7 +52,7 @@ async fn sqlite() -> TestDatabase {
 async fn resources_are_loaded_from_standard_input_and_their_state_told() {
     let database = sqlite().await;
     // Opening it makes it.
-    Copy::open(&database.url).await.expect("the copy opens");
+    Mirror::open(&database.url).await.expect("the copy opens");
     let empty = text(&run(annuaire(&database, &["status"])).await);
     assert!(empty.contains("never synchronised") && empty.contains("Last runs: none"), "{empty}");
     let mut child = annuaire(&database, &["load", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
@@ -83,8 +83,8 @@ async fn status_of_no_copy_says_so_and_makes_none() {
             assert!(text(&output).contains("there is no copy of the directory"), "{}", text(&output));
             assert!(output.stdout.is_empty(), "{}", text(&output));
         }
-        assert!(!Copy::exists(&database.url).await.expect("an answer"));
-        assert!(Copy::open_existing(&database.url).await.expect("an answer").is_none());
+        assert!(!Mirror::exists(&database.url).await.expect("an answer"));
+        assert!(Mirror::open_existing(&database.url).await.expect("an answer").is_none());
     }
 }
 
@@ -94,7 +94,7 @@ async fn load_of_a_missing_file_makes_no_copy() {
     let output = run(annuaire(&database, &["load", "/nowhere/mistyped.ndjson"])).await;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("mistyped.ndjson"), "{}", text(&output));
-    assert!(!Copy::exists(&database.url).await.expect("an answer"));
+    assert!(!Mirror::exists(&database.url).await.expect("an answer"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn status_only_reads() {
     assert!(text(&output).contains("schema version 0") && text(&output).contains("annuaire sync"), "{}", text(&output));
     assert_eq!(std::fs::metadata(&file).expect("a file").len(), 0);
     // While somebody writes, and after.
-    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let copy = Mirror::open(&database.url).await.expect("the copy opens");
     let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
     let output = run(annuaire(&database, &["status"])).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -157,7 +157,7 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
     let told = text(&output);
     assert!(told.contains("refuses the key") && !told.contains("s3cret"), "{told}");
 
-    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let copy = Mirror::open(&database.url).await.expect("the copy opens");
     let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
     let output = sync(&[]).await;
     assert_eq!(output.status.code(), Some(75), "{}", text(&output));
@@ -263,10 +263,10 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
         command.env("SAS_ANNUAIRE_URL", played.base());
         command
     };
-    let copy = Copy::open(&database.url).await.expect("the copy opens");
+    let copy = Mirror::open(&database.url).await.expect("the copy opens");
     let mut child = sync().spawn().expect("it starts");
     let walk = async || {
-        State::noted(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.walk)
+        SyncState::noted(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
     };
     poll_until("a walk is noted", async || walk().await.is_some()).await;
     child.kill().expect("killed");
@@ -280,7 +280,7 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let asked = played.asked();
     assert!(asked.contains(&format!("_page?id=2-{received}")), "{asked:?}");
     assert!(!asked.iter().any(|address| address.starts_with("Practitioner?_count")), "{asked:?}");
-    let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
+    let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
     let folder = folder("killed");
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())

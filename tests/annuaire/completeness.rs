@@ -2,12 +2,12 @@
 
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::run_log::{Record, records};
-use sas_endpoint::annuaire::ingest::sync_state::{HeldBack, Stage, State};
-use sas_endpoint::annuaire::sync::{Asked, Failure, Request, run};
+use sas_endpoint::annuaire::ingest::sync_state::{DeletionsSuppressed, SyncPhase, SyncState};
+use sas_endpoint::annuaire::sync::{Failure, Request, SyncMode, run};
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
-use crate::copy::TestCopy;
+use crate::mirror::TestMirror;
 use crate::on_both_databases;
 use crate::played::{Played, T0, clock_at, directory, outcome, resource};
 use crate::support::Backend;
@@ -66,7 +66,12 @@ fn entries(page: &mut Value) -> &mut Vec<Value> {
     page["entry"].as_array_mut().expect("entries")
 }
 
-async fn synchronise(test: &TestCopy, played: &Played, asked: Asked, allow_deletions: bool) -> Result<Record, Failure> {
+async fn synchronise(
+    test: &TestMirror,
+    played: &Played,
+    asked: SyncMode,
+    allow_deletions: bool,
+) -> Result<Record, Failure> {
     let request = Request { asked, types: vec![OF], allow_deletions };
     loop {
         match run(&test.copy, &played.settings(), &request, &Quiet).await {
@@ -78,17 +83,17 @@ async fn synchronise(test: &TestCopy, played: &Played, asked: Asked, allow_delet
 
 /// What a copy is that was made of this directory in one go.
 async fn whole(played: &Played) -> [String; 5] {
-    let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
-    synchronise(&test, played, Asked::Full, false).await.expect("synchronised");
+    let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+    synchronise(&test, played, SyncMode::Full, false).await.expect("synchronised");
     hashes(&test).await
 }
 
 /// What marks and times a state holds, without the walk under way.
-fn marks(state: &State) -> (Option<jiff::Timestamp>, Option<jiff::Timestamp>, Option<HeldBack>) {
-    (state.mark, state.whole, state.held_back)
+fn marks(state: &SyncState) -> (Option<jiff::Timestamp>, Option<jiff::Timestamp>, Option<DeletionsSuppressed>) {
+    (state.high_water_mark, state.last_full_sync, state.held_back)
 }
 
-async fn last_run_failed(test: &TestCopy) -> bool {
+async fn last_run_failed(test: &TestMirror) -> bool {
     !records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
 }
 
@@ -98,41 +103,41 @@ async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
     for (name, page, fault) in FAULTS {
         played.asked();
         played.alter(page, fault);
-        let test = TestCopy::empty(Backend::Sqlite).await.expect("a copy");
-        synchronise(&test, &played, Asked::Due, false).await.expect_err(name);
+        let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+        synchronise(&test, &played, SyncMode::Due, false).await.expect_err(name);
         assert_eq!(marks(&state(&test, OF).await), (None, None, None), "{name}");
-        synchronise(&test, &played, Asked::Due, false).await.expect(name);
+        synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
         assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
     }
 }
 
-on_both_databases! { TestCopy::empty;
-    async fn full_walk_cut_short_leaves_copy_and_marks_and_is_resumed(test: TestCopy) {
+on_both_databases! { TestMirror::empty;
+    async fn full_walk_cut_short_leaves_copy_and_marks_and_is_resumed(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
-            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
             let (before, state_before) = (hashes(&test).await, state(&test, OF).await);
             played.asked();
             played.world().date = "Wed, 11 Mar 2026 05:30:00 GMT".to_owned();
             played.alter(page, fault);
-            let failure = synchronise(&test, &played, Asked::Full, false).await.expect_err(name).to_string();
+            let failure = synchronise(&test, &played, SyncMode::Full, false).await.expect_err(name).to_string();
             assert!(failure.contains("announced 12 resources for Practitioner and sent "), "{name}: {failure}");
             assert!(last_run_failed(&test).await, "{name}");
             let stopped = state(&test, OF).await;
             assert_eq!(marks(&stopped), marks(&state_before), "{name}");
-            assert_eq!(stopped.walk.expect("a walk to resume").stage, Stage::Whole, "{name}");
+            assert_eq!(stopped.cursor.expect("a walk to resume").phase, SyncPhase::Full, "{name}");
             let copied = hashes(&test).await;
             assert_eq!(copied[1], before[1], "{name}");
-            synchronise(&test, &played, Asked::Due, false).await.expect(name);
-            assert_eq!(state(&test, OF).await.whole, "2026-03-11T05:30:00Z".parse().ok(), "{name}");
+            synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
+            assert_eq!(state(&test, OF).await.last_full_sync, "2026-03-11T05:30:00Z".parse().ok(), "{name}");
             assert_eq!(hashes(&test).await[1], before[1], "{name}");
         }
     }
 
-    async fn delta_cut_short_leaves_the_mark_and_is_resumed(test: TestCopy) {
+    async fn delta_cut_short_leaves_the_mark_and_is_resumed(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
-            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
             let before = state(&test, OF).await;
             {
                 let mut world = played.world();
@@ -141,19 +146,19 @@ on_both_databases! { TestCopy::empty;
             }
             played.asked();
             played.alter(page, fault);
-            let failure = synchronise(&test, &played, Asked::Due, false).await.expect_err(name).to_string();
+            let failure = synchronise(&test, &played, SyncMode::Due, false).await.expect_err(name).to_string();
             assert!(failure.contains("announced 12 resources for Practitioner since 2026-03-09"), "{name}: {failure}");
             assert_eq!(marks(&state(&test, OF).await), marks(&before), "{name}");
-            synchronise(&test, &played, Asked::Due, false).await.expect(name);
-            assert_eq!(state(&test, OF).await.mark, "2026-03-11T05:30:00Z".parse().ok(), "{name}");
+            synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
+            assert_eq!(state(&test, OF).await.high_water_mark, "2026-03-11T05:30:00Z".parse().ok(), "{name}");
             assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
         }
     }
 
-    async fn changes_after_a_full_walk_cut_short_sweep_nothing(test: TestCopy) {
+    async fn changes_after_a_full_walk_cut_short_sweep_nothing(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
-            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
             let before = state(&test, OF).await;
             played.asked();
             // One is gone from the directory, and all others change while it is walked over.
@@ -164,34 +169,34 @@ on_both_databases! { TestCopy::empty;
                 world.put(resource("Practitioner", 13, "2026-03-10"));
             });
             played.alter(PAGES + page, fault);
-            synchronise(&test, &played, Asked::Full, false).await.expect_err(name);
+            synchronise(&test, &played, SyncMode::Full, false).await.expect_err(name);
             let stopped = state(&test, OF).await;
             assert_eq!(marks(&stopped), marks(&before), "{name}");
-            assert!(matches!(stopped.walk.expect("a walk").stage, Stage::Changes { completes: Some(_), .. }), "{name}");
+            assert!(matches!(stopped.cursor.expect("a walk").phase, SyncPhase::Delta { completes: Some(_), .. }), "{name}");
             assert!(test.copy.read(OF, "003-12").await.expect("an answer").is_some(), "{name}");
-            let record = synchronise(&test, &played, Asked::Due, false).await.expect(name);
+            let record = synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
             assert_eq!(record.total().removed, 1, "{name}");
             assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
         }
     }
 
-    async fn last_page_recovered_is_all_that_is_asked_for_again(test: TestCopy) {
+    async fn last_page_recovered_is_all_that_is_asked_for_again(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.alter(3, |page| {
             page["entry"] = json!([]);
             without_next(page);
         });
-        synchronise(&test, &played, Asked::Full, false).await.expect_err("it is cut short");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect_err("it is cut short");
         played.asked();
-        synchronise(&test, &played, Asked::Due, false).await.expect("the rest comes");
+        synchronise(&test, &played, SyncMode::Due, false).await.expect("the rest comes");
         let asked = played.asked();
         assert_eq!(asked[..2], ["_page?id=0-6", "_page?id=0-9"]);
         assert_eq!(asked.len(), 3, "{asked:?}");
     }
 
-    async fn directory_always_short_fails_each_run_and_other_types_go_on(test: TestCopy) {
+    async fn directory_always_short_fails_each_run_and_other_types_go_on(test: TestMirror) {
         let played = Played::with(directory(4)).await;
-        let request = Request { asked: Asked::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false };
+        let request = Request { asked: SyncMode::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false };
         for _ in 0..4 {
             played.asked();
             // Organizations come first; whichever page is asked for, it is the last.
@@ -204,14 +209,14 @@ on_both_databases! { TestCopy::empty;
             let failure = run(&test.copy, &played.settings(), &request, &Quiet).await.expect_err("it is cut short");
             assert!(failure.to_string().contains("announced 8 resources for Organization"), "{failure}");
             played.world().plan.clear();
-            assert_eq!(state(&test, DirectoryType::Organization).await.mark, None);
-            assert_eq!(state(&test, DirectoryType::Device).await.mark, T0.parse().ok());
+            assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, None);
+            assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
         }
         run(&test.copy, &played.settings(), &request, &Quiet).await.expect("all of it");
-        assert_eq!(state(&test, DirectoryType::Organization).await.mark, T0.parse().ok());
+        assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, T0.parse().ok());
     }
 
-    async fn total_and_count_survive_an_interruption(test: TestCopy) {
+    async fn total_and_count_survive_an_interruption(test: TestMirror) {
         for (name, fault) in [
             ("without next", without_next as Fault),
             ("short", |page| _ = entries(page).pop()),
@@ -220,37 +225,37 @@ on_both_databases! { TestCopy::empty;
             }),
         ] {
             let played = Played::with(directory(4)).await;
-            synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+            synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
             let before = state(&test, OF).await;
             // The third page does not come in this run, and less than it holds in the next.
             played.asked();
             played.plan((3..=10).map(|number| (number, outcome(503, "maintenance"))));
-            synchronise(&test, &played, Asked::Full, false).await.expect_err("the directory is away");
+            synchronise(&test, &played, SyncMode::Full, false).await.expect_err("the directory is away");
             assert_eq!(played.asked().len(), 10);
             played.alter(1, fault);
-            let failure = synchronise(&test, &played, Asked::Due, false).await.expect_err(name).to_string();
+            let failure = synchronise(&test, &played, SyncMode::Due, false).await.expect_err(name).to_string();
             assert!(failure.contains("announced 12 resources"), "{name}: {failure}");
             assert_eq!(marks(&state(&test, OF).await), marks(&before), "{name}");
-            let record = synchronise(&test, &played, Asked::Due, false).await.expect(name);
+            let record = synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
             assert_eq!(record.total().removed, 0, "{name}");
         }
     }
 
-    async fn resources_that_cannot_be_read_count_as_received(test: TestCopy) {
+    async fn resources_that_cannot_be_read_count_as_received(test: TestMirror) {
         let mut resources = directory(4);
         let unreadable = |id: &str| json!({ "resourceType": "Practitioner", "id": id, "meta": { "lastUpdated": "1 March" } });
         resources.retain(|resource| resource["id"] != "003-3");
         resources.extend(["003-3", "~"].map(unreadable));
         let played = Played::with(resources).await;
-        for asked in [Asked::Full, Asked::Due, Asked::Full] {
+        for asked in [SyncMode::Full, SyncMode::Due, SyncMode::Full] {
             synchronise(&test, &played, asked, false).await.expect("all of it came");
         }
         played.asked();
         played.alter(2, |page| _ = entries(page).pop());
-        synchronise(&test, &played, Asked::Full, false).await.expect_err("not all of it came");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect_err("not all of it came");
     }
 
-    async fn included_resources_are_kept_and_count_for_nothing(test: TestCopy) {
+    async fn included_resources_are_kept_and_count_for_nothing(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.alter(2, |page| {
             let (other, organization) = (resource("Practitioner", 900, "2026-01-15"), resource("Organization", 900, "2026-01-15"));
@@ -261,15 +266,15 @@ on_both_databases! { TestCopy::empty;
         });
         // Two more than announced, if includes counted: one that is missing would not be missed.
         played.alter(3, |page| _ = entries(page).pop());
-        let failure = synchronise(&test, &played, Asked::Full, false).await.expect_err("one is missing").to_string();
+        let failure = synchronise(&test, &played, SyncMode::Full, false).await.expect_err("one is missing").to_string();
         assert!(failure.contains("announced 12 resources for Practitioner and sent 11"), "{failure}");
         assert!(test.copy.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
     }
 
-    async fn delta_without_total_moves_the_mark_only_if_its_end_is_plain(test: TestCopy) {
+    async fn delta_without_total_moves_the_mark_only_if_its_end_is_plain(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
-        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         let mut day = 11;
         let mut delta = async |changes: usize, fault: Option<(usize, Fault)>| {
             {
@@ -282,9 +287,9 @@ on_both_databases! { TestCopy::empty;
             if let Some((page, fault)) = fault {
                 played.alter(page, fault);
             }
-            let before = state(&test, OF).await.mark;
-            let done = synchronise(&test, &played, Asked::Due, false).await;
-            (done, state(&test, OF).await.mark != before)
+            let before = state(&test, OF).await.high_water_mark;
+            let done = synchronise(&test, &played, SyncMode::Due, false).await;
+            (done, state(&test, OF).await.high_water_mark != before)
         };
         // One page, empty or not, and a last page with entries.
         assert!(matches!(delta(0, None).await, (Ok(_), true)));
@@ -297,11 +302,11 @@ on_both_databases! { TestCopy::empty;
         let (done, moved) = delta(7, Some((2, empty))).await;
         let failure = done.expect_err("nobody knows").to_string();
         assert!(failure.contains("told no total for Practitioner since") && !moved, "{failure}");
-        synchronise(&test, &played, Asked::Due, false).await.expect("the next run goes on");
-        assert_eq!(state(&test, OF).await.mark, "2026-03-14T05:30:00Z".parse().ok());
+        synchronise(&test, &played, SyncMode::Due, false).await.expect("the next run goes on");
+        assert_eq!(state(&test, OF).await.high_water_mark, "2026-03-14T05:30:00Z".parse().ok());
     }
 
-    async fn full_walk_without_total_completes_whatever_its_changes_end_with(test: TestCopy) {
+    async fn full_walk_without_total_completes_whatever_its_changes_end_with(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         // The changes since the walk began: two pages, of which the last is empty.
@@ -311,89 +316,89 @@ on_both_databases! { TestCopy::empty;
             page["entry"] = json!([]);
             without_next(page);
         });
-        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         let state = state(&test, OF).await;
-        assert_eq!(state.whole, T0.parse().ok());
-        assert_eq!(state.mark, state.whole, "the next run asks for the changes again");
+        assert_eq!(state.last_full_sync, T0.parse().ok());
+        assert_eq!(state.high_water_mark, state.last_full_sync, "the next run asks for the changes again");
     }
 
-    async fn full_walk_without_total_is_held_to_the_share_that_it_removes(test: TestCopy) {
+    async fn full_walk_without_total_is_held_to_the_share_that_it_removes(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
-        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         played.asked();
         played.alter(3, without_next);
-        let record = synchronise(&test, &played, Asked::Full, false).await.expect("nobody knows");
+        let record = synchronise(&test, &played, SyncMode::Full, false).await.expect("nobody knows");
         assert!(record.held_back && record.total().removed == 0);
         // What a later page tells is better than nothing.
         played.asked();
         played.alter(2, |page| page["total"] = json!(12));
         played.alter(3, without_next);
-        synchronise(&test, &played, Asked::Full, false).await.expect_err("9 of 12 came");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect_err("9 of 12 came");
     }
 
-    async fn deletions_held_back_deltas_go_on_until_a_run_allows_them(test: TestCopy) {
+    async fn deletions_held_back_deltas_go_on_until_a_run_allows_them(test: TestMirror) {
         let played = Played::with(directory(4)).await;
-        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         played.world().resources.retain(|resource| resource["id"].as_str() <= Some("003-6"));
         played.world().date = "Wed, 11 Mar 2026 05:30:00 GMT".to_owned();
-        let record = synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        let record = synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         let held_back = state(&test, OF).await;
         assert!(record.held_back && record.warnings[0].contains("annuaire sync --allow-deletions"), "{:?}", record.warnings);
-        assert_eq!(held_back.whole, T0.parse().ok(), "the former one");
-        assert_eq!(held_back.mark, "2026-03-11T05:30:00Z".parse().ok());
+        assert_eq!(held_back.last_full_sync, T0.parse().ok(), "the former one");
+        assert_eq!(held_back.high_water_mark, "2026-03-11T05:30:00Z".parse().ok());
 
         played.world().put(resource("Practitioner", 50, "2026-03-20"));
         played.asked();
-        let record = synchronise(&test, &played, Asked::Due, false).await.expect("synchronised");
+        let record = synchronise(&test, &played, SyncMode::Due, false).await.expect("synchronised");
         assert!(!record.held_back && record.total().new == 1);
         assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-10&_count=3&_total=accurate"]);
         assert!(state(&test, OF).await.held_back.is_some(), "it is still told");
 
-        let record = synchronise(&test, &played, Asked::Due, true).await.expect("synchronised");
+        let record = synchronise(&test, &played, SyncMode::Due, true).await.expect("synchronised");
         assert!(record.total().removed > 1 && !record.held_back, "{record:?}");
         let done = state(&test, OF).await;
-        assert_eq!((done.held_back, done.whole), (None, "2026-03-11T05:30:00Z".parse().ok()));
+        assert_eq!((done.held_back, done.last_full_sync), (None, "2026-03-11T05:30:00Z".parse().ok()));
         assert_eq!(hashes(&test).await[1], whole(&played).await[1]);
 
         // It holds for that run alone, and for what is not held back nothing changes.
         played.asked();
-        synchronise(&test, &played, Asked::Due, true).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Due, true).await.expect("synchronised");
         assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-10&_count=3&_total=accurate"]);
         played.world().resources.retain(|resource| resource["id"] == "003-50");
-        assert!(synchronise(&test, &played, Asked::Full, false).await.expect("synchronised").held_back);
+        assert!(synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised").held_back);
     }
 
-    async fn first_full_walk_over_a_loaded_copy_held_back_deltas_go_on(test: TestCopy) {
+    async fn first_full_walk_over_a_loaded_copy_held_back_deltas_go_on(test: TestMirror) {
         let loaded: Vec<_> = (100..=120).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
         test.load(&loaded).await;
         let played = Played::with(directory(4)).await;
-        assert!(synchronise(&test, &played, Asked::Due, false).await.expect("synchronised").held_back);
-        assert_eq!(state(&test, OF).await.whole, None);
+        assert!(synchronise(&test, &played, SyncMode::Due, false).await.expect("synchronised").held_back);
+        assert_eq!(state(&test, OF).await.last_full_sync, None);
         played.asked();
-        synchronise(&test, &played, Asked::Due, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Due, false).await.expect("synchronised");
         assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate"]);
     }
 
-    async fn gateway_404_on_a_next_page_is_retried_before_the_walk_begins_again(test: TestCopy) {
+    async fn gateway_404_on_a_next_page_is_retried_before_the_walk_begins_again(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let lost = wiremock::ResponseTemplate::new(404).set_body_string("<html>no Route matched</html>");
         played.plan([(2, lost.clone()), (3, lost.clone()), (5, lost.clone())]);
-        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         let asked = played.asked();
         assert_eq!(asked.iter().filter(|address| address.starts_with("Practitioner?_count")).count(), 1, "{asked:?}");
         assert_eq!(asked[1..4], ["_page?id=0-3"; 3]);
         // One that stays ends in a walk that begins again.
         played.plan((2..=9).map(|number| (number, lost.clone())));
-        synchronise(&test, &played, Asked::Full, false).await.expect("synchronised");
+        synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         let asked = played.asked();
         assert_eq!(asked[1..9], ["_page?id=2-3"; 8]);
         assert_eq!(asked[9], "Practitioner?_count=3&_total=accurate");
     }
 
-    async fn revisions_are_dated_and_purged_by_one_clock(test: TestCopy) {
+    async fn revisions_are_dated_and_purged_by_one_clock(test: TestMirror) {
         let played = Played::with(directory(4)).await;
-        let request = Request { asked: Asked::Full, types: vec![OF], allow_deletions: false };
+        let request = Request { asked: SyncMode::Full, types: vec![OF], allow_deletions: false };
         let mut settings = played.settings();
         let mut seen = vec![];
         for now in ["2016-03-10T06:31:00Z", "2016-03-11T06:31:00Z", "2016-03-13T06:31:00Z"] {

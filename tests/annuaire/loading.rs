@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::run_log::{Record, Work, records};
-use sas_endpoint::annuaire::ingest::sync_state::State;
+use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::load::{Failure, Input, Settings, load};
 use sas_endpoint::annuaire::sync::{self, Request};
 use sas_endpoint::clock::Clock;
@@ -14,7 +14,7 @@ use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::copy::TestCopy;
+use crate::mirror::TestMirror;
 use crate::on_both_databases;
 use crate::played::{Played, directory, resource};
 use crate::support::folder;
@@ -23,7 +23,7 @@ fn settings(replace: bool) -> Settings {
     Settings { replace, allow_deletions: false, keep: SignedDuration::from_hours(24), clock: Clock::system() }
 }
 
-async fn load_files(test: &TestCopy, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {
+async fn load_files(test: &TestMirror, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {
     let inputs = files.iter().map(|file| Input::File(file.as_ref().to_owned())).collect();
     load(&test.copy, inputs, &settings(replace), &Quiet).await
 }
@@ -58,12 +58,12 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> TestFile {
     TestFile { path, _folder: folder }
 }
 
-async fn hashes(test: &TestCopy) -> [String; 5] {
+async fn hashes(test: &TestMirror) -> [String; 5] {
     test.copy.content_hashes().await.expect("hashes")
 }
 
-on_both_databases! { TestCopy::empty;
-    async fn every_form_of_the_same_resources_gives_the_same_copy(test: TestCopy) {
+on_both_databases! { TestMirror::empty;
+    async fn every_form_of_the_same_resources_gives_the_same_copy(test: TestMirror) {
         let resources = directory(4);
         let (first, second) = resources.split_at(20);
         let record = load_files(&test, &[file("a.ndjson", ndjson(first)), file("b.ndjson.gz", gzip(&ndjson(second)))], false)
@@ -85,7 +85,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(records(&test.copy).await.expect("records").len(), 4);
     }
 
-    async fn a_synchronised_copy_and_a_loaded_one_are_equal(test: TestCopy) {
+    async fn a_synchronised_copy_and_a_loaded_one_are_equal(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         load_files(&test, &[file("a", ndjson(&directory(4)))], false).await.expect("loaded");
         let loaded = hashes(&test).await;
@@ -93,7 +93,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(hashes(&test).await, loaded);
     }
 
-    async fn lines_that_cannot_be_read_are_set_aside_by_their_number(test: TestCopy) {
+    async fn lines_that_cannot_be_read_are_set_aside_by_their_number(test: TestMirror) {
         let mut text = ndjson(&directory(1)).into_bytes();
         text.extend_from_slice(b"\n{\"resourceType\":\"Patient\",\"id\":\"p\"}\n\xff\xfe\nnot json\n");
         text.extend(vec![b'x'; (4 << 20) + 1]);
@@ -108,7 +108,7 @@ on_both_databases! { TestCopy::empty;
         assert!(aside[3].name.starts_with("p (") && aside[3].name.contains("some.ndjson"), "{:?}", aside[3]);
     }
 
-    async fn a_file_that_breaks_off_is_told_and_what_came_before_stays(test: TestCopy) {
+    async fn a_file_that_breaks_off_is_told_and_what_came_before_stays(test: TestMirror) {
         let whole = gzip(&ndjson(&directory(200)));
         let broken = file("broken.gz", &whole[..whole.len() / 2]);
         let failure = load_files(&test, std::slice::from_ref(&broken), true).await.expect_err("it breaks off").to_string();
@@ -120,7 +120,7 @@ on_both_databases! { TestCopy::empty;
         assert!(failure.starts_with("/nowhere.ndjson: "), "{failure}");
     }
 
-    async fn what_the_files_do_not_have_stays_unless_they_replace_the_copy(test: TestCopy) {
+    async fn what_the_files_do_not_have_stays_unless_they_replace_the_copy(test: TestMirror) {
         let mut resources = directory(4);
         let all = file("all", ndjson(&resources));
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
@@ -135,7 +135,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!((record.total().removed, record.warnings.len()), (0, 3));
     }
 
-    async fn what_can_no_longer_be_read_is_not_removed(test: TestCopy) {
+    async fn what_can_no_longer_be_read_is_not_removed(test: TestMirror) {
         let mut resources = directory(4);
         load_files(&test, &[file("all", ndjson(&resources))], true).await.expect("loaded");
         let expected = hashes(&test).await;
@@ -146,11 +146,11 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(hashes(&test).await, expected);
     }
 
-    async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestCopy) {
+    async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         let all = file("all", ndjson(&directory(4)));
-        let mark = async || State::noted(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.mark);
+        let mark = async || SyncState::noted(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
         assert_eq!(mark().await, played_mark());
         load_files(&test, std::slice::from_ref(&all), true).await.expect("loaded");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::annuaire::sync::Settings;
-use sas_endpoint::annuaire::sync::upstream::{self, ApiKey, Patience};
+use sas_endpoint::annuaire::sync::upstream::{self, ApiKey, RetryPolicy};
 use sas_endpoint::clock::Clock;
 use serde_json::{Value, json};
 use wiremock::matchers::any;
@@ -18,7 +18,7 @@ pub const T0: &str = "2026-03-10T05:30:00Z";
 const NOW: &str = "2026-03-10T05:31:00Z";
 
 /// Waits that nobody notices.
-pub const PATIENCE: Patience = Patience {
+pub const RETRY_POLICY: RetryPolicy = RetryPolicy {
     retries: 7,
     first: Duration::from_millis(1),
     longest: Duration::from_millis(2),
@@ -112,7 +112,7 @@ impl Played {
     }
 
     pub fn upstream(&self, key: Option<&str>) -> upstream::Settings {
-        upstream::Settings { url: self.base(), key: key.map(ApiKey::new), rate: 0, patience: PATIENCE }
+        upstream::Settings { url: self.base(), key: key.map(ApiKey::new), rate: 0, retry_policy: RETRY_POLICY }
     }
 
     /// Pages of three, each committed alone.

@@ -14,7 +14,7 @@ use sas_endpoint::annuaire::store::Snapshot;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
-use crate::copy::{TestCopy, prepared};
+use crate::mirror::{TestMirror, prepared};
 use crate::naive::{TEXTS, TOKENS, holds, instant_of, path};
 use crate::on_both_databases;
 use crate::support::Backend;
@@ -225,7 +225,7 @@ fn put(content: &mut Content, resource: &Value) {
 }
 
 /// Writes a history of commits; for each, the snapshot and what the directory had then.
-async fn history(test: &TestCopy, dice: &mut Dice) -> Vec<(Snapshot, Vec<Value>)> {
+async fn history(test: &TestMirror, dice: &mut Dice) -> Vec<(Snapshot, Vec<Value>)> {
     let (mut content, mut states) = (Content::new(), vec![]);
     for step in 0..14 {
         let mut writer = test.writer().await;
@@ -408,7 +408,7 @@ fn cases(dice: &mut Dice, states: std::ops::Range<usize>) -> impl Strategy<Value
 }
 
 /// Fails where a search does not find what the naive filter finds.
-async fn check(test: &TestCopy, states: &[(Snapshot, Vec<Value>)], case: &Case) -> Result<(), TestCaseError> {
+async fn check(test: &TestMirror, states: &[(Snapshot, Vec<Value>)], case: &Case) -> Result<(), TestCaseError> {
     let (state, of, parameters, size) = case;
     let (at, all) = &states[*state];
     let matches = |resource: &&Value| {
@@ -445,7 +445,7 @@ async fn check(test: &TestCopy, states: &[(Snapshot, Vec<Value>)], case: &Case) 
 }
 
 /// So many random searches over these states.
-fn search(test: &TestCopy, states: &[(Snapshot, Vec<Value>)], which: std::ops::Range<usize>, seed: u64, many: u32) {
+fn search(test: &TestMirror, states: &[(Snapshot, Vec<Value>)], which: std::ops::Range<usize>, seed: u64, many: u32) {
     let mut dice = Dice(seed);
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -464,14 +464,14 @@ fn search(test: &TestCopy, states: &[(Snapshot, Vec<Value>)], which: std::ops::R
 }
 
 async fn given(backend: Backend) -> Option<Backend> {
-    TestCopy::empty(backend).await.map(|_| backend)
+    TestMirror::empty(backend).await.map(|_| backend)
 }
 
 on_both_databases! { given;
     async fn random_searches_find_what_a_naive_filter_finds(backend: Backend) {
         let (seeds, many) = if backend == Backend::Sqlite { (1..=3, 250) } else { (4..=4, 120) };
         for seed in seeds {
-            let test = TestCopy::empty(backend).await.expect("a copy");
+            let test = TestMirror::empty(backend).await.expect("a copy");
             let mut dice = Dice(seed);
             let states = history(&test, &mut dice).await;
             search(&test, &states, 0..states.len(), seed, many);

@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header;
 use sas_endpoint::annuaire::api::Directory;
-use sas_endpoint::annuaire::store::Copy;
-use sas_endpoint::annuaire::store::resource::Prepared;
+use sas_endpoint::annuaire::store::Mirror;
+use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use sas_endpoint::http::bounds::Bounds;
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::client;
 pub use crate::client::Answer;
 use crate::content;
-use crate::copy::COUNT_TIMEOUT;
+use crate::mirror::COUNT_TIMEOUT;
 use crate::support::{Backend, GENEROUS, TestDatabase};
 
 /// The base of the absolute URLs in answers: not the address that is listened on.
@@ -43,7 +43,7 @@ pub const MAX_BODY: usize = 1 << 20;
 /// A running server, over a copy of the directory.
 pub struct DirectoryServer {
     pub address: std::net::SocketAddr,
-    pub copy: Copy,
+    pub copy: Mirror,
     databases: Arc<[TestDatabase; 2]>,
     /// The server stops when it is dropped.
     _stop: watch::Sender<bool>,
@@ -78,7 +78,7 @@ impl DirectoryServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let base_url = base_url.map_or_else(|| format!("http://{address}/fhir"), str::to_owned);
-        let copy = Copy::open(&databases[0].url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
+        let copy = Mirror::open(&databases[0].url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = Writer::start(storage.clone(), Clock::system(), key);
@@ -98,7 +98,8 @@ impl DirectoryServer {
 
     /// Adds resources to the copy, all at once.
     pub async fn load(&self, resources: &[Value]) {
-        let prepared = resources.iter().map(|resource| Prepared::read(&resource.to_string()).expect("a resource"));
+        let prepared =
+            resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource"));
         let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
         writer.add(prepared.collect(), true).await.expect("added");
         writer.commit().await.expect("committed");
@@ -106,7 +107,8 @@ impl DirectoryServer {
 
     /// Takes out of the copy every resource of a type but these.
     pub async fn keep_only(&self, resource_type: DirectoryType, resources: &[Value]) {
-        let prepared = resources.iter().map(|resource| Prepared::read(&resource.to_string()).expect("a resource"));
+        let prepared =
+            resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource"));
         let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
         writer.forget_seen(resource_type).await.expect("forgotten");
         writer.add(prepared.collect(), true).await.expect("added");

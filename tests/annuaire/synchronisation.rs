@@ -4,16 +4,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sas_endpoint::annuaire::ingest::progress::{Length, Progress, Quiet, Step};
-use sas_endpoint::annuaire::ingest::run_log::{Count, Record, records};
-use sas_endpoint::annuaire::ingest::sync_state::State;
+use sas_endpoint::annuaire::ingest::run_log::{Record, records};
+use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::status::status;
+use sas_endpoint::annuaire::store::ChangeCounts;
 use sas_endpoint::annuaire::sync::schedule::{Schedule, run_on_schedule};
-use sas_endpoint::annuaire::sync::{Asked, Failure, Request, Settings, run};
+use sas_endpoint::annuaire::sync::{Failure, Request, Settings, SyncMode, run};
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
-use crate::copy::TestCopy;
+use crate::mirror::TestMirror;
 use crate::on_both_databases;
 use crate::played::{Played, T0, clock_at, directory, outcome, page, resource};
 use crate::support::Backend;
@@ -22,12 +23,12 @@ use crate::support::polling::poll_until;
 /// Pages of `directory(4)` in a full run: 3, 4, 3, 2 and 1 of whole types, and 1 of changes for each.
 const PAGES: u64 = 18;
 
-pub async fn synchronise(test: &TestCopy, settings: &Settings) -> Result<Record, Failure> {
-    ask(test, settings, Asked::Due).await
+pub async fn synchronise(test: &TestMirror, settings: &Settings) -> Result<Record, Failure> {
+    ask(test, settings, SyncMode::Due).await
 }
 
 /// The right to write may need a moment to come back from a run that was cut off.
-pub async fn ask(test: &TestCopy, settings: &Settings, asked: Asked) -> Result<Record, Failure> {
+pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Result<Record, Failure> {
     let request = Request { asked, ..Request::default() };
     loop {
         match run(&test.copy, settings, &request, &Quiet).await {
@@ -37,22 +38,22 @@ pub async fn ask(test: &TestCopy, settings: &Settings, asked: Asked) -> Result<R
     }
 }
 
-pub async fn state(test: &TestCopy, of: DirectoryType) -> State {
-    State::noted(&test.copy, of).await.expect("an answer").unwrap_or_default()
+pub async fn state(test: &TestMirror, of: DirectoryType) -> SyncState {
+    SyncState::noted(&test.copy, of).await.expect("an answer").unwrap_or_default()
 }
 
 /// What a copy is that was made in one go.
 async fn expected(played: &Played, backend: Backend) -> [String; 5] {
-    let test = TestCopy::empty(backend).await.expect("a copy");
+    let test = TestMirror::empty(backend).await.expect("a copy");
     synchronise(&test, &played.settings()).await.expect("synchronised");
     test.copy.content_hashes().await.expect("hashes")
 }
 
-pub async fn hashes(test: &TestCopy) -> [String; 5] {
+pub async fn hashes(test: &TestMirror) -> [String; 5] {
     test.copy.content_hashes().await.expect("hashes")
 }
 
-pub async fn has(test: &TestCopy, of: DirectoryType, id: &str) -> bool {
+pub async fn has(test: &TestMirror, of: DirectoryType, id: &str) -> bool {
     test.copy.read(of, id).await.expect("an answer").is_some()
 }
 
@@ -80,7 +81,7 @@ impl Progress for After {
 }
 
 /// Runs until so many pages were taken, and is then cut off. Says whether it came to its end before.
-async fn cut_off_after(test: &TestCopy, settings: &Settings, asked: Asked, pages: u64) -> bool {
+async fn cut_off_after(test: &TestMirror, settings: &Settings, asked: SyncMode, pages: u64) -> bool {
     let after = After { pages: AtomicU64::new(pages), reached: Notify::new() };
     let request = Request { asked, ..Request::default() };
     loop {
@@ -95,18 +96,18 @@ async fn cut_off_after(test: &TestCopy, settings: &Settings, asked: Asked, pages
     }
 }
 
-on_both_databases! { TestCopy::empty;
-    async fn a_first_run_takes_everything_and_the_next_ones_what_changed(test: TestCopy) {
+on_both_databases! { TestMirror::empty;
+    async fn a_first_run_takes_everything_and_the_next_ones_what_changed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
         let asked = played.asked();
         assert_eq!(asked[..2], ["Organization?_count=3&_total=accurate", "_page?id=0-3"]);
         assert_eq!(asked[3], "Organization?_lastUpdated=ge2026-03-09&_count=3&_total=accurate");
         assert_eq!(asked.len() as u64, PAGES);
-        assert_eq!(record.total(), Count { new: 32, ..Count::default() });
+        assert_eq!(record.total(), ChangeCounts { new: 32, ..ChangeCounts::default() });
         let of = DirectoryType::Practitioner;
         let mark = state(&test, of).await;
-        assert_eq!((mark.mark, mark.whole, mark.walk), (T0.parse().ok(), T0.parse().ok(), None));
+        assert_eq!((mark.high_water_mark, mark.last_full_sync, mark.cursor), (T0.parse().ok(), T0.parse().ok(), None));
 
         {
             let mut world = played.world();
@@ -115,17 +116,17 @@ on_both_databases! { TestCopy::empty;
             world.date = "Tue, 10 Mar 2026 17:30:00 GMT".to_owned();
         }
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
-        assert_eq!(record.total(), Count { new: 1, changed: 5, ..Count::default() });
+        assert_eq!(record.total(), ChangeCounts { new: 1, changed: 5, ..ChangeCounts::default() });
         assert_eq!(record.parts.iter().map(|part| part.kind.as_str()).collect::<Vec<_>>(), ["delta"; 5]);
         let asked = played.asked();
         assert_eq!(asked[1], "Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate");
         assert_eq!(asked.len(), 6);
-        assert_eq!(state(&test, of).await.mark, "2026-03-10T17:30:00Z".parse().ok());
+        assert_eq!(state(&test, of).await.high_water_mark, "2026-03-10T17:30:00Z".parse().ok());
         let stored = test.copy.read(of, "003-4").await.expect("an answer").expect("a resource");
         assert!(stored.body.contains(r#""versionId":"2""#));
     }
 
-    async fn a_bad_day_of_the_directory_changes_nothing_in_the_end(test: TestCopy) {
+    async fn a_bad_day_of_the_directory_changes_nothing_in_the_end(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let answers = [
             outcome(429, "slow down").insert_header("retry-after", "1"),
@@ -140,7 +141,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(played.asked().len() as u64, 2 * PAGES);
     }
 
-    async fn an_expired_page_begins_its_type_anew(test: TestCopy) {
+    async fn an_expired_page_begins_its_type_anew(test: TestMirror) {
         for answer in [
             outcome(400, "bad"),
             outcome(404, ""),
@@ -152,14 +153,14 @@ on_both_databases! { TestCopy::empty;
             // In the middle of the practitioners, who come after four pages of organizations.
             played.before(6, |world| world.forget_walks());
             let settings = played.settings();
-            ask(&test, &settings, Asked::Full).await.expect("synchronised");
+            ask(&test, &settings, SyncMode::Full).await.expect("synchronised");
             let asked = played.asked();
             assert_eq!(asked[4..7], ["Practitioner?_count=3&_total=accurate", "_page?id=2-3", "Practitioner?_count=3&_total=accurate"]);
             assert_eq!(asked.len() as u64, PAGES + 2);
         }
     }
 
-    async fn a_directory_whose_pages_always_expire_ends_the_run_and_no_mark_is_set(test: TestCopy) {
+    async fn a_directory_whose_pages_always_expire_ends_the_run_and_no_mark_is_set(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let gone = outcome(410, "gone");
         played.plan([2, 4, 6, 8].into_iter().map(|number| (number, gone.clone())));
@@ -168,13 +169,13 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(played.asked(), ["Organization?_count=3&_total=accurate", "_page?id=0-3", "Organization?_count=3&_total=accurate", "_page?id=1-3",
             "Organization?_count=3&_total=accurate", "_page?id=2-3", "Organization?_count=3&_total=accurate", "_page?id=3-3"]);
         let organizations = state(&test, DirectoryType::Organization).await;
-        assert_eq!((organizations.mark, organizations.walk.map(|walk| walk.received)), (None, Some(3)));
+        assert_eq!((organizations.high_water_mark, organizations.cursor.map(|walk| walk.received)), (None, Some(3)));
         let record = records(&test.copy).await.expect("records").remove(0);
         assert!(!record.outcome.expect("an outcome").succeeded);
         synchronise(&test, &played.settings()).await.expect("the next run goes on");
     }
 
-    async fn a_run_that_is_cut_off_anywhere_is_continued(test: TestCopy) {
+    async fn a_run_that_is_cut_off_anywhere_is_continued(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let settings = played.settings();
         let mut cut_off = 0;
@@ -184,33 +185,33 @@ on_both_databases! { TestCopy::empty;
             played.world().put(resource("Organization", 100 + pages as usize, "2026-01-15"));
             played.world().remove(&format!("001-01-{}", 99 + pages));
             // A run whose last pages come all at once may be at its end before it can be cut off.
-            cut_off += u64::from(!cut_off_after(&test, &settings, Asked::Full, pages).await);
-            ask(&test, &settings, Asked::Full).await.expect("the next run comes to its end");
+            cut_off += u64::from(!cut_off_after(&test, &settings, SyncMode::Full, pages).await);
+            ask(&test, &settings, SyncMode::Full).await.expect("the next run comes to its end");
             assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await, "cut off after {pages}");
         }
         assert!(cut_off > PAGES / 2, "{cut_off}");
-        assert_eq!(state(&test, DirectoryType::PractitionerRole).await.walk, None);
+        assert_eq!(state(&test, DirectoryType::PractitionerRole).await.cursor, None);
     }
 
-    async fn a_run_that_is_cut_off_time_and_again_comes_to_its_end(test: TestCopy) {
+    async fn a_run_that_is_cut_off_time_and_again_comes_to_its_end(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let mut runs = 1;
         // Types that are done take a page of changes each time; the last page may not have been committed.
-        while !cut_off_after(&test, &played.settings(), Asked::Due, 6).await {
+        while !cut_off_after(&test, &played.settings(), SyncMode::Due, 6).await {
             runs += 1;
         }
         assert!(runs > PAGES / 6, "{runs} runs");
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
-    async fn a_run_goes_on_at_the_page_where_it_was_cut_off(test: TestCopy) {
+    async fn a_run_goes_on_at_the_page_where_it_was_cut_off(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let failing = outcome(503, "maintenance");
         played.plan((6..14).map(|number| (number, failing.clone())));
         synchronise(&test, &played.settings()).await.expect_err("the directory is away");
-        assert_eq!(state(&test, DirectoryType::Organization).await.mark, T0.parse().ok());
+        assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, T0.parse().ok());
         let practitioners = state(&test, DirectoryType::Practitioner).await;
-        assert_eq!(practitioners.mark, None);
+        assert_eq!(practitioners.high_water_mark, None);
         played.asked();
         synchronise(&test, &played.settings()).await.expect("the next run");
         let asked = played.asked();
@@ -219,7 +220,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
-    async fn what_happens_to_the_directory_during_a_walk_is_seen_by_the_delta_after_it(test: TestCopy) {
+    async fn what_happens_to_the_directory_during_a_walk_is_seen_by_the_delta_after_it(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.before(6, |world| {
             world.put(changed(2));
@@ -233,23 +234,23 @@ on_both_databases! { TestCopy::empty;
         assert!(has(&test, of, "003-200").await);
         // It was there when the walk began; the next full walk removes it.
         assert!(has(&test, of, "003-3").await);
-        ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert!(!has(&test, of, "003-3").await);
     }
 
-    async fn a_directory_that_loses_what_changes_during_a_walk_does_not_make_it_vanish(test: TestCopy) {
+    async fn a_directory_that_loses_what_changes_during_a_walk_does_not_make_it_vanish(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         played.asked();
         // Its address of the next page outlived the versions it stood for.
         played.world().resources.retain(|resource| resource["id"] != "003-7");
         played.before(8, |world| world.put(changed(7)));
-        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(record.total().removed, 0, "not even for a moment");
         assert!(has(&test, DirectoryType::Practitioner, "003-7").await);
     }
 
-    async fn an_order_that_changes_and_entries_that_are_repeated_do_no_harm(test: TestCopy) {
+    async fn an_order_that_changes_and_entries_that_are_repeated_do_no_harm(test: TestMirror) {
         let mut resources = directory(4);
         let expected = expected(&Played::with(resources.clone()).await, Backend::Sqlite).await;
         resources.extend(directory(2));
@@ -259,7 +260,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(hashes(&test).await, expected);
     }
 
-    async fn what_cannot_be_read_is_set_aside_and_told(test: TestCopy) {
+    async fn what_cannot_be_read_is_set_aside_and_told(test: TestMirror) {
         let mut resources = directory(4);
         resources[1] = json!({ "resourceType": "Organization", "id": "001-01-2", "meta": { "lastUpdated": "1 March" } });
         resources.insert(0, json!({ "resourceType": "Organization", "id": "~", "meta": {} }));
@@ -276,46 +277,46 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(status.runs, [record]);
     }
 
-    async fn what_can_no_longer_be_read_stays_as_it_was(test: TestCopy) {
+    async fn what_can_no_longer_be_read_stays_as_it_was(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let expected = hashes(&test).await;
         let unreadable = json!({ "resourceType": "Practitioner", "id": "003-12", "meta": { "lastUpdated": "1 March" } });
         played.world().put(unreadable);
-        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
         assert_eq!(hashes(&test).await, expected);
         played.world().remove("003-12");
-        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(record.total().removed, 1);
     }
 
-    async fn what_the_directory_no_longer_has_is_removed_unless_it_is_too_much(test: TestCopy) {
+    async fn what_the_directory_no_longer_has_is_removed_unless_it_is_too_much(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         played.world().remove("003-12");
         synchronise(&test, &played.settings()).await.expect("a delta does not see that");
         assert!(has(&test, DirectoryType::Practitioner, "003-12").await);
-        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!((record.total().removed, record.warnings.len()), (1, 0));
         assert!(!has(&test, DirectoryType::Practitioner, "003-12").await);
 
         played.world().resources.retain(|resource| resource["resourceType"] != "Practitioner");
-        let record = ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(record.total().removed, 0);
         let sentence = "11 of 11 resources of type Practitioner are no longer in the directory";
         assert!(record.warnings[0].starts_with(sentence) && record.summary().contains(sentence));
         assert!(has(&test, DirectoryType::Practitioner, "003-1").await);
         let practitioners = state(&test, DirectoryType::Practitioner).await;
         assert_eq!(practitioners.held_back.map(|held_back| held_back.unseen), Some(11));
-        assert_eq!(practitioners.mark, T0.parse().ok());
+        assert_eq!(practitioners.high_water_mark, T0.parse().ok());
 
         played.world().resources = directory(4);
-        ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
+        ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(state(&test, DirectoryType::Practitioner).await.held_back, None);
     }
 
-    async fn an_old_mark_or_another_directory_makes_a_full_run_due(test: TestCopy) {
+    async fn an_old_mark_or_another_directory_makes_a_full_run_due(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         for (now, first) in [
@@ -332,34 +333,34 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(other.asked()[0], "Organization?_count=3&_total=accurate");
     }
 
-    async fn another_directory_that_never_answers_makes_nothing_forgotten(test: TestCopy) {
+    async fn another_directory_that_never_answers_makes_nothing_forgotten(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let before = state(&test, DirectoryType::Organization).await;
         let other = Played::with(vec![]).await;
         other.plan((1..=16).map(|number| (number, outcome(403, ""))));
-        for asked in [Asked::Due, Asked::Full] {
+        for asked in [SyncMode::Due, SyncMode::Full] {
             ask(&test, &other.settings(), asked).await.expect_err("it does not answer");
         }
         assert_eq!(state(&test, DirectoryType::Organization).await, before);
         assert!(!records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
     }
 
-    async fn pages_that_lead_back_to_one_another_end_the_run(test: TestCopy) {
+    async fn pages_that_lead_back_to_one_another_end_the_run(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let leading_to = |name: &str| {
             let next = json!({ "relation": "next", "url": format!("{}/_page?id={name}", played.base()) });
             page(&json!({ "resourceType": "Bundle", "type": "searchset", "entry": [], "link": [next] }).to_string())
         };
         played.plan([(1, leading_to("a")), (2, leading_to("b")), (3, leading_to("a"))]);
-        let failure = ask(&test, &played.settings(), Asked::Full).await.expect_err("it never ends");
+        let failure = ask(&test, &played.settings(), SyncMode::Full).await.expect_err("it never ends");
         assert!(failure.to_string().contains("its next page came before"), "{failure}");
         assert_eq!(played.asked().len(), 3);
     }
 
-    async fn changes_since_a_day_and_some_types_are_asked_for(test: TestCopy) {
+    async fn changes_since_a_day_and_some_types_are_asked_for(test: TestMirror) {
         let played = Played::with(directory(4)).await;
-        let asked = Asked::Since("2025-12-01".parse().expect("a day"));
+        let asked = SyncMode::Since("2025-12-01".parse().expect("a day"));
         let request = Request { asked, types: vec![DirectoryType::Device, DirectoryType::HealthcareService], ..Request::default() };
         run(&test.copy, &played.settings(), &request, &Quiet).await.expect("synchronised");
         assert_eq!(played.asked(), [
@@ -368,17 +369,17 @@ on_both_databases! { TestCopy::empty;
             "Device?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
         ]);
         // Changes alone make no copy whole.
-        assert_eq!(state(&test, DirectoryType::Device).await.mark, None);
-        ask(&test, &played.settings(), Asked::Full).await.expect("synchronised");
-        assert_eq!(state(&test, DirectoryType::Device).await.mark, T0.parse().ok());
+        assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, None);
+        ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
+        assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
         // A day after the mark leaves out what came between: the mark stays.
         played.world().date = "Tue, 17 Mar 2026 05:30:00 GMT".to_owned();
-        let asked = Asked::Since("2026-03-15".parse().expect("a day"));
+        let asked = SyncMode::Since("2026-03-15".parse().expect("a day"));
         ask(&test, &played.settings(), asked).await.expect("synchronised");
-        assert_eq!(state(&test, DirectoryType::Device).await.mark, T0.parse().ok());
+        assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
     }
 
-    async fn a_schedule_runs_when_it_is_due_and_stops_when_told(test: TestCopy) {
+    async fn a_schedule_runs_when_it_is_due_and_stops_when_told(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let schedule: Schedule = "every 6h".parse().expect("a schedule");
         // The first run is due at once; the next one not, by a clock that stands still.
@@ -402,7 +403,7 @@ on_both_databases! { TestCopy::empty;
         running.await.expect("it stops at once");
     }
 
-    async fn one_process_at_a_time_synchronises(test: TestCopy) {
+    async fn one_process_at_a_time_synchronises(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let _writer = test.writer().await;
         let request = Request::default();
@@ -412,7 +413,7 @@ on_both_databases! { TestCopy::empty;
         assert!(played.asked().is_empty());
     }
 
-    async fn only_the_last_runs_are_remembered(test: TestCopy) {
+    async fn only_the_last_runs_are_remembered(test: TestMirror) {
         let played = Played::with(vec![]).await;
         for _ in 0..22 {
             synchronise(&test, &played.settings()).await.expect("synchronised");

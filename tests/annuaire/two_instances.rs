@@ -5,22 +5,22 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use sas_endpoint::annuaire::ingest::progress::Quiet;
-use sas_endpoint::annuaire::ingest::run_log::Count;
-use sas_endpoint::annuaire::ingest::sync_state::State;
+use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::invented::Generate;
 use sas_endpoint::annuaire::load::{self, Input, load};
 use sas_endpoint::annuaire::search::Total;
-use sas_endpoint::annuaire::store::{Copy, Snapshot, Stored};
+use sas_endpoint::annuaire::store::ChangeCounts;
+use sas_endpoint::annuaire::store::{Mirror, Snapshot, Stored};
 use sas_endpoint::annuaire::sync::upstream;
-use sas_endpoint::annuaire::sync::{Asked, BATCH, COUNT, Failure, Request, Settings, run};
+use sas_endpoint::annuaire::sync::{BATCH, COUNT, Failure, Request, Settings, SyncMode, run};
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
 
 use crate::commands::{annuaire, text};
-use crate::copy::COUNT_TIMEOUT;
+use crate::mirror::COUNT_TIMEOUT;
 use crate::on_both_databases;
-use crate::played::PATIENCE;
+use crate::played::RETRY_POLICY;
 use crate::server::{DirectoryServer, PATH};
 use crate::support::{Backend, TestDatabase, folder};
 
@@ -30,7 +30,7 @@ const DAY: Date = date(2026, 3, 10);
 /// An instance that serves, and the copy of another that is to follow it.
 struct Pair {
     first: DirectoryServer,
-    second: Copy,
+    second: Mirror,
     database: TestDatabase,
 }
 
@@ -38,7 +38,7 @@ impl Pair {
     async fn empty(backend: Backend) -> Option<Self> {
         let database = TestDatabase::new(backend).await?;
         let first = DirectoryServer::at_its_address(backend).await?;
-        let second = Copy::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
+        let second = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { first, second, database })
     }
 
@@ -62,7 +62,7 @@ impl Pair {
 
     fn settings(&self) -> Settings {
         Settings {
-            upstream: upstream::Settings { url: self.base(), key: None, rate: 0, patience: PATIENCE },
+            upstream: upstream::Settings { url: self.base(), key: None, rate: 0, retry_policy: RETRY_POLICY },
             count: COUNT,
             batch: BATCH,
             keep: SignedDuration::from_hours(24),
@@ -70,7 +70,7 @@ impl Pair {
         }
     }
 
-    async fn synchronise(&self, settings: &Settings, asked: Asked) -> Count {
+    async fn synchronise(&self, settings: &Settings, asked: SyncMode) -> ChangeCounts {
         let request = Request { asked, ..Request::default() };
         loop {
             match run(&self.second, settings, &request, &Quiet).await {
@@ -102,7 +102,7 @@ fn resources(lines: &[u8]) -> Vec<Value> {
 }
 
 /// Everything of a type that a snapshot sees, in pages of this size.
-async fn walk(copy: &Copy, at: &Snapshot, of: DirectoryType, size: usize) -> Vec<Stored> {
+async fn walk(copy: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) -> Vec<Stored> {
     let (mut all, mut after) = (vec![], 0);
     loop {
         let page = copy.page(of, &[], at, after, size).await.expect("a page");
@@ -119,18 +119,18 @@ on_both_databases! { Pair::empty;
         let everything = generated(2_000, false);
         let lines = everything.iter().filter(|byte| **byte == b'\n').count() as u64;
         pair.load(everything).await;
-        let count = pair.synchronise(&pair.settings(), Asked::Due).await;
+        let count = pair.synchronise(&pair.settings(), SyncMode::Due).await;
         assert_eq!((count.new, count.changed, count.set_aside), (lines, 0, 0));
         pair.assert_equal().await;
 
         let next_day = generated(2_000, true);
         let ids = resources(&next_day).len() as u64;
         pair.load(next_day).await;
-        let count = pair.synchronise(&pair.settings(), Asked::Since(DAY.tomorrow().expect("a day"))).await;
+        let count = pair.synchronise(&pair.settings(), SyncMode::Since(DAY.tomorrow().expect("a day"))).await;
         assert!(count.new > 0 && count.changed > 0, "{count:?}");
         assert_eq!(count.new + count.changed, ids, "{count:?}");
         pair.assert_equal().await;
-        let count = pair.synchronise(&pair.settings(), Asked::Full).await;
+        let count = pair.synchronise(&pair.settings(), SyncMode::Full).await;
         assert_eq!((count.new, count.changed, count.removed), (0, 0, 0));
         pair.assert_equal().await;
     }
@@ -140,7 +140,7 @@ on_both_databases! { Pair::empty;
         pair.load(everything.clone()).await;
         // Pages of forty, each committed alone: many revisions, segments and merges.
         let settings = Settings { count: 40, batch: 1, ..pair.settings() };
-        pair.synchronise(&settings, Asked::Due).await;
+        pair.synchronise(&settings, SyncMode::Due).await;
         let of = DirectoryType::Practitioner;
         let before = pair.second.snapshot().await.expect("an answer").expect("a snapshot");
         let expected = walk(&pair.second, &before, of, 1_000).await;
@@ -161,7 +161,7 @@ on_both_databases! { Pair::empty;
             }
         };
         let count = tokio::select! {
-            count = pair.synchronise(&settings, Asked::Full) => count,
+            count = pair.synchronise(&settings, SyncMode::Full) => count,
             () = walking => unreachable!("walking has no end"),
         };
         assert_eq!(count.changed, everything.iter().filter(|byte| **byte == b'\n').count() as u64);
@@ -220,10 +220,10 @@ async fn killed_whenever_it_gets_on(pair: &Pair, arguments: &[&str], most: usize
     }
 }
 
-async fn states(pair: &Pair) -> Vec<Option<State>> {
+async fn states(pair: &Pair) -> Vec<Option<SyncState>> {
     let mut states = vec![];
     for of in DirectoryType::ALL {
-        states.push(State::noted(&pair.second, of).await.expect("an answer"));
+        states.push(SyncState::noted(&pair.second, of).await.expect("an answer"));
     }
     states
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sas_endpoint::annuaire::sync::upstream::{Page, Query, Settings, Trouble, Upstream};
+use sas_endpoint::annuaire::sync::upstream::{Page, Query, Settings, Upstream, UpstreamError};
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::played::{PATIENCE, Played, directory, outcome, page};
+use crate::played::{Played, RETRY_POLICY, directory, outcome, page};
 use crate::support::ports::ReservedPort;
 
 const QUERY: Query = Query { resource_type: DirectoryType::Practitioner, since: None, count: 3 };
@@ -17,7 +17,7 @@ async fn played() -> Played {
     Played::with(directory(2)).await
 }
 
-async fn first(settings: &Settings) -> Result<Page, Trouble> {
+async fn first(settings: &Settings) -> Result<Page, UpstreamError> {
     Upstream::new(settings).expect("an address").first(&QUERY).await
 }
 
@@ -64,8 +64,8 @@ async fn a_wait_that_is_asked_for_replaces_ours() {
     let played = played().await;
     played.plan([(1, status(429).insert_header("retry-after", "0"))]);
     let mut settings = played.upstream(None);
-    settings.patience.first = Duration::from_secs(3_600);
-    settings.patience.longest = Duration::from_secs(3_600);
+    settings.retry_policy.first = Duration::from_secs(3_600);
+    settings.retry_policy.longest = Duration::from_secs(3_600);
     first(&settings).await.expect("a page, today");
 }
 
@@ -74,15 +74,19 @@ async fn an_answer_that_does_not_come_is_asked_for_again() {
     let played = played().await;
     played.plan([(1, page("{}").set_delay(Duration::from_secs(3_600)))]);
     let mut settings = played.upstream(None);
-    settings.patience.timeout = Duration::from_millis(500);
+    settings.retry_policy.timeout = Duration::from_millis(500);
     first(&settings).await.expect("a page");
     // A busy machine may be late with the second answer, too.
     assert!(played.asked().len() >= 2);
     let unused = ReservedPort::new().expect("a port");
-    let settings =
-        Settings { url: format!("http://{}/fhir/v2", unused.address()), key: None, rate: 0, patience: PATIENCE };
+    let settings = Settings {
+        url: format!("http://{}/fhir/v2", unused.address()),
+        key: None,
+        rate: 0,
+        retry_policy: RETRY_POLICY,
+    };
     let trouble = first(&settings).await.expect_err("nobody there");
-    assert!(matches!(trouble, Trouble::Unreachable { .. }), "{trouble}");
+    assert!(matches!(trouble, UpstreamError::Unreachable { .. }), "{trouble}");
 }
 
 #[tokio::test]

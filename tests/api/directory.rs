@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::load::{Input, Settings, load};
-use sas_endpoint::annuaire::store::Copy;
-use sas_endpoint::annuaire::store::resource::Prepared;
+use sas_endpoint::annuaire::store::Mirror;
+use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::interaction::directory::DirectoryCheck;
@@ -31,14 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Scene {
     backend: Backend,
     directory: TestDatabase,
-    copy: Copy,
+    copy: Mirror,
 }
 
 impl Scene {
     /// With nothing in the copy.
     async fn empty(backend: Backend) -> Option<Self> {
         let directory = TestDatabase::new(backend).await?;
-        let copy = Copy::open(&directory.url).await.expect("the copy opens");
+        let copy = Mirror::open(&directory.url).await.expect("the copy opens");
         Some(Self { backend, directory, copy })
     }
 
@@ -233,7 +233,7 @@ on_both_databases! { Scene::empty;
         // As in the middle of the first synchronisation.
         let [known, _] = professionals();
         let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
-        writer.add(vec![Prepared::read(&known.to_string()).expect("a resource")], true).await.expect("added");
+        writer.add(vec![ParsedResource::parse(&known.to_string()).expect("a resource")], true).await.expect("added");
         writer.commit().await.expect("committed");
         drop(writer);
         assert_eq!(cited(&said(&server, &account).await.expect(201)), [""; 0]);

@@ -9,7 +9,7 @@ use axum::http::header;
 use jiff::Timestamp;
 use sas_endpoint::access::Access;
 use sas_endpoint::annuaire::api::Directory;
-use sas_endpoint::annuaire::store::Copy;
+use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
@@ -133,7 +133,7 @@ impl TestServer {
             true => format!("{}.annuaire", database.url),
             false => database.url.clone(),
         };
-        let copy = Copy::open(&copy).await.expect("the copy opens");
+        let copy = Mirror::open(&copy).await.expect("the copy opens");
         let identification = Identification {
             base_url: setup.base_url.clone(),
             access: setup.access.clone(),

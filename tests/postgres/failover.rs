@@ -1,6 +1,6 @@
 //! Another server takes over under the same name, while the program runs.
 
-use sas_endpoint::annuaire::store::Copy;
+use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::error::Error;
 use sas_endpoint::storage::Storage;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -19,7 +19,7 @@ async fn given() -> Option<(Cluster, Cluster, Proxy, String)> {
     }
     for server in [&first, &second] {
         Storage::open(server.url()).await.expect("a schema").close().await;
-        Copy::open(server.url()).await.expect("a schema");
+        Mirror::open(server.url()).await.expect("a schema");
     }
     let proxy = Proxy::start(first.socket_folder()).await;
     let url = format!("postgres://sas@127.0.0.1:{}/postgres?sslmode=disable", proxy.address.port());
@@ -51,7 +51,7 @@ async fn set_read_only(server: &Cluster, is_read_only: bool) {
 async fn postgres_failover_to_another_server_writes_and_reads_follow_without_restart() {
     let Some((first, second, proxy, url)) = given().await else { return };
     let storage = Storage::open(&url).await.expect("opened");
-    let copy = Copy::open(&url).await.expect("opened");
+    let copy = Mirror::open(&url).await.expect("opened");
     write(&storage, "a").await.expect("written");
     use_all(&storage).await;
     assert!(copy.snapshot().await.is_ok_and(|snapshot| snapshot.is_none()));

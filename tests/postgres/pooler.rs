@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sas_endpoint::annuaire::store::Copy;
+use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::storage::{OpenError, Storage};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
@@ -26,11 +26,11 @@ async fn pooler_session_mode_everything_works() {
         write(&storage, instance).await.expect("written");
         use_all(&storage).await;
         assert!(is_there(&storage, instance).await);
-        let copy = Copy::open(&pooler.url()).await.expect("opened");
+        let copy = Mirror::open(&pooler.url()).await.expect("opened");
         let mut writer = copy.writer().await.expect("an answer").expect("the right to write");
         writer.commit().await.expect("committed");
         assert!(copy.snapshot().await.expect("an answer").is_some());
-        assert!(Copy::exists(&pooler.url()).await.expect("an answer"));
+        assert!(Mirror::exists(&pooler.url()).await.expect("an answer"));
         drop(writer);
         storage.close().await;
     }
@@ -50,7 +50,7 @@ async fn pooler_shared_sessions_are_refused_at_start_and_the_remedy_is_told() {
         for _ in 0..3 {
             let refusals = [
                 Storage::open(&pooler.url()).await.err().expect("refused"),
-                Copy::open(&pooler.url()).await.err().expect("refused"),
+                Mirror::open(&pooler.url()).await.err().expect("refused"),
             ];
             for refusal in refusals {
                 let OpenError::Pooler { reason, .. } = &refusal else { panic!("{mode} {size}: {refusal}") };

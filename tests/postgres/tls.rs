@@ -1,6 +1,6 @@
 //! A server with TLS that asks for a client certificate, one that asks for none, and one without TLS.
 
-use sas_endpoint::annuaire::store::Copy;
+use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::storage::{OpenError, Storage};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ impl Given {
     async fn refusal(&self, host: &str, parameters: &str) -> String {
         let url = self.url(host, parameters);
         let refused = Storage::open(&url).await.err().unwrap_or_else(|| panic!("{parameters} is accepted"));
-        let copy = Copy::open(&url).await.err().unwrap_or_else(|| panic!("{parameters} is accepted for the copy"));
+        let copy = Mirror::open(&url).await.err().unwrap_or_else(|| panic!("{parameters} is accepted for the copy"));
         let (refused, copy) = (refused.to_string(), copy.to_string());
         assert_eq!(refused, copy.replace(", schema annuaire", ""));
         assert!(!refused.contains("s3cret"), "{refused}");
@@ -97,7 +97,7 @@ async fn postgres_tls_client_certificate_is_accepted_and_every_connection_is_enc
         let storage = Storage::open(&url).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
         write(&storage, &format!("x{}", uuid::Uuid::now_v7())).await.expect("written");
         use_all(&storage).await;
-        let copy = Copy::open(&url).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
+        let copy = Mirror::open(&url).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
         let writer = copy.writer().await.expect("an answer").expect("the right to write");
         let (open, encrypted) = connections(&given.server).await;
         assert!(open > 5 && open == encrypted, "{parameters}: {encrypted} of {open}");

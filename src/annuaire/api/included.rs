@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 use crate::annuaire::api::references::References;
 use crate::annuaire::search::parameter::LINKS;
 use crate::annuaire::search::{Criterion, Include, Search, Total};
-use crate::annuaire::store::{Copy, Snapshot, Stored};
+use crate::annuaire::store::{Mirror, Snapshot, Stored};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
 /// The most resources that come along with the matches of a page.
-pub const MOST_INCLUDED: usize = 2000;
+pub const MAX_INCLUDED: usize = 2000;
 /// How far `:iterate` goes from a match.
-const MOST_STEPS: usize = 16;
+const MAX_INCLUDE_PAGES: usize = 16;
 
 /// What comes along.
 pub struct Included {
@@ -29,7 +29,7 @@ pub struct Included {
 /// What comes along with these matches, in at most `room` bytes. Where it is more than a page carries,
 /// that is what fits with one match, and of no use with several: fewer matches are to be tried then.
 pub async fn included(
-    copy: &Copy,
+    mirror: &Mirror,
     at: &Snapshot,
     includes: &[Include],
     matches: &[Stored],
@@ -37,13 +37,13 @@ pub async fn included(
 ) -> Result<Included, Error> {
     let known = matches.iter().map(|found| (found.resource_type, found.id.clone())).collect();
     let alone = matches.len() == 1;
-    let mut gathering = Gathering { copy, at, known, alone, free: MOST_INCLUDED, room, whole: true, excess: 2 };
+    let mut gathering = Gathering { mirror, at, known, alone, free: MAX_INCLUDED, room, whole: true, excess: 2 };
     let iterated: Vec<_> = includes.iter().filter(|include| include.iterate).copied().collect();
     let mut resources = vec![];
     let mut last = gathering.follow(matches, includes).await?;
     let mut steps = 1;
     while !last.is_empty() && !iterated.is_empty() && !gathering.gives_up() {
-        if steps == MOST_STEPS {
+        if steps == MAX_INCLUDE_PAGES {
             // There may be more where the last ones lead.
             gathering.whole = false;
             break;
@@ -58,7 +58,7 @@ pub async fn included(
 }
 
 struct Gathering<'a> {
-    copy: &'a Copy,
+    mirror: &'a Mirror,
     at: &'a Snapshot,
     /// What is on the page, or was asked for.
     known: HashSet<(DirectoryType, String)>,
@@ -86,7 +86,7 @@ impl Gathering<'_> {
             self.whole &= ids.len() <= self.free;
             ids.truncate(self.free);
             if !ids.is_empty() && !self.gives_up() {
-                let found = self.copy.by_ids(self.at, target, &ids).await?;
+                let found = self.mirror.by_ids(self.at, target, &ids).await?;
                 self.take(found, &mut new);
             }
         }
@@ -108,7 +108,7 @@ impl Gathering<'_> {
         let (mut new, mut after) = (vec![], 0);
         loop {
             let limit = self.free + 1 - new.len();
-            let page = self.copy.page(include.source, &criteria, self.at, after, limit).await?;
+            let page = self.mirror.page(include.source, &criteria, self.at, after, limit).await?;
             let known = &mut self.known;
             let found = page.matches.into_iter();
             new.extend(found.filter(|one| known.insert((one.resource_type, one.id.clone()))));
@@ -119,10 +119,10 @@ impl Gathering<'_> {
             if new.len() > self.free {
                 if !self.alone {
                     // Counting is cheap, and spares several trials with too many matches.
-                    let total = self.copy.total(include.source, &criteria, self.at, Total::Wanted).await?;
+                    let total = self.mirror.total(include.source, &criteria, self.at, Total::Wanted).await?;
                     let total = total.unwrap_or_default();
                     let total = usize::try_from(total).unwrap_or(usize::MAX);
-                    self.excess = self.excess.max(total.div_ceil(MOST_INCLUDED));
+                    self.excess = self.excess.max(total.div_ceil(MAX_INCLUDED));
                 }
                 return Ok(new);
             }

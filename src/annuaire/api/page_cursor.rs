@@ -25,18 +25,18 @@ const MARK: char = 'u';
 /// The length of the HMAC kept: half of it, as RFC 2104 allows.
 const TAG: usize = 16;
 /// What is longer than this is deflated: a form of sixty codes repeats the url of their system as often.
-const DEFLATED_FROM: usize = 300;
+const MAX_PLAIN_BYTES: usize = 300;
 /// The longest walk before it is deflated.
-const LONGEST_INFLATED: u64 = 4 << 20;
+const MAX_INFLATED_BYTES: u64 = 4 << 20;
 
 /// Where a walk stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Walk {
+pub struct PageCursor {
     /// What is searched.
     pub resource_type: DirectoryType,
     /// The query, decoded, in order.
     pub parameters: Vec<(String, String)>,
-    /// The state of the copy that every page shows.
+    /// The state of the mirror that every page shows.
     pub snapshot: Snapshot,
     /// When it began: what approximate dates are relative to. To the millisecond.
     pub began: Timestamp,
@@ -49,7 +49,7 @@ pub struct Walk {
 /// A walk as the token holds it, positions instead of names.
 type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Vec<(String, String)>);
 
-impl Walk {
+impl PageCursor {
     /// The token that stands for this walk.
     pub fn token(&self, key: &[u8; 32]) -> Result<String, Error> {
         let resource_type = DirectoryType::ALL.iter().position(|known| *known == self.resource_type);
@@ -63,8 +63,8 @@ impl Walk {
             self.parameters.clone(),
         );
         let plain = serde_json::to_vec(&fields).map_err(Error::internal)?;
-        let mut bytes = vec![u8::from(plain.len() > DEFLATED_FROM)];
-        if plain.len() > DEFLATED_FROM {
+        let mut bytes = vec![u8::from(plain.len() > MAX_PLAIN_BYTES)];
+        if plain.len() > MAX_PLAIN_BYTES {
             let mut deflated = DeflateEncoder::new(bytes, Compression::best());
             deflated.write_all(&plain).map_err(Error::internal)?;
             bytes = deflated.finish().map_err(Error::internal)?;
@@ -85,7 +85,7 @@ impl Walk {
     }
 }
 
-fn read(token: &str, key: &[u8; 32]) -> Option<Walk> {
+fn read(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
     let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(MARK)?).ok()?;
     let (bytes, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
     mac(key, bytes).verify_truncated_left(tag).ok()?;
@@ -94,12 +94,12 @@ fn read(token: &str, key: &[u8; 32]) -> Option<Walk> {
         0 => serde_json::from_slice(content).ok()?,
         _ => {
             let mut plain = vec![];
-            DeflateDecoder::new(content).take(LONGEST_INFLATED).read_to_end(&mut plain).ok()?;
+            DeflateDecoder::new(content).take(MAX_INFLATED_BYTES).read_to_end(&mut plain).ok()?;
             serde_json::from_slice(&plain).ok()?
         }
     };
     let (resource_type, revision, last, began, total, after, parameters) = fields;
-    Some(Walk {
+    Some(PageCursor {
         resource_type: *DirectoryType::ALL.get(usize::from(resource_type))?,
         parameters,
         snapshot: Snapshot { revision, last },
@@ -122,10 +122,10 @@ fn mac(key: &[u8; 32], bytes: &[u8]) -> Hmac<Sha256> {
 mod tests {
     use super::*;
 
-    fn walk(values: usize) -> Walk {
+    fn walk(values: usize) -> PageCursor {
         let value =
             "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement/FHIR/TRE-R66-CategorieEtablissement|";
-        Walk {
+        PageCursor {
             resource_type: DirectoryType::Organization,
             parameters: vec![("type".to_owned(), (0..values).map(|code| format!("{value}{code},")).collect())],
             snapshot: Snapshot { revision: 7, last: [1, 2, 3, 4, u32::MAX] },
@@ -137,11 +137,11 @@ mod tests {
 
     #[test]
     fn a_token_is_read_by_whoever_has_the_key() {
-        for walk in [walk(0), walk(1), walk(66), Walk { total: None, ..walk(2) }] {
+        for walk in [walk(0), walk(1), walk(66), PageCursor { total: None, ..walk(2) }] {
             let token = walk.token(&[7; 32]).expect("a token");
             assert!(token.starts_with('u') && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
-            assert_eq!(Walk::of(&token, &[7; 32]).expect("ours"), walk);
-            assert!(Walk::of(&token, &[8; 32]).is_err());
+            assert_eq!(PageCursor::of(&token, &[7; 32]).expect("ours"), walk);
+            assert!(PageCursor::of(&token, &[8; 32]).is_err());
         }
     }
 
@@ -155,17 +155,17 @@ mod tests {
     fn a_token_that_was_touched_is_nobodys() {
         let token = walk(1).token(&[7; 32]).expect("a token");
         for end in 0..token.len() {
-            assert!(Walk::of(&token[..end], &[7; 32]).is_err(), "{end}");
+            assert!(PageCursor::of(&token[..end], &[7; 32]).is_err(), "{end}");
         }
         for at in 0..token.len() {
             for letter in ["A", "z", "_", "=", "+"] {
                 let mut touched = token.clone();
                 touched.replace_range(at..=at, letter);
-                assert_eq!(Walk::of(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
+                assert_eq!(PageCursor::of(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
             }
         }
         for text in ["u", "", "d0f0f1a2", "é", "uAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &format!("{token}A"), &token[1..]] {
-            assert!(Walk::of(text, &[7; 32]).is_err(), "{text}");
+            assert!(PageCursor::of(text, &[7; 32]).is_err(), "{text}");
         }
     }
 }

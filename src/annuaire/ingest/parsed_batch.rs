@@ -3,20 +3,20 @@
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::annuaire::ingest::run_log::Count;
 use crate::annuaire::ingest::searchset_page::SearchsetPage;
-use crate::annuaire::store::resource::{Prepared, Unreadable};
-use crate::annuaire::store::{SetAside, Writer};
+use crate::annuaire::store::ChangeCounts;
+use crate::annuaire::store::resource::{ParsedResource, Unreadable};
+use crate::annuaire::store::{Rejected, Writer};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
 /// Resources that were read, in their order, and those that could not be.
 #[derive(Default)]
-pub(in crate::annuaire) struct Readings {
-    pub prepared: Vec<Prepared>,
+pub(in crate::annuaire) struct ParsedBatch {
+    pub prepared: Vec<ParsedResource>,
     /// What came along with the matches of a page.
-    pub included: Vec<Prepared>,
-    pub aside: Vec<SetAside>,
+    pub included: Vec<ParsedResource>,
+    pub aside: Vec<Rejected>,
     /// Of the latter, those whose type and id could be read.
     pub unreadable: Vec<(DirectoryType, String)>,
     /// Of the former, those that are no legal JSON.
@@ -24,16 +24,16 @@ pub(in crate::annuaire) struct Readings {
 }
 
 /// What became of a page.
-pub(in crate::annuaire) struct Kept {
-    pub count: Count,
-    /// Its matches that could not be read and that the copy does not have: no mark tells that they came.
+pub(in crate::annuaire) struct IngestedPage {
+    pub count: ChangeCounts,
+    /// Its matches that could not be read and that the mirror does not have: no mark tells that they came.
     pub unmarked: u64,
 }
 
-/// Readings under way.
-pub(in crate::annuaire) type Reading = JoinHandle<Readings>;
+/// ParsedBatch under way.
+pub(in crate::annuaire) type ParseTask = JoinHandle<ParsedBatch>;
 
-impl Readings {
+impl ParsedBatch {
     /// Reads the resources of a page.
     pub(in crate::annuaire) fn of_page(content: &SearchsetPage, page: &str) -> Self {
         let mut readings = Self::default();
@@ -41,21 +41,21 @@ impl Readings {
             readings.read(json.get(), || format!("entry {} of {page}", index + 1));
         }
         // Included resources are kept where they can be read.
-        readings.included = content.included.iter().filter_map(|json| Prepared::read(json.get()).ok()).collect();
+        readings.included = content.included.iter().filter_map(|json| ParsedResource::parse(json.get()).ok()).collect();
         readings
     }
 
     /// Reads one more resource, which stands at `place`.
     pub(in crate::annuaire) fn read(&mut self, json: &str, place: impl FnOnce() -> String) {
-        match Prepared::read(json) {
+        match ParsedResource::parse(json) {
             Ok(prepared) => self.prepared.push(prepared),
-            Err(unreadable) => self.put_aside(unreadable, place()),
+            Err(unreadable) => self.reject(unreadable, place()),
         }
     }
 
     /// Reads a line of a file: a resource, or a page of a search.
     pub(in crate::annuaire) fn read_line(&mut self, line: &[u8], place: impl FnOnce() -> String) {
-        let unreadable = match std::str::from_utf8(line).map(Prepared::read) {
+        let unreadable = match std::str::from_utf8(line).map(ParsedResource::parse) {
             Ok(Ok(prepared)) => return self.prepared.push(prepared),
             Ok(Err(unreadable)) => unreadable,
             Err(_) => told("it is not UTF-8"),
@@ -69,37 +69,37 @@ impl Readings {
                 self.aside.extend(page.aside);
                 self.unreadable.extend(page.unreadable);
             }
-            _ => self.put_aside(unreadable, place),
+            _ => self.reject(unreadable, place),
         }
     }
 
     /// Puts aside what was not even looked at.
     pub(in crate::annuaire) fn skip(&mut self, reason: &str, place: String) {
-        self.put_aside(told(reason), place);
+        self.reject(told(reason), place);
     }
 
-    fn put_aside(&mut self, unreadable: Unreadable, place: String) {
+    fn reject(&mut self, unreadable: Unreadable, place: String) {
         let is_malformed = unreadable.is_malformed();
         let Unreadable { resource_type, id, reason } = unreadable;
         self.unreadable.extend(resource_type.zip(id.clone()));
         self.malformed += usize::from(is_malformed);
         let name = id.map_or(place.clone(), |id| format!("{id} ({place})"));
-        self.aside.push(SetAside { resource_type, name, reason, at: String::new() });
+        self.aside.push(Rejected { resource_type, name, reason, at: String::new() });
     }
 
-    /// Hands the resources of a page to the copy, and marks the matches as met.
-    pub(in crate::annuaire) async fn keep(self, writer: &mut Writer, of: DirectoryType) -> Result<Kept, Error> {
-        let mut count = Count { set_aside: self.aside.len() as u64, ..Count::default() };
+    /// Hands the resources of a page to the mirror, and marks the matches as met.
+    pub(in crate::annuaire) async fn keep(self, writer: &mut Writer, of: DirectoryType) -> Result<IngestedPage, Error> {
+        let mut count = ChangeCounts { set_aside: self.aside.len() as u64, ..ChangeCounts::default() };
         // An entry without a resource, or with one of another type, is no match.
         let of_type = self.aside.iter().filter(|aside| aside.resource_type == Some(of));
         let unreadable = of_type.count() + self.malformed;
         for aside in self.aside {
-            writer.put_aside(aside).await?;
+            writer.reject(aside).await?;
         }
         let marked = writer.mark_seen(&self.unreadable).await?;
-        count.add_tally(writer.add(self.included, false).await?);
-        count.add_tally(writer.add(self.prepared, true).await?);
-        Ok(Kept { count, unmarked: unreadable.saturating_sub(marked) as u64 })
+        count.add(writer.add(self.included, false).await?);
+        count.add(writer.add(self.prepared, true).await?);
+        Ok(IngestedPage { count, unmarked: unreadable.saturating_sub(marked) as u64 })
     }
 }
 

@@ -1,16 +1,16 @@
-//! What was done to the copy, kept in it: the last runs, with what each of them changed.
+//! What was done to the mirror, kept in it: the last runs, with what each of them changed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::annuaire::store::{Copy, Swept, Tally, Writer};
+use crate::annuaire::store::{ChangeCounts, Mirror, Writer};
 use crate::error::Error;
 
 /// The note that holds the records.
 const NOTE: &str = "runs";
 
 /// How many are kept.
-const KEPT: usize = 20;
+const MAX_RECORDS: usize = 20;
 
 /// A run: a synchronisation or a load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,24 +55,7 @@ pub struct Part {
     /// `full`, `delta` or `load`.
     pub kind: String,
     /// What became of them.
-    pub count: Count,
-}
-
-/// What became of resources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Count {
-    /// They were not in the copy.
-    pub new: u64,
-    /// They were, with another content.
-    pub changed: u64,
-    /// They were, with the same content.
-    pub unchanged: u64,
-    /// The copy had a later state; it was kept.
-    pub older: u64,
-    /// They were in the copy, and no longer in the directory.
-    pub removed: u64,
-    /// They could not be read.
-    pub set_aside: u64,
+    pub count: ChangeCounts,
 }
 
 /// How a run ended.
@@ -84,38 +67,6 @@ pub struct Outcome {
     pub sentence: String,
 }
 
-impl Count {
-    /// Counts what an addition did.
-    pub fn add_tally(&mut self, tally: Tally) {
-        self.new += tally.new;
-        self.changed += tally.changed;
-        self.unchanged += tally.unchanged;
-        self.older += tally.older;
-    }
-
-    /// Counts what a sweep did.
-    pub fn add_swept(&mut self, swept: Swept) {
-        if swept.removed {
-            self.removed += swept.unseen;
-        }
-    }
-
-    /// Counts together.
-    pub fn add(&mut self, other: Self) {
-        self.new += other.new;
-        self.changed += other.changed;
-        self.unchanged += other.unchanged;
-        self.older += other.older;
-        self.removed += other.removed;
-        self.set_aside += other.set_aside;
-    }
-
-    /// How many resources came.
-    pub fn received(&self) -> u64 {
-        self.new + self.changed + self.unchanged + self.older + self.set_aside
-    }
-}
-
 impl Record {
     /// A run that begins.
     pub fn new(work: Work, source: String, now: Timestamp) -> Self {
@@ -124,19 +75,19 @@ impl Record {
     }
 
     /// What it did so far to a type.
-    pub fn count(&mut self, resource_type: &str, kind: &str) -> &mut Count {
+    pub fn count(&mut self, resource_type: &str, kind: &str) -> &mut ChangeCounts {
         let same = |part: &Part| part.resource_type == resource_type && part.kind == kind;
         let index = self.parts.iter().position(same).unwrap_or(self.parts.len());
         if index == self.parts.len() {
             let (resource_type, kind) = (resource_type.to_owned(), kind.to_owned());
-            self.parts.push(Part { resource_type, kind, count: Count::default() });
+            self.parts.push(Part { resource_type, kind, count: ChangeCounts::default() });
         }
         &mut self.parts[index].count
     }
 
     /// What it did to everything.
-    pub fn total(&self) -> Count {
-        let mut total = Count::default();
+    pub fn total(&self) -> ChangeCounts {
+        let mut total = ChangeCounts::default();
         self.parts.iter().for_each(|part| total.add(part.count));
         total
     }
@@ -163,10 +114,10 @@ impl Record {
 }
 
 /// The last runs, newest first.
-pub async fn records(copy: &Copy) -> Result<Vec<Record>, Error> {
+pub async fn records(mirror: &Mirror) -> Result<Vec<Record>, Error> {
     // What an earlier version of the program noted and this one cannot read is forgotten: no more than
     // a history is lost.
-    Ok(copy.noted(NOTE).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    Ok(mirror.noted(NOTE).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 /// The records while a run adds to its own.
@@ -174,9 +125,9 @@ pub(in crate::annuaire) struct Records(Vec<Record>);
 
 impl Records {
     /// Those there are, before a run begins.
-    pub(in crate::annuaire) async fn before_run(copy: &Copy) -> Result<Self, Error> {
-        let mut records = records(copy).await?;
-        records.truncate(KEPT - 1);
+    pub(in crate::annuaire) async fn before_run(mirror: &Mirror) -> Result<Self, Error> {
+        let mut records = records(mirror).await?;
+        records.truncate(MAX_RECORDS - 1);
         Ok(Self(records))
     }
 

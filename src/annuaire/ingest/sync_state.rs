@@ -1,11 +1,11 @@
-//! What a copy knows of its upstream, a note for each type: how far it is, and the walk under way.
+//! What a mirror knows of its upstream, a note for each type: how far it is, and the walk under way.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::annuaire::store::{Copy, Marks, Swept, Writer};
+use crate::annuaire::store::{Marks, Mirror, Swept, Writer};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
@@ -16,29 +16,32 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// The largest part of a type that is removed unless deletions are allowed: more looks like a fault of the directory.
 pub const MAX_REMOVED: f64 = 0.15;
 
-/// How far the copy of a type is.
+/// How far the mirror of a type is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct SyncState {
     /// The base of the directory that all this is about.
     pub upstream: String,
     /// Everything that the directory knew at that instant is here: when the last walk that came to its
     /// end began, by the directory's clock.
-    pub mark: Option<Timestamp>,
+    #[serde(rename = "mark")]
+    pub high_water_mark: Option<Timestamp>,
     /// Nothing that had been removed from the directory at that instant is here: when the last full walk
     /// began that came to its end and held nothing back.
-    pub whole: Option<Timestamp>,
+    #[serde(rename = "whole")]
+    pub last_full_sync: Option<Timestamp>,
     /// A walk that has not come to its end.
-    pub walk: Option<Walk>,
+    #[serde(rename = "walk")]
+    pub cursor: Option<SyncCursor>,
     /// What the last full walk did not remove, because it seemed too much.
-    pub held_back: Option<HeldBack>,
+    pub held_back: Option<DeletionsSuppressed>,
 }
 
 /// A sweep that would have removed too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldBack {
+pub struct DeletionsSuppressed {
     /// How many resources the directory no longer had.
     pub unseen: u64,
-    /// Of how many in the copy.
+    /// Of how many in the mirror.
     pub of: u64,
     /// When.
     pub at: Timestamp,
@@ -46,9 +49,10 @@ pub struct HeldBack {
 
 /// A walk over a type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Walk {
+pub struct SyncCursor {
     /// Over what.
-    pub stage: Stage,
+    #[serde(rename = "stage")]
+    pub phase: SyncPhase,
     /// When it began, by the directory's clock; `None` before the first page.
     pub began: Option<Timestamp>,
     /// Where the next page is; `None` before the first page.
@@ -57,7 +61,7 @@ pub struct Walk {
     pub received: u64,
     /// How many there are, where the directory told.
     pub total: Option<u64>,
-    /// Of those that came, how many no mark of the copy tells of: they could not be read.
+    /// Of those that came, how many no mark of the mirror tells of: they could not be read.
     #[serde(default)]
     pub unmarked: u64,
     /// Whether the next page was the last one when it was asked for before, and the walk cut short.
@@ -68,11 +72,13 @@ pub struct Walk {
 /// What a walk goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Everything. What changes meanwhile comes after, as [`Stage::Changes`].
-    Whole,
+pub enum SyncPhase {
+    /// Everything. What changes meanwhile comes after, as [`SyncPhase::Delta`].
+    #[serde(rename = "whole")]
+    Full,
     /// What changed since.
-    Changes {
+    #[serde(rename = "changes")]
+    Delta {
         /// The first day asked for.
         since: Date,
         /// When the walk over everything began that this one completes. What neither of the two saw is
@@ -81,16 +87,16 @@ pub enum Stage {
     },
 }
 
-impl Stage {
+impl SyncPhase {
     /// The changes since a mark.
     pub fn changes_since(mark: Timestamp, completes: Option<Timestamp>) -> Self {
         let since = mark.checked_sub(OVERLAP).unwrap_or(mark).to_zoned(TimeZone::UTC).date();
-        Self::Changes { since, completes }
+        Self::Delta { since, completes }
     }
 
     /// Whether what is not seen is removed in the end.
     pub fn is_full(self) -> bool {
-        !matches!(self, Self::Changes { completes: None, .. })
+        !matches!(self, Self::Delta { completes: None, .. })
     }
 
     /// `full` or `delta`
@@ -101,28 +107,28 @@ impl Stage {
     /// Who marks the resources that come.
     pub fn marks(self) -> Marks {
         match self {
-            Self::Whole => Marks::Whole,
-            Self::Changes { .. } => Marks::Changes,
+            Self::Full => Marks::Full,
+            Self::Delta { .. } => Marks::Delta,
         }
     }
 
     /// The first day asked for.
     pub fn since(self) -> Option<Date> {
         match self {
-            Self::Whole => None,
-            Self::Changes { since, .. } => Some(since),
+            Self::Full => None,
+            Self::Delta { since, .. } => Some(since),
         }
     }
 }
 
-impl Walk {
+impl SyncCursor {
     /// A walk that is to begin.
-    pub fn over(stage: Stage) -> Self {
-        Self { stage, began: None, next: None, received: 0, total: None, unmarked: 0, cut_short: false }
+    pub fn over(stage: SyncPhase) -> Self {
+        Self { phase: stage, began: None, next: None, received: 0, total: None, unmarked: 0, cut_short: false }
     }
 }
 
-impl HeldBack {
+impl DeletionsSuppressed {
     /// What a sweep held back, if it did.
     pub fn by(swept: Swept, now: Timestamp) -> Option<Self> {
         let Swept { of, unseen, removed } = swept;
@@ -144,14 +150,14 @@ impl HeldBack {
     }
 }
 
-impl State {
+impl SyncState {
     /// Takes note of a delta that came to its end. One that does not reach back to the mark leaves a gap
     /// behind it: then the mark stays.
-    pub(in crate::annuaire) fn pass(&mut self, since: Date, began: Timestamp) {
-        // Without a mark the copy may hold anything: only a full walk makes it whole.
-        let reaches_back = self.mark.is_some_and(|mark| since <= mark.to_zoned(TimeZone::UTC).date());
+    pub(in crate::annuaire) fn advance_mark(&mut self, since: Date, began: Timestamp) {
+        // Without a mark the mirror may hold anything: only a full walk makes it whole.
+        let reaches_back = self.high_water_mark.is_some_and(|mark| since <= mark.to_zoned(TimeZone::UTC).date());
         if reaches_back {
-            self.mark = Some(began);
+            self.high_water_mark = Some(began);
         }
     }
 
@@ -161,18 +167,18 @@ impl State {
     }
 
     /// What is noted of a type, whatever the directory.
-    pub async fn noted(copy: &Copy, resource_type: DirectoryType) -> Result<Option<Self>, Error> {
+    pub async fn noted(mirror: &Mirror, resource_type: DirectoryType) -> Result<Option<Self>, Error> {
         // What cannot be read is as good as nothing: a full walk follows.
-        Ok(copy.noted(&name(resource_type)).await?.and_then(|text| serde_json::from_str(&text).ok()))
+        Ok(mirror.noted(&name(resource_type)).await?.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     /// What is known of a type from this directory; what was known from another says nothing of it.
     pub(in crate::annuaire) async fn read(
-        copy: &Copy,
+        mirror: &Mirror,
         resource_type: DirectoryType,
         upstream: &str,
     ) -> Result<Self, Error> {
-        let noted = Self::noted(copy, resource_type).await?.filter(|state| state.upstream == upstream);
+        let noted = Self::noted(mirror, resource_type).await?.filter(|state| state.upstream == upstream);
         Ok(noted.unwrap_or_else(|| Self::empty(upstream)))
     }
 

@@ -12,7 +12,7 @@ use crate::annuaire::load::Input;
 
 /// The longest line that is read, in bytes. Resources of the directory have a few thousand; a line may
 /// also be a page of a search.
-const LONGEST: usize = 4 << 20;
+const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// What is said of a longer one.
 pub(super) const TOO_LONG: &str = "the line is longer than 4 MiB";
@@ -128,7 +128,7 @@ fn next_line(lines: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
         begun = true;
         let end = available.iter().position(|byte| *byte == b'\n');
         let part = &available[..end.unwrap_or(available.len())];
-        too_long |= line.len() + part.len() > LONGEST;
+        too_long |= line.len() + part.len() > MAX_LINE_BYTES;
         if !too_long {
             line.extend_from_slice(part);
         }
@@ -238,8 +238,14 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_passed_over() {
-        let text = ["a".repeat(LONGEST), "b".repeat(LONGEST + 1), "c".to_owned(), "d".repeat(LONGEST + 1)].join("\n");
+        let text = [
+            "a".repeat(MAX_LINE_BYTES),
+            "b".repeat(MAX_LINE_BYTES + 1),
+            "c".to_owned(),
+            "d".repeat(MAX_LINE_BYTES + 1),
+        ]
+        .join("\n");
         let seen = lines(text.into_bytes()).expect("lines");
-        assert_eq!(seen, [(1, Some(LONGEST)), (2, None), (3, Some(1)), (4, None)]);
+        assert_eq!(seen, [(1, Some(MAX_LINE_BYTES)), (2, None), (3, Some(1)), (4, None)]);
     }
 }

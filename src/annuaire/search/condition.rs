@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
 use crate::annuaire::store::index_entry::Field;
 use crate::annuaire::store::term;
-use crate::annuaire::store::text_folding::normal;
+use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::fhir::date::Comparison;
 use crate::storage::mirror::{Postings, Segment, TermRange};
 
@@ -30,7 +30,7 @@ pub enum Condition {
     /// Nothing is asked.
     Everything,
     /// Nothing is asked of the index; every resource must be looked at.
-    Perhaps,
+    ScanAll,
 }
 
 /// Instants from one up to, and without, another; open where there is none.
@@ -41,15 +41,15 @@ pub struct Interval {
 }
 
 /// What the index answers of a segment.
-pub struct Answer {
+pub struct Candidates {
     /// These match.
-    pub sure: RoaringBitmap,
+    pub exact: RoaringBitmap,
     /// These may match.
-    pub maybe: RoaringBitmap,
+    pub unverified: RoaringBitmap,
 }
 
 /// More ranges than this take a while.
-const FEW_RANGES: usize = 100;
+const MAX_CHEAP_RANGES: usize = 100;
 
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
@@ -89,7 +89,7 @@ impl Condition {
     }
 
     /// Some row of the ranges, and something that only the resource tells.
-    pub fn perhaps(ranges: Vec<TermRange>) -> Self {
+    pub fn unverified(ranges: Vec<TermRange>) -> Self {
         Self::Any { ranges, exact: false, negated: false }
     }
 
@@ -99,25 +99,25 @@ impl Condition {
             Self::Any { ranges, .. } => ranges.clone(),
             Self::All { values, .. } => values.iter().flatten().cloned().collect(),
             Self::Days { range, .. } => vec![range.clone()],
-            Self::Versions(_) | Self::Everything | Self::Perhaps => vec![],
+            Self::Versions(_) | Self::Everything | Self::ScanAll => vec![],
         }
     }
 
     /// Whether answering may take long: resources must be looked at one by one, or much be looked up.
-    pub fn is_demanding(&self) -> bool {
+    pub fn is_expensive(&self) -> bool {
         match self {
-            Self::Any { exact, ranges, .. } => !exact || ranges.len() > FEW_RANGES,
+            Self::Any { exact, ranges, .. } => !exact || ranges.len() > MAX_CHEAP_RANGES,
             Self::All { exact, .. } => !exact,
             Self::Days { intervals, .. } => {
                 let bounds = intervals.iter().flat_map(|interval| [interval.start, interval.end]).flatten();
                 bounds.into_iter().any(|bound| bound.as_millisecond() % MILLISECONDS_A_DAY != 0)
             }
-            Self::Perhaps => true,
+            Self::ScanAll => true,
             Self::Versions(_) | Self::Everything => false,
         }
     }
 
-    /// Whether few versions of the whole copy will match, so that all segments must be looked at.
+    /// Whether few versions of the whole mirror will match, so that all segments must be looked at.
     pub fn is_selective(&self) -> bool {
         let selective = [Field::Identifier, Field::Practitioner, Field::Organization, Field::PartOf];
         match self {
@@ -130,7 +130,7 @@ impl Condition {
     }
 
     /// What a segment answers; `numbers` are those of its ranges among the postings.
-    pub fn answer(&self, segment: &Segment, postings: &Postings, numbers: &[usize]) -> Answer {
+    pub fn answer(&self, segment: &Segment, postings: &Postings, numbers: &[usize]) -> Candidates {
         let all = || {
             // By its ends: number by number, it would take longer than everything else.
             let mut all = RoaringBitmap::new();
@@ -139,12 +139,12 @@ impl Condition {
         };
         let posting = |n: &usize| postings.get(&(segment.id, *n));
         let answer = |found: RoaringBitmap, exact: bool| match exact {
-            true => Answer { sure: found, maybe: RoaringBitmap::new() },
-            false => Answer { sure: RoaringBitmap::new(), maybe: found },
+            true => Candidates { exact: found, unverified: RoaringBitmap::new() },
+            false => Candidates { exact: RoaringBitmap::new(), unverified: found },
         };
         match self {
             Self::Everything => answer(all(), true),
-            Self::Perhaps => answer(all(), false),
+            Self::ScanAll => answer(all(), false),
             Self::Versions(versions) => answer(versions & all(), true),
             Self::Any { exact, negated, .. } => {
                 let mut found = RoaringBitmap::new();
@@ -167,31 +167,31 @@ impl Condition {
                 answer(found, *exact)
             }
             Self::Days { intervals, .. } => {
-                let (mut sure, mut maybe) = (RoaringBitmap::new(), RoaringBitmap::new());
+                let (mut exact, mut unverified) = (RoaringBitmap::new(), RoaringBitmap::new());
                 for (term, versions) in numbers.iter().filter_map(posting).flat_map(|posting| &posting.terms) {
                     match covers(intervals, term) {
-                        Some(true) => sure |= versions,
-                        Some(false) => maybe |= versions,
+                        Some(true) => exact |= versions,
+                        Some(false) => unverified |= versions,
                         None => {}
                     }
                 }
-                Answer { sure, maybe }
+                Candidates { exact, unverified }
             }
         }
     }
 }
 
-impl Answer {
+impl Candidates {
     /// What matches both.
     pub fn and(self, other: Self) -> Self {
-        let all = (&self.sure | &self.maybe) & (&other.sure | &other.maybe);
-        let sure = self.sure & other.sure;
-        Self { maybe: all - &sure, sure }
+        let all = (&self.exact | &self.unverified) & (&other.exact | &other.unverified);
+        let exact = self.exact & other.exact;
+        Self { unverified: all - &exact, exact }
     }
 
     /// Those after a number, up to another.
     pub fn between(mut self, after: u32, last: u32) -> Self {
-        for set in [&mut self.sure, &mut self.maybe] {
+        for set in [&mut self.exact, &mut self.unverified] {
             set.remove_range(..=after);
             if let Some(next) = last.checked_add(1) {
                 set.remove_range(next..);
@@ -202,7 +202,7 @@ impl Answer {
 
     /// Without these.
     pub fn without(self, others: &RoaringBitmap) -> Self {
-        Self { sure: self.sure - others, maybe: self.maybe - others }
+        Self { exact: self.exact - others, unverified: self.unverified - others }
     }
 }
 
@@ -213,8 +213,8 @@ fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
         Token::System(system) => term::any_of(field, system),
     };
     let fits = |value: &Token| match value {
-        Token::Code(text) | Token::System(text) => term::fits(text),
-        Token::Both { system, code } => term::fits(system) && term::fits(code),
+        Token::Code(text) | Token::System(text) => term::is_exactly_indexable(text),
+        Token::Both { system, code } => term::is_exactly_indexable(system) && term::is_exactly_indexable(code),
     };
     if values.iter().all(fits) {
         return Condition::Any { ranges: values.iter().map(range).collect(), exact: true, negated };
@@ -227,26 +227,28 @@ fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
 }
 
 fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
-    let fits = values.iter().all(|value| term::fits(value) && term::fits(&normal(value)));
+    let fits = values
+        .iter()
+        .all(|value| term::is_exactly_indexable(value) && term::is_exactly_indexable(&fold_case_and_accents(value)));
     let of_fields = |range: &dyn Fn(Field, &str) -> TermRange| {
         values.iter().flat_map(|value| fields.iter().map(|field| range(*field, value)).collect::<Vec<_>>()).collect()
     };
     match matching {
         Matching::Exact => Condition::Any { ranges: of_fields(&term::exact), exact: fits, negated: false },
         Matching::Prefix => {
-            let prefix = |field: Field, value: &str| term::prefix(field, &normal(value));
+            let prefix = |field: Field, value: &str| term::prefix(field, &fold_case_and_accents(value));
             Condition::Any { ranges: of_fields(&prefix), exact: fits, negated: false }
         }
         Matching::Contains => {
             let Some(first) = fields.first() else { return Condition::Everything };
-            if values.iter().any(|value| normal(value).is_empty()) {
+            if values.iter().any(|value| fold_case_and_accents(value).is_empty()) {
                 // Accents alone: every text contains nothing.
                 let ranges = fields.iter().map(|field| term::present(*field)).collect();
                 return Condition::Any { ranges, exact: true, negated: false };
             }
             let group = term::group(*first);
-            let short = fits && values.iter().all(|value| normal(value).chars().count() <= term::GRAM);
-            let values = values.iter().map(|value| term::grams_of(group, &normal(value))).collect();
+            let short = fits && values.iter().all(|value| fold_case_and_accents(value).chars().count() <= term::GRAM);
+            let values = values.iter().map(|value| term::grams_of(group, &fold_case_and_accents(value))).collect();
             Condition::All { values, exact: short && fields.len() == term::size_of_group(*first) }
         }
     }

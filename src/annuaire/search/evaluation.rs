@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use roaring::RoaringBitmap;
 
 use crate::annuaire::search::Page;
-use crate::annuaire::search::condition::{Answer, Condition};
+use crate::annuaire::search::condition::{Candidates, Condition};
 use crate::annuaire::search::link::{Link, linked};
 use crate::annuaire::search::{Criterion, Matching};
-use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::resource::ParsedResource;
 use crate::annuaire::store::{Snapshot, Stored};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
@@ -21,13 +21,13 @@ use crate::storage::mirror::{Postings, ReadTransaction, Segment, TermRange};
 const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The criterion of a chain may have this many resources looked at.
-const MOST_LOOKED_AT: usize = 20_000;
+const MAX_CHAIN_CANDIDATES: usize = 20_000;
 
 /// A search may have this many chains: each is a search of its own.
-const MOST_CHAINS: usize = 4;
+const MAX_CHAINS: usize = 4;
 
 /// A search may look up this many ranges of terms in each segment.
-const MOST_RANGES: usize = 4_000;
+const MAX_RANGES: usize = 4_000;
 
 /// How many candidates are looked at together.
 const CANDIDATES: usize = 128;
@@ -44,26 +44,26 @@ pub struct Evaluation<'a> {
     links: Vec<Link>,
 }
 
-/// Whether a search may take long: see [`Condition::is_demanding`].
-pub fn is_demanding(criteria: &[Criterion]) -> bool {
+/// Whether a search may take long: see [`Condition::is_expensive`].
+pub fn is_expensive(criteria: &[Criterion]) -> bool {
     criteria.iter().any(|criterion| match criterion {
         Criterion::Id(_) => false,
         // A prefix may be that of nearly everything.
         Criterion::Text { matching: Matching::Prefix, .. } => true,
-        criterion => Condition::of(criterion).is_none_or(|condition| condition.is_demanding()),
+        criterion => Condition::of(criterion).is_none_or(|condition| condition.is_expensive()),
     })
 }
 
 impl<'a> Evaluation<'a> {
     /// Prepares a search: what it refers to is found first.
     pub async fn prepare(
-        reading: &mut ReadTransaction,
+        transaction: &mut ReadTransaction,
         resource_type: DirectoryType,
         criteria: &'a [Criterion],
         at: &'a Snapshot,
     ) -> Result<Self, Error> {
         let is_link = |criterion: &&Criterion| matches!(criterion, Criterion::Chain { .. } | Criterion::Has { .. });
-        if criteria.iter().filter(is_link).count() > MOST_CHAINS {
+        if criteria.iter().filter(is_link).count() > MAX_CHAINS {
             return Err(too_costly());
         }
         let (mut conditions, mut links) = (vec![], vec![]);
@@ -71,7 +71,7 @@ impl<'a> Evaluation<'a> {
         for criterion in criteria {
             let (condition, link) = match Condition::of(criterion) {
                 Some(condition) => (condition, None),
-                None => linked(reading, resource_type, criterion, at).await?,
+                None => linked(transaction, resource_type, criterion, at).await?,
             };
             let ranges = condition.ranges().into_iter();
             let numbers = ranges.map(|range| {
@@ -82,7 +82,7 @@ impl<'a> Evaluation<'a> {
             conditions.push((condition, numbers));
             links.extend(link);
         }
-        if places.len() > MOST_RANGES {
+        if places.len() > MAX_RANGES {
             return Err(too_costly());
         }
         let mut ranges = Vec::from_iter(places);
@@ -92,23 +92,23 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The matches after a version number, up to `limit`, and whether there may be more.
-    pub async fn page(&self, reading: &mut ReadTransaction, after: u32, limit: usize) -> Result<Page, Error> {
+    pub async fn page(&self, transaction: &mut ReadTransaction, after: u32, limit: usize) -> Result<Page, Error> {
         let mut page = Page { matches: vec![], more: false, seen: after };
         let deadline = Instant::now() + PAGE_TIMEOUT;
-        let mut answers = self.answers(reading, after).await?;
-        while let Some(answer) = self.next(reading, &mut answers).await? {
-            let candidates: Vec<_> = (&answer.sure | &answer.maybe).into_iter().collect();
+        let mut answers = self.answers(transaction, after).await?;
+        while let Some(answer) = self.next(transaction, &mut answers).await? {
+            let candidates: Vec<_> = (&answer.exact | &answer.unverified).into_iter().collect();
             let mut rest = candidates.as_slice();
             while !rest.is_empty() {
                 // One more than asked for: whether there is a next page.
                 let wanted = limit + 1 - page.matches.len();
-                let together = if answer.maybe.is_empty() { wanted } else { wanted.max(CANDIDATES) };
+                let together = if answer.unverified.is_empty() { wanted } else { wanted.max(CANDIDATES) };
                 let (now, later) = rest.split_at(together.min(rest.len()));
                 rest = later;
-                let rows = reading.versions(self.resource_type, now).await?;
-                let confirmed = self.confirmed(reading, &answer.maybe, &rows).await?;
+                let rows = transaction.versions(self.resource_type, now).await?;
+                let confirmed = self.confirmed(transaction, &answer.unverified, &rows).await?;
                 for row in rows {
-                    let matches = answer.sure.contains(row.seq) || confirmed.contains(row.seq);
+                    let matches = answer.exact.contains(row.seq) || confirmed.contains(row.seq);
                     if matches && page.matches.len() == limit {
                         page.more = true;
                         return Ok(page);
@@ -128,45 +128,45 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The number of matches; `None` if more than `most` resources must be looked at.
-    pub async fn total(&self, reading: &mut ReadTransaction, most: usize) -> Result<Option<u64>, Error> {
-        let (mut total, mut looked_at) = (0, 0);
-        let mut answers = self.answers(reading, 0).await?;
-        while let Some(answer) = self.next(reading, &mut answers).await? {
-            total += answer.sure.len();
-            looked_at += answer.maybe.len() as usize;
-            if looked_at > most {
+    pub async fn total(&self, transaction: &mut ReadTransaction, max_candidates: usize) -> Result<Option<u64>, Error> {
+        let (mut total, mut verified) = (0, 0);
+        let mut answers = self.answers(transaction, 0).await?;
+        while let Some(answer) = self.next(transaction, &mut answers).await? {
+            total += answer.exact.len();
+            verified += answer.unverified.len() as usize;
+            if verified > max_candidates {
                 return Ok(None);
             }
-            total += self.looked_at(reading, &answer.maybe).await?.len();
+            total += self.verified(transaction, &answer.unverified).await?.len();
         }
         Ok(Some(total))
     }
 
     /// All matches; fails if too many resources must be looked at.
-    pub async fn versions(&self, reading: &mut ReadTransaction) -> Result<RoaringBitmap, Error> {
-        let (mut found, mut looked_at) = (RoaringBitmap::new(), 0);
-        let mut answers = self.answers(reading, 0).await?;
-        while let Some(answer) = self.next(reading, &mut answers).await? {
-            looked_at += answer.maybe.len() as usize;
-            if looked_at > MOST_LOOKED_AT {
+    pub async fn versions(&self, transaction: &mut ReadTransaction) -> Result<RoaringBitmap, Error> {
+        let (mut found, mut verified) = (RoaringBitmap::new(), 0);
+        let mut answers = self.answers(transaction, 0).await?;
+        while let Some(answer) = self.next(transaction, &mut answers).await? {
+            verified += answer.unverified.len() as usize;
+            if verified > MAX_CHAIN_CANDIDATES {
                 return Err(too_broad());
             }
-            found |= answer.sure;
-            found |= self.looked_at(reading, &answer.maybe).await?;
+            found |= answer.exact;
+            found |= self.verified(transaction, &answer.unverified).await?;
         }
         Ok(found)
     }
 
     /// Those of the candidates that match.
-    async fn looked_at(
+    async fn verified(
         &self,
-        reading: &mut ReadTransaction,
+        transaction: &mut ReadTransaction,
         candidates: &RoaringBitmap,
     ) -> Result<RoaringBitmap, Error> {
         let mut found = RoaringBitmap::new();
         for some in Vec::from_iter(candidates).chunks(CANDIDATES) {
-            let rows = reading.versions(self.resource_type, some).await?;
-            found |= self.confirmed(reading, candidates, &rows).await?;
+            let rows = transaction.versions(self.resource_type, some).await?;
+            found |= self.confirmed(transaction, candidates, &rows).await?;
         }
         Ok(found)
     }
@@ -174,90 +174,94 @@ impl<'a> Evaluation<'a> {
     /// Of the rows that are candidates, those for which all criteria hold.
     async fn confirmed(
         &self,
-        reading: &mut ReadTransaction,
+        transaction: &mut ReadTransaction,
         candidates: &RoaringBitmap,
         rows: &[Stored],
     ) -> Result<RoaringBitmap, Error> {
-        let holds = |resource: &Prepared| {
+        let holds = |resource: &ParsedResource| {
             let mut criteria = self.criteria.iter();
             criteria.all(|criterion| criterion.matches(&resource.indexed, resource.last_updated, &resource.id))
         };
         let candidates = rows.iter().filter(|row| candidates.contains(row.seq));
-        let resources = candidates.filter_map(|row| Some((row.seq, Prepared::read(&row.body).ok()?)));
+        let resources = candidates.filter_map(|row| Some((row.seq, ParsedResource::parse(&row.body).ok()?)));
         let mut resources: Vec<_> = resources.filter(|(_, resource)| holds(resource)).collect();
         for link in &self.links {
-            resources = link.keep(reading, resources, self.at).await?;
+            resources = link.keep(transaction, resources, self.at).await?;
         }
         Ok(resources.into_iter().map(|(version, _)| version).collect())
     }
 
     /// What the segments after a version number answer, yet to be asked.
-    async fn answers(&self, reading: &mut ReadTransaction, after: u32) -> Result<Answers, Error> {
+    async fn answers(&self, transaction: &mut ReadTransaction, after: u32) -> Result<CandidateBatches, Error> {
         let last = self.at.last[crate::annuaire::store::index(self.resource_type)];
-        let segments = reading.segments(self.resource_type, after, last).await?;
-        let wave =
+        let segments = transaction.segments(self.resource_type, after, last).await?;
+        let segment_batch =
             if self.conditions.iter().any(|(condition, _)| condition.is_selective()) { segments.len() } else { 1 };
-        Ok(Answers {
+        Ok(CandidateBatches {
             after,
             last,
             segments,
             asked: 0..0,
-            wave,
+            segment_batch,
             postings: Postings::new(),
             closed: RoaringBitmap::new(),
         })
     }
 
     /// What the next segment answers that has something to say, in order.
-    async fn next(&self, reading: &mut ReadTransaction, answers: &mut Answers) -> Result<Option<Answer>, Error> {
+    async fn next(
+        &self,
+        transaction: &mut ReadTransaction,
+        answers: &mut CandidateBatches,
+    ) -> Result<Option<Candidates>, Error> {
         loop {
             for at in answers.asked.by_ref() {
                 let answer = self.answer(&answers.segments[at], &answers.postings);
                 let answer = answer.without(&answers.closed).between(answers.after, answers.last);
-                if !answer.sure.is_empty() || !answer.maybe.is_empty() {
+                if !answer.exact.is_empty() || !answer.unverified.is_empty() {
                     return Ok(Some(answer));
                 }
             }
             let first = answers.asked.end;
             let rest = &answers.segments[first..];
-            let now = &rest[..answers.wave.min(MOST_SEGMENTS).min(rest.len())];
+            let now = &rest[..answers.segment_batch.min(MAX_SEGMENTS_IN_MEMORY).min(rest.len())];
             let (Some(begin), Some(end)) = (now.first(), now.last()) else { return Ok(None) };
             answers.postings = match self.ranges.is_empty() {
                 true => Postings::new(),
-                false => reading.postings(self.resource_type, now, &self.ranges).await?,
+                false => transaction.postings(self.resource_type, now, &self.ranges).await?,
             };
             let bounds = (begin.first, end.last);
-            answers.closed = reading.closed(self.resource_type, bounds, self.at.revision).await?;
+            answers.closed = transaction.closed(self.resource_type, bounds, self.at.revision).await?;
             answers.asked = first..first + now.len();
-            answers.wave = answers.wave.saturating_mul(2);
+            answers.segment_batch = answers.segment_batch.saturating_mul(2);
         }
     }
 
-    fn answer(&self, segment: &Segment, postings: &Postings) -> Answer {
+    fn answer(&self, segment: &Segment, postings: &Postings) -> Candidates {
         let everything = Condition::Everything.answer(segment, postings, &[]);
         let answers = self.conditions.iter().map(|(condition, numbers)| condition.answer(segment, postings, numbers));
-        answers.fold(everything, Answer::and)
+        answers.fold(everything, Candidates::and)
     }
 }
 
-/// What segments answer: asked in waves, the first ones small, for a page may need no more.
-struct Answers {
+/// What segments answer: asked in batches, the first ones small, for a page may need no more.
+struct CandidateBatches {
     after: u32,
     last: u32,
     segments: Vec<Segment>,
-    /// Those of the wave that were not looked at yet.
+    /// Those of the batch that were not looked at yet.
     asked: std::ops::Range<usize>,
-    /// How many are in the next wave.
-    wave: usize,
+    /// How many are in the next batch.
+    segment_batch: usize,
     postings: Postings,
     closed: RoaringBitmap,
 }
 
 /// Segments looked at together: their postings are held in memory at once.
-const MOST_SEGMENTS: usize = 64;
+const MAX_SEGMENTS_IN_MEMORY: usize = 64;
 
 fn too_broad() -> Error {
-    Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MOST_LOOKED_AT.to_string())])
+    Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MAX_CHAIN_CANDIDATES.to_string())])
 }
 
 /// What a search is told that takes more than one search should.

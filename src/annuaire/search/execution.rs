@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use super::evaluation::{Evaluation, is_demanding};
+use super::evaluation::{Evaluation, is_expensive};
 use super::{Criterion, Token, Total};
 use crate::annuaire::store::index_entry::Field;
-use crate::annuaire::store::{Copy, Snapshot, Stored};
+use crate::annuaire::store::{Mirror, Snapshot, Stored};
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::ReadTransaction;
 
-/// How long a demanding search waits for its turn.
-const DEMANDING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a expensive search waits for its turn.
+const EXPENSIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many resources are looked at for a total that nobody asked for.
-const LITTLE_EFFORT: usize = 500;
+const MAX_BEST_EFFORT_CANDIDATES: usize = 500;
 
 /// Some matches.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Counts {
     pub inactive: u64,
 }
 
-impl Copy {
+impl Mirror {
     /// The first `limit` matches after the version number `after` (0 at the beginning).
     ///
     /// Fails with [`Error::Gone`] when versions that the snapshot knew are no longer kept.
@@ -48,14 +48,14 @@ impl Copy {
         after: u32,
         limit: usize,
     ) -> Result<Page, Error> {
-        let _demanding = self.demanding_permit(criteria).await?;
-        let mut reading = self.reading().await?;
-        reading.check(at).await?;
-        let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
-        evaluation.page(&mut reading, after, limit).await
+        let _expensive = self.expensive_permit(criteria).await?;
+        let mut transaction = self.begin().await?;
+        transaction.check(at).await?;
+        let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
+        evaluation.page(&mut transaction, after, limit).await
     }
 
-    /// The number of matches, exactly; `None` where counting takes longer than a second, too many demanding searches
+    /// The number of matches, exactly; `None` where counting takes longer than a second, too many expensive searches
     /// are under way, or, with
     /// [`Total::BestEffort`], where many resources would have to be looked at for it.
     pub async fn total(
@@ -67,17 +67,17 @@ impl Copy {
     ) -> Result<Option<u64>, Error> {
         let most = match effort {
             Total::None => return Ok(None),
-            Total::BestEffort => LITTLE_EFFORT,
+            Total::BestEffort => MAX_BEST_EFFORT_CANDIDATES,
             Total::Wanted => usize::MAX,
         };
         // A page does not wait for its number: the time includes the wait for a connection.
         let deadline = self.deadline.at_most(self.count_timeout);
         let counting = async {
-            let _demanding = self.demanding_permit(criteria).await?;
-            let mut reading = self.until(&deadline).reading().await?;
-            reading.check(at).await?;
-            let evaluation = Evaluation::prepare(&mut reading, resource_type, criteria, at).await?;
-            evaluation.total(&mut reading, most).await
+            let _expensive = self.expensive_permit(criteria).await?;
+            let mut transaction = self.until(&deadline).begin().await?;
+            transaction.check(at).await?;
+            let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
+            evaluation.total(&mut transaction, most).await
         };
         match deadline.limit(counting).await {
             Err(Error::DeadlineExceeded | Error::TooBusy(_)) => Ok(None),
@@ -96,19 +96,19 @@ impl Copy {
                 _ => (Field::Active, "true"),
             };
             let active = [Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false }];
-            let mut reading = self.reading().await?;
-            reading.check(&at).await?;
-            let all = count(&mut reading, resource_type, &[], &at).await?;
-            counts.active = count(&mut reading, resource_type, &active, &at).await?;
+            let mut transaction = self.begin().await?;
+            transaction.check(&at).await?;
+            let all = count(&mut transaction, resource_type, &[], &at).await?;
+            counts.active = count(&mut transaction, resource_type, &active, &at).await?;
             counts.inactive = all.saturating_sub(counts.active);
         }
         Ok(counts)
     }
 
-    /// A permit of the demanding searches, for one that is; given back when it is dropped.
-    async fn demanding_permit(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
-        match is_demanding(criteria) {
-            true => match tokio::time::timeout(DEMANDING_TIMEOUT, self.demanding.acquire()).await {
+    /// A permit of the expensive searches, for one that is; given back when it is dropped.
+    async fn expensive_permit(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        match is_expensive(criteria) {
+            true => match tokio::time::timeout(EXPENSIVE_TIMEOUT, self.expensive.acquire()).await {
                 Ok(permit) => permit.map(Some).map_err(Error::internal),
                 Err(_) => Err(Error::TooBusy(Workload::Directory)),
             },
@@ -119,11 +119,11 @@ impl Copy {
 
 /// The number of matches, however long that takes.
 async fn count(
-    reading: &mut ReadTransaction,
+    transaction: &mut ReadTransaction,
     of: DirectoryType,
     criteria: &[Criterion],
     at: &Snapshot,
 ) -> Result<u64, Error> {
-    let evaluation = Evaluation::prepare(reading, of, criteria, at).await?;
-    Ok(evaluation.total(reading, usize::MAX).await?.unwrap_or_default())
+    let evaluation = Evaluation::prepare(transaction, of, criteria, at).await?;
+    Ok(evaluation.total(transaction, usize::MAX).await?.unwrap_or_default())
 }

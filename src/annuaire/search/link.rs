@@ -10,15 +10,15 @@ use roaring::RoaringBitmap;
 use crate::annuaire::search::Criterion;
 use crate::annuaire::search::condition::Condition;
 use crate::annuaire::search::evaluation::Evaluation;
-use crate::annuaire::store::index_entry::{Field, Indexed};
-use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::index_entry::{Field, IndexEntry};
+use crate::annuaire::store::resource::ParsedResource;
 use crate::annuaire::store::{Snapshot, term};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{ReadTransaction, Segment};
 
 /// Up to this many resources at the other end, the index is asked.
-const FEW: u64 = 1_000;
+const MAX_INDEXED_LINKS: u64 = 1_000;
 
 /// Resources that are linked, where there are many.
 pub enum Link {
@@ -30,35 +30,35 @@ pub enum Link {
 
 /// What a criterion about other resources asks of the index, and of each candidate.
 pub async fn linked(
-    reading: &mut ReadTransaction,
+    transaction: &mut ReadTransaction,
     resource_type: DirectoryType,
     criterion: &Criterion,
     at: &Snapshot,
 ) -> Result<(Condition, Option<Link>), Error> {
     match criterion {
         Criterion::Id(ids) => {
-            let versions = reading.versions_of(resource_type, ids, at.revision).await?;
+            let versions = transaction.versions_of(resource_type, ids, at.revision).await?;
             Ok((Condition::Versions(versions.into_values().collect()), None))
         }
         Criterion::Chain { field, target, criterion } => {
-            let versions = Box::pin(found(reading, *target, criterion, at)).await?;
-            if versions.len() > FEW {
-                let referring = Condition::perhaps(vec![term::present(*field)]);
+            let versions = Box::pin(found(transaction, *target, criterion, at)).await?;
+            if versions.len() > MAX_INDEXED_LINKS {
+                let referring = Condition::unverified(vec![term::present(*field)]);
                 return Ok((referring, Some(Link::To { field: *field, target: *target, versions })));
             }
-            let ids = reading.ids(*target, &Vec::from_iter(versions)).await?;
+            let ids = transaction.ids(*target, &Vec::from_iter(versions)).await?;
             Ok((Condition::referring(*field, &ids), None))
         }
         Criterion::Has { source, field, criterion } => {
-            let versions = Box::pin(found(reading, *source, criterion, at)).await?;
-            if versions.len() > FEW {
-                let segments = reading.segments(*source, 0, u32::MAX).await?;
+            let versions = Box::pin(found(transaction, *source, criterion, at)).await?;
+            if versions.len() > MAX_INDEXED_LINKS {
+                let segments = transaction.segments(*source, 0, u32::MAX).await?;
                 let link = Link::From { source: *source, field: *field, versions, segments };
-                return Ok((Condition::Perhaps, Some(link)));
+                return Ok((Condition::ScanAll, Some(link)));
             }
-            let sources = reading.versions(*source, &Vec::from_iter(versions)).await?;
-            let targets = sources.iter().filter_map(|row| target(&Prepared::read(&row.body).ok()?, *field));
-            let targets = reading.versions_of(resource_type, &Vec::from_iter(targets), at.revision).await?;
+            let sources = transaction.versions(*source, &Vec::from_iter(versions)).await?;
+            let targets = sources.iter().filter_map(|row| target(&ParsedResource::parse(&row.body).ok()?, *field));
+            let targets = transaction.versions_of(resource_type, &Vec::from_iter(targets), at.revision).await?;
             Ok((Condition::Versions(targets.into_values().collect()), None))
         }
         _ => Ok((Condition::Everything, None)),
@@ -67,29 +67,29 @@ pub async fn linked(
 
 /// The versions of a type for which a criterion holds.
 async fn found(
-    reading: &mut ReadTransaction,
+    transaction: &mut ReadTransaction,
     resource_type: DirectoryType,
     criterion: &Criterion,
     at: &Snapshot,
 ) -> Result<RoaringBitmap, Error> {
     let criteria = std::slice::from_ref(criterion);
-    let evaluation = Evaluation::prepare(reading, resource_type, criteria, at).await?;
-    evaluation.versions(reading).await
+    let evaluation = Evaluation::prepare(transaction, resource_type, criteria, at).await?;
+    evaluation.versions(transaction).await
 }
 
 impl Link {
     /// Of these resources, those that are linked as they must be.
     pub async fn keep(
         &self,
-        reading: &mut ReadTransaction,
-        resources: Vec<(u32, Prepared)>,
+        transaction: &mut ReadTransaction,
+        resources: Vec<(u32, ParsedResource)>,
         at: &Snapshot,
-    ) -> Result<Vec<(u32, Prepared)>, Error> {
+    ) -> Result<Vec<(u32, ParsedResource)>, Error> {
         match self {
             Self::To { field, target: target_type, versions } => {
                 let ids = resources.iter().filter_map(|(_, resource)| target(resource, *field));
-                let targets = reading.versions_of(*target_type, &Vec::from_iter(ids), at.revision).await?;
-                let is_linked = |resource: &Prepared| {
+                let targets = transaction.versions_of(*target_type, &Vec::from_iter(ids), at.revision).await?;
+                let is_linked = |resource: &ParsedResource| {
                     target(resource, *field)
                         .and_then(|id| targets.get(&id).copied())
                         .is_some_and(|version| versions.contains(version))
@@ -100,7 +100,7 @@ impl Link {
                 let ranges: Vec<_> =
                     resources.iter().map(|(_, resource)| term::reference(*field, &resource.id)).collect();
                 let mut linked = HashSet::new();
-                for ((_, n), posting) in reading.postings(*source, segments, &ranges).await? {
+                for ((_, n), posting) in transaction.postings(*source, segments, &ranges).await? {
                     if !posting.versions.is_disjoint(versions) {
                         linked.insert(n);
                     }
@@ -113,9 +113,9 @@ impl Link {
 }
 
 /// The id that a resource's reference is to.
-fn target(resource: &Prepared, field: Field) -> Option<String> {
+fn target(resource: &ParsedResource, field: Field) -> Option<String> {
     resource.indexed.iter().find_map(|value| match value {
-        Indexed::Reference { field: found, id, .. } if *found == field => Some(id.clone()),
+        IndexEntry::Reference { field: found, id, .. } if *found == field => Some(id.clone()),
         _ => None,
     })
 }

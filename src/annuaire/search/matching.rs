@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
-use crate::annuaire::store::index_entry::{Field, Indexed};
-use crate::annuaire::store::text_folding::normal;
+use crate::annuaire::store::index_entry::{Field, IndexEntry};
+use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::fhir::date::Comparison;
 
 impl Criterion {
@@ -12,20 +12,20 @@ impl Criterion {
     ///
     /// [`Chain`](Criterion::Chain) and [`Has`](Criterion::Has) are about other resources: here they hold
     /// for any.
-    pub fn matches(&self, indexed: &[Indexed], last_updated: Timestamp, id: &str) -> bool {
+    pub fn matches(&self, indexed: &[IndexEntry], last_updated: Timestamp, id: &str) -> bool {
         let mut values = indexed.iter();
         match self {
             Self::Id(ids) => ids.iter().any(|known| known == id),
             Self::LastUpdated(bounds) => bounds.iter().any(|bound| bound.holds_at(last_updated)),
             Self::Period(wanted, bounds) => values.any(|value| match value {
-                Indexed::Period { field, start, end } if field == wanted => {
+                IndexEntry::Period { field, start, end } if field == wanted => {
                     bounds.iter().any(|bound| bound.holds_for(*start, *end))
                 }
                 _ => false,
             }),
             Self::Token { field: wanted, values: tokens, not } => {
                 let found = values.any(|value| match value {
-                    Indexed::Token { field, system, code } if field == wanted => {
+                    IndexEntry::Token { field, system, code } if field == wanted => {
                         tokens.iter().any(|token| token.matches(system, code))
                     }
                     _ => false,
@@ -33,13 +33,13 @@ impl Criterion {
                 found != *not
             }
             Self::Text { fields, matching, values: texts } => values.any(|value| match value {
-                Indexed::Text { field, raw } if fields.contains(field) => {
+                IndexEntry::Text { field, raw } if fields.contains(field) => {
                     texts.iter().any(|text| matching.holds(raw, text))
                 }
                 _ => false,
             }),
             Self::Reference { field: wanted, ids } => values.any(|value| match value {
-                Indexed::Reference { field, id, .. } if field == wanted => ids.contains(id),
+                IndexEntry::Reference { field, id, .. } if field == wanted => ids.contains(id),
                 _ => false,
             }),
             Self::Missing { fields, missing } => {
@@ -67,8 +67,8 @@ impl Matching {
     /// Whether the text of a resource is what the value of a query looks for.
     pub fn holds(self, text: &str, value: &str) -> bool {
         match self {
-            Self::Prefix => normal(text).starts_with(&*normal(value)),
-            Self::Contains => normal(text).contains(&*normal(value)),
+            Self::Prefix => fold_case_and_accents(text).starts_with(&*fold_case_and_accents(value)),
+            Self::Contains => fold_case_and_accents(text).contains(&*fold_case_and_accents(value)),
             Self::Exact => text == value,
         }
     }

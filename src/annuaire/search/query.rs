@@ -24,7 +24,7 @@ use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SI
 /// The size of a page when the client names none.
 pub const DEFAULT_COUNT: usize = 50;
 /// The largest page; a client that asks for more gets this.
-pub const LARGEST_COUNT: usize = 1000;
+pub const MAX_COUNT: usize = 1000;
 /// Values of all parameters together.
 const MAX_VALUES: usize = 1200;
 /// Values of one list, separated by commas.
@@ -51,23 +51,23 @@ fn check_bounds(parameters: &[(String, String)]) -> Result<(), Error> {
 /// Reads the parameters of a query, decoded, in their order. `now` is what `ap` is about.
 pub fn parse(resource_type: DirectoryType, parameters: &[(String, String)], now: Timestamp) -> Result<Search, Error> {
     check_bounds(parameters)?;
-    let mut reading = Reading::new(resource_type, now);
+    let mut parser = QueryParser::new(resource_type, now);
     let mut issues = vec![];
     for (name, value) in parameters {
-        issues.extend(reading.parameter(name, value).err());
+        issues.extend(parser.parameter(name, value).err());
     }
-    if reading.search.subset.summary == Summary::Count {
-        reading.search.count = 0;
+    if parser.search.subset.summary == Summary::Count {
+        parser.search.count = 0;
     }
-    if reading.search.subset.summary == Summary::Text && !reading.search.includes.is_empty() {
+    if parser.search.subset.summary == Summary::Text && !parser.search.includes.is_empty() {
         // R4 says so: what is included has no narrative of the match.
         issues.push(malformed("_summary", "true, data, false (_include, _revinclude)").diagnostics(value::BAD_VALUE));
     }
-    if issues.is_empty() { Ok(reading.search) } else { Err(Error::of(issues)) }
+    if issues.is_empty() { Ok(parser.search) } else { Err(Error::of(issues)) }
 }
 
 /// A query that is being read.
-struct Reading<'a> {
+struct QueryParser<'a> {
     search: Search,
     criteria: Reader,
     count: Option<&'a str>,
@@ -75,7 +75,7 @@ struct Reading<'a> {
     summary: Option<&'a str>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> QueryParser<'a> {
     fn new(resource_type: DirectoryType, now: Timestamp) -> Self {
         let search = Search {
             resource_type,
@@ -132,10 +132,10 @@ fn once<'a>(name: &str, value: &'a str, known: &mut Option<&'a str>) -> Result<O
 fn count(text: &str) -> Result<usize, Issue> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         let bad = "Bad value for the _count parameter. An integer of 0 or more is expected";
-        return Err(malformed("_count", &format!("0…{LARGEST_COUNT}")).diagnostics(bad));
+        return Err(malformed("_count", &format!("0…{MAX_COUNT}")).diagnostics(bad));
     }
     // Digits that are no number here are more than the largest.
-    Ok(text.parse().unwrap_or(LARGEST_COUNT).min(LARGEST_COUNT))
+    Ok(text.parse().unwrap_or(MAX_COUNT).min(MAX_COUNT))
 }
 
 /// `_total`
@@ -201,7 +201,7 @@ impl SearchQuery {
         parameters.retain(|(_, value)| !is_blank(value));
         let is_ignored = |(name, value): &mut (String, String)| {
             // What is known does not depend on the time.
-            let read = || Reading::new(resource_type, Timestamp::UNIX_EPOCH).parameter(name, value);
+            let read = || QueryParser::new(resource_type, Timestamp::UNIX_EPOCH).parameter(name, value);
             is_lenient
                 && !include::is_include(name)
                 && read().is_err_and(|issue| issue.rule.id == ANNUAIRE_PARAMETER.id)

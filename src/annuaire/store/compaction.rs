@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use crate::annuaire::store::segment_builder::MOST_VERSIONS;
+use crate::annuaire::store::segment_builder::MAX_SEGMENT_VERSIONS;
 use crate::annuaire::store::writer::Writer;
 use crate::error::Error;
 use crate::fhir::date::instant;
@@ -13,16 +13,16 @@ use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{Segment, SegmentContent, sequences};
 
 /// So many neighbouring segments of one size are merged into one of the next.
-const NEIGHBOURS: usize = 8;
+const MERGED_SEGMENTS: usize = 8;
 
 /// The sizes below which segments are merged, in versions.
-const SIZES: [u64; 2] = [MOST_VERSIONS / 32, MOST_VERSIONS / 4];
+const SMALL_SEGMENT_SIZES: [u64; 2] = [MAX_SEGMENT_VERSIONS / 32, MAX_SEGMENT_VERSIONS / 4];
 
 /// Versions that one statement drops.
-const MANY: i64 = 5_000;
+const PURGE_BATCH: i64 = 5_000;
 
 /// What was set aside is kept up to this number.
-const MOST_SET_ASIDE: i64 = 1_000;
+const MAX_REJECTED: i64 = 1_000;
 
 impl Writer {
     /// Merges small segments, where there are enough of them side by side.
@@ -74,7 +74,7 @@ impl Writer {
         // First the snapshots: no walk may go on that could miss what is dropped next.
         self.begin().await?;
         self.connection.delete_revisions_before(oldest).await?;
-        self.connection.trim_set_aside(MOST_SET_ASIDE).await?;
+        self.connection.trim_set_aside(MAX_REJECTED).await?;
         self.end().await?;
         let mut dropped = 0;
         loop {
@@ -84,7 +84,7 @@ impl Writer {
             }
         }
         for resource_type in DirectoryType::ALL {
-            self.tidy(resource_type, oldest).await?;
+            self.compact_closed(resource_type, oldest).await?;
         }
         Ok(dropped)
     }
@@ -92,13 +92,13 @@ impl Writer {
     /// Drops some of the versions closed up to a revision: how many; none when none is left.
     async fn drop_some(&mut self, oldest: i64) -> Result<usize, Error> {
         self.begin().await?;
-        let dropped = self.connection.delete_superseded(oldest, MANY).await?;
+        let dropped = self.connection.delete_superseded(oldest, PURGE_BATCH).await?;
         self.end().await?;
         Ok(dropped)
     }
 
     /// Joins the closings up to a revision, and rewrites segments of which half is dropped.
-    async fn tidy(&mut self, resource_type: DirectoryType, oldest: i64) -> Result<(), Error> {
+    async fn compact_closed(&mut self, resource_type: DirectoryType, oldest: i64) -> Result<(), Error> {
         let dropped = self.connection.closings(resource_type, oldest).await?;
         if dropped.is_empty() {
             return Ok(());
@@ -135,7 +135,7 @@ impl Writer {
 
 /// Neighbours that are to be merged: enough of one size, and together not too large.
 fn mergeable(segments: &[Segment]) -> Option<Vec<i64>> {
-    for size in SIZES {
+    for size in SMALL_SEGMENT_SIZES {
         let mut run: Vec<(i64, u64)> = vec![];
         for Segment { id, versions, .. } in segments {
             if *versions >= size {
@@ -143,7 +143,7 @@ fn mergeable(segments: &[Segment]) -> Option<Vec<i64>> {
                 continue;
             }
             run.push((*id, *versions));
-            if run.len() == NEIGHBOURS {
+            if run.len() == MERGED_SEGMENTS {
                 return Some(run.into_iter().map(|(id, _)| id).collect());
             }
         }

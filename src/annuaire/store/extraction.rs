@@ -1,9 +1,9 @@
-//! What a resource is found by: one [`Indexed`] for each value of each searched element.
+//! What a resource is found by: one [`IndexEntry`] for each value of each searched element.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::annuaire::store::index_entry::{Field, Indexed};
+use crate::annuaire::store::index_entry::{Field, IndexEntry};
 use crate::annuaire::store::lenient_json::{Address, Concept, Extension, Period, Reference, Resource, Telecom};
 use crate::fhir::code_set::{BOOLEANS, DEVICE_STATUS};
 use crate::fhir::date::Range;
@@ -24,7 +24,7 @@ const ADDRESS_PART: &str = "http://hl7.org/fhir/StructureDefinition/iso21090-ADX
 const ORGANIZATION_PERIOD: &str = "http://hl7.org/fhir/StructureDefinition/organization-period";
 
 /// Everything that searches find the resource by, sorted, no value twice.
-pub(super) fn indexed(resource_type: DirectoryType, resource: &Resource<'_>) -> Vec<Indexed> {
+pub(super) fn indexed(resource_type: DirectoryType, resource: &Resource<'_>) -> Vec<IndexEntry> {
     let mut index = Index(Vec::with_capacity(64));
     index.common(resource);
     match resource_type {
@@ -39,7 +39,7 @@ pub(super) fn indexed(resource_type: DirectoryType, resource: &Resource<'_>) -> 
     index.0
 }
 
-struct Index(Vec<Indexed>);
+struct Index(Vec<IndexEntry>);
 
 impl Index {
     fn common(&mut self, resource: &Resource<'_>) {
@@ -158,14 +158,14 @@ impl Index {
 
     fn text(&mut self, field: Field, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.0.push(Indexed::Text { field, raw: text.to_owned() });
+            self.0.push(IndexEntry::Text { field, raw: text.to_owned() });
         }
     }
 
     fn token(&mut self, field: Field, system: Option<&str>, code: Option<&str>) {
         if let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()) {
             let system = system_of(field, system.unwrap_or_default().trim());
-            self.0.push(Indexed::Token { field, system: system.to_owned(), code: code.to_owned() });
+            self.0.push(IndexEntry::Token { field, system: system.to_owned(), code: code.to_owned() });
         }
     }
 
@@ -184,7 +184,7 @@ impl Index {
         let Some((before, id)) = url.rsplit_once('/') else { return };
         let type_name = before.rsplit_once('/').map_or(before, |(_, name)| name);
         if type_name == target.as_str() && Id::is_legal(id) {
-            self.0.push(Indexed::Reference { field, target, id: id.to_owned() });
+            self.0.push(IndexEntry::Reference { field, target, id: id.to_owned() });
         }
     }
 
@@ -194,7 +194,7 @@ impl Index {
         let start: Option<Timestamp> = range(period.start.as_deref()).map(|range| range.start);
         let end = range(period.end.as_deref()).map(|range| range.end);
         if start.is_some() || end.is_some() {
-            self.0.push(Indexed::Period { field, start, end });
+            self.0.push(IndexEntry::Period { field, start, end });
         }
     }
 }

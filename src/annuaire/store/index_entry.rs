@@ -8,7 +8,7 @@ use crate::fhir::directory_type::DirectoryType;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Field {
-    /// The day (UTC) of `meta.lastUpdated`; made by the copy itself.
+    /// The day (UTC) of `meta.lastUpdated`; made by the mirror itself.
     LastUpdated = 1,
     /// `active`, as the codes `true` and `false`.
     Active = 2,
@@ -78,7 +78,7 @@ pub enum Field {
 
 /// One value of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Indexed {
+pub enum IndexEntry {
     /// A code, an identifier or a uri.
     Token {
         /// What it stands in.
@@ -115,7 +115,7 @@ pub enum Indexed {
     },
 }
 
-impl Indexed {
+impl IndexEntry {
     /// What it stands in.
     pub fn field(&self) -> Field {
         match self {

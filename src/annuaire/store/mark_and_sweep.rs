@@ -10,7 +10,7 @@ use crate::storage::mirror::Marks;
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swept {
-    /// How many resources of the type were in the copy.
+    /// How many resources of the type were in the mirror.
     pub of: u64,
     /// How many of them had not been seen.
     pub unseen: u64,
@@ -28,7 +28,7 @@ impl Writer {
         self.seen.entry((resource_type, self.marks, sequence >> 16)).or_default().insert(sequence);
     }
 
-    /// Marks resources that came but could not be read: what the copy has of them stays. Returns how many it has.
+    /// Marks resources that came but could not be read: what the mirror has of them stays. Returns how many it has.
     pub async fn mark_seen(&mut self, resources: &[(DirectoryType, String)]) -> Result<usize, Error> {
         let mut marked = 0;
         for resource_type in DirectoryType::ALL {
@@ -48,8 +48,8 @@ impl Writer {
 
     /// Forgets what every walk over a type has met: a walk over all of it begins.
     pub async fn forget_seen(&mut self, resource_type: DirectoryType) -> Result<(), Error> {
-        self.forget_marks(resource_type, Marks::Whole).await?;
-        self.forget_marks(resource_type, Marks::Changes).await
+        self.forget_marks(resource_type, Marks::Full).await?;
+        self.forget_marks(resource_type, Marks::Delta).await
     }
 
     /// Forgets what one walk over a type has met.
@@ -73,8 +73,8 @@ impl Writer {
         self.commit().await?;
         self.begin().await?;
         let alive = self.alive(resource_type).await?;
-        let mut unseen = &alive - self.connection.marked(resource_type, Marks::Whole).await?;
-        unseen -= self.connection.marked(resource_type, Marks::Changes).await?;
+        let mut unseen = &alive - self.connection.marked(resource_type, Marks::Full).await?;
+        unseen -= self.connection.marked(resource_type, Marks::Delta).await?;
         let (of, unseen_count) = (alive.len(), unseen.len());
         let removed = unseen_count as f64 <= most * of as f64;
         if removed {
@@ -83,7 +83,7 @@ impl Writer {
         Ok(Swept { of, unseen: unseen_count, removed })
     }
 
-    /// The versions of a type that the copy has now.
+    /// The versions of a type that the mirror has now.
     async fn alive(&mut self, resource_type: DirectoryType) -> Result<RoaringBitmap, Error> {
         let mut alive = RoaringBitmap::new();
         for segment in self.connection.segments(resource_type).await? {

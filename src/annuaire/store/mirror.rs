@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::{SetAside, Snapshot, Stored, Writer};
+use super::{Rejected, Snapshot, Stored, Writer};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
@@ -14,15 +14,15 @@ use crate::storage::mirror::{MirrorDatabase, Purpose, ReadTransaction};
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
 /// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
-const DEMANDING: usize = 3;
+const EXPENSIVE: usize = 3;
 
-/// A copy of the directory, open.
+/// A mirror of the directory, open.
 #[derive(Clone)]
-pub struct Copy {
+pub struct Mirror {
     database: MirrorDatabase,
     description: Arc<str>,
     page_key: [u8; 32],
-    pub(in crate::annuaire) demanding: Arc<Semaphore>,
+    pub(in crate::annuaire) expensive: Arc<Semaphore>,
     /// How long a total is counted before it is left out.
     pub(in crate::annuaire) count_timeout: Duration,
     /// Which of the connections search.
@@ -30,13 +30,13 @@ pub struct Copy {
     pub(in crate::annuaire) deadline: Deadline,
 }
 
-impl Copy {
-    /// Opens the copy at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
+impl Mirror {
+    /// Opens the mirror at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Ok(Self::of(MirrorDatabase::open(url).await?))
     }
 
-    /// Opens the copy at this address as it is, and makes nothing; `None` where there is none.
+    /// Opens the mirror at this address as it is, and makes nothing; `None` where there is none.
     pub async fn open_existing(url: &str) -> Result<Option<Self>, OpenError> {
         match Self::exists(url).await? {
             true => Ok(Some(Self::of(MirrorDatabase::open_existing(url).await?))),
@@ -45,19 +45,19 @@ impl Copy {
     }
 
     fn of((database, description, page_key): (MirrorDatabase, String, [u8; 32])) -> Self {
-        let demanding = Arc::new(Semaphore::new(DEMANDING));
+        let expensive = Arc::new(Semaphore::new(EXPENSIVE));
         let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
-        Self { database, description, page_key, demanding, count_timeout, purpose, deadline }
+        Self { database, description, page_key, expensive, count_timeout, purpose, deadline }
     }
 
-    /// The same copy with another time in which a total is counted, or left out.
+    /// The same mirror with another time in which a total is counted, or left out.
     #[must_use]
     pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
         Self { count_timeout, ..self }
     }
 
-    /// The same copy, for what must be answered until this deadline: what it executes then is stopped.
+    /// The same mirror, for what must be answered until this deadline: what it executes then is stopped.
     #[must_use]
     pub fn until(&self, deadline: &Deadline) -> Self {
         Self { deadline: deadline.clone(), ..self.clone() }
@@ -69,7 +69,7 @@ impl Copy {
         Self { purpose: Purpose::Lookups, ..self.until(deadline) }
     }
 
-    /// Whether there is a copy at this address; none is made.
+    /// Whether there is a mirror at this address; none is made.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
         MirrorDatabase::exists(url).await
     }
@@ -79,22 +79,22 @@ impl Copy {
         &self.description
     }
 
-    /// The key that authenticates page tokens: made with the copy, and shared by all who serve it.
+    /// The key that authenticates page tokens: made with the mirror, and shared by all who serve it.
     pub fn page_key(&self) -> &[u8; 32] {
         &self.page_key
     }
 
-    /// The state of the copy now; `None` while it holds nothing.
+    /// The state of the mirror now; `None` while it holds nothing.
     pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
-        self.reading().await?.snapshot().await
+        self.begin().await?.snapshot().await
     }
 
     /// The current version of a resource.
     pub async fn read(&self, resource_type: DirectoryType, id: &str) -> Result<Option<Stored>, Error> {
-        let mut reading = self.database.begin(Purpose::Lookups, &self.deadline).await?;
+        let mut transaction = self.database.begin(Purpose::Lookups, &self.deadline).await?;
         let ids = [id.to_owned()];
-        let found: Vec<_> = reading.versions_of(resource_type, &ids, i64::MAX - 1).await?.into_values().collect();
-        Ok(reading.versions(resource_type, &found).await?.pop())
+        let found: Vec<_> = transaction.versions_of(resource_type, &ids, i64::MAX - 1).await?.into_values().collect();
+        Ok(transaction.versions(resource_type, &found).await?.pop())
     }
 
     /// The resources of these ids, as the snapshot knows them; those it does not know are left out.
@@ -104,26 +104,26 @@ impl Copy {
         resource_type: DirectoryType,
         ids: &[String],
     ) -> Result<Vec<Stored>, Error> {
-        let mut reading = self.reading().await?;
-        reading.check(at).await?;
-        let found: Vec<_> = reading.versions_of(resource_type, ids, at.revision).await?.into_values().collect();
-        reading.versions(resource_type, &found).await
+        let mut transaction = self.begin().await?;
+        transaction.check(at).await?;
+        let found: Vec<_> = transaction.versions_of(resource_type, ids, at.revision).await?.into_values().collect();
+        transaction.versions(resource_type, &found).await
     }
 
     /// A value noted with [`Writer::note`].
     pub async fn noted(&self, name: &str) -> Result<Option<String>, Error> {
-        self.reading().await?.note(name).await
+        self.begin().await?.note(name).await
     }
 
-    /// For each type, a hash of all its resources as they are now: equal for equal copies.
+    /// For each type, a hash of all its resources as they are now: equal for equal mirrors.
     pub async fn content_hashes(&self) -> Result<[String; 5], Error> {
         let mut hashes: [String; 5] = Default::default();
-        let mut reading = self.reading().await?;
+        let mut transaction = self.begin().await?;
         for (hash, resource_type) in hashes.iter_mut().zip(DirectoryType::ALL) {
             let mut digest = Sha256::new();
             let mut after = String::new();
             loop {
-                let rows = reading.hashes(resource_type, &after).await?;
+                let rows = transaction.hashes(resource_type, &after).await?;
                 let Some((last, _)) = rows.last() else { break };
                 after = last.clone();
                 for (id, hash) in &rows {
@@ -138,8 +138,8 @@ impl Copy {
     }
 
     /// What was set aside, newest first, at most `limit`.
-    pub async fn set_aside(&self, limit: usize) -> Result<Vec<SetAside>, Error> {
-        self.reading().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await
+    pub async fn set_aside(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
+        self.begin().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await
     }
 
     /// Takes the right to write, which one process at a time has; `None` where another has it.
@@ -151,7 +151,7 @@ impl Copy {
     }
 
     /// Begins to read.
-    pub(in crate::annuaire) async fn reading(&self) -> Result<ReadTransaction, Error> {
+    pub(in crate::annuaire) async fn begin(&self) -> Result<ReadTransaction, Error> {
         self.database.begin(self.purpose, &self.deadline).await
     }
 }

@@ -5,7 +5,7 @@ use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
 use crate::annuaire::store::extraction;
-use crate::annuaire::store::index_entry::Indexed;
+use crate::annuaire::store::index_entry::IndexEntry;
 use crate::annuaire::store::lenient_json::{Lenient, Resource, Text};
 use crate::fhir::date::parse_instant;
 use crate::fhir::directory_type::DirectoryType;
@@ -14,7 +14,7 @@ use crate::fhir::json::compact;
 
 /// A resource, ready to be kept.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct ParsedResource {
     /// Its type.
     pub resource_type: DirectoryType,
     /// Its logical id: `[A-Za-z0-9.-]{1,64}`.
@@ -26,7 +26,7 @@ pub struct Prepared {
     /// The resource as it is served: compact, `meta.versionId` always a string, otherwise as received.
     pub body: String,
     /// What searches find it by; no value twice.
-    pub indexed: Vec<Indexed>,
+    pub indexed: Vec<IndexEntry>,
 }
 
 /// A text that is no resource of the directory.
@@ -51,12 +51,12 @@ impl Unreadable {
     }
 }
 
-impl Prepared {
+impl ParsedResource {
     /// Reads the JSON text of a resource: a line of a file, or the text of a `RawValue` in a page.
     ///
     /// It must be legal JSON, with a type of the directory, an id and `meta.lastUpdated`; anything else
     /// in it may have any shape.
-    pub fn read(json: &str) -> Result<Self, Unreadable> {
+    pub fn parse(json: &str) -> Result<Self, Unreadable> {
         let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
         let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
             Ok(Lenient(resource)) => resource,

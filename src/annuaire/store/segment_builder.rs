@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use crate::annuaire::store::index_entry::Indexed;
+use crate::annuaire::store::index_entry::IndexEntry;
 use crate::annuaire::store::term::{self, GRAM};
 use crate::storage::mirror::{SegmentContent, sequences};
 
 /// The most versions of a segment. A larger one costs more memory to make; a smaller one makes lookups
 /// slower, as each asks every segment.
-pub const MOST_VERSIONS: u64 = 1 << 16;
+pub const MAX_SEGMENT_VERSIONS: u64 = 1 << 16;
 
 /// The terms of versions that are not yet in the index. Versions come in growing order.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub struct Builder {
 
 impl Builder {
     /// Adds a version.
-    pub fn add(&mut self, sequence: u32, values: &[Indexed], last_updated: Timestamp) {
+    pub fn add(&mut self, sequence: u32, values: &[IndexEntry], last_updated: Timestamp) {
         if self.versions == 0 {
             self.first = sequence;
         }

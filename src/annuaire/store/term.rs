@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::annuaire::store::index_entry::{Field, Indexed};
-use crate::annuaire::store::text_folding::normal;
+use crate::annuaire::store::index_entry::{Field, IndexEntry};
+use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::storage::mirror::TermRange;
 
 /// A value is indexed up to this length, in bytes; what is longer must be compared in the resource.
-pub const LONGEST: usize = 200;
+pub const MAX_VALUE_BYTES: usize = 200;
 
 /// The longest piece of a text that is indexed, in characters.
 pub const GRAM: usize = 3;
@@ -41,14 +41,14 @@ fn alone(term: Vec<u8>) -> TermRange {
 
 /// The text without its end where it is too long to be indexed; a zero would be taken for the separator.
 fn indexed(text: &str) -> impl Iterator<Item = u8> {
-    let end = if text.len() <= LONGEST { text.len() } else { text.floor_char_boundary(LONGEST) };
+    let end = if text.len() <= MAX_VALUE_BYTES { text.len() } else { text.floor_char_boundary(MAX_VALUE_BYTES) };
     text[..end].bytes().map(|byte| byte.max(1))
 }
 
 /// Whether what the index finds under this text is nothing else: the beginning of a longer text, which is cut
 /// after a whole character, or a text with another of the two characters that are taken for one.
-pub fn fits(text: &str) -> bool {
-    text.len() <= LONGEST - char::MAX_LEN_UTF8 && !text.contains(['\0', '\u{1}'])
+pub fn is_exactly_indexable(text: &str) -> bool {
+    text.len() <= MAX_VALUE_BYTES - char::MAX_LEN_UTF8 && !text.contains(['\0', '\u{1}'])
 }
 
 fn term(field: Field, value: &str, detail: &str) -> Vec<u8> {
@@ -91,34 +91,34 @@ pub fn day(instant: Timestamp) -> Date {
 }
 
 /// Calls `found` with every term of a resource; some come more than once.
-pub fn terms(values: &[Indexed], last_updated: Timestamp, mut found: impl FnMut(Vec<u8>)) {
+pub fn terms(values: &[IndexEntry], last_updated: Timestamp, mut found: impl FnMut(Vec<u8>)) {
     found(term(Field::LastUpdated, &day(last_updated).to_string(), ""));
     for value in values {
         found(term(value.field(), "", ""));
         match value {
-            Indexed::Token { field, system, code } => {
+            IndexEntry::Token { field, system, code } => {
                 found(term(*field, code, system));
                 if !system.is_empty() {
                     found(term(*field, "", system));
                 }
             }
-            Indexed::Text { field, raw } => {
-                let normal = normal(raw);
+            IndexEntry::Text { field, raw } => {
+                let normal = fold_case_and_accents(raw);
                 found(term(*field, &normal, raw));
             }
-            Indexed::Reference { field, id, .. } => found(term(*field, id, "")),
-            Indexed::Period { .. } => {}
+            IndexEntry::Reference { field, id, .. } => found(term(*field, id, "")),
+            IndexEntry::Period { .. } => {}
         }
     }
 }
 
 /// Calls `found` with every piece of the texts of a resource, as group and characters; some come more than once.
-pub fn grams(values: &[Indexed], mut found: impl FnMut(u8, [char; GRAM])) {
+pub fn grams(values: &[IndexEntry], mut found: impl FnMut(u8, [char; GRAM])) {
     for value in values {
-        let Indexed::Text { field, raw } = value else { continue };
+        let IndexEntry::Text { field, raw } = value else { continue };
         let group = group(*field);
         let (mut before, mut last) = ('\0', '\0');
-        for character in normal(raw).chars().map(|character| character.max('\u{1}')) {
+        for character in fold_case_and_accents(raw).chars().map(|character| character.max('\u{1}')) {
             found(group, [character, '\0', '\0']);
             if last != '\0' {
                 found(group, [last, character, '\0']);
@@ -173,7 +173,7 @@ pub fn prefix(field: Field, normal: &str) -> TermRange {
 
 /// A text to the letter.
 pub fn exact(field: Field, raw: &str) -> TermRange {
-    alone(term(field, &normal(raw), raw))
+    alone(term(field, &fold_case_and_accents(raw), raw))
 }
 
 /// A reference to this id.

@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 ///
 /// Each character has its own part in the result: a prefix of a text gives a prefix of its normal form.
 /// White space is left alone.
-pub fn normal(text: &str) -> Cow<'_, str> {
+pub fn fold_case_and_accents(text: &str) -> Cow<'_, str> {
     if !text.is_ascii() {
         // Lower case comes last, letter by letter: `str::to_lowercase` writes a sigma at the end of
         // a word differently, and `ΟΔΟΣ` would no longer be the beginning of `ΟΔΟΣΑ`.
@@ -43,13 +43,13 @@ mod tests {
             ("  deux  espaces ", "  deux  espaces "),
         ];
         for (text, expected) in cases {
-            assert_eq!(normal(text), expected, "{text}");
+            assert_eq!(fold_case_and_accents(text), expected, "{text}");
         }
     }
 
     #[test]
     fn what_is_normal_already_is_not_copied() {
-        assert!(matches!(normal("a.b-1@c"), Cow::Borrowed(_)));
+        assert!(matches!(fold_case_and_accents("a.b-1@c"), Cow::Borrowed(_)));
     }
 
     proptest! {
@@ -62,9 +62,9 @@ mod tests {
 
         #[test]
         fn the_normal_form_of_a_whole_is_that_of_its_parts(first in "\\PC{0,8}", second in "\\PC{0,8}") {
-            let whole = normal(&format!("{first}{second}")).into_owned();
-            prop_assert_eq!(&whole, &format!("{}{}", normal(&first), normal(&second)));
-            prop_assert_eq!(normal(&whole), whole.as_str());
+            let whole = fold_case_and_accents(&format!("{first}{second}")).into_owned();
+            prop_assert_eq!(&whole, &format!("{}{}", fold_case_and_accents(&first), fold_case_and_accents(&second)));
+            prop_assert_eq!(fold_case_and_accents(&whole), whole.as_str());
         }
     }
 }

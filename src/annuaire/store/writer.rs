@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 
-use crate::annuaire::store::index;
-use crate::annuaire::store::resource::Prepared;
-use crate::annuaire::store::segment_builder::{Builder, MOST_VERSIONS};
+use super::{ChangeCounts, index};
+use crate::annuaire::store::resource::ParsedResource;
+use crate::annuaire::store::segment_builder::{Builder, MAX_SEGMENT_VERSIONS};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::date::instant;
 use crate::fhir::directory_type::DirectoryType;
-use crate::storage::mirror::{Marks, NewVersion, SetAside, Snapshot, WriteConnection};
+use crate::storage::mirror::{Marks, NewVersion, Rejected, Snapshot, WriteConnection};
 
 /// The right to write. What is added becomes visible, and lasting, with [`Writer::commit`], all at once;
 /// dropped before, nothing of it remains.
@@ -32,21 +32,8 @@ pub struct Writer {
     clock: Clock,
 }
 
-/// What became of resources that were added.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// They were not in the copy.
-    pub new: u64,
-    /// They were, with another content.
-    pub changed: u64,
-    /// They were, with the same content.
-    pub unchanged: u64,
-    /// The copy has a later `meta.lastUpdated`; they were not taken.
-    pub older: u64,
-}
-
 /// Versions closed or removed by one statement.
-const MANY: usize = 1_000;
+const SUPERSEDE_BATCH: usize = 1_000;
 
 impl Writer {
     pub(super) async fn new(connection: WriteConnection) -> Result<Self, Error> {
@@ -79,41 +66,41 @@ impl Writer {
     }
 
     /// Adds resources; of two with the same id, the one updated later wins, or else the last. `mark_seen`
-    /// records those in the copy for [`Writer::sweep`].
-    pub async fn add(&mut self, resources: Vec<Prepared>, mark_seen: bool) -> Result<Tally, Error> {
+    /// records those in the mirror for [`Writer::sweep`].
+    pub async fn add(&mut self, resources: Vec<ParsedResource>, mark_seen: bool) -> Result<ChangeCounts, Error> {
         self.begin().await?;
-        let mut tally = Tally::default();
-        let mut by_type: BTreeMap<DirectoryType, Vec<Prepared>> = BTreeMap::new();
+        let mut counts = ChangeCounts::default();
+        let mut by_type: BTreeMap<DirectoryType, Vec<ParsedResource>> = BTreeMap::new();
         for resource in resources {
             by_type.entry(resource.resource_type).or_default().push(resource);
         }
         for (resource_type, resources) in by_type {
-            self.add_of(resource_type, resources, mark_seen, &mut tally).await?;
+            self.add_of(resource_type, resources, mark_seen, &mut counts).await?;
         }
-        Ok(tally)
+        Ok(counts)
     }
 
     async fn add_of(
         &mut self,
         resource_type: DirectoryType,
-        resources: Vec<Prepared>,
+        resources: Vec<ParsedResource>,
         mark_seen: bool,
-        tally: &mut Tally,
+        counts: &mut ChangeCounts,
     ) -> Result<(), Error> {
-        let resources = newest_of_each(resources, tally);
+        let resources = newest_of_each(resources, counts);
         let ids: Vec<_> = resources.iter().map(|resource| resource.id.clone()).collect();
         let known = self.connection.known(resource_type, &ids).await?;
         let (mut added, mut closed) = (vec![], vec![]);
         for resource in resources {
             let milliseconds = resource.last_updated.as_millisecond();
             match known.get(&resource.id) {
-                Some(known) if known.hash == resource.hash => tally.unchanged += 1,
-                Some(known) if known.last_updated > milliseconds => tally.older += 1,
+                Some(known) if known.hash == resource.hash => counts.unchanged += 1,
+                Some(known) if known.last_updated > milliseconds => counts.older += 1,
                 Some(known) => {
-                    tally.changed += 1;
+                    counts.changed += 1;
                     closed.push(known.sequence);
                 }
-                None => tally.new += 1,
+                None => counts.new += 1,
             }
             let kept = known
                 .get(&resource.id)
@@ -124,7 +111,7 @@ impl Writer {
                     let sequence = self.next(resource_type)?;
                     let builder = &mut self.builders[index(resource_type)];
                     builder.add(sequence, &resource.indexed, resource.last_updated);
-                    let Prepared { id, body, hash, .. } = resource;
+                    let ParsedResource { id, body, hash, .. } = resource;
                     added.push(NewVersion { sequence, id, body, last_updated: milliseconds, hash });
                     sequence
                 }
@@ -136,7 +123,7 @@ impl Writer {
         self.changed |= !added.is_empty();
         self.close(resource_type, closed).await?;
         self.connection.insert_versions(resource_type, self.revision, added).await?;
-        if self.builders[index(resource_type)].versions() >= MOST_VERSIONS {
+        if self.builders[index(resource_type)].versions() >= MAX_SEGMENT_VERSIONS {
             self.write_segment(resource_type).await?;
         }
         Ok(())
@@ -151,7 +138,7 @@ impl Writer {
 
     /// Supersedes versions: the revision in the making no longer sees them.
     pub(super) async fn close(&mut self, resource_type: DirectoryType, sequences: Vec<u32>) -> Result<(), Error> {
-        for sequences in sequences.chunks(MANY) {
+        for sequences in sequences.chunks(SUPERSEDE_BATCH) {
             self.connection.supersede(resource_type, sequences, self.revision).await?;
             for sequence in sequences {
                 self.closed.entry((resource_type, sequence >> 16)).or_default().insert(*sequence);
@@ -162,10 +149,10 @@ impl Writer {
     }
 
     /// Puts aside a resource that cannot be read, now.
-    pub async fn put_aside(&mut self, what: SetAside) -> Result<(), Error> {
+    pub async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
         self.begin().await?;
         let at = instant(self.clock.now());
-        self.connection.insert_set_aside(SetAside { at, ..what }).await
+        self.connection.insert_set_aside(Rejected { at, ..what }).await
     }
 
     /// Notes a value under a name, with what is committed next.
@@ -222,13 +209,13 @@ impl Writer {
 }
 
 /// Of several with the same id the one updated last; the others are counted as unchanged.
-fn newest_of_each(resources: Vec<Prepared>, tally: &mut Tally) -> Vec<Prepared> {
-    let mut newest: Vec<Prepared> = Vec::with_capacity(resources.len());
+fn newest_of_each(resources: Vec<ParsedResource>, counts: &mut ChangeCounts) -> Vec<ParsedResource> {
+    let mut newest: Vec<ParsedResource> = Vec::with_capacity(resources.len());
     let mut places: HashMap<String, usize> = HashMap::with_capacity(resources.len());
     for resource in resources {
         match places.get(&resource.id) {
             Some(place) => {
-                tally.unchanged += 1;
+                counts.unchanged += 1;
                 if newest[*place].last_updated <= resource.last_updated {
                     newest[*place] = resource;
                 }

@@ -9,15 +9,15 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::annuaire::ingest::parsed_batch::{Reading, Readings};
-use crate::annuaire::sync::upstream::{Query, Trouble, Upstream};
+use crate::annuaire::ingest::parsed_batch::{ParseTask, ParsedBatch};
+use crate::annuaire::sync::upstream::{Query, Upstream, UpstreamError};
 
 /// The resources that may be waiting to be written: enough to bridge a commit, and some 30 MB.
-const AHEAD: usize = 4_096;
+const MAX_PREFETCHED: usize = 4_096;
 
 /// A page, received; its resources are being read.
 pub(super) struct Fetched {
-    pub reading: Reading,
+    pub reading: ParseTask,
     pub next: Option<String>,
     pub total: Option<u64>,
     pub date: Option<Timestamp>,
@@ -26,7 +26,7 @@ pub(super) struct Fetched {
 
 /// Why no page follows.
 pub(super) struct Stopped {
-    pub trouble: Trouble,
+    pub trouble: UpstreamError,
     /// Whether the walk can go on from its beginning: the address of its next page is not valid any more.
     pub expired: bool,
 }
@@ -40,7 +40,7 @@ pub(super) struct Pages {
 impl Pages {
     /// Fetches from `next` on, or from the beginning.
     pub(super) fn of(upstream: Arc<Upstream>, query: Query, next: Option<String>) -> Self {
-        let (sender, pages) = mpsc::channel((AHEAD / usize::from(query.count.max(1))).max(2));
+        let (sender, pages) = mpsc::channel((MAX_PREFETCHED / usize::from(query.count.max(1))).max(2));
         let mut fetching = JoinSet::new();
         fetching.spawn(fetch(upstream, query, next, sender));
         Self { pages, _fetching: fetching }
@@ -95,6 +95,6 @@ async fn one(upstream: &Upstream, query: &Query, address: Option<&str>) -> Resul
     let (next, total) = (page.content.next.clone(), page.content.total);
     let name = format!("a page of {}", query.resource_type);
     let content = page.content;
-    let reading = tokio::task::spawn_blocking(move || Readings::of_page(&content, &name));
+    let reading = tokio::task::spawn_blocking(move || ParsedBatch::of_page(&content, &name));
     Ok(Fetched { reading, next, total, date: page.date, bytes: page.bytes })
 }

@@ -3,18 +3,18 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::annuaire::ingest::sync_state::{Stage, State, Walk};
+use crate::annuaire::ingest::sync_state::{SyncCursor, SyncPhase, SyncState};
 
 /// A mark older than this is not built upon: the directory tells changes of the last 30 days only.
-const OLDEST_MARK: SignedDuration = SignedDuration::from_hours(25 * 24);
+const MAX_MARK_AGE: SignedDuration = SignedDuration::from_hours(25 * 24);
 
 /// A full walk is due after this even if every delta went well: removals are told by nothing else.
 /// Less than a month, so that it is not forgotten for longer than one.
-const OLDEST_WHOLE: SignedDuration = SignedDuration::from_hours(28 * 24);
+const MAX_FULL_SYNC_AGE: SignedDuration = SignedDuration::from_hours(28 * 24);
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Asked {
+pub enum SyncMode {
     /// What is due.
     #[default]
     Due,
@@ -25,31 +25,33 @@ pub enum Asked {
 }
 
 /// The walk that a type needs now: a new one, or the one that was interrupted.
-pub fn due(state: &State, asked: Asked, now: Timestamp) -> Walk {
-    let interrupted = state.walk.as_ref().filter(|walk| is_recent(walk.began.unwrap_or(now), now));
+pub fn plan_sync(state: &SyncState, asked: SyncMode, now: Timestamp) -> SyncCursor {
+    let interrupted = state.cursor.as_ref().filter(|walk| is_recent(walk.began.unwrap_or(now), now));
     let stage = match asked {
-        Asked::Full => Stage::Whole,
-        Asked::Since(since) => Stage::Changes { since, completes: None },
+        SyncMode::Full => SyncPhase::Full,
+        SyncMode::Since(since) => SyncPhase::Delta { since, completes: None },
         // A full walk that was held back would most often be held back again: deltas go on, until deletions are allowed
         // or the next full walk is due.
-        Asked::Due => match (state.mark, state.whole.max(state.held_back.map(|held_back| held_back.at))) {
-            (Some(mark), Some(whole)) if is_recent(mark, now) && now.duration_since(whole) <= OLDEST_WHOLE => {
-                Stage::changes_since(mark, None)
+        SyncMode::Due => {
+            match (state.high_water_mark, state.last_full_sync.max(state.held_back.map(|held_back| held_back.at))) {
+                (Some(mark), Some(whole)) if is_recent(mark, now) && now.duration_since(whole) <= MAX_FULL_SYNC_AGE => {
+                    SyncPhase::changes_since(mark, None)
+                }
+                _ => SyncPhase::Full,
             }
-            _ => Stage::Whole,
-        },
+        }
     };
-    let continues = |walk: &&Walk| match asked {
+    let continues = |walk: &&SyncCursor| match asked {
         // A full walk does more than a delta, and has already cost more.
-        Asked::Due => walk.stage.is_full() || !stage.is_full(),
-        Asked::Full => walk.stage.is_full(),
-        Asked::Since(_) => walk.stage == stage,
+        SyncMode::Due => walk.phase.is_full() || !stage.is_full(),
+        SyncMode::Full => walk.phase.is_full(),
+        SyncMode::Since(_) => walk.phase == stage,
     };
-    interrupted.filter(continues).cloned().unwrap_or_else(|| Walk::over(stage))
+    interrupted.filter(continues).cloned().unwrap_or_else(|| SyncCursor::over(stage))
 }
 
 fn is_recent(instant: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(instant) <= OLDEST_MARK
+    now.duration_since(instant) <= MAX_MARK_AGE
 }
 
 #[cfg(test)]
@@ -57,7 +59,7 @@ mod tests {
     use jiff::ToSpan;
 
     use super::*;
-    use crate::annuaire::ingest::sync_state::HeldBack;
+    use crate::annuaire::ingest::sync_state::DeletionsSuppressed;
 
     fn now() -> Timestamp {
         "2026-03-10T05:30:00Z".parse().expect("an instant")
@@ -67,12 +69,16 @@ mod tests {
         now() - (days * 24).hours()
     }
 
-    fn marked(mark: i64, whole: i64) -> State {
-        State { mark: Some(days_ago(mark)), whole: Some(days_ago(whole)), ..State::empty("https://h") }
+    fn marked(mark: i64, whole: i64) -> SyncState {
+        SyncState {
+            high_water_mark: Some(days_ago(mark)),
+            last_full_sync: Some(days_ago(whole)),
+            ..SyncState::empty("https://h")
+        }
     }
 
-    fn changes(since: Date) -> Stage {
-        Stage::Changes { since, completes: None }
+    fn changes(since: Date) -> SyncPhase {
+        SyncPhase::Delta { since, completes: None }
     }
 
     fn day(text: &str) -> Date {
@@ -81,22 +87,22 @@ mod tests {
 
     #[test]
     fn a_delta_reaches_a_day_before_the_mark() {
-        assert_eq!(due(&marked(1, 1), Asked::Due, now()), Walk::over(changes(day("2026-03-08"))));
+        assert_eq!(plan_sync(&marked(1, 1), SyncMode::Due, now()), SyncCursor::over(changes(day("2026-03-08"))));
         let mut state = marked(1, 1);
-        state.mark = Some("2026-03-10T00:10:00Z".parse().expect("an instant"));
-        assert_eq!(due(&state, Asked::Due, now()).stage, changes(day("2026-03-09")));
+        state.high_water_mark = Some("2026-03-10T00:10:00Z".parse().expect("an instant"));
+        assert_eq!(plan_sync(&state, SyncMode::Due, now()).phase, changes(day("2026-03-09")));
     }
 
     #[test]
     fn a_full_walk_is_due_without_a_mark_with_an_old_one_and_once_a_month() {
         for (state, full) in [
-            (State::empty("https://h"), true),
+            (SyncState::empty("https://h"), true),
             (marked(25, 25), false),
             (marked(26, 26), true),
             (marked(1, 28), false),
             (marked(1, 29), true),
         ] {
-            assert_eq!(due(&state, Asked::Due, now()).stage == Stage::Whole, full, "{state:?}");
+            assert_eq!(plan_sync(&state, SyncMode::Due, now()).phase == SyncPhase::Full, full, "{state:?}");
         }
     }
 
@@ -104,46 +110,49 @@ mod tests {
     fn due_held_back_full_walk_is_followed_by_deltas_for_a_month() {
         for (whole, held_back, full) in [(None, 1, false), (Some(40), 1, false), (Some(40), 29, true), (None, 29, true)]
         {
-            let held_back = HeldBack { unseen: 1, of: 2, at: days_ago(held_back) };
-            let state = State { whole: whole.map(days_ago), held_back: Some(held_back), ..marked(1, 1) };
-            assert_eq!(due(&state, Asked::Due, now()).stage == Stage::Whole, full, "{state:?}");
+            let held_back = DeletionsSuppressed { unseen: 1, of: 2, at: days_ago(held_back) };
+            let state = SyncState { last_full_sync: whole.map(days_ago), held_back: Some(held_back), ..marked(1, 1) };
+            assert_eq!(plan_sync(&state, SyncMode::Due, now()).phase == SyncPhase::Full, full, "{state:?}");
         }
     }
 
     #[test]
     fn what_is_asked_for_wins() {
-        assert_eq!(due(&marked(1, 1), Asked::Full, now()), Walk::over(Stage::Whole));
+        assert_eq!(plan_sync(&marked(1, 1), SyncMode::Full, now()), SyncCursor::over(SyncPhase::Full));
         let since = day("2025-01-01");
-        assert_eq!(due(&State::empty("https://h"), Asked::Since(since), now()), Walk::over(changes(since)));
+        assert_eq!(
+            plan_sync(&SyncState::empty("https://h"), SyncMode::Since(since), now()),
+            SyncCursor::over(changes(since))
+        );
     }
 
     #[test]
     fn an_interrupted_walk_is_continued_where_it_does_what_is_asked() {
         let since = day("2026-03-01");
-        let under_way = |stage, days| Walk {
+        let under_way = |stage, days| SyncCursor {
             began: Some(days_ago(days)),
             next: Some("https://h/_page?id=u".to_owned()),
-            ..Walk::over(stage)
+            ..SyncCursor::over(stage)
         };
-        let completing = Stage::Changes { since, completes: Some(days_ago(1)) };
+        let completing = SyncPhase::Delta { since, completes: Some(days_ago(1)) };
         for (stage, days, asked, continued) in [
-            (Stage::Whole, 1, Asked::Due, true),
-            (Stage::Whole, 1, Asked::Full, true),
-            (Stage::Whole, 26, Asked::Due, false),
-            (Stage::Whole, 1, Asked::Since(since), false),
-            (completing, 1, Asked::Full, true),
-            (completing, 1, Asked::Since(since), false),
-            (changes(since), 1, Asked::Due, true),
-            (changes(since), 1, Asked::Since(since), true),
-            (changes(since), 1, Asked::Since(day("2026-03-02")), false),
-            (changes(since), 1, Asked::Full, false),
+            (SyncPhase::Full, 1, SyncMode::Due, true),
+            (SyncPhase::Full, 1, SyncMode::Full, true),
+            (SyncPhase::Full, 26, SyncMode::Due, false),
+            (SyncPhase::Full, 1, SyncMode::Since(since), false),
+            (completing, 1, SyncMode::Full, true),
+            (completing, 1, SyncMode::Since(since), false),
+            (changes(since), 1, SyncMode::Due, true),
+            (changes(since), 1, SyncMode::Since(since), true),
+            (changes(since), 1, SyncMode::Since(day("2026-03-02")), false),
+            (changes(since), 1, SyncMode::Full, false),
         ] {
             let walk = under_way(stage, days);
-            let state = State { walk: Some(walk.clone()), ..marked(2, 2) };
-            assert_eq!(due(&state, asked, now()) == walk, continued, "{walk:?} {asked:?}");
+            let state = SyncState { cursor: Some(walk.clone()), ..marked(2, 2) };
+            assert_eq!(plan_sync(&state, asked, now()) == walk, continued, "{walk:?} {asked:?}");
         }
         // A delta does not do where everything is due.
-        let state = State { walk: Some(under_way(changes(since), 1)), ..marked(2, 29) };
-        assert_eq!(due(&state, Asked::Due, now()), Walk::over(Stage::Whole));
+        let state = SyncState { cursor: Some(under_way(changes(since), 1)), ..marked(2, 29) };
+        assert_eq!(plan_sync(&state, SyncMode::Due, now()), SyncCursor::over(SyncPhase::Full));
     }
 }

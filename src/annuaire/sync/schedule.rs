@@ -1,4 +1,4 @@
-//! When the copy is brought up to date by itself.
+//! When the mirror is brought up to date by itself.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::annuaire::ingest::progress::Logged;
 use crate::annuaire::ingest::run_log::{Record, Work, records};
-use crate::annuaire::store::Copy;
+use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::{self, Failure, Request, Settings};
 use crate::fhir::directory_type::DirectoryType;
 
@@ -92,7 +92,7 @@ fn next_at(time: Time, after: Timestamp) -> Option<Timestamp> {
 
 /// When the next run is to begin, by the records of the former ones, newest first. At once where there
 /// was none, or the last one failed or was cut off; a run over some of the types does not count.
-fn due(schedule: &Schedule, records: &[Record], now: Timestamp) -> Timestamp {
+fn plan_sync(schedule: &Schedule, records: &[Record], now: Timestamp) -> Timestamp {
     let succeeded = |record: &Record| record.outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
     let mut runs = records.iter().filter(|record| record.work == Work::Sync);
     match runs.find(|record| !succeeded(record) || covers_everything(record)) {
@@ -105,13 +105,13 @@ fn covers_everything(record: &Record) -> bool {
     DirectoryType::ALL.iter().all(|of| record.parts.iter().any(|part| part.resource_type == of.as_str()))
 }
 
-/// Brings the copy up to date whenever that is due, until it is told to stop. Whatever goes wrong is
+/// Brings the mirror up to date whenever that is due, until it is told to stop. Whatever goes wrong is
 /// logged, and tried again; a walk that is under way when it is told to stop is continued by the next run.
-pub async fn run_on_schedule(copy: Copy, schedule: Schedule, settings: Settings, mut stop: watch::Receiver<bool>) {
+pub async fn run_on_schedule(mirror: Mirror, schedule: Schedule, settings: Settings, mut stop: watch::Receiver<bool>) {
     let runs = async {
         let (mut not_before, mut incomplete) = (Timestamp::MIN, 0);
         loop {
-            match run_when_due(&copy, &schedule, &settings, not_before).await {
+            match run_when_due(&mirror, &schedule, &settings, not_before).await {
                 Ok(record) => {
                     incomplete = 0;
                     let outcome = record.outcome.map(|outcome| outcome.sentence).unwrap_or_default();
@@ -152,7 +152,7 @@ fn after(settings: &Settings, wait: Duration) -> Timestamp {
 }
 
 async fn run_when_due(
-    copy: &Copy,
+    mirror: &Mirror,
     schedule: &Schedule,
     settings: &Settings,
     not_before: Timestamp,
@@ -160,9 +160,9 @@ async fn run_when_due(
     loop {
         let now = settings.clock.now();
         // Read anew each time: another instance with the same database may have been faster.
-        let at = due(schedule, &records(copy).await?, now).max(not_before);
+        let at = plan_sync(schedule, &records(mirror).await?, now).max(not_before);
         if at <= now {
-            return sync::run(copy, settings, &Request::default(), &Logged::default()).await;
+            return sync::run(mirror, settings, &Request::default(), &Logged::default()).await;
         }
         let wait = Duration::try_from(at.duration_since(now)).unwrap_or(NAP);
         tokio::time::sleep(wait.min(NAP)).await;

@@ -1,6 +1,6 @@
-//! The directory that a copy is taken from: the national one, or another instance of this program.
+//! The directory that a mirror is taken from: the national one, or another instance of this program.
 //!
-//! What goes wrong for a moment is tried again here, so that a caller has a page or a [`Trouble`] that
+//! What goes wrong for a moment is tried again here, so that a caller has a page or a [`UpstreamError`] that
 //! waiting does not help. The key goes to the scheme, host and port of the setting, and nowhere else.
 
 mod base;
@@ -22,15 +22,15 @@ use reqwest::{Response, StatusCode, Url};
 use crate::annuaire::ingest::searchset_page::SearchsetPage;
 use crate::fhir::directory_type::DirectoryType;
 use base::Base;
-use rate_limit::Pace;
-pub use settings::{ApiKey, Patience, Settings};
-pub use upstream_error::Trouble;
+use rate_limit::RateLimit;
+pub use settings::{ApiKey, RetryPolicy, Settings};
+pub use upstream_error::UpstreamError;
 
 /// The header that carries the key.
 pub const KEY_HEADER: &str = "ESANTE-API-KEY";
 
 /// The largest page that is read, in bytes: some hundred times one of 200 resources.
-const LARGEST_PAGE: usize = 64 << 20;
+const MAX_PAGE_BYTES: usize = 64 << 20;
 
 /// Which resources a walk goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,13 @@ pub struct Upstream {
     client: reqwest::Client,
     base: Base,
     key: Option<HeaderValue>,
-    pace: Pace,
-    patience: Patience,
+    rate_limit: RateLimit,
+    retry_policy: RetryPolicy,
 }
 
 impl Upstream {
     /// Fails where the address or the key cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self, Trouble> {
+    pub fn new(settings: &Settings) -> Result<Self, UpstreamError> {
         let base = Base::parse(&settings.url)?;
         let key = settings.key.as_ref().map(ApiKey::header).transpose()?;
         if key.is_some() && base.is_in_clear() {
@@ -74,11 +74,11 @@ impl Upstream {
         // A redirect is told rather than followed: the key must not follow it.
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(settings.patience.timeout)
+            .timeout(settings.retry_policy.timeout)
             .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Trouble::Setup(upstream_error::chain(&error)))?;
-        Ok(Self { client, base, key, pace: Pace::new(settings.rate), patience: settings.patience })
+            .map_err(|error| UpstreamError::Setup(upstream_error::chain(&error)))?;
+        Ok(Self { client, base, key, rate_limit: RateLimit::new(settings.rate), retry_policy: settings.retry_policy })
     }
 
     /// Its base, as it is told and compared.
@@ -87,25 +87,25 @@ impl Upstream {
     }
 
     /// The first page of a walk.
-    pub async fn first(&self, query: &Query) -> Result<Page, Trouble> {
-        self.page(self.base.search(query), Trouble::is_temporary).await
+    pub async fn first(&self, query: &Query) -> Result<Page, UpstreamError> {
+        self.page(self.base.search(query), UpstreamError::is_temporary).await
     }
 
     /// The page at an address that [`SearchsetPage::next`] told.
-    pub async fn following(&self, next: &str) -> Result<Page, Trouble> {
-        let url = self.base.own(next)?;
-        self.page(url, Trouble::is_temporary_on_next).await
+    pub async fn following(&self, next: &str) -> Result<Page, UpstreamError> {
+        let url = self.base.resolve_same_origin(next)?;
+        self.page(url, UpstreamError::is_temporary_on_next).await
     }
 
     /// What is said of a page whose next page came before.
-    pub fn endless(&self) -> Trouble {
+    pub fn endless(&self) -> UpstreamError {
         let reason = "its next page came before".to_owned();
-        Trouble::NotAPage { base: self.base().to_owned(), reason }
+        UpstreamError::NotAPage { base: self.base().to_owned(), reason }
     }
 
     /// Asks until there is a page, or no hope.
-    async fn page(&self, url: Url, is_temporary: fn(&Trouble) -> bool) -> Result<Page, Trouble> {
-        let Patience { retries, first, longest, retry_after, .. } = self.patience;
+    async fn page(&self, url: Url, is_temporary: fn(&UpstreamError) -> bool) -> Result<Page, UpstreamError> {
+        let RetryPolicy { retries, first, longest, retry_after, .. } = self.retry_policy;
         let backoff = ExponentialBuilder::new()
             .with_min_delay(first)
             .with_max_delay(longest)
@@ -121,17 +121,17 @@ impl Upstream {
     }
 
     /// Asks once.
-    async fn attempt(&self, url: Url) -> Result<Page, Trouble> {
-        self.pace.turn().await;
+    async fn attempt(&self, url: Url) -> Result<Page, UpstreamError> {
+        self.rate_limit.wait().await;
         let mut request = self
             .client
             .get(url.clone())
             .header(ACCEPT, HeaderValue::from_static("application/fhir+json"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        if let Some(key) = self.key.as_ref().filter(|_| self.base.owns(&url)) {
+        if let Some(key) = self.key.as_ref().filter(|_| self.base.is_same_origin(&url)) {
             request = request.header(KEY_HEADER, key.clone());
         }
-        let unreachable = |error: reqwest::Error| Trouble::Unreachable {
+        let unreachable = |error: reqwest::Error| UpstreamError::Unreachable {
             base: self.base().to_owned(),
             cause: upstream_error::chain(&error.without_url()),
         };
@@ -145,7 +145,7 @@ impl Upstream {
         let page = self
             .decoded(&headers, body)
             .and_then(|text| SearchsetPage::parse(&text))
-            .map_err(|reason| Trouble::NotAPage { base: self.base().to_owned(), reason })?;
+            .map_err(|reason| UpstreamError::NotAPage { base: self.base().to_owned(), reason })?;
         Ok(Page { content: page, date: date(&headers), bytes: received })
     }
 
@@ -153,13 +153,13 @@ impl Upstream {
     async fn body(
         &self,
         mut response: Response,
-        unreachable: impl Fn(reqwest::Error) -> Trouble,
-    ) -> Result<Bytes, Trouble> {
+        unreachable: impl Fn(reqwest::Error) -> UpstreamError,
+    ) -> Result<Bytes, UpstreamError> {
         let mut body = vec![];
         while let Some(chunk) = response.chunk().await.map_err(&unreachable)? {
             body.extend_from_slice(&chunk);
-            if body.len() > LARGEST_PAGE {
-                return Err(Trouble::TooLarge { base: self.base().to_owned(), limit: LARGEST_PAGE });
+            if body.len() > MAX_PAGE_BYTES {
+                return Err(UpstreamError::TooLarge { base: self.base().to_owned(), limit: MAX_PAGE_BYTES });
             }
         }
         Ok(body.into())
@@ -173,21 +173,21 @@ impl Upstream {
             return Ok(body);
         }
         let mut text = vec![];
-        let bounded = MultiGzDecoder::new(body.as_ref()).take(LARGEST_PAGE as u64 + 1).read_to_end(&mut text);
+        let bounded = MultiGzDecoder::new(body.as_ref()).take(MAX_PAGE_BYTES as u64 + 1).read_to_end(&mut text);
         match bounded {
-            Ok(length) if length > LARGEST_PAGE => Err(format!("it is larger than {LARGEST_PAGE} bytes")),
+            Ok(length) if length > MAX_PAGE_BYTES => Err(format!("it is larger than {MAX_PAGE_BYTES} bytes")),
             Ok(_) => Ok(text.into()),
             Err(error) => Err(format!("its compression is broken: {error}")),
         }
     }
 
-    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Trouble {
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> UpstreamError {
         let base = self.base().to_owned();
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Trouble::Key { base, status: status.as_u16(), sent: self.key.is_some() }
+                UpstreamError::Key { base, status: status.as_u16(), sent: self.key.is_some() }
             }
-            status => Trouble::Status {
+            status => UpstreamError::Status {
                 base,
                 status: status.as_u16(),
                 said: upstream_error::diagnostics(body),

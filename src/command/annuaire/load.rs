@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::progress::Display;
 use super::{BUSY, Failure, report, status_of};
 use crate::annuaire::load::{self, Input, Settings};
-use crate::annuaire::store::Copy;
+use crate::annuaire::store::Mirror;
 use crate::clock::Clock;
 use crate::command::{self, terminal};
 use crate::config::Config;
@@ -16,10 +16,10 @@ use crate::config::annuaire::Load;
 pub async fn load(arguments: &Load, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
     let inputs: Vec<_> = arguments.files.iter().map(input).collect();
     load::check(&inputs)?;
-    let copy = Copy::open(&config.annuaire_database_url).await?;
+    let mirror = Mirror::open(&config.annuaire_database_url).await?;
     let Load { replace, allow_deletions, .. } = *arguments;
     let settings = Settings { replace, allow_deletions, keep: config.annuaire_keep, clock: Clock::system() };
-    match load::load(&copy, inputs, &settings, display.progress()).await {
+    match load::load(&mirror, inputs, &settings, display.progress()).await {
         Ok(record) => {
             println!("{}", terminal::lines(&report::run(&record)));
             Ok(status_of(&record))

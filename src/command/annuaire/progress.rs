@@ -14,7 +14,7 @@ use crate::config::LogFormat;
 pub enum Display {
     /// On a terminal.
     Bars(Bars),
-    /// Elsewhere.
+    /// ForeignNextLink.
     Lines(Logged),
 }
 

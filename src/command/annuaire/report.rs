@@ -3,7 +3,8 @@
 use indicatif::DecimalBytes;
 use jiff::{RoundMode, SignedDuration, SignedDurationRound, Timestamp, Unit};
 
-use crate::annuaire::ingest::run_log::{Count, Record};
+use crate::annuaire::ingest::run_log::Record;
+use crate::annuaire::store::ChangeCounts;
 
 /// What a run did, a line a type.
 pub fn run(record: &Record) -> String {
@@ -27,8 +28,8 @@ pub fn run(record: &Record) -> String {
     lines.join("\n")
 }
 
-fn counts(name: &str, kind: &str, count: Count) -> String {
-    let Count { new, changed, unchanged, older, removed, set_aside } = count;
+fn counts(name: &str, kind: &str, count: ChangeCounts) -> String {
+    let ChangeCounts { new, changed, unchanged, older, removed, set_aside } = count;
     let [new, changed, unchanged, older, removed, set_aside] =
         [new, changed, unchanged, older, removed, set_aside].map(number);
     line([name.to_owned(), kind.to_owned(), new, changed, unchanged, older, removed, set_aside])

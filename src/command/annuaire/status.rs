@@ -9,15 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::Failure;
 use super::report::{duration, instant, number};
 use crate::annuaire::ingest::run_log::{Record, Work};
-use crate::annuaire::ingest::sync_state::HeldBack;
-use crate::annuaire::status::{self, MOST_COUNTED, TypeStatus};
-use crate::annuaire::store::Copy;
+use crate::annuaire::ingest::sync_state::DeletionsSuppressed;
+use crate::annuaire::status::{self, MAX_COUNTED, TypeStatus};
+use crate::annuaire::store::Mirror;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 
 /// Prints the state of the copy.
-pub async fn status(arguments: &Status, copy: &Copy) -> Result<ExitCode, Failure> {
-    let status = status::status(copy, arguments.hash, Timestamp::now()).await?;
+pub async fn status(arguments: &Status, mirror: &Mirror) -> Result<ExitCode, Failure> {
+    let status = status::status(mirror, arguments.hash, Timestamp::now()).await?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", terminal::json(&serde_json::to_string_pretty(&status)?))?;
@@ -41,7 +41,7 @@ fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
     }
     writeln!(text, "\nLast runs:{}", if status.runs.is_empty() { " none" } else { "" })?;
     status.runs.iter().try_for_each(|record| run_line(&mut text, record))?;
-    let at_least = if status.set_aside_count >= MOST_COUNTED { "at least " } else { "" };
+    let at_least = if status.set_aside_count >= MAX_COUNTED { "at least " } else { "" };
     writeln!(text, "\nSet aside because they cannot be read: {at_least}{}", number(status.set_aside_count as u64))?;
     for aside in &status.set_aside {
         let of = aside.resource_type.unwrap_or("?");
@@ -52,11 +52,11 @@ fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
 
 fn type_line(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
     let (active, inactive) = (number(of.active), number(of.inactive));
-    let mark = match (of.state.mark, of.age_seconds) {
+    let mark = match (of.state.high_water_mark, of.age_seconds) {
         (Some(mark), Some(age)) => format!("{} ({})", instant(mark), ago(age)),
         _ => "never synchronised".to_owned(),
     };
-    let whole = of.state.whole.map_or("-".to_owned(), instant);
+    let whole = of.state.last_full_sync.map_or("-".to_owned(), instant);
     writeln!(text, "{:18} {active:>11} {inactive:>11}   {mark:38} {whole}", of.resource_type.as_str())
 }
 
@@ -66,8 +66,8 @@ fn ago(seconds: i64) -> String {
 
 /// What is out of the ordinary.
 fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
-    if let Some(walk) = &of.state.walk {
-        let (kind, received) = (walk.stage.kind(), number(walk.received));
+    if let Some(walk) = &of.state.cursor {
+        let (kind, received) = (walk.phase.kind(), number(walk.received));
         let total = walk.total.map(|total| format!(" of {}", number(total))).unwrap_or_default();
         let is = match walk.cut_short {
             true => "was cut short by the directory",
@@ -77,7 +77,7 @@ fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
         writeln!(text, "\n{}: a {kind} walk {is} after {received}{total} resources; {continued}.", of.resource_type)?;
     }
     if let Some(held_back) = of.state.held_back {
-        let (sentence, remedy) = (held_back.sentence(of.resource_type), HeldBack::remedy(of.resource_type));
+        let (sentence, remedy) = (held_back.sentence(of.resource_type), DeletionsSuppressed::remedy(of.resource_type));
         writeln!(text, "\nWARNING ({}): {sentence}; {remedy}.", instant(held_back.at))?;
     }
     Ok(())

@@ -4,24 +4,24 @@ use std::process::ExitCode;
 
 use super::progress::Display;
 use super::{BUSY, Failure, report, settings, status_of};
-use crate::annuaire::store::Copy;
-use crate::annuaire::sync::{self, Asked, Request};
+use crate::annuaire::store::Mirror;
+use crate::annuaire::sync::{self, Request, SyncMode};
 use crate::command::{self, terminal};
 use crate::config::Config;
 use crate::config::annuaire::Sync;
 use crate::fhir::directory_type::DirectoryType;
 
 /// Synchronises, and says what that did.
-pub async fn sync(arguments: &Sync, copy: &Copy, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
+pub async fn sync(arguments: &Sync, mirror: &Mirror, config: &Config, display: &Display) -> Result<ExitCode, Failure> {
     let asked = match (arguments.full, arguments.since) {
-        (true, _) => Asked::Full,
-        (false, Some(since)) => Asked::Since(since),
-        (false, None) => Asked::Due,
+        (true, _) => SyncMode::Full,
+        (false, Some(since)) => SyncMode::Since(since),
+        (false, None) => SyncMode::Due,
     };
     let types = if arguments.types.is_empty() { DirectoryType::ALL.to_vec() } else { arguments.types.clone() };
     let settings = settings(config, arguments.count);
     let request = Request { asked, types, allow_deletions: arguments.allow_deletions };
-    match sync::run(copy, &settings, &request, display.progress()).await {
+    match sync::run(mirror, &settings, &request, display.progress()).await {
         Ok(record) => {
             println!("{}", terminal::lines(&report::run(&record)));
             Ok(status_of(&record))

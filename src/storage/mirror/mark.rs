@@ -13,17 +13,17 @@ use crate::fhir::directory_type::DirectoryType;
 pub enum Marks {
     /// The walk over everything.
     #[default]
-    Whole,
+    Full,
     /// The walk over changes: after the one over everything, or alone.
-    Changes,
+    Delta,
 }
 
 impl Marks {
     /// The number under which the table `seen` has a type's set.
     fn number(self, resource_type: DirectoryType) -> i64 {
         match self {
-            Self::Whole => type_number(resource_type),
-            Self::Changes => -type_number(resource_type),
+            Self::Full => type_number(resource_type),
+            Self::Delta => -type_number(resource_type),
         }
     }
 }

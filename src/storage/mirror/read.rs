@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Segment, SetAside, Snapshot, Stored, TermRange, number_of, parts_of, sequence, sequences, type_number, type_of,
+    Rejected, Segment, Snapshot, Stored, TermRange, number_of, parts_of, sequence, sequences, type_number, type_of,
     union,
 };
 use crate::deadline::Deadline;
@@ -247,11 +247,11 @@ impl ReadTransaction {
     }
 
     /// What was set aside, newest first.
-    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<SetAside>, Error> {
+    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<Rejected>, Error> {
         let sql = "SELECT at, resource_type, name, reason FROM set_aside ORDER BY number DESC LIMIT $1";
         let rows: Vec<(String, Option<i64>, String, String)> =
             on_transaction!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?;
-        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| SetAside {
+        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| Rejected {
             resource_type: resource_type.and_then(type_of),
             name,
             reason,

@@ -4,11 +4,11 @@ use roaring::RoaringBitmap;
 
 /// Up to this many numbers are stored one after the other: an identifier has one, and a bitmap of one
 /// number would take five times the place. A bitmap of more is always longer than that.
-const FEW: usize = 8;
+const MAX_PLAIN_NUMBERS: usize = 8;
 
 /// The set as bytes.
 pub fn encode(set: &RoaringBitmap) -> Vec<u8> {
-    if set.len() <= FEW as u64 {
+    if set.len() <= MAX_PLAIN_NUMBERS as u64 {
         return set.iter().flat_map(u32::to_le_bytes).collect();
     }
     let mut bytes = Vec::with_capacity(set.serialized_size());
@@ -19,7 +19,7 @@ pub fn encode(set: &RoaringBitmap) -> Vec<u8> {
 
 /// As [`encode`], of numbers in growing order.
 pub fn encode_sorted(numbers: &[u32]) -> Vec<u8> {
-    if numbers.len() <= FEW {
+    if numbers.len() <= MAX_PLAIN_NUMBERS {
         return numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     }
     encode(&RoaringBitmap::from_sorted_iter(numbers.iter().copied()).unwrap_or_else(|_| numbers.iter().collect()))
@@ -27,7 +27,7 @@ pub fn encode_sorted(numbers: &[u32]) -> Vec<u8> {
 
 /// Adds the stored set to another.
 pub fn add(bytes: &[u8], to: &mut RoaringBitmap) -> Result<(), std::io::Error> {
-    if bytes.len() <= FEW * size_of::<u32>() {
+    if bytes.len() <= MAX_PLAIN_NUMBERS * size_of::<u32>() {
         let (numbers, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {
             return Err(std::io::ErrorKind::InvalidData.into());

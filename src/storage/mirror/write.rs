@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::bulk_insert::Cell;
-use super::{Segment, SegmentContent, SetAside, Snapshot, number_of, parts_of, sequences, type_number};
+use super::{Rejected, Segment, SegmentContent, Snapshot, number_of, parts_of, sequences, type_number};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use roaring::RoaringBitmap;
@@ -200,7 +200,7 @@ impl WriteConnection {
     }
 
     /// Adds a resource that could not be read.
-    pub async fn insert_set_aside(&mut self, aside: SetAside) -> Result<(), Error> {
+    pub async fn insert_set_aside(&mut self, aside: Rejected) -> Result<(), Error> {
         let sql = "INSERT INTO set_aside (number, at, resource_type, name, reason) \
             VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM set_aside), $1, $2, $3, $4)";
         on_connection!(self, connection => {

@@ -810,7 +810,7 @@ proptest! {
         ),
     ) {
         match parse(resource_type, &parameters, now()) {
-            Ok(search) => prop_assert!(search.criteria.len() <= parameters.len() && search.count <= LARGEST_COUNT),
+            Ok(search) => prop_assert!(search.criteria.len() <= parameters.len() && search.count <= MAX_COUNT),
             Err(Error::NotFhir(issues)) => prop_assert!(!issues.is_empty() && issues.len() <= parameters.len() + 1),
             Err(error) => prop_assert!(false, "{}", error),
         }

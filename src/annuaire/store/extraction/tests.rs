@@ -1,23 +1,23 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::annuaire::store::resource::Prepared;
+use crate::annuaire::store::resource::ParsedResource;
 use crate::annuaire::store::resource::tests::sample;
 
 /// What is indexed, a line for each value.
-fn lines(prepared: &Prepared) -> Vec<String> {
+fn lines(prepared: &ParsedResource) -> Vec<String> {
     prepared.indexed.iter().map(line).collect()
 }
 
-fn line(value: &Indexed) -> String {
+fn line(value: &IndexEntry) -> String {
     match value {
-        Indexed::Token { field, system, code } => {
+        IndexEntry::Token { field, system, code } => {
             let system = system.rsplit('/').next().unwrap_or_default();
             format!("{field:?} {system}|{code}")
         }
-        Indexed::Text { field, raw } => format!("{field:?} {raw}"),
-        Indexed::Reference { field, target, id } => format!("{field:?} {target}/{id}"),
-        Indexed::Period { field, start, end } => {
+        IndexEntry::Text { field, raw } => format!("{field:?} {raw}"),
+        IndexEntry::Reference { field, target, id } => format!("{field:?} {target}/{id}"),
+        IndexEntry::Period { field, start, end } => {
             let day = |limit: &Option<Timestamp>| limit.map_or("…".to_owned(), |limit| limit.to_string());
             format!("{field:?} {} {}", day(start), day(end))
         }
@@ -30,7 +30,7 @@ fn sorted<const N: usize>(lines: [&str; N]) -> Vec<&str> {
     lines
 }
 
-fn assert_indexed<const N: usize>(prepared: &Prepared, expected: [&str; N]) {
+fn assert_indexed<const N: usize>(prepared: &ParsedResource, expected: [&str; N]) {
     let mut found = lines(prepared);
     found.sort_unstable();
     assert_eq!(found, sorted(expected), "{}", prepared.resource_type);
@@ -41,7 +41,7 @@ fn of(resource_type: &str, members: &str) -> Vec<String> {
     let text = format!(
         r#"{{"resourceType":"{resource_type}","id":"1","meta":{{"lastUpdated":"2025-01-01T00:00:00Z"}},{members}}}"#
     );
-    lines(&Prepared::read(&text).expect("a resource"))
+    lines(&ParsedResource::parse(&text).expect("a resource"))
 }
 
 #[test]
@@ -239,14 +239,14 @@ fn the_published_examples_are_read() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with("pdsm-") || name.ends_with("DP.json") {
             let text = std::fs::read_to_string(&path).expect("an example");
-            let prepared = Prepared::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let prepared = ParsedResource::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert!(prepared.indexed.iter().any(|value| value.field() == Field::Identifier), "{}", path.display());
-            let again = Prepared::read(&prepared.body).expect("the same");
+            let again = ParsedResource::parse(&prepared.body).expect("the same");
             assert_eq!((again.body, again.hash, again.indexed), (prepared.body, prepared.hash, prepared.indexed));
         }
     }
     let text = std::fs::read_to_string(folder.join("ig-Organization-158480DP.json")).expect("an example");
-    let found = lines(&Prepared::read(&text).expect("a resource"));
+    let found = lines(&ParsedResource::parse(&text).expect("a resource"));
     for expected in ["AddressLine 96 R DIDOT", "AddressInsee 75114", "Period 2019-06-01T00:00:00Z …"] {
         assert!(found.iter().any(|line| line == expected), "{expected}: {found:?}");
     }

@@ -8,13 +8,13 @@ use super::*;
 const SAMPLES: &str = include_str!("../../../../tests/fixtures/annuaire.ndjson");
 
 /// The invented resource of this type.
-pub(in crate::annuaire) fn sample(resource_type: DirectoryType) -> Prepared {
-    let mut all = SAMPLES.lines().map(|line| Prepared::read(line).expect("a resource"));
+pub(in crate::annuaire) fn sample(resource_type: DirectoryType) -> ParsedResource {
+    let mut all = SAMPLES.lines().map(|line| ParsedResource::parse(line).expect("a resource"));
     all.find(|prepared| prepared.resource_type == resource_type).expect("one of each type")
 }
 
-fn read(text: &str) -> Prepared {
-    Prepared::read(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+fn read(text: &str) -> ParsedResource {
+    ParsedResource::parse(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_cannot_be_read_says_why_and_what_is_known_of_it() {
         ),
     ];
     for (text, resource_type, id, reason) in cases {
-        let error = Prepared::read(&text).expect_err("unreadable");
+        let error = ParsedResource::parse(&text).expect_err("unreadable");
         let known = (error.resource_type.map(DirectoryType::as_str), error.id.as_deref());
         assert_eq!((known, error.reason.as_str()), ((resource_type, id), reason), "{text}");
     }
@@ -118,8 +118,8 @@ fn depth_and_size_are_no_danger() {
     }
     let objects = r#"{"extension":["#.repeat(100_000) + &"]}".repeat(100_000);
     read(&resource(&format!("\"extension\":[{objects}]")));
-    Prepared::read(&deep).expect_err("no object");
-    Prepared::read(&"[".repeat(1_000_000)).expect_err("no end");
+    ParsedResource::parse(&deep).expect_err("no object");
+    ParsedResource::parse(&"[".repeat(1_000_000)).expect_err("no end");
     let long = "x".repeat(5_000_000);
     assert_eq!(read(&resource(&format!("\"manufacturer\":\"{long}\""))).indexed.len(), 1);
 }
@@ -156,7 +156,7 @@ proptest! {
             let (place, character) = *at.get(&characters);
             text.replace_range(place..place + character.len_utf8(), &inserted);
         }
-        if let Ok(prepared) = Prepared::read(&text) {
+        if let Ok(prepared) = ParsedResource::parse(&text) {
             let again = read(&prepared.body);
             prop_assert_eq!(&again.body, &prepared.body);
             prop_assert_eq!(again.indexed, prepared.indexed);

@@ -103,7 +103,7 @@ fn a_run_is_due_by_what_the_last_ones_did() {
         ),
         (vec![load], now),
     ] {
-        assert_eq!(due(&daily, &records, now), at, "{records:?}");
+        assert_eq!(plan_sync(&daily, &records, now), at, "{records:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use crate::annuaire::sync::upstream::{Query, Trouble};
+use crate::annuaire::sync::upstream::{Query, UpstreamError};
 
 /// The base of a FHIR server.
 pub(super) struct Base {
@@ -11,8 +11,8 @@ pub(super) struct Base {
 }
 
 impl Base {
-    pub(super) fn parse(text: &str) -> Result<Self, Trouble> {
-        let wrong = || Trouble::Address(text.to_owned());
+    pub(super) fn parse(text: &str) -> Result<Self, UpstreamError> {
+        let wrong = || UpstreamError::Address(text.to_owned());
         let url: Url = text.trim_end_matches('/').parse().map_err(|_| wrong())?;
         let plain = url.username().is_empty() && url.password().is_none();
         let bare = url.query().is_none() && url.fragment().is_none();
@@ -51,14 +51,15 @@ impl Base {
     }
 
     /// An address that the directory told, if it is its own.
-    pub(super) fn own(&self, told: &str) -> Result<Url, Trouble> {
-        let elsewhere = |place: &str| Trouble::Elsewhere { base: self.text.clone(), place: place.to_owned() };
+    pub(super) fn resolve_same_origin(&self, told: &str) -> Result<Url, UpstreamError> {
+        let elsewhere =
+            |place: &str| UpstreamError::ForeignNextLink { base: self.text.clone(), place: place.to_owned() };
         let url = self.url.join(told).map_err(|_| elsewhere("an address that cannot be read"))?;
-        if self.owns(&url) { Ok(url) } else { Err(elsewhere(&url.origin().ascii_serialization())) }
+        if self.is_same_origin(&url) { Ok(url) } else { Err(elsewhere(&url.origin().ascii_serialization())) }
     }
 
     /// Whether it has this scheme, host and port.
-    pub(super) fn owns(&self, url: &Url) -> bool {
+    pub(super) fn is_same_origin(&self, url: &Url) -> bool {
         url.origin().is_tuple() && url.origin() == self.url.origin() && url.username().is_empty()
     }
 }
@@ -75,7 +76,7 @@ mod tests {
         for text in
             ["ftp://h/fhir", "gateway/fhir", "https://u:p@h/fhir", "https://h/fhir?a=b", "https://h/#x", "data:x"]
         {
-            assert!(matches!(Base::parse(text), Err(Trouble::Address(_))), "{text}");
+            assert!(matches!(Base::parse(text), Err(UpstreamError::Address(_))), "{text}");
         }
         assert_eq!(Base::parse("HTTPS://H:443/fhir/").map(|base| base.text).ok().as_deref(), Some("https://h/fhir"));
     }
@@ -101,7 +102,7 @@ mod tests {
             "https://gateway.api.esante.gouv.fr:443/elsewhere",
             "/fhir/v2/_page?id=u1",
         ] {
-            assert!(base.own(told).is_ok(), "{told}");
+            assert!(base.resolve_same_origin(told).is_ok(), "{told}");
         }
         for told in [
             "http://gateway.api.esante.gouv.fr/fhir/v2/_page?id=u1",
@@ -113,7 +114,7 @@ mod tests {
             "data:text/plain,x",
             "https://[",
         ] {
-            assert!(matches!(base.own(told), Err(Trouble::Elsewhere { .. })), "{told}");
+            assert!(matches!(base.resolve_same_origin(told), Err(UpstreamError::ForeignNextLink { .. })), "{told}");
         }
     }
 }

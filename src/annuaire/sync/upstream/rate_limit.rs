@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 /// Lets requests begin at regular intervals. Nothing is saved up: the national API counts per second,
 /// and a walk asks for one page after the other anyway.
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     interval: Option<Duration>,
     next: Mutex<Option<Instant>>,
 }
 
-impl Pace {
+impl RateLimit {
     /// So many a second; 0 for no limit.
     pub(super) fn new(rate: u32) -> Self {
         let interval = (rate > 0).then(|| Duration::from_secs(1) / rate);
@@ -20,7 +20,7 @@ impl Pace {
     }
 
     /// Returns when the next request may begin.
-    pub(super) async fn turn(&self) {
+    pub(super) async fn wait(&self) {
         let Some(interval) = self.interval else { return };
         // Held while waiting, so that whoever came first goes first.
         let mut next = self.next.lock().await;

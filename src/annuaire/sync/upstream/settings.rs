@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 
-use crate::annuaire::sync::upstream::Trouble;
+use crate::annuaire::sync::upstream::UpstreamError;
 
 /// A key of the national API; never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,10 +18,10 @@ impl ApiKey {
     }
 
     /// As it is sent.
-    pub(super) fn header(&self) -> Result<HeaderValue, Trouble> {
-        let mut value = HeaderValue::from_str(&self.0).map_err(|_| Trouble::KeyForm)?;
+    pub(super) fn header(&self) -> Result<HeaderValue, UpstreamError> {
+        let mut value = HeaderValue::from_str(&self.0).map_err(|_| UpstreamError::KeyForm)?;
         if value.is_empty() {
-            return Err(Trouble::KeyForm);
+            return Err(UpstreamError::KeyForm);
         }
         // Whoever prints the headers of a request must not print it.
         value.set_sensitive(true);
@@ -50,12 +50,12 @@ pub struct Settings {
     /// The most requests a second; 0 for no limit.
     pub rate: u32,
     /// How long it is asked again.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 /// How often, and after how long, a page is asked again.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How often a page is asked again before the run ends.
     pub retries: usize,
     /// The wait before the second try; each following one is twice as long, and longer by up to as
@@ -69,7 +69,7 @@ pub struct Patience {
     pub timeout: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     /// Eight tries over two to four minutes; the national API cuts its own answers off after 30 s.
     fn default() -> Self {
         Self {
@@ -91,7 +91,7 @@ mod tests {
         let key = ApiKey::new(" 0123-secret\n");
         assert_eq!(format!("{key:?}"), "ApiKey(…)");
         assert!(!format!("{:?}", key.header().expect("a header")).contains("secret"));
-        assert!(matches!(ApiKey::new("é\u{7}").header(), Err(Trouble::KeyForm)));
-        assert!(matches!(ApiKey::new(" ").header(), Err(Trouble::KeyForm)));
+        assert!(matches!(ApiKey::new("é\u{7}").header(), Err(UpstreamError::KeyForm)));
+        assert!(matches!(ApiKey::new(" ").header(), Err(UpstreamError::KeyForm)));
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The most of an answer's own words that is told.
-const LONGEST_SAYING: usize = 300;
+const MAX_DIAGNOSTICS_CHARS: usize = 300;
 
 /// How the national server says, with status 500, that the address of a page has expired.
 const EXPIRED: &str = "too old or corrupted";
 
 /// Why there is no page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum UpstreamError {
     /// The setting is no address.
     #[error("SAS_ANNUAIRE_URL: “{0}” is not the base of a FHIR API: expected http://host/path or https://host/path")]
     Address(String),
@@ -75,7 +75,7 @@ pub enum Trouble {
     /// A walk that came to its end before all that was announced had come.
     #[error(
         "{base} announced {total} resources for {walk} and sent {received}: its answer was cut short. Nothing is \
-        removed, and the copy counts as no more up to date than before"
+        removed, and the mirror counts as no more up to date than before"
     )]
     CutShort {
         /// Who answered.
@@ -89,7 +89,7 @@ pub enum Trouble {
     },
     /// A walk over changes that may have been cut short: nobody can tell.
     #[error(
-        "{base} told no total for {walk}, and the last page was empty: its answer may have been cut short. The copy \
+        "{base} told no total for {walk}, and the last page was empty: its answer may have been cut short. The mirror \
         counts as no more up to date than before"
     )]
     MaybeCutShort {
@@ -103,7 +103,7 @@ pub enum Trouble {
         "{base} says that its next page is at {place}, which is not asked: the key goes to one scheme, host and port \
         only. If that is the public address of the directory, set SAS_ANNUAIRE_URL to it"
     )]
-    Elsewhere {
+    ForeignNextLink {
         /// Who says so.
         base: String,
         /// Where that is; never the whole address.
@@ -111,7 +111,7 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl UpstreamError {
     /// Whether it may be over in a moment. A 500 may be, unless it says that the page has expired: a walk
     /// of an hour is not to be begun anew because a server was away for ten seconds.
     pub fn is_temporary(&self) -> bool {
@@ -164,5 +164,5 @@ pub(super) fn chain(error: &dyn Error) -> String {
 pub(super) fn diagnostics(body: &[u8]) -> Option<String> {
     let outcome: Value = serde_json::from_slice(body).ok()?;
     let said = outcome["issue"][0]["diagnostics"].as_str()?;
-    Some(said.chars().filter(|letter| !letter.is_control()).take(LONGEST_SAYING).collect())
+    Some(said.chars().filter(|letter| !letter.is_control()).take(MAX_DIAGNOSTICS_CHARS).collect())
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sas_endpoint::annuaire::search::{Criterion, Matching, Token, Total};
 use sas_endpoint::annuaire::store::index_entry::Field;
-use sas_endpoint::annuaire::store::resource::Prepared;
-use sas_endpoint::annuaire::store::{Copy, Snapshot, Tally, Writer};
+use sas_endpoint::annuaire::store::resource::ParsedResource;
+use sas_endpoint::annuaire::store::{ChangeCounts, Mirror, Snapshot, Writer};
 use sas_endpoint::error::Error;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
@@ -20,15 +20,15 @@ use crate::support::{Backend, TestDatabase};
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A copy of one test.
-pub struct TestCopy {
-    pub copy: Copy,
+pub struct TestMirror {
+    pub copy: Mirror,
     _database: Arc<TestDatabase>,
 }
 
-impl TestCopy {
+impl TestMirror {
     pub async fn empty(backend: Backend) -> Option<Self> {
         let database = Arc::new(TestDatabase::new(backend).await?);
-        let copy = Copy::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
+        let copy = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { copy, _database: database })
     }
 
@@ -37,11 +37,11 @@ impl TestCopy {
     }
 
     /// Adds resources and commits.
-    pub async fn load(&self, resources: &[Value]) -> Tally {
+    pub async fn load(&self, resources: &[Value]) -> ChangeCounts {
         let mut writer = self.writer().await;
-        let tally = writer.add(prepared(resources), false).await.expect("added");
+        let counts = writer.add(prepared(resources), false).await.expect("added");
         writer.commit().await.expect("committed");
-        tally
+        counts
     }
 
     pub async fn now(&self) -> Snapshot {
@@ -69,8 +69,8 @@ impl TestCopy {
     }
 }
 
-pub fn prepared(resources: &[Value]) -> Vec<Prepared> {
-    resources.iter().map(|resource| Prepared::read(&resource.to_string()).expect("a resource")).collect()
+pub fn prepared(resources: &[Value]) -> Vec<ParsedResource> {
+    resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource")).collect()
 }
 
 /// A practitioner whose number makes everything else.
@@ -98,15 +98,15 @@ fn code(code: &str, not: bool) -> Criterion {
     Criterion::Token { field: Field::QualificationCode, values: vec![Token::Code(code.to_owned())], not }
 }
 
-on_both_databases! { TestCopy::empty;
-    async fn an_empty_copy_has_no_snapshot(test: TestCopy) {
+on_both_databases! { TestMirror::empty;
+    async fn an_empty_copy_has_no_snapshot(test: TestMirror) {
         assert_eq!(test.copy.snapshot().await.expect("an answer"), None);
     }
 
-    async fn what_was_committed_is_found_in_order_page_after_page(test: TestCopy) {
+    async fn what_was_committed_is_found_in_order_page_after_page(test: TestMirror) {
         let all: Vec<_> = (1..=20).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
-        assert_eq!(test.load(&all[..12]).await, Tally { new: 12, ..Tally::default() });
-        assert_eq!(test.load(&all[10..]).await, Tally { new: 8, unchanged: 2, ..Tally::default() });
+        assert_eq!(test.load(&all[..12]).await, ChangeCounts { new: 12, ..ChangeCounts::default() });
+        assert_eq!(test.load(&all[10..]).await, ChangeCounts { new: 8, unchanged: 2, ..ChangeCounts::default() });
         assert_eq!(test.practitioners(&[]).await, ids(1..=20));
         assert_eq!(test.practitioners(&[code("10", false)]).await, ids((2..=20).step_by(2)));
         assert_eq!(test.practitioners(&[code("10", true)]).await, ids((1..=19).step_by(2)));
@@ -116,7 +116,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[family(Matching::Exact, "MARTIN"), code("10", false)]).await, ids((2..=20).step_by(2)));
     }
 
-    async fn texts_and_codes_that_begin_alike_are_told_apart_however_long(test: TestCopy) {
+    async fn texts_and_codes_that_begin_alike_are_told_apart_however_long(test: TestMirror) {
         let long = |letter: &str, length: usize| letter.repeat(length);
         let all = (190..=205).map(|length| {
             let mut resource = practitioner(length, &long("x", length), "2025-03-04");
@@ -132,7 +132,7 @@ on_both_databases! { TestCopy::empty;
         }
     }
 
-    async fn the_two_characters_that_the_index_takes_for_one_are_told_apart(test: TestCopy) {
+    async fn the_two_characters_that_the_index_takes_for_one_are_told_apart(test: TestMirror) {
         let zero = practitioner(1, "a\0b", "2025-03-04");
         let one = practitioner(2, "a\u{1}b", "2025-03-04");
         test.load(&[zero, one]).await;
@@ -143,7 +143,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[family(Matching::Contains, "\u{1}")]).await, ids([2]));
     }
 
-    async fn accents_alone_are_contained_in_every_text_and_in_nothing_else(test: TestCopy) {
+    async fn accents_alone_are_contained_in_every_text_and_in_nothing_else(test: TestMirror) {
         let mut nameless = practitioner(2, "", "2025-03-04");
         nameless["name"] = json!([]);
         test.load(&[practitioner(1, "MARTIN", "2025-03-04"), nameless]).await;
@@ -155,14 +155,14 @@ on_both_databases! { TestCopy::empty;
         }
     }
 
-    async fn every_resource_has_an_id_and_was_updated(test: TestCopy) {
+    async fn every_resource_has_an_id_and_was_updated(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         let missing = |missing| Criterion::Missing { fields: &[Field::LastUpdated], missing };
         assert_eq!(test.practitioners(&[missing(false)]).await, ids([1]));
         assert_eq!(test.practitioners(&[missing(true)]).await, ids([]));
     }
 
-    async fn what_came_and_went_within_a_commit_was_never_there(test: TestCopy) {
+    async fn what_came_and_went_within_a_commit_was_never_there(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         let before = test.now().await;
         let mut writer = test.writer().await;
@@ -181,7 +181,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(known(&test.now().await).await, [true, true]);
     }
 
-    async fn what_was_swept_may_come_back(test: TestCopy) {
+    async fn what_was_swept_may_come_back(test: TestMirror) {
         let all: Vec<_> = (1..=3).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
         test.load(&all).await;
         let mut writer = test.writer().await;
@@ -199,7 +199,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.walk(&between, DirectoryType::Practitioner, &[], 2).await, ids([1, 2]));
     }
 
-    async fn a_walk_sees_the_copy_as_it_was_at_its_first_page(test: TestCopy) {
+    async fn a_walk_sees_the_copy_as_it_was_at_its_first_page(test: TestMirror) {
         test.load(&(1..=9).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let before = test.now().await;
         test.load(&[practitioner(4, "DURAND", "2025-03-05"), practitioner(10, "MARTIN", "2025-03-05")]).await;
@@ -214,13 +214,13 @@ on_both_databases! { TestCopy::empty;
         assert!(stored.body.contains("DURAND"));
     }
 
-    async fn what_is_older_than_the_copy_is_not_taken(test: TestCopy) {
+    async fn what_is_older_than_the_copy_is_not_taken(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
-        assert_eq!(test.load(&[practitioner(1, "DURAND", "2025-03-03")]).await, Tally { older: 1, ..Tally::default() });
+        assert_eq!(test.load(&[practitioner(1, "DURAND", "2025-03-03")]).await, ChangeCounts { older: 1, ..ChangeCounts::default() });
         assert_eq!(test.practitioners(&[family(Matching::Prefix, "martin")]).await, ids([1]));
     }
 
-    async fn what_was_not_seen_is_swept_unless_it_is_too_much(test: TestCopy) {
+    async fn what_was_not_seen_is_swept_unless_it_is_too_much(test: TestMirror) {
         let all: Vec<_> = (1..=20).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
         test.load(&all).await;
         let before = test.now().await;
@@ -238,7 +238,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.copy.read(DirectoryType::Practitioner, "003-20").await.expect("an answer"), None);
     }
 
-    async fn a_walk_is_told_when_what_it_saw_is_no_longer_kept(test: TestCopy) {
+    async fn a_walk_is_told_when_what_it_saw_is_no_longer_kept(test: TestMirror) {
         test.load(&(1..=5).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let before = test.now().await;
         test.load(&[practitioner(4, "DURAND", "2025-03-05")]).await;
@@ -250,7 +250,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[]).await, ids([1, 2, 3, 5, 4]));
     }
 
-    async fn chains_over_many_resources_are_followed_as_those_over_few(test: TestCopy) {
+    async fn chains_over_many_resources_are_followed_as_those_over_few(test: TestMirror) {
         let role = |number: usize| json!({
             "resourceType": "PractitionerRole",
             "id": format!("005-{number}"),
@@ -287,7 +287,7 @@ on_both_databases! { TestCopy::empty;
         }
     }
 
-    async fn total_that_takes_too_long_is_left_out_and_pages_are_not(test: TestCopy) {
+    async fn total_that_takes_too_long_is_left_out_and_pages_are_not(test: TestMirror) {
         test.load(&(1..=5).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let (at, of) = (test.now().await, DirectoryType::Practitioner);
         let hasty = test.copy.clone().with_count_timeout(Duration::ZERO);
@@ -296,7 +296,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.copy.total(of, &[], &at, Total::Wanted).await.expect("an answer"), Some(5));
     }
 
-    async fn many_small_commits_leave_few_segments_and_the_same_answers(test: TestCopy) {
+    async fn many_small_commits_leave_few_segments_and_the_same_answers(test: TestMirror) {
         for number in 1..=30 {
             test.load(&[practitioner(number, "MARTIN", "2025-03-04")]).await;
             if number % 3 == 0 {
@@ -313,7 +313,7 @@ on_both_databases! { TestCopy::empty;
         assert_eq!(test.practitioners(&[family(Matching::Prefix, "martin")]).await.len(), 20);
     }
 
-    async fn one_process_at_a_time_writes_and_what_it_did_not_commit_is_nowhere(test: TestCopy) {
+    async fn one_process_at_a_time_writes_and_what_it_did_not_commit_is_nowhere(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         let mut writer = test.writer().await;
         assert!(test.copy.writer().await.expect("an answer").is_none());
@@ -337,7 +337,7 @@ on_both_databases! { TestCopy::empty;
 
 on_both_databases! { TestDatabase::new;
     async fn several_processes_may_make_the_copy_at_the_same_moment(database: TestDatabase) {
-        let opened = futures_util::future::join_all((0..6).map(|_| Copy::open(&database.url))).await;
+        let opened = futures_util::future::join_all((0..6).map(|_| Mirror::open(&database.url))).await;
         let keys: Vec<_> = opened.into_iter().map(|copy| *copy.expect("the copy opens").page_key()).collect();
         assert!(keys.iter().all(|key| *key == keys[0]));
     }
@@ -354,7 +354,7 @@ async fn one_process_at_a_time_writes_by_whatever_name() {
     link(".", "folder");
     // The first name leads to a file that is yet to be made.
     let open = async |name: &str| {
-        Copy::open(&format!("sqlite://{}/{name}", folder.path().display())).await.expect("the copy opens")
+        Mirror::open(&format!("sqlite://{}/{name}", folder.path().display())).await.expect("the copy opens")
     };
     for first in ["second.db", "a.db", "folder/link.db"] {
         let copy = open(first).await;
