@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -23,39 +24,90 @@ use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
+use crate::record::Key;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 use crate::storage::serving::Serving;
 use crate::tls::{self, Tls};
 
-/// What is in flight has this long to end once the program was asked to stop, and then the writes
-/// that wait: together less than the ten seconds after which Docker kills.
-const GRACE: Duration = Duration::from_secs(4);
+/// Time for the requests in progress after SIGTERM, and then for the writes that wait: together less than the ten
+/// seconds after which Docker kills.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The addresses that are listened on.
-struct Places {
+/// The addresses of both listeners.
+#[derive(Clone, Copy)]
+struct Addresses {
     fhir: SocketAddr,
     ops: SocketAddr,
 }
 
 /// Serves until the program is asked to stop; every acknowledged write is then on disk.
 pub async fn serve(config: &Config) -> Result<(), Failure> {
-    for variable in config::unknown_variables() {
-        tracing::warn!(variable, "there is no setting of this name");
-    }
-    let recorder = ops::recorder();
+    let prometheus = ops::recorder();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
-    for exposure in exposures(config) {
-        tracing::warn!("{exposure}");
-    }
+    warn_about_settings(config);
     let validator = Validator::new(config.validation)?;
-    let set_key = config.record.key()?;
+    let configured_key = config.record.key()?;
     // Until the process ends.
     let _serving = Serving::of(&config.database_url)?;
     let storage = Storage::open(&config.database_url).await?;
-    let key = match set_key {
+    let key = open_exchanges_key(config, &storage, configured_key).await?;
+    let mirror = open_mirror(config).await;
+    let listeners = Listeners::bind(config).await?;
+    let base_url = base_url(config, &tls, listeners.addresses.fhir);
+    let clock = Clock::system();
+    let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
+    let directory = mirror.clone().map(|mirror| Directory::new(mirror, base_url.configured(), clock.clone()));
+    let endpoint = Endpoint {
+        validator: Arc::new(validator),
+        storage: storage.clone(),
+        writer,
+        directory: mirror.clone().and_then(|mirror| DirectoryCheck::new(mirror, config.annuaire_check)),
+        clock,
+    };
+    // Before the first connection is accepted.
+    let asked_to_stop = asked_to_stop()?;
+    let addresses = listeners.addresses;
+    let identification = Identification {
+        base_url: base_url.clone(),
+        access,
+        proxies: config.proxies.clone(),
+        trust: tls.trust.clone(),
+    };
+    let (stop, stopping) = watch::channel(false);
+    let tasks = Tasks {
+        servers: listeners.serve(config, endpoint, directory.clone(), identification, &tls, &stopping),
+        metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
+        renewal: tokio::spawn(renewal.run()),
+        purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone())),
+        synchronisation: mirror.and_then(|mirror| annuaire::keep_up_to_date(mirror, config, stopping)),
+    };
+    greet(config.log_format, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
+
+    tokio::select! {
+        () = asked_to_stop => {}
+        // A supervisor restarts the process; otherwise every write would get 500.
+        () = writing.ended() => return Err("the writing task has ended by itself".into()),
+    }
+    tracing::info!("stopping: no new connection is taken, what is in flight is finished");
+    stop.send_replace(true);
+    tasks.finish().await;
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, writing.finish()).await.is_err() {
+        tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
+    }
+    // Reads that are still in progress end with the process.
+    let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
+    log_limit::write_sums();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The key of the hashes in the record of exchanges: the configured one, or the one that the database keeps. Refuses a
+/// configured key that is not the one of the existing records.
+async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Option<Key>) -> Result<Key, Failure> {
+    let key = match configured {
         Some(key) => key,
         None => {
             let failed = |error: Error| format!("the key of the record of exchanges: {}", error.causes());
@@ -67,95 +119,115 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     if is_same != Some(true) {
         storage.note_key(&key).await?;
     }
-    // Made even where nothing is loaded yet: what another process loads later is then served at once.
-    let copy = match Mirror::open(&config.annuaire_database_url).await {
-        Ok(copy) => Some(copy),
+    Ok(key)
+}
+
+/// The copy of the directory, which is created if it is missing: what another process loads later is then served at once.
+async fn open_mirror(config: &Config) -> Option<Mirror> {
+    match Mirror::open(&config.annuaire_database_url).await {
+        Ok(mirror) => Some(mirror),
         Err(error) => {
-            // It is a help; what is received does not depend on it.
+            // Writes do not depend on it.
             tracing::error!("the copy of the directory is not served: {error}");
             None
         }
-    };
-    let listener = listen("SAS_LISTEN", config.listen).await?;
-    let ops_listener = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
-    // The port that was found, should the setting have left it open.
-    let places = Places { fhir: listener.local_addr()?, ops: ops_listener.local_addr()? };
-    let base_url = match &config.base_url {
-        Some(url) => BaseUrl::Fixed(url.as_str().into()),
-        None => BaseUrl::FromProxy(format!("{}://{}/fhir", scheme(&tls), places.fhir).into()),
-    };
-    let clock = Clock::system();
-    let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
-    let directory = copy.map(|copy| Directory::new(copy, base_url.configured(), clock.clone()));
-    let copy = || directory.as_ref().map(|directory| directory.mirror().clone());
-    let endpoint = Endpoint {
-        validator: Arc::new(validator),
-        storage: storage.clone(),
-        writer,
-        directory: copy().and_then(|copy| DirectoryCheck::new(copy, config.annuaire_check)),
-        clock,
-    };
-    let (stop, stopping) = watch::channel(false);
-    let max_connections = listener::cap_at_file_limit(config.bounds.max_connections);
-    let bounds = Bounds { max_connections, ..config.bounds.clone() };
-    let service = http::service(Served {
-        endpoint: endpoint.clone(),
-        directory: directory.clone(),
-        identification: Identification {
-            base_url: base_url.clone(),
-            access: access.clone(),
-            proxies: config.proxies.clone(),
-            trust: tls.trust.clone(),
-        },
-        bounds: bounds.clone(),
-    });
-    let door =
-        ListenerConfig { bounds: bounds.clone(), tls: tls.server.clone(), proxies: config.proxies.clone(), access };
-    let fhir = listener::serve(listener, service, door, stopping.clone());
-    let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), ops::bounds(bounds), stopping.clone());
-    let renewing = tokio::spawn(renewal.run());
-    let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
-    let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
-    // Before anybody can be connected.
-    let asked_to_stop = asked_to_stop()?;
-    let servers = [tokio::spawn(fhir), tokio::spawn(ops)];
-    let upkeep = tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Duration::from_secs(5));
-        loop {
-            interval.tick().await;
-            recorder.inspect(|recorder| recorder.run_upkeep());
-        }
-    });
-    greet(config.log_format, &places, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
-
-    tokio::select! {
-        () = asked_to_stop => {}
-        // Better begun anew by whoever supervises it than answering 500 to every write.
-        () = writing.ended() => return Err("the writing task has ended by itself".into()),
     }
-    tracing::info!("stopping: no new connection is taken, what is in flight is finished");
-    stop.send_replace(true);
-    if tokio::time::timeout(GRACE, finished(servers)).await.is_err() {
-        tracing::warn!("connections were still open after {GRACE:?}; they are cut");
-    }
-    upkeep.abort();
-    let _ = purging.await;
-    renewing.abort();
-    if let Some(synchronising) = synchronising {
-        // It gives up at once: the next run goes on from there.
-        let _ = synchronising.await;
-    }
-    if tokio::time::timeout(GRACE, writing.finish()).await.is_err() {
-        tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
-    }
-    // Whoever is still reading ends with the process.
-    let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
-    log_limit::write_sums();
-    tracing::info!("stopped");
-    Ok(())
 }
 
-/// How clients of the FHIR listener speak to it.
+/// The sockets of both listeners.
+struct Listeners {
+    fhir: TcpListener,
+    ops: TcpListener,
+    addresses: Addresses,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, Failure> {
+        let fhir = listen("SAS_LISTEN", config.listen).await?;
+        let ops = listen("SAS_OPS_LISTEN", config.ops_listen).await?;
+        // With the port that was assigned where the setting has port 0.
+        let addresses = Addresses { fhir: fhir.local_addr()?, ops: ops.local_addr()? };
+        Ok(Self { fhir, ops, addresses })
+    }
+
+    /// Serves both until `stopping`.
+    fn serve(
+        self,
+        config: &Config,
+        endpoint: Endpoint,
+        directory: Option<Directory>,
+        identification: Identification,
+        tls: &Tls,
+        stopping: &watch::Receiver<bool>,
+    ) -> [JoinHandle<()>; 2] {
+        let max_connections = listener::cap_at_file_limit(config.bounds.max_connections);
+        let bounds = Bounds { max_connections, ..config.bounds.clone() };
+        let listener = ListenerConfig {
+            bounds: bounds.clone(),
+            tls: tls.server.clone(),
+            proxies: identification.proxies.clone(),
+            access: identification.access.clone(),
+        };
+        let bounds_of_requests = bounds.clone();
+        let service =
+            http::service(Served { endpoint: endpoint.clone(), directory, identification, bounds: bounds_of_requests });
+        let fhir = listener::serve(self.fhir, service, listener, stopping.clone());
+        let router = ops::router(endpoint, tls.clone());
+        let ops = listener::serve(self.ops, router, ops::bounds(bounds), stopping.clone());
+        [tokio::spawn(fhir), tokio::spawn(ops)]
+    }
+}
+
+/// What runs until the server stops, but for the writing task.
+struct Tasks {
+    servers: [JoinHandle<()>; 2],
+    metrics_upkeep: JoinHandle<()>,
+    renewal: JoinHandle<()>,
+    purge: JoinHandle<()>,
+    synchronisation: Option<JoinHandle<()>>,
+}
+
+impl Tasks {
+    /// Waits for requests in progress, at most [`SHUTDOWN_TIMEOUT`], and ends the other tasks.
+    async fn finish(self) {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, finished(self.servers)).await.is_err() {
+            tracing::warn!("connections were still open after {SHUTDOWN_TIMEOUT:?}; they are cut");
+        }
+        self.metrics_upkeep.abort();
+        let _ = self.purge.await;
+        self.renewal.abort();
+        if let Some(synchronisation) = self.synchronisation {
+            // It stops at once: the next run resumes from its last commit.
+            let _ = synchronisation.await;
+        }
+    }
+}
+
+async fn run_metrics_upkeep(prometheus: Option<&'static PrometheusHandle>) {
+    let mut interval = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        interval.tick().await;
+        prometheus.inspect(|prometheus| prometheus.run_upkeep());
+    }
+}
+
+fn warn_about_settings(config: &Config) {
+    for variable in config::unknown_variables() {
+        tracing::warn!(variable, "there is no setting of this name");
+    }
+    for exposure in exposures(config) {
+        tracing::warn!("{exposure}");
+    }
+}
+
+fn base_url(config: &Config, tls: &Tls, address: SocketAddr) -> BaseUrl {
+    match &config.base_url {
+        Some(url) => BaseUrl::Fixed(url.as_str().into()),
+        None => BaseUrl::FromProxy(format!("{}://{address}/fhir", scheme(tls)).into()),
+    }
+}
+
+/// The scheme by which clients reach the FHIR listener.
 fn scheme(tls: &Tls) -> &'static str {
     if tls.server.is_some() { "https" } else { "http" }
 }
@@ -189,7 +261,7 @@ async fn finished(servers: [JoinHandle<()>; 2]) {
 /// Says where everything is, and what to try.
 fn greet(
     log_format: LogFormat,
-    places: &Places,
+    addresses: &Addresses,
     scheme: &str,
     base_url: &str,
     storage: &Storage,
@@ -198,7 +270,7 @@ fn greet(
     let database = storage.description();
     let annuaire_url = directory.map_or("not served", Directory::base_url);
     let annuaire = directory.map_or("none", |directory| directory.mirror().description());
-    let Places { fhir, ops } = places;
+    let Addresses { fhir, ops } = addresses;
     tracing::info!(listen = %fhir, ops = %ops, base_url, database, annuaire_url, annuaire, "listening");
     if log_format == LogFormat::Json {
         return;
