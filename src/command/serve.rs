@@ -67,7 +67,6 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         directory: mirror.clone().and_then(|mirror| DirectoryCheck::new(mirror, config.annuaire_check)),
         clock,
     };
-    // Before the first connection is accepted.
     let asked_to_stop = asked_to_stop()?;
     let addresses = listeners.addresses;
     let identification = Identification {

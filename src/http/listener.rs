@@ -114,8 +114,7 @@ pub async fn serve<S>(
             }
             Err(error) if is_client_abort(&error) => {}
             Err(error) => {
-                metrics::counter!("sas_accept_errors_total").increment(1);
-                tracing::error!("cannot accept connections: {error}");
+                report_accept_error(&error);
                 tokio::select! {
                     () = tokio::time::sleep(ACCEPT_BACKOFF) => {}
                     () = shutdown_requested(&mut shutdown) => break,
@@ -132,6 +131,11 @@ pub async fn serve<S>(
         }
     }
     while open.ended().await.is_some() {}
+}
+
+fn report_accept_error(error: &std::io::Error) {
+    metrics::counter!("sas_accept_errors_total").increment(1);
+    tracing::error!("cannot accept connections: {error}");
 }
 
 /// A connection that was accepted and is not yet served.

@@ -189,20 +189,24 @@ async fn serve_http<T, S>(
         let _ = timeout(Duration::ZERO, close(stream.into_inner(), None)).await;
         return;
     };
-    let refusal = if !stream.can_write_refusal() {
+    let refusal = refusal(&stream, &parts.read_buf, ended).map(|refusal| refusal.to_response(bounds));
+    let _ = timeout(LINGERING_CLOSE, close(stream.into_inner(), refusal)).await;
+}
+
+/// What is answered in hyper's place at the end of a connection; `unread` is what it had not parsed.
+fn refusal<T>(stream: &TimeoutStream<T>, unread: &[u8], ended: hyper::Result<()>) -> Option<Refusal> {
+    if !stream.can_write_refusal() {
         None
     } else if stream.timed_out_in() == Some(Phase::Head) {
         Some(Refusal::TooSlow)
     } else if let Some(status) = stream.suppressed_response() {
         // If not even the first line is complete, its URL is what is too large.
-        let is_url_too_long = status.as_u16() == 431 && !parts.read_buf.contains(&b'\n');
+        let is_url_too_long = status.as_u16() == 431 && !unread.contains(&b'\n');
         Some(if is_url_too_long { Refusal::UrlTooLong } else { Refusal::from_hyper_status(status) })
     } else {
         // Another protocol, to which hyper does not respond.
         ended.is_err_and(|error| error.is_parse()).then_some(Refusal::Malformed)
-    };
-    let _ =
-        timeout(LINGERING_CLOSE, close(stream.into_inner(), refusal.map(|refusal| refusal.to_response(bounds)))).await;
+    }
 }
 
 /// hyper's own limits stay well above [`Bounds`], which are refused with an OperationOutcome.
