@@ -1,6 +1,6 @@
 //! One exchange: what the client wants is negotiated, the body read, the interaction carried out.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -22,11 +22,12 @@ use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::query::{self, Query, QueryError};
 use crate::interaction::search::Handling;
 use crate::interaction::{
-    Exchange, Interaction, Preconditions, capabilities, create, history, read, search, update, validate,
+    Exchange, Interaction, Preconditions, Written, capabilities, create, history, read, search, update, validate,
 };
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
 use crate::record::Trace;
+use crate::storage::StoredVersion;
 
 /// Answers a request, whatever becomes of it.
 pub async fn exchange(
@@ -80,89 +81,138 @@ async fn about_resources(
     parts: &Parts,
     body: &mut Body,
 ) -> Result<Response, Error> {
-    let endpoint = &state.endpoint;
-    let headers = &parts.headers;
     // A path that cannot be decoded is the path of nothing.
-    let parameters = parameters.ok_or(Error::NotFound)?;
-    let parameter = |name: &str| parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
+    let parameters = &parameters.ok_or(Error::NotFound)?;
     let query = negotiated_query(parts)?;
-    let admission = &state.admission;
-    let permitted = async |workload| of(parts, admission.permit(workload).await?);
-    let resource = async |body, workload| {
-        let body = body::read(headers, body, Expected::Resource, &admission.bounds).await?;
-        Ok::<_, Error>((body, permitted(workload).await?))
-    };
-    let written = |exchange: &Exchange, written| {
-        let language = negotiation::language(headers);
-        response::written(&exchange.base_url, resource_type, written, preferred_return(headers), language)
-    };
-    let handling = Handling { is_lenient: negotiation::is_lenient(headers), language: negotiation::language(headers) };
+    let request = TypeRequest { state, resource_type, parameters, parts };
     match interaction {
         Interaction::Capabilities => about_the_endpoint(state, parts),
-        Interaction::Create => {
-            let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
-            if if_none_exist.is_some() {
-                // It is a search as well: the resource that is found is what is answered.
-                let needed = authorisation::needed(Interaction::Search, Some(resource_type));
-                admission.authorise(&parts.extensions, needed)?;
-            }
-            let (body, exchange) = resource(body, Workload::Writes).await?;
-            let created = create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, body);
-            exchange.deadline.limit(created).await.map(|created| written(&exchange, created))
+        Interaction::Create => request.create(query, body).await,
+        Interaction::ConditionalUpdate => request.update_by_identifier(query, body).await,
+        Interaction::Update => request.update(query, body).await,
+        Interaction::Read => request.read(query).await,
+        Interaction::Vread => request.vread(query).await,
+        Interaction::History => request.history(query).await,
+        Interaction::Search => request.search(query).await,
+        Interaction::SearchByPost => request.search_by_post(query, body).await,
+        Interaction::Validate => request.validate(query, body).await,
+    }
+}
+
+/// A request about resources of one type.
+struct TypeRequest<'a> {
+    state: &'a State,
+    resource_type: ResourceType,
+    parameters: &'a RawPathParams,
+    parts: &'a Parts,
+}
+
+impl TypeRequest<'_> {
+    async fn create(&self, query: Query, body: &mut Body) -> Result<Response, Error> {
+        let headers = &self.parts.headers;
+        let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
+        if if_none_exist.is_some() {
+            // It is a search as well: the resource that is found is what is answered.
+            let needed = authorisation::needed(Interaction::Search, Some(self.resource_type));
+            self.state.admission.authorise(&self.parts.extensions, needed)?;
         }
-        Interaction::ConditionalUpdate => {
-            let preconditions = preconditions(headers)?;
-            let (body, exchange) = resource(body, Workload::Writes).await?;
-            let updated = update::update_by_identifier(endpoint, &exchange, resource_type, query, preconditions, body);
-            exchange.deadline.limit(updated).await.map(|updated| written(&exchange, updated))
-        }
-        Interaction::Update => {
-            let preconditions = preconditions(headers)?;
-            let (body, exchange) = resource(body, Workload::Writes).await?;
-            let id = parameter("id");
-            let updated = update::update(endpoint, &exchange, resource_type, id, query, preconditions, body);
-            exchange.deadline.limit(updated).await.map(|updated| written(&exchange, updated))
-        }
-        Interaction::Read => {
-            let exchange = permitted(Workload::Reads).await?;
-            let read = read::read(endpoint, &exchange, resource_type, parameter("id"), query);
-            let version = exchange.deadline.limit(read).await?;
-            // A tag that is malformed is none that the client can have: fhirpy sends the bare number.
-            Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH).unwrap_or_default()))
-        }
-        Interaction::Vread => {
-            let exchange = permitted(Workload::Reads).await?;
-            let read = read::vread(endpoint, &exchange, resource_type, parameter("id"), parameter("vid"), query);
-            let version = exchange.deadline.limit(read).await?;
-            Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH).unwrap_or_default()))
-        }
-        Interaction::History => {
-            let exchange = permitted(Workload::Reads).await?;
-            let read = history::history(endpoint, &exchange, resource_type, parameter("id"), query);
-            bundle(exchange.deadline.limit(read).await?, &admission.bounds)
-        }
-        Interaction::Search => {
-            let exchange = permitted(Workload::Searches).await?;
-            let found =
-                exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query, handling)).await?;
-            bundle(found, &admission.bounds)
-        }
-        Interaction::SearchByPost => {
-            let form = body::read(headers, body, Expected::Form, &admission.bounds).await?;
-            let exchange = permitted(Workload::Searches).await?;
-            let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
-            negotiation::format(headers, &mut form)?;
-            let query = within_bounds(query.and(form))?;
-            let found =
-                exchange.deadline.limit(search::search(endpoint, &exchange, resource_type, query, handling)).await?;
-            bundle(found, &admission.bounds)
-        }
-        Interaction::Validate => {
-            let (body, exchange) = resource(body, Workload::Validations).await?;
-            let validated = validate::validate(endpoint, &exchange, resource_type, query, body);
-            let issues = exchange.deadline.limit(validated).await?;
-            Ok(outcome::of_issues(StatusCode::OK, &issues, negotiation::language(headers)))
-        }
+        let (body, exchange) = self.read_body(body, Workload::Writes).await?;
+        let (endpoint, resource_type) = (&self.state.endpoint, self.resource_type);
+        let created = create::create(endpoint, &exchange, resource_type, query, if_none_exist, preconditions, body);
+        exchange.deadline.limit(created).await.map(|created| self.written(&exchange, created))
+    }
+
+    async fn update_by_identifier(&self, query: Query, body: &mut Body) -> Result<Response, Error> {
+        let preconditions = preconditions(&self.parts.headers)?;
+        let (body, exchange) = self.read_body(body, Workload::Writes).await?;
+        let (endpoint, resource_type) = (&self.state.endpoint, self.resource_type);
+        let updated = update::update_by_identifier(endpoint, &exchange, resource_type, query, preconditions, body);
+        exchange.deadline.limit(updated).await.map(|updated| self.written(&exchange, updated))
+    }
+
+    async fn update(&self, query: Query, body: &mut Body) -> Result<Response, Error> {
+        let preconditions = preconditions(&self.parts.headers)?;
+        let (body, exchange) = self.read_body(body, Workload::Writes).await?;
+        let (endpoint, resource_type, id) = (&self.state.endpoint, self.resource_type, self.parameter("id"));
+        let updated = update::update(endpoint, &exchange, resource_type, id, query, preconditions, body);
+        exchange.deadline.limit(updated).await.map(|updated| self.written(&exchange, updated))
+    }
+
+    async fn read(&self, query: Query) -> Result<Response, Error> {
+        let exchange = self.permitted(Workload::Reads).await?;
+        let (endpoint, resource_type, id) = (&self.state.endpoint, self.resource_type, self.parameter("id"));
+        let read = read::read(endpoint, &exchange, resource_type, id, query);
+        Ok(self.version(exchange.deadline.limit(read).await?))
+    }
+
+    async fn vread(&self, query: Query) -> Result<Response, Error> {
+        let exchange = self.permitted(Workload::Reads).await?;
+        let (endpoint, resource_type) = (&self.state.endpoint, self.resource_type);
+        let (id, version) = (self.parameter("id"), self.parameter("vid"));
+        let read = read::vread(endpoint, &exchange, resource_type, id, version, query);
+        Ok(self.version(exchange.deadline.limit(read).await?))
+    }
+
+    async fn history(&self, query: Query) -> Result<Response, Error> {
+        let exchange = self.permitted(Workload::Reads).await?;
+        let (endpoint, resource_type, id) = (&self.state.endpoint, self.resource_type, self.parameter("id"));
+        let read = history::history(endpoint, &exchange, resource_type, id, query);
+        self.bundle(exchange.deadline.limit(read).await?)
+    }
+
+    async fn search(&self, query: Query) -> Result<Response, Error> {
+        let headers = &self.parts.headers;
+        let handling =
+            Handling { is_lenient: negotiation::is_lenient(headers), language: negotiation::language(headers) };
+        let exchange = self.permitted(Workload::Searches).await?;
+        let found = search::search(&self.state.endpoint, &exchange, self.resource_type, query, handling);
+        self.bundle(exchange.deadline.limit(found).await?)
+    }
+
+    async fn search_by_post(&self, query: Query, body: &mut Body) -> Result<Response, Error> {
+        let headers = &self.parts.headers;
+        let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
+        let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
+        negotiation::format(headers, &mut form)?;
+        self.search(within_bounds(query.and(form))?).await
+    }
+
+    async fn validate(&self, query: Query, body: &mut Body) -> Result<Response, Error> {
+        let (body, exchange) = self.read_body(body, Workload::Validations).await?;
+        let validated = validate::validate(&self.state.endpoint, &exchange, self.resource_type, query, body);
+        let issues = exchange.deadline.limit(validated).await?;
+        Ok(outcome::of_issues(StatusCode::OK, &issues, negotiation::language(&self.parts.headers)))
+    }
+
+    fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Waits for a permit of this kind.
+    async fn permitted(&self, workload: Workload) -> Result<Exchange, Error> {
+        of(self.parts, self.state.admission.permit(workload).await?)
+    }
+
+    /// Reads the body, and then waits for a permit of this kind.
+    async fn read_body(&self, body: &mut Body, workload: Workload) -> Result<(Bytes, Exchange), Error> {
+        let bounds = &self.state.admission.bounds;
+        let body = body::read(&self.parts.headers, body, Expected::Resource, bounds).await?;
+        Ok((body, self.permitted(workload).await?))
+    }
+
+    fn written(&self, exchange: &Exchange, written: Written) -> Response {
+        let headers = &self.parts.headers;
+        let (prefer, language) = (preferred_return(headers), negotiation::language(headers));
+        response::written(&exchange.base_url, self.resource_type, written, prefer, language)
+    }
+
+    fn version(&self, version: StoredVersion) -> Response {
+        // A tag that is malformed is none that the client can have: fhirpy sends the bare number.
+        response::version(version, entity_tags(&self.parts.headers, &header::IF_NONE_MATCH).unwrap_or_default())
+    }
+
+    fn bundle(&self, bundle: Bundle) -> Result<Response, Error> {
+        bundle_response(bundle, &self.state.admission.bounds)
     }
 }
 
@@ -181,7 +231,7 @@ fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
     query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
 }
 
-fn bundle(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {
+fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {
     // Links are escaped, and may be longer than the request was; those of a form stand for its body.
     if !bundle.keep_links_within(bounds.max_url) {
         return Err(Error::UrlTooLong { limit: bounds.max_url });
