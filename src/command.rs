@@ -1,4 +1,4 @@
-//! What the program does, one command a file.
+//! The commands of the program, one file each.
 
 mod access;
 mod annuaire;
@@ -28,11 +28,11 @@ use crate::telemetry::Traces;
 pub use malloc::execute_with_settings;
 use terminal::{Escaped, LogStyle};
 
-/// Why a command could not do what it was asked to; told in a sentence.
+/// Why a command failed, as a sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Says what is wrong with the settings, or what was asked of them (`--help`), and how the program ends.
-pub fn tell_usage(error: &clap::Error) -> ExitCode {
+/// Prints an error of the command line, or `--help`, and returns the exit status.
+pub fn report_usage_error(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
     }
@@ -40,8 +40,8 @@ pub fn tell_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// Says on standard error why the program ends.
-pub fn tell_failure(failure: &dyn std::fmt::Display) {
+/// Prints to standard error why the program ends.
+pub fn report_failure(failure: &dyn std::fmt::Display) {
     eprintln!("sas-endpoint: {}", terminal::lines(&failure.to_string()));
 }
 
@@ -50,7 +50,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let config = cli.config;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => {
-            let traces = observe(&config)?;
+            let traces = start_observability(&config)?;
             let served = serve::serve(&config).await;
             traces.stop().await;
             served.map(|()| ExitCode::SUCCESS)
@@ -72,15 +72,15 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Logs to standard error from here on, and sends traces to the collector that the environment names.
-fn observe(config: &Config) -> Result<Traces, Failure> {
+/// Starts logging to standard error, and sending traces to the collector that the environment names.
+fn start_observability(config: &Config) -> Result<Traces, Failure> {
     let traces = Traces::start()?;
     subscribe(config, None, traces.layer());
     Ok(traces)
 }
 
-/// Logs to standard error from here on, without writing across these bars.
-fn log_beside(config: &Config, bars: Option<MultiProgress>) {
+/// Starts logging to standard error, above these progress bars.
+fn start_logging(config: &Config, bars: Option<MultiProgress>) {
     subscribe(config, bars, None::<Identity>);
 }
 
@@ -88,7 +88,7 @@ fn subscribe<T>(config: &Config, bars: Option<MultiProgress>, traces: Option<T>)
 where
     T: Layer<Registry> + Send + Sync,
 {
-    let writer = annuaire::progress::BesideBars(bars);
+    let writer = annuaire::progress::ProgressAwareWriter(bars);
     let style = match config.log_format {
         LogFormat::Json => LogStyle::Json,
         LogFormat::Text if std::io::stderr().is_terminal() => LogStyle::Coloured,
@@ -102,7 +102,7 @@ where
         LogFormat::Text => log.boxed(),
         LogFormat::Json => log.json().flatten_event(true).boxed(),
     };
-    // The filter was checked when it was read.
+    // The filter was validated with the settings.
     let log = log.with_filter(EnvFilter::new(&config.log));
     tracing_subscriber::registry().with(traces).with(log).init();
 }

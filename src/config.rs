@@ -1,4 +1,4 @@
-//! Every setting, in one struct: command line, then environment, then the TOML file, then the default.
+//! Every setting, in one struct. Precedence: command line, environment, TOML file, default.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -23,57 +23,57 @@ use crate::tls;
 pub mod annuaire;
 pub mod exchanges;
 
-/// Receives the flows of the French SAS (Service d'Accès aux Soins): regulator accounts and
-/// appointments, over FHIR R4.
+/// A FHIR R4 server that receives the regulator accounts and appointments of the French SAS (Service d'Accès aux Soins).
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, disable_help_subcommand = true)]
 #[command(
-    after_help = "Each setting is an option, an environment variable (shown in brackets), or a line `name = value` of \
-    the TOML file given with --config, where names are those of the options with underscores (listen = \"0.0.0.0:8080\"). \
-    The command line wins over the environment, the environment over the file. The callers stand in the file only, \
-    one table [[caller]] each: name, rights, and either cn and ou (of its certificate) or token_sha256."
+    after_help = "Each setting can be given as an option, as an environment variable (shown in brackets), or as a line \
+    `name = value` of the TOML file given with --config; its name there is that of the option, with underscores \
+    (listen = \"0.0.0.0:8080\"). The command line takes precedence over the environment, and the environment over the \
+    file. Callers are configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn \
+    and ou (of the client certificate) or token_sha256."
 )]
 pub struct Cli {
-    /// What to do; without a command, serve.
+    /// `serve` if missing.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The settings.
     #[command(flatten)]
     pub config: Config,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Serve the FHIR API (the default)
+    /// Serve the FHIR API (default)
     Serve,
-    /// Bring the database's schema up to date, and end
+    /// Migrate the schema of the database to the version of this program, and exit
     Migrate,
-    /// Say what there is to say of FHIR resources in files; ends with 0 (accepted), 1 (refused) or 2 (a file cannot be opened)
+    /// Validate FHIR resources in files
     ///
-    /// Each file is judged alone: neither what was received before nor the copy of the directory is looked at.
+    /// Each file is validated alone: stored resources and the mirror of the directory are not consulted. Exit status: 0 all
+    /// files are accepted; 1 a file is refused; 2 a file cannot be read.
     Validate(Validate),
-    /// List every rule that is applied: id, level, sentences, source
+    /// List all validation rules: id, level, messages, source
     Rules(Rules),
-    /// Make a bearer token for a caller: prints it, once, and its line for the file given with --config
+    /// Generate a bearer token, and print it with the line for its caller in the file given with --config
     Token,
-    /// Ask a running instance on this machine whether it is ready
+    /// Check whether a running instance on this machine is ready
     ///
-    /// Exit status: 0 it is; 1 it is not, or does not answer within 3 s.
+    /// Exit status: 0 ready; 1 not ready, or no response within 3 s.
     Healthcheck(Healthcheck),
-    /// Show the record of exchanges: what happened to an account, who asked what
+    /// Query the audit log of exchanges: what happened to an account, who requested what
     ///
-    /// Works beside a running server, and only reads. Persons are found by their identifiers; none is shown. Exit status:
-    /// 0 told; 1 there is no database, it cannot be read, or it has another schema version than this program.
+    /// Reads only, and can run while a server is running. Finds persons by their identifiers, and shows none of them. Exit
+    /// status: 0 success; 1 the database does not exist, cannot be read, or has another schema version than this program.
     Exchanges(exchanges::Exchanges),
-    /// Make a consistent copy of the SQLite database, beside a running server
+    /// Back up the SQLite database to a file; a server may be running
     ///
-    /// The copy is a database: put it in the place of the other one, without its -wal and -shm files, while no
-    /// server runs. It ends with 2 on Postgres, which has pg_dump.
+    /// The backup is a consistent database. To restore it, stop the server, replace the database with it, and delete the
+    /// -wal and -shm files. Exit status: 0 success; 1 failure; 2 the database is Postgres: use pg_dump.
     Backup(exchanges::Backup),
-    /// Remove at once what is older than the settings say: records of exchanges, superseded versions of the directory
+    /// Delete audit records older than --exchanges-keep, and directory versions superseded longer than --annuaire-keep
     Purge,
-    /// The copy of the national directory (Annuaire Santé): synchronise, load, look at it, invent one
+    /// Manage the mirror of the national directory (Annuaire Santé)
     #[command(subcommand, disable_help_subcommand = true)]
     Annuaire(annuaire::Command),
 }
@@ -81,21 +81,21 @@ pub enum Command {
 /// The arguments of `validate`.
 #[derive(Clone, Debug, Args)]
 pub struct Validate {
-    /// The files, or - for standard input
+    /// Files to validate; - for standard input
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Print one OperationOutcome a file instead of sentences
+    /// Print one OperationOutcome per file instead of text
     #[arg(long)]
     pub json: bool,
-    /// The language of the sentences
-    #[arg(long, value_enum, default_value_t = Tongue::Fr)]
-    pub language: Tongue,
+    /// Language of the messages
+    #[arg(long, value_enum, default_value_t = CliLanguage::Fr)]
+    pub language: CliLanguage,
 }
 
 /// The arguments of `healthcheck`.
 #[derive(Clone, Debug, Args)]
 pub struct Healthcheck {
-    /// Ask whether it is alive only: a database that is away does not count
+    /// Check only that the instance is alive, even if its database is not available
     #[arg(long)]
     pub live: bool,
 }
@@ -108,9 +108,9 @@ pub struct Rules {
     pub json: bool,
 }
 
-/// The languages of our sentences.
+/// The languages of messages.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Tongue {
+pub enum CliLanguage {
     Fr,
     En,
 }
@@ -118,11 +118,11 @@ pub enum Tongue {
 /// The settings.
 #[derive(Clone, Debug, Args)]
 pub struct Config {
-    /// A TOML file with settings
+    /// TOML file with settings
     #[arg(long, env = "SAS_CONFIG", global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Address on which the FHIR API is served
+    /// Address of the FHIR API
     #[arg(long, env = "SAS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
@@ -130,14 +130,14 @@ pub struct Config {
     #[arg(long, env = "SAS_OPS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub ops_listen: SocketAddr,
 
-    /// What absolute URLs in answers begin with, as clients see it (default: `http://<listen>/fhir`)
+    /// URL under which clients reach the FHIR API; absolute URLs in responses begin with it (default: `http://<listen>/fhir`)
     ///
-    /// Behind a reverse proxy, the public address. The Host header is never believed. Required where --listen is `0.0.0.0`
-    /// or `[::]` and no proxy is trusted.
+    /// Behind a reverse proxy, the public URL. The Host header is never used. Required if --listen is `0.0.0.0` or `[::]`
+    /// and there is no trusted proxy.
     #[arg(long, env = "SAS_BASE_URL", global = true, value_name = "URL", value_parser = base_url)]
     pub base_url: Option<String>,
 
-    /// The database: sqlite://FILE (made if missing) or postgres://USER:PASSWORD@HOST/DATABASE
+    /// Database: sqlite://FILE (created if missing) or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         env = "SAS_DATABASE_URL",
@@ -148,7 +148,7 @@ pub struct Config {
     )]
     pub database_url: String,
 
-    /// The database of the copy of the national directory: sqlite://FILE (made if missing) or
+    /// Database of the mirror of the national directory: sqlite://FILE (created if missing) or
     /// postgres://USER:PASSWORD@HOST/DATABASE (in its own schema, annuaire)
     #[arg(
         long,
@@ -160,7 +160,7 @@ pub struct Config {
     )]
     pub annuaire_database_url: String,
 
-    /// The directory that the copy is taken from: the base of its FHIR API
+    /// Base URL of the FHIR API of the directory to mirror
     #[arg(
         long,
         env = "SAS_ANNUAIRE_URL",
@@ -171,63 +171,59 @@ pub struct Config {
     )]
     pub annuaire_url: String,
 
-    /// The key of that directory; sent as ESANTE-API-KEY to its scheme, host and port, and nowhere else
+    /// API key of that directory; sent as ESANTE-API-KEY to its scheme, host and port only
     ///
-    /// Better said in the environment or in the file: everybody on a machine sees the command line.
+    /// Set it in the environment or in the file: every user of a machine can read command lines.
     #[arg(long, env = "SAS_ANNUAIRE_API_KEY", hide_env_values = true, global = true, value_name = "KEY", value_parser = api_key)]
     pub annuaire_api_key: Option<ApiKey>,
 
-    /// The most requests a second to that directory; 0 for no limit (the national one allows 17)
+    /// Maximum requests per second to that directory; 0 disables the limit (the national directory allows 17)
     #[arg(long, env = "SAS_ANNUAIRE_RATE", global = true, value_name = "NUMBER", default_value_t = 15)]
     pub annuaire_rate: u32,
 
-    /// When `serve` brings the copy up to date: "daily at 05:30" (time in France) or "every 6h"; never if not set
+    /// Schedule on which `serve` synchronises the mirror: "daily at 05:30" (time in France) or "every 6h"; never if not set
     #[arg(long, env = "SAS_ANNUAIRE_SYNC", global = true, value_name = "SCHEDULE")]
     pub annuaire_sync: Option<Schedule>,
 
-    /// How long superseded versions are kept in the copy, for those who are still walking over them
+    /// How long the mirror keeps superseded versions, for clients that page through a search
     #[arg(long, env = "SAS_ANNUAIRE_KEEP", global = true, value_name = "DURATION", default_value = "24h", value_parser = keep)]
     pub annuaire_keep: SignedDuration,
 
-    /// What becomes of an account or an appointment whose national identifier (8 and an RPPS number) is unknown or
-    /// inactive in the copy of the directory: accepted with a warning, refused, or not looked at
+    /// Whether to accept an account or an appointment whose national identifier (8 and an RPPS number) is unknown or
+    /// inactive in the mirror: accept it with a warning, refuse it, or do not check
     ///
-    /// An empty copy, one that was never whole and one that does not answer say nothing.
+    /// Nothing is checked while the mirror is empty, was never complete, or does not respond.
     #[arg(long, env = "SAS_ANNUAIRE_CHECK", global = true, value_enum, default_value_t = Check::Warn)]
     pub annuaire_check: Check,
 
     #[command(flatten)]
     pub record: record::Settings,
 
-    /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
+    /// Whether to accept, with a warning, or to refuse the deviations from FHIR that the SAS pages themselves contain
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
     pub validation: Validation,
 
-    /// Whether callers are asked who they are.
     #[command(flatten)]
     pub access: access::Settings,
 
-    /// The callers: the file's tables `[[caller]]`.
+    /// From the tables `[[caller]]` of the file.
     #[arg(skip)]
     pub callers: Callers,
 
-    /// The reverse proxies in front.
     #[command(flatten)]
     pub proxies: proxy::Settings,
 
-    /// The bounds of every request.
     #[command(flatten)]
     pub bounds: Bounds,
 
-    /// Certificates and lists.
     #[command(flatten)]
     pub tls: tls::Settings,
 
-    /// What is logged: a level (error, warn, info, debug, trace) or a filter such as info,sqlx=warn
+    /// Log level (error, warn, info, debug, trace), or a filter such as info,sqlx=warn
     #[arg(long, env = "SAS_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub log: String,
 
-    /// How it is logged, on standard error
+    /// Format of the log, which is written to standard error
     #[arg(long, env = "SAS_LOG_FORMAT", global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
@@ -235,21 +231,23 @@ pub struct Config {
 /// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// One line per event
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line
     Json,
 }
 
 impl Cli {
-    /// Reads the command line, the environment and the file. What is wrong is told in a sentence,
-    /// by an error that ends the program with status 2.
+    /// Reads the command line, the environment and the file.
+    ///
+    /// # Errors
+    /// An error of clap, whose exit status is 2; or `--help` or `--version`, whose exit status is 0.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let matches = Self::command().ignore_errors(true).try_get_matches_from(&arguments)?;
         let file = matches.get_one::<PathBuf>("config").cloned();
         let (command, callers) = match file {
-            Some(file) => with_defaults_of(&file, Self::command())?,
+            Some(file) => with_defaults_from(&file, Self::command())?,
             None => (Self::command(), Callers::default()),
         };
         let mut matches = command.try_get_matches_from(arguments).map_err(without_credentials)?;
@@ -259,35 +257,34 @@ impl Cli {
     }
 }
 
-/// The command whose defaults are the values of the file: a setting that is said nowhere else. With it
-/// the callers, who stand in the file only.
-fn with_defaults_of(file: &PathBuf, mut command: clap::Command) -> Result<(clap::Command, Callers), clap::Error> {
-    let wrong =
+/// Replaces the defaults of the command by the values of the file, and parses the callers, which are in the file only.
+fn with_defaults_from(file: &PathBuf, mut command: clap::Command) -> Result<(clap::Command, Callers), clap::Error> {
+    let error =
         |sentence: String| clap::Error::raw(clap::error::ErrorKind::Io, format!("{}: {sentence}\n", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
-    let mut settings: toml::Table = text.parse().map_err(|error| wrong(not_toml(&text, &error)))?;
-    let callers = settings.remove("caller").map(parse_callers).transpose().map_err(wrong)?.unwrap_or_default();
+    let text = std::fs::read_to_string(file).map_err(|cause| error(format!("the file cannot be read: {cause}")))?;
+    let mut settings: toml::Table = text.parse().map_err(|cause| error(syntax_error(&text, &cause)))?;
+    let callers = settings.remove("caller").map(parse_callers).transpose().map_err(error)?.unwrap_or_default();
     for (name, value) in settings {
         let known = command.get_arguments().any(|argument| argument.get_id() == name.as_str() && name != "config");
         if !known {
-            return Err(wrong(format!("there is no setting named “{name}”")));
+            return Err(error(format!("unknown setting “{name}”")));
         }
         let is_list = command
             .get_arguments()
             .any(|argument| argument.get_id() == name.as_str() && argument.get_value_delimiter().is_some());
         let values = match value {
-            toml::Value::Array(values) if is_list => values.into_iter().map(plain).collect(),
-            value => plain(value).map(|value| vec![value]),
+            toml::Value::Array(values) if is_list => values.into_iter().map(to_argument).collect(),
+            value => to_argument(value).map(|value| vec![value]),
         };
         let expected = if is_list { "a string, or an array of strings" } else { "a string or a whole number" };
-        let values: Vec<_> = values.ok_or_else(|| wrong(format!("the value of “{name}” must be {expected}")))?;
+        let values: Vec<_> = values.ok_or_else(|| error(format!("the value of “{name}” must be {expected}")))?;
         command = command.mut_arg(name, |argument| argument.default_values(values));
     }
     Ok((command, callers))
 }
 
-/// The position only: what stands there may be a secret, and so may any part of the parser's own sentence.
-fn not_toml(text: &str, error: &toml::de::Error) -> String {
+/// Reports the position only: the text there, which the parser's own message quotes, may be a secret.
+fn syntax_error(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let position = before.map(|before| {
         let line = before.rsplit('\n').next().unwrap_or_default();
@@ -296,8 +293,7 @@ fn not_toml(text: &str, error: &toml::de::Error) -> String {
     format!("this is not TOML: syntax error{}", position.unwrap_or_default())
 }
 
-/// clap quotes the value that it refuses: a URL with a user, a password or a query, which may be a key, stays out of the
-/// terminal and the log.
+/// Removes the refused value from clap's error if it may be a URL with a password or a key.
 fn without_credentials(mut error: clap::Error) -> clap::Error {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
         if let Some(ContextValue::String(value)) = error.get(kind)
@@ -310,8 +306,8 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// A value as it would stand on the command line.
-fn plain(value: toml::Value) -> Option<String> {
+/// Formats a value as on the command line; `None` if no setting has values of this type.
+fn to_argument(value: toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text),
         toml::Value::Integer(number) => Some(number.to_string()),
@@ -319,8 +315,7 @@ fn plain(value: toml::Value) -> Option<String> {
     }
 }
 
-/// Variables of the environment that look like settings and are none: a misspelt one must not go
-/// unnoticed.
+/// Environment variables `SAS_…` that no setting has: probably misspelt.
 pub fn unknown_variables() -> Vec<String> {
     let command = Cli::command();
     let known: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
@@ -375,18 +370,18 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_well_formed() {
+    fn cli_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_base_url_is_taken_without_its_last_slash() {
+    fn cli_base_url_trailing_slash_is_removed() {
         let said = read(&["serve", "--base-url", "https://example.org/ans-sas/"]).expect("a base url");
         assert_eq!(said.config.base_url.as_deref(), Some("https://example.org/ans-sas"));
     }
 
     #[test]
-    fn a_wrong_setting_is_told_in_a_sentence() {
+    fn cli_invalid_value_error_says_what_is_expected() {
         for (arguments, sentence) in [
             (["--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
             (["--max-body", "0"], "expected between 1KiB and 65536KiB"),
@@ -413,12 +408,12 @@ mod tests {
     }
 
     #[test]
-    fn bounds_have_the_same_defaults_everywhere() {
+    fn cli_default_bounds_equal_bounds_default() {
         assert_eq!(read(&[]).expect("settings").config.bounds, Bounds::default());
     }
 
     #[test]
-    fn the_key_of_the_directory_is_never_shown() {
+    fn cli_api_key_is_never_shown() {
         let config = read(&["serve", "--annuaire-api-key", "s3cret"]).expect("settings").config;
         assert!(!format!("{config:?}").contains("s3cret"));
         let error = read(&["--annuaire-api-key", "s3cret", "--annuaire-rate", "fast"]).expect_err("wrong");
@@ -426,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_url_is_told_without_its_password() {
+    fn cli_refused_url_is_shown_without_its_password() {
         for arguments in [
             &["--annuaire-url", "https://user:s3cret@example.org/fhir"][..],
             &["--annuaire-url", "https://user:s3@cret@example.org/fhir?x=1"],
@@ -442,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_of_the_file_is_told_by_its_position_only() {
+    fn config_file_syntax_error_reports_its_position_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("settings.toml");
         for (text, position) in [
@@ -462,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_a_default_that_the_command_line_overrides() {
+    fn config_file_values_are_overridden_by_the_command_line() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("settings.toml");
         let file = file.to_str().expect("a path");
@@ -480,7 +475,7 @@ mod tests {
         let config = read(&["--config", file, "--trusted-proxies", "127.0.0.1"]).expect("settings").config;
         assert_eq!(config.proxies.trusted_proxies, ["127.0.0.1/32".parse().expect("a network")]);
         for (text, sentence) in [
-            ("lisen = 1", "no setting named “lisen”"),
+            ("lisen = 1", "unknown setting “lisen”"),
             (
                 "[[caller]]\nname = \"platform\"\nrights = []",
                 "settings.toml: caller “platform”: it needs either cn and ou",

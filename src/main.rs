@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
-        Err(error) => return command::tell_usage(&error),
+        Err(error) => return command::report_usage_error(&error),
     };
     if matches!(cli.command, None | Some(Command::Serve)) {
         command::execute_with_settings(&arguments);
@@ -30,14 +30,14 @@ fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            command::tell_failure(&error);
+            command::report_failure(&error);
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(command::run(cli)) {
         Ok(status) => status,
         Err(error) => {
-            command::tell_failure(&error);
+            command::report_failure(&error);
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! Who is served: the callers of the file, unless the settings contradict one another.
+//! Builds the access policy from the settings, and refuses unsafe or contradictory ones.
 
 use std::net::IpAddr;
 
@@ -7,95 +7,96 @@ use crate::access::{Access, Mode};
 use crate::config::Config;
 use crate::http::origin::proxy::CertificateHeader;
 
-/// Who may do what by these settings. `authorities`: whether there are any that vouch for certificates.
+/// Builds the access policy. `has_authorities`: whether `SAS_TLS_CLIENT_CA` is set.
 ///
 /// # Errors
-/// In a sentence that says what to do, where strangers would be served unasked or callers never recognised.
-pub fn access(config: &Config, authorities: bool) -> Result<Access, Failure> {
-    let passed_on = config.proxies.proxy_certificate != CertificateHeader::None;
-    if passed_on && config.proxies.trusted_proxies.is_empty() {
-        return Err("SAS_PROXY_CERTIFICATE names a header that nobody may set: say which proxies set it \
-            (SAS_TRUSTED_PROXIES), or none"
+/// A sentence that says what to change, if unknown clients would be served without a decision of the operator, or if
+/// callers could never authenticate.
+pub fn access(config: &Config, has_authorities: bool) -> Result<Access, Failure> {
+    let is_forwarded = config.proxies.proxy_certificate != CertificateHeader::None;
+    if is_forwarded && config.proxies.trusted_proxies.is_empty() {
+        return Err("SAS_PROXY_CERTIFICATE is set, but there is no trusted proxy: set SAS_TRUSTED_PROXIES, or \
+            SAS_PROXY_CERTIFICATE=none"
             .into());
     }
-    if (passed_on || config.callers.has_certificates()) && !authorities {
-        return Err("certificates are to be recognised and nobody could vouch for them: say which authorities do \
-            (SAS_TLS_CLIENT_CA)"
-            .into());
+    if (is_forwarded || config.callers.has_certificates()) && !has_authorities {
+        return Err(
+            "client certificates are configured, but no authority to validate them: set SAS_TLS_CLIENT_CA".into()
+        );
     }
     match (config.access.access, config.callers.is_empty()) {
-        (Mode::Callers, false) if in_the_clear(config) => Err(format!(
-            "callers of other machines send their tokens to SAS_LISTEN={}, and nothing encrypts what is sent there: \
-            give a certificate and its key (SAS_TLS_CERT, SAS_TLS_KEY), or say which proxies encrypt \
-            (SAS_TRUSTED_PROXIES), or listen on 127.0.0.1 only, or say SAS_ACCESS=plain to let tokens be read along",
+        (Mode::Callers, false) if is_unencrypted(config) => Err(format!(
+            "callers would send their tokens unencrypted to SAS_LISTEN={}: set SAS_TLS_CERT and SAS_TLS_KEY, or \
+            SAS_TRUSTED_PROXIES if a proxy encrypts, or listen on 127.0.0.1, or set SAS_ACCESS=plain to accept \
+            unencrypted tokens",
             config.listen
         )
         .into()),
         (mode @ (Mode::Callers | Mode::Plain), false) => {
-            if mode == Mode::Plain && in_the_clear(config) {
-                tracing::warn!("SAS_ACCESS=plain: whoever reads along has the tokens of the callers");
+            if mode == Mode::Plain && is_unencrypted(config) {
+                tracing::warn!("SAS_ACCESS=plain: callers send their tokens unencrypted");
             }
             Ok(Access::restricted(config.callers.clone(), config.access.metadata))
         }
-        (Mode::Open, false) => Err("SAS_ACCESS=open serves everybody, and the file lists callers, who would mean \
-            nothing: say one or the other"
+        (Mode::Open, false) => Err("SAS_ACCESS=open serves every client, but callers are configured: remove \
+            SAS_ACCESS=open or the tables [[caller]]"
             .into()),
         (Mode::Callers | Mode::Plain, true) => {
-            if let Some(reason) = reached_from_outside(config) {
+            if let Some(reason) = exposure_reason(config) {
                 return Err(format!(
-                    "no caller is listed, and {reason}: list callers in the file (SAS_CONFIG, one [[caller]] each; \
-                    `sas-endpoint token` makes a token), or listen on 127.0.0.1 only, or say SAS_ACCESS=open to serve \
-                    everybody"
+                    "no [[caller]] is configured, and {reason}: configure callers in the file (SAS_CONFIG; \
+                    `sas-endpoint token` generates a token), or listen on 127.0.0.1, or set SAS_ACCESS=open to serve \
+                    every client"
                 )
                 .into());
             }
-            tracing::warn!("no caller is listed: everybody on this machine may read and write everything");
+            tracing::warn!("no [[caller]] is configured: unauthenticated access from this machine is allowed");
             Ok(Access::open())
         }
         (Mode::Open, true) => {
-            tracing::warn!("SAS_ACCESS=open: whoever reaches this address may read and write everything");
+            tracing::warn!("SAS_ACCESS=open: unauthenticated access is allowed");
             Ok(Access::open())
         }
     }
 }
 
-/// Refuses settings by which clients would be told an address that is none: `Location` and links begin with it.
+/// Checks that `Location` and links can begin with a URL that clients can use.
 ///
 /// # Errors
-/// In a sentence that says what to do.
+/// A sentence that says what to set.
 pub fn check_base_url(config: &Config) -> Result<(), Failure> {
-    let is_told = config.base_url.is_some() || !config.proxies.trusted_proxies.is_empty();
-    if is_told || !config.listen.ip().to_canonical().is_unspecified() {
+    let is_known = config.base_url.is_some() || !config.proxies.trusted_proxies.is_empty();
+    if is_known || !config.listen.ip().to_canonical().is_unspecified() {
         return Ok(());
     }
     Err(format!(
-        "SAS_LISTEN={} names every address and none that a client can use, and Location and links begin with it: say \
-         under which URL clients reach this server (SAS_BASE_URL, such as https://sas.example.org/fhir)",
+        "SAS_LISTEN={} is not an address that clients can use in Location and links: set SAS_BASE_URL to the URL under \
+         which clients reach this server, such as https://sas.example.org/fhir",
         config.listen
     )
     .into())
 }
 
-/// What these settings open to more than they should; each a sentence for the log.
+/// Warnings about settings that expose more than they should, one sentence each.
 pub fn exposures(config: &Config) -> Vec<String> {
     let networks = config.proxies.overly_broad_networks();
     let proxies = networks.iter().map(|network| {
         format!(
-            "SAS_TRUSTED_PROXIES holds {network}: every client of it is believed to be a proxy, and may name any \
-              client address and certificate; name the addresses of the proxies"
+            "SAS_TRUSTED_PROXIES contains {network}: any of its clients may forge client addresses and certificates; set \
+             the addresses of the proxies"
         )
     });
     let ops = is_public(config.ops_listen.ip()).then(|| {
         format!(
-            "SAS_OPS_LISTEN={} is reached from other networks, and /health and /metrics ask nobody who they are: listen \
-             on 127.0.0.1 or on a private address",
+            "SAS_OPS_LISTEN={} can be reached from other networks, and /health and /metrics require no authentication: \
+             listen on 127.0.0.1 or on a private address",
             config.ops_listen
         )
     });
     proxies.chain(ops).collect()
 }
 
-/// Whether others than this machine and its private networks may reach this address; an unspecified one stands for all.
+/// Whether this address can be reached from outside this machine and its private networks.
 fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => !(address.is_loopback() || address.is_private() || address.is_link_local()),
@@ -103,19 +104,19 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Whether what callers of other machines send may be read along: not where TLS ends here, or in a proxy.
-fn in_the_clear(config: &Config) -> bool {
+/// Whether callers on other machines connect without TLS: neither this server nor a trusted proxy encrypts.
+fn is_unencrypted(config: &Config) -> bool {
     let loopback = config.listen.ip().to_canonical().is_loopback();
     !loopback && config.tls.tls_cert.is_none() && config.proxies.trusted_proxies.is_empty()
 }
 
-/// How requests of other machines come here, if they do.
-fn reached_from_outside(config: &Config) -> Option<String> {
+/// How requests of other machines reach this server, if they do.
+fn exposure_reason(config: &Config) -> Option<String> {
     if !config.listen.ip().to_canonical().is_loopback() {
-        return Some(format!("SAS_LISTEN={} is reached from other machines", config.listen));
+        return Some(format!("SAS_LISTEN={} can be reached from other machines", config.listen));
     }
     let proxies = !config.proxies.trusted_proxies.is_empty();
-    proxies.then(|| "SAS_TRUSTED_PROXIES bring requests of other machines".to_owned())
+    proxies.then(|| "SAS_TRUSTED_PROXIES forward requests of other machines".to_owned())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Failure, log_beside};
+use super::{Failure, start_logging};
 use crate::annuaire::ingest::run_log::Record;
 use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::schedule::run_on_schedule;
@@ -80,7 +80,7 @@ fn status_of(record: &Record) -> ExitCode {
 /// Logs, beside bars where there is a terminal to draw them on.
 fn show(config: &Config) -> Display {
     let display = Display::new(config.log_format);
-    log_beside(config, display.bars());
+    start_logging(config, display.bars());
     display
 }
 

@@ -1,4 +1,4 @@
-//! `sas-endpoint backup FILE`: a consistent copy of the SQLite database, beside a running server.
+//! `sas-endpoint backup FILE`: copies the SQLite database, while a server may be running.
 
 use std::process::ExitCode;
 
@@ -9,10 +9,10 @@ use crate::config::Config;
 use crate::config::exchanges::Backup;
 use crate::storage::backup::{self, BackupError};
 
-/// The status of a command that does not apply.
-const NOT_HERE: u8 = 2;
+/// The exit status on Postgres, which has its own tools.
+const NOT_APPLICABLE: u8 = 2;
 
-/// Makes the copy, and says what is in it.
+/// Makes and checks the backup, and prints its size and number of accounts.
 pub async fn backup(arguments: &Backup, config: &Config) -> Result<ExitCode, BackupError> {
     match backup::backup(&config.database_url, &arguments.file).await {
         Ok(copied) => {
@@ -21,8 +21,8 @@ pub async fn backup(arguments: &Backup, config: &Config) -> Result<ExitCode, Bac
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ BackupError::Postgres) => {
-            super::tell_failure(&error);
-            Ok(ExitCode::from(NOT_HERE))
+            super::report_failure(&error);
+            Ok(ExitCode::from(NOT_APPLICABLE))
         }
         Err(error) => Err(error),
     }

@@ -1,4 +1,4 @@
-//! `sas-endpoint rules`: the catalogue, for people or for programs.
+//! `sas-endpoint rules`: prints the catalogue of rules, as text or JSON.
 
 use std::io::Write;
 use std::process::ExitCode;

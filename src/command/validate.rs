@@ -1,24 +1,23 @@
-//! `sas-endpoint validate FILE…|-`: what would be said of a resource, without a server. Neither the stored
-//! resources nor the copy of the directory are looked at.
+//! `sas-endpoint validate FILE…|-`: validates resources without a server. Stored resources and the mirror of the directory
+//! are not consulted.
 
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Failure, terminal};
-use crate::config::{Tongue, Validate};
+use crate::config::{CliLanguage, Validate};
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
 use crate::sas::deviation::Validation;
 use crate::sas::validation::Validator;
 
-/// Prints the findings of each file. Ends with 0 if all are accepted, 1 if one is refused, 2 if one
-/// cannot be read.
+/// Prints the issues of each file. Exit status: 0 all are accepted, 1 one is refused, 2 one cannot be read.
 pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode, Failure> {
     let validator = Validator::new(validation)?;
     let language = match arguments.language {
-        Tongue::Fr => Language::French,
-        Tongue::En => Language::English,
+        CliLanguage::Fr => Language::French,
+        CliLanguage::En => Language::English,
     };
     let mut out = std::io::stdout().lock();
     let mut worst = 0;

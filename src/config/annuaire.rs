@@ -1,4 +1,4 @@
-//! The commands of the copy of the directory, and their arguments.
+//! The commands of the mirror of the directory, and their arguments.
 
 use std::path::PathBuf;
 
@@ -11,23 +11,23 @@ use crate::fhir::directory_type::DirectoryType;
 /// `annuaire …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Bring the copy up to date: all of it, or what changed, whichever is due
+    /// Synchronise the mirror with the directory: all resources, or the changes since the last run, whichever is due
     ///
-    /// A run that was interrupted is continued. Exit status: 0 up to date; 1 the directory or the database failed, or
-    /// the directory sent less than it announced; 3 deletions were held back (see --allow-deletions); 75 another process
-    /// is writing; 130 interrupted.
+    /// Resumes a run that was interrupted. Exit status: 0 up to date; 1 the directory or the database failed, or the
+    /// directory sent fewer resources than it announced; 3 deletions were suppressed (see --allow-deletions); 75 another
+    /// process is writing; 130 interrupted.
     Sync(Sync),
-    /// Fill the copy from files of NDJSON, one resource a line; gzip and zstd are recognised
+    /// Load resources into the mirror from NDJSON files, which may be compressed with gzip or zstd
     ///
-    /// What the copy has and the files have not stays, unless --replace is given. Lines that cannot be read are set
-    /// aside (see `annuaire status`) and do not stop the rest. Exit status: 0 loaded; 1 a file or the database failed;
-    /// 3 deletions were held back (see --allow-deletions); 75 another process is writing; 130 interrupted.
+    /// Resources that are not in the files are kept, unless --replace is given. Lines that cannot be parsed are rejected
+    /// (see `annuaire status`), and the others are loaded. Exit status: 0 loaded; 1 a file or the database failed; 3
+    /// deletions were suppressed (see --allow-deletions); 75 another process is writing; 130 interrupted.
     Load(Load),
-    /// Say what the copy holds, how old it is, what the last runs did, what was held back
+    /// Show the contents and the age of the mirror, the last runs, and what they rejected or suppressed
     ///
-    /// Only reads. Exit status: 0 told; 1 there is no copy, or it cannot be read.
+    /// Reads only. Exit status: 0 success; 1 the mirror does not exist or cannot be read.
     Status(Status),
-    /// Invent a directory, and write it as NDJSON to standard output
+    /// Generate a fictitious directory, and write it as NDJSON to standard output
     ///
     /// The same arguments give the same bytes.
     Generate(Generate),
@@ -36,20 +36,20 @@ pub enum Command {
 /// The arguments of `annuaire sync`.
 #[derive(Clone, Debug, Args)]
 pub struct Sync {
-    /// Walk over everything, and remove what the directory no longer has
+    /// Fetch all resources, and delete those that the directory no longer has
     #[arg(long, conflicts_with = "since")]
     pub full: bool,
-    /// Ask for what changed on that day or later, rather than since the last run
+    /// Fetch the changes since this date, rather than since the last run
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub since: Option<Date>,
-    /// Let this run remove what the directory no longer has, even if that is more than 15 % of a type; types of which
-    /// deletions were held back are walked over again
+    /// Allow this run to delete more than 15 % of the resources of a type; types with suppressed deletions are fetched
+    /// again
     #[arg(long, conflicts_with = "since")]
     pub allow_deletions: bool,
-    /// Only this type; may be repeated
+    /// Only resources of this type; may be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = directory_type)]
     pub types: Vec<DirectoryType>,
-    /// How many resources are asked for a page; the national directory asks for 200 at most
+    /// Resources per page; the national directory recommends at most 200
     #[arg(long, value_name = "NUMBER", default_value_t = COUNT, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub count: u16,
 }
@@ -57,14 +57,14 @@ pub struct Sync {
 /// The arguments of `annuaire load`.
 #[derive(Clone, Debug, Args)]
 pub struct Load {
-    /// The files, or - for standard input
+    /// Files to load; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The files are the whole directory: what they do not have is removed, unless that is more than 15 % of a type;
-    /// the next `annuaire sync` is then a full one
+    /// Delete resources that are not in the files, unless these are more than 15 % of a type; the next `annuaire sync` is
+    /// a full one
     #[arg(long)]
     pub replace: bool,
-    /// With --replace: remove what the files do not have, even if that is more than 15 % of a type
+    /// With --replace, allow the deletion of more than 15 % of the resources of a type
     #[arg(long, requires = "replace")]
     pub allow_deletions: bool,
 }
@@ -75,7 +75,7 @@ pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Add a hash of all content for each type: equal for equal copies. Reads the whole copy
+    /// Show a hash of all resources of each type, to compare mirrors; reads the whole mirror
     #[arg(long)]
     pub hash: bool,
 }
@@ -83,22 +83,22 @@ pub struct Status {
 /// The arguments of `annuaire generate`.
 #[derive(Clone, Debug, Args)]
 pub struct Generate {
-    /// How many practitioners; of everything else in proportion
+    /// Number of practitioners; other resources are generated in proportion
     #[arg(long, value_name = "NUMBER")]
     pub practitioners: u32,
-    /// Another number invents another directory
+    /// Seed of the random generator; each seed gives another directory
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
-    /// The day of its publication (default: today)
+    /// Date of publication (default: today)
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub date: Option<Date>,
-    /// Only what changes on the day after
+    /// Generate only the changes of the following day
     #[arg(long)]
     pub delta: bool,
 }
 
 fn date(text: &str) -> Result<Date, String> {
-    Date::strptime("%Y-%m-%d", text).map_err(|_| "expected a day such as 2026-03-10".to_owned())
+    Date::strptime("%Y-%m-%d", text).map_err(|_| "expected a date such as 2026-03-10".to_owned())
 }
 
 fn directory_type(text: &str) -> Result<DirectoryType, String> {

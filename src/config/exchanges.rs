@@ -1,4 +1,4 @@
-//! The arguments of the commands about the record of exchanges, and of `backup`.
+//! The arguments of `exchanges` and `backup`.
 
 use std::path::PathBuf;
 
@@ -12,31 +12,31 @@ use crate::record::before;
 /// The arguments of `exchanges`.
 #[derive(Clone, Debug, Args)]
 pub struct Exchanges {
-    /// Those that name this identifier, or are about a resource that holds it or held it
+    /// Only exchanges that mention this identifier, or concern a resource that has or had it
     #[arg(long, value_name = "SYSTEM|VALUE", value_parser = identifier)]
     pub identifier: Option<Identifier>,
-    /// Those about this resource
+    /// Only exchanges about this resource
     #[arg(long, value_name = "TYPE/ID", value_parser = resource)]
     pub resource: Option<(String, String)>,
-    /// From then on: a day, an instant, or so long ago (2026-11-01, 2026-11-01T08:00, 24h, 7d)
+    /// Only exchanges at or after this time: a date, a date and time, or an age (2026-11-01, 2026-11-01T08:00, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
-    /// Before then
+    /// Only exchanges before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
-    /// Only exchanges of the caller of this name in the settings
+    /// Only exchanges of the caller with this name
     #[arg(long, value_name = "NAME")]
     pub caller: Option<String>,
-    /// Those that were answered so: 422, 4xx
+    /// Only exchanges with this response status, or status class (422, 4xx)
     #[arg(long, value_name = "STATUS", value_parser = status)]
     pub status: Option<String>,
-    /// Only the exchange with this request id, as the client sent it or as the log has it
+    /// Only the exchange with this request id, as sent by the client or as in the log
     #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
-    /// The most that are shown; the newest are
+    /// Maximum exchanges shown, the newest first
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: usize,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -44,7 +44,7 @@ pub struct Exchanges {
 /// The arguments of `backup`.
 #[derive(Clone, Debug, Args)]
 pub struct Backup {
-    /// The file that is made; it must not exist
+    /// File to create; it must not exist
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
@@ -64,7 +64,7 @@ fn resource(text: &str) -> Result<(String, String), String> {
 fn time(text: &str) -> Result<Timestamp, String> {
     let ago = || before(Timestamp::now(), text.parse::<Span>().ok().filter(|span| !span.is_negative())?);
     let time = Range::parse(text).map(|range| range.start).or_else(ago);
-    time.ok_or_else(|| "expected a day, an instant or a duration: 2026-11-01, 2026-11-01T08:00, 24h".to_owned())
+    time.ok_or_else(|| "expected a date, a date and time, or an age: 2026-11-01, 2026-11-01T08:00, 24h".to_owned())
 }
 
 fn status(text: &str) -> Result<String, String> {
@@ -73,7 +73,7 @@ fn status(text: &str) -> Result<String, String> {
     let digits = pattern.trim_end_matches("xx");
     match (digits.bytes().all(|byte| byte.is_ascii_digit()), of_class || digits.len() == 3) {
         (true, true) => Ok(pattern),
-        _ => Err("expected a status or a class of them: 422, 4xx".to_owned()),
+        _ => Err("expected a status or a status class: 422, 4xx".to_owned()),
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_said_as_a_day_as_an_instant_or_as_so_long_ago() {
+    fn cli_time_is_a_date_an_instant_or_an_age() {
         assert_eq!(time("2026-11-01").expect("a day").to_string(), "2026-10-31T23:00:00Z");
         assert_eq!(time("2026-11-01T08:00:00Z").expect("an instant").to_string(), "2026-11-01T08:00:00Z");
         let then = time("24h").expect("a duration");
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_one_or_a_class() {
+    fn cli_status_is_a_number_or_a_class() {
         for right in ["422", "4xx", "5XX"] {
             assert!(status(right).is_ok(), "{right}");
         }

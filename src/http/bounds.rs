@@ -1,4 +1,4 @@
-//! How much of everything a client may ask for.
+//! The limits and timeouts of requests and connections.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,63 +10,63 @@ use jiff::SignedDuration;
 
 use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 
-/// The bounds that every request is held to.
+/// The limits and timeouts of requests and connections.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 #[group(skip)]
 pub struct Bounds {
-    /// The longest URL that is read (beyond: 414), as bytes or with a unit (8KiB)
+    /// Maximum length of a URL, in bytes or with a unit (8KiB); longer ones get 414
     #[arg(long, env = "SAS_MAX_URL", global = true, value_name = "SIZE", default_value = "32KiB", value_parser = size_of_head)]
     pub max_url: usize,
 
-    /// The most that the headers of a request may take together (beyond: 431)
+    /// Maximum size of all headers of a request together; larger ones get 431
     #[arg(long, env = "SAS_MAX_HEADERS", global = true, value_name = "SIZE", default_value = "32KiB", value_parser = size_of_head)]
     pub max_headers: usize,
 
-    /// The most headers that a request may have (beyond: 431)
+    /// Maximum number of headers of a request; requests with more get 431
     #[arg(long, env = "SAS_MAX_HEADER_COUNT", global = true, value_name = "NUMBER", default_value = "64", value_parser = count)]
     pub max_header_count: usize,
 
-    /// The largest body that is read (beyond: 413), as bytes or with a unit (512KiB)
+    /// Maximum size of a request body, in bytes or with a unit (512KiB); larger ones get 413
     #[arg(long, env = "SAS_MAX_BODY", global = true, value_name = "SIZE", default_value = "1MiB", value_parser = size_of_body)]
     pub max_body: usize,
 
-    /// The longest that the head of a request may take to arrive, from its first byte on
+    /// Maximum time to receive the head of a request, from its first byte; beyond it 408
     #[arg(long, env = "SAS_HEADER_TIMEOUT", global = true, value_name = "DURATION", default_value = "10s", value_parser = timeout)]
     pub header_timeout: Duration,
 
-    /// The longest that the body of a request may take to arrive (beyond: 408)
+    /// Maximum time to receive the body of a request; beyond it 408
     #[arg(long, env = "SAS_BODY_TIMEOUT", global = true, value_name = "DURATION", default_value = "20s", value_parser = timeout)]
     pub body_timeout: Duration,
 
-    /// How long a connection may be idle between two requests
+    /// Maximum time a connection may be idle between two requests
     #[arg(long, env = "SAS_IDLE_TIMEOUT", global = true, value_name = "DURATION", default_value = "75s", value_parser = timeout)]
     pub idle_timeout: Duration,
 
-    /// Maximum open connections; beyond it the one idle longest is closed for a new one, unauthenticated ones first
+    /// Maximum open connections; beyond it, the one idle longest is closed for each new one, unauthenticated ones first
     #[arg(long, env = "SAS_MAX_CONNECTIONS", global = true, value_name = "NUMBER", default_value = "4096", value_parser = count)]
     pub max_connections: usize,
 
-    /// Maximum open connections per address, or per IPv6 network of 64 bits (beyond: closed at once); 128 if not set
+    /// Maximum open connections per IP address, or per IPv6 /64 network (default: 128); further ones are closed at once
     ///
-    /// Not set, it is at most a quarter of SAS_MAX_CONNECTIONS, and that quarter for loopback addresses.
-    /// SAS_TRUSTED_PROXIES have no such bound: behind each of them are many.
+    /// The default is at most a quarter of --max-connections, and exactly that quarter for loopback addresses. The limit
+    /// does not apply to --trusted-proxies.
     #[arg(long, env = "SAS_MAX_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER", value_parser = count)]
     pub max_connections_per_address: Option<usize>,
 
-    /// Maximum size of all answers together that clients have yet to read (beyond: 503), as bytes or with a unit (64MiB)
+    /// Maximum size of all responses together that clients have not read yet, in bytes or with a unit (64MiB); beyond it 503
     ///
-    /// One caller has a quarter of it; one address where no caller is recognised. One page, however large, always fits.
+    /// Each caller, or each IP address of unauthenticated clients, may use a quarter of it. A single page always fits.
     #[arg(long, env = "SAS_MAX_RESPONSE_BYTES", global = true, value_name = "SIZE", default_value = "64MiB", value_parser = size_of_responses)]
     pub max_response_bytes: usize,
 
     /// Maximum writes in progress: creates and updates, conditional or not
     ///
-    /// For each of the five kinds of requests, up to 256 more wait for at most a second; beyond: 503. A request counts
-    /// from when its body is read, until its connection to the database is free.
+    /// For each of the five kinds of requests, up to 256 more requests wait for at most a second; further ones get 503. A
+    /// request is in progress from when its body is read until its database connection is released.
     #[arg(long, env = "SAS_MAX_WRITES", global = true, value_name = "NUMBER", default_value = "256", value_parser = count)]
     pub max_writes: usize,
 
-    /// Maximum reads in progress: by id, by version, and histories, of accounts, appointments and the directory
+    /// Maximum reads in progress, by id or version, and histories: of accounts, appointments and the directory
     #[arg(long, env = "SAS_MAX_READS", global = true, value_name = "NUMBER", default_value = "128", value_parser = count)]
     pub max_reads: usize,
 
@@ -82,29 +82,28 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_DIRECTORY", global = true, value_name = "NUMBER", default_value = "16", value_parser = count)]
     pub max_directory: usize,
 
-    /// Replaced by a limit for each kind of request.
+    /// Removed: there is a limit for each kind of request.
     #[arg(long, env = "SAS_MAX_IN_FLIGHT", global = true, hide = true, value_parser = replaced_by_limits_of_kinds)]
     pub max_in_flight: Option<Infallible>,
 
-    /// The deadlines of requests; no setting: clients rely on them.
+    /// Not configurable: clients rely on these deadlines.
     #[arg(skip)]
     pub timeouts: Timeouts,
 
-    /// The most requests a second of one caller, or of one address where nobody is recognised (beyond: 429); 0 for no limit
+    /// Maximum requests per second per caller, or per IP address of unauthenticated clients; beyond it 429. 0 disables it
     #[arg(long, env = "SAS_RATE", global = true, value_name = "NUMBER", default_value_t = 500)]
     pub rate: u32,
 }
 
-/// How long a request may take, from when it asks for its permit until its answer is made.
+/// How long a request may take, from when it requests its permit until its response is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A write.
     pub write: Duration,
-    /// A search, and whatever else is neither a write nor a read by id.
+    /// Of searches, and of all requests that are neither a write nor a read.
     pub search: Duration,
-    /// A read by id or version, or of a history.
+    /// Of reads by id or version, and of histories.
     pub read: Duration,
-    /// Waiting for a permit.
+    /// Of the wait for a permit.
     pub permit: Duration,
 }
 
@@ -141,7 +140,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// How many connections this address may have open at the same time.
+    /// Maximum open connections of this address.
     pub fn max_connections_of(&self, address: IpAddr) -> usize {
         let quarter = (self.max_connections / 4).max(1);
         let default = match address.to_canonical().is_loopback() {
@@ -152,10 +151,11 @@ impl Bounds {
     }
 }
 
-/// How many connections an address has that is not of this machine, unless something else is set.
+/// The default for addresses that are not loopback.
 const MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
 
-/// Whom a bound for each address counts for: of IPv6, the network, as who has one address there has all.
+/// The address that limits per address count by. For IPv6 that is its /64 network, all of whose addresses one client can
+/// use.
 pub fn rate_limit_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -176,11 +176,11 @@ fn size_of_head(text: &str) -> Result<usize, String> {
     size(text, ByteSize::kib(128))
 }
 
-fn size(text: &str, largest: ByteSize) -> Result<usize, String> {
+fn size(text: &str, max: ByteSize) -> Result<usize, String> {
     let size: ByteSize = text.parse().map_err(|_| "expected a number of bytes, or a size such as 512KiB".to_owned())?;
-    let sane = (ByteSize::kib(1)..=largest).contains(&size).then_some(size.as_u64());
-    let bytes = sane.and_then(|bytes| usize::try_from(bytes).ok());
-    bytes.ok_or_else(|| format!("expected between 1KiB and {}KiB", largest.as_u64() >> 10))
+    let allowed = (ByteSize::kib(1)..=max).contains(&size).then_some(size.as_u64());
+    let bytes = allowed.and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or_else(|| format!("expected between 1KiB and {}KiB", max.as_u64() >> 10))
 }
 
 fn count(text: &str) -> Result<usize, String> {
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_one_ipv6_network_count_as_one() {
+    fn rate_limit_key_of_ipv6_is_its_network() {
         for (address, expected) in
             [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::")]
         {

@@ -9,21 +9,21 @@ use super::{Key, Secret};
 /// What is set of the record of exchanges.
 #[derive(Clone, Debug, Args)]
 pub struct Settings {
-    /// The secret with which identifiers of persons are hashed in the record of exchanges: at least 32 characters
-    /// (default: one made at random and kept in the database)
+    /// Secret with which the audit log hashes identifiers of persons, at least 32 characters (default: a random one, stored
+    /// in the database)
     ///
-    /// A secret that is set protects the identifiers in the record from whoever has a copy of the database and not
-    /// the settings. It is never changed: what another secret has hashed is no longer found by identifier. Better
-    /// said in the environment or in the file: everybody on a machine sees the command line.
+    /// If set, a copy of the database without the settings does not reveal the identifiers. Do not change it: records
+    /// hashed with another secret are no longer found by identifier. Set it in the environment or in the file: every user
+    /// of a machine can read command lines.
     #[arg(long, env = "SAS_EXCHANGES_KEY", hide_env_values = true, global = true, value_name = "SECRET", value_parser = secret)]
     pub exchanges_key: Option<Secret>,
 
-    /// Go on with another secret than the one that hashed the identifiers in the record: those that are recorded
-    /// are then found by resource only, where the server gave its id
+    /// Accept another secret than the one that hashed the identifiers in the audit log: existing records are then found by
+    /// resource only, if the server assigned its id
     #[arg(long, env = "SAS_EXCHANGES_NEW_KEY", global = true)]
     pub exchanges_new_key: bool,
 
-    /// How long records of exchanges are kept: 365d, 18 months, 2y
+    /// How long the audit log keeps records (365d, 18 months, 2y)
     #[arg(long, env = "SAS_EXCHANGES_KEEP", global = true, value_name = "DURATION", default_value = "365d", value_parser = keep)]
     pub exchanges_keep: Span,
 }

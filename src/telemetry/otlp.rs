@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_sent_unless_a_collector_is_named() {
+    fn traces_are_exported_only_if_a_collector_is_configured() {
         let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
         for (variables, wanted) in [
             (&[][..], false),

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_taken_over_only_in_the_standard_form() {
+    fn traceparent_malformed_is_ignored() {
         let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
         assert_eq!(of(&[&good]).as_deref(), Some(TRACE));
         assert_eq!(of(&[&format!("cc-{TRACE}-00f067aa0ba902b7-01-later")]).as_deref(), Some(TRACE));

@@ -165,7 +165,7 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
 
     for (arguments, sentence) in [
         (["--type", "Person"], "expected one of Organization, Practitioner, PractitionerRole"),
-        (["--since", "yesterday"], "expected a day such as 2026-03-10"),
+        (["--since", "yesterday"], "expected a date such as 2026-03-10"),
         (["--count", "0"], "0 is not in 1..=1000"),
     ] {
         let output = sync(&arguments).await;

@@ -83,9 +83,9 @@ fn image_without_callers_or_without_a_base_url_is_refused_at_start() {
     make_image(&engine, repository());
     let base_url = "--env=SAS_BASE_URL=https://fhir.example.org/fhir";
     let cases: [(&[&str], &[&str]); 3] = [
-        (&[base_url], &["no caller is listed", "SAS_ACCESS=open"]),
+        (&[base_url], &["no [[caller]] is configured", "SAS_ACCESS=open"]),
         (&["--env=SAS_ACCESS=open"], &["SAS_LISTEN", "SAS_BASE_URL"]),
-        (&[], &["no caller is listed"]),
+        (&[], &["no [[caller]] is configured"]),
     ];
     for (settings, told) in cases {
         let ended = engine.try_run(&[&["run", "--pull=never"], &HARDENED[..], settings, &[IMAGE]].concat());

@@ -44,29 +44,29 @@ fn refuses(arguments: &[&str], sentence: &str) {
 }
 
 #[test]
-fn other_machines_are_served_only_where_that_was_decided() {
+fn access_from_other_machines_needs_callers_or_open() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
-        refuses(&["--listen", address], "is reached from other machines: list callers in the file");
-        refuses(&["--listen", address, "--tls-reload", "1s"], "or say SAS_ACCESS=open");
+        refuses(&["--listen", address], "can be reached from other machines: configure callers in the file");
+        refuses(&["--listen", address, "--tls-reload", "1s"], "or set SAS_ACCESS=open");
     }
     // A proxy on this machine brings the requests of others.
-    refuses(&["--trusted-proxies", "127.0.0.1"], "SAS_TRUSTED_PROXIES bring requests of other machines: list callers");
+    refuses(
+        &["--trusted-proxies", "127.0.0.1"],
+        "SAS_TRUSTED_PROXIES forward requests of other machines: configure callers",
+    );
 }
 
 #[test]
-fn base_url_is_needed_where_the_address_names_no_machine() {
+fn base_url_is_required_for_unspecified_addresses() {
     for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
-        refuses(&["--access", "open", "--listen", address], "(SAS_BASE_URL, such as https://");
+        refuses(&["--access", "open", "--listen", address], "set SAS_BASE_URL");
         let token = file(TOKEN_CALLER);
-        refuses(
-            &["--config", &token.path, "--access", "plain", "--listen", address],
-            "(SAS_BASE_URL, such as https://",
-        );
+        refuses(&["--config", &token.path, "--access", "plain", "--listen", address], "set SAS_BASE_URL");
     }
 }
 
 #[tokio::test]
-async fn settings_that_open_more_than_they_should_are_warned_of_at_start() {
+async fn access_settings_too_broad_are_logged_as_warnings() {
     let folder = folder("settings");
     let authority = Authority::new();
     std::fs::write(folder.path().join("settings.toml"), CERTIFICATE_CALLER).expect("written");
@@ -76,10 +76,10 @@ async fn settings_that_open_more_than_they_should_are_warned_of_at_start() {
     let (config, ca) = (at("settings.toml"), at("ca.pem"));
     let common = ["--config", &config, "--tls-client-ca", &ca];
     for (arguments, expected) in [
-        (["--trusted-proxies", "0.0.0.0/0"], Some("SAS_TRUSTED_PROXIES holds 0.0.0.0/0")),
-        (["--trusted-proxies", "::ffff:0:0/97,128.0.0.0/1"], Some("SAS_TRUSTED_PROXIES holds 0.0.0.0/0")),
-        (["--trusted-proxies", "::/0"], Some("SAS_TRUSTED_PROXIES holds ::/0")),
-        (["--ops-listen", "0.0.0.0:0"], Some("SAS_OPS_LISTEN=0.0.0.0:0 is reached from other networks")),
+        (["--trusted-proxies", "0.0.0.0/0"], Some("SAS_TRUSTED_PROXIES contains 0.0.0.0/0")),
+        (["--trusted-proxies", "::ffff:0:0/97,128.0.0.0/1"], Some("SAS_TRUSTED_PROXIES contains 0.0.0.0/0")),
+        (["--trusted-proxies", "::/0"], Some("SAS_TRUSTED_PROXIES contains ::/0")),
+        (["--ops-listen", "0.0.0.0:0"], Some("SAS_OPS_LISTEN=0.0.0.0:0 can be reached from other networks")),
         (["--trusted-proxies", "10.0.0.0/8,::1"], None),
         (["--ops-listen", "[::ffff:127.0.0.1]:0"], None),
     ] {
@@ -87,21 +87,21 @@ async fn settings_that_open_more_than_they_should_are_warned_of_at_start() {
         serving.signal("-TERM");
         assert_eq!(serving.wait(), Some(0));
         let log = log.join().expect("a log");
-        let warned = log.contains("SAS_TRUSTED_PROXIES holds") || log.contains("SAS_OPS_LISTEN=");
+        let warned = log.contains("SAS_TRUSTED_PROXIES contains") || log.contains("SAS_OPS_LISTEN=");
         assert_eq!(warned, expected.is_some(), "{log}");
         assert!(expected.is_none_or(|sentence| log.contains(sentence)), "{log}");
     }
 }
 
 #[tokio::test]
-async fn loopback_is_served_without_callers_with_a_warning() {
+async fn access_without_callers_serves_loopback_with_a_warning() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let (serving, log) = Serving::start_and_log(&database.url, &[]);
     assert_eq!(serving.get("/Practitioner").expect("an answer").0, 200);
     serving.signal("-TERM");
     assert_eq!(serving.wait(), Some(0));
     let log = log.join().expect("a log");
-    assert!(log.contains("WARN") && log.contains("no caller is listed"), "{log}");
+    assert!(log.contains("WARN") && log.contains("no [[caller]] is configured"), "{log}");
 }
 
 #[tokio::test]
@@ -172,15 +172,15 @@ async fn foreign_host_is_misdirected_without_callers_and_not_on_the_ops_listener
 }
 
 #[test]
-fn tokens_are_not_asked_for_in_the_clear_unless_that_was_decided() {
+fn access_tokens_over_unencrypted_connections_are_refused() {
     let token = file(TOKEN_CALLER);
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
-        refuses(&["--config", &token.path, "--listen", address], "and nothing encrypts what is sent there");
+        refuses(&["--config", &token.path, "--listen", address], "callers would send their tokens unencrypted");
     }
 }
 
 #[tokio::test]
-async fn a_proxy_encrypts_what_callers_send() {
+async fn access_trusted_proxy_counts_as_encryption() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let callers = file(TOKEN_CALLER);
     let proxy = ["--config", &callers.path, "--listen", "0.0.0.0:0", "--trusted-proxies", "192.0.2.1"];
@@ -195,7 +195,7 @@ async fn a_proxy_encrypts_what_callers_send() {
 }
 
 #[tokio::test]
-async fn open_serves_everybody_on_any_address() {
+async fn access_open_serves_everyone_on_any_address() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let (serving, log) = Serving::start_and_log(
         &database.url,
@@ -208,7 +208,7 @@ async fn open_serves_everybody_on_any_address() {
 }
 
 #[tokio::test]
-async fn callers_of_the_file_are_asked_on_any_address() {
+async fn access_plain_authenticates_callers_on_any_address() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let callers = file(TOKEN_CALLER);
     let settings = [
@@ -238,19 +238,16 @@ async fn callers_of_the_file_are_asked_on_any_address() {
 }
 
 #[test]
-fn settings_that_contradict_one_another_do_not_start() {
+fn access_settings_contradictory_are_refused() {
     let (token, certificate) = (file(TOKEN_CALLER), file(CERTIFICATE_CALLER));
     refuses(
         &["--config", &token.path, "--access", "open"],
-        "SAS_ACCESS=open serves everybody, and the file lists callers",
+        "SAS_ACCESS=open serves every client, but callers are configured",
     );
-    refuses(
-        &["--config", &certificate.path],
-        "nobody could vouch for them: say which authorities do (SAS_TLS_CLIENT_CA)",
-    );
+    refuses(&["--config", &certificate.path], "no authority to validate them: set SAS_TLS_CLIENT_CA");
     let proxy = ["--trusted-proxies", "127.0.0.1", "--proxy-certificate", "client-cert"];
-    refuses(&[&["--config", &token.path][..], &proxy].concat(), "(SAS_TLS_CLIENT_CA)");
-    refuses(&["--config", &token.path, "--proxy-certificate", "client-cert"], "(SAS_TRUSTED_PROXIES)");
+    refuses(&[&["--config", &token.path][..], &proxy].concat(), "set SAS_TLS_CLIENT_CA");
+    refuses(&["--config", &token.path, "--proxy-certificate", "client-cert"], "set SAS_TRUSTED_PROXIES");
     refuses(
         &["--config", &file(&TOKEN_CALLER.replace("\"read\"", "\"write\"")).path],
         "settings.toml: caller “agenda”: unknown",
@@ -260,7 +257,7 @@ fn settings_that_contradict_one_another_do_not_start() {
 }
 
 #[test]
-fn a_token_is_made_with_the_line_that_recognises_it() {
+fn token_command_prints_a_token_and_its_hash() {
     let made = || String::from_utf8(run(&["token"], "").stdout).expect("UTF-8");
     let text = made();
     let (token, line) = text.trim_end().split_once('\n').expect("two lines");

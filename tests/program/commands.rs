@@ -15,7 +15,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn help_explains_every_setting() {
+fn help_documents_every_setting() {
     let help = text(&run(&["--help"], ""));
     for setting in [
         "SAS_LISTEN",
@@ -70,7 +70,7 @@ fn help_explains_every_setting() {
 }
 
 #[test]
-fn setting_replaced_by_others_is_refused_with_their_names() {
+fn setting_removed_is_refused_with_its_replacements() {
     let replacements =
         ["SAS_MAX_WRITES", "SAS_MAX_READS", "SAS_MAX_SEARCHES", "SAS_MAX_VALIDATIONS", "SAS_MAX_DIRECTORY"];
     let folder = folder("replaced");
@@ -109,7 +109,7 @@ fn serve_sets_the_thresholds_of_the_allocator_unless_the_operator_did() {
 }
 
 #[test]
-fn validate_ends_with_zero_one_or_two() {
+fn validate_exit_status_is_0_1_or_2() {
     let good = run(&["validate", "-"], REGULATOR);
     assert_eq!((good.status.code(), text(&good).as_str()), (Some(0), "-: accepté\n"));
 
@@ -141,7 +141,7 @@ fn validate_ends_with_zero_one_or_two() {
 }
 
 #[test]
-fn rules_are_listed_for_programs_too() {
+fn rules_command_prints_json() {
     let rules: Vec<serde_json::Value> = serde_json::from_slice(&run(&["rules", "--json"], "").stdout).expect("JSON");
     let listed: Vec<_> = rules.iter().map(|rule| rule["id"].as_str().expect("an id")).collect();
     let known: Vec<_> = sas_endpoint::issue::catalogue::all().map(|rule| rule.id).collect();
@@ -149,7 +149,7 @@ fn rules_are_listed_for_programs_too() {
 }
 
 #[test]
-fn a_wrong_setting_stops_the_start_with_a_sentence() {
+fn serve_invalid_setting_is_reported_and_exits() {
     for (arguments, sentence) in [
         (&["--listen", "nowhere"][..], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
         (
@@ -176,7 +176,7 @@ fn a_wrong_setting_stops_the_start_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_told() {
+async fn serve_address_in_use_is_reported() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let first = Serving::start(&database.url);
     let folder = folder("taken");
@@ -192,7 +192,7 @@ async fn an_address_that_is_taken_is_told() {
 }
 
 #[tokio::test]
-async fn migrate_alone_makes_the_database_ready() {
+async fn migrate_creates_the_schema() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(database) = TestDatabase::new(backend).await else { continue };
         for _ in 0..2 {
@@ -203,7 +203,7 @@ async fn migrate_alone_makes_the_database_ready() {
 }
 
 #[tokio::test]
-async fn an_operator_sees_health_and_metrics() {
+async fn ops_listener_serves_health_and_metrics() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start(&database.url);
     assert!(
@@ -246,7 +246,7 @@ async fn an_operator_sees_health_and_metrics() {
 }
 
 #[test]
-fn healthcheck_without_a_server_fails() {
+fn healthcheck_without_a_server_exits_with_1() {
     let nobody = ReservedPort::new().expect("a port");
     let gone = run(&["healthcheck", "--ops-listen", &nobody.address().to_string()], "");
     assert_eq!(gone.status.code(), Some(1));
@@ -256,7 +256,7 @@ fn healthcheck_without_a_server_fails() {
 }
 
 #[tokio::test]
-async fn the_log_tells_the_exchange_and_nothing_of_the_person() {
+async fn log_of_an_exchange_contains_no_personal_data() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let mut command = on_free_ports(&["--log", "trace", "--log-format", "json"]);
     let mut child = command

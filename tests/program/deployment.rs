@@ -50,7 +50,7 @@ fn named_settings(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_image_holds_what_make_release_builds() {
+fn image_contains_what_make_release_builds() {
     let line = |file: &str| {
         let text = read(file);
         let line = text.lines().map(str::trim).find(|line| line.starts_with("cargo build ")).expect(file);
@@ -63,7 +63,7 @@ fn the_image_holds_what_make_release_builds() {
 }
 
 #[test]
-fn the_image_is_given_what_the_build_reads_and_no_more() {
+fn image_build_context_is_minimal() {
     let ignored = read(".dockerignore");
     let mut lines = ignored.lines().filter(|line| !line.starts_with('#'));
     assert_eq!(lines.next(), Some("*"), "everything is left out but what is named");
@@ -84,7 +84,7 @@ fn the_image_is_given_what_the_build_reads_and_no_more() {
 }
 
 #[test]
-fn nothing_in_a_container_may_do_more_than_it_needs() {
+fn containers_have_minimal_privileges() {
     for file in COMPOSITIONS {
         for (name, service) in services(file) {
             let who = format!("{file}: {name}");
@@ -107,7 +107,7 @@ fn nothing_in_a_container_may_do_more_than_it_needs() {
 }
 
 #[test]
-fn one_port_is_published() {
+fn composition_publishes_one_port() {
     for (file, who) in COMPOSITIONS.into_iter().zip(["nginx", "endpoint"]) {
         for (name, service) in services(file) {
             let ports = strings(&service["ports"]);
@@ -285,7 +285,7 @@ fn composition_relies_on_no_default_of_one_engine() {
 }
 
 #[test]
-fn everything_starts_after_what_it_needs_is_healthy() {
+fn composition_services_wait_for_healthy_dependencies() {
     for file in COMPOSITIONS {
         let services = services(file);
         for (name, service) in &services {
@@ -307,7 +307,7 @@ fn everything_starts_after_what_it_needs_is_healthy() {
 }
 
 #[test]
-fn what_is_mounted_is_there_and_only_to_be_read() {
+fn composition_mounts_exist_and_are_read_only() {
     for file in COMPOSITIONS {
         let composition = composition(file);
         for (name, service) in services(file) {
@@ -332,7 +332,7 @@ fn what_is_mounted_is_there_and_only_to_be_read() {
 }
 
 #[test]
-fn nginx_and_the_instances_know_one_another() {
+fn composition_nginx_and_instances_have_matching_addresses() {
     let services = services("docker-compose.yml");
     let address = |service: &Value| service["networks"]["inside"]["ipv4_address"].as_str().map(str::to_owned);
     let instances = read("deploy/nginx/instances.compose.conf");
@@ -351,7 +351,7 @@ fn nginx_and_the_instances_know_one_another() {
 }
 
 #[test]
-fn every_variable_is_explained_and_every_setting_is_one() {
+fn deployment_variables_are_documented_settings() {
     let example = read(".env.example");
     let explained: BTreeSet<_> =
         example.lines().filter_map(|line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name)).collect();
@@ -383,7 +383,7 @@ fn every_variable_is_explained_and_every_setting_is_one() {
 }
 
 #[test]
-fn the_units_run_what_there_is() {
+fn systemd_units_run_existing_commands() {
     let known: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
     for file in shipped("deploy/systemd") {
         for line in read(file.to_str().expect("a path")).lines().filter(|line| line.starts_with("ExecStart=")) {
@@ -401,7 +401,7 @@ fn directive(unit: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn memory_and_tasks_are_bounded_in_every_unit_and_container() {
+fn deployment_limits_memory_and_tasks() {
     for file in shipped("deploy/systemd").iter().filter(|file| file.extension().is_some_and(|name| name == "service")) {
         let unit = read(file.to_str().expect("a path"));
         let bounds = ["MemoryMax", "TasksMax"].map(|name| directive(&unit, name));
@@ -420,7 +420,7 @@ fn memory_and_tasks_are_bounded_in_every_unit_and_container() {
 }
 
 #[test]
-fn nginx_bounds_the_request_rate_of_one_address_as_documented() {
+fn nginx_request_rate_is_the_documented_one() {
     let server = read("deploy/nginx/sas-endpoint.conf");
     for line in [
         "limit_req_zone $sas_client zone=sas_requests:10m rate=100r/s;",
@@ -436,7 +436,7 @@ fn nginx_bounds_the_request_rate_of_one_address_as_documented() {
 }
 
 #[test]
-fn no_unit_runs_as_root() {
+fn systemd_units_do_not_run_as_root() {
     for file in shipped("deploy/systemd").iter().filter(|file| file.extension().is_some_and(|name| name == "service")) {
         let unit = read(file.to_str().expect("a path"));
         let user = directive(&unit, "User").unwrap_or_else(|| panic!("{}: no user", file.display()));
@@ -452,7 +452,7 @@ fn no_unit_runs_as_root() {
 }
 
 #[test]
-fn fetched_lists_that_are_too_large_or_dated_in_the_future_replace_none() {
+fn fetch_crl_too_large_or_dated_in_the_future_is_discarded() {
     let folder = folder("lists");
     let trust = folder.path();
     let authority = Authority::new();
@@ -490,7 +490,7 @@ fn fetch(trust: &Path, lists: &[PathBuf]) -> Output {
 }
 
 #[test]
-fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
+fn fetch_crl_with_wrong_signature_is_discarded() {
     let folder = folder("lists");
     let trust = folder.path();
     let at = |name: &str| trust.join(name);
@@ -530,7 +530,7 @@ fn a_list_that_its_issuer_did_not_sign_replaces_none_and_stops_no_other() {
 }
 
 #[test]
-fn old_backups_go_and_so_do_those_that_broke_off() {
+fn backup_unit_removes_old_and_incomplete_backups() {
     let unit = read("deploy/systemd/sas-endpoint-backup.service");
     let find = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).expect("a command");
     let folder = folder("backups");
@@ -548,7 +548,7 @@ fn old_backups_go_and_so_do_those_that_broke_off() {
 }
 
 #[test]
-fn the_public_port_is_told_to_who_writes_addresses() {
+fn composition_base_url_is_that_of_the_environment() {
     for (_, service) in services("docker-compose.yml").iter().filter(|(_, service)| service["build"] == ".") {
         // From .env, where another port than 443 is published.
         let environment = service["environment"].as_object().expect("settings");

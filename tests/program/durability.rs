@@ -111,7 +111,7 @@ async fn sigterm_finishes_what_is_in_flight_and_ends_with_zero(backend: Backend)
 }
 
 #[tokio::test]
-async fn a_backup_under_load_has_all_that_was_acknowledged_before() {
+async fn backup_under_load_contains_acknowledged_writes() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let folder = crate::support::folder("backup-under-load");
     let copy = folder.path().join("copy.db");
@@ -131,27 +131,27 @@ async fn a_backup_under_load_has_all_that_was_acknowledged_before() {
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_by_kill_9_on_sqlite() {
+async fn kill_9_loses_no_acknowledged_write_on_sqlite() {
     nothing_acknowledged_is_lost_by_kill_9(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_by_kill_9_on_postgres() {
+async fn kill_9_loses_no_acknowledged_write_on_postgres() {
     nothing_acknowledged_is_lost_by_kill_9(Backend::Postgres).await;
 }
 
 #[tokio::test]
-async fn sigterm_finishes_what_is_in_flight_on_sqlite() {
+async fn sigterm_finishes_requests_in_progress_on_sqlite() {
     sigterm_finishes_what_is_in_flight_and_ends_with_zero(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn sigterm_finishes_what_is_in_flight_on_postgres() {
+async fn sigterm_finishes_requests_in_progress_on_postgres() {
     sigterm_finishes_what_is_in_flight_and_ends_with_zero(Backend::Postgres).await;
 }
 
 #[tokio::test]
-async fn who_was_connected_when_it_was_told_to_stop_is_answered() {
+async fn sigterm_answers_connections_already_established() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let mut command = on_free_ports(&[]);
     let mut serving = Serving::spawn(command.args(databases(&database.url)).stderr(Stdio::piped()));

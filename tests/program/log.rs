@@ -68,7 +68,7 @@ async fn flooded(settings: &[&str], headers: &str, status: u16, reason: Option<&
 }
 
 #[tokio::test]
-async fn log_of_a_flood_is_bounded_and_tells_how_much_is_left_out() {
+async fn log_of_a_flood_is_limited_and_reports_lines_left_out() {
     let folder = folder("log");
     let file = folder.path().join("settings.toml");
     std::fs::write(&file, CALLER).expect("written");

@@ -21,7 +21,7 @@ fn modes(folder: &Path) -> BTreeMap<String, u32> {
 }
 
 #[test]
-fn sqlite_files_are_for_their_owner_only_whatever_the_umask() {
+fn sqlite_files_are_private_whatever_the_umask() {
     for umask in ["umask 022;", "umask 0;"] {
         let folder = folder("umask");
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
@@ -50,7 +50,7 @@ fn sqlite_files_are_for_their_owner_only_whatever_the_umask() {
 }
 
 #[test]
-fn sqlite_files_that_others_may_read_are_warned_of_at_start() {
+fn sqlite_files_readable_by_others_are_logged_as_warnings() {
     let folder = folder("wide");
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let log = || {

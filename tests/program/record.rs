@@ -87,17 +87,17 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
 }
 
 #[tokio::test]
-async fn an_operator_learns_what_happened_to_an_account_on_sqlite() {
+async fn exchanges_command_shows_the_history_of_an_account_on_sqlite() {
     an_operator_learns_what_happened_to_an_account(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn an_operator_learns_what_happened_to_an_account_on_postgres() {
+async fn exchanges_command_shows_the_history_of_an_account_on_postgres() {
     an_operator_learns_what_happened_to_an_account(Backend::Postgres).await;
 }
 
 #[tokio::test]
-async fn a_key_that_is_set_is_needed_to_find_persons_and_is_long_enough() {
+async fn exchanges_key_is_required_to_find_persons_and_has_a_minimum_length() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let short = beside(&database.url, &["exchanges", "--exchanges-key", "short"]);
     assert_eq!(short.status.code(), Some(1));
@@ -106,7 +106,7 @@ async fn a_key_that_is_set_is_needed_to_find_persons_and_is_long_enough() {
 }
 
 #[tokio::test]
-async fn another_key_than_the_one_that_hashed_is_told_and_goes_on_only_when_said_so() {
+async fn exchanges_key_changed_is_refused_unless_accepted() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     Serving::start(&database.url).kill();
     let key = ["--exchanges-key", "0123456789-0123456789-0123456789"];
@@ -122,7 +122,7 @@ async fn another_key_than_the_one_that_hashed_is_told_and_goes_on_only_when_said
 }
 
 #[test]
-fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
+fn exchanges_command_creates_no_database() {
     let folder = folder("missing");
     let url = format!("sqlite://{}/missing.db", folder.path().display());
     for command in ["exchanges", "purge"] {
@@ -134,7 +134,7 @@ fn whoever_looks_into_a_database_that_is_not_there_does_not_make_one() {
 }
 
 #[tokio::test]
-async fn database_looked_into_is_not_written() {
+async fn exchanges_command_does_not_write_the_database() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start(&database.url);
     serving.put(&account(), REGULATOR).expect("an answer");
@@ -171,7 +171,7 @@ async fn database_looked_into_is_not_written() {
 }
 
 #[tokio::test]
-async fn a_file_is_served_by_one_process() {
+async fn sqlite_file_is_served_by_one_process() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start(&database.url);
     let second = beside(&database.url, &["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
@@ -186,7 +186,7 @@ async fn a_file_is_served_by_one_process() {
 }
 
 #[tokio::test]
-async fn a_backup_is_a_new_file_of_its_owner() {
+async fn backup_is_a_new_private_file() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start(&database.url);
     serving.put(&account(), REGULATOR).expect("an answer");
@@ -206,7 +206,7 @@ async fn a_backup_is_a_new_file_of_its_owner() {
 }
 
 #[tokio::test]
-async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
+async fn disk_full_makes_the_instance_not_ready_until_space_is_free() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start_with_room_for(1024, &database.url);
     let put = |number: usize| {
@@ -222,7 +222,7 @@ async fn a_full_disk_makes_the_instance_not_ready_until_there_is_room() {
         (output.status.code(), text(&output))
     };
     let (status, told) = healthcheck(&[]);
-    assert!(status == Some(1) && told.contains("/health/ready answers 503"), "{told}");
+    assert!(status == Some(1) && told.contains("/health/ready responded with 503"), "{told}");
     assert_eq!(healthcheck(&["--live"]), (Some(0), "live\n".to_owned()));
     serving.make_room();
     // Nobody has to try a write for it.

@@ -47,7 +47,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_receives_the_exchange_and_nothing_of_a_person() {
+async fn traces_are_exported_without_personal_data() {
     let collector = MockServer::start().await;
     let traces =
         Mock::given(method("POST")).and(path("/v1/traces")).and(header("content-type", "application/x-protobuf"));
@@ -84,7 +84,7 @@ async fn a_collector_receives_the_exchange_and_nothing_of_a_person() {
 }
 
 #[tokio::test]
-async fn a_collector_that_does_not_answer_hinders_nothing() {
+async fn traces_collector_unresponsive_delays_nothing() {
     // It takes connections, and never says a word.
     let collector = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", collector.local_addr().expect("its address"));
@@ -102,7 +102,7 @@ async fn a_collector_that_does_not_answer_hinders_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_collector_nothing_is_started_and_the_trace_is_logged_all_the_same() {
+async fn traces_without_a_collector_are_logged_only() {
     let database = sqlite().await;
     let serving = Serving::spawn(traced(&[]).args(databases(&database.url)));
     put_within_the_trace(&serving);
@@ -114,7 +114,7 @@ async fn without_a_collector_nothing_is_started_and_the_trace_is_logged_all_the_
 }
 
 #[tokio::test]
-async fn a_collector_whose_address_is_none_stops_the_start_with_a_sentence() {
+async fn traces_collector_url_invalid_is_reported_and_exits() {
     let database = sqlite().await;
     let mut command = traced(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url")]);
     let output = command.args(databases(&database.url)).output().expect("it ends");

@@ -6,7 +6,7 @@ use crate::deployment::{Deployment, account, fhir};
 const JSON: &str = "application/json";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_writes_and_reads_under_the_public_address() {
+async fn proxy_caller_writes_and_reads_at_the_public_url() {
     let Some(deployment) = Deployment::start().await else { return };
     let nginx = &deployment.nginx;
     let client = nginx.client(Some(&deployment.identity(Kind::Good)));
@@ -46,7 +46,7 @@ async fn a_caller_writes_and_reads_under_the_public_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_else_is_refused_in_fhir() {
+async fn proxy_unauthenticated_requests_get_an_outcome() {
     let Some(deployment) = Deployment::start().await else { return };
     let nginx = &deployment.nginx;
     let foreign = Authority::new().client(Kind::Good);
@@ -68,7 +68,7 @@ async fn everybody_else_is_refused_in_fhir() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_does_what_it_has_a_right_to() {
+async fn proxy_caller_rights_are_enforced() {
     let Some(deployment) = Deployment::start().await else { return };
     let client = deployment.nginx.client(Some(&deployment.identity(Kind::Good)));
     let url = deployment.nginx.url("/fhir/Appointment?identifier=https://agenda.example.org/rdv|1");

@@ -47,7 +47,7 @@ fn is_fhir(answer: &str, status: u16) {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_told_so() {
+async fn proxy_malformed_requests_get_an_outcome() {
     let Some((nginx, _nobody)) = before_nobody() else { return };
     for (bytes, status) in [
         ("GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n".to_owned(), 400),
@@ -65,7 +65,7 @@ async fn what_is_not_http_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_all_measure_is_refused() {
+async fn proxy_body_too_large_is_refused() {
     let Some((nginx, _nobody)) = before_nobody() else { return };
     let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
     // Nothing of it is sent before nginx says that it may.
@@ -75,7 +75,7 @@ async fn a_body_beyond_all_measure_is_refused() {
 }
 
 #[tokio::test]
-async fn instances_that_are_away_or_late_are_told() {
+async fn proxy_instances_unavailable_or_late_get_an_outcome() {
     let Some((nginx, _nobody)) = before_nobody() else { return };
     let client = nginx.client(Some(&nginx.authority.client(Kind::Good)));
     let away = fhir(client.get(nginx.url("/fhir/metadata"))).await;
@@ -95,7 +95,7 @@ async fn instances_that_are_away_or_late_are_told() {
 }
 
 #[tokio::test]
-async fn one_address_does_not_take_every_place() {
+async fn proxy_connections_of_one_address_are_limited() {
     // It takes requests, and never says a word: each holds its place.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("its address");
@@ -113,7 +113,7 @@ async fn one_address_does_not_take_every_place() {
 }
 
 #[tokio::test]
-async fn requests_of_one_address_beyond_the_rate_return_429_in_fhir() {
+async fn proxy_request_rate_exceeded_returns_429() {
     // The burst that is shipped takes longer to send than a slow machine needs to forgive it: a small one here.
     let few = [("limit_req zone=sas_requests burst=200 nodelay", "limit_req zone=sas_requests burst=3 nodelay")];
     let slow = [few[0], ("rate=100r/s", "rate=1r/m")];

@@ -29,7 +29,7 @@ fn instances(answer: &'static str) -> ([SocketAddr; 2], Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_broken_off_put_is_asked_again_and_a_post_is_not() {
+async fn proxy_interrupted_put_is_retried_and_post_is_not() {
     let (addresses, asked) = instances("");
     for (method, times) in [("PUT", 2), ("GET", 2), ("POST", 1)] {
         let Some(nginx) = Nginx::start(addresses) else { return };
@@ -43,7 +43,7 @@ async fn a_broken_off_put_is_asked_again_and_a_post_is_not() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_one_instance_is_that_of_all() {
+async fn proxy_refusal_of_one_instance_is_not_retried() {
     let (addresses, asked) = instances(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/fhir+json\r\nRetry-After: 5\r\n\
          Content-Length: 52\r\nConnection: close\r\n\r\n{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"code\":0}",
@@ -57,7 +57,7 @@ async fn a_refusal_of_one_instance_is_that_of_all() {
 }
 
 #[tokio::test]
-async fn a_post_that_no_instance_took_is_asked_of_the_other() {
+async fn proxy_post_not_accepted_is_sent_to_the_other_instance() {
     let ([there, _], asked) = instances(
         "HTTP/1.1 201 Created\r\nContent-Type: application/fhir+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
     );
@@ -72,7 +72,7 @@ async fn a_post_that_no_instance_took_is_asked_of_the_other() {
 }
 
 #[tokio::test]
-async fn what_must_not_be_sent_twice_has_a_connection_of_its_own() {
+async fn proxy_non_repeatable_requests_use_a_new_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let Some(nginx) = Nginx::start([address, address]) else { return };

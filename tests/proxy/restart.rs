@@ -55,7 +55,7 @@ async fn until_it_answers(instance: &Serving, clients: &[JoinHandle<()>]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn instances_are_restarted_one_after_the_other_without_one_failed_request() {
+async fn proxy_rolling_restart_fails_no_request() {
     // The clients ask as fast as they can, all from one address.
     let unlimited = [("rate=100r/s", "rate=100000r/s")];
     let Some(mut deployment) = Deployment::start_with(&unlimited).await else { return };

@@ -22,7 +22,7 @@ fn passed_on(good: &Identity) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_in_a_header_of_the_client_is_none() {
+async fn proxy_certificate_header_of_the_client_is_ignored() {
     let Some(deployment) = Deployment::start().await else { return };
     let good = deployment.identity(Kind::Good);
     let wrong = deployment.identity(Kind::WrongCommonName);
@@ -38,7 +38,7 @@ async fn a_certificate_in_a_header_of_the_client_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_in_a_header_of_the_client_is_none() {
+async fn proxy_address_header_of_the_client_is_ignored() {
     let Some(deployment) = Deployment::start().await else { return };
     let client = deployment.nginx.client(Some(&deployment.identity(Kind::Good)));
     for (header, value) in [

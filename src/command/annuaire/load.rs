@@ -25,7 +25,7 @@ pub async fn load(arguments: &Load, config: &Config, display: &Display) -> Resul
             Ok(status_of(&record))
         }
         Err(busy @ load::Failure::Busy) => {
-            command::tell_failure(&busy);
+            command::report_failure(&busy);
             Ok(ExitCode::from(BUSY))
         }
         Err(failure) => Err(failure.into()),

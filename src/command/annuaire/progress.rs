@@ -134,9 +134,9 @@ fn style(length: Length) -> ProgressStyle {
 
 /// Standard error, beside bars.
 #[derive(Clone)]
-pub struct BesideBars(pub Option<MultiProgress>);
+pub struct ProgressAwareWriter(pub Option<MultiProgress>);
 
-impl Write for BesideBars {
+impl Write for ProgressAwareWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &self.0 {
             Some(bars) => bars.suspend(|| io::stderr().write(bytes)),

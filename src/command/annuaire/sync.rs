@@ -27,7 +27,7 @@ pub async fn sync(arguments: &Sync, mirror: &Mirror, config: &Config, display: &
             Ok(status_of(&record))
         }
         Err(busy @ sync::Failure::Busy) => {
-            command::tell_failure(&busy);
+            command::report_failure(&busy);
             Ok(ExitCode::from(BUSY))
         }
         Err(failure @ sync::Failure::Upstream(_)) => {
