@@ -27,6 +27,17 @@ pub enum Command {
     ///
     /// Only reads. Exit status: 0 told; 1 there is no copy, or it cannot be read.
     Status(Status),
+    /// Check the index of the copy against its resources: a sample of each type, or all of them
+    ///
+    /// Only reads. Exit status: 0 the index agrees; 1 there is no copy, or it cannot be read; 4 the index does not agree:
+    /// searches may miss resources, and `annuaire reindex` rebuilds it.
+    Verify(Verify),
+    /// Rebuild the index of the copy from its resources, while searches go on
+    ///
+    /// Needed after `annuaire verify` found damage, or where this program reads another format of the index. Exit
+    /// status: 0 rebuilt; 1 there is no copy, or the database failed; 75 another process is writing; 130 interrupted
+    /// (the same command begins again).
+    Reindex,
     /// Invent a directory, and write it as NDJSON to standard output
     ///
     /// The same arguments give the same bytes.
@@ -78,6 +89,14 @@ pub struct Status {
     /// Add a hash of all content for each type: equal for equal copies. Reads the whole copy
     #[arg(long)]
     pub hash: bool,
+}
+
+/// The arguments of `annuaire verify`.
+#[derive(Clone, Debug, Args)]
+pub struct Verify {
+    /// Check every resource and every entry of the index, which reads the whole copy
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The arguments of `annuaire generate`.

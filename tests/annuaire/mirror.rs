@@ -22,14 +22,14 @@ pub const COUNT_TIMEOUT: Duration = Duration::from_secs(120);
 /// A copy of one test.
 pub struct TestMirror {
     pub copy: Mirror,
-    _database: Arc<TestDatabase>,
+    pub database: Arc<TestDatabase>,
 }
 
 impl TestMirror {
     pub async fn empty(backend: Backend) -> Option<Self> {
         let database = Arc::new(TestDatabase::new(backend).await?);
         let copy = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
-        Some(Self { copy, _database: database })
+        Some(Self { copy, database })
     }
 
     pub async fn writer(&self) -> Writer {
