@@ -1,6 +1,6 @@
 //! Rebuilding the index from the resources.
 
-use super::resource::ParsedResource;
+use super::resource::SearchableResource;
 use super::segment_builder::{Builder, MAX_SEGMENT_VERSIONS};
 use super::term::INDEX_FORMAT;
 use super::{Writer, index};
@@ -47,7 +47,7 @@ impl Writer {
         for begin in (first..=last).step_by(READ_BATCH as usize) {
             let end = begin.saturating_add(READ_BATCH - 1).min(last);
             for (sequence, body) in self.connection.bodies(resource_type, begin, end).await? {
-                match ParsedResource::parse(&body) {
+                match SearchableResource::parse(&body) {
                     Ok(resource) => builder.add(sequence, &resource.indexed, resource.last_updated),
                     Err(unreadable) => tracing::error!(%resource_type, sequence, "not indexed: {unreadable}"),
                 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
 
-use super::resource::ParsedResource;
+use super::resource::SearchableResource;
 use super::segment_builder::Builder;
 use super::{Mirror, Snapshot, index};
 use crate::error::Error;
@@ -110,7 +110,7 @@ impl IndexCheck {
                 if is_current == closed.contains(row.seq) {
                     wrong_state.insert(row.seq);
                 }
-                match ParsedResource::parse(&row.body) {
+                match SearchableResource::parse(&row.body) {
                     Ok(resource) => {
                         builder.add(row.seq, &resource.indexed, resource.last_updated);
                         present.insert(row.seq);
