@@ -113,16 +113,34 @@ mod tests {
         text.lines().filter(|line| !line.trim_start().starts_with("//"))
     }
 
+    /// The same within `annuaire`.
+    const DIRECTION_IN_ANNUAIRE: [(&str, &[&str]); 7] = [
+        ("store", &[]),
+        ("search", &["store"]),
+        ("ingest", &["store"]),
+        ("load", &["ingest", "store"]),
+        ("sync", &["ingest", "store"]),
+        ("api", &["search", "store"]),
+        ("invented", &[]),
+    ];
+
     #[test]
     fn imports_go_one_way() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for (room, allowed) in DIRECTION {
-            let files = [source.join(format!("{room}.rs")), source.join(room)].into_iter().flat_map(source_files);
+        check_imports("crate::", &DIRECTION);
+        check_imports("crate::annuaire::", &DIRECTION_IN_ANNUAIRE);
+    }
+
+    /// Fails where a room below `parent` uses another than it may.
+    fn check_imports(parent: &str, direction: &[(&str, &[&str])]) {
+        let folder = parent.replacen("crate::", "src/", 1).replace("::", "/");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for (room, allowed) in direction {
+            let files = [folder.join(format!("{room}.rs")), folder.join(room)].into_iter().flat_map(source_files);
             for (file, text) in files.filter(|(file, _)| file.file_name().is_some_and(|name| name != "tests.rs")) {
                 let code: String = code(&text).collect();
-                let uses = code.split("crate::").skip(1);
+                let uses = code.split(parent).skip(1);
                 for used in uses.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()) {
-                    assert!(used == room || allowed.contains(&used), "{} uses {used}", file.display());
+                    assert!(used == *room || allowed.contains(&used), "{} uses {used}", file.display());
                 }
             }
         }

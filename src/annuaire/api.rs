@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use crate::annuaire::search::Page;
 use crate::annuaire::search::query::{self, SearchQuery};
-use crate::annuaire::search::{Criterion, Search, Token, Total};
-use crate::annuaire::store::index_entry::Field;
+use crate::annuaire::search::{Search, Total};
 use crate::annuaire::store::{Mirror, Snapshot};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
@@ -157,18 +156,7 @@ impl Directory {
             let is_missing = total.is_none() && search.total != Total::None;
             return if is_missing { Err(Error::DeadlineExceeded) } else { Ok((page, total)) };
         }
-        let page = self.mirror.page(search.resource_type, &search.criteria, at, 0, search.count);
-        let (page, total) = if is_narrow(&search.criteria) {
-            // Most often this is all there is: counting it would be for nothing.
-            let page = page.await?;
-            let total = if page.more { self.total(search, at).await? } else { None };
-            (page, total)
-        } else {
-            futures_util::future::try_join(page, self.total(search, at)).await?
-        };
-        let is_whole = !page.more && search.total != Total::None;
-        let total = total.or_else(|| is_whole.then_some(page.matches.len() as u64));
-        Ok((page, total))
+        self.mirror.first_page(search.resource_type, &search.criteria, at, search.count, search.total).await
     }
 
     async fn total(&self, search: &Search, at: &Snapshot) -> Result<Option<u64>, Error> {
@@ -254,17 +242,6 @@ fn base_url(endpoint: &str) -> String {
     let (scheme, rest) = endpoint.split_once("://").unwrap_or(("http", endpoint));
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     format!("{scheme}://{host}{}{PATH}", path.strip_suffix("/fhir").unwrap_or(path))
-}
-
-/// Whether so few resources match that they make one page: those of some ids or identifiers.
-fn is_narrow(criteria: &[Criterion]) -> bool {
-    criteria.iter().any(|criterion| match criterion {
-        Criterion::Id(_) => true,
-        Criterion::Token { field: Field::Identifier, values, not: false } => {
-            values.iter().all(|value| !matches!(value, Token::System(_)))
-        }
-        _ => false,
-    })
 }
 
 #[cfg(test)]

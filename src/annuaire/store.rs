@@ -13,16 +13,19 @@ pub mod index_entry;
 mod lenient_json;
 mod mark_and_sweep;
 mod mirror;
+mod reindex;
 pub mod resource;
 mod segment_builder;
 pub(super) mod term;
 pub mod text_folding;
+mod verify;
 mod writer;
 
 pub use crate::storage::mirror::{Marks, Rejected, Snapshot, Stored};
 pub use change_counts::ChangeCounts;
 pub use mark_and_sweep::Swept;
 pub use mirror::Mirror;
+pub use verify::{Extent, IndexCheck};
 pub use writer::Writer;
 
 use crate::fhir::directory_type::DirectoryType;

@@ -6,6 +6,7 @@ pub(super) mod progress;
 mod report;
 mod status;
 mod sync;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,10 @@ const BUSY: u8 = 75;
 /// The status of a process that Ctrl-C ended, as shells have it.
 const INTERRUPTED: u8 = 130;
 
+/// What is said where there is no mirror.
+const NONE: &str = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire load` \
+    makes one";
+
 /// Runs one of the commands.
 pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Failure> {
     match command {
@@ -45,10 +50,17 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
             until_interrupted(load::load(arguments, config, &display)).await
         }
         Command::Status(arguments) => {
-            let none = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire \
-                load` makes one";
-            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(none)?;
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NONE)?;
             status::status(arguments, &mirror).await
+        }
+        Command::Verify(arguments) => {
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            verify::verify(arguments, &mirror).await
+        }
+        Command::Reindex => {
+            let _display = show(config);
+            let mirror = Mirror::open_to_reindex(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            until_interrupted(verify::reindex(&mirror)).await
         }
         Command::Generate(arguments) => generate::generate(arguments),
     }

@@ -27,6 +27,17 @@ pub enum Command {
     ///
     /// Reads only. Exit status: 0 success; 1 the mirror does not exist or cannot be read.
     Status(Status),
+    /// Check the index of the mirror against its resources: a sample of each type, or all of them
+    ///
+    /// Reads only. Exit status: 0 the index agrees; 1 the mirror does not exist or cannot be read; 4 the index does not agree:
+    /// searches may miss resources, and `annuaire reindex` rebuilds it.
+    Verify(Verify),
+    /// Rebuild the index of the mirror from its resources, while searches go on
+    ///
+    /// Needed after `annuaire verify` found damage, or where this program reads another format of the index. Exit
+    /// status: 0 rebuilt; 1 there is no copy, or the database failed; 75 another process is writing; 130 interrupted
+    /// (the same command begins again).
+    Reindex,
     /// Generate a fictitious directory, and write it as NDJSON to standard output
     ///
     /// The same arguments give the same bytes.
@@ -78,6 +89,14 @@ pub struct Status {
     /// Show a hash of all resources of each type, to compare mirrors; reads the whole mirror
     #[arg(long)]
     pub hash: bool,
+}
+
+/// The arguments of `annuaire verify`.
+#[derive(Clone, Debug, Args)]
+pub struct Verify {
+    /// Check every resource and every entry of the index, which reads the whole copy
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The arguments of `annuaire generate`.

@@ -16,7 +16,7 @@ use roaring::RoaringBitmap;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-pub(crate) use database::{MirrorDatabase, Purpose};
+pub(crate) use database::{MirrorDatabase, OpenedMirror, Purpose};
 pub use mark::Marks;
 pub(crate) use read::{Postings, ReadTransaction};
 pub(crate) use write::{NewVersion, WriteConnection};

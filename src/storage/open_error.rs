@@ -75,6 +75,19 @@ pub enum OpenError {
         /// The version of this program.
         expected: i64,
     },
+    /// The index of the mirror is that of an earlier or later program.
+    #[error(
+        "the index of the directory's copy has format {found}, and this program reads format {expected} \
+         ({description}): run `sas-endpoint annuaire reindex` of this program, once no other version uses it"
+    )]
+    IndexFormat {
+        /// What and where it is.
+        description: String,
+        /// The format that it has.
+        found: i64,
+        /// The format of this program.
+        expected: i64,
+    },
     /// Another process serves it.
     #[error(
         "another process is serving this database ({description}): stop that one, or give this one a database of \

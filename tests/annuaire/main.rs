@@ -23,3 +23,4 @@ mod server;
 mod synchronisation;
 mod two_instances;
 mod upstream;
+mod verification;

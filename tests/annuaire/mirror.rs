@@ -22,14 +22,14 @@ pub const COUNT_TIMEOUT: Duration = Duration::from_secs(120);
 /// A copy of one test.
 pub struct TestMirror {
     pub copy: Mirror,
-    _database: Arc<TestDatabase>,
+    pub database: Arc<TestDatabase>,
 }
 
 impl TestMirror {
     pub async fn empty(backend: Backend) -> Option<Self> {
         let database = Arc::new(TestDatabase::new(backend).await?);
         let copy = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
-        Some(Self { copy, _database: database })
+        Some(Self { copy, database })
     }
 
     pub async fn writer(&self) -> Writer {
@@ -57,6 +57,10 @@ impl TestMirror {
             ids.extend(page.matches.into_iter().map(|stored| stored.id));
             after = page.seen;
             if !page.more {
+                let (first, shared) =
+                    self.copy.first_page(of, criteria, at, size, Total::Wanted).await.expect("a page with its total");
+                assert_eq!(shared, Some(ids.len() as u64), "counted behind the first page");
+                assert!(first.matches.iter().map(|stored| &stored.id).eq(ids.iter().take(size)));
                 let total = self.copy.total(of, criteria, at, Total::Wanted).await.expect("a total");
                 assert_eq!(total, Some(ids.len() as u64));
                 return ids;

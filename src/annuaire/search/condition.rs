@@ -41,6 +41,7 @@ pub struct Interval {
 }
 
 /// What the index answers of a segment.
+#[derive(Default)]
 pub struct Candidates {
     /// These match.
     pub exact: RoaringBitmap,
@@ -182,6 +183,24 @@ impl Condition {
 }
 
 impl Candidates {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.unverified.is_empty()
+    }
+
+    /// Takes the first ones away, at most `count`.
+    pub fn take_first(&mut self, count: usize) -> Self {
+        let all = &self.exact | &self.unverified;
+        let nth = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
+        let Some(last) = all.select(nth).or(all.max()) else { return Self::default() };
+        let mut first = Self { exact: self.exact.clone(), unverified: self.unverified.clone() };
+        for (first, rest) in [(&mut first.exact, &mut self.exact), (&mut first.unverified, &mut self.unverified)] {
+            rest.remove_range(..=last);
+            *first -= &*rest;
+        }
+        first
+    }
+
     /// What matches both.
     pub fn and(self, other: Self) -> Self {
         let all = (&self.exact | &self.unverified) & (&other.exact | &other.unverified);

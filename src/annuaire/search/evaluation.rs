@@ -9,7 +9,7 @@ use crate::annuaire::search::Page;
 use crate::annuaire::search::condition::{Candidates, Condition};
 use crate::annuaire::search::link::{Link, linked};
 use crate::annuaire::search::{Criterion, Matching};
-use crate::annuaire::store::resource::ParsedResource;
+use crate::annuaire::store::resource::SearchableResource;
 use crate::annuaire::store::{Snapshot, Stored};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
@@ -91,55 +91,75 @@ impl<'a> Evaluation<'a> {
         Ok(Self { resource_type, criteria, at, conditions, ranges, links })
     }
 
-    /// The matches after a version number, up to `limit`, and whether there may be more.
-    pub async fn page(&self, transaction: &mut ReadTransaction, after: u32, limit: usize) -> Result<Page, Error> {
-        let mut page = Page { matches: vec![], more: false, seen: after };
+    /// Begins after a version number.
+    pub async fn begin(&self, transaction: &mut ReadTransaction, after: u32) -> Result<Progress, Error> {
+        let batches = self.answers(transaction, after).await?;
+        Ok(Progress { batches, rest: Candidates::default(), matches: 0, unverified: 0 })
+    }
+
+    /// The next matches, up to `limit`, and whether there may be more.
+    pub async fn page(
+        &self,
+        transaction: &mut ReadTransaction,
+        progress: &mut Progress,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let mut page = Page { matches: vec![], more: false, seen: progress.batches.after };
         let deadline = Instant::now() + PAGE_TIMEOUT;
-        let mut answers = self.answers(transaction, after).await?;
-        while let Some(answer) = self.next(transaction, &mut answers).await? {
-            let candidates: Vec<_> = (&answer.exact | &answer.unverified).into_iter().collect();
-            let mut rest = candidates.as_slice();
-            while !rest.is_empty() {
-                // One more than asked for: whether there is a next page.
-                let wanted = limit + 1 - page.matches.len();
-                let together = if answer.unverified.is_empty() { wanted } else { wanted.max(CANDIDATES) };
-                let (now, later) = rest.split_at(together.min(rest.len()));
-                rest = later;
-                let rows = transaction.versions(self.resource_type, now).await?;
-                let confirmed = self.confirmed(transaction, &answer.unverified, &rows).await?;
-                for row in rows {
-                    let matches = answer.exact.contains(row.seq) || confirmed.contains(row.seq);
-                    if matches && page.matches.len() == limit {
-                        page.more = true;
-                        return Ok(page);
-                    }
-                    page.seen = row.seq;
-                    if matches {
-                        page.matches.push(row);
-                    }
-                }
-                if Instant::now() > deadline {
+        while self.advance(transaction, progress).await? {
+            // One more than asked for: whether there is a next page.
+            let wanted = limit + 1 - page.matches.len();
+            let together = if progress.rest.unverified.is_empty() { wanted } else { wanted.max(CANDIDATES) };
+            let now = progress.rest.take_first(together);
+            let numbers = Vec::from_iter(&now.exact | &now.unverified);
+            let rows = transaction.versions(self.resource_type, &numbers).await?;
+            let confirmed = self.confirmed(transaction, &now.unverified, &rows).await?;
+            progress.matches += now.exact.len() + confirmed.len();
+            for row in rows {
+                let matches = now.exact.contains(row.seq) || confirmed.contains(row.seq);
+                if matches && page.matches.len() == limit {
                     page.more = true;
                     return Ok(page);
                 }
+                page.seen = row.seq;
+                if matches {
+                    page.matches.push(row);
+                }
+            }
+            if Instant::now() > deadline {
+                page.more = true;
+                return Ok(page);
             }
         }
         Ok(page)
     }
 
-    /// The number of matches; `None` if more than `most` resources must be looked at.
-    pub async fn total(&self, transaction: &mut ReadTransaction, max_candidates: usize) -> Result<Option<u64>, Error> {
-        let (mut total, mut verified) = (0, 0);
-        let mut answers = self.answers(transaction, 0).await?;
-        while let Some(answer) = self.next(transaction, &mut answers).await? {
-            total += answer.exact.len();
-            verified += answer.unverified.len() as usize;
-            if verified > max_candidates {
+    /// The number of all matches, those of pages included; `None` if more than `max_unverified` candidates must be
+    /// verified.
+    pub async fn total(
+        &self,
+        transaction: &mut ReadTransaction,
+        mut progress: Progress,
+        max_unverified: u64,
+    ) -> Result<Option<u64>, Error> {
+        while self.advance(transaction, &mut progress).await? {
+            if progress.unverified > max_unverified {
                 return Ok(None);
             }
-            total += self.verified(transaction, &answer.unverified).await?.len();
+            let rest = std::mem::take(&mut progress.rest);
+            progress.matches += rest.exact.len() + self.verified(transaction, &rest.unverified).await?.len();
         }
-        Ok(Some(total))
+        Ok(Some(progress.matches))
+    }
+
+    /// Goes on to the next candidates where none are left; false where there are no more.
+    async fn advance(&self, transaction: &mut ReadTransaction, progress: &mut Progress) -> Result<bool, Error> {
+        if progress.rest.is_empty() {
+            let Some(next) = self.next(transaction, &mut progress.batches).await? else { return Ok(false) };
+            progress.unverified += next.unverified.len();
+            progress.rest = next;
+        }
+        Ok(true)
     }
 
     /// All matches; fails if too many resources must be looked at.
@@ -178,12 +198,12 @@ impl<'a> Evaluation<'a> {
         candidates: &RoaringBitmap,
         rows: &[Stored],
     ) -> Result<RoaringBitmap, Error> {
-        let holds = |resource: &ParsedResource| {
+        let holds = |resource: &SearchableResource| {
             let mut criteria = self.criteria.iter();
             criteria.all(|criterion| criterion.matches(&resource.indexed, resource.last_updated, &resource.id))
         };
         let candidates = rows.iter().filter(|row| candidates.contains(row.seq));
-        let resources = candidates.filter_map(|row| Some((row.seq, ParsedResource::parse(&row.body).ok()?)));
+        let resources = candidates.filter_map(|row| Some((row.seq, SearchableResource::parse(&row.body).ok()?)));
         let mut resources: Vec<_> = resources.filter(|(_, resource)| holds(resource)).collect();
         for link in &self.links {
             resources = link.keep(transaction, resources, self.at).await?;
@@ -218,7 +238,7 @@ impl<'a> Evaluation<'a> {
             for at in answers.asked.by_ref() {
                 let answer = self.answer(&answers.segments[at], &answers.postings);
                 let answer = answer.without(&answers.closed).between(answers.after, answers.last);
-                if !answer.exact.is_empty() || !answer.unverified.is_empty() {
+                if !answer.is_empty() {
                     return Ok(Some(answer));
                 }
             }
@@ -242,6 +262,17 @@ impl<'a> Evaluation<'a> {
         let answers = self.conditions.iter().map(|(condition, numbers)| condition.answer(segment, postings, numbers));
         answers.fold(everything, Candidates::and)
     }
+}
+
+/// How far a search is: what a page has looked up is not looked up again for the total.
+pub struct Progress {
+    batches: CandidateBatches,
+    /// Candidates of a segment that nobody has looked at.
+    rest: Candidates,
+    /// Matches so far.
+    matches: u64,
+    /// Candidates so far that the index alone does not decide.
+    unverified: u64,
 }
 
 /// What segments answer: asked in batches, the first ones small, for a page may need no more.

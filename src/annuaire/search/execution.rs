@@ -12,11 +12,11 @@ use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::ReadTransaction;
 
-/// How long a expensive search waits for its turn.
+/// How long an expensive search waits for its turn.
 const EXPENSIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many resources are looked at for a total that nobody asked for.
-const MAX_BEST_EFFORT_CANDIDATES: usize = 500;
+const MAX_BEST_EFFORT_CANDIDATES: u64 = 500;
 
 /// Some matches.
 #[derive(Clone, Debug)]
@@ -52,12 +52,42 @@ impl Mirror {
         let mut transaction = self.begin().await?;
         transaction.check(at).await?;
         let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
-        evaluation.page(&mut transaction, after, limit).await
+        let mut progress = evaluation.begin(&mut transaction, after).await?;
+        evaluation.page(&mut transaction, &mut progress, limit).await
+    }
+
+    /// The first page of a search and the number of all matches, for which nothing is looked up twice: see
+    /// [`Mirror::total`] for where it is left out.
+    pub async fn first_page(
+        &self,
+        resource_type: DirectoryType,
+        criteria: &[Criterion],
+        at: &Snapshot,
+        limit: usize,
+        effort: Total,
+    ) -> Result<(Page, Option<u64>), Error> {
+        let deadline = self.deadline.at_most(self.count_timeout);
+        let _expensive = self.expensive_permit(criteria).await?;
+        let mut transaction = self.begin().await?;
+        transaction.check(at).await?;
+        let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
+        let mut progress = evaluation.begin(&mut transaction, 0).await?;
+        let page = evaluation.page(&mut transaction, &mut progress, limit).await?;
+        let Some(max_unverified) = max_unverified(effort) else { return Ok((page, None)) };
+        if !page.more {
+            let total = page.matches.len() as u64;
+            return Ok((page, Some(total)));
+        }
+        // What is executed when the time is over ends with the transaction, which belongs to the counting.
+        let counting = async move { evaluation.total(&mut transaction, progress, max_unverified).await };
+        match deadline.limit(counting).await {
+            Err(Error::DeadlineExceeded) => Ok((page, None)),
+            total => Ok((page, total?)),
+        }
     }
 
     /// The number of matches, exactly; `None` where counting takes longer than a second, too many expensive searches
-    /// are under way, or, with
-    /// [`Total::BestEffort`], where many resources would have to be looked at for it.
+    /// are under way, or, with [`Total::BestEffort`], where many candidates would have to be verified for it.
     pub async fn total(
         &self,
         resource_type: DirectoryType,
@@ -65,19 +95,16 @@ impl Mirror {
         at: &Snapshot,
         effort: Total,
     ) -> Result<Option<u64>, Error> {
-        let most = match effort {
-            Total::None => return Ok(None),
-            Total::BestEffort => MAX_BEST_EFFORT_CANDIDATES,
-            Total::Wanted => usize::MAX,
-        };
-        // A page does not wait for its number: the time includes the wait for a connection.
+        let Some(max_unverified) = max_unverified(effort) else { return Ok(None) };
+        // The time includes the wait for a connection.
         let deadline = self.deadline.at_most(self.count_timeout);
         let counting = async {
             let _expensive = self.expensive_permit(criteria).await?;
             let mut transaction = self.until(&deadline).begin().await?;
             transaction.check(at).await?;
             let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
-            evaluation.total(&mut transaction, most).await
+            let progress = evaluation.begin(&mut transaction, 0).await?;
+            evaluation.total(&mut transaction, progress, max_unverified).await
         };
         match deadline.limit(counting).await {
             Err(Error::DeadlineExceeded | Error::TooBusy(_)) => Ok(None),
@@ -117,6 +144,15 @@ impl Mirror {
     }
 }
 
+/// How many candidates are verified for a total; `None` where none is wanted.
+fn max_unverified(effort: Total) -> Option<u64> {
+    match effort {
+        Total::None => None,
+        Total::BestEffort => Some(MAX_BEST_EFFORT_CANDIDATES),
+        Total::Wanted => Some(u64::MAX),
+    }
+}
+
 /// The number of matches, however long that takes.
 async fn count(
     transaction: &mut ReadTransaction,
@@ -125,5 +161,6 @@ async fn count(
     at: &Snapshot,
 ) -> Result<u64, Error> {
     let evaluation = Evaluation::prepare(transaction, of, criteria, at).await?;
-    Ok(evaluation.total(transaction, usize::MAX).await?.unwrap_or_default())
+    let progress = evaluation.begin(transaction, 0).await?;
+    Ok(evaluation.total(transaction, progress, u64::MAX).await?.unwrap_or_default())
 }

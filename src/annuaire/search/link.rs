@@ -11,7 +11,7 @@ use crate::annuaire::search::Criterion;
 use crate::annuaire::search::condition::Condition;
 use crate::annuaire::search::evaluation::Evaluation;
 use crate::annuaire::store::index_entry::{Field, IndexEntry};
-use crate::annuaire::store::resource::ParsedResource;
+use crate::annuaire::store::resource::SearchableResource;
 use crate::annuaire::store::{Snapshot, term};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
@@ -57,7 +57,7 @@ pub async fn linked(
                 return Ok((Condition::ScanAll, Some(link)));
             }
             let sources = transaction.versions(*source, &Vec::from_iter(versions)).await?;
-            let targets = sources.iter().filter_map(|row| target(&ParsedResource::parse(&row.body).ok()?, *field));
+            let targets = sources.iter().filter_map(|row| target(&SearchableResource::parse(&row.body).ok()?, *field));
             let targets = transaction.versions_of(resource_type, &Vec::from_iter(targets), at.revision).await?;
             Ok((Condition::Versions(targets.into_values().collect()), None))
         }
@@ -82,14 +82,14 @@ impl Link {
     pub async fn keep(
         &self,
         transaction: &mut ReadTransaction,
-        resources: Vec<(u32, ParsedResource)>,
+        resources: Vec<(u32, SearchableResource)>,
         at: &Snapshot,
-    ) -> Result<Vec<(u32, ParsedResource)>, Error> {
+    ) -> Result<Vec<(u32, SearchableResource)>, Error> {
         match self {
             Self::To { field, target: target_type, versions } => {
                 let ids = resources.iter().filter_map(|(_, resource)| target(resource, *field));
                 let targets = transaction.versions_of(*target_type, &Vec::from_iter(ids), at.revision).await?;
-                let is_linked = |resource: &ParsedResource| {
+                let is_linked = |resource: &SearchableResource| {
                     target(resource, *field)
                         .and_then(|id| targets.get(&id).copied())
                         .is_some_and(|version| versions.contains(version))
@@ -113,7 +113,7 @@ impl Link {
 }
 
 /// The id that a resource's reference is to.
-fn target(resource: &ParsedResource, field: Field) -> Option<String> {
+fn target(resource: &SearchableResource, field: Field) -> Option<String> {
     resource.indexed.iter().find_map(|value| match value {
         IndexEntry::Reference { field: found, id, .. } if *found == field => Some(id.clone()),
         _ => None,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+use super::term::INDEX_FORMAT;
 use super::{Rejected, Snapshot, Stored, Writer};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
-use crate::storage::mirror::{MirrorDatabase, Purpose, ReadTransaction};
+use crate::storage::mirror::{MirrorDatabase, OpenedMirror, Purpose, ReadTransaction};
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
 /// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
@@ -22,6 +23,7 @@ pub struct Mirror {
     database: MirrorDatabase,
     description: Arc<str>,
     page_key: [u8; 32],
+    index_format: i64,
     pub(in crate::annuaire) expensive: Arc<Semaphore>,
     /// How long a total is counted before it is left out.
     pub(in crate::annuaire) count_timeout: Duration,
@@ -33,22 +35,40 @@ pub struct Mirror {
 impl Mirror {
     /// Opens the mirror at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Ok(Self::of(MirrorDatabase::open(url).await?))
+        Self::of(MirrorDatabase::open(url, INDEX_FORMAT).await?).checked()
     }
 
     /// Opens the mirror at this address as it is, and makes nothing; `None` where there is none.
     pub async fn open_existing(url: &str) -> Result<Option<Self>, OpenError> {
+        match Self::exists(url).await? {
+            true => Ok(Some(Self::of(MirrorDatabase::open_existing(url).await?).checked()?)),
+            false => Ok(None),
+        }
+    }
+
+    /// The same, whatever the format of its index: for [`Writer::reindex`].
+    pub async fn open_to_reindex(url: &str) -> Result<Option<Self>, OpenError> {
         match Self::exists(url).await? {
             true => Ok(Some(Self::of(MirrorDatabase::open_existing(url).await?))),
             false => Ok(None),
         }
     }
 
-    fn of((database, description, page_key): (MirrorDatabase, String, [u8; 32])) -> Self {
+    /// Refuses an index of another format than this program reads.
+    fn checked(self) -> Result<Self, OpenError> {
+        if self.index_format == INDEX_FORMAT {
+            return Ok(self);
+        }
+        let (description, found, expected) = (self.description.to_string(), self.index_format, INDEX_FORMAT);
+        Err(OpenError::IndexFormat { description, found, expected })
+    }
+
+    fn of(opened: OpenedMirror) -> Self {
+        let OpenedMirror { database, description, page_key, index_format } = opened;
         let expensive = Arc::new(Semaphore::new(EXPENSIVE));
         let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
-        Self { database, description, page_key, expensive, count_timeout, purpose, deadline }
+        Self { database, description, page_key, index_format, expensive, count_timeout, purpose, deadline }
     }
 
     /// The same mirror with another time in which a total is counted, or left out.

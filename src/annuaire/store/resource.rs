@@ -29,6 +29,19 @@ pub struct ParsedResource {
     pub indexed: Vec<IndexEntry>,
 }
 
+/// What searches ask of a resource.
+#[derive(Clone, Debug)]
+pub struct SearchableResource {
+    /// Its type.
+    pub resource_type: DirectoryType,
+    /// Its logical id.
+    pub id: String,
+    /// `meta.lastUpdated`
+    pub last_updated: Timestamp,
+    /// What searches find it by; no value twice.
+    pub indexed: Vec<IndexEntry>,
+}
+
 /// A text that is no resource of the directory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -58,27 +71,36 @@ impl ParsedResource {
     /// in it may have any shape.
     pub fn parse(json: &str) -> Result<Self, Unreadable> {
         let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
-        let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
-            Ok(Lenient(resource)) => resource,
-            Err(error) => return Err(Unreadable { resource_type: None, id: None, reason: malformed(&error) }),
-        };
-        let resource_type = resource.resource_type.as_deref().and_then(DirectoryType::parse);
-        let id = resource.id.as_deref().filter(|id| Id::is_legal(id));
-        let last_updated = resource.meta.last_updated.as_deref().and_then(parse_instant);
-        let (Some(resource_type), Some(id), Some(last_updated)) = (resource_type, id, last_updated) else {
-            let reason = missing(&resource, resource_type, id);
-            return Err(Unreadable { resource_type, id: id.map(str::to_owned), reason: reason.to_owned() });
-        };
-        let body = body(json, resource.meta.version_id.map(|version| version.get()));
-        Ok(Self {
-            resource_type,
-            id: id.to_owned(),
-            last_updated,
-            hash: hash(&body),
-            indexed: extraction::indexed(resource_type, &resource),
-            body,
-        })
+        let (searchable, version) = parse(json)?;
+        let SearchableResource { resource_type, id, last_updated, indexed } = searchable;
+        let body = body(json, version);
+        Ok(Self { resource_type, id, last_updated, hash: hash(&body), body, indexed })
     }
+}
+
+impl SearchableResource {
+    /// Reads the text of a resource that is kept, without preparing it to be kept again.
+    pub fn parse(json: &str) -> Result<Self, Unreadable> {
+        Ok(parse(json)?.0)
+    }
+}
+
+/// What searches ask, and the text of `meta.versionId`.
+fn parse(json: &str) -> Result<(SearchableResource, Option<&str>), Unreadable> {
+    let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
+        Ok(Lenient(resource)) => resource,
+        Err(error) => return Err(Unreadable { resource_type: None, id: None, reason: malformed(&error) }),
+    };
+    let resource_type = resource.resource_type.as_deref().and_then(DirectoryType::parse);
+    let id = resource.id.as_deref().filter(|id| Id::is_legal(id));
+    let last_updated = resource.meta.last_updated.as_deref().and_then(parse_instant);
+    let (Some(resource_type), Some(id), Some(last_updated)) = (resource_type, id, last_updated) else {
+        let reason = missing(&resource, resource_type, id);
+        return Err(Unreadable { resource_type, id: id.map(str::to_owned), reason: reason.to_owned() });
+    };
+    let (id, indexed) = (id.to_owned(), extraction::indexed(resource_type, &resource));
+    let version = resource.meta.version_id.map(|version| version.get());
+    Ok((SearchableResource { resource_type, id, last_updated, indexed }, version))
 }
 
 /// Why a text is no JSON; the words of the parser could quote it.

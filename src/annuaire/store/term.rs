@@ -13,6 +13,10 @@ use crate::annuaire::store::index_entry::{Field, IndexEntry};
 use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::storage::mirror::TermRange;
 
+/// The format of the index: raised whenever a resource would have other terms, or sets another encoding, than before.
+/// An index of another format is refused until it is rebuilt.
+pub const INDEX_FORMAT: i64 = 1;
+
 /// A value is indexed up to this length, in bytes; what is longer must be compared in the resource.
 pub const MAX_VALUE_BYTES: usize = 200;
 

@@ -19,7 +19,8 @@ pub struct Writer {
     pub(super) connection: WriteConnection,
     /// The revision in the making.
     revision: i64,
-    last: [u32; 5],
+    /// For each type, the number of its last version.
+    pub(super) last: [u32; 5],
     builders: [Builder; 5],
     in_transaction: bool,
     /// Whether something that snapshots see was changed.

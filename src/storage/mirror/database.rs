@@ -67,8 +67,21 @@ pub(crate) enum Purpose {
     Searches,
 }
 
-/// The database with its description for people and the key of page tokens.
-type Opened = (MirrorDatabase, String, [u8; 32]);
+/// An open database.
+pub(crate) struct OpenedMirror {
+    pub database: MirrorDatabase,
+    /// What and where it is, for people.
+    pub description: String,
+    /// The key that authenticates page tokens.
+    pub page_key: [u8; 32],
+    /// The format of its index.
+    pub index_format: i64,
+}
+
+/// The format of an index that was made before formats were noted.
+const FIRST_INDEX_FORMAT: &str = "1";
+
+const SELECT_INDEX_FORMAT: &str = "SELECT value FROM note WHERE name = 'index-format'";
 
 const SELECT_PAGE_KEY: &str = "SELECT value FROM note WHERE name = 'page-token-key'";
 
@@ -94,6 +107,20 @@ macro_rules! page_key {
     };
 }
 
+/// The note that holds the format of the index: that of this program, where there is no index yet.
+macro_rules! index_format {
+    ($connection:ident, $own:expr) => {
+        async {
+            let insert = "INSERT INTO note (name, value) SELECT 'index-format', \
+                CASE WHEN EXISTS (SELECT 1 FROM segment) THEN $1 ELSE $2 END WHERE TRUE ON CONFLICT (name) DO NOTHING";
+            let query = sqlx::query(insert).bind(FIRST_INDEX_FORMAT).bind($own.to_string());
+            query.execute(&mut $connection).await?;
+            sqlx::query_scalar(SELECT_INDEX_FORMAT).fetch_optional(&mut $connection).await
+        }
+        .await
+    };
+}
+
 impl MirrorDatabase {
     /// Whether there is a copy; none is made.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
@@ -110,7 +137,7 @@ impl MirrorDatabase {
     }
 
     /// The same as [`MirrorDatabase::open`], where nothing is missing: nothing is made.
-    pub async fn open_existing(url: &str) -> Result<Opened, OpenError> {
+    pub async fn open_existing(url: &str) -> Result<OpenedMirror, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
@@ -121,10 +148,12 @@ impl MirrorDatabase {
                 SCHEMA.check_sqlite(&mut first, &description).await?;
                 let key: Option<String> =
                     sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut first).await.map_err(failed)?;
+                let format =
+                    sqlx::query_scalar(SELECT_INDEX_FORMAT).fetch_optional(&mut first).await.map_err(failed)?;
                 first.close().await.map_err(failed)?;
                 let options = options.disable_statement_logging().create_if_missing(false);
                 let key = existing_key(key).map_err(failed)?;
-                Ok((Self::of_sqlite(options, reading), description, key))
+                Ok(OpenedMirror::new(Self::of_sqlite(options, reading), description, key, format))
             }
             Backend::Postgres => {
                 let (address, mut first) = connect(url).await?;
@@ -132,9 +161,11 @@ impl MirrorDatabase {
                 SCHEMA.check_postgres(&mut first, &address).await?;
                 let key: Option<String> =
                     sqlx::query_scalar(SELECT_PAGE_KEY).fetch_optional(&mut first).await.map_err(failed)?;
+                let format =
+                    sqlx::query_scalar(SELECT_INDEX_FORMAT).fetch_optional(&mut first).await.map_err(failed)?;
                 first.close().await.map_err(failed)?;
                 let key = existing_key(key).map_err(failed)?;
-                Ok((Self::of_postgres(address.options), address.description, key))
+                Ok(OpenedMirror::new(Self::of_postgres(address.options), address.description, key, format))
             }
         }
     }
@@ -159,7 +190,7 @@ impl MirrorDatabase {
     }
 
     /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
-    pub async fn open(url: &str) -> Result<Opened, OpenError> {
+    pub async fn open(url: &str, own_format: i64) -> Result<OpenedMirror, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
@@ -172,8 +203,9 @@ impl MirrorDatabase {
                 let mut writer = first_connection(&first).await.map_err(failed)?;
                 SCHEMA.migrate_sqlite(&mut writer).await?;
                 let key = page_key!(writer).map_err(failed)?;
+                let format = index_format!(writer, own_format).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                Ok((Self::of_sqlite(options.clone(), options), description, key))
+                Ok(OpenedMirror::new(Self::of_sqlite(options.clone(), options), description, key, format))
             }
             Backend::Postgres => {
                 let (address, mut writer) = connect(url).await?;
@@ -184,8 +216,9 @@ impl MirrorDatabase {
                 writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
                 SCHEMA.migrate_postgres(&mut writer, &address).await?;
                 let key = page_key!(writer).map_err(failed)?;
+                let format = index_format!(writer, own_format).map_err(failed)?;
                 writer.close().await.map_err(failed)?;
-                Ok((Self::of_postgres(address.options), address.description, key))
+                Ok(OpenedMirror::new(Self::of_postgres(address.options), address.description, key, format))
             }
         }
     }
@@ -227,6 +260,14 @@ impl MirrorDatabase {
                 }
             }
         }
+    }
+}
+
+impl OpenedMirror {
+    fn new(database: MirrorDatabase, description: String, page_key: [u8; 32], format: Option<String>) -> Self {
+        let format = format.as_deref().unwrap_or(FIRST_INDEX_FORMAT);
+        // No program writes what is no number: 0 is the format of none.
+        Self { database, description, page_key, index_format: format.parse().unwrap_or_default() }
     }
 }
 

@@ -175,6 +175,23 @@ impl ReadTransaction {
         Ok(postings)
     }
 
+    /// All postings of a segment: terms and encoded sets.
+    pub async fn segment_postings(&mut self, segment: i64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        let sql = "SELECT term, sequences FROM posting WHERE segment = $1";
+        Ok(on_transaction!(self, transaction => {
+            sqlx::query_as(sql).bind(segment).fetch_all(&mut **transaction).await
+        })?)
+    }
+
+    /// How many resources of a type there are.
+    pub async fn resource_count(&mut self, resource_type: DirectoryType) -> Result<u64, Error> {
+        let sql = "SELECT COUNT(*) FROM resource WHERE resource_type = $1";
+        let count: i64 = on_transaction!(self, transaction => {
+            sqlx::query_scalar(sql).bind(type_number(resource_type)).fetch_one(&mut **transaction).await
+        })?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// The versions from `first` to `last` that a revision no longer sees.
     pub async fn closed(
         &mut self,

@@ -220,6 +220,26 @@ impl WriteConnection {
         Ok(())
     }
 
+    /// Notes the format of the index.
+    pub async fn write_index_format(&mut self, format: i64) -> Result<(), Error> {
+        self.upsert_note("index-format", &format.to_string()).await
+    }
+
+    /// The bodies of the versions from one to another, both included, with their sequences.
+    pub async fn bodies(
+        &mut self,
+        resource_type: DirectoryType,
+        first: u32,
+        last: u32,
+    ) -> Result<Vec<(u32, String)>, Error> {
+        let sql = "SELECT number, body FROM version WHERE number >= $1 AND number <= $2 ORDER BY number";
+        let (first, last) = (number_of(resource_type, first), number_of(resource_type, last));
+        let rows: Vec<(i64, String)> = on_connection!(self, connection => {
+            sqlx::query_as(sql).bind(first).bind(last).fetch_all(&mut *connection).await
+        })?;
+        Ok(rows.into_iter().map(|(number, body)| (parts_of(number).1, body)).collect())
+    }
+
     /// The segments of a type, in order.
     pub async fn segments(&mut self, resource_type: DirectoryType) -> Result<Vec<Segment>, Error> {
         let sql = "SELECT id, first, last, versions FROM segment WHERE resource_type = $1 ORDER BY first";

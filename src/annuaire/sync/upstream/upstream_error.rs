@@ -75,7 +75,7 @@ pub enum UpstreamError {
     /// A walk that came to its end before all that was announced had come.
     #[error(
         "{base} announced {total} resources for {walk} and sent {received}: its answer was cut short. Nothing is \
-        removed, and the mirror counts as no more up to date than before"
+        removed, and the copy counts as no more up to date than before"
     )]
     CutShort {
         /// Who answered.
