@@ -13,9 +13,9 @@ use crate::access::caller::Callers;
 use crate::access::file::callers;
 use crate::annuaire::schedule::Schedule;
 use crate::annuaire::upstream::ApiKey;
+use crate::audit;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
-use crate::record;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
@@ -199,7 +199,7 @@ pub struct Config {
 
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub record: record::Settings,
+    pub audit: audit::Settings,
 
     /// Whether the deviations that the SAS pages themselves print are accepted, with a warning, or refused
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]

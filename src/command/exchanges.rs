@@ -5,11 +5,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::{Failure, terminal};
+use crate::audit::{Key, Named, Record, Subject, WriteOutcome};
 use crate::config::Config;
 use crate::config::exchanges::Exchanges;
 use crate::fhir::date::instant;
 use crate::fhir::identifier::Token;
-use crate::record::{Key, Named, Record, Subject, WriteOutcome};
 use crate::storage::Storage;
 use crate::storage::exchanges::Asked;
 
@@ -18,7 +18,7 @@ const WIDEST: usize = 48;
 
 /// Prints the records that are asked for, newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
-    let set = config.record.key()?;
+    let set = config.audit.key()?;
     let storage = Storage::open_existing(&config.database_url).await?;
     let key = match set {
         Some(key) => Some(key),
@@ -26,7 +26,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
     };
     // Where no server has made a key, nothing was hashed: any key finds as much, and nothing is written here.
     let key = key.map_or_else(|| Key::random().map(|key| Key::of_bytes(key.as_bytes())), Ok)?;
-    config.record.accept(storage.is_noted_key(&key).await?)?;
+    config.audit.accept(storage.is_noted_key(&key).await?)?;
     let about = About::of(arguments, &storage, &key).await?;
     let asked = Asked {
         subjects: about.subjects(),

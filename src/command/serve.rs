@@ -51,7 +51,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("{exposure}");
     }
     let validator = Validator::new(config.validation)?;
-    let set_key = config.record.key()?;
+    let set_key = config.audit.key()?;
     // Until the process ends.
     let _serving = Serving::of(&config.database_url)?;
     let storage = Storage::open(&config.database_url).await?;
@@ -63,7 +63,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         }
     };
     let is_same = storage.is_noted_key(&key).await?;
-    config.record.accept(is_same)?;
+    config.audit.accept(is_same)?;
     if is_same != Some(true) {
         storage.note_key(&key).await?;
     }
@@ -113,7 +113,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let fhir = listener::serve(listener, service, door, stopping.clone());
     let ops = listener::serve(ops_listener, ops::router(endpoint, tls.clone()), ops::bounds(bounds), stopping.clone());
     let renewing = tokio::spawn(renewal.run());
-    let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone()));
+    let purging = tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone()));
     let synchronising = copy().and_then(|copy| annuaire::keep_up_to_date(copy, config, stopping));
     // Before anybody can be connected.
     let asked_to_stop = asked_to_stop()?;

@@ -22,11 +22,11 @@ use crate::access::right::Needed;
 use crate::annuaire::directory::Directory;
 use crate::annuaire::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::annuaire::resource::DirectoryType;
+use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::identifier::is_blank;
 use crate::interaction::capabilities::take_mode;
 use crate::interaction::query::{Query, QueryError, retain_written};
-use crate::record::Trace;
 
 /// What the exchanges with the directory share.
 pub struct State {

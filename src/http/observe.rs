@@ -12,10 +12,10 @@ use tracing::{Instrument, Span};
 use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use crate::access::who::Who;
-use crate::interaction::recorder::Recorder;
+use crate::audit::Recorder;
+use crate::audit::{Caller, Trace};
 use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
-use crate::record::{Caller, Trace};
 use crate::telemetry::{Ended, Exchange};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -245,8 +245,8 @@ mod tests {
 
     use super::*;
     use crate::access::who::Stranger;
+    use crate::audit::Record;
     use crate::error::{Error, Workload};
-    use crate::record::Record;
     use crate::tls::certificate::ClientCertificate;
 
     /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.

@@ -8,8 +8,8 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 
 use super::*;
+use crate::audit::Key;
 use crate::clock::Clock;
-use crate::record::Key;
 
 #[tokio::test]
 async fn after_a_panic_the_connection_goes_on() {

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::recorder::{Losses, Recorder};
+use crate::audit::{Decided, Key, Losses, Record, Recorder, Trace, WriteOutcome};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
@@ -24,7 +24,6 @@ use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
-use crate::record::{Decided, Key, Record, Trace, WriteOutcome};
 use crate::sas::identity::{Decision, Effect, Target, Write, decide};
 use crate::storage::registry::{Entry, Registry};
 use crate::storage::{Additions, NewVersion, Storage, Wanted};

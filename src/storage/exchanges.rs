@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::database::{Storage, Writer, on_reader};
 use super::write::in_write_transaction;
+use crate::audit::{Key, Record, Subject};
 use crate::error::Error;
 use crate::fhir::identifier::Identifier;
-use crate::record::{Key, Record, Subject};
 
 /// The records of which the subjects are sorted together.
 pub(super) const RUN: i64 = 128;

@@ -8,12 +8,12 @@ use super::database::Storage;
 use super::exchanges::add_records;
 use super::registry::{Entry, Hold, Identifiers, Registry};
 use super::sql::{placeholders, runs};
+use crate::audit::Record;
 use crate::fhir::date::{instant, parse_instant};
 use crate::fhir::id::Id;
 use crate::fhir::identifier::Identifier;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
-use crate::record::Record;
 
 /// What a batch must know before it can be decided.
 #[derive(Clone, Debug, Default)]

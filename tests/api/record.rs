@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sas_endpoint::audit::{Record, Subject, WriteOutcome};
 use sas_endpoint::fhir::identifier::Token;
-use sas_endpoint::record::{Record, Subject, WriteOutcome};
 use sas_endpoint::storage::exchanges::Asked;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, SqliteConnection};

@@ -1,7 +1,7 @@
 //! The record of exchanges in the database: with the change or not at all, never changed, removed in time.
 
+use sas_endpoint::audit::{Caller, Key, Named, Record, Subject};
 use sas_endpoint::fhir::identifier::{Identifier, Token};
-use sas_endpoint::record::{Caller, Key, Named, Record, Subject};
 use sas_endpoint::storage::exchanges::Asked;
 use sas_endpoint::storage::registry::Hold;
 use sas_endpoint::storage::{Additions, NewVersion, Wanted};

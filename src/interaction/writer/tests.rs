@@ -9,9 +9,9 @@ use proptest::test_runner::RngSeed;
 use serde_json::json;
 
 use super::*;
+use crate::audit::Caller;
 use crate::fhir::identifier::{IDNPS, INTRN};
 use crate::fhir::json::parse;
-use crate::record::Caller;
 use crate::sas::deviation::Validation;
 use crate::storage::registry::Hold;
 

@@ -60,7 +60,7 @@ impl Key {
     pub fn random() -> Result<String, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
-        Ok(super::subject::hexadecimal(&bytes))
+        Ok(super::lookup_key::hexadecimal(&bytes))
     }
 
     /// The hash of an identifier, in hexadecimal: equal for identifiers that compare equal.
@@ -102,7 +102,7 @@ impl Key {
             mac.update(part);
         }
         let digest = mac.finalize().into_bytes();
-        super::subject::hexadecimal(&digest[..16])
+        super::lookup_key::hexadecimal(&digest[..16])
     }
 }
 

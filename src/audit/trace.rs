@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::subject::{self, Named};
+use super::lookup_key::{self, Named};
 use super::{Key, Record, is_server_id};
 use crate::fhir::date::instant;
 use crate::fhir::identifier::{Identifier, Token, split_unescaped};
@@ -127,7 +127,7 @@ impl Trace {
     /// Notes the identifier of a criterion.
     pub fn names(&self, token: &Token) {
         let system = match token {
-            Token::Exact(Identifier { system, .. }) | Token::System(system) => subject::presentable(system),
+            Token::Exact(Identifier { system, .. }) | Token::System(system) => lookup_key::presentable(system),
             Token::Value(_) | Token::NoSystem(_) => None,
         };
         self.note(Named { system, hash: self.0.key.token(token) });
@@ -135,7 +135,7 @@ impl Trace {
 
     /// Notes an identifier that must be in the record, though others of the body come before it.
     pub fn names_identifier(&self, identifier: &Identifier) {
-        let system = subject::presentable(&identifier.system);
+        let system = lookup_key::presentable(&identifier.system);
         self.note(Named { system, hash: Some(self.0.key.identifier(identifier)) });
     }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
 
+use super::{Caller, Key, Record, Trace};
 use crate::clock::Clock;
-use crate::record::{Caller, Key, Record, Trace};
 
 /// Records that wait to be taken by the writing task.
-pub(super) const QUEUE: usize = 1024;
+pub(crate) const QUEUE: usize = 1024;
 
 /// How long an answer waits for a place in the queue: longer, and its record is lost.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -84,18 +84,18 @@ impl Recorder {
     }
 
     /// Records that will never be kept, for the writing task to count its own.
-    pub(super) fn losses(&self) -> Losses {
+    pub(crate) fn losses(&self) -> Losses {
         self.losses.clone()
     }
 }
 
 /// Counts records that will never be kept, and tells of them.
 #[derive(Clone, Default)]
-pub(super) struct Losses(Arc<AtomicU64>);
+pub(crate) struct Losses(Arc<AtomicU64>);
 
 impl Losses {
     /// Counts these; told a little later, with those that come until then.
-    pub(super) fn add(&self, records: u64) {
+    pub(crate) fn add(&self, records: u64) {
         metrics::counter!("sas_exchanges_unrecorded_total", "reason" => "lost").increment(records);
         if self.0.fetch_add(records, Ordering::AcqRel) > 0 {
             return;
@@ -114,7 +114,7 @@ impl Losses {
     }
 
     /// Tells of those that were not told.
-    pub(super) fn tell(&self) {
+    pub(crate) fn tell(&self) {
         let records = self.0.swap(0, Ordering::AcqRel);
         if records > 0 {
             tracing::error!(records, "records of exchanges are lost: the database has not taken them");

@@ -4,8 +4,9 @@
 //! Identifiers of persons are in it as hashes by a [`Key`] only.
 
 mod key;
+mod lookup_key;
+mod recorder;
 mod settings;
-mod subject;
 mod trace;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::fhir::version::Version;
 
 pub use key::{Key, Secret};
+pub use lookup_key::{Named, Subject, is_server_id};
+pub(crate) use recorder::Losses;
+pub use recorder::Recorder;
 pub use settings::{Settings, before};
-pub use subject::{Named, Subject, is_server_id};
 pub use trace::{Caller, Decided, Trace, WriteOutcome};
 
 /// What is kept of one exchange, for ever unchanged until its retention ends.
