@@ -62,10 +62,10 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             storage.exchanges_key().await.map_err(failed)?
         }
     };
-    let is_same = storage.is_noted_key(&key).await?;
+    let is_same = storage.key_fingerprint_matches(&key).await?;
     config.audit.accept(is_same)?;
     if is_same != Some(true) {
-        storage.note_key(&key).await?;
+        storage.set_key_fingerprint(&key).await?;
     }
     // Made even where nothing is loaded yet: what another process loads later is then served at once.
     let copy = match Copy::open(&config.annuaire_database_url).await {

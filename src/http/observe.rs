@@ -245,12 +245,12 @@ mod tests {
 
     use super::*;
     use crate::access::who::Stranger;
-    use crate::audit::Record;
+    use crate::audit::AuditEvent;
     use crate::error::{Error, Workload};
     use crate::tls::certificate::ClientCertificate;
 
     /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.
-    async fn records(exchanges: usize, who: Who, status: Option<StatusCode>) -> Vec<Record> {
+    async fn records(exchanges: usize, who: Who, status: Option<StatusCode>) -> Vec<AuditEvent> {
         let (recorder, mut records) = Recorder::alone();
         let answer = async move |request: Request| {
             request.extensions().get::<Trace>().expect("a trace").asks("read", Some("Practitioner"));
