@@ -13,9 +13,9 @@ use crate::access::caller::Callers;
 use crate::access::file::parse_callers;
 use crate::annuaire::sync::schedule::Schedule;
 use crate::annuaire::sync::upstream::ApiKey;
+use crate::audit;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
-use crate::record;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
@@ -197,7 +197,7 @@ pub struct Config {
     pub annuaire_check: Check,
 
     #[command(flatten)]
-    pub record: record::Settings,
+    pub audit: audit::Settings,
 
     /// Whether to accept, with a warning, or to refuse the deviations from FHIR that the SAS pages themselves contain
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]

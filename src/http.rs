@@ -31,9 +31,9 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::annuaire::api::{self, Directory};
+use crate::audit::Recorder;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
-use crate::interaction::recorder::Recorder;
 use crate::interaction::{Endpoint, ROUTES, Route, max_page_bytes};
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;

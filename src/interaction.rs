@@ -9,7 +9,6 @@ mod judging;
 mod page;
 pub mod query;
 pub mod read;
-pub mod recorder;
 pub mod search;
 pub mod update;
 pub mod validate;
@@ -18,9 +17,9 @@ pub mod writer;
 
 use std::sync::Arc;
 
+use crate::audit::Trace;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
-use crate::record::Trace;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 

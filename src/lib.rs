@@ -2,7 +2,7 @@
 //!
 //! The rooms, in the order in which a request meets them: [`http`] takes it in, [`interaction`]
 //! carries it out, [`profile`] and [`sas`] judge it, [`storage`] keeps it. [`tls`] and [`access`] say who
-//! asks and what they may do, [`record`] what is kept of it. [`fhir`], [`issue`], [`error`], [`deadline`] and [`clock`] are
+//! asks and what they may do, [`audit`] what is kept of it. [`fhir`], [`issue`], [`error`], [`deadline`] and [`clock`] are
 //! vocabulary: everybody uses them, they use nobody above them.
 
 #![forbid(unsafe_code)]
@@ -24,6 +24,7 @@ pub mod annuaire;
 pub mod telemetry;
 
 pub mod access;
+pub mod audit;
 pub mod tls;
 
 pub mod clock;
@@ -31,7 +32,6 @@ pub mod deadline;
 pub mod error;
 pub mod fhir;
 pub mod issue;
-pub mod record;
 
 #[cfg(test)]
 mod tests {
@@ -44,14 +44,14 @@ mod tests {
         ("clock", &["fhir"]),
         ("error", &["fhir", "issue"]),
         ("deadline", &["error"]),
-        ("record", &["fhir"]),
+        ("audit", &["clock", "fhir"]),
         ("profile", &["fhir", "issue"]),
-        ("storage", &["deadline", "error", "fhir", "record"]),
+        ("storage", &["audit", "deadline", "error", "fhir"]),
         ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
         ("sas", &["error", "fhir", "issue", "profile", "storage"]),
         (
             "interaction",
-            &["annuaire", "clock", "deadline", "error", "fhir", "issue", "profile", "record", "sas", "storage"],
+            &["annuaire", "audit", "clock", "deadline", "error", "fhir", "issue", "profile", "sas", "storage"],
         ),
         ("telemetry", &[]),
         ("tls", &[]),
@@ -61,24 +61,25 @@ mod tests {
             &[
                 "access",
                 "annuaire",
+                "audit",
                 "deadline",
                 "error",
                 "fhir",
                 "interaction",
                 "issue",
-                "record",
                 "sas",
                 "storage",
                 "telemetry",
                 "tls",
             ],
         ),
-        ("config", &["access", "annuaire", "fhir", "http", "record", "sas", "tls"]),
+        ("config", &["access", "annuaire", "audit", "fhir", "http", "sas", "tls"]),
         (
             "command",
             &[
                 "access",
                 "annuaire",
+                "audit",
                 "clock",
                 "config",
                 "error",
@@ -86,7 +87,6 @@ mod tests {
                 "http",
                 "interaction",
                 "issue",
-                "record",
                 "sas",
                 "storage",
                 "telemetry",

@@ -5,31 +5,31 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::{Failure, terminal};
+use crate::audit::{AuditEvent, HashedIdentifier, Key, LookupKey, WriteOutcome};
 use crate::config::Config;
 use crate::config::exchanges::Exchanges;
 use crate::fhir::date::instant;
 use crate::fhir::identifier::Token;
-use crate::record::{Key, Named, Record, Subject, WriteOutcome};
 use crate::storage::Storage;
-use crate::storage::exchanges::Asked;
+use crate::storage::exchanges::AuditQuery;
 
 /// The names of a caller and the rules are shown up to so many characters.
 const WIDEST: usize = 48;
 
 /// Prints the records that are asked for, newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
-    let set = config.record.key()?;
+    let set = config.audit.key()?;
     let storage = Storage::open_existing(&config.database_url).await?;
     let key = match set {
         Some(key) => Some(key),
         None => storage.kept_exchanges_key().await?,
     };
     // Where no server has made a key, nothing was hashed: any key finds as much, and nothing is written here.
-    let key = key.map_or_else(|| Key::random().map(|key| Key::of_bytes(key.as_bytes())), Ok)?;
-    config.record.accept(storage.is_noted_key(&key).await?)?;
+    let key = key.map_or_else(|| Key::random().map(|key| Key::from_bytes(key.as_bytes())), Ok)?;
+    config.audit.accept(storage.key_fingerprint_matches(&key).await?)?;
     let about = About::of(arguments, &storage, &key).await?;
-    let asked = Asked {
-        subjects: about.subjects(),
+    let asked = AuditQuery {
+        lookup_keys: about.lookup_keys(),
         since: arguments.since.map(instant),
         until: arguments.until.map(instant),
         // One more, to know whether there are more.
@@ -37,7 +37,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
     };
     // As it was sent, or as it stands in the log and in the record.
     let request_ids = arguments.request_id.as_ref().map(|sent| [key.request_id(sent), sent.clone()]);
-    let is_wanted = |record: &Record| {
+    let is_wanted = |record: &AuditEvent| {
         let has_id = request_ids.as_ref().is_none_or(|ids| ids.contains(&record.request_id));
         has_id && about.is_met(record) && is_wanted(arguments, record)
     };
@@ -80,13 +80,13 @@ impl Resource {
         Self { id_hash: key.resource(&resource_type, &id), resource_type, id }
     }
 
-    fn subjects(&self) -> impl Iterator<Item = Subject> + use<> {
+    fn lookup_keys(&self) -> impl Iterator<Item = LookupKey> + use<> {
         // Records of earlier releases have every id as it is.
-        let as_it_is = Subject::of_resource(&self.resource_type, &self.id);
-        std::iter::once(as_it_is).chain(Subject::of_hash(&self.id_hash))
+        let as_it_is = LookupKey::from_resource(&self.resource_type, &self.id);
+        std::iter::once(as_it_is).chain(LookupKey::from_hash(&self.id_hash))
     }
 
-    fn is_of(&self, record: &Record) -> bool {
+    fn is_of(&self, record: &AuditEvent) -> bool {
         record.resource_type.as_ref() == Some(&self.resource_type)
             && (record.id.as_ref() == Some(&self.id) || record.id_hash.as_ref() == Some(&self.id_hash))
     }
@@ -107,19 +107,19 @@ impl About {
     }
 
     /// What is looked up: the records of the resource, or else those of the identifier.
-    fn subjects(&self) -> Vec<Subject> {
+    fn lookup_keys(&self) -> Vec<LookupKey> {
         match &self.resource {
-            Some(resource) => resource.subjects().collect(),
+            Some(resource) => resource.lookup_keys().collect(),
             None => {
-                let named = self.hashes.iter().filter_map(|hash| Subject::of_hash(hash));
-                named.chain(self.holders.iter().flat_map(Resource::subjects)).collect()
+                let named = self.hashes.iter().filter_map(|hash| LookupKey::from_hash(hash));
+                named.chain(self.holders.iter().flat_map(Resource::lookup_keys)).collect()
             }
         }
     }
 
-    fn is_met(&self, record: &Record) -> bool {
+    fn is_met(&self, record: &AuditEvent) -> bool {
         let is_about = |resource: &Resource| resource.is_of(record);
-        let names = |named: &Named| named.hash.as_ref().is_some_and(|hash| self.hashes.contains(hash));
+        let names = |named: &HashedIdentifier| named.hash.as_ref().is_some_and(|hash| self.hashes.contains(hash));
         let of_identifier =
             self.hashes.is_empty() || self.holders.iter().any(is_about) || record.identifiers.iter().any(names);
         of_identifier && self.resource.as_ref().is_none_or(is_about)
@@ -127,14 +127,14 @@ impl About {
 }
 
 /// Whether the rest of what was asked for is true of a record.
-fn is_wanted(arguments: &Exchanges, record: &Record) -> bool {
+fn is_wanted(arguments: &Exchanges, record: &AuditEvent) -> bool {
     let status = record.status.to_string();
     arguments.status.as_ref().is_none_or(|wanted| status.starts_with(wanted.trim_end_matches("xx")))
         && arguments.caller.as_ref().is_none_or(|wanted| record.caller.name.as_ref() == Some(wanted))
 }
 
 /// The records in columns, a line each.
-fn table(records: &[Record]) -> Result<String, std::fmt::Error> {
+fn table(records: &[AuditEvent]) -> Result<String, std::fmt::Error> {
     const TITLES: [&str; 8] = ["TIME", "STATUS", "INTERACTION", "RESOURCE", "VERSION", "CALLER", "MS", "RULES"];
     let rows: Vec<_> = records.iter().map(row).collect();
     let mut widths = TITLES.map(str::len);
@@ -151,7 +151,7 @@ fn table(records: &[Record]) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-fn row(record: &Record) -> [String; 8] {
+fn row(record: &AuditEvent) -> [String; 8] {
     let resource = match (&record.resource_type, &record.id, &record.id_hash) {
         (Some(resource_type), Some(id), _) => format!("{resource_type}/{id}"),
         (Some(resource_type), None, Some(hash)) => format!("{resource_type}/#{hash}"),
@@ -200,7 +200,7 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn record(stored: serde_json::Value) -> Record {
+    fn record(stored: serde_json::Value) -> AuditEvent {
         let mut whole = serde_json::json!({
             "at": "2026-03-01T08:00:00.000Z", "request_id": "1", "peer": "192.0.2.1", "interaction": "update",
             "resource_type": "Practitioner", "status": 503, "duration_ms": 1.0,
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn exchanges_of_a_resource_are_found_by_its_id_and_by_its_hash() {
-        let key = Key::of_bytes(b"k");
+        let key = Key::from_bytes(b"k");
         let dupont = Resource::new(("Practitioner".to_owned(), "dupont".to_owned()), &key);
         for (stored, is_found) in [
             (serde_json::json!({ "id": "dupont" }), true),
@@ -269,7 +269,7 @@ mod tests {
         ] {
             let record = record(stored);
             assert_eq!(dupont.is_of(&record), is_found, "{record:?}");
-            let is_indexed = dupont.subjects().any(|subject| record.subjects().contains(&subject));
+            let is_indexed = dupont.lookup_keys().any(|subject| record.lookup_keys().contains(&subject));
             assert_eq!(is_indexed, is_found, "{record:?}");
         }
     }

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use super::{Failure, terminal};
 use crate::annuaire::store::Mirror;
+use crate::audit::Settings;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fhir::date::instant;
-use crate::record::Settings;
 use crate::storage::Storage;
 
 /// How often `serve` looks for what is too old.
@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// Removes at once what is no longer kept, and says how much that was.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     let storage = Storage::open_existing(&config.database_url).await?;
-    let before = config.record.kept_since(Timestamp::now());
+    let before = config.audit.kept_since(Timestamp::now());
     let purged = purge_exchanges(&storage, before).await?;
     println!(
         "{}: {purged} records of exchanges from before {} removed.",

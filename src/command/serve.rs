@@ -14,6 +14,7 @@ use super::access::{access, check_base_url, exposures};
 use super::{Failure, annuaire, purge, terminal};
 use crate::annuaire::api::Directory;
 use crate::annuaire::store::Mirror;
+use crate::audit::Key;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::error::Error;
@@ -24,7 +25,6 @@ use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::interaction::writer::Writer;
-use crate::record::Key;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 use crate::storage::serving::Serving;
@@ -49,7 +49,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     check_base_url(config)?;
     warn_about_settings(config);
     let validator = Validator::new(config.validation)?;
-    let configured_key = config.record.key()?;
+    let configured_key = config.audit.key()?;
     // Until the process ends.
     let _serving = Serving::of(&config.database_url)?;
     let storage = Storage::open(&config.database_url).await?;
@@ -80,7 +80,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         servers: listeners.serve(config, endpoint, directory.clone(), identification, &tls, &stopping),
         metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
         renewal: tokio::spawn(renewal.run()),
-        purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.record.clone(), stopping.clone())),
+        purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
         synchronisation: mirror.and_then(|mirror| annuaire::keep_up_to_date(mirror, config, stopping)),
     };
     greet(config.log_format, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
@@ -113,10 +113,10 @@ async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Opti
             storage.exchanges_key().await.map_err(failed)?
         }
     };
-    let is_same = storage.is_noted_key(&key).await?;
-    config.record.accept(is_same)?;
+    let is_same = storage.key_fingerprint_matches(&key).await?;
+    config.audit.accept(is_same)?;
     if is_same != Some(true) {
-        storage.note_key(&key).await?;
+        storage.set_key_fingerprint(&key).await?;
     }
     Ok(key)
 }

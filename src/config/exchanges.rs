@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::{Span, Timestamp};
 
+use crate::audit::before;
 use crate::fhir::date::Range;
 use crate::fhir::identifier::{Identifier, Token};
-use crate::record::before;
 
 /// The arguments of `exchanges`.
 #[derive(Clone, Debug, Args)]

@@ -21,12 +21,12 @@ use super::{authorisation, negotiation, outcome, response};
 use crate::access::right::Requirement;
 use crate::annuaire::api::Directory;
 use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, unsupported};
+use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::is_blank;
 use crate::interaction::capabilities::take_mode;
 use crate::interaction::query::{Query, QueryError, retain_written};
-use crate::record::Trace;
 
 /// What the exchanges with the directory share.
 pub struct State {

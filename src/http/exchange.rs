@@ -14,6 +14,7 @@ use super::negotiation::{self, preferred_return};
 use super::observe::Observed;
 use super::origin::Origin;
 use super::{State, authorisation, outcome, response};
+use crate::audit::Trace;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::fhir::bundle::Bundle;
@@ -26,7 +27,6 @@ use crate::interaction::{
 };
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
-use crate::record::Trace;
 use crate::storage::StoredVersion;
 
 /// Answers a request, whatever becomes of it.

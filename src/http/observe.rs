@@ -12,10 +12,9 @@ use tracing::{Instrument, Span};
 use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use crate::access::principal::Principal;
-use crate::interaction::recorder::Recorder;
+use crate::audit::{Caller, Recorder, Trace};
 use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
-use crate::record::{Caller, Trace};
 use crate::telemetry::{Ended, Exchange};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -245,12 +244,12 @@ mod tests {
 
     use super::*;
     use crate::access::principal::AuthFailure;
+    use crate::audit::AuditEvent;
     use crate::error::{Error, Workload};
-    use crate::record::Record;
     use crate::tls::certificate::ClientCertificate;
 
     /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.
-    async fn records(exchanges: usize, principal: Principal, status: Option<StatusCode>) -> Vec<Record> {
+    async fn records(exchanges: usize, principal: Principal, status: Option<StatusCode>) -> Vec<AuditEvent> {
         let (recorder, mut records) = Recorder::alone();
         let answer = async move |request: Request| {
             request.extensions().get::<Trace>().expect("a trace").asks("read", Some("Practitioner"));

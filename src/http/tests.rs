@@ -8,15 +8,15 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 
 use super::*;
+use crate::audit::Key;
 use crate::clock::Clock;
-use crate::record::Key;
 
 #[tokio::test]
 async fn after_a_panic_the_connection_goes_on() {
     let broken = async || -> &'static str { panic!("in a handler, for a test") };
     let router = Router::new().route("/broken", get(broken)).route("/whole", get(async || "well"));
     let identification = Identification::open("http://sas.example.org/fhir");
-    let (recorder, mut records) = Recorder::new(Key::of_bytes(b"key"), Clock::system());
+    let (recorder, mut records) = Recorder::new(Key::from_bytes(b"key"), Clock::system());
     let admission = Admission::new(identification.access.clone(), Bounds::default());
     let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
     let service = TowerToHyperService::new(surrounded(router, admission, budget, identification, recorder));

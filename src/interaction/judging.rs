@@ -7,12 +7,12 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{Endpoint, Exchange};
+use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::content::Content;
 use crate::fhir::json::Received;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
-use crate::record::Trace;
 use crate::sas::identity;
 use crate::sas::validation::Judged;
 

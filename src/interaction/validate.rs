@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::query::{self, Query};
 use super::{Endpoint, Exchange, judging};
+use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::resource_type::ResourceType;
@@ -15,7 +16,6 @@ use crate::issue::catalogue::{
 };
 use crate::issue::{Issue, MAX_ISSUES};
 use crate::profile::{Profile, json_type};
-use crate::record::Trace;
 use crate::sas::validation::Validator;
 
 /// `delete` asks whether a resource may be deleted, and nothing is ever deleted here. For the others a resource is

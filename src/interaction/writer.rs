@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::recorder::{Losses, Recorder};
+use crate::audit::{AuditEvent, Key, Losses, Recorder, ResourceRef, Trace, WriteOutcome};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
@@ -24,7 +24,6 @@ use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
-use crate::record::{Decided, Key, Record, Trace, WriteOutcome};
 use crate::sas::identity::{Decision, Effect, Target, Write, decide};
 use crate::storage::registry::{Entry, Registry};
 use crate::storage::{Additions, NewVersion, Storage, Wanted};
@@ -79,8 +78,8 @@ pub struct Stored {
 }
 
 impl Stored {
-    fn decided(&self) -> Decided {
-        Decided { id: Some(self.id.to_string()), before: self.before, after: Some(self.version) }
+    fn decided(&self) -> ResourceRef {
+        ResourceRef { id: Some(self.id.to_string()), before: self.before, after: Some(self.version) }
     }
 }
 
@@ -165,9 +164,9 @@ struct Task {
     storage: Storage,
     clock: Clock,
     queued: mpsc::Receiver<Queued>,
-    records: mpsc::Receiver<Record>,
+    records: mpsc::Receiver<AuditEvent>,
     /// Records for the next commit.
-    waiting: Vec<Record>,
+    waiting: Vec<AuditEvent>,
     /// When the next commit is to be, whether or not there are writes.
     due: Option<Instant>,
     is_failing: Arc<AtomicBool>,
@@ -206,7 +205,7 @@ impl Task {
         self.losses.tell();
     }
 
-    async fn take(&mut self, record: Record) {
+    async fn take(&mut self, record: AuditEvent) {
         self.waiting.push(record);
         self.due.get_or_insert_with(|| Instant::now() + LONGEST_WAIT);
         // Those that a failing database did not take are not tried again with each that comes.
@@ -297,7 +296,7 @@ impl Task {
         let written = async {
             match self.waiting.as_slice() {
                 [] => self.storage.try_writing(&instant(self.clock.now())).await,
-                records => self.storage.record(records).await,
+                records => self.storage.add_events(records).await,
             }
         };
         let written = within_patience(written).await;
@@ -333,12 +332,12 @@ async fn commit_together(
     storage: &Storage,
     clock: &Clock,
     jobs: &[Job],
-    others: &[Record],
+    others: &[AuditEvent],
 ) -> Result<Vec<Answer>, sqlx::Error> {
     let (mut answers, mut changing) = (Vec::with_capacity(jobs.len()), vec![]);
     // What each record will say once the batch is committed. Until then it says what the database holds: whatever the
     // batch decides may never be stored.
-    let mut outcomes: Vec<(&Trace, Result<Decided, WriteOutcome>)> = Vec::with_capacity(jobs.len());
+    let mut outcomes: Vec<(&Trace, Result<ResourceRef, WriteOutcome>)> = Vec::with_capacity(jobs.len());
     let decide_all = |registry: &mut Registry| {
         let mut additions = Additions::default();
         for job in jobs {
@@ -362,11 +361,11 @@ async fn commit_together(
                 (Err(_), _) if is_late => Err(WriteOutcome::Failed),
                 // Refused: the resource stays as it is.
                 (Err(_), Some((id, version))) => {
-                    Ok(Decided { id: Some(id.to_string()), before: Some(version), after: Some(version) })
+                    Ok(ResourceRef { id: Some(id.to_string()), before: Some(version), after: Some(version) })
                 }
-                (Err(_), None) => Ok(Decided::default()),
+                (Err(_), None) => Ok(ResourceRef::default()),
             };
-            if additions.records.len() > changing.len() {
+            if additions.events.len() > changing.len() {
                 changing.push(&job.trace);
             }
             outcomes.push((&job.trace, outcome));
@@ -516,7 +515,7 @@ fn carry_out(
         let rules = job.rules.iter().copied().chain(stored.issues.iter().map(|issue| issue.rule.id));
         // As it will be answered.
         let status = if effect == Effect::Create { 201 } else { 200 };
-        additions.records.push(job.trace.record(status, rules, Some(stored.decided())));
+        additions.events.push(job.trace.record(status, rules, Some(stored.decided())));
     }
     registry.record(entry);
     stored

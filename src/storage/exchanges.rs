@@ -1,76 +1,76 @@
-//! The record of exchanges: added with the changes it describes, found by whom and what it is about.
+//! The table of audit events: added with the changes they describe, looked up by identifier and by resource.
 
 use std::collections::BTreeSet;
 
 use super::database::{Storage, Writer, on_reader};
 use super::write::in_write_transaction;
+use crate::audit::{AuditEvent, Key, LookupKey};
 use crate::error::Error;
 use crate::fhir::identifier::Identifier;
-use crate::record::{Key, Record, Subject};
 
-/// The records of which the subjects are sorted together.
+/// The events whose lookup keys are sorted together.
 pub(super) const RUN: i64 = 128;
 
-/// How many records one transaction removes: writes wait for it.
-const PURGED_TOGETHER: i64 = 500;
+/// Maximum events that one transaction removes: writes wait for it.
+const MAX_PURGED_EVENTS: i64 = 500;
 /// Among so many of the first numbers they are looked for. Those that came late, or were told a wrong time by a
 /// clock that was ahead, stand before older ones and must not hide them.
-const LOOKED_THROUGH: i64 = 20_000;
-/// How many runs of subjects go with them: more than these records fill.
-const RUNS_PURGED_TOGETHER: i64 = 8;
-/// How many records are read at once.
+const MAX_PURGE_CANDIDATES: i64 = 20_000;
+/// Maximum runs of lookup keys that one transaction removes: more than these events fill.
+const MAX_PURGED_RUNS: i64 = 8;
+/// Events read at once.
 const PAGE: i64 = 500;
-/// Records are numbered as they are committed: one that waited, while the database was away, stands after later
+/// Events are numbered as they are committed: one that waited, while the database was away, stands after later
 /// ones. This is more than ever wait together.
-const MOST_LATE: usize = 4096;
+const MAX_LATE_EVENTS: usize = 4096;
 
 const SELECT_KEY: &str = "SELECT value FROM note WHERE name = 'exchanges-key'";
 
-/// Adds records within a write transaction, in which nobody else numbers any: they follow the last one. A
+/// Adds events within a write transaction, in which nobody else numbers any: they follow the last one. A
 /// whole batch is one value of each statement: on SQLite a statement costs as much as many rows.
-macro_rules! add_records {
-    ($storage:expr, $transaction:ident, $records:expr) => {
-        let batch = $crate::storage::exchanges::Batch::of($records)?;
+macro_rules! add_events {
+    ($storage:expr, $transaction:ident, $events:expr) => {
+        let batch = $crate::storage::exchanges::Batch::new($events)?;
         if batch.length > 0 {
-            let [records, subjects] = $crate::storage::exchanges::insertions($storage);
-            sqlx::query(records).bind(batch.records).execute(&mut *$transaction).await?;
+            let [events, keys] = $crate::storage::exchanges::insertions($storage);
+            sqlx::query(events).bind(batch.events).execute(&mut *$transaction).await?;
             let run = $crate::storage::exchanges::RUN;
-            let query = sqlx::query(subjects).bind(batch.subjects).bind(batch.length).bind(run);
+            let query = sqlx::query(keys).bind(batch.keys).bind(batch.length).bind(run);
             query.execute(&mut *$transaction).await?;
         }
     };
 }
-pub(super) use add_records;
+pub(super) use add_events;
 
-/// Records as they are added: as arrays in JSON.
+/// Events to insert, as JSON arrays.
 pub(super) struct Batch {
     pub length: i64,
     /// One object each.
-    pub records: String,
-    /// One array of subjects each.
-    pub subjects: String,
+    pub events: String,
+    /// One array of lookup keys each.
+    pub keys: String,
 }
 
 impl Batch {
-    pub(super) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Self, sqlx::Error> {
-        let records: Vec<_> = records.into_iter().collect();
-        let subjects: Vec<Vec<i64>> =
-            records.iter().map(|record| record.subjects().into_iter().map(|subject| subject.0).collect()).collect();
+    pub(super) fn new<'a>(events: impl IntoIterator<Item = &'a AuditEvent>) -> Result<Self, sqlx::Error> {
+        let events: Vec<_> = events.into_iter().collect();
+        let keys: Vec<Vec<i64>> =
+            events.iter().map(|event| event.lookup_keys().into_iter().map(|key| key.0).collect()).collect();
         let text = |json: serde_json::Result<String>| json.map_err(|error| sqlx::Error::Encode(error.into()));
         Ok(Self {
-            length: records.len() as i64,
-            subjects: text(serde_json::to_string(&subjects))?,
-            records: text(serde_json::to_string(&records))?,
+            length: events.len() as i64,
+            keys: text(serde_json::to_string(&keys))?,
+            events: text(serde_json::to_string(&events))?,
         })
     }
 }
 
-/// The statements that add a [`Batch`]: its records after the last one, then what these are found by.
+/// The statements that add a [`Batch`]: its events after the last one, then their lookup keys.
 ///
-/// Where every record was removed, numbers begin anew, and may meet subjects that are yet to be removed.
+/// Where every event was removed, numbers start from 1 again, and may meet keys that are yet to be removed.
 pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
     match storage.writer {
-        // SQLite numbers from the largest on, in the order of the rows. Asked for the largest number, it would read
+        // SQLite numbers from the largest on, in the order of the rows. AuditQuery for the largest number, it would read
         // the whole table for each batch.
         Writer::Sqlite { .. } => [
             "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",
@@ -93,11 +93,11 @@ pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
     }
 }
 
-/// Which records are wanted.
+/// Which events to read.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
-    /// Those about any of these; empty: about whatever.
-    pub subjects: Vec<Subject>,
+pub struct AuditQuery {
+    /// Events under any of these keys; empty: all.
+    pub lookup_keys: Vec<LookupKey>,
     /// From this time on, as stored.
     pub since: Option<String>,
     /// Before this time, as stored.
@@ -106,17 +106,17 @@ pub struct Asked {
     pub limit: usize,
 }
 
-impl Asked {
-    fn is_within(&self, record: &Record) -> bool {
-        self.since.as_ref().is_none_or(|since| record.at >= *since)
-            && self.until.as_ref().is_none_or(|until| record.at < *until)
+impl AuditQuery {
+    fn is_within(&self, event: &AuditEvent) -> bool {
+        self.since.as_ref().is_none_or(|since| event.at >= *since)
+            && self.until.as_ref().is_none_or(|until| event.at < *until)
     }
 }
 
 impl Storage {
-    /// Adds records that describe no change.
-    pub async fn record(&self, records: &[Record]) -> Result<(), sqlx::Error> {
-        in_write_transaction!(self, transaction => { add_records!(self, transaction, records); });
+    /// Adds events that describe no change.
+    pub async fn add_events(&self, events: &[AuditEvent]) -> Result<(), sqlx::Error> {
+        in_write_transaction!(self, transaction => { add_events!(self, transaction, events); });
         Ok(())
     }
 
@@ -142,69 +142,73 @@ impl Storage {
             sqlx::query(insert).bind(new).execute(&mut *transaction).await?;
             sqlx::query_scalar(SELECT_KEY).fetch_one(&mut *transaction).await?
         });
-        Ok(Key::of_bytes(kept.as_bytes()))
+        Ok(Key::from_bytes(kept.as_bytes()))
     }
 
     /// The same, where it was made.
     pub async fn kept_exchanges_key(&self) -> Result<Option<Key>, Error> {
         let kept: Option<String> =
             on_reader!(self, searches, reader => sqlx::query_scalar(SELECT_KEY).fetch_optional(reader).await)?;
-        Ok(kept.map(|kept| Key::of_bytes(kept.as_bytes())))
+        Ok(kept.map(|kept| Key::from_bytes(kept.as_bytes())))
     }
 
-    /// Whether this key is the one that was noted last; `None` where none was.
-    pub async fn is_noted_key(&self, key: &Key) -> Result<Option<bool>, Error> {
+    /// Whether this key has the stored fingerprint; `None` where none is stored.
+    pub async fn key_fingerprint_matches(&self, key: &Key) -> Result<Option<bool>, Error> {
         let select = "SELECT value FROM note WHERE name = 'exchanges-key-check'";
-        let noted: Option<String> =
+        let stored: Option<String> =
             on_reader!(self, searches, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
-        Ok(noted.map(|noted| noted == key.check()))
+        Ok(stored.map(|stored| stored == key.fingerprint()))
     }
 
-    /// Notes by what the key is known again that hashes are made with from now on.
-    pub async fn note_key(&self, key: &Key) -> Result<(), Error> {
+    /// Stores the fingerprint of the key that makes hashes from now on.
+    pub async fn set_key_fingerprint(&self, key: &Key) -> Result<(), Error> {
         let upsert = "INSERT INTO note (name, value) VALUES ('exchanges-key-check', $1) \
              ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         in_write_transaction!(self, transaction => {
-            sqlx::query(upsert).bind(key.check()).execute(&mut *transaction).await?;
+            sqlx::query(upsert).bind(key.fingerprint()).execute(&mut *transaction).await?;
         });
         Ok(())
     }
 
-    /// The newest records that are wanted and that `keep` keeps, oldest first.
-    pub async fn exchanges(&self, asked: &Asked, keep: impl Fn(&Record) -> bool) -> Result<Vec<Record>, Error> {
+    /// The newest events that match the query and that `keep` keeps, oldest first.
+    pub async fn exchanges(
+        &self,
+        query: &AuditQuery,
+        keep: impl Fn(&AuditEvent) -> bool,
+    ) -> Result<Vec<AuditEvent>, Error> {
         let mut found = vec![];
-        if asked.subjects.is_empty() {
+        if query.lookup_keys.is_empty() {
             let sql = "SELECT id, at, record FROM exchange WHERE id < $1 ORDER BY id DESC LIMIT $2";
             let (mut before, mut older) = (i64::MAX, 0);
-            while found.len() < asked.limit && older < MOST_LATE {
+            while found.len() < query.limit && older < MAX_LATE_EVENTS {
                 let page: Vec<(i64, String, String)> = on_reader!(self, searches, reader => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(reader).await)?;
                 let Some((last, ..)) = page.last() else { break };
                 before = *last;
                 for (_, at, text) in page {
-                    let is_older = asked.since.as_ref().is_some_and(|since| at < *since);
+                    let is_older = query.since.as_ref().is_some_and(|since| at < *since);
                     older = if is_older { older + 1 } else { 0 };
-                    let record = parsed(&text).filter(|record| asked.is_within(record) && keep(record));
-                    found.extend(record.filter(|_| found.len() < asked.limit));
+                    let event = parse_event(&text).filter(|event| query.is_within(event) && keep(event));
+                    found.extend(event.filter(|_| found.len() < query.limit));
                 }
             }
-            found.sort_by(|one: &Record, other| other.at.cmp(&one.at));
+            found.sort_by(|one: &AuditEvent, other| other.at.cmp(&one.at));
         } else {
-            for id in self.about(&asked.subjects).await?.into_iter().rev() {
-                if found.len() == asked.limit {
+            for id in self.find_by_keys(&query.lookup_keys).await?.into_iter().rev() {
+                if found.len() == query.limit {
                     break;
                 }
                 let sql = "SELECT record FROM exchange WHERE id = $1";
                 let text: Option<String> = on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?;
-                let record = text.as_deref().and_then(parsed);
-                found.extend(record.filter(|record| asked.is_within(record) && keep(record)));
+                let event = text.as_deref().and_then(parse_event);
+                found.extend(event.filter(|event| query.is_within(event) && keep(event)));
             }
         }
         found.reverse();
         Ok(found)
     }
 
-    /// The numbers of the records about any of these, run by run.
-    async fn about(&self, subjects: &[Subject]) -> Result<BTreeSet<i64>, Error> {
+    /// The numbers of the events under any of these keys, run by run.
+    async fn find_by_keys(&self, keys: &[LookupKey]) -> Result<BTreeSet<i64>, Error> {
         let sql = "WITH RECURSIVE run(number) AS ( \
                  SELECT MIN(run) FROM exchange_subject \
                  UNION ALL \
@@ -212,9 +216,9 @@ impl Storage {
              ) \
              SELECT s.exchange FROM run CROSS JOIN exchange_subject s WHERE s.run = run.number AND s.subject = $1";
         let mut found = BTreeSet::new();
-        for subject in subjects {
+        for key in keys {
             let ids: Vec<i64> =
-                on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(subject.0).fetch_all(reader).await)?;
+                on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(key.0).fetch_all(reader).await)?;
             found.extend(ids);
         }
         Ok(found)
@@ -228,25 +232,25 @@ impl Storage {
         Ok(on_reader!(self, searches, reader => sqlx::query_as(sql).bind(value).bind(system).fetch_all(reader).await)?)
     }
 
-    /// Removes some of the records that are older than this, and what they were found by: how many. Zero when
-    /// none is left.
+    /// Removes some of the events that are older than this, with their keys, and returns how many: zero when none is
+    /// left.
     pub async fn purge_exchanges(&self, before: &str) -> Result<u64, Error> {
         let purge = "DELETE FROM exchange WHERE id IN ( \
                  SELECT id FROM (SELECT id, at FROM exchange ORDER BY id LIMIT $2) AS first WHERE at < $1 LIMIT $3)";
-        let subjects = "DELETE FROM exchange_subject WHERE run IN ( \
+        let keys = "DELETE FROM exchange_subject WHERE run IN ( \
                  SELECT DISTINCT run FROM exchange_subject \
                  WHERE run < COALESCE((SELECT MIN(id) FROM exchange), $1) / $2 ORDER BY run LIMIT $3)";
         Ok(in_write_transaction!(self, transaction => {
-            let query = sqlx::query(purge).bind(before).bind(LOOKED_THROUGH).bind(PURGED_TOGETHER);
+            let query = sqlx::query(purge).bind(before).bind(MAX_PURGE_CANDIDATES).bind(MAX_PURGED_EVENTS);
             let purged = query.execute(&mut *transaction).await?.rows_affected();
-            let query = sqlx::query(subjects).bind(i64::MAX).bind(RUN).bind(RUNS_PURGED_TOGETHER);
+            let query = sqlx::query(keys).bind(i64::MAX).bind(RUN).bind(MAX_PURGED_RUNS);
             query.execute(&mut *transaction).await?;
             purged
         }))
     }
 }
 
-/// The record of this text; what a later release may have written is passed over.
-fn parsed(text: &str) -> Option<Record> {
+/// Parses a stored event; one that a later release wrote in another form is skipped.
+fn parse_event(text: &str) -> Option<AuditEvent> {
     serde_json::from_str(text).ok()
 }

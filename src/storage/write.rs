@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use sqlx::AssertSqlSafe;
 
 use super::database::Storage;
-use super::exchanges::add_records;
+use super::exchanges::add_events;
 use super::registry::{Entry, Hold, Identifiers, Registry};
 use super::sql::{placeholders, runs};
+use crate::audit::AuditEvent;
 use crate::fhir::date::{instant, parse_instant};
 use crate::fhir::id::Id;
 use crate::fhir::identifier::Identifier;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
-use crate::record::Record;
 
 /// What a batch must know before it can be decided.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +48,8 @@ pub struct NewVersion {
 pub struct Additions {
     /// Versions of resources.
     pub versions: Vec<NewVersion>,
-    /// Records of the exchanges that led to them.
-    pub records: Vec<Record>,
+    /// Events of the exchanges that led to them.
+    pub events: Vec<AuditEvent>,
 }
 
 /// One row of the state that a batch reads: a resource and, if it has any, one of its identifiers.
@@ -119,14 +119,14 @@ macro_rules! for_rows {
 
 impl Storage {
     /// Reads what `wanted` names, lets `decide` make its changes, writes and commits them, along with the
-    /// records of `others`.
+    /// events of `others`.
     ///
     /// When this returns, the changes are on disk. When it fails, nothing is written; only where
     /// the connection broke during the commit itself is the outcome unknown.
     pub async fn write(
         &self,
         wanted: &Wanted,
-        others: &[Record],
+        others: &[AuditEvent],
         decide: impl FnOnce(&mut Registry) -> Additions,
     ) -> Result<(), sqlx::Error> {
         in_write_transaction!(self, transaction => {
@@ -137,7 +137,7 @@ impl Storage {
             }
             let rows = query.fetch_all(&mut *transaction).await?;
             let mut registry = Registry::new(entries(rows));
-            let Additions { versions, records } = decide(&mut registry);
+            let Additions { versions, events } = decide(&mut registry);
             for_rows!(transaction, &versions, 6, |rows: &str| format!(
                 "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) VALUES {rows}"
             ), |query, row| query
@@ -179,7 +179,7 @@ impl Storage {
                 .bind(row.1.system.as_str())
                 .bind(row.1.value.as_str())
                 .bind(row.2.as_str()));
-            add_records!(self, transaction, others.iter().chain(&records));
+            add_events!(self, transaction, others.iter().chain(&events));
         });
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Storage {
 /// `identifier_holder`, all of which it would read while the table is small.
 ///
 /// SQLite keeps the order of a `CROSS JOIN`: from what is named to the tables, by their keys.
-/// Asked with `(type, id) IN (…)`, it scans both tables for every batch.
+/// AuditQuery with `(type, id) IN (…)`, it scans both tables for every batch.
 fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
     let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
     let held = padded(wanted.identifiers.iter().map(|(resource_type, identifier)| {
@@ -301,7 +301,7 @@ mod tests {
                 interaction: "create",
                 content: "x".repeat(1 << 20),
             };
-            let additions = Additions { versions: vec![version], records: vec![] };
+            let additions = Additions { versions: vec![version], events: vec![] };
             storage.write(&Wanted::default(), &[], |_| additions).await.map_err(crate::error::Error::from)
         };
         // To SQLite the same as a disk without room; the setting is this connection's.

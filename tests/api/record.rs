@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sas_endpoint::audit::{AuditEvent, LookupKey, WriteOutcome};
 use sas_endpoint::fhir::identifier::Token;
-use sas_endpoint::record::{Record, Subject, WriteOutcome};
-use sas_endpoint::storage::exchanges::Asked;
+use sas_endpoint::storage::exchanges::AuditQuery;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
@@ -39,17 +39,17 @@ impl TestServer {
     }
 
     /// Every record, with its label instead of its request id. What waited is committed with a last write, which has no part in it.
-    async fn records(&self) -> Vec<Record> {
+    async fn records(&self) -> Vec<AuditEvent> {
         let last = regulator(&[(T, &uuid::Uuid::now_v7().to_string())]);
         self.recorded("last", "POST", "/Practitioner", &[], &last).await.expect(201);
-        let asked = Asked { limit: usize::MAX, ..Asked::default() };
+        let asked = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
         let last = request_id("last");
         let mut records = self.storage.exchanges(&asked, |record| record.request_id != last).await.expect("records");
         records.iter_mut().for_each(|record| record.request_id = label(&record.request_id));
         records
     }
 
-    async fn record(&self, id: &str) -> Record {
+    async fn record(&self, id: &str) -> AuditEvent {
         let mut records = self.records().await;
         records.retain(|record| record.request_id == id);
         assert_eq!(records.len(), 1, "{records:?}");
@@ -101,7 +101,7 @@ impl TestServer {
     }
 }
 
-fn facts(record: &Record) -> (&str, &str, u16, Option<i64>, Option<i64>) {
+fn facts(record: &AuditEvent) -> (&str, &str, u16, Option<i64>, Option<i64>) {
     let resource_type = record.resource_type.as_deref().unwrap_or("-");
     (&record.interaction, resource_type, record.status, record.before, record.after)
 }
@@ -245,7 +245,7 @@ on_both_databases! {
         // Such a resource is found all the same, by what an operator types.
         for id in ids {
             let hash = server.resource("Practitioner", id).await.expect("a hash");
-            let asked = Asked { subjects: vec![Subject::of_hash(&hash).expect("a subject")], limit: 9, ..Asked::default() };
+            let asked = AuditQuery { lookup_keys: vec![LookupKey::from_hash(&hash).expect("a subject")], limit: 9, ..AuditQuery::default() };
             let found = server.storage.exchanges(&asked, |_| true).await.expect("records");
             let labels: Vec<_> = found.iter().map(|record| label(&record.request_id)).collect();
             assert_eq!(labels, ["put", "get", "history", "search"]);
@@ -375,8 +375,8 @@ on_both_databases! {
             assert!(record.identifiers.iter().any(|named| named.hash == *hash), "{id}: {record:?}");
         }
         // By subject, as an operator asks.
-        let subjects = vec![Subject::of_hash(&hash.expect("a hash")).expect("a subject")];
-        let asked = Asked { subjects, limit: 2, ..Asked::default() };
+        let lookup_keys = vec![LookupKey::from_hash(&hash.expect("a hash")).expect("a subject")];
+        let asked = AuditQuery { lookup_keys, limit: 2, ..AuditQuery::default() };
         let found = server.storage.exchanges(&asked, |_| true).await.expect("records");
         assert_eq!(found.iter().map(|record| label(&record.request_id)).collect::<Vec<_>>(), ["body", "operator"]);
     }

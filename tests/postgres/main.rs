@@ -30,7 +30,7 @@ async fn write(storage: &Storage, id: &str) -> Result<(), sqlx::Error> {
         interaction: "create",
         content: "{}".to_owned(),
     };
-    storage.write(&Wanted::default(), &[], |_| Additions { versions: vec![version], records: vec![] }).await
+    storage.write(&Wanted::default(), &[], |_| Additions { versions: vec![version], events: vec![] }).await
 }
 
 /// Whether there is a version of a resource of this id.

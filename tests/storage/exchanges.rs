@@ -1,8 +1,8 @@
 //! The record of exchanges in the database: with the change or not at all, never changed, removed in time.
 
+use sas_endpoint::audit::{AuditEvent, Caller, HashedIdentifier, Key, LookupKey};
 use sas_endpoint::fhir::identifier::{Identifier, Token};
-use sas_endpoint::record::{Caller, Key, Named, Record, Subject};
-use sas_endpoint::storage::exchanges::Asked;
+use sas_endpoint::storage::exchanges::AuditQuery;
 use sas_endpoint::storage::registry::Hold;
 use sas_endpoint::storage::{Additions, NewVersion, Wanted};
 use sqlx::{Connection, PgConnection, SqliteConnection};
@@ -10,8 +10,8 @@ use sqlx::{Connection, PgConnection, SqliteConnection};
 use crate::support::Backend;
 use crate::{ACCOUNT, Given, entry, given, id, on_both_databases, write};
 
-fn record(number: usize, at: &str, hash: &str) -> Record {
-    Record {
+fn record(number: usize, at: &str, hash: &str) -> AuditEvent {
+    AuditEvent {
         at: at.to_owned(),
         request_id: number.to_string(),
         caller: Caller::default(),
@@ -24,7 +24,7 @@ fn record(number: usize, at: &str, hash: &str) -> Record {
         write_outcome: None,
         status: 200,
         rules: vec!["a-rule".to_owned()],
-        identifiers: vec![Named { system: Some("urn:oid:1".to_owned()), hash: Some(hash.to_owned()) }],
+        identifiers: vec![HashedIdentifier { system: Some("urn:oid:1".to_owned()), hash: Some(hash.to_owned()) }],
         identifiers_left_out: 0,
         duration_ms: 0.25,
     }
@@ -33,12 +33,16 @@ fn record(number: usize, at: &str, hash: &str) -> Record {
 const OLD: &str = "2025-03-01T08:00:00.000Z";
 const NEW: &str = "2026-03-01T08:00:00.000Z";
 
-fn about(hash: &str) -> Asked {
-    Asked { subjects: vec![Subject::of_hash(hash).expect("a hash")], limit: usize::MAX, ..Asked::default() }
+fn about(hash: &str) -> AuditQuery {
+    AuditQuery {
+        lookup_keys: vec![LookupKey::from_hash(hash).expect("a hash")],
+        limit: usize::MAX,
+        ..AuditQuery::default()
+    }
 }
 
-fn everything() -> Asked {
-    Asked { limit: usize::MAX, ..Asked::default() }
+fn everything() -> AuditQuery {
+    AuditQuery { limit: usize::MAX, ..AuditQuery::default() }
 }
 
 /// Runs a statement as somebody would who has the database.
@@ -57,24 +61,24 @@ on_both_databases! {
     given;
 
     async fn a_key_is_known_again_by_what_is_noted_of_it(given: Given) {
-        let (key, other) = (Key::of_bytes(b"one"), Key::of_bytes(b"other"));
-        assert_eq!(given.storage.is_noted_key(&key).await.expect("asked"), None);
-        given.storage.note_key(&key).await.expect("noted");
-        assert_eq!(given.storage.is_noted_key(&key).await.expect("asked"), Some(true));
-        assert_eq!(given.storage.is_noted_key(&other).await.expect("asked"), Some(false));
-        given.storage.note_key(&other).await.expect("noted instead");
-        assert_eq!(given.storage.is_noted_key(&other).await.expect("asked"), Some(true));
+        let (key, other) = (Key::from_bytes(b"one"), Key::from_bytes(b"other"));
+        assert_eq!(given.storage.key_fingerprint_matches(&key).await.expect("asked"), None);
+        given.storage.set_key_fingerprint(&key).await.expect("noted");
+        assert_eq!(given.storage.key_fingerprint_matches(&key).await.expect("asked"), Some(true));
+        assert_eq!(given.storage.key_fingerprint_matches(&other).await.expect("asked"), Some(false));
+        given.storage.set_key_fingerprint(&other).await.expect("noted instead");
+        assert_eq!(given.storage.key_fingerprint_matches(&other).await.expect("asked"), Some(true));
     }
 
     async fn a_record_is_given_back_as_it_was(given: Given) {
         let (one, two) = (record(1, OLD, "00000000000000aa"), record(2, NEW, "00000000000000bb"));
-        given.storage.record(&[one.clone(), two.clone()]).await.expect("recorded");
+        given.storage.add_events(&[one.clone(), two.clone()]).await.expect("recorded");
         let both = vec![one.clone(), two.clone()];
         for (asked, expected) in [
             (everything(), both),
             (about("00000000000000bb"), vec![two.clone()]),
-            (Asked { until: Some(NEW.to_owned()), ..everything() }, vec![one]),
-            (Asked { limit: 1, since: Some(OLD.to_owned()), ..everything() }, vec![two]),
+            (AuditQuery { until: Some(NEW.to_owned()), ..everything() }, vec![one]),
+            (AuditQuery { limit: 1, since: Some(OLD.to_owned()), ..everything() }, vec![two]),
         ] {
             assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), expected, "{asked:?}");
         }
@@ -90,7 +94,7 @@ on_both_databases! {
             content: "{}".to_owned(),
         };
         let records = vec![record(1, NEW, "00000000000000aa")];
-        let additions = Additions { versions: vec![version.clone(), version], records };
+        let additions = Additions { versions: vec![version.clone(), version], events: records };
         let others = [record(2, NEW, "00000000000000aa")];
         given.storage.write(&Wanted::default(), &others, |_| additions).await.expect_err("one version twice");
         assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);
@@ -102,7 +106,7 @@ on_both_databases! {
             .map(|number| record(number, NEW, if number % 1000 == 0 { "00000000000000aa" } else { "00000000000000bb" }))
             .collect();
         for some in records.chunks(256) {
-            given.storage.record(some).await.expect("recorded");
+            given.storage.add_events(some).await.expect("recorded");
         }
         let found = given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records");
         assert_eq!(found.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>(), ["0", "1000", "2000"]);
@@ -110,8 +114,8 @@ on_both_databases! {
 
     async fn what_is_too_old_is_removed_and_nothing_else(given: Given) {
         let old: Vec<_> = (0..2500).map(|number| record(number, OLD, "00000000000000aa")).collect();
-        given.storage.record(&old).await.expect("recorded");
-        given.storage.record(&[record(2500, NEW, "00000000000000aa")]).await.expect("recorded");
+        given.storage.add_events(&old).await.expect("recorded");
+        given.storage.add_events(&[record(2500, NEW, "00000000000000aa")]).await.expect("recorded");
         let mut purged = vec![];
         while purged.last() != Some(&0) {
             purged.push(given.storage.purge_exchanges(NEW).await.expect("purged"));
@@ -123,21 +127,21 @@ on_both_databases! {
         }
         // Numbers go on, and begin anew where nothing is left.
         while given.storage.purge_exchanges("A").await.expect("purged") > 0 {}
-        given.storage.record(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
+        given.storage.add_events(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
         assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records").len(), 1);
     }
 
     async fn what_is_too_old_is_removed_though_newer_records_stand_before_it(given: Given) {
         let new: Vec<_> = (0..600).map(|number| record(number, NEW, "00000000000000aa")).collect();
-        given.storage.record(&new).await.expect("recorded");
-        given.storage.record(&[record(600, OLD, "00000000000000bb")]).await.expect("recorded");
+        given.storage.add_events(&new).await.expect("recorded");
+        given.storage.add_events(&[record(600, OLD, "00000000000000bb")]).await.expect("recorded");
         assert_eq!(given.storage.purge_exchanges(NEW).await.expect("purged"), 1);
         assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), new);
         assert_eq!(given.storage.exchanges(&about("00000000000000bb"), |_| true).await.expect("records"), []);
     }
 
     async fn a_record_cannot_be_changed(given: Given) {
-        given.storage.record(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
+        given.storage.add_events(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
         for sql in ["UPDATE exchange SET record = '{}'", "UPDATE exchange_subject SET subject = 0"] {
             let error = execute(&given, sql).await.expect_err("refused");
             assert!(error.to_string().contains("a record of an exchange is never changed"), "{error}");

@@ -72,7 +72,7 @@ async fn write(storage: &Storage, wanted: &Wanted, entries: Vec<Entry>) -> Resul
         };
         let versions = entries.iter().map(version).collect();
         entries.into_iter().for_each(|entry| registry.record(entry));
-        Additions { versions, records: vec![] }
+        Additions { versions, events: vec![] }
     };
     storage.write(wanted, &[], decide).await?;
     Ok(found)

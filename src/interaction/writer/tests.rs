@@ -9,9 +9,9 @@ use proptest::test_runner::RngSeed;
 use serde_json::json;
 
 use super::*;
+use crate::audit::Caller;
 use crate::fhir::identifier::{IDNPS, INTRN};
 use crate::fhir::json::parse;
-use crate::record::Caller;
 use crate::sas::deviation::Validation;
 use crate::storage::registry::Hold;
 
@@ -96,7 +96,7 @@ impl World {
             if_unmodified_since: None,
             validation: Validation::Tolerant,
         };
-        let trace = Trace::begin(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::of_bytes(b"key"));
+        let trace = Trace::begin(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::from_bytes(b"key"));
         let deadline = Deadline::none();
         Job { write, content, status: None, start: None, trace, deadline, rules: vec![] }
     }
@@ -234,7 +234,7 @@ async fn record_of_a_batch_tells_what_is_committed_and_nothing_else() {
         job(Named::Post { if_none_exist: false }, 1, 3),
         job(Named::Id(2), 1, 3),
     ];
-    let key = Key::of_bytes(b"key");
+    let key = Key::from_bytes(b"key");
     let id = |id: &str| Some(key.resource("", id));
     let first = || id("new-1");
     let failed = Some(WriteOutcome::Failed);

@@ -32,7 +32,8 @@ impl Settings {
     /// The key of the secret that is set, if one is. Fails with a sentence.
     pub fn key(&self) -> Result<Option<Key>, &'static str> {
         let set = self.exchanges_key.as_ref().filter(|secret| !secret.is_empty());
-        let key = set.map(|secret| Key::of(secret).ok_or("SAS_EXCHANGES_KEY: a secret has at least 32 characters"));
+        let key =
+            set.map(|secret| Key::from_secret(secret).ok_or("SAS_EXCHANGES_KEY: a secret has at least 32 characters"));
         key.transpose()
     }
 

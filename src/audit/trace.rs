@@ -9,18 +9,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::subject::{self, Named};
-use super::{Key, Record, is_server_id};
+use super::lookup_key::{self, HashedIdentifier};
+use super::{AuditEvent, Key, is_server_id};
 use crate::fhir::date::instant;
 use crate::fhir::identifier::{Identifier, Token, split_unescaped};
 use crate::fhir::version::Version;
 
 /// More identifiers than this of one request are not looked at: no request that is accepted names as many, and
 /// each costs a hash.
-const MOST_IDENTIFIERS: usize = 320;
+const MAX_READ_IDENTIFIERS: usize = 320;
 
-/// Identifiers beyond these are counted, not kept: a record takes some kilobytes at most.
-const MAX_RECORDED: usize = 64;
+/// Identifiers beyond these are counted, not kept: an event takes some kilobytes at most.
+const MAX_EVENT_IDENTIFIERS: usize = 64;
 
 /// Who asked, and from where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Caller {
 
 /// What was found or decided about one resource.
 #[derive(Clone, Debug, Default)]
-pub struct Decided {
+pub struct ResourceRef {
     /// Its id.
     pub id: Option<String>,
     /// Its version before.
@@ -82,9 +82,9 @@ struct Inner {
 struct Known {
     interaction: Option<&'static str>,
     resource_type: Option<&'static str>,
-    identifiers: Vec<Named>,
+    identifiers: Vec<HashedIdentifier>,
     identifiers_left_out: u32,
-    decided: Decided,
+    decided: ResourceRef,
     write_outcome: Option<WriteOutcome>,
 }
 
@@ -120,28 +120,28 @@ impl Trace {
             name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("identifier"))
         };
         let values = parameters.filter(|(name, _)| is_identifier(name)).map(|(_, value)| value);
-        let tokens = values.flat_map(|value| split_unescaped(value, ',')).take(MOST_IDENTIFIERS);
+        let tokens = values.flat_map(|value| split_unescaped(value, ',')).take(MAX_READ_IDENTIFIERS);
         tokens.filter_map(Token::parse).for_each(|token| self.names(&token));
     }
 
     /// Notes the identifier of a criterion.
     pub fn names(&self, token: &Token) {
         let system = match token {
-            Token::Exact(Identifier { system, .. }) | Token::System(system) => subject::presentable(system),
+            Token::Exact(Identifier { system, .. }) | Token::System(system) => lookup_key::safe_system(system),
             Token::Value(_) | Token::NoSystem(_) => None,
         };
-        self.note(Named { system, hash: self.0.key.token(token) });
+        self.note(HashedIdentifier { system, hash: self.0.key.token(token) });
     }
 
     /// Notes an identifier that must be in the record, though others of the body come before it.
     pub fn names_identifier(&self, identifier: &Identifier) {
-        let system = subject::presentable(&identifier.system);
-        self.note(Named { system, hash: Some(self.0.key.identifier(identifier)) });
+        let system = lookup_key::safe_system(&identifier.system);
+        self.note(HashedIdentifier { system, hash: Some(self.0.key.identifier(identifier)) });
     }
 
     /// Notes the identifiers of a body: its own, and those of whom it refers to, wherever they stand.
     pub fn holds(&self, body: &Value) {
-        let mut left = MOST_IDENTIFIERS;
+        let mut left = MAX_READ_IDENTIFIERS;
         // Level by level, so that the resource's own identifiers come first.
         let mut unread = VecDeque::from([body]);
         while left > 0
@@ -168,7 +168,7 @@ impl Trace {
         }
     }
 
-    fn note(&self, named: Named) {
+    fn note(&self, named: HashedIdentifier) {
         let mut known = self.known();
         // Of a criterion that names nobody, and a system that is not shown, nothing is left.
         let is_nothing = named.system.is_none() && named.hash.is_none();
@@ -176,7 +176,7 @@ impl Trace {
             return;
         }
         match known.identifiers.len() {
-            MAX_RECORDED => known.identifiers_left_out += 1,
+            MAX_EVENT_IDENTIFIERS => known.identifiers_left_out += 1,
             _ => known.identifiers.push(named),
         }
     }
@@ -184,7 +184,7 @@ impl Trace {
     /// Notes which resource was found, at which version. To be told only once storage has it: what a client puts
     /// in the place of an id may be the identifier of a person.
     pub fn found(&self, id: &str, version: Option<Version>) {
-        self.known().decided = Decided { id: Some(id.to_owned()), before: version, after: version };
+        self.known().decided = ResourceRef { id: Some(id.to_owned()), before: version, after: version };
     }
 
     /// Notes that a write waits for the database: until it is answered, its outcome is unknown.
@@ -195,8 +195,8 @@ impl Trace {
     /// Notes the resource that a write is meant for, where one is stored, at its committed version.
     pub fn write_is_for(&self, stored: Option<(&str, Version)>) {
         self.known().decided = match stored {
-            Some((id, version)) => Decided { id: Some(id.to_owned()), before: Some(version), after: None },
-            None => Decided::default(),
+            Some((id, version)) => ResourceRef { id: Some(id.to_owned()), before: Some(version), after: None },
+            None => ResourceRef::default(),
         };
     }
 
@@ -206,25 +206,30 @@ impl Trace {
     }
 
     /// Notes what became of a write. To be told only once that is committed.
-    pub fn write_ends(&self, decided: Decided) {
+    pub fn write_ends(&self, decided: ResourceRef) {
         let mut known = self.known();
         (known.decided, known.write_outcome) = (decided, None);
     }
 
     /// The record, should it end now with this status and these rules.
-    pub fn record<'a>(&self, status: u16, rules: impl Iterator<Item = &'a str>, decided: Option<Decided>) -> Record {
+    pub fn record<'a>(
+        &self,
+        status: u16,
+        rules: impl Iterator<Item = &'a str>,
+        decided: Option<ResourceRef>,
+    ) -> AuditEvent {
         let inner = &self.0;
         let known = self.known();
         // What is decided is recorded with its commit.
         let write_outcome = if decided.is_some() { None } else { known.write_outcome };
-        let Decided { id, before, after } = decided.unwrap_or_else(|| known.decided.clone());
+        let ResourceRef { id, before, after } = decided.unwrap_or_else(|| known.decided.clone());
         let hash = |id: &String| inner.key.resource(known.resource_type.unwrap_or_default(), id);
         let id_hash = id.as_ref().filter(|id| !is_server_id(id)).map(hash);
         let id = id.filter(|_| id_hash.is_none());
         let mut rules: Vec<_> = rules.map(str::to_owned).collect();
         rules.sort_unstable();
         rules.dedup();
-        Record {
+        AuditEvent {
             at: instant(inner.at),
             request_id: inner.request_id.clone(),
             caller: inner.caller.clone(),
@@ -266,10 +271,10 @@ mod tests {
     use super::*;
 
     fn trace() -> Trace {
-        Trace::begin(Timestamp::UNIX_EPOCH, "1".to_owned(), Caller::default(), Key::of_bytes(b"k"))
+        Trace::begin(Timestamp::UNIX_EPOCH, "1".to_owned(), Caller::default(), Key::from_bytes(b"k"))
     }
 
-    fn record(trace: &Trace) -> Record {
+    fn record(trace: &Trace) -> AuditEvent {
         trace.record(200, std::iter::empty(), None)
     }
 
@@ -287,10 +292,13 @@ mod tests {
         trace.names_identifier(&Identifier::new("s", "operator"));
         trace.holds(&body);
         let record = record(&trace);
-        assert_eq!((record.identifiers.len(), record.identifiers_left_out), (MAX_RECORDED, 322 - MAX_RECORDED as u32));
-        let key = Key::of_bytes(b"k");
+        assert_eq!(
+            (record.identifiers.len(), record.identifiers_left_out),
+            (MAX_EVENT_IDENTIFIERS, 322 - MAX_EVENT_IDENTIFIERS as u32)
+        );
+        let key = Key::from_bytes(b"k");
         let hash = |system, value: &str| Some(key.identifier(&Identifier::new(system, value)));
-        let own = (0..MAX_RECORDED - 2).map(|number| hash("https://example.org", &format!("own{number}")));
+        let own = (0..MAX_EVENT_IDENTIFIERS - 2).map(|number| hash("https://example.org", &format!("own{number}")));
         let first = [hash("s", "criterion"), hash("s", "operator")].into_iter().chain(own);
         let hashes = record.identifiers.iter().map(|named| named.hash.clone());
         assert!(hashes.eq(first));
@@ -300,18 +308,18 @@ mod tests {
         let (queried, list) =
             (self::trace(), (0..320).map(|number| format!("s|{number}")).collect::<Vec<_>>().join(","));
         queried.queried([("identifier", list.as_str())].into_iter());
-        assert_eq!(self::record(&queried).identifiers.len(), MAX_RECORDED);
+        assert_eq!(self::record(&queried).identifiers.len(), MAX_EVENT_IDENTIFIERS);
     }
 
     #[test]
     fn record_of_few_identifiers_is_whole() {
         let trace = trace();
-        for number in 0..MAX_RECORDED {
+        for number in 0..MAX_EVENT_IDENTIFIERS {
             trace.names_identifier(&Identifier::new("s", &number.to_string()));
         }
         trace.names_identifier(&Identifier::new("s", "0"));
         let record = record(&trace);
-        assert_eq!((record.identifiers.len(), record.identifiers_left_out), (MAX_RECORDED, 0));
+        assert_eq!((record.identifiers.len(), record.identifiers_left_out), (MAX_EVENT_IDENTIFIERS, 0));
         assert!(!serde_json::to_string(&record).expect("JSON").contains("left_out"));
     }
 
@@ -323,10 +331,10 @@ mod tests {
             trace.asks("read", Some("Practitioner"));
             trace.found(id, Some(1));
             let record = record(&trace);
-            let hash = Key::of_bytes(b"k").resource("Practitioner", id);
+            let hash = Key::from_bytes(b"k").resource("Practitioner", id);
             let expected = if is_shown { (Some(id.to_owned()), None) } else { (None, Some(hash)) };
             assert_eq!((record.id.clone(), record.id_hash.clone()), expected);
-            assert_eq!(record.subjects().len(), 1);
+            assert_eq!(record.lookup_keys().len(), 1);
             assert_eq!(serde_json::to_string(&record).expect("JSON").contains(id), is_shown);
         }
     }
@@ -338,7 +346,7 @@ mod tests {
             let record = record(&trace);
             (record.id_hash.is_some(), record.before, record.after, record.write_outcome)
         };
-        let decided = || Decided { id: Some("a".to_owned()), before: Some(1), after: Some(2) };
+        let decided = || ResourceRef { id: Some("a".to_owned()), before: Some(1), after: Some(2) };
         trace.write_begins();
         assert_eq!(told(), (false, None, None, Some(WriteOutcome::Unknown)));
         trace.write_is_for(Some(("a", 1)));
@@ -360,12 +368,12 @@ mod tests {
             "interaction":"update","resource_type":"Practitioner","id":"dupont","before":1,"after":2,"status":200,
             "identifiers":[{"system":"https://example.org/x","hash":"00000000000000aa0000000000000000"}],
             "duration_ms":1.5}"#;
-        let record: Record = serde_json::from_str(text).expect("a record");
+        let record: AuditEvent = serde_json::from_str(text).expect("a record");
         assert_eq!(
             (record.id.as_deref(), record.id_hash.as_deref(), record.write_outcome),
             (Some("dupont"), None, None)
         );
-        assert_eq!((record.identifiers_left_out, record.subjects().len()), (0, 2));
+        assert_eq!((record.identifiers_left_out, record.lookup_keys().len()), (0, 2));
     }
 
     #[test]
@@ -375,7 +383,7 @@ mod tests {
             look(&trace);
             record(&trace).identifiers.len()
         };
-        for (before, expected) in [(0, 2), (MOST_IDENTIFIERS - 2, 2), (MOST_IDENTIFIERS - 1, 1), (500_000, 1)] {
+        for (before, expected) in [(0, 2), (MAX_READ_IDENTIFIERS - 2, 2), (MAX_READ_IDENTIFIERS - 1, 1), (500_000, 1)] {
             let value = "s|a,".repeat(before + 1) + "s|b";
             assert_eq!(named(&|trace| trace.queried([("identifier", value.as_str())].into_iter())), expected);
             let mut identifiers = vec![json!({ "system": "s", "value": "a" }); before + 1];

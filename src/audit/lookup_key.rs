@@ -1,4 +1,4 @@
-//! Whom and what a record is about, as it is kept and as it is looked up.
+//! The identifiers of an audit event, hashed, and the keys by which events are looked up.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -7,7 +7,7 @@ use crate::fhir::identifier::{IDNPS, INS, INTRN};
 
 /// An identifier that an exchange named: its system, and a hash instead of its value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Named {
+pub struct HashedIdentifier {
     /// The assigning authority, where one was named and it may be shown: a whole OID, or the scheme and host of a URL.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system: Option<String>,
@@ -17,27 +17,27 @@ pub struct Named {
     pub hash: Option<String>,
 }
 
-impl Named {
-    /// What it is found by.
-    pub fn subject(&self) -> Option<Subject> {
-        Subject::of_hash(self.hash.as_deref()?)
+impl HashedIdentifier {
+    /// The key under which events that name it are looked up.
+    pub fn lookup_key(&self) -> Option<LookupKey> {
+        LookupKey::from_hash(self.hash.as_deref()?)
     }
 }
 
-/// What records are found by: 64 bits of a hash, of an identifier or of `Type/id`. Two may coincide:
-/// whoever finds a record looks into it.
+/// The key under which events are looked up: the first 64 bits of the hash of an identifier or of `Type/id`. Two
+/// hashes may share them, so the reader of an event checks its hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(pub i64);
+pub struct LookupKey(pub i64);
 
-impl Subject {
-    /// The subject of an identifier's hash.
-    pub fn of_hash(hexadecimal: &str) -> Option<Self> {
+impl LookupKey {
+    /// The key of a hash.
+    pub fn from_hash(hexadecimal: &str) -> Option<Self> {
         u64::from_str_radix(hexadecimal.get(..16)?, 16).ok().map(|bits| Self(bits.cast_signed()))
     }
 
-    /// The subject of a resource whose id the server gave. Without a key: such an id says nothing of a person, and is
+    /// The key of a resource whose id the server gave. Without a key: such an id says nothing of a person, and is
     /// found under any key.
-    pub fn of_resource(resource_type: &str, id: &str) -> Self {
+    pub fn from_resource(resource_type: &str, id: &str) -> Self {
         let digest = Sha256::digest(format!("{resource_type}/{id}"));
         let bits = digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         Self(bits.cast_signed())
@@ -50,31 +50,31 @@ const KNOWN_SYSTEMS: [&str; 3] = [IDNPS, INTRN, "urn:oid:1.2.250.1.71.4.2.2"];
 /// Where organisations receive their OIDs: ISO members, enterprises of IANA, countries, and examples.
 const OID_ROOTS: [&str; 4] = ["1.2.", "1.3.6.1.", "2.16.", "2.999."];
 
-/// A host of more characters is not shown: a record is bounded.
+/// A host of more characters is not shown: an event is bounded.
 const MAX_HOST: usize = 64;
 
-/// A system as it may be shown. The client chooses that text: one that has put the value, an address or a name in its
-/// place must not leave it in the record. Shown are OIDs of legal form, and of a URL its scheme and host.
-pub fn presentable(system: &str) -> Option<String> {
+/// The part of a system that may be kept in clear. The client chooses that text: one that has put the value, an address or a name in its
+/// place must not leave it in the event. OIDs of legal form are kept; of a URL, scheme and host are.
+pub fn safe_system(system: &str) -> Option<String> {
     if let Some(arc) = system.strip_prefix(INS) {
         let is_system = (1..=2).contains(&arc.len()) && arc.bytes().all(|byte| byte.is_ascii_digit());
         return is_system.then(|| system.to_owned());
     }
     if let Some(oid) = system.strip_prefix("urn:oid:") {
         let is_below = |known: &&str| system.strip_prefix(*known).is_some_and(|rest| rest.starts_with('.'));
-        let is_shown = is_presentable_oid(oid) && !KNOWN_SYSTEMS.iter().any(is_below);
+        let is_shown = is_safe_oid(oid) && !KNOWN_SYSTEMS.iter().any(is_below);
         return is_shown.then(|| system.to_owned());
     }
     let (scheme, rest) = system.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http"))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
     let is_port = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
-    (is_port && is_presentable_host(host)).then(|| format!("{scheme}://{host}"))
+    (is_port && is_safe_host(host)).then(|| format!("{scheme}://{host}"))
 }
 
 /// Whether an OID has the form of a system: legal, below a root that gives OIDs to organisations, of few and short
 /// arcs. A telephone number, or an id of a person below its system, is none.
-fn is_presentable_oid(oid: &str) -> bool {
+fn is_safe_oid(oid: &str) -> bool {
     let is_arc = |arc: &str| {
         (1..=6).contains(&arc.len())
             && arc.bytes().all(|byte| byte.is_ascii_digit())
@@ -88,7 +88,7 @@ fn is_presentable_oid(oid: &str) -> bool {
 }
 
 /// Whether this is the name of a host on a network: a domain in lower case, without the numbers that designate persons.
-fn is_presentable_host(host: &str) -> bool {
+fn is_safe_host(host: &str) -> bool {
     let is_label = |label: &str| {
         let digits = label.bytes().filter(u8::is_ascii_digit).count();
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -124,12 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_is_the_beginning_of_a_hash() {
-        assert_eq!(Subject::of_hash("ffffffffffffffff0000000000000000"), Some(Subject(-1)));
-        assert_eq!(Subject::of_hash("short"), None);
+    fn lookup_key_is_the_beginning_of_a_hash() {
+        assert_eq!(LookupKey::from_hash("ffffffffffffffff0000000000000000"), Some(LookupKey(-1)));
+        assert_eq!(LookupKey::from_hash("short"), None);
         assert_eq!(hexadecimal(&[0, 0xa5, 0xff]), "00a5ff");
         // printf 'Practitioner/1' | sha256sum
-        assert_eq!(Subject::of_resource("Practitioner", "1"), Subject(8857242042538056637));
+        assert_eq!(LookupKey::from_resource("Practitioner", "1"), LookupKey(8857242042538056637));
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
             "urn:oid:1.3.6.1.4.1.343",
             "urn:oid:2.999.1.0",
         ] {
-            assert_eq!(presentable(oid).as_deref(), Some(oid));
+            assert_eq!(safe_system(oid).as_deref(), Some(oid));
         }
         for (url, host) in [
             ("https://agenda.example.org", "https://agenda.example.org"),
@@ -154,7 +154,7 @@ mod tests {
             ("https://a.org#NAME", "https://a.org"),
             ("https://example.org/x@y", "https://example.org"),
         ] {
-            assert_eq!(presentable(url).as_deref(), Some(host), "{url}");
+            assert_eq!(safe_system(url).as_deref(), Some(host), "{url}");
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
             "HTTPS://EXAMPLE.ORG",
             "ftp://example.org",
         ] {
-            assert_eq!(presentable(other), None, "{other}");
+            assert_eq!(safe_system(other), None, "{other}");
         }
     }
 

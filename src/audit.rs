@@ -1,11 +1,12 @@
-//! The record of exchanges: who asked what, of whom, with which outcome, in words that name nobody.
+//! The audit of exchanges: who asked what, of whom, with which outcome, without the value of a person.
 //!
-//! A [`Trace`] goes with a request and gathers what becomes known of it; its [`Record`] is what is kept.
+//! A [`Trace`] goes with a request and gathers what becomes known of it; its [`AuditEvent`] is what is kept.
 //! Identifiers of persons are in it as hashes by a [`Key`] only.
 
 mod key;
+mod lookup_key;
+mod recorder;
 mod settings;
-mod subject;
 mod trace;
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,15 @@ use serde::{Deserialize, Serialize};
 use crate::fhir::version::Version;
 
 pub use key::{Key, Secret};
+pub use lookup_key::{HashedIdentifier, LookupKey, is_server_id};
+pub(crate) use recorder::Losses;
+pub use recorder::Recorder;
 pub use settings::{Settings, before};
-pub use subject::{Named, Subject, is_server_id};
-pub use trace::{Caller, Decided, Trace, WriteOutcome};
+pub use trace::{Caller, ResourceRef, Trace, WriteOutcome};
 
-/// What is kept of one exchange, for ever unchanged until its retention ends.
+/// The audit event of one exchange. It is never changed, and removed when its retention ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct AuditEvent {
     /// When the request came in: UTC text of fixed width.
     pub at: String,
     /// `X-Request-Id`: ours, or the client's where it is a UUID or 16 to 64 hexadecimal digits; otherwise
@@ -49,7 +52,7 @@ pub struct Record {
     /// Set where a write was neither carried out nor refused.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub write_outcome: Option<WriteOutcome>,
-    /// The HTTP status that was answered. Where the database breaks away in the middle of a commit, two records
+    /// The HTTP status that was answered. Where the database breaks away in the middle of a commit, two events
     /// may be of one exchange: of a write, what was done, and the 503 that was answered. Likewise where the client
     /// goes away during a commit: what was done, and 499.
     pub status: u16,
@@ -58,8 +61,8 @@ pub struct Record {
     pub rules: Vec<String>,
     /// The identifiers that the request named: in its criterion, in its body, as operator of an appointment.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub identifiers: Vec<Named>,
-    /// How many more identifiers of the request were looked at and are not in the record, which is bounded. One that
+    pub identifiers: Vec<HashedIdentifier>,
+    /// How many more identifiers of the request were looked at and are not in the event, which is bounded. One that
     /// the request repeats may be counted again.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub identifiers_left_out: u32,
@@ -67,16 +70,17 @@ pub struct Record {
     pub duration_ms: f64,
 }
 
-impl Record {
-    /// What this record is found by.
-    pub fn subjects(&self) -> Vec<Subject> {
+impl AuditEvent {
+    /// The keys under which this event is looked up.
+    pub fn lookup_keys(&self) -> Vec<LookupKey> {
         let resource = self.resource_type.as_deref().zip(self.id.as_deref());
-        let resource = resource.map(|(resource_type, id)| Subject::of_resource(resource_type, id));
-        let resource = resource.or_else(|| Subject::of_hash(self.id_hash.as_deref()?));
-        let mut subjects: Vec<_> = self.identifiers.iter().filter_map(Named::subject).chain(resource).collect();
-        subjects.sort_unstable();
-        subjects.dedup();
-        subjects
+        let resource = resource.map(|(resource_type, id)| LookupKey::from_resource(resource_type, id));
+        let resource = resource.or_else(|| LookupKey::from_hash(self.id_hash.as_deref()?));
+        let mut keys: Vec<_> =
+            self.identifiers.iter().filter_map(HashedIdentifier::lookup_key).chain(resource).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }
 

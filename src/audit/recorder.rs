@@ -8,11 +8,11 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
 
+use super::{AuditEvent, Caller, Key, Trace};
 use crate::clock::Clock;
-use crate::record::{Caller, Key, Record, Trace};
 
 /// Records that wait to be taken by the writing task.
-pub(super) const QUEUE: usize = 1024;
+pub(crate) const QUEUE: usize = 1024;
 
 /// How long an answer waits for a place in the queue: longer, and its record is lost.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const BETWEEN_TELLINGS: Duration = Duration::from_secs(1);
 /// lost by a power cut or `kill -9`, and none by a stop.
 #[derive(Clone)]
 pub struct Recorder {
-    queue: mpsc::Sender<Record>,
+    queue: mpsc::Sender<AuditEvent>,
     key: Key,
     clock: Clock,
     strangers: Arc<DefaultDirectRateLimiter>,
@@ -37,7 +37,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// A recorder, and what it records.
-    pub fn new(key: Key, clock: Clock) -> (Self, mpsc::Receiver<Record>) {
+    pub fn new(key: Key, clock: Clock) -> (Self, mpsc::Receiver<AuditEvent>) {
         let (queue, records) = mpsc::channel(QUEUE);
         let strangers = Arc::new(RateLimiter::direct(Quota::per_second(STRANGERS)));
         (Self { queue, key, clock, strangers, losses: Losses::default() }, records)
@@ -45,8 +45,8 @@ impl Recorder {
 
     /// One that no writing task takes from.
     #[cfg(test)]
-    pub fn alone() -> (Self, mpsc::Receiver<Record>) {
-        Self::new(Key::of_bytes(b"key"), Clock::system())
+    pub fn alone() -> (Self, mpsc::Receiver<AuditEvent>) {
+        Self::new(Key::from_bytes(b"key"), Clock::system())
     }
 
     /// A request id as it is logged and recorded.
@@ -61,14 +61,14 @@ impl Recorder {
 
     /// Queues a record. With a full queue, as when the database is away for long, the answer waits; then the
     /// record is counted as lost.
-    pub async fn record(&self, record: Record) {
+    pub async fn record(&self, record: AuditEvent) {
         if self.queue.send_timeout(record, PATIENCE).await.is_err() {
             self.losses.add(1);
         }
     }
 
     /// Queues a record where there is room for it: for those who wait for nothing.
-    pub fn record_at_once(&self, record: Record) {
+    pub fn record_at_once(&self, record: AuditEvent) {
         if self.queue.try_send(record).is_err() {
             self.losses.add(1);
         }
@@ -84,18 +84,18 @@ impl Recorder {
     }
 
     /// Records that will never be kept, for the writing task to count its own.
-    pub(super) fn losses(&self) -> Losses {
+    pub(crate) fn losses(&self) -> Losses {
         self.losses.clone()
     }
 }
 
 /// Counts records that will never be kept, and tells of them.
 #[derive(Clone, Default)]
-pub(super) struct Losses(Arc<AtomicU64>);
+pub(crate) struct Losses(Arc<AtomicU64>);
 
 impl Losses {
     /// Counts these; told a little later, with those that come until then.
-    pub(super) fn add(&self, records: u64) {
+    pub(crate) fn add(&self, records: u64) {
         metrics::counter!("sas_exchanges_unrecorded_total", "reason" => "lost").increment(records);
         if self.0.fetch_add(records, Ordering::AcqRel) > 0 {
             return;
@@ -114,7 +114,7 @@ impl Losses {
     }
 
     /// Tells of those that were not told.
-    pub(super) fn tell(&self) {
+    pub(crate) fn tell(&self) {
         let records = self.0.swap(0, Ordering::AcqRel);
         if records > 0 {
             tracing::error!(records, "records of exchanges are lost: the database has not taken them");

@@ -1,4 +1,4 @@
-//! The key of the hashes in the record of exchanges.
+//! The key of the hashes in audit events.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use sha2::Sha256;
 use crate::fhir::identifier::{Identifier, Token};
 
 /// The shortest secret that makes a key, in characters.
-const SHORTEST: usize = 32;
+const MIN_SECRET_CHARS: usize = 32;
 
 /// A secret of the settings; never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,12 +46,12 @@ pub struct Key(Hmac<Sha256>);
 
 impl Key {
     /// The key of a secret; `None` where that is too short to be one.
-    pub fn of(secret: &Secret) -> Option<Self> {
-        (secret.0.chars().count() >= SHORTEST).then(|| Self::of_bytes(secret.0.as_bytes()))
+    pub fn from_secret(secret: &Secret) -> Option<Self> {
+        (secret.0.chars().count() >= MIN_SECRET_CHARS).then(|| Self::from_bytes(secret.0.as_bytes()))
     }
 
     /// The key of these bytes.
-    pub fn of_bytes(bytes: &[u8]) -> Self {
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         // Keys of any length are taken: it cannot fail.
         Self(Hmac::new_from_slice(bytes).unwrap_or_else(|_| Hmac::new(&Default::default())))
     }
@@ -60,7 +60,7 @@ impl Key {
     pub fn random() -> Result<String, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
-        Ok(super::subject::hexadecimal(&bytes))
+        Ok(super::lookup_key::hexadecimal(&bytes))
     }
 
     /// The hash of an identifier, in hexadecimal: equal for identifiers that compare equal.
@@ -91,8 +91,8 @@ impl Key {
         if is_random { request_id.to_owned() } else { self.hash("request", request_id) }
     }
 
-    /// By what a key is known again, and nothing hashed by it is found.
-    pub fn check(&self) -> String {
+    /// The fingerprint of the key: it identifies the key and reveals no hash made with it.
+    pub fn fingerprint(&self) -> String {
         self.hash("sas-endpoint", "check")
     }
 
@@ -102,7 +102,7 @@ impl Key {
             mac.update(part);
         }
         let digest = mac.finalize().into_bytes();
-        super::subject::hexadecimal(&digest[..16])
+        super::lookup_key::hexadecimal(&digest[..16])
     }
 }
 
@@ -126,19 +126,19 @@ mod tests {
     fn a_secret_is_never_shown_and_is_long_enough() {
         let secret = Secret::new(" 0123456789-0123456789-0123456789\n");
         assert_eq!(format!("{secret:?}"), "Secret(…)");
-        assert_eq!(format!("{:?}", Key::of(&secret)), "Some(Key(…))");
-        assert!(Key::of(&Secret::new("0123456789-0123456789-012345678")).is_none());
+        assert_eq!(format!("{:?}", Key::from_secret(&secret)), "Some(Key(…))");
+        assert!(Key::from_secret(&Secret::new("0123456789-0123456789-012345678")).is_none());
         assert!(Secret::new(" ").is_empty());
     }
 
     #[test]
     fn what_compares_equal_hashes_alike() {
-        let key = Key::of_bytes(b"k");
+        let key = Key::from_bytes(b"k");
         let hash = |system, value| key.identifier(&Identifier::new(system, value));
         assert_eq!(hash(INTRN, "0B9C"), hash(INTRN, " 0b9c "));
         assert_ne!(hash(IDNPS, "3A/b"), hash(IDNPS, "3A/B"));
         assert_ne!(hash(IDNPS, "1"), hash(INTRN, "1"));
-        assert_ne!(hash(IDNPS, "1"), Key::of_bytes(b"l").identifier(&Identifier::new(IDNPS, "1")));
+        assert_ne!(hash(IDNPS, "1"), Key::from_bytes(b"l").identifier(&Identifier::new(IDNPS, "1")));
         assert_eq!(hash(IDNPS, "1").len(), 32);
         let token = |text| key.token(&Token::parse(text).expect("a token"));
         assert_eq!(token("s|v"), Some(hash("s", "v")));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn request_id_is_kept_only_where_it_is_a_uuid_or_hexadecimal() {
-        let key = Key::of_bytes(b"k");
+        let key = Key::from_bytes(b"k");
         let digits = "0123456789abcdefABCDEF0123456789abcdef0123456789abcdef0123456789ab";
         for kept in [
             "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11",
@@ -174,14 +174,14 @@ mod tests {
             let hash = key.request_id(foreign);
             assert_eq!((hash.len(), hash.contains(foreign) && !foreign.is_empty()), (32, false), "{foreign}");
             assert_eq!(key.request_id(&hash), hash, "what an operator reads in the log finds the record as well");
-            assert_ne!(hash, Key::of_bytes(b"l").request_id(foreign));
+            assert_ne!(hash, Key::from_bytes(b"l").request_id(foreign));
         }
     }
 
     /// `printf 's|v' | openssl dgst -sha256 -hmac k`
     #[test]
     fn the_hash_is_the_one_that_others_compute() {
-        let hash = Key::of_bytes(b"k").identifier(&Identifier::new("s", "v"));
+        let hash = Key::from_bytes(b"k").identifier(&Identifier::new("s", "v"));
         assert_eq!(hash, "9c5ba3d1c9272cf96ed4495760e4d43e");
     }
 }
