@@ -68,7 +68,7 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let Value::Object(object) = &value else {
         return Err(vec![Issue::new(&JSON_ROOT, root)]);
     };
-    defects::judge_members(object, &Path::Root, &issues);
+    defects::check_members(object, &Path::Root, &issues);
     Ok(Received { members: members(text), defects: issues.found.into_inner(), value })
 }
 

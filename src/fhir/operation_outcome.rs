@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::issue::catalogue::ALL_GOOD;
-use crate::issue::{Issue, Language, MOST_TOLD};
+use crate::issue::{Issue, Language, MAX_ISSUES_RETURNED};
 
 /// The code system of our rule ids, in `issue.details.coding`.
 pub const RULE_SYSTEM: &str = "urn:sas-endpoint:rule";
@@ -15,7 +15,7 @@ pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {
     json!({
         "resourceType": "OperationOutcome",
         "language": language.tag(),
-        "issue": issues.iter().take(MOST_TOLD).map(|issue| one(issue, language)).collect::<Vec<_>>(),
+        "issue": issues.iter().take(MAX_ISSUES_RETURNED).map(|issue| one(issue, language)).collect::<Vec<_>>(),
     })
 }
 

@@ -1,6 +1,6 @@
-//! Data of patients. The flows of SAS carry none, so none may be stored.
+//! Refuses data of patients: the flows of SAS carry none, so none may be stored.
 //!
-//! Free text cannot be judged: a name in `description` or `display` passes.
+//! Free text cannot be checked: a name in `description` or `display` passes.
 
 use std::ops::ControlFlow;
 
@@ -18,7 +18,7 @@ const PATIENT_TYPES: [&str; 2] = ["Patient", "RelatedPerson"];
 /// The elements of a Reference. <http://hl7.org/fhir/R4/references.html#Reference>
 const REFERENCE_ELEMENTS: [&str; 6] = ["id", "extension", "reference", "type", "identifier", "display"];
 
-/// Takes a breach of a rule; the issue is made only when it is listed.
+/// Takes a violation of a rule; the issue is built only if it is listed.
 type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> ControlFlow<()>;
 
 /// Reports contained patients and national identifiers of patients; of an appointment, references to patients too.
