@@ -30,7 +30,7 @@ use crate::tls::{self, Tls};
 
 /// What is in flight has this long to end once the program was asked to stop, and then the writes
 /// that wait: together less than the ten seconds after which Docker kills.
-const GRACE: Duration = Duration::from_secs(4);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The addresses that are listened on.
 struct Places {
@@ -43,7 +43,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "there is no setting of this name");
     }
-    let recorder = ops::recorder();
+    let recorder = ops::prometheus_handle();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
@@ -126,7 +126,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
             recorder.inspect(|recorder| recorder.run_upkeep());
         }
     });
-    greet(config.log_format, &places, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
+    print_banner(config.log_format, &places, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
 
     tokio::select! {
         () = asked_to_stop => {}
@@ -135,8 +135,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     }
     tracing::info!("stopping: no new connection is taken, what is in flight is finished");
     stop.send_replace(true);
-    if tokio::time::timeout(GRACE, finished(servers)).await.is_err() {
-        tracing::warn!("connections were still open after {GRACE:?}; they are cut");
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, finished(servers)).await.is_err() {
+        tracing::warn!("connections were still open after {SHUTDOWN_TIMEOUT:?}; they are cut");
     }
     upkeep.abort();
     let _ = purging.await;
@@ -145,7 +145,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         // It gives up at once: the next run goes on from there.
         let _ = synchronising.await;
     }
-    if tokio::time::timeout(GRACE, writing.finish()).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, writing.finish()).await.is_err() {
         tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
     }
     // Whoever is still reading ends with the process.
@@ -187,7 +187,7 @@ async fn finished(servers: [JoinHandle<()>; 2]) {
 }
 
 /// Says where everything is, and what to try.
-fn greet(
+fn print_banner(
     log_format: LogFormat,
     places: &Places,
     scheme: &str,

@@ -21,7 +21,7 @@ use crate::telemetry::{RequestSpan, SpanOutcome};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// GaugeGuard, and not recorded.
+/// Counted, and not recorded.
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Of overload, where it cites a rule with the code `throttled`.

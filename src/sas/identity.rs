@@ -196,7 +196,7 @@ fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entr
     if let Some(account) = own_intrn.find_map(holder) {
         return Some(account);
     }
-    // P12: a replay of an id change. A national id in the body alone selects nobody (P13).
+    // P12: a replay of an id change. A national id that is only in the body selects no account (P13).
     let released = |account: &&Entry| account.identifiers.get(query) == Some(&Hold::Released);
     write.identifiers.iter().filter_map(holder).find(released)
 }
@@ -303,7 +303,7 @@ fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
         // An INTRN is never given to another person, active or not.
         ResourceType::Practitioner if own.is_intrn() => true,
         // An inactive account gives way (P3, P7), but only to an account that is in use: between two
-        // inactive ones nothing is attributed anew, and retries would pass it to and fro.
+        // inactive ones no identifier is reassigned, as retries would move it back and forth.
         ResourceType::Practitioner => holder.active || !write.active,
     };
     let held = write.identifiers.iter().enumerate().filter_map(|(index, own)| {

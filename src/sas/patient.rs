@@ -80,7 +80,7 @@ fn is_patient_type(text: &str) -> bool {
     PATIENT_TYPES.contains(&name.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(name))
 }
 
-/// `type` is also an element of other types: those have others beside it.
+/// Whether an object with a `type` is a Reference: other types have elements that a Reference does not have.
 fn is_reference<'a>(mut names: impl Iterator<Item = &'a String>) -> bool {
     names.all(|name| REFERENCE_ELEMENTS.contains(&name.strip_prefix('_').unwrap_or(name)))
 }

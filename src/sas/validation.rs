@@ -89,7 +89,7 @@ impl Validator {
         }
         let defective = Places::with_errors(&issues);
         let mut structure = Findings::after(&issues);
-        let _ = self.profiles.structure(resource_type, resource, &mut |rule, issue| {
+        let _ = self.profiles.check_structure(resource_type, resource, &mut |rule, issue| {
             let issue = || Some(issue()).filter(|issue| !defective.contain(issue));
             structure.offer(rule, || issue().map(|issue| self.refine_participant_status(issue)))
         });
@@ -112,7 +112,7 @@ impl Validator {
         let bounds = identity::check_identifier_limits(resource_type, resource);
         let mut rules = rules.into_iter().chain(subsetted(resource_type, resource)).chain(bounds);
         let _ = profiles
-            .try_for_each(|profile| self.profiles.departures(profile, resource, &mut report))
+            .try_for_each(|profile| self.profiles.check_profile(profile, resource, &mut report))
             .is_continue()
             .then(|| rules.try_for_each(|issue| report(issue.rule, &|| issue.clone())))
             .is_some_and(|rules| rules.is_continue())
