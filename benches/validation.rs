@@ -24,7 +24,7 @@ const TYPES: [ResourceType; 2] = [ResourceType::Practitioner, ResourceType::Appo
 fn main() {
     for resource_type in TYPES {
         let body = Body::new(resource_type);
-        let judged = validator().judge(resource_type, body.text.as_bytes());
+        let judged = validator().validate(resource_type, body.text.as_bytes());
         assert!(judged.issues.is_empty(), "{:?}", judged.issues);
         println!("{body}: {} bytes", body.text.len());
     }
@@ -36,7 +36,7 @@ fn main() {
 fn whole(bencher: Bencher, body: &Body) {
     let validator = validator();
     bencher.counter(BytesCount::of_str(&body.text)).bench(|| {
-        let judged = validator.judge(body.resource_type, black_box(body.text.as_bytes()));
+        let judged = validator.validate(body.resource_type, black_box(body.text.as_bytes()));
         stored(&judged.received.expect("legal"))
     });
 }

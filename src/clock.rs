@@ -1,4 +1,4 @@
-//! Time and new ids come from here, so that tests can make their own.
+//! The source of the current time and of new resource ids, which tests replace.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::fhir::id::Id;
 
-/// Where the time and new resource ids come from.
+/// The source of the current time and of new resource ids. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -14,13 +14,13 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The system's time, and UUIDs of version 7: they grow with time, which keeps indexes compact,
-    /// and say nothing of the person.
+    /// The system clock, and UUIDs of version 7: they increase with time, which keeps indexes compact, and reveal nothing
+    /// about a person.
     pub fn system() -> Self {
         Self::new(Timestamp::now, || uuid::Uuid::now_v7().into())
     }
 
-    /// A clock of these functions.
+    /// A clock that calls these functions.
     pub fn new(
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
         new_id: impl Fn() -> Id + Send + Sync + 'static,
@@ -28,13 +28,13 @@ impl Clock {
         Self { now: Arc::new(now), new_id: Arc::new(new_id) }
     }
 
-    /// The current instant, cut to the millisecond that is stored.
+    /// The current time, truncated to milliseconds, the precision that is stored.
     pub fn now(&self) -> Timestamp {
         let now = (self.now)();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
-    /// An id that no resource has.
+    /// A unique id.
     pub fn new_id(&self) -> Id {
         (self.new_id)()
     }

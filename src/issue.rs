@@ -1,4 +1,4 @@
-//! What is said about a request: an [`Issue`] is one broken (or bent) [`Rule`] at one place.
+//! An [`Issue`] is one violation of a [`Rule`] by a request, at one element.
 //!
 //! <http://hl7.org/fhir/R4/operationoutcome.html>
 
@@ -9,7 +9,7 @@ mod rule;
 pub use findings::{Findings, MAX_ISSUES};
 pub use rule::{IssueType, Level, Rule, Severity};
 
-/// The two languages in which people read our sentences.
+/// The languages of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     /// French, the language of the SAS pages.
@@ -29,65 +29,63 @@ impl Language {
     }
 }
 
-/// One rule that a request breaks, at one place, with what its sentence needs to be complete.
+/// A violation of a rule: where, and the parameters of the rule's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// The rule, with its level, code, sentences and source.
     pub rule: &'static Rule,
-    /// Where: a FHIRPath with indexes (`Practitioner.telecom[0].system`), or `http.` and the name
+    /// The element: a FHIRPath with indexes (`Practitioner.telecom[0].system`), or `http.` and the name
     /// of a query parameter or header, as in <http://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.location>.
     pub expression: String,
-    /// Fills the `{name}` placeholders of the sentence. Never a value of a person.
+    /// The values of the placeholders `{name}` in the message. Never personal data.
     pub parameters: Vec<(&'static str, String)>,
-    /// What other servers say of the same, where clients may know that text; else the sentence and the rule's source.
+    /// A text that other servers use too, and clients may know; by default the message and the rule's source.
     pub diagnostics: Option<String>,
 }
 
-/// More issues than this are not told of one request: an answer must not grow with a hostile body.
-pub const MOST_TOLD: usize = 200;
+/// Maximum issues in one response: it must not grow with a hostile body.
+pub const MAX_ISSUES_RETURNED: usize = 200;
 
-/// The longest expression that is told, in characters.
-const LONGEST_EXPRESSION: usize = 400;
+/// Maximum length of an expression, in characters.
+const MAX_EXPRESSION: usize = 400;
 
-/// `text`, cut after `longest` characters.
-fn cut(text: String, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
+/// Truncates `text` after `max` characters.
+fn truncate(text: String, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
 }
 
 impl Issue {
-    /// `rule` is broken at `expression`.
+    /// A violation of `rule` at `expression`, which is truncated at 400 characters.
     pub fn new(rule: &'static Rule, expression: impl Into<String>) -> Self {
-        let expression = cut(expression.into(), LONGEST_EXPRESSION);
+        let expression = truncate(expression.into(), MAX_EXPRESSION);
         Self { rule, expression, parameters: Vec::new(), diagnostics: None }
     }
 
-    /// Fills the placeholder `{name}` of the sentence; what was `found` is cut at 80 characters,
-    /// anything else at 400.
+    /// Sets the value of the placeholder `{name}`. `found` is truncated at 80 characters, others at 400.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
-        let longest = if name == "found" { 80 } else { LONGEST_EXPRESSION };
-        self.parameters.push((name, cut(value.as_ref().to_owned(), longest)));
+        let max = if name == "found" { 80 } else { MAX_EXPRESSION };
+        self.parameters.push((name, truncate(value.as_ref().to_owned(), max)));
         self
     }
 
-    /// Tells this text instead of the sentence and the rule's source; it is cut at 400 characters.
+    /// Replaces the default diagnostics by this text, truncated at 400 characters.
     #[must_use]
     pub fn diagnostics(mut self, text: impl Into<String>) -> Self {
-        self.diagnostics = Some(cut(text.into(), LONGEST_EXPRESSION));
+        self.diagnostics = Some(truncate(text.into(), MAX_EXPRESSION));
         self
     }
 
-    /// The sentence of the rule in `language`, complete.
+    /// The message of the rule in `language`, with its placeholders replaced.
     pub fn text(&self, language: Language) -> String {
         self.parameters.iter().fold(self.rule.sentence(language).to_owned(), |text, (name, value)| {
             text.replace(&format!("{{{name}}}"), value)
         })
     }
 
-    /// Whether this issue alone makes the request fail.
+    /// Whether this issue refuses the request.
     pub fn is_error(&self) -> bool {
         self.rule.is_error()
     }

@@ -1,14 +1,14 @@
-//! The program: reads its settings, runs one command, ends with its status.
+//! The program: reads its settings, runs one command, and exits with its status.
 
 use std::process::ExitCode;
 
 use sas_endpoint::command;
 use sas_endpoint::config::{Cli, Command};
 
-/// Maximum threads that run tasks.
+/// Maximum worker threads of the runtime.
 const MAX_WORKERS: usize = 32;
 
-/// Maximum threads for work that blocks: reading files, judging large bodies.
+/// Maximum threads for blocking work: reading files, validating large bodies.
 const MAX_BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     if matches!(cli.command, None | Some(Command::Serve)) {
         command::execute_with_settings(&arguments);
     }
-    // The units and the compositions allow 256 tasks; each connection to SQLite has a thread of its own too.
+    // The systemd units and compositions allow 256 tasks, which include one thread per SQLite connection.
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)

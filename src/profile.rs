@@ -1,7 +1,7 @@
-//! The schemas of `profiles/`, compiled once, and what they find in a resource.
+//! Compiles the schemas of `profiles/`, and reports the rules that a resource violates.
 //!
-//! Schemas say where a resource breaks a rule; the sentences are the catalogue's: nobody reads
-//! schema jargon, and no value of a person is quoted.
+//! Schemas find the violations; the messages come from the catalogue of rules, without terms of JSON Schema or personal
+//! data.
 
 mod contained;
 mod failures;
@@ -26,14 +26,14 @@ use crate::issue::{Issue, Rule};
 
 pub use issue::{json_type, primitive};
 
-/// A SAS profile that a resource is checked against, beyond the structure of R4.
+/// A SAS profile, which a resource must conform to beyond the structure of R4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// A regulator account.
     FrPractitionerRegul,
     /// An appointment of a health professional or a CPTS.
     FrAppointmentSas,
-    /// An appointment at an SOS Médecins place.
+    /// An appointment at an SOS Médecins location.
     SosAppointment,
 }
 
@@ -63,8 +63,7 @@ impl Profile {
     }
 }
 
-/// Takes the breaches of rules, one at a time: the issue is made only where it is kept. Breaks where no more are
-/// wanted.
+/// Takes the violations of rules, one at a time; the issue is built only if it is listed. Breaks to end the check.
 pub type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> ControlFlow<()>;
 
 /// Every schema, compiled.
@@ -77,7 +76,7 @@ pub struct Profiles {
     appointment_sos: Schema,
 }
 
-/// A schema that does not compile: a fault of ours, found by any test.
+/// A schema that does not compile: a bug, found by any test.
 #[derive(Debug, thiserror::Error)]
 #[error("the schema of {name} does not compile: {reason}")]
 pub struct BrokenSchema {
@@ -86,7 +85,7 @@ pub struct BrokenSchema {
 }
 
 impl Profiles {
-    /// Compiles the schemas that the binary carries.
+    /// Compiles the schemas that are embedded in the program.
     pub fn compile() -> Result<Self, BrokenSchema> {
         let datatypes = include_str!("../profiles/r4/datatypes.json");
         let resources = include_str!("../profiles/r4/resources.json");
@@ -116,8 +115,13 @@ impl Profiles {
         })
     }
 
-    /// Reports how the resource departs from the structure and the invariants of FHIR R4.
-    pub fn structure(&self, resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
+    /// Reports violations of the structure and the invariants of FHIR R4.
+    pub fn check_structure(
+        &self,
+        resource_type: ResourceType,
+        resource: &Value,
+        report: Report<'_>,
+    ) -> ControlFlow<()> {
         let schema = match resource_type {
             ResourceType::Practitioner => &self.practitioner,
             ResourceType::Appointment => &self.appointment,
@@ -126,8 +130,8 @@ impl Profiles {
         contained::report(resource_type, resource, report)
     }
 
-    /// Reports how the resource departs from a SAS profile.
-    pub fn departures(&self, profile: Profile, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
+    /// Reports violations of a SAS profile.
+    pub fn check_profile(&self, profile: Profile, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
         let schemas = match profile {
             Profile::FrPractitionerRegul => vec![&self.regulator],
             Profile::FrAppointmentSas => vec![&self.appointment_common, &self.appointment_sas],
@@ -178,12 +182,11 @@ impl Schema {
 
     fn report(&self, resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
         let contained = contained::contained(resource);
-        // What is accepted, as nearly everything is, is accepted at once. References to what is contained are seen
-        // by the walk only.
+        // Fast path: nearly all resources are valid. References to contained resources are checked by the slow path only.
         if contained.is_empty() && self.validator.is_valid(resource) {
             return ControlFlow::Continue(());
         }
-        self.failures.tell(resource, &contained, &mut |failure| match issue::rule(failure) {
+        self.failures.report(resource, &contained, &mut |failure| match issue::rule(failure) {
             Some(rule) => report(rule, &|| issue::issue(failure, rule, resource_type)),
             None => ControlFlow::Continue(()),
         })

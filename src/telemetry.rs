@@ -1,6 +1,6 @@
-//! Traces: which trace a request belongs to, the span that its exchange leaves there, and where spans are sent.
+//! Traces: one span per request, exported to an OpenTelemetry collector if the environment names one.
 //!
-//! The trace is told in the log whether or not spans are sent anywhere.
+//! The log has the trace id of each request, whether or not spans are exported.
 
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -12,12 +12,12 @@ use axum::http::{HeaderMap, Method};
 use tracing::Span;
 use tracing_subscriber::{Layer, Registry};
 
-use trace_parent::trace_id_of;
+use trace_parent::parse_trace_id;
 
-/// The target of the spans that are sent; nothing else is, no event and no span of a library.
+/// The target of exported spans; events and spans of libraries are not exported.
 const TARGET: &str = "sas_endpoint::exchange";
 
-/// Where spans are sent, if anywhere.
+/// The exporter of spans, if there is one.
 pub struct Traces {
     #[cfg(feature = "otlp")]
     exporter: Option<otlp::Exporter>,
@@ -25,20 +25,20 @@ pub struct Traces {
 
 #[cfg(feature = "otlp")]
 impl Traces {
-    /// Starts what the environment asks for: nothing, where it names no collector.
+    /// Starts the exporter, if the environment names a collector.
     ///
     /// # Errors
-    /// Where a variable cannot be read, such as an endpoint that is no URL.
+    /// If a variable is invalid, such as an endpoint that is not a URL.
     pub fn start() -> Result<Self, opentelemetry_otlp::ExporterBuildError> {
         Ok(Self { exporter: otlp::Exporter::start()? })
     }
 
-    /// Takes the spans of exchanges from `tracing`.
+    /// The layer that exports the spans of requests.
     pub fn layer(&self) -> Option<impl Layer<Registry> + use<>> {
         self.exporter.as_ref().map(otlp::Exporter::layer)
     }
 
-    /// Sends what waits, within a bounded time.
+    /// Exports the queued spans, within a second.
     pub async fn stop(self) {
         if let Some(exporter) = self.exporter {
             exporter.stop().await;
@@ -46,54 +46,50 @@ impl Traces {
     }
 }
 
-/// In a build that cannot send any.
+/// Without the feature `otlp`, nothing is exported.
 #[cfg(not(feature = "otlp"))]
 impl Traces {
-    /// Starts nothing.
     pub fn start() -> Result<Self, std::convert::Infallible> {
         Ok(Self {})
     }
 
-    /// Takes nothing.
     pub fn layer(&self) -> Option<impl Layer<Registry> + use<>> {
         None::<tracing_subscriber::layer::Identity>
     }
 
-    /// Nothing waits.
     pub async fn stop(self) {}
 }
 
-/// One exchange, as a span of a trace.
+/// The span of one request.
 ///
-/// Its attributes are those that [OpenTelemetry names for HTTP servers][semantics], without `url.path` and
-/// `url.query`: ids and identifiers stand there.
+/// Its attributes are those of the [OpenTelemetry conventions for HTTP servers][semantics], without `url.path` and
+/// `url.query`, which contain ids and identifiers.
 ///
 /// [semantics]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
-pub struct Exchange {
+pub struct RequestSpan {
     span: Span,
     trace_id: Option<String>,
 }
 
-/// How an exchange ended.
-pub struct Ended<'a> {
-    /// The status of the answer.
+/// The attributes that are known once a request is answered.
+pub struct SpanOutcome<'a> {
     pub status: u16,
     /// The name of the interaction.
     pub interaction: &'a str,
-    /// The resource type, where it was about one.
+    /// The resource type, if any.
     pub resource_type: &'a str,
-    /// The name of the caller, where it was recognised.
+    /// The name of the caller, if it is authenticated.
     pub caller: &'a str,
-    /// The rules that were cited, `id:code`, with spaces between.
+    /// The issues, as `id:code` separated by spaces.
     pub issues: &'a str,
 }
 
-impl Exchange {
-    /// Begins one. `route` is the pattern that the path matched, never the path.
+impl RequestSpan {
+    /// Begins the span. `route` is the pattern that the path matched, never the path itself.
     pub fn begin(headers: &HeaderMap, method: &Method, route: Option<&str>, scheme: &str, request_id: &str) -> Self {
-        let method = standard(method);
+        let method = standard_method(method);
         let name = route.map_or(Cow::Borrowed(method), |route| Cow::Owned(format!("{method} {route}")));
-        // Of a level that is seldom logged: the log has a line of its own.
+        // At debug level, as the log has its own line for each request.
         let span = tracing::debug_span!(
             target: TARGET,
             "exchange",
@@ -112,40 +108,39 @@ impl Exchange {
             sas.issues = tracing::field::Empty,
         );
         #[cfg(feature = "otlp")]
-        let trace_id = otlp::join(&span, headers).or_else(|| trace_id_of(headers));
+        let trace_id = otlp::join_trace(&span, headers).or_else(|| parse_trace_id(headers));
         #[cfg(not(feature = "otlp"))]
-        let trace_id = trace_id_of(headers);
+        let trace_id = parse_trace_id(headers);
         Self { span, trace_id }
     }
 
-    /// The trace that it belongs to: 32 hexadecimal digits.
+    /// The trace id: 32 hexadecimal digits.
     pub fn trace_id(&self) -> Option<&str> {
         self.trace_id.as_deref()
     }
 
-    /// The span, for what happens within.
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// Says how it ended; the span is sent once the last copy of it is let go of.
-    pub fn end(self, ended: &Ended) {
+    /// Records the outcome. The span is exported once its last clone is dropped.
+    pub fn end(self, outcome: &SpanOutcome) {
         let Self { span, .. } = self;
-        span.record("http.response.status_code", ended.status);
-        span.record("sas.interaction", ended.interaction);
-        span.record("sas.resource_type", ended.resource_type);
-        span.record("sas.caller", ended.caller);
-        span.record("sas.issues", ended.issues);
-        // A refusal is the client's error, not the server's.
-        if ended.status >= 500 {
+        span.record("http.response.status_code", outcome.status);
+        span.record("sas.interaction", outcome.interaction);
+        span.record("sas.resource_type", outcome.resource_type);
+        span.record("sas.caller", outcome.caller);
+        span.record("sas.issues", outcome.issues);
+        // By the conventions, a 4xx status is not an error of the server.
+        if outcome.status >= 500 {
             span.record("otel.status_code", "error");
-            span.record("error.type", ended.status.to_string());
+            span.record("error.type", outcome.status.to_string());
         }
     }
 }
 
-/// The method, where it is one that everybody knows: a client may invent others.
-fn standard(method: &Method) -> &'static str {
+/// The method, or `_OTHER`: arbitrary methods of clients must not become names of spans.
+fn standard_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

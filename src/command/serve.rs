@@ -43,7 +43,7 @@ struct Addresses {
 
 /// Serves until the program is asked to stop; every acknowledged write is then on disk.
 pub async fn serve(config: &Config) -> Result<(), Failure> {
-    let prometheus = ops::recorder();
+    let prometheus = ops::prometheus_handle();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
@@ -83,7 +83,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
         synchronisation: mirror.and_then(|mirror| annuaire::keep_up_to_date(mirror, config, stopping)),
     };
-    greet(config.log_format, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
+    print_banner(config.log_format, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
 
     tokio::select! {
         () = asked_to_stop => {}
@@ -258,7 +258,7 @@ async fn finished(servers: [JoinHandle<()>; 2]) {
 }
 
 /// Says where everything is, and what to try.
-fn greet(
+fn print_banner(
     log_format: LogFormat,
     addresses: &Addresses,
     scheme: &str,

@@ -1,4 +1,4 @@
-//! Texts from outside, as they are printed: nothing in them directs a terminal or reorders what stands around them.
+//! Escapes external text before it is printed: it must neither control a terminal nor reorder the text around it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ fn is_active(character: char) -> bool {
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with each active character as its escape, `\u{202e}`, except those that are kept.
+/// Replaces each active character that is not `kept` by its escape, such as `\u{202e}`.
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(|character| is_active(character) && !kept(character)) {
         return Cow::Borrowed(text);
@@ -26,22 +26,22 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A text that stands within a line.
+/// Escapes text that is part of a line.
 pub fn cell(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
-/// A text of several lines.
+/// Escapes text of several lines: line breaks and tabs are kept.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| matches!(character, '\n' | '\t'))
 }
 
-/// JSON text, which stays the same JSON: such characters stand in its strings only, where `\u202e` means the same.
+/// Escapes JSON text, whose meaning is unchanged: active characters occur in its strings only, where `\u202e` is the same.
 pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match is_active(character) && character != '\n' {
-            // None of them is beyond the 16 bits of one escape. Writing to a text cannot fail.
+            // All of them fit into the 16 bits of one escape. Writing to a `String` cannot fail.
             true => _ = write!(escaped, "\\u{:04x}", u32::from(character)),
             false => escaped.push(character),
         }
@@ -49,8 +49,8 @@ pub fn json(text: &str) -> String {
     escaped
 }
 
-/// A text that keeps the sequences that colour it (`ESC [ 32 m`), and no other sequence.
-fn coloured(text: &str) -> String {
+/// Escapes text, but keeps escape sequences of colours (`ESC [ 32 m`).
+fn escape_except_colours(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let mut escaped = cell(parts.next().unwrap_or_default()).into_owned();
     for part in parts {
@@ -62,25 +62,22 @@ fn coloured(text: &str) -> String {
     escaped
 }
 
-/// How the lines of a log are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogStyle {
-    /// As text.
     Plain,
-    /// As text coloured with escape sequences.
+    /// Text with escape sequences of colours.
     Coloured,
-    /// As JSON.
     Json,
 }
 
-/// The log on its way to a terminal or a file: a line is written at once.
+/// Escapes the log on its way to a terminal or a file. Each line is written in one call.
 pub struct Escaped<W> {
     inner: W,
     style: LogStyle,
 }
 
 impl<W> Escaped<W> {
-    /// Writes there.
     pub fn new(inner: W, style: LogStyle) -> Self {
         Self { inner, style }
     }
@@ -89,15 +86,15 @@ impl<W> Escaped<W> {
 impl<W: Write> Write for Escaped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        // An event comes at once: a line break within it is of a text that it quotes.
+        // Each call has one whole event: a line break within it belongs to quoted text.
         let (event, end) = text.strip_suffix('\n').map_or((&*text, ""), |event| (event, "\n"));
         let mut escaped = match self.style {
             LogStyle::Plain => cell(event).into_owned(),
-            LogStyle::Coloured => coloured(event),
+            LogStyle::Coloured => escape_except_colours(event),
             LogStyle::Json => json(event),
         };
         escaped.push_str(end);
-        // Once, with its end: between two writes, another thread writes its own event.
+        // One call, with the line break: between two calls, another thread could write its event.
         self.inner.write_all(escaped.as_bytes())?;
         Ok(bytes.len())
     }

@@ -30,7 +30,7 @@ pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode
                 continue;
             }
         };
-        let judged = validator.judge_any(&body);
+        let judged = validator.validate_any(&body);
         if !judged.is_accepted() {
             worst = worst.max(1);
         }

@@ -1,11 +1,11 @@
 //! Bundles of the types `searchset` and `history`. <http://hl7.org/fhir/R4/bundle.html>
 //!
-//! Stored resources, or the part that is asked for, are spliced in as the text they are.
+//! The text of stored resources, or of the requested part, is inserted unchanged.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// What an entry takes beside its resource, most often; where it takes more, the text grows.
+/// The usual size of an entry without its resource, in bytes, to allocate the text.
 const ENTRY_OVERHEAD: usize = 384;
 
 /// A bundle, ready to be written by [`Bundle::into_text`].
@@ -49,18 +49,18 @@ struct Link {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The absolute URL of the resource, without its version; what has no id has none.
+    /// The absolute URL of the resource, without its version; `None` if it has no id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub full_url: Option<String>,
     /// The resource, as stored.
     pub resource: Box<RawValue>,
-    /// In a searchset: how it came in.
+    /// In a searchset: why it is in the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
     /// In a history: the request that made this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
-    /// In a history: what was answered to it.
+    /// In a history: the response to that request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<Response>,
 }
@@ -68,7 +68,7 @@ pub struct Entry {
 /// `Bundle.entry.search`
 #[derive(Serialize)]
 pub struct Search {
-    /// `match`: the entry answers the criteria; `outcome`: it tells something of the search. Nothing is included here.
+    /// `match`: the resource matches the criteria; `outcome`: issues of the search. `_include` is not supported here.
     pub mode: &'static str,
 }
 
@@ -101,8 +101,8 @@ impl Bundle {
         Self { resource_type: "Bundle", kind, total, link: std::iter::once(own).chain(next).collect(), entry }
     }
 
-    /// Leaves out a `self` link that is longer than a server reads: without its criteria it would tell of another search.
-    /// Says whether a `next` link is not longer: without it, the rest could not be read.
+    /// Removes a `self` link that is longer than the server accepts; truncated, it would describe another search. Returns
+    /// whether the `next` link is short enough: without it, the other pages could not be read.
     pub fn keep_links_within(&mut self, max_url: usize) -> bool {
         let is_within = |link: &Link| request_target(&link.url).len() <= max_url;
         self.link.retain(|link| is_within(link) || link.relation != "self");
@@ -112,7 +112,7 @@ impl Bundle {
     /// The bundle as JSON. Each resource is dropped once it is written: a page of some megabytes is not held twice.
     ///
     /// # Errors
-    /// Where serde cannot write it.
+    /// If serde fails.
     pub fn into_text(mut self) -> Result<Vec<u8>, serde_json::Error> {
         let entries = std::mem::take(&mut self.entry);
         let contents: usize = entries.iter().map(|entry| entry.resource.get().len() + ENTRY_OVERHEAD).sum();
@@ -121,7 +121,7 @@ impl Bundle {
             return Ok(text);
         }
         text.reserve_exact(contents);
-        // The end of the object, which goes on.
+        // The closing brace: more members follow.
         text.pop();
         for (index, entry) in entries.into_iter().enumerate() {
             text.extend_from_slice(if index == 0 { br#","entry":["# } else { b"," });

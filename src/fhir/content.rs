@@ -1,4 +1,4 @@
-//! The content of a resource: what was received, plus what the server says of it.
+//! The content of a resource: the received text, plus the elements that the server sets.
 
 use std::fmt::Write;
 
@@ -12,11 +12,11 @@ use super::id::Id;
 use super::json::{Members, Received, members};
 use super::version::Version;
 
-/// A received resource as text, with gaps for what only the writer knows:
-/// `id`, `meta.versionId` and `meta.lastUpdated`.
+/// A received resource as text, with gaps for the elements that the server sets when it writes: `id`, `meta.versionId`
+/// and `meta.lastUpdated`.
 ///
-/// Key order and number text are those received. An `id` or a `meta` keeps its position;
-/// where there was none, it follows `resourceType`.
+/// Key order and number text are those received. An `id` or a `meta` keeps its position; a missing one is inserted after
+/// `resourceType`.
 #[derive(Clone, Debug)]
 pub struct Content {
     pieces: Vec<Piece>,
@@ -33,7 +33,7 @@ enum Piece {
 }
 
 impl Content {
-    /// Takes over a resource that [`super::json::parse`] has read.
+    /// From a resource that [`super::json::parse`] returned.
     pub fn new(received: &Received) -> Self {
         let resource = &received.value;
         let mut writer = Writer::default();
@@ -57,7 +57,7 @@ impl Content {
         Self { pieces: writer.pieces, length, hash: canonical_hash(resource) }
     }
 
-    /// The resource as it is stored and answered.
+    /// Fills the gaps: the text that is stored and returned.
     pub fn stamp(&self, id: &Id, version: Version, last_updated: Timestamp) -> String {
         let mut text = String::with_capacity(self.length);
         for piece in &self.pieces {
@@ -71,8 +71,8 @@ impl Content {
         text
     }
 
-    /// Equal for two contents that are equal as JSON, whatever their key order and white space,
-    /// and whatever `id`, `meta.versionId` and `meta.lastUpdated` say: those are the server's.
+    /// A hash that is equal for equal JSON, whatever the key order and white space. `id`, `meta.versionId` and
+    /// `meta.lastUpdated` are ignored, as the server sets them.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -166,7 +166,7 @@ fn canonical_hash(resource: &Value) -> String {
     hash(text)
 }
 
-/// The SHA-256 of a text, in 64 hexadecimal digits.
+/// The SHA-256 of a text, as 64 hexadecimal digits.
 pub fn hash(text: impl AsRef<[u8]>) -> String {
     Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hash, byte| {
         let _ = write!(hash, "{byte:02x}");

@@ -1,7 +1,6 @@
-//! JSON as FHIR wants it: no duplicate key, no stray `null`, nothing empty, not too deep.
+//! Parses JSON by the rules of FHIR: no duplicate keys, no stray `null`, nothing empty, limited depth.
 //!
-//! `serde_json` alone keeps the last of two equal keys in silence; here every defect is told,
-//! with its place.
+//! `serde_json` alone silently keeps the last of two equal keys; this parser reports every defect with its path.
 //!
 //! <http://hl7.org/fhir/R4/json.html>
 
@@ -32,18 +31,21 @@ pub const MAX_VALUES: usize = 50_000;
 /// Maximum length of a member's name, in characters. The longest name of FHIR R4 has some 40.
 pub const MAX_NAME_LENGTH: usize = 128;
 
-/// A JSON object that could be read.
+/// A parsed JSON object.
 #[derive(Debug)]
 pub struct Received {
-    /// What it says: always an object.
+    /// Always an object.
     pub value: Value,
-    /// Its members as they were written (order, escapes, number text), without insignificant white space.
+    /// Its members as received (order, escapes, number text), without insignificant white space.
     pub members: Members,
-    /// What is wrong with it as FHIR's JSON: duplicate keys, `null`, what is empty, control characters.
+    /// Violations of FHIR's rules for JSON: duplicate keys, `null`, empty values, control characters.
     pub defects: Vec<Issue>,
 }
 
-/// Reads a body, or tells why it cannot be read. Expressions start at `root`, the resource type.
+/// Parses a body. Expressions of issues start at `root`, the resource type.
+///
+/// # Errors
+/// The issues, if the body is not JSON or exceeds a limit.
 pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|_| vec![Issue::new(&JSON_ENCODING, root)])?;
@@ -68,7 +70,7 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     let Value::Object(object) = &value else {
         return Err(vec![Issue::new(&JSON_ROOT, root)]);
     };
-    defects::judge_members(object, &Path::Root, &issues);
+    defects::check_members(object, &Path::Root, &issues);
     Ok(Received { members: members(text), defects: issues.found.into_inner(), value })
 }
 
@@ -77,7 +79,7 @@ struct Issues<'a> {
     found: RefCell<Vec<Issue>>,
     /// Values read so far.
     values: Cell<usize>,
-    /// Whether reading stops for something that was found.
+    /// Whether a defect ends the parsing.
     is_refused: Cell<bool>,
 }
 
@@ -119,7 +121,7 @@ impl Node<'_> {
         Ok(self.depth + 1)
     }
 
-    /// The name of a member, unless nobody could mean it.
+    /// The name of a member; fails if it is longer than [`MAX_NAME_LENGTH`].
     fn name<'de, A: MapAccess<'de>>(&self, members: &mut A) -> Result<Option<String>, A::Error> {
         let name = members.next_key::<String>()?;
         let is_long = |name: &String| name.len() > MAX_NAME_LENGTH && name.chars().nth(MAX_NAME_LENGTH).is_some();

@@ -1,7 +1,7 @@
-//! The XHTML of a narrative: what may stand in it, and nothing else.
+//! Checks the XHTML of a narrative against the elements and attributes that R4 allows.
 //!
-//! A program that shows a narrative runs what it holds. It is read once as XML, and what is not in the list of R4's
-//! txt-1 is refused; so is what means something else to an HTML reader than to an XML reader.
+//! A program that displays a narrative executes its active content. The narrative is parsed once as XML; anything that
+//! R4's txt-1 does not list is refused, and so is anything that HTML parsers and XML parsers read differently.
 //!
 //! <http://hl7.org/fhir/R4/narrative.html>
 
@@ -42,18 +42,18 @@ const ATTRIBUTES: [&str; 49] = [
 /// The attributes that name a resource of the web.
 const LINKS: [&str; 4] = ["cite", "href", "longdesc", "src"];
 
-/// Schemes that run nothing and read nothing of the reader's machine.
+/// Schemes that neither execute code nor read local files.
 const SCHEMES: [&str; 6] = ["cid", "ftp", "http", "https", "mailto", "tel"];
 
 /// Images may be embedded.
 const EMBEDDED_IMAGE: &str = "data:image/";
 
-/// What is wrong with a narrative.
+/// Why a narrative is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is not one XHTML `div` that can be read, or it exceeds the bounds.
+    /// It is not one well-formed XHTML `div`, or it exceeds the limits.
     Unreadable,
-    /// txt-1: an element or attribute is not allowed, or a link that may run something.
+    /// txt-1: an element or attribute is not allowed, or a link may execute code.
     Forbidden,
     /// txt-2: it shows neither text nor image.
     Invisible,

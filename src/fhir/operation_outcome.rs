@@ -1,26 +1,26 @@
-//! `OperationOutcome`: what is told of a request. <http://hl7.org/fhir/R4/operationoutcome.html>
+//! Formats issues as an `OperationOutcome`. <http://hl7.org/fhir/R4/operationoutcome.html>
 
 use serde_json::{Value, json};
 
 use crate::issue::catalogue::ALL_GOOD;
-use crate::issue::{Issue, Language, MOST_TOLD};
+use crate::issue::{Issue, Language, MAX_ISSUES_RETURNED};
 
-/// The code system of our rule ids, in `issue.details.coding`.
+/// The code system of rule ids, in `issue.details.coding`.
 pub const RULE_SYSTEM: &str = "urn:sas-endpoint:rule";
 
-/// The issues as an OperationOutcome; it always has at least one.
+/// Formats issues as an OperationOutcome. `issues` must not be empty.
 pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {
     let nothing = [Issue::new(&ALL_GOOD, "OperationOutcome")];
     let issues = if issues.is_empty() { &nothing } else { issues };
     json!({
         "resourceType": "OperationOutcome",
         "language": language.tag(),
-        "issue": issues.iter().take(MOST_TOLD).map(|issue| one(issue, language)).collect::<Vec<_>>(),
+        "issue": issues.iter().take(MAX_ISSUES_RETURNED).map(|issue| format_issue(issue, language)).collect::<Vec<_>>(),
     })
 }
 
-/// Some clients show nothing but `diagnostics`: it begins with what is wrong.
-fn one(issue: &Issue, language: Language) -> Value {
+/// Some clients show only `diagnostics`, so it begins with the message.
+fn format_issue(issue: &Issue, language: Language) -> Value {
     let text = issue.text(language);
     let diagnostics = issue.diagnostics.clone().unwrap_or_else(|| format!("{text} ({})", issue.rule.source));
     json!({
@@ -44,12 +44,12 @@ mod tests {
     fn diagnostics_begin_with_what_is_wrong_unless_another_text_is_known() {
         let issue = Issue::new(&ANNUAIRE_REPEATED, "http._count").with("found", "_count");
         for language in [Language::French, Language::English] {
-            let told = one(&issue, language);
+            let told = format_issue(&issue, language);
             let text = told["details"]["text"].as_str().expect("a text");
             assert_eq!(text, issue.text(language));
             assert_eq!(told["diagnostics"], format!("{text} ({})", ANNUAIRE_REPEATED.source));
         }
-        let told = |issue: &Issue| one(issue, Language::English)["diagnostics"].clone();
+        let told = |issue: &Issue| format_issue(issue, Language::English)["diagnostics"].clone();
         assert_eq!(told(&issue.clone().diagnostics("Bad")), "Bad");
         let long = told(&issue.diagnostics("é".repeat(1000)));
         assert_eq!(long.as_str().map(|text| text.chars().count()), Some(401));

@@ -127,7 +127,7 @@ pub fn is_language(text: &str) -> bool {
     }
 }
 
-/// What the registry has beside ISO 639-1 and 639-3: collections of ISO 639-5, and languages that these standards had once.
+/// The languages of the registry that are in neither ISO 639-1 nor 639-3: collections of ISO 639-5, and languages that these standards had once.
 /// <https://www.iana.org/assignments/language-subtag-registry>, of 2025-08-25.
 static OTHER_LANGUAGES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let languages = "\

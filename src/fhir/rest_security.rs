@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-/// What clients are recognised by.
+/// How clients authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
-    /// Nothing: nobody is asked who they are.
+    /// Not at all.
     None,
-    /// Callers are configured, and nobody else is served.
+    /// As configured callers only.
     Callers {
-        /// Some are recognised by a client certificate.
+        /// Some have a client certificate.
         certificates: bool,
-        /// Some are recognised by a bearer token.
+        /// Some have a bearer token.
         tokens: bool,
     },
 }

@@ -148,7 +148,7 @@ impl Subset {
             return;
         };
         let is_kept = |name: &str| {
-            // What stands beside a primitive belongs to it.
+            // `_name` holds the extensions of the primitive `name`.
             let name = name.strip_prefix('_').unwrap_or(name);
             ALWAYS.contains(&name)
                 || always(resource_type).contains(&name)

@@ -1,5 +1,5 @@
-//! Limits of the log: lines that clients can cause at any rate are written a few a second. The others are counted,
-//! and told as sums: a log that is flooded hides what matters, and fills the disk.
+//! Limits the log lines that clients can cause at any rate to a few per second, counts the others, and logs their sums: a
+//! flooded log hides what matters, and fills the disk.
 
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
@@ -9,24 +9,24 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::runtime::Handle;
 
-/// LogRateLimit of each reason in a second.
+/// Maximum lines per second, for each reason.
 const LINES_PER_SECOND: u32 = 10;
 
-/// LogRateLimit that were left out and that no other line has told of are told after this time.
+/// Lines left out are logged as a sum after this time, unless another line reports them before.
 const SUM_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why lines are limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The client is not recognised, or a page of another site sends the request.
+    /// The client is not authenticated, or a page of another site sends the request.
     Unauthenticated,
-    /// The client sends too many requests a second: 429.
+    /// The client exceeds its request rate: 429.
     RateLimited,
-    /// The server has too much to do: 503.
+    /// The server is overloaded: 503.
     Overloaded,
-    /// The database is away: 503.
+    /// The database is not available: 503.
     Unavailable,
-    /// What was received is no request.
+    /// The request is not valid HTTP.
     Malformed,
 }
 
@@ -39,7 +39,7 @@ impl Reason {
         &LIMITS[self as usize]
     }
 
-    /// The word in the log and in metrics.
+    /// The name in the log and in metrics.
     fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",
@@ -51,22 +51,22 @@ impl Reason {
     }
 }
 
-/// Asks for one more line of this reason: `Some` with the number of lines that were left out before it, to be told in
-/// a field `left_out`, or `None` where it must not be written.
+/// Permits one more line of this reason: `Some` with the number of lines left out before it, to be logged in a field
+/// `left_out`; `None` if the line must not be written.
 pub fn next_line(reason: Reason) -> Option<u64> {
     reason.limit().next()
 }
 
-/// Tells of all lines that were left out and not told of: before the program ends.
+/// Logs the sums of lines left out and not reported yet. Called before the program ends.
 pub fn write_sums() {
     Reason::ALL.into_iter().for_each(|reason| reason.limit().write_sum());
 }
 
-/// The lines of one reason.
+/// The limit of one reason.
 struct LogLimit {
     reason: Reason,
     lines: LogRateLimit,
-    /// A task waits to write the sum.
+    /// Whether a task waits to write the sum.
     sum_is_scheduled: AtomicBool,
 }
 
@@ -84,7 +84,7 @@ impl LogLimit {
         next
     }
 
-    /// One task at a time, so that the end of a flood is told as well.
+    /// Starts a task that writes the sum later, unless one is waiting: the end of a flood is reported too.
     fn schedule_sum(&'static self) {
         let Ok(runtime) = Handle::try_current() else { return };
         if !self.sum_is_scheduled.swap(true, Ordering::AcqRel) {
@@ -104,20 +104,20 @@ impl LogLimit {
     }
 }
 
-/// At most so many lines a second.
+/// Limits lines to a number per second, and counts those left out.
 pub struct LogRateLimit {
     limiter: DefaultDirectRateLimiter,
     left_out: AtomicU64,
 }
 
 impl LogRateLimit {
-    /// At most `number` a second; one, if that is none.
+    /// At most `number` lines per second; at least one.
     pub fn per_second(number: u32) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
         Self { limiter: RateLimiter::direct(quota), left_out: AtomicU64::new(0) }
     }
 
-    /// How many were left out before the one that may be written now; `None` where this one is left out.
+    /// Permits one line: the number of lines left out before it; `None` if this line is left out.
     pub fn next(&self) -> Option<u64> {
         if self.limiter.check().is_ok() {
             return Some(self.take_left_out());

@@ -15,12 +15,12 @@ use crate::access::principal::Principal;
 use crate::audit::{Caller, Recorder, Trace};
 use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
-use crate::telemetry::{Ended, Exchange};
+use crate::telemetry::{RequestSpan, SpanOutcome};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// GaugeGuard, and not recorded.
+/// Counted, and not recorded.
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Of overload, where it cites a rule with the code `throttled`.
@@ -126,7 +126,7 @@ struct GoingOn {
     is_stranger: bool,
     span: Span,
     /// Until it has ended.
-    exchange: Option<Exchange>,
+    exchange: Option<RequestSpan>,
 }
 
 impl GoingOn {
@@ -164,7 +164,7 @@ impl GoingOn {
             let _entered = self.span.enter();
             tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, left_out, "answered");
         }
-        exchange.end(&Ended { status, interaction, resource_type, caller, issues: &issues });
+        exchange.end(&SpanOutcome { status, interaction, resource_type, caller, issues: &issues });
     }
 }
 
@@ -194,11 +194,11 @@ fn limited(status: u16, is_stranger: bool, issues: &Issues) -> Option<Reason> {
 }
 
 /// The exchange as a span, of the trace that the client names.
-fn traced(request: &Request, request_id: &str) -> Exchange {
+fn traced(request: &Request, request_id: &str) -> RequestSpan {
     let base_url = request.extensions().get::<Origin>().map(|origin| origin.base_url.clone());
     let scheme = if base_url.is_some_and(|url| url.starts_with("https:")) { "https" } else { "http" };
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    Exchange::begin(request.headers(), request.method(), route, scheme, request_id)
+    RequestSpan::begin(request.headers(), request.method(), route, scheme, request_id)
 }
 
 /// Who asks, as it is recorded.

@@ -1,4 +1,4 @@
-//! The operator's listener: is it alive, is it ready, what does it do. Not FHIR, and not for the outside.
+//! The ops listener: health checks and metrics. Not FHIR, and not for other networks.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,12 +20,12 @@ use crate::tls::Tls;
 /// Maximum open connections of the operator's listener.
 pub const MAX_OPS_CONNECTIONS: usize = 64;
 
-/// A database that does not answer within this time is not ready.
+/// A database that does not respond within this time is not ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the operator asks about.
+/// What the handlers report on.
 #[derive(Clone)]
-struct Watched {
+struct OpsState {
     endpoint: Endpoint,
     tls: Tls,
 }
@@ -36,21 +36,21 @@ pub fn router(endpoint: Endpoint, tls: Tls) -> Router {
         .route("/health/live", get(async || (StatusCode::OK, "alive\n")))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(Watched { endpoint, tls })
+        .with_state(OpsState { endpoint, tls })
 }
 
-/// The bounds of the operator's listener. It takes nothing from the clients' connections, and no address has a share:
-/// where all are taken the one idle longest goes, so that a health check is answered whoever holds the others.
+/// The bounds of the ops listener. Its connections do not count against those of clients, and are not limited per
+/// address: if all are taken, the one idle longest is evicted, so that health checks are always answered.
 pub fn bounds(of_clients: Bounds) -> Bounds {
     let (max_connections, max_connections_per_address) = (MAX_OPS_CONNECTIONS, Some(usize::MAX));
     Bounds { max_connections, max_connections_per_address, ..of_clients }
 }
 
-/// Ready: the database answers and is migrated, and took the last batch of writes.
+/// Ready: the database responds and is migrated, and the last batch of writes was committed.
 ///
-/// A revocation list or a certificate that is out of date is told and changes nothing: whoever restarts
-/// an instance that is not ready, or sends requests elsewhere, would find the same files there.
-async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoResponse {
+/// An expired revocation list or certificate is reported, but does not make the instance unready: after a restart, or on
+/// another instance, the files would be the same.
+async fn ready(State(OpsState { endpoint, tls }): State<OpsState>) -> impl IntoResponse {
     let deadline = Deadline::after(READY_TIMEOUT);
     let asked = deadline.limit(endpoint.storage.until(&deadline).is_ready()).await;
     let database = matches!(asked, Ok(true));
@@ -72,16 +72,16 @@ async fn ready(State(Watched { endpoint, tls }): State<Watched>) -> impl IntoRes
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{details}\n"))
 }
 
-async fn metrics(State(Watched { endpoint, .. }): State<Watched>) -> impl IntoResponse {
+async fn metrics(State(OpsState { endpoint, .. }): State<OpsState>) -> impl IntoResponse {
     let (open, idle) = endpoint.storage.connections();
     metrics::gauge!("sas_database_connections", "state" => "open").set(open);
     metrics::gauge!("sas_database_connections", "state" => "idle").set(idle as f64);
-    let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    let text = prometheus_handle().map(PrometheusHandle::render).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
-/// The recorder of this process, installed at the first call. `None` where another one stands already.
-pub fn recorder() -> Option<&'static PrometheusHandle> {
+/// The metrics of this process; installs their recorder at the first call. `None` if another recorder is installed.
+pub fn prometheus_handle() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let install = || {
         let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -96,10 +96,7 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
         metrics::describe_gauge!("sas_requests_in_progress", "Requests that hold a permit, by kind");
         metrics::describe_counter!("sas_too_busy_total", "Requests refused for want of a permit, by kind");
-        metrics::describe_counter!(
-            "sas_log_lines_left_out_total",
-            "LogRateLimit that a flood left out of the log, by reason"
-        );
+        metrics::describe_counter!("sas_log_lines_left_out_total", "Lines that a flood left out of the log, by reason");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Connections that are open");
         metrics::describe_counter!(

@@ -1,9 +1,9 @@
-//! The path of a request, before it is routed.
+//! Normalises the path of a request before routing.
 
 use axum::http::{Request, Uri};
 
-/// Repeated slashes are one, and slashes at the end none, as in nginx (`merge_slashes`): clients that join a base URL
-/// and a path with a slash each are served.
+/// Merges repeated slashes, as nginx does (`merge_slashes`), and removes trailing ones: clients may join a base URL and a
+/// path that both have a slash.
 pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
     let path = request.uri().path();
     if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
@@ -19,7 +19,7 @@ pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
     }
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = normal.parse().ok();
-    // A path that was legal is legal without some of its slashes.
+    // A valid path remains valid without some of its slashes.
     if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
     }

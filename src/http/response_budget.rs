@@ -1,7 +1,7 @@
-//! The bytes of answers that clients have yet to read, and a bound on them.
+//! Limits the bytes of responses that clients have not read yet.
 //!
-//! The length of each answer is reserved until hyper has written its last slice, or the connection has ended: an
-//! answer that nobody reads stays in memory for as long as its client is waited for.
+//! The length of each response is reserved until hyper has written its last slice, or the connection has ended: an unread
+//! response stays in memory until a timeout.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,17 +24,17 @@ use super::origin::Origin;
 use super::{negotiation, outcome};
 use crate::error::Error;
 
-/// What is handed to hyper at once.
+/// Maximum size of a slice that is passed to hyper at once.
 const MAX_SLICE: usize = 64 << 10;
 
-/// The interactions whose successful answers are never refused: a write was carried out, and a CapabilityStatement has
-/// one size.
+/// The interactions whose successful responses are never refused: a write is committed already, and a CapabilityStatement
+/// has a fixed size.
 const NEVER_REFUSED: [&str; 5] = ["create", "update", "conditional-update", "capabilities", "annuaire-capabilities"];
 
-/// Smaller answers that consist of issues are not refused either: the refusal in their place would be as large.
+/// Smaller OperationOutcomes are not refused either: the refusal would be as large.
 const MIN_REFUSABLE_ISSUES: usize = 16 << 10;
 
-/// The answers that are outstanding, and how many bytes of them there may be.
+/// The bytes of unread responses, and their limits.
 pub struct ResponseBudget {
     max_bytes: usize,
     max_bytes_per_client: usize,
@@ -47,7 +47,7 @@ struct Outstanding {
     by_client: HashMap<Client, usize>,
 }
 
-/// Bytes of the budget, until it is dropped.
+/// Reserves bytes of the budget until it is dropped.
 struct Reservation {
     budget: Arc<ResponseBudget>,
     client: Client,
@@ -55,14 +55,14 @@ struct Reservation {
 }
 
 impl ResponseBudget {
-    /// A budget of so many bytes, of which each client has a quarter. Both hold at least `max_page`.
+    /// A budget of `max_bytes`, of which each client may use a quarter. Both are at least `max_page`.
     pub fn new(max_bytes: usize, max_page: usize) -> Arc<Self> {
         let max_bytes_per_client = (max_bytes / 4).max(max_page);
         let max_bytes = max_bytes.max(max_page);
         Arc::new(Self { max_bytes, max_bytes_per_client, outstanding: Mutex::default() })
     }
 
-    /// Reserves these bytes. `None` where they are too many, and may be refused: one answer alone always fits.
+    /// Reserves bytes. `None` if they exceed a limit and the response is refusable; a single response always fits.
     fn reserve(self: &Arc<Self>, client: Client, bytes: usize, is_refusable: bool) -> Option<Reservation> {
         let mut outstanding = lock(&self.outstanding);
         let of_client = outstanding.by_client.get(&client).copied().unwrap_or_default();
@@ -92,7 +92,7 @@ impl Drop for Reservation {
     }
 }
 
-/// Whether an answer may be replaced by a refusal.
+/// Whether a response may be replaced by a refusal.
 fn is_refusable(status: StatusCode, interaction: Option<&str>, length: usize) -> bool {
     match interaction {
         Some(interaction) if status.is_success() && NEVER_REFUSED.contains(&interaction) => false,
@@ -101,7 +101,7 @@ fn is_refusable(status: StatusCode, interaction: Option<&str>, length: usize) ->
     }
 }
 
-/// Reserves the length of each answer, or refuses it where too much is unread.
+/// Middleware: reserves the length of each response, or refuses it if too many bytes are unread.
 pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request, next: Next) -> Response {
     let is_head = request.method() == Method::HEAD;
     let client = request.extensions().get::<Origin>().map(Client::of);
@@ -132,7 +132,7 @@ pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request
     }
 }
 
-/// The bytes of an answer, which go together with their reservation.
+/// The bytes of a response with their reservation.
 struct Held {
     bytes: Bytes,
     _reservation: Reservation,
@@ -144,7 +144,7 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// A body in slices: where hyper copies them, it copies a few at a time.
+/// A body in slices: if hyper copies, it copies one slice at a time.
 struct Sliced(Bytes);
 
 impl HttpBody for Sliced {
@@ -165,7 +165,7 @@ impl HttpBody for Sliced {
     }
 }
 
-/// The numbers are whole whatever panicked.
+/// A panic elsewhere does not invalidate the counters.
 fn lock(outstanding: &Mutex<Outstanding>) -> MutexGuard<'_, Outstanding> {
     outstanding.lock().unwrap_or_else(PoisonError::into_inner)
 }

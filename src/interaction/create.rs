@@ -30,6 +30,6 @@ pub async fn create(
     if let Some(token) = &criterion {
         exchange.trace.names(token);
     }
-    let body = endpoint.judge(exchange, resource_type, body).await?.accepted(issues)?;
+    let body = endpoint.validate_body(exchange, resource_type, body).await?.accepted(issues)?;
     endpoint.write(exchange, resource_type, Target::New(criterion), body, preconditions).await
 }

@@ -11,7 +11,7 @@ use crate::issue::catalogue::{
     QUERY_IDENTIFIER_SYSTEM,
 };
 use crate::sas::deviation::{IDENTIFIER_CASE, Validation};
-use crate::sas::identity::{LONGEST_PART, fits};
+use crate::sas::identity::{MAX_IDENTIFIER_PART, is_indexable};
 
 const AT: &str = "http.identifier";
 const EXPECTED: &str = "identifier, _format, _pretty";
@@ -87,12 +87,12 @@ fn single(values: &[String]) -> Result<&str, Issue> {
 fn token(resource_type: ResourceType, value: &str) -> Result<Token, Issue> {
     let token = Token::parse(value);
     let too_long = match &token {
-        Some(Token::Exact(identifier)) => !fits(identifier),
-        Some(Token::Value(value)) => value.chars().count() > LONGEST_PART,
+        Some(Token::Exact(identifier)) => !is_indexable(identifier),
+        Some(Token::Value(value)) => value.chars().count() > MAX_IDENTIFIER_PART,
         _ => false,
     };
     if too_long {
-        let expected = format!("system|value (≤ {LONGEST_PART})");
+        let expected = format!("system|value (≤ {MAX_IDENTIFIER_PART})");
         return Err(Issue::new(&QUERY_IDENTIFIER_FORM, AT).with("expected", expected));
     }
     match (resource_type, token) {

@@ -16,7 +16,7 @@ use crate::annuaire::store::Mirror;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
-use crate::sas::directory::{Check, INACTIVE, UNKNOWN, cited};
+use crate::sas::directory::{Check, INACTIVE, UNKNOWN, cited_identifiers};
 
 /// A copy that has not answered by then is not waited for.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -54,7 +54,7 @@ impl DirectoryCheck {
         resource: &Value,
         now: impl FnOnce() -> Timestamp,
     ) -> Vec<Issue> {
-        let cited = cited(resource_type, resource);
+        let cited = cited_identifiers(resource_type, resource);
         if cited.is_empty() || self.rests() {
             return vec![];
         }

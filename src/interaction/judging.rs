@@ -14,7 +14,7 @@ use crate::fhir::json::Received;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::sas::identity;
-use crate::sas::validation::Judged;
+use crate::sas::validation::ValidationResult;
 
 /// Bodies of more bytes are judged on a blocking thread. A smaller one takes some milliseconds at worst.
 const MAX_INLINE_BODY: usize = 32 << 10;
@@ -31,13 +31,13 @@ fn processors() -> usize {
 }
 
 /// A body that was judged.
-pub(super) struct JudgedBody {
-    pub judged: Judged,
+pub(super) struct ValidatedBody {
+    pub judged: ValidationResult,
     /// What is stored, where nothing in the body makes the request fail.
     pub content: Option<Content>,
 }
 
-impl JudgedBody {
+impl ValidatedBody {
     /// The body, unless it or what was found elsewhere in the request is refused.
     pub fn accepted(self, mut issues: Vec<Issue>) -> Result<(Received, Content, Vec<Issue>), Error> {
         issues.extend(self.judged.issues);
@@ -50,21 +50,21 @@ impl JudgedBody {
 
 impl Endpoint {
     /// The body, judged; whom it names is recorded, accepted or not.
-    pub(super) async fn judge(
+    pub(super) async fn validate_body(
         &self,
         exchange: &Exchange,
         resource_type: ResourceType,
         body: Bytes,
-    ) -> Result<JudgedBody, Error> {
+    ) -> Result<ValidatedBody, Error> {
         let (validator, trace) = (self.validator.clone(), exchange.trace.clone());
         run(exchange, Workload::Writes, body.len(), move || {
-            let judged = validator.judge(resource_type, &body);
+            let judged = validator.validate(resource_type, &body);
             if let Some(received) = &judged.received {
                 note_identifiers(&trace, &received.value);
             }
             let accepted = judged.received.as_ref().filter(|_| judged.is_accepted());
             let content = accepted.map(Content::new);
-            JudgedBody { judged, content }
+            ValidatedBody { judged, content }
         })
         .await
     }

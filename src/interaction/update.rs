@@ -27,7 +27,7 @@ pub async fn update_by_identifier(
 ) -> Result<Written, Error> {
     exchange.trace.queried(query.iter());
     let criterion = criterion::of_update(resource_type, query, endpoint.validator.validation());
-    let body = endpoint.judge(exchange, resource_type, body).await?.accepted(criterion.issues)?;
+    let body = endpoint.validate_body(exchange, resource_type, body).await?.accepted(criterion.issues)?;
     // Without a token there was an error among the issues.
     let token = criterion.token.ok_or_else(|| Error::internal("a criterion without identifier went unnoticed"))?;
     endpoint.write(exchange, resource_type, Target::Identifier(token), body, preconditions).await
@@ -48,7 +48,7 @@ pub async fn update(
     if parsed.is_none() {
         issues.push(primitive("id", "http.path"));
     }
-    let body = endpoint.judge(exchange, resource_type, body).await?;
+    let body = endpoint.validate_body(exchange, resource_type, body).await?;
     let expression = format!("{resource_type}.id");
     match body.judged.received.as_ref().map(|received| received.value.get("id")) {
         Some(None) => issues.push(Issue::new(&BODY_ID_MISSING, expression)),

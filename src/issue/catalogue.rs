@@ -1,6 +1,6 @@
-//! Every rule this endpoint applies. `sas-endpoint rules` prints this list.
+//! All rules. `sas-endpoint rules` prints this list.
 //!
-//! Sentences may hold placeholders (`{found}`, `{expected}`) filled by [`Issue::with`](super::Issue::with).
+//! Messages may contain placeholders (`{found}`, `{expected}`), see [`Issue::with`](super::Issue::with).
 
 mod annuaire;
 mod appointment;
@@ -12,7 +12,7 @@ pub use {annuaire::*, appointment::*, exchange::*, practitioner::*, structure::*
 
 use super::Rule;
 
-/// Declares rules and the slice that lists them all.
+/// Declares rules, and the slice of all of them.
 macro_rules! rules {
     ($all:ident: $( $name:ident = $id:literal, $level:ident, $code:ident, $source:expr;
         $french:literal; $english:literal; )+) => {
@@ -32,23 +32,23 @@ macro_rules! rules {
 }
 use rules;
 
-/// All rules, in the order in which a request meets them.
+/// All rules, in the order in which they are checked.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    of_exchange().chain(of_content()).chain(of_annuaire())
+    request_rules().chain(content_rules()).chain(annuaire_rules())
 }
 
-/// The rules of the directory: of its API, and of those who are cited without being in it.
-pub fn of_annuaire() -> impl Iterator<Item = &'static Rule> {
+/// The rules of the directory's API, and of national identifiers that the directory does not know.
+pub fn annuaire_rules() -> impl Iterator<Item = &'static Rule> {
     ANNUAIRE.iter().copied()
 }
 
-/// The rules of the exchange: path, query, headers, identity of what is written.
-pub fn of_exchange() -> impl Iterator<Item = &'static Rule> {
+/// The rules of requests: path, query, headers, identity of the resource.
+pub fn request_rules() -> impl Iterator<Item = &'static Rule> {
     EXCHANGE.iter().copied()
 }
 
-/// The rules of a resource taken alone.
-pub fn of_content() -> impl Iterator<Item = &'static Rule> {
+/// The rules of a single resource.
+pub fn content_rules() -> impl Iterator<Item = &'static Rule> {
     [STRUCTURE, PRACTITIONER, APPOINTMENT].into_iter().flatten().copied()
 }
 

@@ -1,4 +1,4 @@
-//! Issues on their way into an answer, bounded before any of them is made.
+//! Collects the issues of a check, and limits their number before they are built.
 
 use std::ops::ControlFlow;
 
@@ -7,11 +7,11 @@ use super::{Issue, Rule};
 /// Maximum errors listed of one check, and maximum others: a hostile body must not grow an answer without bound.
 pub const MAX_ISSUES: usize = 100;
 
-/// Maximum errors that repeat what is listed, or stand where something else is wrong: after so many, a check of a
-/// request that is refused anyway ends.
+/// Maximum errors that are not listed, as they repeat one or concern an element that is already reported. A check of a
+/// refused request ends after so many.
 const MAX_UNLISTED: usize = 1_000;
 
-/// What a check has found so far.
+/// The issues that a check has found so far.
 #[derive(Debug, Default)]
 pub struct Findings {
     issues: Vec<Issue>,
@@ -22,13 +22,13 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Nothing yet; these were found before by other checks.
+    /// Starts empty; earlier checks found these issues.
     pub fn after(earlier: &[Issue]) -> Self {
         Self { is_refused: earlier.iter().any(Issue::is_error), ..Self::default() }
     }
 
-    /// Lists a breach of `rule`, each rule and place once; `issue` is called only if there is room, and may find
-    /// that there is nothing to say. Warnings never take the room of errors. Breaks where the check may end.
+    /// Lists a violation of `rule`, once per rule and element. `issue` is called only if there is room, and may return
+    /// `None`. Warnings do not count against the maximum of errors. Breaks if the check may end.
     pub fn offer(&mut self, rule: &Rule, issue: impl FnOnce() -> Option<Issue>) -> ControlFlow<()> {
         let listed = self.issues.len();
         if self.has_room(rule.is_error())
@@ -44,7 +44,7 @@ impl Findings {
         }
     }
 
-    /// What is listed, in the order of the offers.
+    /// The listed issues, in the order in which they were offered.
     pub fn into_issues(self) -> Vec<Issue> {
         self.issues
     }

@@ -84,7 +84,7 @@ impl<'a> Walk<'a, '_> {
         // A lone `#` is the container, seen from what it contains.
         let is_known = if id.is_empty() { is_contained(path) } else { self.ids.contains(id) };
         if key == "reference" && !is_known {
-            self.tell(&FHIR_REF_1, path)?;
+            self.report(&FHIR_REF_1, path)?;
         }
         ControlFlow::Continue(())
     }
@@ -96,12 +96,12 @@ impl<'a> Walk<'a, '_> {
                 let issue = || primitive("xhtml", path.expression(self.root));
                 (self.report)(&FHIR_PRIMITIVE, &issue)
             }
-            Err(Fault::Forbidden) => self.tell(&FHIR_TXT_1, path),
-            Err(Fault::Invisible) => self.tell(&FHIR_TXT_2, path),
+            Err(Fault::Forbidden) => self.report(&FHIR_TXT_1, path),
+            Err(Fault::Invisible) => self.report(&FHIR_TXT_2, path),
         }
     }
 
-    fn tell(&mut self, rule: &'static Rule, path: &Path<'_>) -> ControlFlow<()> {
+    fn report(&mut self, rule: &'static Rule, path: &Path<'_>) -> ControlFlow<()> {
         (self.report)(rule, &|| Issue::new(rule, path.expression(self.root)))
     }
 }

@@ -1,8 +1,8 @@
-//! The failures of a resource, one at a time, for as long as somebody wants more.
+//! Reports the schema failures of a resource, one at a time, until the receiver wants no more.
 //!
-//! `jsonschema` collects every error of a document before the first can be taken, and some errors hold a copy of
-//! what they are about: a body of 1 MiB made 350,000 errors of 500 MiB. So this module follows the keywords that
-//! lead from a value to others itself, and asks `jsonschema` about one keyword of one value at a time.
+//! `jsonschema` collects every error of a document before it returns the first, and some errors contain a copy of the
+//! value: a body of 1 MiB made 350,000 errors of 500 MiB. So this module follows the keywords that lead to other values
+//! itself, and uses `jsonschema` for one keyword of one value at a time.
 
 mod compiler;
 
@@ -23,7 +23,7 @@ pub use compiler::Compiler;
 pub struct Failure<'a> {
     /// The value.
     pub instance: &'a Value,
-    /// Its place.
+    /// Its path.
     pub path: &'a Path<'a>,
     /// The rule named nearest above the keyword.
     pub rule: Option<&'static Rule>,
@@ -40,14 +40,14 @@ pub enum Kind<'a> {
     Keyword(&'a str, &'a Value),
     /// `required`: this member.
     Required(&'a str),
-    /// A keyword of ours.
+    /// A custom keyword.
     Own(&'a Breach<'a>),
     /// `additionalProperties`: this member.
     Unknown(&'a str),
 }
 
-/// Takes the failures; [`ControlFlow::Break`] where it wants no more.
-pub type Tell<'t> = &'t mut dyn FnMut(&Failure<'_>) -> ControlFlow<()>;
+/// Takes the failures, one at a time; [`ControlFlow::Break`] ends the report.
+pub type Receiver<'t> = &'t mut dyn FnMut(&Failure<'_>) -> ControlFlow<()>;
 
 /// A schema, prepared for a walk.
 pub struct Failures {
@@ -85,52 +85,52 @@ struct Here<'a> {
 
 impl Failures {
     /// Tells every failure of the resource that has these contained ones, until no more are wanted.
-    pub fn tell(&self, resource: &Value, contained: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
-        self.visit(0, Here { instance: resource, path: &Path::Root, rule: None, fhir_type: "", contained }, tell)
+    pub fn report(&self, resource: &Value, contained: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
+        self.visit(0, Here { instance: resource, path: &Path::Root, rule: None, fhir_type: "", contained }, report)
     }
 
-    fn visit(&self, number: usize, here: Here<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn visit(&self, number: usize, here: Here<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let schema = &self.schemas[number];
         let here = Here { rule: schema.rule.or(here.rule), ..here };
-        schema.steps.iter().try_for_each(|step| self.take(step, here, tell))
+        schema.steps.iter().try_for_each(|step| self.take(step, here, report))
     }
 
-    fn take(&self, step: &Step, here: Here<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn take(&self, step: &Step, here: Here<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Here { instance, path, .. } = here;
         match step {
             Step::Assert { keyword, value, validator } if !validator.is_valid(instance) => {
-                tell(&here.fails(Kind::Keyword(keyword, value)))
+                report(&here.fails(Kind::Keyword(keyword, value)))
             }
             Step::Assert { .. } => ControlFlow::Continue(()),
             Step::Required(names) => {
                 let object = instance.as_object();
                 let mut missing = names.iter().filter(|name| object.is_some_and(|object| !object.contains_key(*name)));
-                missing.try_for_each(|name| tell(&here.fails(Kind::Required(name))))
+                missing.try_for_each(|name| report(&here.fails(Kind::Required(name))))
             }
             Step::Own(check) => {
-                check.check(instance, here.contained, &mut |breach| tell(&here.fails(Kind::Own(breach))))
+                check.check(instance, here.contained, &mut |breach| report(&here.fails(Kind::Own(breach))))
             }
             Step::Members { known, is_closed } => {
                 let members = || instance.as_object().into_iter().flatten();
                 for (name, member) in members() {
                     if let Some(&schema) = known.get(name) {
-                        self.visit(schema, Here { instance: member, path: &Path::Key(path, name), ..here }, tell)?;
+                        self.visit(schema, Here { instance: member, path: &Path::Key(path, name), ..here }, report)?;
                     }
                 }
                 let mut unknown =
                     members().map(|(name, _)| name).filter(|name| *is_closed && !known.contains_key(*name));
-                unknown.try_for_each(|name| tell(&here.fails(Kind::Unknown(name))))
+                unknown.try_for_each(|name| report(&here.fails(Kind::Unknown(name))))
             }
             Step::Items(schema) => {
                 let mut items = instance.as_array().into_iter().flatten().enumerate();
                 items.try_for_each(|(index, item)| {
-                    self.visit(*schema, Here { instance: item, path: &Path::Index(path, index), ..here }, tell)
+                    self.visit(*schema, Here { instance: item, path: &Path::Index(path, index), ..here }, report)
                 })
             }
-            Step::All(schemas) => schemas.iter().try_for_each(|schema| self.visit(*schema, here, tell)),
-            Step::Then { condition, then } if condition.is_valid(instance) => self.visit(*then, here, tell),
+            Step::All(schemas) => schemas.iter().try_for_each(|schema| self.visit(*schema, here, report)),
+            Step::Then { condition, then } if condition.is_valid(instance) => self.visit(*then, here, report),
             Step::Then { .. } => ControlFlow::Continue(()),
-            Step::Definition { name, schema } => self.visit(*schema, Here { fhir_type: name, ..here }, tell),
+            Step::Definition { name, schema } => self.visit(*schema, Here { fhir_type: name, ..here }, report),
         }
     }
 }

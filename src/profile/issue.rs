@@ -26,7 +26,7 @@ pub fn check_rules(schema: &Value) -> Result<(), String> {
     }
 }
 
-/// The rule that a failure breaks; `None` where that is nobody's business.
+/// The rule that a failure violates; `None` if it must not be reported.
 pub fn rule(failure: &Failure<'_>) -> Option<&'static Rule> {
     let Failure { instance, kind, .. } = failure;
     if failure.rule.is_some() {
@@ -89,7 +89,7 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
     }
 }
 
-/// The codes of an array of codings, `system#code`; other values are nobody's business.
+/// The codes of an array of codings, `system#code`; other values are not reported.
 fn codings(instance: &Value) -> String {
     let codings = instance.as_array().into_iter().flatten().filter_map(|coding| {
         let part = |name: &str| coding.get(name).and_then(Value::as_str);

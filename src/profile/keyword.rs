@@ -21,12 +21,12 @@ use crate::issue::Rule;
 pub type Contained<'a> = HashMap<&'a str, &'a str>;
 
 /// Takes what an instance breaks; [`ControlFlow::Break`] where it wants no more.
-pub type Tell<'t> = &'t mut dyn FnMut(&Breach<'_>) -> ControlFlow<()>;
+pub type Receiver<'t> = &'t mut dyn FnMut(&Breach<'_>) -> ControlFlow<()>;
 
 /// A keyword with its value.
 pub trait Check: Send + Sync {
     /// Tells what the instance breaks. Instances of other JSON types than the keyword is for break nothing.
-    fn check(&self, instance: &Value, contained: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()>;
+    fn check(&self, instance: &Value, contained: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()>;
 }
 
 /// What an instance breaks.
@@ -134,7 +134,7 @@ impl<'i> Keyword<'i> for Asked {
 struct Annotation;
 
 impl Check for Annotation {
-    fn check(&self, _: &Value, _: &Contained<'_>, _: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, _: &Value, _: &Contained<'_>, _: Receiver<'_>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }

@@ -60,7 +60,7 @@ fn pointer(path: &Path<'_>) -> String {
 
 fn told(schema: &Schema, document: &Value) -> BTreeSet<String> {
     let mut told = vec![];
-    let _ = schema.failures.tell(document, &Contained::new(), &mut |failure| {
+    let _ = schema.failures.report(document, &Contained::new(), &mut |failure| {
         let keyword = match failure.kind {
             Kind::Keyword(keyword, _) => keyword,
             Kind::Required(_) => "required",

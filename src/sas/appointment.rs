@@ -1,4 +1,4 @@
-//! Appointments (INT_R03): the profile they are judged by, and what a schema cannot say of them.
+//! Appointments (INT_R03): their profiles, and the rules that a schema cannot express.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const ALIASES: [&str; 2] = [
     "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/FrAppointmentSAS",
 ];
 
-/// Parents, which say nothing of which of the two profiles is meant.
+/// Parents of both profiles, which do not tell which one is meant.
 const PARENTS: [&str; 2] = [
     "http://hl7.org/fhir/StructureDefinition/Appointment",
     "http://interopsante.org/fhir/StructureDefinition/FrAppointment",

@@ -1,5 +1,5 @@
-//! The documented deviations: what the SAS pages themselves print although FHIR or the published
-//! profiles refuse it. Tolerated by default and told as warnings; nothing else is tolerated.
+//! The documented deviations: examples of the SAS pages that FHIR or the published profiles refuse. They are tolerated by
+//! default, with a warning; nothing else is.
 
 use clap::ValueEnum;
 
@@ -9,23 +9,23 @@ use crate::issue::catalogue::{
 };
 use crate::issue::{Issue, Rule};
 
-/// What becomes of a documented deviation.
+/// Whether documented deviations are tolerated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Validation {
-    /// Accepted, stored as received, told as a warning.
+    /// Accepted with a warning, and stored as received
     #[default]
     Tolerant,
-    /// Refused.
+    /// Refused
     Strict,
 }
 
 /// A documented deviation.
 pub struct Deviation {
-    /// What is said of it when it is tolerated.
+    /// The rule if it is tolerated.
     pub tolerated_as: &'static Rule,
-    /// What is said of it when it is refused.
+    /// The rule if it is refused.
     pub refused_as: &'static Rule,
-    /// Where it is printed.
+    /// The page and section that has it.
     pub source: &'static str,
 }
 
@@ -61,7 +61,7 @@ pub const BODY_ID: Deviation = Deviation {
 pub const DEVIATIONS: [&Deviation; 4] = [&PARTICIPANT_REFUSED, &PROFILE_URL, &IDENTIFIER_CASE, &BODY_ID];
 
 impl Deviation {
-    /// The deviation found at `expression`, as this validation weighs it.
+    /// The issue at `expression`, for this setting.
     pub fn at(&self, expression: impl Into<String>, validation: Validation) -> Issue {
         match validation {
             Validation::Tolerant => Issue::new(self.tolerated_as, expression),

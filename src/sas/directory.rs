@@ -1,5 +1,5 @@
-//! National ids that a received resource cites, and what becomes of it where the copy of the national
-//! directory knows no such professional in use.
+//! The national identifiers that a received resource cites, and the issues if the mirror of the national directory has no
+//! active professional with one.
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -12,37 +12,37 @@ use crate::issue::catalogue::{
 };
 use crate::issue::{Issue, Rule};
 
-/// More national ids of a resource than this are not looked up: an appointment has two.
-const MOST_CITED: usize = 50;
+/// Maximum national identifiers of a resource that are looked up; an appointment has two.
+const MAX_CITED: usize = 50;
 
-/// What becomes of a resource that cites a professional whom the directory does not know in use.
+/// How a resource is treated that cites a professional who is unknown or inactive in the directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Check {
-    /// Accepted, told as a warning.
+    /// Accepted with a warning
     #[default]
     Warn,
-    /// Refused.
+    /// Refused
     Refuse,
-    /// Accepted; the directory is not asked.
+    /// Accepted; the directory is not consulted
     Off,
 }
 
-/// Something that makes a national id doubtful.
-pub struct Doubt {
-    /// What is said of it where it is accepted.
+/// A problem of a national identifier.
+pub struct Problem {
+    /// The rule if the resource is accepted.
     pub warned_as: &'static Rule,
-    /// What is said of it where it is refused.
+    /// The rule if it is refused.
     pub refused_as: &'static Rule,
 }
 
-/// No professional of the directory has it.
-pub const UNKNOWN: Doubt = Doubt { warned_as: &ANNUAIRE_UNKNOWN, refused_as: &ANNUAIRE_UNKNOWN_REFUSED };
+/// No professional of the directory has this identifier.
+pub const UNKNOWN: Problem = Problem { warned_as: &ANNUAIRE_UNKNOWN, refused_as: &ANNUAIRE_UNKNOWN_REFUSED };
 
-/// Its professional is no longer in use there.
-pub const INACTIVE: Doubt = Doubt { warned_as: &ANNUAIRE_INACTIVE, refused_as: &ANNUAIRE_INACTIVE_REFUSED };
+/// The professional is inactive in the directory.
+pub const INACTIVE: Problem = Problem { warned_as: &ANNUAIRE_INACTIVE, refused_as: &ANNUAIRE_INACTIVE_REFUSED };
 
-impl Doubt {
-    /// The doubt about the id at `expression`, as this setting weighs it.
+impl Problem {
+    /// The issue at `expression`, for this setting.
     pub fn at(&self, expression: impl Into<String>, check: Check) -> Issue {
         match check {
             Check::Warn | Check::Off => Issue::new(self.warned_as, expression),
@@ -51,25 +51,24 @@ impl Doubt {
     }
 }
 
-/// The national ids that the directory should know, each with the place where it is cited: those of an
-/// account, or of the operator and the participants of an appointment.
+/// The national identifiers that the directory should know, each with its FHIRPath: those of an account, or of the operator
+/// and the participants of an appointment.
 ///
-/// What is withdrawn cites nobody: that a professional has left is what often makes an account
-/// be deactivated, or an appointment be cancelled.
-pub fn cited(resource_type: ResourceType, resource: &Value) -> Vec<(String, String)> {
+/// Inactive accounts and cancelled appointments have none: a professional who has left the directory is often the reason.
+pub fn cited_identifiers(resource_type: ResourceType, resource: &Value) -> Vec<(String, String)> {
     let cited = match resource_type {
         ResourceType::Practitioner if resource["active"] != true => return vec![],
         ResourceType::Appointment if matches!(resource["status"].as_str(), Some("cancelled" | "entered-in-error")) => {
             return vec![];
         }
-        ResourceType::Practitioner => of_account(resource),
-        ResourceType::Appointment => of_appointment(resource),
+        ResourceType::Practitioner => account_identifiers_with_paths(resource),
+        ResourceType::Appointment => appointment_identifiers_with_paths(resource),
     };
     let national = cited.into_iter().filter(|(identifier, _)| is_rpps(identifier));
-    national.take(MOST_CITED).map(|(identifier, place)| (identifier.value, place)).collect()
+    national.take(MAX_CITED).map(|(identifier, path)| (identifier.value, path)).collect()
 }
 
-fn of_account(account: &Value) -> Vec<(Identifier, String)> {
+fn account_identifiers_with_paths(account: &Value) -> Vec<(Identifier, String)> {
     let own = account["identifier"].as_array().into_iter().flatten().enumerate();
     let own = own.filter_map(|(index, element)| {
         Some((Identifier::from_element(element)?, format!("Practitioner.identifier[{index}]")))
@@ -77,7 +76,7 @@ fn of_account(account: &Value) -> Vec<(Identifier, String)> {
     own.collect()
 }
 
-fn of_appointment(appointment: &Value) -> Vec<(Identifier, String)> {
+fn appointment_identifiers_with_paths(appointment: &Value) -> Vec<(Identifier, String)> {
     let actors = appointment["participant"].as_array().into_iter().flatten().enumerate();
     let actors = actors.filter_map(|(index, participant)| {
         let identifier = Identifier::from_element(&participant["actor"]["identifier"])?;
@@ -86,8 +85,8 @@ fn of_appointment(appointment: &Value) -> Vec<(Identifier, String)> {
     identity::operator(appointment).into_iter().chain(actors).collect()
 }
 
-/// Whether this is the national id of a professional with an RPPS number: `8` and its eleven digits.
-/// All others (ADELI, and numbers that a structure gives) the directory cannot know.
+/// Whether this is a national identifier with an RPPS number: `8` and its eleven digits. The directory does not have others
+/// (ADELI, and numbers that a structure assigns).
 fn is_rpps(identifier: &Identifier) -> bool {
     let value = identifier.value.as_bytes();
     identifier.system == IDNPS && value.len() == 12 && value[0] == b'8' && value.iter().all(u8::is_ascii_digit)

@@ -1,4 +1,5 @@
-//! Who a write is about, and whether it may be: a pure function of what is known and what is asked.
+//! Decides which resource a write concerns, and whether it is allowed: a pure function of the stored identifiers and the
+//! request.
 //!
 //! The letters and numbers (P1…P17, A1…A6) are those of the decision tables that tests cite.
 //! Three facts shape it: an INTRN designates one person for ever; a national id moves as soon as
@@ -22,7 +23,7 @@ use crate::issue::catalogue::{
 };
 use crate::storage::registry::{Entry, Hold, Identifiers, Registry};
 
-/// How a request names what it writes.
+/// How a request designates the resource that it writes.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// `POST /{type}`, with the criterion of `If-None-Exist`.
@@ -33,24 +34,22 @@ pub enum Target {
     Id(Id),
 }
 
-/// A write, reduced to what identity depends on.
+/// The parts of a write that identity depends on.
 #[derive(Clone, Debug)]
 pub struct Write {
-    /// The type of the resource.
     pub resource_type: ResourceType,
-    /// How the request names it.
     pub target: Target,
     /// The identifiers of the body, in order.
     pub identifiers: Vec<Identifier>,
     /// `Practitioner.active`; an appointment always is.
     pub active: bool,
-    /// Who made the appointment, and where the body says so.
+    /// The regulator who made the appointment, with the FHIRPath of the identifier.
     pub operator: Option<(Identifier, String)>,
     /// Equal for contents that are equal as JSON.
     pub content_hash: String,
     /// The `id` of the body.
     pub body_id: Option<Id>,
-    /// The id to give, should this be a creation.
+    /// The id of the resource if the write creates one.
     pub new_id: Id,
     /// `If-Match`
     pub if_match: Option<EntityTags>,
@@ -58,7 +57,7 @@ pub struct Write {
     pub if_none_match: Option<EntityTags>,
     /// `If-Unmodified-Since`, in whole seconds.
     pub if_unmodified_since: Option<Timestamp>,
-    /// How deviations are weighed.
+    /// Whether documented deviations are tolerated.
     pub validation: Validation,
 }
 
@@ -76,9 +75,8 @@ pub enum Effect {
 /// An accepted write.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    /// What it does.
     pub effect: Effect,
-    /// The resource it does it to.
+    /// The resource that is written, or kept.
     pub id: Id,
     /// The identifiers of the resource from now on.
     pub identifiers: Identifiers,
@@ -92,36 +90,36 @@ pub fn identifiers(resource: &Value) -> Vec<Identifier> {
     elements.into_iter().flatten().filter_map(Identifier::from_element).collect()
 }
 
-/// The longest system or value of an identifier, in characters: what an index can hold.
-pub const LONGEST_PART: usize = 255;
+/// Maximum length of the system and of the value of an identifier, in characters: the limit of the index.
+pub const MAX_IDENTIFIER_PART: usize = 255;
 
-/// Whether both parts of an identifier fit into an index.
-pub fn fits(identifier: &Identifier) -> bool {
-    [&identifier.system, &identifier.value].iter().all(|part| part.chars().count() <= LONGEST_PART)
+/// Whether both parts of an identifier fit into the index.
+pub fn is_indexable(identifier: &Identifier) -> bool {
+    [&identifier.system, &identifier.value].iter().all(|part| part.chars().count() <= MAX_IDENTIFIER_PART)
 }
 
-/// The most identifiers of a resource: an account has two or three.
-const MOST_IDENTIFIERS: usize = 50;
+/// Maximum identifiers of a resource; an account has two or three.
+const MAX_IDENTIFIERS: usize = 50;
 
-/// The issues of identifiers that are too many, or too long to be found again.
-pub fn identifier_bounds(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
+/// The issues of identifiers that are too many, or too long for the index.
+pub fn check_identifier_limits(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
     let elements = resource.get("identifier").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let too_many = (elements.len() > MOST_IDENTIFIERS).then(|| {
+    let too_many = (elements.len() > MAX_IDENTIFIERS).then(|| {
         let issue = Issue::new(&IDENTIFIER_COUNT, format!("{resource_type}.identifier"));
-        issue.with("found", elements.len().to_string()).with("expected", MOST_IDENTIFIERS.to_string())
+        issue.with("found", elements.len().to_string()).with("expected", MAX_IDENTIFIERS.to_string())
     });
     let too_long = elements
         .iter()
         .enumerate()
-        .filter(|(_, element)| Identifier::from_element(element).is_some_and(|own| !fits(&own)));
+        .filter(|(_, element)| Identifier::from_element(element).is_some_and(|own| !is_indexable(&own)));
     let too_long = too_long.map(move |(index, _)| {
         let issue = Issue::new(&IDENTIFIER_LENGTH, format!("{resource_type}.identifier[{index}]"));
-        issue.with("expected", LONGEST_PART.to_string())
+        issue.with("expected", MAX_IDENTIFIER_PART.to_string())
     });
     too_many.into_iter().chain(too_long)
 }
 
-/// The regulator who made an appointment, and where the appointment says so.
+/// The regulator who made an appointment, with the FHIRPath of the identifier.
 pub fn operator(resource: &Value) -> Option<(Identifier, String)> {
     const URL: &str = "http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator";
     let extensions = resource.get("extension").and_then(Value::as_array)?;
@@ -198,7 +196,7 @@ fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entr
     if let Some(account) = own_intrn.find_map(holder) {
         return Some(account);
     }
-    // P12: a replay of an id change. A national id in the body alone selects nobody (P13).
+    // P12: a replay of an id change. A national id that is only in the body selects no account (P13).
     let released = |account: &&Entry| account.identifiers.get(query) == Some(&Hold::Released);
     write.identifiers.iter().filter_map(holder).find(released)
 }
@@ -305,7 +303,7 @@ fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
         // An INTRN is never given to another person, active or not.
         ResourceType::Practitioner if own.is_intrn() => true,
         // An inactive account gives way (P3, P7), but only to an account that is in use: between two
-        // inactive ones nothing is attributed anew, and retries would pass it to and fro.
+        // inactive ones no identifier is reassigned, as retries would move it back and forth.
         ResourceType::Practitioner => holder.active || !write.active,
     };
     let held = write.identifiers.iter().enumerate().filter_map(|(index, own)| {

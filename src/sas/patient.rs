@@ -1,6 +1,6 @@
-//! Data of patients. The flows of SAS carry none, so none may be stored.
+//! Refuses data of patients: the flows of SAS carry none, so none may be stored.
 //!
-//! Free text cannot be judged: a name in `description` or `display` passes.
+//! Free text cannot be checked: a name in `description` or `display` passes.
 
 use std::ops::ControlFlow;
 
@@ -18,7 +18,7 @@ const PATIENT_TYPES: [&str; 2] = ["Patient", "RelatedPerson"];
 /// The elements of a Reference. <http://hl7.org/fhir/R4/references.html#Reference>
 const REFERENCE_ELEMENTS: [&str; 6] = ["id", "extension", "reference", "type", "identifier", "display"];
 
-/// Takes a breach of a rule; the issue is made only when it is listed.
+/// Takes a violation of a rule; the issue is built only if it is listed.
 type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> ControlFlow<()>;
 
 /// Reports contained patients and national identifiers of patients; of an appointment, references to patients too.
@@ -80,7 +80,7 @@ fn is_patient_type(text: &str) -> bool {
     PATIENT_TYPES.contains(&name.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(name))
 }
 
-/// `type` is also an element of other types: those have others beside it.
+/// Whether an object with a `type` is a Reference: other types have elements that a Reference does not have.
 fn is_reference<'a>(mut names: impl Iterator<Item = &'a String>) -> bool {
     names.all(|name| REFERENCE_ELEMENTS.contains(&name.strip_prefix('_').unwrap_or(name)))
 }

@@ -1,4 +1,4 @@
-//! Regulator accounts (INT_R02): the profile they are judged by.
+//! Regulator accounts (INT_R02): their profile.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use crate::issue::Issue;
 use crate::issue::catalogue::PROFILE_UNKNOWN;
 use crate::profile::Profile;
 
-/// Parents and siblings that a SAS account may also claim.
+/// Parent and sibling profiles that an account may claim too.
 const KNOWN: [&str; 3] = [
     "http://hl7.org/fhir/StructureDefinition/Practitioner",
     "http://interopsante.org/fhir/StructureDefinition/FrPractitioner",
     "http://sas.fr/fhir/StructureDefinition/FrPractitionerAgregateur",
 ];
 
-/// Every account is judged by FrPractitionerRegul; an unknown claim is told.
+/// Every account is validated against FrPractitionerRegul; an unknown claim is an issue.
 pub fn profiles(resource: &Value) -> (Vec<Profile>, Vec<Issue>) {
     let profile = Profile::FrPractitionerRegul;
     let unknown =

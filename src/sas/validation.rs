@@ -1,4 +1,4 @@
-//! Everything that can be said of a resource without looking at the others.
+//! Validates a single resource, without the stored ones.
 
 use serde_json::Value;
 
@@ -10,71 +10,71 @@ use crate::issue::catalogue::{FHIR_CODE, RESOURCE_SUBSETTED, RESOURCE_TYPE_MISMA
 use crate::issue::{Findings, Issue, Level, Rule};
 use crate::profile::{BrokenSchema, Profile, Profiles};
 
-/// The code system of the tag of parts: <http://hl7.org/fhir/R4/search.html#summary>
+/// The code system of the tag SUBSETTED: <http://hl7.org/fhir/R4/search.html#summary>
 const SUBSETTED_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
-/// Reads bodies and judges them: strict JSON, FHIR R4, SAS profiles, SAS rules.
+/// Validates bodies: strict JSON, FHIR R4, SAS profiles, SAS rules.
 pub struct Validator {
     profiles: Profiles,
     validation: Validation,
 }
 
-/// A body that was read, and all that there is to say of it.
+/// The parsed body, and its issues.
 #[derive(Debug)]
-pub struct Judged {
-    /// The resource, where it could be read at all.
+pub struct ValidationResult {
+    /// The resource; `None` if the body could not be parsed.
     pub received: Option<Received>,
-    /// Errors, warnings and information, each place and rule once.
+    /// Errors first; each rule once per element.
     pub issues: Vec<Issue>,
 }
 
-impl Judged {
-    /// Whether nothing that was found makes the request fail.
+impl ValidationResult {
+    /// Whether there is no error.
     pub fn is_accepted(&self) -> bool {
         !self.issues.iter().any(Issue::is_error)
     }
 }
 
 impl Validator {
-    /// Compiles the profiles.
+    /// Compiles the profiles, which takes some time: create one validator per process.
     pub fn new(validation: Validation) -> Result<Self, BrokenSchema> {
         Ok(Self { profiles: Profiles::compile()?, validation })
     }
 
-    /// How documented deviations are weighed.
+    /// Whether documented deviations are tolerated.
     pub fn validation(&self) -> Validation {
         self.validation
     }
 
-    /// Judges a body that should hold a resource of this type.
-    pub fn judge(&self, resource_type: ResourceType, body: &[u8]) -> Judged {
+    /// Validates a body that must be a resource of this type. CPU-bound: up to tens of milliseconds for a large body.
+    pub fn validate(&self, resource_type: ResourceType, body: &[u8]) -> ValidationResult {
         match parse(body, resource_type.as_str()) {
-            Err(issues) => Judged { received: None, issues },
+            Err(issues) => ValidationResult { received: None, issues },
             Ok(mut received) => {
                 let defects = std::mem::take(&mut received.defects);
                 let issues = self.issues(resource_type, &received.value, defects, None);
-                Judged { received: Some(received), issues }
+                ValidationResult { received: Some(received), issues }
             }
         }
     }
 
-    /// Judges a body that may hold a resource of any type served here.
-    pub fn judge_any(&self, body: &[u8]) -> Judged {
+    /// Validates a body that may be a resource of any supported type.
+    pub fn validate_any(&self, body: &[u8]) -> ValidationResult {
         match parse(body, "Resource") {
-            Err(issues) => Judged { received: None, issues },
+            Err(issues) => ValidationResult { received: None, issues },
             Ok(received) => match received.value["resourceType"].as_str().and_then(ResourceType::parse) {
-                Some(resource_type) => self.judge(resource_type, body),
+                Some(resource_type) => self.validate(resource_type, body),
                 None => {
                     let mut issues = received.defects;
-                    issues.push(wrong_type(&received.value, "Practitioner, Appointment"));
-                    Judged { received: None, issues }
+                    issues.push(type_mismatch(&received.value, "Practitioner, Appointment"));
+                    ValidationResult { received: None, issues }
                 }
             },
         }
     }
 
-    /// All there is to say of a resource that was read, beyond the `defects` of its JSON; against
-    /// these `profiles`, if there are any, instead of those it claims.
+    /// The issues of a parsed resource, `defects` of its JSON included. Checks these `profiles`; if `None`, those that the
+    /// resource claims.
     pub fn issues(
         &self,
         resource_type: ResourceType,
@@ -84,18 +84,18 @@ impl Validator {
     ) -> Vec<Issue> {
         let mut issues = defects;
         if resource.get("resourceType").and_then(Value::as_str) != Some(resource_type.as_str()) {
-            issues.push(wrong_type(resource, resource_type.as_str()));
+            issues.push(type_mismatch(resource, resource_type.as_str()));
             return issues;
         }
-        let defective = Places::of(&issues);
+        let defective = Places::with_errors(&issues);
         let mut structure = Findings::after(&issues);
-        let _ = self.profiles.structure(resource_type, resource, &mut |rule, issue| {
-            let issue = || Some(issue()).filter(|issue| !defective.hold(issue));
-            structure.offer(rule, || issue().map(|issue| self.of_participant_status(issue)))
+        let _ = self.profiles.check_structure(resource_type, resource, &mut |rule, issue| {
+            let issue = || Some(issue()).filter(|issue| !defective.contain(issue));
+            structure.offer(rule, || issue().map(|issue| self.refine_participant_status(issue)))
         });
         issues.extend(structure.into_issues());
-        // Where FHIR itself is broken, a profile's word on the same place would only be noise.
-        let broken = Places::of(&issues);
+        // If an element violates FHIR itself, profile issues at the same element would only repeat that.
+        let broken = Places::with_errors(&issues);
         let (claimed, claims) = match resource_type {
             ResourceType::Practitioner => practitioner::profiles(resource),
             ResourceType::Appointment => appointment::profiles(resource, self.validation),
@@ -106,27 +106,26 @@ impl Validator {
         };
         let mut departures = Findings::after(&issues);
         let mut report = |rule: &'static Rule, issue: &dyn Fn() -> Issue| {
-            departures.offer(rule, || Some(issue()).filter(|issue| !broken.hold(issue)))
+            departures.offer(rule, || Some(issue()).filter(|issue| !broken.contain(issue)))
         };
         let mut profiles = profiles.unwrap_or(claimed).into_iter();
-        let bounds = identity::identifier_bounds(resource_type, resource);
+        let bounds = identity::check_identifier_limits(resource_type, resource);
         let mut rules = rules.into_iter().chain(subsetted(resource_type, resource)).chain(bounds);
         let _ = profiles
-            .try_for_each(|profile| self.profiles.departures(profile, resource, &mut report))
+            .try_for_each(|profile| self.profiles.check_profile(profile, resource, &mut report))
             .is_continue()
             .then(|| rules.try_for_each(|issue| report(issue.rule, &|| issue.clone())))
             .is_some_and(|rules| rules.is_continue())
             .then(|| patient::report(resource_type, resource, &mut report));
         issues.extend(departures.into_issues());
         issues.extend(claims);
-        // Errors first: they are what must be repaired.
         issues.sort_by_key(|issue| !issue.is_error());
         issues
     }
 
-    /// `participant.status`: `refused` is the one code outside the R4 value set that the page itself
-    /// prints; of the others, those that no profile accepts are not worth proposing.
-    fn of_participant_status(&self, mut issue: Issue) -> Issue {
+    /// For `participant.status`, tolerates `refused`, the one code outside the R4 value set that the SAS page uses, and
+    /// proposes only codes that a profile accepts.
+    fn refine_participant_status(&self, mut issue: Issue) -> Issue {
         let is_participant_status =
             issue.expression.starts_with("Appointment.participant[") && issue.expression.ends_with("].status");
         if *issue.rule != FHIR_CODE || !is_participant_status {
@@ -141,18 +140,18 @@ impl Validator {
     }
 }
 
-/// Places of which FHIR has said what there is to say.
+/// Elements whose issues make further ones redundant.
 struct Places(Vec<String>);
 
 impl Places {
-    fn of(issues: &[Issue]) -> Self {
+    fn with_errors(issues: &[Issue]) -> Self {
         let is_final =
             |issue: &&Issue| issue.rule.level == Level::NotFhir || *issue.rule == *PARTICIPANT_REFUSED.tolerated_as;
         Self(issues.iter().filter(is_final).map(|issue| issue.expression.clone()).collect())
     }
 
-    /// Whether the issue is at one of them, or below.
-    fn hold(&self, issue: &Issue) -> bool {
+    /// Whether the issue is at one of these elements, or below.
+    fn contain(&self, issue: &Issue) -> bool {
         self.0.iter().any(|place| {
             let rest = issue.expression.strip_prefix(place.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
@@ -160,15 +159,15 @@ impl Places {
     }
 }
 
-/// What was read with `_summary` or `_elements` is no resource to be written.
+/// A partial resource, read with `_summary` or `_elements`, must not be written.
 fn subsetted(resource_type: ResourceType, resource: &Value) -> Option<Issue> {
     let mut tags = resource["meta"]["tag"].as_array()?.iter();
     let index = tags.position(|tag| tag["system"] == SUBSETTED_SYSTEM && tag["code"] == "SUBSETTED")?;
     Some(Issue::new(&RESOURCE_SUBSETTED, format!("{resource_type}.meta.tag[{index}]")))
 }
 
-fn wrong_type(resource: &Value, expected: &str) -> Issue {
-    // `resourceType` is a member of the JSON, no element.
+fn type_mismatch(resource: &Value, expected: &str) -> Issue {
+    // `resourceType` is a JSON member, not a FHIR element.
     let expression = if expected.contains(',') { "Resource" } else { expected };
     match resource.get("resourceType").and_then(Value::as_str) {
         None => Issue::new(&RESOURCE_TYPE_MISSING, expression).with("expected", expected),

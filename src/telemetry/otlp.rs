@@ -1,8 +1,8 @@
-//! Spans sent to an OpenTelemetry collector, over HTTP with protobuf, as the variables of the
-//! [exporter's specification](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) say.
+//! Exports spans to an OpenTelemetry collector, over HTTP with protobuf, configured by the variables of the
+//! [specification](https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
 //!
-//! Spans wait in a bounded queue that one thread of its own empties: what a collector that is slow or away does
-//! not take in time is dropped, and no exchange waits for it.
+//! Spans wait in a bounded queue for a dedicated thread. If the collector is slow or not available, spans are dropped, and no
+//! request waits.
 
 use std::time::Duration;
 
@@ -23,31 +23,31 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::TARGET;
 
-/// What the collector has not taken this long after the stop is lost.
-const FLUSH: Duration = Duration::from_millis(900);
+/// At shutdown, spans not exported within this time are lost.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// The name that spans are found under, unless `OTEL_SERVICE_NAME` gives another.
+/// The service name, unless `OTEL_SERVICE_NAME` is set.
 const SERVICE: &str = "sas-endpoint";
 
-/// Spans on their way to the collector.
+/// The exporter, with its queue.
 pub struct Exporter(SdkTracerProvider);
 
 impl Exporter {
-    /// Starts one where the environment names a collector, and nothing where it does not.
+    /// Starts the exporter; `None` if the environment does not name a collector.
     ///
     /// # Errors
-    /// Where a variable cannot be read, such as an endpoint that is no URL.
+    /// If a variable is invalid, such as an endpoint that is not a URL.
     pub fn start() -> Result<Option<Self>, ExporterBuildError> {
-        if !is_wanted(|name| std::env::var(name).ok()) {
+        if !is_enabled(|name| std::env::var(name).ok()) {
             return Ok(None);
         }
-        // The one protocol that is built in, whatever OTEL_EXPORTER_OTLP_PROTOCOL says.
+        // The only protocol of this build: OTEL_EXPORTER_OTLP_PROTOCOL is ignored.
         let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()?;
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
         Ok(Some(Self(provider)))
     }
 
-    /// Takes the spans of exchanges from `tracing`.
+    /// The layer that exports the spans of requests.
     pub fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -62,24 +62,23 @@ impl Exporter {
             .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET))
     }
 
-    /// Sends what waits, within a bounded time.
+    /// Exports the queued spans, within [`FLUSH_TIMEOUT`].
     pub async fn stop(self) {
-        let stopping = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(FLUSH));
+        let stopping = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(FLUSH_TIMEOUT));
         if let Ok(Err(error)) = stopping.await {
-            tracing::warn!("the last traces were not taken by the collector: {error}");
+            tracing::warn!("the last spans could not be exported: {error}");
         }
     }
 }
 
-/// Makes the span part of the trace that the client names, and tells which trace it is part of: a new one where the
-/// client names none. `None` where spans are not sent.
-pub fn join(span: &Span, headers: &HeaderMap) -> Option<String> {
+/// Adds the span to the client's trace, or to a new one, and returns the trace id. `None` if spans are not exported.
+pub fn join_trace(span: &Span, headers: &HeaderMap) -> Option<String> {
     if span.is_disabled() {
         return None;
     }
     let parent = TraceContextPropagator::new().extract(&Headers(headers));
     if parent.span().span_context().is_valid() {
-        // Refused only to a span that was entered already.
+        // Fails only if the span was entered before.
         let _ = span.set_parent(parent);
     }
     let context = span.context();
@@ -87,17 +86,17 @@ pub fn join(span: &Span, headers: &HeaderMap) -> Option<String> {
     (trace != opentelemetry::TraceId::INVALID).then(|| trace.to_string())
 }
 
-fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let said = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let off = said("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        || said("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
-    let collector = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].into_iter().find_map(said);
+fn is_enabled(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let value = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let off = value("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        || value("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
+    let collector = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].into_iter().find_map(value);
     collector.is_some() && !off
 }
 
 fn resource() -> Resource {
     let builder = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-    // Without a name in the environment, the SDK has one that says nothing.
+    // Without a name in the environment, the SDK sets `unknown_service`.
     let detected = SdkProvidedResourceDetector.detect().get(&"service.name".into());
     let is_named = detected.is_some_and(|name| !name.as_str().starts_with("unknown_service"));
     if is_named { builder.build() } else { builder.with_service_name(SERVICE).build() }
@@ -105,7 +104,8 @@ fn resource() -> Resource {
 
 struct Headers<'a>(&'a HeaderMap);
 
-/// `traceparent` only, which is made of numbers: `tracestate` is a text of the client's, and would go to the collector.
+/// Passes on `traceparent` only, which consists of hexadecimal digits: `tracestate` is text of the client, and would reach
+/// the collector.
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).filter(|_| key == "traceparent")?.to_str().ok()
@@ -134,7 +134,7 @@ mod tests {
         ] {
             let variable =
                 |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-            assert_eq!(is_wanted(variable), wanted, "{variables:?}");
+            assert_eq!(is_enabled(variable), wanted, "{variables:?}");
         }
     }
 }

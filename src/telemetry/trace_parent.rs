@@ -1,9 +1,9 @@
-//! `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header).
+//! Parses `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header).
 
 use axum::http::HeaderMap;
 
-/// The trace that the client says the request belongs to, where it says so as the standard wants it.
-pub fn trace_id_of(headers: &HeaderMap) -> Option<String> {
+/// The trace id of the header; `None` if the header is missing, repeated or malformed.
+pub fn parse_trace_id(headers: &HeaderMap) -> Option<String> {
     let mut values = headers.get_all("traceparent").iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let mut parts = value.to_str().ok()?.split('-');
@@ -34,7 +34,7 @@ mod tests {
         for value in values {
             headers.append("traceparent", value.parse().expect("a header"));
         }
-        trace_id_of(&headers)
+        parse_trace_id(&headers)
     }
 
     #[test]

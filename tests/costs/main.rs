@@ -34,7 +34,7 @@ fn cost(shape: &Shape, body: &str) -> (AllocationInfo, Vec<Issue>) {
     LazyLock::force(&VALIDATOR);
     let mut issues = vec![];
     let info = measure(|| {
-        let judged = VALIDATOR.judge(resource_type, body.as_bytes());
+        let judged = VALIDATOR.validate(resource_type, body.as_bytes());
         black_box(operation_outcome(&judged.issues, Language::French).to_string());
         if let Some(received) = &judged.received {
             black_box(Content::new(received).stamp(&id, 1, Timestamp::UNIX_EPOCH));

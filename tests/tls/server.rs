@@ -26,7 +26,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Behind this config: `/who` tells the holder of the certificate, `/login` recognises a caller, `/large` tells a lot,
+    /// Behind this listener: `/who` tells the holder of the certificate, `/login` recognises a caller, `/large` tells a lot,
     /// `/length` how long the body was.
     pub async fn start(config: impl Into<ListenerConfig>) -> Self {
         let asked = Arc::new(AtomicUsize::new(0));

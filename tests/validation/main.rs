@@ -25,7 +25,7 @@ pub fn findings(validation: Validation, body: &[u8]) -> Vec<String> {
         [Validation::Tolerant, Validation::Strict]
             .map(|validation| Validator::new(validation).expect("the profiles compile"))
     });
-    let judged = VALIDATORS[validation as usize].judge_any(body);
+    let judged = VALIDATORS[validation as usize].validate_any(body);
     let mut found: Vec<_> =
         judged.issues.iter().map(|issue| format!("{} {}", issue.rule.id, issue.expression)).collect();
     found.sort();
@@ -73,7 +73,7 @@ fn no_rule_of_content_is_idle() {
         .map(|finding| finding.split(' ').next().expect("a rule").to_owned())
         .chain(["profile-not-published".to_owned()]) // strict only: see below
         .collect();
-    let listed: BTreeSet<_> = catalogue::of_content().map(|rule| rule.id.to_owned()).collect();
+    let listed: BTreeSet<_> = catalogue::content_rules().map(|rule| rule.id.to_owned()).collect();
     assert_eq!(fired, listed);
 }
 
@@ -102,7 +102,7 @@ fn rule_ids_are_unique_and_every_sentence_is_complete() {
 fn every_placeholder_of_a_sentence_is_filled() {
     let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
     for case in cases::all() {
-        for issue in validator.judge_any(&case.body).issues {
+        for issue in validator.validate_any(&case.body).issues {
             for language in [sas_endpoint::issue::Language::French, sas_endpoint::issue::Language::English] {
                 let text = issue.text(language);
                 assert!(!text.contains('{'), "{text}");
@@ -172,7 +172,7 @@ fn given_name_without_value_is_counted_as_absent() {
         &[("/name/0/given", serde_json::json!([null])), ("/name/0/_given", serde_json::json!([{ "id": "x" }]))],
     );
     let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
-    let issues = validator.judge_any(body.as_bytes()).issues;
+    let issues = validator.validate_any(body.as_bytes()).issues;
     let given = issues.iter().find(|issue| issue.rule.id == "practitioner-name-given").expect("an issue");
     assert!(given.parameters.contains(&("count", "0".to_owned())), "{given:?}");
 }
@@ -186,7 +186,7 @@ fn no_value_of_a_person_is_quoted() {
             .replace("\"given\": [\"Ursula-Secret\"]", "\"given\": \"Ursula-Secret\"")
             .replace("\"value\":", "\"valve\":");
         let validator = Validator::new(Validation::Strict).expect("the profiles compile");
-        for issue in validator.judge_any(broken.as_bytes()).issues {
+        for issue in validator.validate_any(broken.as_bytes()).issues {
             assert!(!format!("{issue:?}").contains(secret), "{issue:?}");
         }
     }

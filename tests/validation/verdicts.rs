@@ -73,7 +73,7 @@ fn verdicts_of_the_hl7_validator_differ_without_reason_on_half_a_percent_at_most
         let verdict: Value = serde_json::from_str(&line.expect("a line")).expect("a verdict");
         let body = verdict["body"].as_str().expect("a body");
         let resource_type = verdict["type"].as_str().and_then(ResourceType::parse).expect("a type");
-        let judged = validator.judge(resource_type, body.as_bytes());
+        let judged = validator.validate(resource_type, body.as_bytes());
         let ours: Vec<_> = judged.issues.iter().filter(|issue| issue.is_error()).collect();
         let theirs = verdict["errors"].as_array().expect("errors");
         let kind = match (ours.as_slice(), theirs.as_slice()) {

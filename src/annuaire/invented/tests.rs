@@ -303,7 +303,7 @@ fn practitioners_have_the_structure_of_r4() {
     let profiles = Profiles::compile().expect("schemas compile");
     for practitioner in of_type("Practitioner").take(150) {
         let mut issues = vec![];
-        let _ = profiles.structure(ResourceType::Practitioner, practitioner, &mut |_, issue| {
+        let _ = profiles.check_structure(ResourceType::Practitioner, practitioner, &mut |_, issue| {
             issues.push(issue());
             ControlFlow::Continue(())
         });

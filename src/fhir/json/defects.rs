@@ -5,15 +5,15 @@ use serde_json::{Map, Value};
 use super::{Issues, Path};
 use crate::issue::catalogue::{JSON_CONTROL_CHARACTER, JSON_EMPTY_VALUE, JSON_NULL};
 
-fn judge_object(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
+fn check_object(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
     if object.is_empty() {
         issues.tell(&JSON_EMPTY_VALUE, path, |issue| issue);
     }
-    judge_members(object, path, issues);
+    check_members(object, path, issues);
 }
 
 /// Tells what is wrong with the members of an object.
-pub(super) fn judge_members(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
+pub(super) fn check_members(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {
     for (key, value) in object {
         let path = Path::Key(path, key);
         if key.is_empty() || key.contains(is_control) {
@@ -21,32 +21,32 @@ pub(super) fn judge_members(object: &Map<String, Value>, path: &Path<'_>, issues
         }
         match value {
             // `null` holds the place of a repetition that only its companion describes.
-            Value::Array(items) => judge_array(items, object.contains_key(&companion(key)), &path, issues),
-            value => judge(value, &path, issues),
+            Value::Array(items) => check_array(items, object.contains_key(&companion(key)), &path, issues),
+            value => check_value(value, &path, issues),
         }
     }
 }
 
-fn judge_array(items: &[Value], may_hold_null: bool, path: &Path<'_>, issues: &Issues<'_>) {
+fn check_array(items: &[Value], may_hold_null: bool, path: &Path<'_>, issues: &Issues<'_>) {
     if items.is_empty() {
         issues.tell(&JSON_EMPTY_VALUE, path, |issue| issue);
     }
     for (index, item) in items.iter().enumerate() {
         if !(may_hold_null && item.is_null()) {
-            judge(item, &Path::Index(path, index), issues);
+            check_value(item, &Path::Index(path, index), issues);
         }
     }
 }
 
-fn judge(value: &Value, path: &Path<'_>, issues: &Issues<'_>) {
+fn check_value(value: &Value, path: &Path<'_>, issues: &Issues<'_>) {
     match value {
         Value::Null => issues.tell(&JSON_NULL, path, |issue| issue),
         Value::Bool(_) | Value::Number(_) => {}
         Value::String(text) if text.is_empty() => issues.tell(&JSON_EMPTY_VALUE, path, |issue| issue),
         Value::String(text) if text.contains(is_control) => issues.tell(&JSON_CONTROL_CHARACTER, path, |issue| issue),
         Value::String(_) => {}
-        Value::Array(items) => judge_array(items, false, path, issues),
-        Value::Object(object) => judge_object(object, path, issues),
+        Value::Array(items) => check_array(items, false, path, issues),
+        Value::Object(object) => check_object(object, path, issues),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::issue::catalogue;
 use crate::profile::issue::RULE;
 use crate::profile::keyword;
 
-/// The order in which failures of one schema are told: cheap keywords first, as in `jsonschema`. Our own are last.
+/// The order in which failures of one schema are reported: cheap keywords first, as in `jsonschema`; custom ones last.
 const ORDER: [&str; 19] = [
     "type",
     "const",

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::{Breach, Check, Contained, Place, Tell, strings, text};
+use super::{Breach, Check, Contained, Place, Receiver, strings, text};
 use crate::fhir::code_system::CodeSystem;
 use crate::issue::catalogue::{FHIR_CODE, FHIR_CODE_UNKNOWN, FHIR_CODING_CODE};
 
@@ -12,14 +12,14 @@ use crate::issue::catalogue::{FHIR_CODE, FHIR_CODE_UNKNOWN, FHIR_CODING_CODE};
 pub struct Coding;
 
 impl Check for Coding {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let (Some(url), Some(code)) = (text(object, "system"), text(object, "code")) else {
             return ControlFlow::Continue(());
         };
         match CodeSystem::find(url) {
             Some(system) if !system.contains(code) => {
-                tell(&Breach { rule: &FHIR_CODE_UNKNOWN, place: Place::Member("code"), found: code, expected: url })
+                report(&Breach { rule: &FHIR_CODE_UNKNOWN, place: Place::Member("code"), found: code, expected: url })
             }
             _ => ControlFlow::Continue(()),
         }
@@ -30,14 +30,14 @@ impl Check for Coding {
 pub struct Concept;
 
 impl Check for Concept {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let codings = instance.get("coding").and_then(Value::as_array).into_iter().flatten().enumerate();
         for (index, coding) in codings {
             let Value::Object(object) = coding else { continue };
             let url = text(object, "system").unwrap_or_default();
             if !object.contains_key("code") && CodeSystem::find(url).is_some() {
                 let place = Place::Item("coding", index);
-                tell(&Breach { rule: &FHIR_CODING_CODE, place, found: "", expected: url })?;
+                report(&Breach { rule: &FHIR_CODING_CODE, place, found: "", expected: url })?;
             }
         }
         ControlFlow::Continue(())
@@ -57,10 +57,10 @@ struct CodeOf {
 }
 
 impl Check for CodeOf {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         match instance {
             Value::String(code) if !self.systems.iter().any(|system| system.lists(code)) => {
-                tell(&Breach { rule: &FHIR_CODE, place: Place::Here, found: code, expected: &self.expected })
+                report(&Breach { rule: &FHIR_CODE, place: Place::Here, found: code, expected: &self.expected })
             }
             _ => ControlFlow::Continue(()),
         }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::{Breach, Check, Contained, Place, Tell, strings};
+use super::{Breach, Check, Contained, Place, Receiver, strings};
 use crate::issue::Rule;
 use crate::issue::catalogue::{FHIR_CHOICE, FHIR_CODE_MISSING, FHIR_ELE_1, FHIR_REQUIRED_ELEMENT};
 
@@ -41,10 +41,10 @@ pub fn required(names: &Value) -> Box<dyn Check> {
 struct Required(Vec<Element>);
 
 impl Check for Required {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let mut missing = self.0.iter().filter(|element| !element.is_in(object));
-        missing.try_for_each(|element| tell(&element.breach(&FHIR_REQUIRED_ELEMENT)))
+        missing.try_for_each(|element| report(&element.breach(&FHIR_REQUIRED_ELEMENT)))
     }
 }
 
@@ -57,11 +57,11 @@ pub fn dependent(value: &Value) -> Box<dyn Check> {
 struct Dependent(Vec<(Element, Vec<Element>)>);
 
 impl Check for Dependent {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let given = self.0.iter().filter(|(element, _)| element.is_in(object));
         let mut missing = given.flat_map(|(_, others)| others).filter(|other| !other.is_in(object));
-        missing.try_for_each(|other| tell(&Breach { place: Place::Here, ..other.breach(&FHIR_REQUIRED_ELEMENT) }))
+        missing.try_for_each(|other| report(&Breach { place: Place::Here, ..other.breach(&FHIR_REQUIRED_ELEMENT) }))
     }
 }
 
@@ -100,10 +100,10 @@ impl OneChoice {
 }
 
 impl Check for Choice {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let mut broken = self.0.iter().filter(|choice| choice.is_broken(object));
-        broken.try_for_each(|choice| tell(&choice.element.breach(&FHIR_CHOICE)))
+        broken.try_for_each(|choice| report(&choice.element.breach(&FHIR_CHOICE)))
     }
 }
 
@@ -119,12 +119,12 @@ struct Companions {
 }
 
 impl Check for Companions {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let has_extension = |companion: Option<&Value>| companion.is_some_and(|value| value.get("extension").is_some());
         for (name, companion) in object {
             let Some(element) = name.strip_prefix('_') else { continue };
-            let mut breach = |rule, place| tell(&Breach { rule, place, found: "", expected: element });
+            let mut breach = |rule, place| report(&Breach { rule, place, found: "", expected: element });
             match (object.get(element), companion) {
                 (None, Value::Object(_)) => {
                     if self.codes.iter().any(|code| code == element) {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::{Breach, Check, Contained, Place, Tell, strings, text};
+use super::{Breach, Check, Contained, Place, Receiver, strings, text};
 use crate::fhir::code_system::CodeSystem;
 use crate::issue::catalogue::FHIR_REFERENCE_TYPE;
 
@@ -25,13 +25,13 @@ struct Targets {
 impl Check for Targets {
     /// As the HL7 validator does, a literal reference is not held against the types of its element: what stands
     /// behind it is not known. A contained resource is known, and so is what `type` says.
-    fn check(&self, instance: &Value, contained: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, contained: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let Some(reference) = text(object, "reference") else { return ControlFlow::Continue(()) };
         let is_target = |target: &str| self.types.is_empty() || self.types.iter().any(|known| known == target);
         let local = reference.strip_prefix('#').and_then(|id| contained.get(id)).copied();
         let mut breach = |member, found, expected| {
-            tell(&Breach { rule: &FHIR_REFERENCE_TYPE, place: Place::Member(member), found, expected })
+            report(&Breach { rule: &FHIR_REFERENCE_TYPE, place: Place::Member(member), found, expected })
         };
         if let Some(found) = local.filter(|found| !is_target(found)) {
             breach("reference", found, &self.expected)?;

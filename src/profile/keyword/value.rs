@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::{Breach, Check, Contained, Place, Tell, text};
+use super::{Breach, Check, Contained, Place, Receiver, text};
 use crate::fhir::date;
 use crate::fhir::narrative::{self, Fault};
 use crate::fhir::primitive::decode_base64;
@@ -21,13 +21,13 @@ fn here(rule: &'static Rule, expected: &'static str) -> Breach<'static> {
 pub struct Integer;
 
 impl Check for Integer {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         match instance {
             // What is no whole number at all is the schema's `type` to refuse.
             Value::Number(number) if number.as_f64().is_some_and(|value| value.fract() == 0.0) => {
                 match number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
                     true => ControlFlow::Continue(()),
-                    false => tell(&here(&FHIR_PRIMITIVE, "integer")),
+                    false => report(&here(&FHIR_PRIMITIVE, "integer")),
                 }
             }
             _ => ControlFlow::Continue(()),
@@ -39,31 +39,31 @@ impl Check for Integer {
 pub struct Narrative;
 
 impl Check for Narrative {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::String(text) = instance else { return ControlFlow::Continue(()) };
         match narrative::check(text) {
             Ok(()) => ControlFlow::Continue(()),
-            Err(Fault::Unreadable) => tell(&here(&FHIR_PRIMITIVE, "xhtml")),
-            Err(Fault::Forbidden) => tell(&here(&FHIR_TXT_1, "")),
-            Err(Fault::Invisible) => tell(&here(&FHIR_TXT_2, "")),
+            Err(Fault::Unreadable) => report(&here(&FHIR_PRIMITIVE, "xhtml")),
+            Err(Fault::Forbidden) => report(&here(&FHIR_TXT_1, "")),
+            Err(Fault::Invisible) => report(&here(&FHIR_TXT_2, "")),
         }
     }
 }
 
-/// `"x-fhir-attachment": true`: beside data, the size is their number of bytes.
+/// `"x-fhir-attachment": true`: if there are both `data` and `size`, the size is the number of bytes of the data.
 pub struct Attachment;
 
 impl Check for Attachment {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let is_sized = object.contains_key("size") || object.contains_key("_size");
-        // What is not base64 is told elsewhere.
+        // Invalid base64 is reported by another keyword.
         let Some(bytes) = text(object, "data").filter(|_| is_sized).and_then(decode_base64) else {
             return ControlFlow::Continue(());
         };
         match object.get("size").and_then(Value::as_u64) == Some(bytes.len() as u64) {
             true => ControlFlow::Continue(()),
-            false => tell(&Breach { place: Place::Member("size"), ..here(&FHIR_ATTACHMENT_SIZE, "") }),
+            false => report(&Breach { place: Place::Member("size"), ..here(&FHIR_ATTACHMENT_SIZE, "") }),
         }
     }
 }
@@ -72,10 +72,10 @@ impl Check for Attachment {
 pub struct Period;
 
 impl Check for Period {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let bound = |name| instance.get(name).and_then(Value::as_str).and_then(date::Range::parse);
         match (bound("start"), bound("end")) {
-            (Some(start), Some(end)) if end.end <= start.start => tell(&here(&FHIR_PER_1, "")),
+            (Some(start), Some(end)) if end.end <= start.start => report(&here(&FHIR_PER_1, "")),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -85,7 +85,7 @@ impl Check for Period {
 pub struct Range;
 
 impl Check for Range {
-    fn check(&self, instance: &Value, _: &Contained<'_>, tell: Tell<'_>) -> ControlFlow<()> {
+    fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let end = |name| instance.get(name).and_then(Value::as_object);
         let (Some(low), Some(high)) = (end("low"), end("high")) else { return ControlFlow::Continue(()) };
         let value = |end: &Map<String, Value>| end.get("value").and_then(Value::as_f64);
@@ -94,7 +94,7 @@ impl Check for Range {
             _ => true,
         });
         match (value(low), value(high)) {
-            (Some(low), Some(high)) if have_one_unit && low > high => tell(&here(&FHIR_RNG_2, "")),
+            (Some(low), Some(high)) if have_one_unit && low > high => report(&here(&FHIR_RNG_2, "")),
             _ => ControlFlow::Continue(()),
         }
     }
