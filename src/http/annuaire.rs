@@ -19,7 +19,7 @@ use super::observe::Observed;
 use super::origin::Origin;
 use super::{authorisation, negotiation, outcome, response};
 use crate::access::right::Requirement;
-use crate::annuaire::api::Directory;
+use crate::annuaire::api::{Directory, PageCursor};
 use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::audit::Trace;
 use crate::error::{Error, Workload};
@@ -176,15 +176,9 @@ async fn answer(
         Asked::NextPage => {
             let id = query.take("id").into_iter().next().unwrap_or_default();
             nothing_else(&query, "_page", "id, _format, _pretty")?;
-            let walk = directory.resume(&id)?;
-            *about = Some(walk.resource_type);
-            trace(parts, |trace| {
-                trace.queried(walk.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-            });
-            let deadline = state.admission.permit(Workload::Directory).await?;
-            let directory = directory.until(&deadline);
-            let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());
-            deadline.limit(directory.next_page(walk, &own_url, language)).await
+            let cursor = directory.resume(&id)?;
+            *about = Some(cursor.resource_type);
+            next_page(state, directory, cursor, parts).await
         }
         Asked::Search(resource_type) => {
             trace(parts, |trace| trace.queried(query.iter()));
@@ -215,6 +209,15 @@ async fn answer(
             Ok(found)
         }
     }
+}
+
+/// The page that this cursor stands before.
+async fn next_page(state: &State, directory: &Directory, cursor: PageCursor, parts: &Parts) -> Result<String, Error> {
+    trace(parts, |trace| trace.queried(cursor.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+    let deadline = state.admission.permit(Workload::Directory).await?;
+    let directory = directory.until(&deadline);
+    let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());
+    deadline.limit(directory.next_page(cursor, &own_url, negotiation::language(&parts.headers))).await
 }
 
 /// The query without the parameters that only choose the format, of which there is one.

@@ -8,12 +8,16 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::json;
 
+use super::batch::{apply_decision, is_rolled_back, state_keys};
 use super::*;
 use crate::audit::Caller;
-use crate::fhir::identifier::{IDNPS, INTRN};
+use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::json::parse;
+use crate::fhir::resource_type::ResourceType;
 use crate::sas::deviation::Validation;
-use crate::storage::registry::Hold;
+use crate::sas::identity::{Target, decide};
+use crate::storage::Additions;
+use crate::storage::registry::{Entry, Hold, Registry};
 
 /// A request on accounts, over a handful of identifiers so that they collide.
 #[derive(Clone, Debug)]
@@ -105,7 +109,7 @@ impl World {
     fn send(&mut self, request: &Request) -> Option<Stored> {
         let job = self.job(request);
         // As in the database: what the write names, and nothing else, is known to the decision.
-        let wanted = wanted(std::iter::once(&job.write));
+        let wanted = state_keys(std::iter::once(&job.write));
         let is_wanted = |entry: &&Entry| {
             let by_id = wanted.ids.iter().any(|(_, id)| *id == entry.id);
             by_id
@@ -120,7 +124,7 @@ impl World {
         };
         let mut registry = Registry::new(self.entries.values().filter(is_wanted).cloned());
         let decision = decide(&registry, &job.write).ok()?;
-        let stored = carry_out(&mut registry, &job, decision, Timestamp::UNIX_EPOCH, &mut Additions::default());
+        let stored = apply_decision(&mut registry, &job, decision, Timestamp::UNIX_EPOCH, &mut Additions::default());
         for entry in registry.changed().into_iter().chain(registry.changed_identifiers()) {
             self.entries.insert(entry.id.clone(), entry.clone());
         }
