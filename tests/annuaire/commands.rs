@@ -215,7 +215,7 @@ async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
     ends(&["--allow-deletions", "--since", "2026-03-10"], 2, "cannot be used with").await;
 
     for (arguments, help) in
-        [(["sync", "--help"], "3 deletions were held back"), (["load", "--help"], "Exit status: 0")]
+        [(["sync", "--help"], "3 deletions were suppressed"), (["load", "--help"], "Exit status: 0")]
     {
         let told = text(&run(annuaire(&database, &arguments)).await);
         assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(help), "{told}");
