@@ -6,6 +6,18 @@ use jiff::Timestamp;
 
 use crate::fhir::id::Id;
 
+/// The system's time, for what no test sets: ages that commands print, the validity of certificates.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
+pub fn system_time() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A UUID of version 7, for ids that no test sets: those of requests.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
+pub fn new_uuid() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
+}
+
 /// The source of the current time and of new resource ids. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock {
@@ -17,7 +29,7 @@ impl Clock {
     /// The system clock, and UUIDs of version 7: they increase with time, which keeps indexes compact, and reveal nothing
     /// about a person.
     pub fn system() -> Self {
-        Self::new(Timestamp::now, || uuid::Uuid::now_v7().into())
+        Self::new(system_time, || new_uuid().into())
     }
 
     /// A clock that calls these functions.

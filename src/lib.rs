@@ -54,7 +54,7 @@ mod tests {
             &["annuaire", "audit", "clock", "deadline", "error", "fhir", "issue", "profile", "sas", "storage"],
         ),
         ("telemetry", &[]),
-        ("tls", &[]),
+        ("tls", &["clock"]),
         ("access", &["error", "tls"]),
         (
             "http",
@@ -62,6 +62,7 @@ mod tests {
                 "access",
                 "annuaire",
                 "audit",
+                "clock",
                 "deadline",
                 "error",
                 "fhir",
@@ -73,7 +74,7 @@ mod tests {
                 "tls",
             ],
         ),
-        ("config", &["access", "annuaire", "audit", "fhir", "http", "sas", "tls"]),
+        ("config", &["access", "annuaire", "audit", "clock", "fhir", "http", "sas", "tls"]),
         (
             "command",
             &[

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use sas_endpoint::fhir::content::Content;
 use sas_endpoint::fhir::date::instant;
 use sas_endpoint::fhir::id::Id;
@@ -131,7 +130,7 @@ impl Rows {
             numbers.insert(self.random.below(self.written.len()));
         }
         for _ in numbers.len()..TRANSACTION {
-            self.written.push((uuid::Uuid::now_v7().into(), 0));
+            self.written.push((sas_endpoint::clock::new_uuid().into(), 0));
             numbers.insert(self.written.len() - 1);
         }
         numbers.into_iter().map(|number| self.row(number)).collect()
@@ -143,7 +142,7 @@ impl Rows {
         let (_, body) = self.accounts.body(number as u64);
         let received = parse(body.as_bytes(), "Practitioner").expect("legal");
         let content = Content::new(&received);
-        let now = Timestamp::now();
+        let now = sas_endpoint::clock::system_time();
         Row {
             id: id.to_string(),
             version: *version,

@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// Removes at once what is no longer kept, and says how much that was.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     let storage = Storage::open_existing(&config.database_url).await?;
-    let before = config.audit.kept_since(Timestamp::now());
+    let before = config.audit.kept_since(crate::clock::system_time());
     let purged = purge_exchanges(&storage, before).await?;
     println!(
         "{}: {purged} records of exchanges from before {} removed.",
@@ -29,7 +29,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     );
     storage.close().await;
     if let Some(copy) = Mirror::open_existing(&config.annuaire_database_url).await? {
-        let before = Timestamp::now().checked_sub(config.annuaire_keep)?;
+        let before = crate::clock::system_time().checked_sub(config.annuaire_keep)?;
         match copy.writer().await? {
             Some(mut writer) => {
                 let purged = writer.purge(before).await?;
@@ -48,7 +48,7 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
         let mut interval = tokio::time::interval(INTERVAL);
         loop {
             interval.tick().await;
-            match purge_exchanges(&storage, settings.kept_since(Timestamp::now())).await {
+            match purge_exchanges(&storage, settings.kept_since(crate::clock::system_time())).await {
                 Ok(0) => {}
                 Ok(purged) => tracing::info!(purged, "records of exchanges are no longer kept"),
                 Err(error) => tracing::error!("records of exchanges could not be removed: {}", error.causes()),

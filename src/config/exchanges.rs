@@ -62,7 +62,7 @@ fn resource(text: &str) -> Result<(String, String), String> {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    let ago = || before(Timestamp::now(), text.parse::<Span>().ok().filter(|span| !span.is_negative())?);
+    let ago = || before(crate::clock::system_time(), text.parse::<Span>().ok().filter(|span| !span.is_negative())?);
     let time = Range::parse(text).map(|range| range.start).or_else(ago);
     time.ok_or_else(|| "expected a date, a date and time, or an age: 2026-11-01, 2026-11-01T08:00, 24h".to_owned())
 }
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(time("2026-11-01").expect("a day").to_string(), "2026-10-31T23:00:00Z");
         assert_eq!(time("2026-11-01T08:00:00Z").expect("an instant").to_string(), "2026-11-01T08:00:00Z");
         let then = time("24h").expect("a duration");
-        let ago = Timestamp::now().duration_since(then);
+        let ago = crate::clock::system_time().duration_since(then);
         assert!((86_400..86_460).contains(&ago.as_secs()));
         for wrong in ["", "yesterday", "-24h", "2026-13-01"] {
             assert!(time(wrong).is_err(), "{wrong}");

@@ -91,7 +91,7 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
     let start = Instant::now();
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
-    let request_id = request_id.unwrap_or_else(|| uuid::Uuid::now_v7().hyphenated().to_string());
+    let request_id = request_id.unwrap_or_else(|| crate::clock::new_uuid().hyphenated().to_string());
     // A client may have put a name there: only the client itself reads it again.
     let shown_id = recorder.request_id(&request_id);
     let exchange = traced(&request, &shown_id);

@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
@@ -55,7 +54,7 @@ async fn ready(State(OpsState { endpoint, tls }): State<OpsState>) -> impl IntoR
     let asked = deadline.limit(endpoint.storage.until(&deadline).is_ready()).await;
     let database = matches!(asked, Ok(true));
     let writing = endpoint.writer.is_ready();
-    let now = Timestamp::now();
+    let now = crate::clock::system_time();
     let lists = tls.lists().into_iter().map(|list| {
         let out_of_date = list.is_out_of_date(now);
         json!({ "issuer": list.issuer, "nextUpdate": list.next_update, "outOfDate": out_of_date })

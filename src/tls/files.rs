@@ -85,7 +85,7 @@ impl Files {
             refused.extend(settings.tls_client_ca.iter().map(|path| format!("{}: {sentence}", path.display())));
             certificates = in_use.certificates();
         }
-        let now = Timestamp::now();
+        let now = crate::clock::system_time();
         let (mut lists, mut errors) = (vec![], vec![]);
         for read in &self.lists {
             match read.lists(now, |lists| new(&certificates, lists)) {
@@ -127,7 +127,7 @@ impl Files {
         let authorities = |lists| Authorities::new(certificates.clone(), lists, settings.tls_crl_expired);
         authorities(vec![]).map_err(|sentence| format!("{}: {sentence}", path.display()))?;
         let mut lists: Vec<CertificateRevocationListDer<'static>> = vec![];
-        let now = Timestamp::now();
+        let now = crate::clock::system_time();
         for read in &self.lists {
             // Each file is checked alone, so that the error can name it.
             lists.extend(read.lists(now, authorities)?);

@@ -33,7 +33,7 @@ impl Renewal {
     pub(super) fn new(settings: Settings, tls: Tls, digest: [u8; 32]) -> Self {
         describe_metrics();
         let mut renewal = Self { settings, tls, digest, issuers: vec![], logged: vec![], logged_at: Timestamp::MIN };
-        renewal.report(Timestamp::now());
+        renewal.report(crate::clock::system_time());
         renewal
     }
 
@@ -55,7 +55,7 @@ impl Renewal {
             // Lists are large, and the file system may be remote.
             let check = tokio::task::spawn_blocking(move || {
                 self.check_files(is_requested);
-                self.report(Timestamp::now());
+                self.report(crate::clock::system_time());
                 self
             });
             match check.await {

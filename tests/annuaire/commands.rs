@@ -4,7 +4,6 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::load::{self, Input, load};
@@ -178,7 +177,7 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
 async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
     let (database, played) = (sqlite().await, Played::with(directory(4)).await);
     // The program has the clock of this machine.
-    played.world().date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    played.world().date = sas_endpoint::clock::system_time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let sync = |arguments: &[&str]| {
         let mut command = annuaire(&database, &[&["sync", "--type", "Practitioner"], arguments].concat());
         command.env("SAS_ANNUAIRE_URL", played.base());
@@ -255,7 +254,7 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let resources: Vec<_> = (1..=12_000).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
     let (database, played) = (sqlite().await, Played::with(resources.clone()).await);
     // The program has the clock of this machine.
-    played.world().date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    played.world().date = sas_endpoint::clock::system_time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     // Organizations take two requests; of the practitioners, ten pages come and one does not.
     played.plan([(13, ResponseTemplate::new(200).set_delay(Duration::from_secs(3_600)))]);
     let sync = || {

@@ -40,7 +40,7 @@ impl TestServer {
 
     /// Every record, with its label instead of its request id. What waited is committed with a last write, which has no part in it.
     async fn records(&self) -> Vec<AuditEvent> {
-        let last = regulator(&[(T, &uuid::Uuid::now_v7().to_string())]);
+        let last = regulator(&[(T, &sas_endpoint::clock::new_uuid().to_string())]);
         self.recorded("last", "POST", "/Practitioner", &[], &last).await.expect(201);
         let asked = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
         let last = request_id("last");

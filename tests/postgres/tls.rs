@@ -95,7 +95,7 @@ async fn postgres_tls_client_certificate_is_accepted_and_every_connection_is_enc
     ] {
         let url = given.url(host, &format!("{parameters}&{CLIENT}"));
         let storage = Storage::open(&url).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
-        write(&storage, &format!("x{}", uuid::Uuid::now_v7())).await.expect("written");
+        write(&storage, &format!("x{}", sas_endpoint::clock::new_uuid())).await.expect("written");
         use_all(&storage).await;
         let copy = Mirror::open(&url).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
         let writer = copy.writer().await.expect("an answer").expect("the right to write");

@@ -97,7 +97,7 @@ impl Answer {
 /// An account of nobody's, and the criterion that it is updated by.
 pub fn account() -> (String, String) {
     let text = include_str!("../fixtures/regulator.json");
-    let id = uuid::Uuid::now_v7().to_string();
+    let id = sas_endpoint::clock::new_uuid().to_string();
     let account = text.replace("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &id);
     (account, format!("/fhir/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|{id}"))
 }

@@ -268,7 +268,7 @@ fn x509_serial(der: &[u8]) -> SerialNumber {
 /// The first moment of a day, counted from the day on which this process made its first certificate: which of two
 /// lists is older does not change at midnight.
 fn day(from_today: i64) -> OffsetDateTime {
-    static NOW: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+    static NOW: LazyLock<Timestamp> = LazyLock::new(sas_endpoint::clock::system_time);
     let then = *NOW + SignedDuration::from_hours(24 * from_today);
     let then = then.to_zoned(jiff::tz::TimeZone::UTC).date();
     date_time_ymd(then.year().into(), then.month().unsigned_abs(), then.day().unsigned_abs())

@@ -224,7 +224,7 @@ fn crl_in_use_survives_a_clock_set_back_and_supersedes_no_other() {
     let authority = Authority::new();
     let list = |made: i64| CertificateRevocationListDer::from(authority.revocation_list(made, 30).der().to_vec());
     let (in_use, earlier, before) = ([list(-1)], list(-9), list(-5));
-    let set_back = Timestamp::now() - SignedDuration::from_hours(24 * 3);
+    let set_back = sas_endpoint::clock::system_time() - SignedDuration::from_hours(24 * 3);
     let merged = |read: Vec<_>, keep, now| merge(&in_use, read, keep, now).expect("readable").lists;
     // The file of the list in use is refused now.
     assert!(check_date(&in_use[0], set_back).is_err());
@@ -232,7 +232,7 @@ fn crl_in_use_survives_a_clock_set_back_and_supersedes_no_other() {
     assert_eq!(merged(vec![], false, set_back), []);
     for genuine in [earlier, before] {
         assert_eq!(merged(vec![genuine.clone()], false, set_back), std::slice::from_ref(&genuine));
-        assert_eq!(merged(vec![genuine], false, Timestamp::now()), in_use);
+        assert_eq!(merged(vec![genuine], false, sas_endpoint::clock::system_time()), in_use);
     }
 }
 
@@ -276,7 +276,7 @@ async fn crl_next_update_is_that_of_the_newest() {
     let (_, trust) = start(&files).await;
     let lists = trust.lists();
     assert_eq!(lists.len(), 1);
-    assert!(!lists[0].is_out_of_date(Timestamp::now()));
+    assert!(!lists[0].is_out_of_date(sas_endpoint::clock::system_time()));
 }
 
 /// Authorities and lists in folders of their own; on the list stands nobody.

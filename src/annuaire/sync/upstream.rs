@@ -191,7 +191,7 @@ impl Upstream {
                 base,
                 status: status.as_u16(),
                 said: upstream_error::diagnostics(body),
-                retry_after: retry_after(headers, Timestamp::now()),
+                retry_after: retry_after(headers, crate::clock::system_time()),
             },
         }
     }

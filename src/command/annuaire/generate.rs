@@ -3,8 +3,8 @@
 use std::io::{BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, civil::Date};
 
 use super::Failure;
 use crate::annuaire::invented;
@@ -31,5 +31,5 @@ pub fn generate(arguments: &Generate) -> Result<ExitCode, Failure> {
 
 /// In France, where the directory is.
 fn today() -> Result<Date, jiff::Error> {
-    Ok(Timestamp::now().to_zoned(TimeZone::get("Europe/Paris")?).date())
+    Ok(crate::clock::system_time().to_zoned(TimeZone::get("Europe/Paris")?).date())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::Failure;
 use super::report::{duration, instant, number};
@@ -17,7 +17,7 @@ use crate::config::annuaire::Status;
 
 /// Prints the state of the copy.
 pub async fn status(arguments: &Status, mirror: &Mirror) -> Result<ExitCode, Failure> {
-    let status = status::status(mirror, arguments.hash, Timestamp::now()).await?;
+    let status = status::status(mirror, arguments.hash, crate::clock::system_time()).await?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", terminal::json(&serde_json::to_string_pretty(&status)?))?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::super::bounds::Bounds;
@@ -55,7 +54,7 @@ impl Refusal {
         let (status, issues) = self.status_and_issues(bounds);
         let language = Language::default();
         let body = operation_outcome(&issues, language).to_string();
-        let request_id = uuid::Uuid::now_v7().hyphenated().to_string();
+        let request_id = crate::clock::new_uuid().hyphenated().to_string();
         let cited = Issues::of(&issues).list();
         let labels = [("type", "none".to_owned()), ("interaction", "none".to_owned())];
         let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.as_u16().to_string())];
@@ -64,7 +63,7 @@ impl Refusal {
             let status = status.as_u16();
             tracing::info!(id = request_id, status, issues = cited, left_out, "answered below the routes");
         }
-        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now()).unwrap_or_default();
+        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&crate::clock::system_time()).unwrap_or_default();
         format!(
             "HTTP/1.1 {} {}\r\ncontent-type: application/fhir+json; charset=utf-8\r\ncache-control: no-store\r\n\
              content-language: {}\r\nx-request-id: {request_id}\r\ncontent-length: {}\r\nconnection: close\r\n\
