@@ -43,11 +43,13 @@ struct Addresses {
 
 /// Serves until the program is asked to stop; every acknowledged write is then on disk.
 pub async fn serve(config: &Config) -> Result<(), Failure> {
+    // Before anything is refused: a misspelt variable may be why.
+    warn_about_unknown_variables();
     let prometheus = ops::prometheus_handle();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
-    warn_about_settings(config);
+    exposures(config).iter().for_each(|exposure| tracing::warn!("{exposure}"));
     let validator = Validator::new(config.validation)?;
     let configured_key = config.audit.key()?;
     // Until the process ends.
@@ -210,12 +212,9 @@ async fn run_metrics_upkeep(prometheus: Option<&'static PrometheusHandle>) {
     }
 }
 
-fn warn_about_settings(config: &Config) {
+fn warn_about_unknown_variables() {
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "there is no setting of this name");
-    }
-    for exposure in exposures(config) {
-        tracing::warn!("{exposure}");
     }
 }
 
