@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::access::{access, check_base_url, exposures};
 use super::{Failure, annuaire, purge, terminal};
+use crate::access::Access;
 use crate::annuaire::api::Directory;
 use crate::annuaire::store::Mirror;
 use crate::audit::Key;
@@ -71,12 +72,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     };
     let asked_to_stop = asked_to_stop()?;
     let addresses = listeners.addresses;
-    let identification = Identification {
-        base_url: base_url.clone(),
-        access,
-        proxies: config.proxies.clone(),
-        trust: tls.trust.clone(),
-    };
+    let identification = identification(config, &base_url, access, &tls);
     let (stop, stopping) = watch::channel(false);
     let tasks = Tasks {
         servers: listeners.serve(config, endpoint, directory.clone(), identification, &tls, &stopping),
@@ -223,6 +219,11 @@ fn base_url(config: &Config, tls: &Tls, address: SocketAddr) -> BaseUrl {
         Some(url) => BaseUrl::Fixed(url.as_str().into()),
         None => BaseUrl::FromProxy(format!("{}://{address}/fhir", scheme(tls)).into()),
     }
+}
+
+fn identification(config: &Config, base_url: &BaseUrl, access: Access, tls: &Tls) -> Identification {
+    let (proxies, trust) = (config.proxies.clone(), tls.trust.clone());
+    Identification { base_url: base_url.clone(), access, proxies, trust }
 }
 
 /// The scheme by which clients reach the FHIR listener.
