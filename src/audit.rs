@@ -1,4 +1,4 @@
-//! The audit of exchanges: who asked what, of whom, with which outcome, without the value of a person.
+//! The audit of exchanges: who requested what, about which resource, with which outcome, without the value of a person.
 //!
 //! A [`Trace`] goes with a request and gathers what becomes known of it; its [`AuditEvent`] is what is kept.
 //! Identifiers of persons are in it as hashes by a [`Key`] only.

@@ -197,7 +197,7 @@ impl Load<'_> {
                 state = SyncState::default();
                 self.writer.forget_seen(of).await?;
             } else if let Some(walk) = state.cursor {
-                // What the walk marked is no longer what the mirror has: it begins anew.
+                // What the walk marked is no longer what the mirror has: the walk starts over.
                 state.cursor = Some(SyncCursor::over(if walk.phase.is_full() { SyncPhase::Full } else { walk.phase }));
             }
             state.note(&mut self.writer, of).await?;

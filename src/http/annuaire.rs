@@ -72,7 +72,7 @@ impl Asked<'_> {
     }
 }
 
-/// CandidateBatches a request whose path below the base is this one, whatever becomes of it.
+/// Answers a request whose path below the base is this one.
 pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
     let asked = asked(&parts.method, path);

@@ -70,7 +70,7 @@ impl Batch {
 /// Where every event was removed, numbers start from 1 again, and may meet keys that are yet to be removed.
 pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
     match storage.writer {
-        // SQLite numbers from the largest on, in the order of the rows. AuditQuery for the largest number, it would read
+        // SQLite numbers from the largest on, in the order of the rows. Asked for the largest number, it would read
         // the whole table for each batch.
         Writer::Sqlite { .. } => [
             "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",

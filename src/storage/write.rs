@@ -193,7 +193,7 @@ impl Storage {
 /// `identifier_holder`, all of which it would read while the table is small.
 ///
 /// SQLite keeps the order of a `CROSS JOIN`: from what is named to the tables, by their keys.
-/// AuditQuery with `(type, id) IN (…)`, it scans both tables for every batch.
+/// Queried with `(type, id) IN (…)`, it scans both tables for every batch.
 fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
     let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
     let held = padded(wanted.identifiers.iter().map(|(resource_type, identifier)| {

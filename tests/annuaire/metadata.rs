@@ -33,6 +33,8 @@ on_both_databases! { DirectoryServer::small;
         for pointer in ["/date", "/name", "/software/name", "/implementation/description"] {
             assert!(statement.pointer(pointer).and_then(Value::as_str).is_some_and(|text| !text.is_empty()), "{pointer}");
         }
+        let description = statement["description"].as_str().unwrap_or_default();
+        assert!(description.starts_with("Answers the search API of the national directory"), "{description}");
         assert!(!answer.text.contains("[]"), "an empty array is not FHIR");
     }
 

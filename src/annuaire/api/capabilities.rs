@@ -28,7 +28,7 @@ pub fn capabilities(base_url: &str, authentication: Authentication) -> Value {
         "status": "active",
         "date": DATE,
         "publisher": "sas-endpoint",
-        "description": "CandidateBatches the search API of the national directory, Annuaire Santé (API FHIR v2, free-access data), from a local copy.",
+        "description": "Answers the search API of the national directory, Annuaire Santé (API FHIR v2, free-access data), from a local copy.",
         "kind": "instance",
         "instantiates": [INSTANTIATES],
         "software": { "name": "sas-endpoint", "version": env!("CARGO_PKG_VERSION") },

@@ -30,7 +30,7 @@ pub(in crate::annuaire) struct IngestedPage {
     pub unmarked: u64,
 }
 
-/// ParsedBatch under way.
+/// A batch whose parsing is in progress.
 pub(in crate::annuaire) type ParseTask = JoinHandle<ParsedBatch>;
 
 impl ParsedBatch {

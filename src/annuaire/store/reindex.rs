@@ -12,7 +12,7 @@ use crate::storage::mirror::Segment;
 const READ_BATCH: u32 = 1_000;
 
 impl Writer {
-    /// Writes every segment anew, one a transaction, so that searches go on meanwhile; calls `done` with how many
+    /// Rewrites every segment, one per transaction, so that searches go on meanwhile; calls `done` with how many
     /// versions each has. The index has the format of this program when all are written.
     pub async fn reindex(&mut self, mut done: impl FnMut(DirectoryType, u64)) -> Result<(), Error> {
         for resource_type in DirectoryType::ALL {
