@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::deadline::{DeadlineExceeded, Limited};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
@@ -219,7 +220,7 @@ pub enum Error {
     },
     /// The database is away or full. An interrupted write may be repeated as it is.
     #[error("the database is unavailable")]
-    Unavailable(#[source] Arc<sqlx::Error>),
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// A fault of ours. The client learns nothing of the cause.
     #[error("internal error")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -309,6 +310,18 @@ impl Error {
             Self::ForeignHost => Issue::new(&FOREIGN_HOST, "http.Host"),
         };
         vec![issue]
+    }
+}
+
+impl From<DeadlineExceeded> for Error {
+    fn from(_: DeadlineExceeded) -> Self {
+        Self::DeadlineExceeded
+    }
+}
+
+impl Limited for Error {
+    fn may_be_interruption(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
     }
 }
 

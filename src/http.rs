@@ -6,7 +6,7 @@ mod authorisation;
 mod body;
 pub mod bounds;
 mod bulkhead;
-mod exchange;
+mod fhir;
 pub mod listener;
 pub mod log_limit;
 mod media_type;
@@ -31,10 +31,10 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::annuaire::api::{self, Directory};
-use crate::audit::Recorder;
+use crate::audit::AuditQueue;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
-use crate::interaction::{Endpoint, ROUTES, Route, max_page_bytes};
+use crate::interaction::{Endpoint, Interaction, METADATA, ROUTES, max_page_bytes};
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
@@ -83,7 +83,7 @@ pub fn service(served: Served) -> App {
         prefixes.push(base_path.to_owned());
     }
     let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &admission));
-    let recorder = endpoint.writer.recorder().clone();
+    let audit = endpoint.writer.audit().clone();
     let state = Arc::new(State { endpoint, admission: admission.clone() });
     for prefix in &prefixes {
         for (path, routes) in paths() {
@@ -100,7 +100,7 @@ pub fn service(served: Served) -> App {
         };
         outcome::of_unserved(error, request, &unserved).await
     });
-    MapRequest::new(surrounded(router, admission, budget, identification, recorder), path::normalize)
+    MapRequest::new(surrounded(router, admission, budget, identification, audit), path::normalize)
 }
 
 /// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the
@@ -110,14 +110,14 @@ fn surrounded(
     admission: Arc<Admission>,
     budget: Arc<ResponseBudget>,
     identification: Identification,
-    recorder: Recorder,
+    audit: AuditQueue,
 ) -> Router {
     let identification = Arc::new(identification);
     router
         .layer(CatchPanicLayer::custom(outcome::of_panic))
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
         .layer(axum::middleware::from_fn_with_state(budget, response_budget::reserve))
-        .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
+        .layer(axum::middleware::from_fn_with_state(audit, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
             let request = identification.identify(request);
             listener::mark_authenticated(request.extensions());
@@ -142,7 +142,7 @@ fn of_annuaire(directory: Directory, admission: &Arc<Admission>) -> Router {
             &path,
             any(async move |request: Request| {
                 let path = request.uri().path().get(below..).unwrap_or_default().to_owned();
-                annuaire::exchange(&state, &path, request).await
+                annuaire::handle_annuaire(&state, &path, request).await
             }),
         )
     })
@@ -154,38 +154,35 @@ fn path_of(url: &str) -> &str {
     after_scheme.find('/').map_or("", |at| &after_scheme[at..])
 }
 
-/// The routes by path, `{type}` replaced by each resource type.
-fn paths() -> BTreeMap<String, Vec<(&'static Route, Option<ResourceType>)>> {
-    let mut paths: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// The routes by path, `{type}` replaced by each resource type: methods and interactions.
+fn paths() -> BTreeMap<String, Vec<(&'static str, Interaction)>> {
+    let mut paths = BTreeMap::from([(METADATA.to_owned(), vec![("GET", Interaction::Capabilities)])]);
     for route in &ROUTES {
-        if route.path.contains("{type}") {
-            for resource_type in ResourceType::ALL {
-                let path = route.path.replace("{type}", resource_type.as_str());
-                paths.entry(path).or_default().push((route, Some(resource_type)));
-            }
-        } else {
-            paths.entry(route.path.to_owned()).or_default().push((route, None));
+        for resource_type in ResourceType::ALL {
+            let path = route.path.replace("{type}", resource_type.as_str());
+            let interaction = Interaction::OnType(route.interaction, resource_type);
+            paths.entry(path).or_default().push((route.method, interaction));
         }
     }
     paths
 }
 
-/// What one path serves; any other method is told which ones it does.
-fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]) -> MethodRouter {
+/// The methods of one path; any other is refused with these in `Allow`.
+fn methods(state: &Arc<State>, routes: &[(&'static str, Interaction)]) -> MethodRouter {
     let mut methods = MethodRouter::new();
     let mut allowed = vec![];
-    for (route, resource_type) in routes {
-        let (filter, names) = match route.method {
+    for &(method, interaction) in routes {
+        let (filter, names) = match method {
             "GET" => (MethodFilter::GET, "GET, HEAD"),
             "PUT" => (MethodFilter::PUT, "PUT"),
             _ => (MethodFilter::POST, "POST"),
         };
         allowed.push(names);
-        let (state, interaction, resource_type) = (state.clone(), route.interaction, *resource_type);
+        let state = state.clone();
         methods = methods.on(
             filter,
             async move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-                exchange::exchange(&state, interaction, resource_type, parameters.ok(), request).await
+                fhir::handle_fhir(&state, interaction, parameters.ok(), request).await
             },
         );
     }

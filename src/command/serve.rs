@@ -25,10 +25,10 @@ use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
-use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
-use crate::storage::Storage;
 use crate::storage::serving::Serving;
+use crate::storage::write_queue::WriteQueue;
+use crate::storage::{Storage, StorageError};
 use crate::tls::{self, Tls};
 
 /// Time for the requests in progress after SIGTERM, and then for the writes that wait: together less than the ten
@@ -61,7 +61,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let listeners = Listeners::bind(config).await?;
     let base_url = base_url(config, &tls, listeners.addresses.fhir);
     let clock = Clock::system();
-    let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
+    let (writer, mut writing) = WriteQueue::start(storage.clone(), clock.clone(), key);
     let directory = mirror.clone().map(|mirror| Directory::new(mirror, base_url.configured(), clock.clone()));
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -107,7 +107,9 @@ async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Opti
     let key = match configured {
         Some(key) => key,
         None => {
-            let failed = |error: Error| format!("the key of the record of exchanges: {}", error.causes());
+            let failed = |error: StorageError| {
+                format!("the key of the audit log cannot be read: {}", Error::from(error).causes())
+            };
             storage.exchanges_key().await.map_err(failed)?
         }
     };

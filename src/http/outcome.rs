@@ -16,7 +16,7 @@ use super::body::DrainLimits;
 use super::bounds::Bounds;
 use super::log_limit::{self, Reason};
 use super::media_type::fhir_json;
-use super::observe::{self, Issues};
+use super::observe::{self, CitedRules};
 use super::origin::Origin;
 use super::{body, negotiation};
 use crate::access::principal::Principal;
@@ -179,7 +179,7 @@ pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Re
     let outcome = operation_outcome(issues, language).to_string();
     let mut response = fhir_json(status, Body::from(outcome));
     response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    response.extensions_mut().insert(Issues::of(issues));
+    response.extensions_mut().insert(CitedRules::new(issues));
     response
 }
 

@@ -89,7 +89,7 @@ impl Query {
     }
 
     /// An issue for each parameter that is left: nothing is ever ignored.
-    pub fn leftovers(&self, expected: &str) -> Vec<Issue> {
+    pub fn reject_unknown(&self, expected: &str) -> Vec<Issue> {
         let unknown = self.iter().map(|(name, _)| {
             Issue::new(&QUERY_PARAMETER, format!("http.{name}")).with("found", name).with("expected", expected)
         });
@@ -139,7 +139,7 @@ mod tests {
     fn what_cannot_be_a_name_is_not_repeated() {
         let query = Query::parse(r#"{"name":[{"family":"AUBERT"}]}"#).expect("a query");
         assert_eq!(query.iter().collect::<Vec<_>>(), [("?", "")]);
-        let issues = query.leftovers("_id");
+        let issues = query.reject_unknown("_id");
         assert_eq!((issues.len(), issues[0].expression.as_str()), (1, "http.?"));
         assert!(
             Query::parse("organization:Organization.name=x&_has:a:b=y")

@@ -4,7 +4,7 @@ use sas_endpoint::audit::{AuditEvent, Caller, HashedIdentifier, Key, LookupKey};
 use sas_endpoint::fhir::identifier::{Identifier, Token};
 use sas_endpoint::storage::exchanges::AuditQuery;
 use sas_endpoint::storage::registry::Hold;
-use sas_endpoint::storage::{Additions, NewVersion, Wanted};
+use sas_endpoint::storage::{NewVersion, StateKeys, WriteSet};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::support::Backend;
@@ -94,9 +94,9 @@ on_both_databases! {
             content: "{}".to_owned(),
         };
         let records = vec![record(1, NEW, "00000000000000aa")];
-        let additions = Additions { versions: vec![version.clone(), version], events: records };
+        let additions = WriteSet { versions: vec![version.clone(), version], events: records };
         let others = [record(2, NEW, "00000000000000aa")];
-        given.storage.write(&Wanted::default(), &others, |_| additions).await.expect_err("one version twice");
+        given.storage.write(&StateKeys::default(), &others, |_| additions).await.expect_err("one version twice");
         assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);
         assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records"), []);
     }
@@ -156,7 +156,7 @@ on_both_databases! {
             entry(ACCOUNT, "mentioned", 1, &[("s", "1", Hold::Mentioned)]),
             entry(ACCOUNT, "another", 1, &[("s", "2", Hold::Held)]),
         ];
-        write(&given.storage, &Wanted::default(), entries).await.expect("written");
+        write(&given.storage, &StateKeys::default(), entries).await.expect("written");
         let mut holders = given.storage.holders(&national).await.expect("holders");
         holders.sort_unstable();
         let expected = ["held", "released"].map(|name| ("Practitioner".to_owned(), name.to_owned()));

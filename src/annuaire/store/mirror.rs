@@ -106,7 +106,7 @@ impl Mirror {
 
     /// The state of the mirror now; `None` while it holds nothing.
     pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
-        self.begin().await?.snapshot().await
+        Ok(self.begin().await?.snapshot().await?)
     }
 
     /// The current version of a resource.
@@ -124,15 +124,14 @@ impl Mirror {
         resource_type: DirectoryType,
         ids: &[String],
     ) -> Result<Vec<Stored>, Error> {
-        let mut transaction = self.begin().await?;
-        transaction.check(at).await?;
+        let mut transaction = self.begin_at(at).await?;
         let found: Vec<_> = transaction.versions_of(resource_type, ids, at.revision).await?.into_values().collect();
-        transaction.versions(resource_type, &found).await
+        Ok(transaction.versions(resource_type, &found).await?)
     }
 
     /// A value noted with [`Writer::note`].
     pub async fn noted(&self, name: &str) -> Result<Option<String>, Error> {
-        self.begin().await?.note(name).await
+        Ok(self.begin().await?.note(name).await?)
     }
 
     /// For each type, a hash of all its resources as they are now: equal for equal mirrors.
@@ -159,7 +158,7 @@ impl Mirror {
 
     /// What was set aside, newest first, at most `limit`.
     pub async fn set_aside(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
-        self.begin().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await
+        Ok(self.begin().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await?)
     }
 
     /// Takes the right to write, which one process at a time has; `None` where another has it.
@@ -170,8 +169,14 @@ impl Mirror {
         }
     }
 
+    /// Begins to read at a snapshot. Fails with [`Error::Gone`] where versions that it sees may have been purged.
+    pub(in crate::annuaire) async fn begin_at(&self, at: &Snapshot) -> Result<ReadTransaction, Error> {
+        let mut transaction = self.begin().await?;
+        if transaction.has_snapshot(at).await? { Ok(transaction) } else { Err(Error::Gone) }
+    }
+
     /// Begins to read.
     pub(in crate::annuaire) async fn begin(&self) -> Result<ReadTransaction, Error> {
-        self.database.begin(self.purpose, &self.deadline).await
+        Ok(self.database.begin(self.purpose, &self.deadline).await?)
     }
 }

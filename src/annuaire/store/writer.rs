@@ -153,13 +153,13 @@ impl Writer {
     pub async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
         self.begin().await?;
         let at = instant(self.clock.now());
-        self.connection.insert_set_aside(Rejected { at, ..what }).await
+        Ok(self.connection.insert_set_aside(Rejected { at, ..what }).await?)
     }
 
     /// Notes a value under a name, with what is committed next.
     pub async fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
         self.begin().await?;
-        self.connection.upsert_note(name, value).await
+        Ok(self.connection.upsert_note(name, value).await?)
     }
 
     /// Makes everything since the last commit visible and lasting, all at once.
@@ -190,7 +190,7 @@ impl Writer {
             return Ok(());
         }
         let segment = builder.finish();
-        self.connection.insert_segment(resource_type, segment).await
+        Ok(self.connection.insert_segment(resource_type, segment).await?)
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {

@@ -7,9 +7,9 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::super::bounds::Bounds;
 use super::super::log_limit::{self, Reason};
-use super::super::observe::Issues;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
+use crate::http::observe::CitedRules;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
 
@@ -55,7 +55,7 @@ impl Refusal {
         let language = Language::default();
         let body = operation_outcome(&issues, language).to_string();
         let request_id = crate::clock::new_uuid().hyphenated().to_string();
-        let cited = Issues::of(&issues).list();
+        let cited = CitedRules::new(&issues).list();
         let labels = [("type", "none".to_owned()), ("interaction", "none".to_owned())];
         let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.as_u16().to_string())];
         metrics::counter!("sas_requests_total", &with_status).increment(1);

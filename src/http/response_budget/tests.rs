@@ -6,6 +6,7 @@ use tower::Service;
 
 use super::*;
 use crate::access::principal::Principal;
+use crate::audit::{AuditQueue, Caller};
 
 const MAX: usize = 1000;
 const MAX_PAGE: usize = 300;
@@ -17,16 +18,19 @@ async fn answer(
     method: Method,
     (status, interaction, length): (u16, &'static str, usize),
 ) -> Response {
-    let answer = async move || {
+    let answer = async move |request: Request| {
+        let mut audit = AuditLoan::take(request.extensions()).expect("an audit draft");
+        audit.set_interaction(interaction, None);
         let mut response = Response::new(Body::from("x".repeat(length)));
         *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-        response.extensions_mut().insert(Observed { interaction, resource_type: None });
         response
     };
     let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(budget.clone(), reserve));
     let peer = peer.parse().expect("an address");
     let origin = Origin { peer, certificate: None, principal: Principal::Anyone, base_url: "http://h/fhir".into() };
-    let request = Request::builder().method(method).uri("/").extension(origin).body(Body::empty()).expect("a request");
+    let audit = AuditLoan::new(AuditQueue::without_task().0.draft("id", Caller::default()));
+    let request = Request::builder().method(method).uri("/").extension(origin).extension(audit);
+    let request = request.body(Body::empty()).expect("a request");
     router.call(request).await.expect("an answer")
 }
 
@@ -47,7 +51,6 @@ async fn response_budget_client_limit_exceeded_returns_503_to_that_client_only()
     let refused = search(&budget, "192.0.2.1", 101).await;
     assert_eq!(refused.status(), 503);
     assert!(refused.headers().contains_key("retry-after"));
-    assert_eq!(refused.extensions().get::<Observed>().map(|observed| observed.interaction), Some("search-type"));
     drop(refused);
     assert_eq!(search(&budget, "192.0.2.1", 100).await.status(), 200);
     assert_eq!(search(&budget, "192.0.2.2", 101).await.status(), 200);

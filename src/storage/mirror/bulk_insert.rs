@@ -5,7 +5,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::write::WriteConnection;
-use crate::error::Error;
+use crate::storage::error::StorageError;
 use crate::storage::sql::{placeholders, runs};
 
 /// A value of a row.
@@ -26,7 +26,7 @@ impl WriteConnection {
         table: &str,
         columns: [&str; N],
         rows: Vec<[Cell; N]>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let columns = columns.join(", ");
         match self {
             Self::Sqlite { connection, .. } => {

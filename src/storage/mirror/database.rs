@@ -8,9 +8,9 @@ use sqlx::{ConnectOptions, Connection as _, Executor};
 use super::read::ReadTransaction;
 use super::write::WriteConnection;
 use crate::deadline::Deadline;
-use crate::error::Error;
 use crate::storage::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
 use crate::storage::database::Readers;
+use crate::storage::error::StorageError;
 use crate::storage::open_error::OpenError;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
@@ -224,7 +224,7 @@ impl MirrorDatabase {
     }
 
     /// Begins to read; what is executed at the deadline is stopped.
-    pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, Error> {
+    pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, StorageError> {
         let readers = match purpose {
             Purpose::Lookups => &self.lookups,
             Purpose::Searches => &self.searches,
@@ -233,11 +233,11 @@ impl MirrorDatabase {
     }
 
     /// Connects for writing, if nobody else has.
-    pub async fn writer(&self) -> Result<Option<WriteConnection>, Error> {
+    pub async fn writer(&self) -> Result<Option<WriteConnection>, StorageError> {
         match &self.options {
             Options::Sqlite(options) => {
                 let path = private_file::beside(options.get_filename(), "-writer");
-                let lock = private_file::open_lock(&path).map_err(Error::internal)?;
+                let lock = private_file::open_lock(&path).map_err(StorageError::internal)?;
                 if lock.try_lock().is_err() {
                     return Ok(None);
                 }
