@@ -14,6 +14,7 @@ pub mod json;
 pub mod narrative;
 pub mod operation_outcome;
 pub mod primitive;
+pub mod query;
 pub mod resource_type;
 pub mod rest_security;
 pub mod subset;

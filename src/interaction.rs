@@ -7,7 +7,6 @@ pub mod directory;
 pub mod history;
 mod judging;
 mod page;
-pub mod query;
 pub mod read;
 pub mod search;
 pub mod update;

@@ -25,8 +25,8 @@ use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::is_blank;
+use crate::fhir::query::{Query, QueryError, retain_written};
 use crate::interaction::capabilities::take_mode;
-use crate::interaction::query::{Query, QueryError, retain_written};
 
 /// What the exchanges with the directory share.
 pub struct State {

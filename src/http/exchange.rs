@@ -18,9 +18,9 @@ use crate::audit::Trace;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::fhir::bundle::Bundle;
+use crate::fhir::query::{self, Query, QueryError};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
-use crate::interaction::query::{self, Query, QueryError};
 use crate::interaction::search::Handling;
 use crate::interaction::{
     Exchange, Interaction, Preconditions, Written, capabilities, create, history, read, search, update, validate,

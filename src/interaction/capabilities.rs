@@ -4,10 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::query::Query;
 use super::search::SEARCH_PARAMETERS;
 use super::{Exchange, Interaction, ROUTES, page};
 use crate::error::Error;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::rest_security::{Authentication, rest_security};
 use crate::issue::Issue;

@@ -2,10 +2,10 @@
 
 use axum::body::Bytes;
 
-use super::query::Query;
 use super::write::{Preconditions, Written};
 use super::{Endpoint, Exchange, criterion};
 use crate::error::Error;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::sas::identity::Target;
 

@@ -2,8 +2,8 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#cond-update>
 
-use super::query::Query;
 use crate::fhir::identifier::{Token, split_unescaped};
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{

@@ -2,13 +2,13 @@
 
 use serde_json::value::RawValue;
 
-use super::query::Query;
 use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::bundle::{Bundle, Entry, Kind, Request, Response};
 use crate::fhir::date::{Range, instant};
 use crate::fhir::id::Id;
 use crate::fhir::identifier::is_blank;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::fhir::version::{Version, entity_tag};

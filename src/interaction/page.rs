@@ -2,7 +2,7 @@
 
 use form_urlencoded::Serializer;
 
-use super::query::Query;
+use crate::fhir::query::Query;
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_REPEATED, QUERY_VALUE};

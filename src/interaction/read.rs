@@ -2,11 +2,11 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
 
-use super::query::Query;
 use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::identifier::is_blank;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::storage::StoredVersion;

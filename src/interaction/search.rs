@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::query::{Query, too_large};
 use super::{Endpoint, Exchange, page};
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
@@ -12,6 +11,7 @@ use crate::fhir::date::{paris, parse_prefixed};
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{Token, is_blank, split_unescaped};
 use crate::fhir::operation_outcome::operation_outcome;
+use crate::fhir::query::{Query, too_large};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::catalogue::QUERY_IGNORED;

@@ -5,11 +5,11 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::query::Query;
 use super::write::{Preconditions, Written};
 use super::{Endpoint, Exchange, criterion};
 use crate::error::Error;
 use crate::fhir::id::Id;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING};

@@ -5,11 +5,11 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::query::{self, Query};
 use super::{Endpoint, Exchange, judging};
 use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
+use crate::fhir::query::{self, Query};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{
     FHIR_CHOICE, FHIR_JSON_TYPE, FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER, QUERY_REPEATED, QUERY_VALUE,

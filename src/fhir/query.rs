@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::fhir::MAX_PARAMETERS;
-use crate::fhir::identifier::split_unescaped;
+use super::MAX_PARAMETERS;
+use super::identifier::split_unescaped;
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER, QUERY_SIZE};
 
