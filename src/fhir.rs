@@ -19,6 +19,3 @@ pub mod resource_type;
 pub mod rest_security;
 pub mod subset;
 pub mod version;
-
-/// Parameters of a request, known or not, in the URL and in a form together; of each API.
-pub const MAX_PARAMETERS: usize = 64;

@@ -22,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 
-pub use page::max_page_bytes;
+pub use page::{max_page_bytes, query_too_large};
 pub use write::{Preconditions, Written};
 
 /// Everything an interaction needs.

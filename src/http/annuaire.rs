@@ -24,8 +24,8 @@ use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, 
 use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
-use crate::fhir::identifier::is_blank;
-use crate::fhir::query::{Query, QueryError, retain_written};
+use crate::fhir::query::value::is_blank;
+use crate::fhir::query::{Query, QueryError, retain_encoded};
 use crate::interaction::capabilities::take_mode;
 
 /// What the exchanges with the directory share.
@@ -182,7 +182,7 @@ async fn answer(
         }
         Asked::Search(resource_type) => {
             trace(parts, |trace| trace.queried(query.iter()));
-            let query = search_query(parts, resource_type, &query)?;
+            let query = search_query(parts, resource_type, query)?;
             let own_url = self_url(directory, resource_type, parts, &query);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
@@ -194,13 +194,13 @@ async fn answer(
             let directory = directory.until(&deadline);
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
-            let query = within_bounds(query.and(form))?;
+            let query = within_bounds(query.append(form))?;
             trace(parts, |trace| trace.queried(query.iter()));
-            let query = search_query(parts, resource_type, &query)?;
+            let query = search_query(parts, resource_type, query)?;
             deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
         Asked::Read(resource_type, id) => {
-            let subset = parse_read_subset(resource_type, query.iter())?;
+            let subset = parse_read_subset(resource_type, &query)?;
             let deadline = state.admission.permit(Workload::Reads).await?;
             let directory = directory.for_lookups(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
@@ -213,7 +213,7 @@ async fn answer(
 
 /// The page that this cursor stands before.
 async fn next_page(state: &State, directory: &Directory, cursor: PageCursor, parts: &Parts) -> Result<String, Error> {
-    trace(parts, |trace| trace.queried(cursor.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+    trace(parts, |trace| trace.queried(cursor.parameters.iter()));
     let deadline = state.admission.permit(Workload::Directory).await?;
     let directory = directory.until(&deadline);
     let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());
@@ -239,18 +239,16 @@ fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), Error>
 }
 
 /// The search that a query asks for.
-fn search_query(parts: &Parts, resource_type: DirectoryType, query: &Query) -> Result<SearchQuery, Error> {
-    let parameters = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    SearchQuery::new(resource_type, parameters, negotiation::is_lenient(&parts.headers))
+fn search_query(parts: &Parts, resource_type: DirectoryType, query: Query) -> Result<SearchQuery, Error> {
+    SearchQuery::new(resource_type, query, negotiation::is_lenient(&parts.headers))
 }
 
 /// The URL of a search, on our base, as received, without what is ignored.
 fn self_url(directory: &Directory, resource_type: DirectoryType, parts: &Parts, query: &SearchQuery) -> String {
     let SearchQuery { parameters, .. } = query;
-    let query = retain_written(parts.uri.query().unwrap_or_default(), |name, value| {
+    let query = retain_encoded(parts.uri.query().unwrap_or_default(), |name, value| {
         let is_format = matches!(name, "_format" | "_pretty") && !is_blank(value);
-        is_format
-            || parameters.iter().any(|(known, known_value)| (known.as_str(), known_value.as_str()) == (name, value))
+        is_format || parameters.iter().any(|parameter| parameter == (name, value))
     });
     let url = format!("{}/{resource_type}", directory.base_url());
     if query.is_empty() { url } else { format!("{url}?{query}") }

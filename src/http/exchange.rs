@@ -18,12 +18,13 @@ use crate::audit::Trace;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::fhir::bundle::Bundle;
-use crate::fhir::query::{self, Query, QueryError};
+use crate::fhir::query::{Query, QueryError};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::search::Handling;
 use crate::interaction::{
-    Exchange, Interaction, Preconditions, Written, capabilities, create, history, read, search, update, validate,
+    Exchange, Interaction, Preconditions, Written, capabilities, create, history, query_too_large, read, search,
+    update, validate,
 };
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
@@ -174,7 +175,7 @@ impl TypeRequest<'_> {
         let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
         let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
         negotiation::format(headers, &mut form)?;
-        self.search(within_bounds(query.and(form))?).await
+        self.search(within_bounds(query.append(form))?).await
     }
 
     async fn validate(&self, query: Query, body: &mut Body) -> Result<Response, Error> {
@@ -228,7 +229,7 @@ fn parsed_query(text: &str) -> Result<Query, Error> {
 }
 
 fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
-    query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
+    query.map_err(|error| Error::of(vec![error.issue(query_too_large)]))
 }
 
 fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {

@@ -27,7 +27,7 @@ const DATE: &str = "2026-11-26";
 pub fn capabilities(exchange: &Exchange, mut query: Query, authentication: Authentication) -> Result<Value, Error> {
     let mut issues = vec![];
     take_mode(&mut query, &mut issues);
-    issues.extend(query.leftovers("mode, _format, _pretty"));
+    issues.extend(page::unknown_parameters(&query, "mode, _format, _pretty"));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }

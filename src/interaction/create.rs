@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 
 use super::write::{Preconditions, Written};
-use super::{Endpoint, Exchange, criterion};
+use super::{Endpoint, Exchange, criterion, page};
 use crate::error::Error;
 use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
@@ -19,7 +19,7 @@ pub async fn create(
     preconditions: Preconditions,
     body: Bytes,
 ) -> Result<Written, Error> {
-    let mut issues = query.leftovers("_format, _pretty");
+    let mut issues = page::unknown_parameters(&query, "_format, _pretty");
     let criterion = match if_none_exist.map(|header| criterion::of_create(resource_type, header)).transpose() {
         Ok(criterion) => criterion,
         Err(issue) => {

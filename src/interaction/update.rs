@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use serde_json::Value;
 
 use super::write::{Preconditions, Written};
-use super::{Endpoint, Exchange, criterion};
+use super::{Endpoint, Exchange, criterion, page};
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::query::Query;
@@ -43,7 +43,7 @@ pub async fn update(
     preconditions: Preconditions,
     body: Bytes,
 ) -> Result<Written, Error> {
-    let mut issues = query.leftovers("_format, _pretty");
+    let mut issues = page::unknown_parameters(&query, "_format, _pretty");
     let parsed = Id::parse(id);
     if parsed.is_none() {
         issues.push(primitive("id", "http.path"));

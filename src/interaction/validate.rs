@@ -5,7 +5,7 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::{Endpoint, Exchange, judging};
+use super::{Endpoint, Exchange, judging, page};
 use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
@@ -41,7 +41,7 @@ pub async fn validate(
         let values = query.take(name);
         issues.extend(values.iter().filter_map(|value| wanted.set(name, value, &format!("http.{name}")).err()));
     }
-    issues.extend(query.leftovers("mode, profile, _format, _pretty"));
+    issues.extend(page::unknown_parameters(&query, "mode, profile, _format, _pretty"));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
