@@ -17,5 +17,6 @@ pub mod primitive;
 pub mod query;
 pub mod resource_type;
 pub mod rest_security;
+pub mod route;
 pub mod subset;
 pub mod version;

@@ -175,12 +175,12 @@ fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]
     let mut methods = MethodRouter::new();
     let mut allowed = vec![];
     for (route, resource_type) in routes {
-        let (filter, names) = match route.method {
-            "GET" => (MethodFilter::GET, "GET, HEAD"),
-            "PUT" => (MethodFilter::PUT, "PUT"),
-            _ => (MethodFilter::POST, "POST"),
+        let filter = match route.method {
+            "GET" => MethodFilter::GET,
+            "PUT" => MethodFilter::PUT,
+            _ => MethodFilter::POST,
         };
-        allowed.push(names);
+        allowed.push(route.allowed_methods());
         let (state, interaction, resource_type) = (state.clone(), route.interaction, *resource_type);
         methods = methods.on(
             filter,

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::audit::Trace;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
+use crate::fhir::route;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
 
@@ -103,15 +104,8 @@ impl Interaction {
     }
 }
 
-/// A method on a path, and the interaction it is.
-pub struct Route {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The path below the base; `{type}` stands for each resource type.
-    pub path: &'static str,
-    /// The interaction.
-    pub interaction: Interaction,
-}
+/// A route of the FHIR API.
+pub type Route = route::Route<Interaction>;
 
 /// Everything that is served below the base. The router and the CapabilityStatement are made of it.
 pub const ROUTES: [Route; 10] = [

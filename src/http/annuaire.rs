@@ -19,13 +19,14 @@ use super::observe::Observed;
 use super::origin::Origin;
 use super::{authorisation, negotiation, outcome, response};
 use crate::access::right::Requirement;
-use crate::annuaire::api::{Directory, PageCursor};
+use crate::annuaire::api::{Directory, Interaction, PageCursor, ROUTES};
 use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::audit::Trace;
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::query::value::is_blank;
 use crate::fhir::query::{Query, QueryError, retain_encoded};
+use crate::fhir::route::Route;
 use crate::interaction::capabilities::take_mode;
 
 /// What the exchanges with the directory share.
@@ -38,7 +39,7 @@ pub struct State {
 
 /// What is asked of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked<'a> {
+enum DirectoryRequest<'a> {
     Capabilities,
     NextPage,
     Search(DirectoryType),
@@ -46,28 +47,13 @@ enum Asked<'a> {
     Read(DirectoryType, &'a str),
 }
 
-impl Asked<'_> {
-    /// The name in logs and metrics.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Capabilities => "annuaire-capabilities",
-            Self::NextPage => "annuaire-page",
-            Self::Search(_) | Self::SearchByPost(_) => "annuaire-search",
-            Self::Read(..) => "annuaire-read",
-        }
-    }
-
-    fn needed(self) -> Requirement {
-        match self {
-            Self::Capabilities => Requirement::Metadata,
-            Self::NextPage | Self::Search(_) | Self::SearchByPost(_) | Self::Read(..) => authorisation::DIRECTORY,
-        }
-    }
-
+impl DirectoryRequest<'_> {
     fn resource_type(self) -> Option<DirectoryType> {
         match self {
             Self::Capabilities | Self::NextPage => None,
-            Self::Search(asked) | Self::SearchByPost(asked) | Self::Read(asked, _) => Some(asked),
+            Self::Search(resource_type) | Self::SearchByPost(resource_type) | Self::Read(resource_type, _) => {
+                Some(resource_type)
+            }
         }
     }
 }
@@ -75,24 +61,29 @@ impl Asked<'_> {
 /// Answers a request whose path below the base is this one.
 pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
-    let asked = asked(&parts.method, path);
-    let needed = asked.as_ref().map_or(Requirement::Authenticated, |asked| asked.needed());
-    let authorised = state.admission.authorise(&parts.extensions, needed);
-    let (answer, observed) = match asked {
-        Ok(asked) => {
-            let mut resource_type = asked.resource_type();
-            trace(&parts, |trace| trace.asks(asked.as_str(), resource_type.map(DirectoryType::as_str)));
+    let request = parse_request(&parts.method, path);
+    let required = match request {
+        Ok((Interaction::Capabilities, _)) => Requirement::Metadata,
+        Ok(_) => authorisation::DIRECTORY,
+        Err(_) => Requirement::Authenticated,
+    };
+    let authorised = state.admission.authorise(&parts.extensions, required);
+    let (answer, observed) = match request {
+        Ok((interaction, request)) => {
+            let interaction = interaction.as_str();
+            let mut resource_type = request.resource_type();
+            trace(&parts, |trace| trace.asks(interaction, resource_type.map(DirectoryType::as_str)));
             let answer = match authorised {
-                Ok(()) => answer(state, asked, &parts, &mut body, &mut resource_type).await,
+                Ok(()) => answer(state, request, &parts, &mut body, &mut resource_type).await,
                 Err(error) => Err(error),
             };
-            let answer = answer.map(|text| match asked {
-                Asked::Capabilities => response::statement(text, &parts.headers),
+            let answer = answer.map(|text| match request {
+                DirectoryRequest::Capabilities => response::statement(text, &parts.headers),
                 _ => fhir_json(StatusCode::OK, Body::from(text)),
             });
             let resource_type = resource_type.map(DirectoryType::as_str);
-            trace(&parts, |trace| trace.asks(asked.as_str(), resource_type));
-            (answer, Some(Observed { interaction: asked.as_str(), resource_type }))
+            trace(&parts, |trace| trace.asks(interaction, resource_type));
+            (answer, Some(Observed { interaction, resource_type }))
         }
         Err(error) => (Err(authorised.err().unwrap_or(error)), None),
     };
@@ -113,46 +104,53 @@ fn trace(parts: &Parts, note: impl FnOnce(&Trace)) {
     }
 }
 
-/// What a method on a path asks for.
-fn asked<'a>(method: &Method, path: &'a str) -> Result<Asked<'a>, Error> {
-    // Nothing is served below the second.
+/// What a method on a path asks for, and its interaction: that of the first path of [`ROUTES`] that matches.
+fn parse_request<'a>(method: &Method, path: &'a str) -> Result<(Interaction, DirectoryRequest<'a>), Error> {
+    // No path has more than two segments.
     let segments: Vec<_> = path.split('/').take(3).collect();
-    let known = |name: &str| {
-        let unknown = || match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            true => Error::UnknownDirectoryType { found: name.to_owned() },
-            false => Error::UnknownPath,
-        };
-        DirectoryType::parse(name).ok_or_else(unknown)
+    let pattern = ROUTES.iter().map(|route| route.path).find(|pattern| matches_pattern(pattern, &segments));
+    let pattern = pattern.ok_or(Error::UnknownPath)?;
+    // An unknown type is told before a method that is not allowed.
+    let resource_type = if pattern.starts_with("/{type}") { Some(parse_type(segments[0])?) } else { None };
+    let routes = ROUTES.iter().filter(|route| route.path == pattern);
+    let name = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let Some(route) = routes.clone().find(|route| route.method == name) else {
+        let allowed = routes.map(Route::allowed_methods).collect::<Vec<_>>().join(", ");
+        return Err(Error::MethodNotAllowed { method: method.to_string(), allowed });
     };
-    let (get, post) = match segments[..] {
-        ["metadata"] => (Some(Asked::Capabilities), None),
-        ["_page"] => (Some(Asked::NextPage), None),
-        [name] => {
-            let resource_type = known(name)?;
-            // The national directory takes forms here too.
-            (Some(Asked::Search(resource_type)), Some(Asked::SearchByPost(resource_type)))
-        }
-        [name, "_search"] => (None, Some(Asked::SearchByPost(known(name)?))),
-        [name, id] if !id.is_empty() && !id.starts_with(['_', '$']) => (Some(Asked::Read(known(name)?, id)), None),
-        _ => return Err(Error::UnknownPath),
+    let request = match (route.interaction, resource_type) {
+        (Interaction::Capabilities, _) => DirectoryRequest::Capabilities,
+        (Interaction::NextPage, _) => DirectoryRequest::NextPage,
+        (Interaction::Search, Some(resource_type)) => DirectoryRequest::Search(resource_type),
+        (Interaction::SearchByPost, Some(resource_type)) => DirectoryRequest::SearchByPost(resource_type),
+        (Interaction::Read, Some(resource_type)) => DirectoryRequest::Read(resource_type, segments[1]),
+        (Interaction::Search | Interaction::SearchByPost | Interaction::Read, None) => return Err(Error::UnknownPath),
     };
-    let allowed = match (get, post) {
-        (Some(_), Some(_)) => "GET, HEAD, POST",
-        (Some(_), None) => "GET, HEAD",
-        _ => "POST",
-    };
-    let asked = match *method {
-        Method::GET | Method::HEAD => get,
-        Method::POST => post,
-        _ => None,
-    };
-    asked.ok_or_else(|| Error::MethodNotAllowed { method: method.to_string(), allowed: allowed.to_owned() })
+    Ok((route.interaction, request))
+}
+
+/// Whether the segments of a path are those of a pattern of [`ROUTES`]. An id begins with neither `_` nor `$`.
+fn matches_pattern(pattern: &str, segments: &[&str]) -> bool {
+    let parts = pattern.split('/').skip(1);
+    parts.clone().count() == segments.len()
+        && parts.zip(segments).all(|(part, segment)| match part {
+            "{type}" => true,
+            "{id}" => !segment.is_empty() && !segment.starts_with(['_', '$']),
+            _ => part == *segment,
+        })
+}
+
+fn parse_type(name: &str) -> Result<DirectoryType, Error> {
+    DirectoryType::parse(name).ok_or_else(|| match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => Error::UnknownDirectoryType { found: name.to_owned() },
+        false => Error::UnknownPath,
+    })
 }
 
 /// Carries it out. The type that a page is about is known only from its token.
 async fn answer(
     state: &State,
-    asked: Asked<'_>,
+    request: DirectoryRequest<'_>,
     parts: &Parts,
     body: &mut Body,
     about: &mut Option<DirectoryType>,
@@ -163,8 +161,8 @@ async fn answer(
     };
     let language = negotiation::language(&parts.headers);
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
-    match asked {
-        Asked::Capabilities => {
+    match request {
+        DirectoryRequest::Capabilities => {
             let mut issues = vec![];
             take_mode(&mut query, &mut issues);
             if !issues.is_empty() {
@@ -173,14 +171,14 @@ async fn answer(
             nothing_else(&query, "metadata", "mode, _format, _pretty")?;
             Ok(directory.capabilities(state.admission.authentication()))
         }
-        Asked::NextPage => {
+        DirectoryRequest::NextPage => {
             let id = query.take("id").into_iter().next().unwrap_or_default();
             nothing_else(&query, "_page", "id, _format, _pretty")?;
             let cursor = directory.resume(&id)?;
             *about = Some(cursor.resource_type);
             next_page(state, directory, cursor, parts).await
         }
-        Asked::Search(resource_type) => {
+        DirectoryRequest::Search(resource_type) => {
             trace(parts, |trace| trace.queried(query.iter()));
             let query = search_query(parts, resource_type, query)?;
             let own_url = self_url(directory, resource_type, parts, &query);
@@ -188,7 +186,7 @@ async fn answer(
             let directory = directory.until(&deadline);
             deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
-        Asked::SearchByPost(resource_type) => {
+        DirectoryRequest::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
@@ -199,7 +197,7 @@ async fn answer(
             let query = search_query(parts, resource_type, query)?;
             deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
-        Asked::Read(resource_type, id) => {
+        DirectoryRequest::Read(resource_type, id) => {
             let subset = parse_read_subset(resource_type, &query)?;
             let deadline = state.admission.permit(Workload::Reads).await?;
             let directory = directory.for_lookups(&deadline);
@@ -259,16 +257,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_and_a_method_ask_for_one_thing() {
+    fn directory_route_method_and_path_ask_for_one_thing() {
         for (method, path, expected) in [
-            (Method::GET, "metadata", Asked::Capabilities),
-            (Method::GET, "_page", Asked::NextPage),
-            (Method::HEAD, "Device", Asked::Search(DirectoryType::Device)),
-            (Method::POST, "Device", Asked::SearchByPost(DirectoryType::Device)),
-            (Method::POST, "Organization/_search", Asked::SearchByPost(DirectoryType::Organization)),
-            (Method::GET, "Practitioner/003-1", Asked::Read(DirectoryType::Practitioner, "003-1")),
+            (Method::GET, "metadata", DirectoryRequest::Capabilities),
+            (Method::GET, "_page", DirectoryRequest::NextPage),
+            (Method::HEAD, "Device", DirectoryRequest::Search(DirectoryType::Device)),
+            (Method::POST, "Device", DirectoryRequest::SearchByPost(DirectoryType::Device)),
+            (Method::POST, "Organization/_search", DirectoryRequest::SearchByPost(DirectoryType::Organization)),
+            (Method::GET, "Practitioner/003-1", DirectoryRequest::Read(DirectoryType::Practitioner, "003-1")),
         ] {
-            assert_eq!(asked(&method, path).expect("served"), expected, "{method} {path}");
+            assert_eq!(parse_request(&method, path).expect("served").1, expected, "{method} {path}");
         }
         for (method, path, allowed) in [
             (Method::PUT, "Practitioner/1", "GET, HEAD"),
@@ -276,15 +274,15 @@ mod tests {
             (Method::GET, "Practitioner/_search", "POST"),
             (Method::POST, "_page", "GET, HEAD"),
         ] {
-            let error = asked(&method, path).expect_err("not served");
+            let error = parse_request(&method, path).expect_err("not served");
             assert!(matches!(error, Error::MethodNotAllowed { allowed: told, .. } if told == allowed), "{path}");
         }
         for path in ["Patient", "Patient/1", "practitioner", "Patient/_search", "Practitioners/1"] {
-            let error = asked(&Method::GET, path).expect_err("unknown");
+            let error = parse_request(&Method::GET, path).expect_err("unknown");
             assert!(matches!(error, Error::UnknownDirectoryType { .. }), "{path}");
         }
         for path in ["", "_history", "$export", "Practitioner/", "Practitioner/_history", "Practitioner/1/_history"] {
-            assert!(matches!(asked(&Method::GET, path), Err(Error::UnknownPath)), "{path}");
+            assert!(matches!(parse_request(&Method::GET, path), Err(Error::UnknownPath)), "{path}");
         }
     }
 }
