@@ -14,10 +14,9 @@ pub mod json;
 pub mod narrative;
 pub mod operation_outcome;
 pub mod primitive;
+pub mod query;
 pub mod resource_type;
 pub mod rest_security;
+pub mod route;
 pub mod subset;
 pub mod version;
-
-/// Parameters of a request, known or not, in the URL and in a form together; of each API.
-pub const MAX_PARAMETERS: usize = 64;

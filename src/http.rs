@@ -34,6 +34,7 @@ use crate::annuaire::api::{self, Directory};
 use crate::audit::AuditQueue;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::route::Route;
 use crate::interaction::{Endpoint, Interaction, METADATA, ROUTES, max_page_bytes};
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
@@ -154,31 +155,32 @@ fn path_of(url: &str) -> &str {
     after_scheme.find('/').map_or("", |at| &after_scheme[at..])
 }
 
-/// The routes by path, `{type}` replaced by each resource type: methods and interactions.
-fn paths() -> BTreeMap<String, Vec<(&'static str, Interaction)>> {
-    let mut paths = BTreeMap::from([(METADATA.to_owned(), vec![("GET", Interaction::Capabilities)])]);
-    for route in &ROUTES {
+/// The routes by path, `{type}` replaced by each resource type.
+fn paths() -> BTreeMap<String, Vec<Route<Interaction>>> {
+    let metadata = Route { method: "GET", path: METADATA, interaction: Interaction::Capabilities };
+    let mut paths = BTreeMap::from([(METADATA.to_owned(), vec![metadata])]);
+    for Route { method, path, interaction } in ROUTES {
         for resource_type in ResourceType::ALL {
-            let path = route.path.replace("{type}", resource_type.as_str());
-            let interaction = Interaction::OnType(route.interaction, resource_type);
-            paths.entry(path).or_default().push((route.method, interaction));
+            let interaction = Interaction::OnType(interaction, resource_type);
+            let routes = paths.entry(path.replace("{type}", resource_type.as_str())).or_default();
+            routes.push(Route { method, path, interaction });
         }
     }
     paths
 }
 
 /// The methods of one path; any other is refused with these in `Allow`.
-fn methods(state: &Arc<State>, routes: &[(&'static str, Interaction)]) -> MethodRouter {
+fn methods(state: &Arc<State>, routes: &[Route<Interaction>]) -> MethodRouter {
     let mut methods = MethodRouter::new();
     let mut allowed = vec![];
-    for &(method, interaction) in routes {
-        let (filter, names) = match method {
-            "GET" => (MethodFilter::GET, "GET, HEAD"),
-            "PUT" => (MethodFilter::PUT, "PUT"),
-            _ => (MethodFilter::POST, "POST"),
+    for route in routes {
+        let filter = match route.method {
+            "GET" => MethodFilter::GET,
+            "PUT" => MethodFilter::PUT,
+            _ => MethodFilter::POST,
         };
-        allowed.push(names);
-        let state = state.clone();
+        allowed.push(route.allowed_methods());
+        let (state, interaction) = (state.clone(), route.interaction);
         methods = methods.on(
             filter,
             async move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {

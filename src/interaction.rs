@@ -10,7 +10,6 @@ mod criterion;
 pub mod directory;
 pub mod history;
 mod page;
-pub mod query;
 pub mod read;
 pub mod search;
 pub mod update;
@@ -24,12 +23,13 @@ use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::fhir::bundle::Bundle;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::route;
 use crate::issue::{Issue, Language};
 use crate::sas::validation::Validator;
 use crate::storage::write_queue::WriteQueue;
 use crate::storage::{Storage, StoredVersion};
 
-pub use page::max_page_bytes;
+pub use page::{max_page_bytes, query_too_large};
 pub use write::{Preconditions, ResourceWrite, Written};
 
 /// Everything that the interactions share.
@@ -146,13 +146,8 @@ impl TypeInteraction {
 /// The path of the CapabilityStatement, below the base.
 pub const METADATA: &str = "/metadata";
 
-/// A method on a path, and the interaction it is.
-pub struct Route {
-    pub method: &'static str,
-    /// The path below the base; `{type}` stands for each resource type.
-    pub path: &'static str,
-    pub interaction: TypeInteraction,
-}
+/// A route of the FHIR API; `{type}` in its path stands for each resource type.
+pub type Route = route::Route<TypeInteraction>;
 
 /// Everything that is served below the base, but [`METADATA`]. The router and the CapabilityStatement are made of it.
 pub const ROUTES: [Route; 9] = [

@@ -4,6 +4,7 @@
 
 mod capabilities;
 mod included;
+mod interaction;
 mod page_cursor;
 mod references;
 mod searchset;
@@ -25,6 +26,7 @@ use crate::fhir::subset::Subset;
 use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_LENGTH, ANNUAIRE_PAGE_MISSING};
 use crate::issue::{Issue, Language};
 use included::{Included, MAX_INCLUDED, included, instead};
+pub use interaction::{Interaction, ROUTES};
 pub use page_cursor::PageCursor;
 use searchset::Searchset;
 

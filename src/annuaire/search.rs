@@ -8,11 +8,9 @@ mod matching;
 pub mod parameter;
 pub mod query;
 
-use jiff::Timestamp;
-
 use crate::annuaire::store::index_entry::Field;
-use crate::fhir::date::Comparison;
 use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::query::date::DateBound;
 use crate::fhir::subset::Subset;
 
 pub use execution::{Counts, Page};
@@ -131,17 +129,6 @@ pub enum Token {
     },
     /// `system|`: any code of it.
     System(String),
-}
-
-/// A date with its prefix; the instants it stands for are `start <= instant < end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DateBound {
-    /// The prefix; the range of `ap` was widened.
-    pub comparison: Comparison,
-    /// The first instant.
-    pub start: Timestamp,
-    /// The first instant after.
-    pub end: Timestamp,
 }
 
 /// `_include` or `_revinclude`

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::lookup_key::{self, HashedIdentifier};
 use super::{AuditEvent, Key, is_server_id};
 use crate::fhir::date::instant;
-use crate::fhir::identifier::{Identifier, Token, split_unescaped};
+use crate::fhir::identifier::{Identifier, Token};
+use crate::fhir::query::value::split_unescaped;
 use crate::fhir::version::Version;
 
 /// More identifiers than this of one request are not looked at: no request that is accepted names as many, and

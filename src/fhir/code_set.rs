@@ -1,6 +1,6 @@
 //! Code systems that are known whole: a search for another code can never find anything, and is malformed.
 
-use super::identifier::split_token;
+use super::query::value::split_token;
 
 /// A code system with its codes.
 #[derive(Debug, PartialEq, Eq)]

@@ -79,6 +79,12 @@ impl Range {
         Some(Self::new(start, start.checked_add(time.precision).ok()))
     }
 
+    /// The range with this much more on both sides.
+    #[must_use]
+    pub fn widen(self, by: SignedDuration) -> Self {
+        Self::new(self.start.checked_sub(by).unwrap_or(Timestamp::MIN), self.end.checked_add(by).ok())
+    }
+
     /// The range that ends here; past the last instant, it has no end.
     fn new(start: Timestamp, end: Option<Timestamp>) -> Self {
         Self { start, end: end.filter(|end| *end < LATEST).unwrap_or(Timestamp::MAX) }
@@ -165,48 +171,6 @@ fn to_timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
     local.to_zoned(zone.clone()).map_or(LATEST, |zoned| zoned.timestamp().min(LATEST))
 }
 
-/// The prefix of a date. <http://hl7.org/fhir/R4/search.html#prefix>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    Equal,
-    NotEqual,
-    Greater,
-    Less,
-    GreaterOrEqual,
-    LessOrEqual,
-    StartsAfter,
-    EndsBefore,
-    Approximate,
-}
-
-/// A search date with its prefix; without a prefix, `eq`, without a zone, in `zone`. The range of `ap` is widened by a
-/// tenth of the distance from `now`, as R4 recommends.
-/// <http://hl7.org/fhir/R4/search.html#prefix>
-pub fn parse_prefixed(text: &str, zone: &TimeZone, now: Timestamp) -> Option<(Comparison, Range)> {
-    let (prefix, date) = match text.get(..2) {
-        Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => text.split_at(2),
-        _ => ("eq", text),
-    };
-    let range = Range::parse_in(date, zone)?;
-    let comparison = match prefix {
-        "eq" => Comparison::Equal,
-        "ne" => Comparison::NotEqual,
-        "gt" => Comparison::Greater,
-        "lt" => Comparison::Less,
-        "ge" => Comparison::GreaterOrEqual,
-        "le" => Comparison::LessOrEqual,
-        "sa" => Comparison::StartsAfter,
-        "eb" => Comparison::EndsBefore,
-        "ap" => {
-            let tenth = now.duration_since(range.start).abs() / 10;
-            let start = range.start.checked_sub(tenth).unwrap_or(Timestamp::MIN);
-            return Some((Comparison::Approximate, Range::new(start, range.end.checked_add(tenth).ok())));
-        }
-        _ => return None,
-    };
-    Some((comparison, range))
-}
-
 /// French civil time, from the time zones compiled in.
 pub fn paris() -> Option<TimeZone> {
     TimeZone::get("Europe/Paris").ok()
@@ -215,6 +179,7 @@ pub fn paris() -> Option<TimeZone> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fhir::query::date::DateBound;
 
     fn range(text: &str) -> Option<(String, String)> {
         Range::parse(text).map(|range| (instant(range.start), instant(range.end)))
@@ -291,7 +256,7 @@ mod tests {
             assert_eq!(parse_instant(text).is_some(), text.contains('T'), "{text}");
             for prefix in ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"] {
                 let now = "2026-03-04T14:00:00Z".parse().expect("an instant");
-                assert!(parse_prefixed(&format!("{prefix}{text}"), &TimeZone::UTC, now).is_some(), "{prefix}{text}");
+                assert!(DateBound::parse(&format!("{prefix}{text}"), &TimeZone::UTC, now).is_some(), "{prefix}{text}");
             }
         }
     }

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use super::query::value::split_token;
+
 /// Assigning authority of national ids of persons (IDNPS).
 pub const IDNPS: &str = "urn:oid:1.2.250.1.71.4.2.1";
 /// Assigning authority of SAS technical ids (INTRN); also the value of `meta.source`.
@@ -86,47 +88,6 @@ impl Token {
             Self::System(system) => *system == identifier.system,
         }
     }
-}
-
-/// Whether the value of a parameter asks for nothing: it is empty, or a list of nothing. A search ignores such a parameter.
-/// <http://hl7.org/fhir/R4/search.html#general>
-pub fn is_blank(value: &str) -> bool {
-    value.chars().all(|c| c == ',' || c.is_whitespace())
-}
-
-/// Splits at `separator` where no backslash precedes it.
-pub fn split_unescaped(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut escaped = false;
-    text.split(move |c| {
-        let splits = c == separator && !escaped;
-        escaped = c == '\\' && !escaped;
-        splits
-    })
-}
-
-/// The parts of a token without their escapes: the system, where there is a `|`, and the code. Either may be empty, but not both.
-/// `None` where there is more than one unescaped `|`.
-pub fn split_token(text: &str) -> Option<(Option<String>, String)> {
-    // A third part makes it malformed: what else there is is not looked at.
-    let mut parts = split_unescaped(text, '|').map(|part| unescape(part).trim_ascii().to_owned());
-    let (first, second) = (parts.next()?, parts.next());
-    let (system, code) = match second {
-        None => (None, first),
-        Some(code) => (Some(first), code),
-    };
-    let is_empty = code.is_empty() && system.as_ref().is_none_or(String::is_empty);
-    (!is_empty && parts.next().is_none()).then_some((system, code))
-}
-
-/// The text that is meant: a backslash takes the meaning from the next character.
-/// <http://hl7.org/fhir/R4/search.html#escaping>
-pub fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        plain.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
-    }
-    plain
 }
 
 #[cfg(test)]

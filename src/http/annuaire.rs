@@ -19,14 +19,15 @@ use super::observe::AuditLoan;
 use super::origin::Origin;
 use super::{authorisation, negotiation, outcome, response};
 use crate::access::right::Requirement;
-use crate::annuaire::api::{Directory, PageCursor};
+use crate::annuaire::api::{Directory, Interaction, PageCursor, ROUTES};
 use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, unsupported};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
-use crate::fhir::identifier::is_blank;
+use crate::fhir::query::value::is_blank;
+use crate::fhir::query::{Query, QueryError, retain_encoded};
+use crate::fhir::route::Route;
 use crate::interaction::capabilities::take_mode;
-use crate::interaction::query::{Query, QueryError, retain_written};
 
 /// What the exchanges with the directory share.
 pub struct State {
@@ -38,7 +39,7 @@ pub struct State {
 
 /// What is asked of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked<'a> {
+enum DirectoryRequest<'a> {
     Capabilities,
     NextPage,
     Search(DirectoryType),
@@ -46,28 +47,13 @@ enum Asked<'a> {
     Read(DirectoryType, &'a str),
 }
 
-impl Asked<'_> {
-    /// The name in logs and metrics.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Capabilities => "annuaire-capabilities",
-            Self::NextPage => "annuaire-page",
-            Self::Search(_) | Self::SearchByPost(_) => "annuaire-search",
-            Self::Read(..) => "annuaire-read",
-        }
-    }
-
-    fn needed(self) -> Requirement {
-        match self {
-            Self::Capabilities => Requirement::Metadata,
-            Self::NextPage | Self::Search(_) | Self::SearchByPost(_) | Self::Read(..) => authorisation::DIRECTORY,
-        }
-    }
-
+impl DirectoryRequest<'_> {
     fn resource_type(self) -> Option<DirectoryType> {
         match self {
             Self::Capabilities | Self::NextPage => None,
-            Self::Search(asked) | Self::SearchByPost(asked) | Self::Read(asked, _) => Some(asked),
+            Self::Search(resource_type) | Self::SearchByPost(resource_type) | Self::Read(resource_type, _) => {
+                Some(resource_type)
+            }
         }
     }
 }
@@ -77,21 +63,20 @@ pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Res
     let (parts, mut body) = request.into_parts();
     let answered = async {
         let mut audit = AuditLoan::take(&parts.extensions)?;
-        let asked = asked(&parts.method, path);
-        let needed = asked.as_ref().map_or(Requirement::Authenticated, |asked| asked.needed());
-        let authorised = state.admission.authorise(&parts.extensions, needed);
-        let asked = match (asked, authorised) {
-            (Err(_), Err(error)) => return Err(error),
-            (asked, authorised) => {
-                let asked = asked?;
-                audit.set_interaction(asked.as_str(), asked.resource_type().map(DirectoryType::as_str));
-                authorised?;
-                asked
-            }
+        let request = parse_request(&parts.method, path);
+        let required = match request {
+            Ok((Interaction::Capabilities, _)) => Requirement::Metadata,
+            Ok(_) => authorisation::DIRECTORY,
+            Err(_) => Requirement::Authenticated,
         };
-        let answer = answer(state, asked, &parts, &mut body, &mut audit).await?;
-        Ok(match asked {
-            Asked::Capabilities => response::statement(answer, &parts.headers),
+        if let Ok((interaction, request)) = &request {
+            audit.set_interaction(interaction.as_str(), request.resource_type().map(DirectoryType::as_str));
+        }
+        state.admission.authorise(&parts.extensions, required)?;
+        let (_, request) = request?;
+        let answer = answer(state, request, &parts, &mut body, &mut audit).await?;
+        Ok(match request {
+            DirectoryRequest::Capabilities => response::statement(answer, &parts.headers),
             _ => fhir_json(StatusCode::OK, Body::from(answer)),
         })
     };
@@ -101,46 +86,53 @@ pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Res
     }
 }
 
-/// What a method on a path asks for.
-fn asked<'a>(method: &Method, path: &'a str) -> Result<Asked<'a>, Error> {
-    // Nothing is served below the second.
+/// What a method on a path asks for, and its interaction: that of the first path of [`ROUTES`] that matches.
+fn parse_request<'a>(method: &Method, path: &'a str) -> Result<(Interaction, DirectoryRequest<'a>), Error> {
+    // No path has more than two segments.
     let segments: Vec<_> = path.split('/').take(3).collect();
-    let known = |name: &str| {
-        let unknown = || match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            true => Error::UnknownDirectoryType { found: name.to_owned() },
-            false => Error::UnknownPath,
-        };
-        DirectoryType::parse(name).ok_or_else(unknown)
+    let pattern = ROUTES.iter().map(|route| route.path).find(|pattern| matches_pattern(pattern, &segments));
+    let pattern = pattern.ok_or(Error::UnknownPath)?;
+    // An unknown type is told before a method that is not allowed.
+    let resource_type = if pattern.starts_with("/{type}") { Some(parse_type(segments[0])?) } else { None };
+    let routes = ROUTES.iter().filter(|route| route.path == pattern);
+    let name = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let Some(route) = routes.clone().find(|route| route.method == name) else {
+        let allowed = routes.map(Route::allowed_methods).collect::<Vec<_>>().join(", ");
+        return Err(Error::MethodNotAllowed { method: method.to_string(), allowed });
     };
-    let (get, post) = match segments[..] {
-        ["metadata"] => (Some(Asked::Capabilities), None),
-        ["_page"] => (Some(Asked::NextPage), None),
-        [name] => {
-            let resource_type = known(name)?;
-            // The national directory takes forms here too.
-            (Some(Asked::Search(resource_type)), Some(Asked::SearchByPost(resource_type)))
-        }
-        [name, "_search"] => (None, Some(Asked::SearchByPost(known(name)?))),
-        [name, id] if !id.is_empty() && !id.starts_with(['_', '$']) => (Some(Asked::Read(known(name)?, id)), None),
-        _ => return Err(Error::UnknownPath),
+    let request = match (route.interaction, resource_type) {
+        (Interaction::Capabilities, _) => DirectoryRequest::Capabilities,
+        (Interaction::NextPage, _) => DirectoryRequest::NextPage,
+        (Interaction::Search, Some(resource_type)) => DirectoryRequest::Search(resource_type),
+        (Interaction::SearchByPost, Some(resource_type)) => DirectoryRequest::SearchByPost(resource_type),
+        (Interaction::Read, Some(resource_type)) => DirectoryRequest::Read(resource_type, segments[1]),
+        (Interaction::Search | Interaction::SearchByPost | Interaction::Read, None) => return Err(Error::UnknownPath),
     };
-    let allowed = match (get, post) {
-        (Some(_), Some(_)) => "GET, HEAD, POST",
-        (Some(_), None) => "GET, HEAD",
-        _ => "POST",
-    };
-    let asked = match *method {
-        Method::GET | Method::HEAD => get,
-        Method::POST => post,
-        _ => None,
-    };
-    asked.ok_or_else(|| Error::MethodNotAllowed { method: method.to_string(), allowed: allowed.to_owned() })
+    Ok((route.interaction, request))
+}
+
+/// Whether the segments of a path are those of a pattern of [`ROUTES`]. An id begins with neither `_` nor `$`.
+fn matches_pattern(pattern: &str, segments: &[&str]) -> bool {
+    let parts = pattern.split('/').skip(1);
+    parts.clone().count() == segments.len()
+        && parts.zip(segments).all(|(part, segment)| match part {
+            "{type}" => true,
+            "{id}" => !segment.is_empty() && !segment.starts_with(['_', '$']),
+            _ => part == *segment,
+        })
+}
+
+fn parse_type(name: &str) -> Result<DirectoryType, Error> {
+    DirectoryType::parse(name).ok_or_else(|| match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => Error::UnknownDirectoryType { found: name.to_owned() },
+        false => Error::UnknownPath,
+    })
 }
 
 /// Carries it out. The type of a page is known only from its token.
 async fn answer(
     state: &State,
-    asked: Asked<'_>,
+    request: DirectoryRequest<'_>,
     parts: &Parts,
     body: &mut Body,
     audit: &mut AuditDraft,
@@ -148,8 +140,8 @@ async fn answer(
     let directory = &state.directory.with_base_url(&Origin::of(&parts.extensions)?.base_url);
     let language = negotiation::language(&parts.headers);
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
-    match asked {
-        Asked::Capabilities => {
+    match request {
+        DirectoryRequest::Capabilities => {
             let mut issues = vec![];
             take_mode(&mut query, &mut issues);
             if !issues.is_empty() {
@@ -158,34 +150,34 @@ async fn answer(
             nothing_else(&query, "metadata", "mode, _format, _pretty")?;
             Ok(directory.capabilities(state.admission.authentication()))
         }
-        Asked::NextPage => {
+        DirectoryRequest::NextPage => {
             let id = query.take("id").into_iter().next().unwrap_or_default();
             nothing_else(&query, "_page", "id, _format, _pretty")?;
             let cursor = directory.resume(&id)?;
-            audit.set_interaction(asked.as_str(), Some(cursor.resource_type.as_str()));
+            audit.set_interaction(Interaction::NextPage.as_str(), Some(cursor.resource_type.as_str()));
             next_page(state, directory, cursor, parts, audit).await
         }
-        Asked::Search(resource_type) => {
+        DirectoryRequest::Search(resource_type) => {
             audit.add_query(query.iter());
-            let query = search_query(parts, resource_type, &query)?;
+            let query = search_query(parts, resource_type, query)?;
             let own_url = self_url(directory, resource_type, parts, &query);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
             deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
-        Asked::SearchByPost(resource_type) => {
+        DirectoryRequest::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
-            let query = within_bounds(query.and(form))?;
+            let query = within_bounds(query.append(form))?;
             audit.add_query(query.iter());
-            let query = search_query(parts, resource_type, &query)?;
+            let query = search_query(parts, resource_type, query)?;
             deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
-        Asked::Read(resource_type, id) => {
-            let subset = parse_read_subset(resource_type, query.iter())?;
+        DirectoryRequest::Read(resource_type, id) => {
+            let subset = parse_read_subset(resource_type, &query)?;
             let deadline = state.admission.permit(Workload::Reads).await?;
             let directory = directory.for_lookups(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
@@ -204,7 +196,7 @@ async fn next_page(
     parts: &Parts,
     audit: &mut AuditDraft,
 ) -> Result<String, Error> {
-    audit.add_query(cursor.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    audit.add_query(cursor.parameters.iter());
     let deadline = state.admission.permit(Workload::Directory).await?;
     let directory = directory.until(&deadline);
     let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());
@@ -230,18 +222,16 @@ fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), Error>
 }
 
 /// The search that a query asks for.
-fn search_query(parts: &Parts, resource_type: DirectoryType, query: &Query) -> Result<SearchQuery, Error> {
-    let parameters = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    SearchQuery::new(resource_type, parameters, negotiation::is_lenient(&parts.headers))
+fn search_query(parts: &Parts, resource_type: DirectoryType, query: Query) -> Result<SearchQuery, Error> {
+    SearchQuery::new(resource_type, query, negotiation::is_lenient(&parts.headers))
 }
 
 /// The URL of a search, on our base, as received, without what is ignored.
 fn self_url(directory: &Directory, resource_type: DirectoryType, parts: &Parts, query: &SearchQuery) -> String {
     let SearchQuery { parameters, .. } = query;
-    let query = retain_written(parts.uri.query().unwrap_or_default(), |name, value| {
+    let query = retain_encoded(parts.uri.query().unwrap_or_default(), |name, value| {
         let is_format = matches!(name, "_format" | "_pretty") && !is_blank(value);
-        is_format
-            || parameters.iter().any(|(known, known_value)| (known.as_str(), known_value.as_str()) == (name, value))
+        is_format || parameters.iter().any(|parameter| parameter == (name, value))
     });
     let url = format!("{}/{resource_type}", directory.base_url());
     if query.is_empty() { url } else { format!("{url}?{query}") }
@@ -252,16 +242,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_and_a_method_ask_for_one_thing() {
+    fn directory_route_method_and_path_ask_for_one_thing() {
         for (method, path, expected) in [
-            (Method::GET, "metadata", Asked::Capabilities),
-            (Method::GET, "_page", Asked::NextPage),
-            (Method::HEAD, "Device", Asked::Search(DirectoryType::Device)),
-            (Method::POST, "Device", Asked::SearchByPost(DirectoryType::Device)),
-            (Method::POST, "Organization/_search", Asked::SearchByPost(DirectoryType::Organization)),
-            (Method::GET, "Practitioner/003-1", Asked::Read(DirectoryType::Practitioner, "003-1")),
+            (Method::GET, "metadata", DirectoryRequest::Capabilities),
+            (Method::GET, "_page", DirectoryRequest::NextPage),
+            (Method::HEAD, "Device", DirectoryRequest::Search(DirectoryType::Device)),
+            (Method::POST, "Device", DirectoryRequest::SearchByPost(DirectoryType::Device)),
+            (Method::POST, "Organization/_search", DirectoryRequest::SearchByPost(DirectoryType::Organization)),
+            (Method::GET, "Practitioner/003-1", DirectoryRequest::Read(DirectoryType::Practitioner, "003-1")),
         ] {
-            assert_eq!(asked(&method, path).expect("served"), expected, "{method} {path}");
+            assert_eq!(parse_request(&method, path).expect("served").1, expected, "{method} {path}");
         }
         for (method, path, allowed) in [
             (Method::PUT, "Practitioner/1", "GET, HEAD"),
@@ -269,15 +259,15 @@ mod tests {
             (Method::GET, "Practitioner/_search", "POST"),
             (Method::POST, "_page", "GET, HEAD"),
         ] {
-            let error = asked(&method, path).expect_err("not served");
+            let error = parse_request(&method, path).expect_err("not served");
             assert!(matches!(error, Error::MethodNotAllowed { allowed: told, .. } if told == allowed), "{path}");
         }
         for path in ["Patient", "Patient/1", "practitioner", "Patient/_search", "Practitioners/1"] {
-            let error = asked(&Method::GET, path).expect_err("unknown");
+            let error = parse_request(&Method::GET, path).expect_err("unknown");
             assert!(matches!(error, Error::UnknownDirectoryType { .. }), "{path}");
         }
         for path in ["", "_history", "$export", "Practitioner/", "Practitioner/_history", "Practitioner/1/_history"] {
-            assert!(matches!(asked(&Method::GET, path), Err(Error::UnknownPath)), "{path}");
+            assert!(matches!(parse_request(&Method::GET, path), Err(Error::UnknownPath)), "{path}");
         }
     }
 }

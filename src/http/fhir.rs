@@ -17,16 +17,18 @@ use super::{State, authorisation, outcome, response};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::bundle::Bundle;
+use crate::fhir::query::{Query, QueryError};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::create::Create;
 use crate::interaction::history::History;
-use crate::interaction::query::{self, Query, QueryError};
 use crate::interaction::read::{Read, Vread};
 use crate::interaction::search::SearchRequest;
 use crate::interaction::update::{ConditionalUpdate, Update};
 use crate::interaction::validate::Validate;
-use crate::interaction::{Interaction, Outcome, Preconditions, RequestContext, TypeInteraction, capabilities};
+use crate::interaction::{
+    Interaction, Outcome, Preconditions, RequestContext, TypeInteraction, capabilities, query_too_large,
+};
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
 
@@ -162,7 +164,7 @@ impl TypeRequest<'_> {
         let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
         let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
         negotiation::format(headers, &mut form)?;
-        self.search(within_bounds(query.and(form))?, audit).await
+        self.search(within_bounds(query.append(form))?, audit).await
     }
 
     async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
@@ -221,7 +223,7 @@ fn parsed_query(text: &str) -> Result<Query, Error> {
 }
 
 fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
-    query.map_err(|error| Error::of(vec![error.issue(query::too_large)]))
+    query.map_err(|error| Error::of(vec![error.issue(query_too_large)]))
 }
 
 fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {

@@ -8,7 +8,7 @@ use mediatype::MediaTypeBuf;
 
 use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
 use crate::error::Error;
-use crate::interaction::query::Query;
+use crate::fhir::query::Query;
 use crate::issue::Language;
 
 /// What the answer to a write holds. <http://hl7.org/fhir/R4/http.html#ops>

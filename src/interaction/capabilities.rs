@@ -4,10 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::query::Query;
 use super::search::SEARCH_PARAMETERS;
 use super::{ROUTES, TypeInteraction, page};
 use crate::error::Error;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::rest_security::{Authentication, rest_security};
 use crate::issue::Issue;
@@ -27,7 +27,7 @@ const DATE: &str = "2026-11-26";
 pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentication) -> Result<Value, Error> {
     let mut issues = vec![];
     take_mode(&mut query, &mut issues);
-    issues.extend(query.reject_unknown("mode, _format, _pretty"));
+    issues.extend(page::unknown_parameters(&query, "mode, _format, _pretty"));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }

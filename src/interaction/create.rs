@@ -2,11 +2,11 @@
 
 use axum::body::Bytes;
 
-use super::query::Query;
 use super::write::Preconditions;
-use super::{Endpoint, Outcome, RequestContext, criterion};
+use super::{Endpoint, Outcome, RequestContext, criterion, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::sas::identity::Target;
 
@@ -29,7 +29,7 @@ impl Create<'_> {
         audit: &mut AuditDraft,
     ) -> Result<Outcome, Error> {
         let Self { resource_type, query, if_none_exist, preconditions, body } = self;
-        let mut issues = query.reject_unknown("_format, _pretty");
+        let mut issues = page::unknown_parameters(&query, "_format, _pretty");
         let criterion = match if_none_exist.map(|header| criterion::parse_if_none_exist(resource_type, header)) {
             Some(Ok(criterion)) => Some(criterion),
             Some(Err(issue)) => {

@@ -2,8 +2,10 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#cond-update>
 
-use super::query::Query;
-use crate::fhir::identifier::{Token, split_unescaped};
+use super::page;
+use crate::fhir::identifier::Token;
+use crate::fhir::query::Query;
+use crate::fhir::query::value::split_unescaped;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{
@@ -36,7 +38,7 @@ pub fn parse_update_criterion(resource_type: ResourceType, mut query: Query, val
             values.extend(misspelt);
         }
     }
-    issues.extend(query.reject_unknown(EXPECTED));
+    issues.extend(page::unknown_parameters(&query, EXPECTED));
     let token = match single(&values).and_then(|value| token(resource_type, value)) {
         Ok(token) => Some(token),
         Err(issue) => {

@@ -2,14 +2,14 @@
 
 use serde_json::value::RawValue;
 
-use super::query::Query;
 use super::{Endpoint, Outcome, RequestContext, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::bundle::{Bundle, Entry, Kind, Request, Response};
 use crate::fhir::date::{Range, instant};
 use crate::fhir::id::Id;
-use crate::fhir::identifier::is_blank;
+use crate::fhir::query::Query;
+use crate::fhir::query::value::is_blank;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::fhir::version::{Version, entity_tag};
@@ -42,7 +42,7 @@ impl History<'_> {
         let since = page::parsed(&mut rest, "_since", "instant", &mut issues, Range::parse);
         let before = page::parsed(&mut rest, BEFORE, "versionId", &mut issues, |text| text.parse::<Version>().ok());
         let subset = page::parse_subset(&mut rest, Summary::OF_READS, &mut issues);
-        issues.extend(rest.reject_unknown("_count, _since, _elements, _summary, _format, _pretty"));
+        issues.extend(page::unknown_parameters(&rest, "_count, _since, _elements, _summary, _format, _pretty"));
         if !issues.is_empty() {
             return Err(Error::of(issues));
         }

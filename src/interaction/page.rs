@@ -2,16 +2,19 @@
 
 use form_urlencoded::Serializer;
 
-use super::query::Query;
+use crate::fhir::query::{MAX_PARAMETERS, Query, QueryBounds};
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
-use crate::issue::catalogue::{QUERY_REPEATED, QUERY_VALUE};
+use crate::issue::catalogue::{QUERY_PARAMETER, QUERY_REPEATED, QUERY_SIZE, QUERY_VALUE};
 use crate::storage::LARGEST_PAGE;
 
 /// The size of a page when the client names none.
 const DEFAULT_COUNT: usize = 50;
 /// The largest page; a client that asks for more gets this.
 const LARGEST_COUNT: usize = 1000;
+
+/// The bounds of a search: databases take long to plan many criteria, and SQLite nests a thousand comparisons at most.
+pub const SEARCH_BOUNDS: QueryBounds = QueryBounds { criteria: 16, list: 256, values: 256 };
 
 /// What an entry holds beside its resource: its URL, and what made a version.
 const MAX_ENTRY_OVERHEAD: usize = 1024;
@@ -21,6 +24,22 @@ const MAX_LINKS: usize = 256 << 10;
 /// The size of the largest page, where no resource is larger than `max_resource`.
 pub fn max_page_bytes(max_resource: usize) -> usize {
     LARGEST_PAGE + max_resource + LARGEST_COUNT * MAX_ENTRY_OVERHEAD + MAX_LINKS
+}
+
+/// The issue of a query that exceeds the bounds of the FHIR API.
+pub fn query_too_large() -> Issue {
+    Issue::new(&QUERY_SIZE, "http.query")
+        .with("parameters", MAX_PARAMETERS.to_string())
+        .with("criteria", SEARCH_BOUNDS.criteria.to_string())
+        .with("values", SEARCH_BOUNDS.values.to_string())
+}
+
+/// An issue for each parameter that is left in the query.
+pub fn unknown_parameters(query: &Query, expected: &str) -> Vec<Issue> {
+    let unknown = query.iter().map(|(name, _)| {
+        Issue::new(&QUERY_PARAMETER, format!("http.{name}")).with("found", name).with("expected", expected)
+    });
+    unknown.collect()
 }
 
 /// The value of a parameter that may stand once.

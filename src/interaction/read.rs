@@ -2,12 +2,12 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
 
-use super::query::Query;
 use super::{Endpoint, Outcome, RequestContext, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::id::Id;
-use crate::fhir::identifier::is_blank;
+use crate::fhir::query::Query;
+use crate::fhir::query::value::is_blank;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::storage::StoredVersion;
@@ -71,7 +71,7 @@ fn parse_subset(mut query: Query) -> Result<Subset, Error> {
     query.retain(|name, value| !(is_blank(value) && matches!(name, "_elements" | "_summary")));
     let mut issues = vec![];
     let subset = page::parse_subset(&mut query, Summary::OF_READS, &mut issues);
-    issues.extend(query.reject_unknown("_elements, _summary, _format, _pretty"));
+    issues.extend(page::unknown_parameters(&query, "_elements, _summary, _format, _pretty"));
     if issues.is_empty() { Ok(subset) } else { Err(Error::of(issues)) }
 }
 

@@ -3,22 +3,24 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::query::{Query, too_large};
 use super::{Endpoint, Outcome, RequestContext, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
 use crate::fhir::code_set::{APPOINTMENT_STATUS, BOOLEANS};
-use crate::fhir::date::{paris, parse_prefixed};
+use crate::fhir::date::paris;
 use crate::fhir::id::Id;
-use crate::fhir::identifier::{Token, is_blank, split_unescaped};
+use crate::fhir::identifier::Token;
 use crate::fhir::operation_outcome::operation_outcome;
+use crate::fhir::query::Query;
+use crate::fhir::query::date::DateBound;
+use crate::fhir::query::name::split_modifier;
+use crate::fhir::query::value::{is_blank, split_unescaped};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
-use crate::issue::catalogue::QUERY_IGNORED;
 use crate::storage::StorageError;
-use crate::storage::search::{Criterion, DateBound, Key, Matches, Search, Sort};
+use crate::storage::search::{Criterion, Key, Matches, Search, Sort};
 
 /// A search parameter, as the CapabilityStatement lists it.
 pub struct SearchParameter {
@@ -158,8 +160,8 @@ fn parse(
 ) -> Result<Parsed, Error> {
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
     let names: Vec<_> = known.map(|known| known.name).collect();
-    if whole_query.exceeds_bounds(&names) {
-        return Err(Error::of(vec![too_large()]));
+    if whole_query.exceeds(&page::SEARCH_BOUNDS, |name| names.contains(&name)) {
+        return Err(Error::of(vec![page::query_too_large()]));
     }
     whole_query.retain(|_, value| !is_blank(value));
     let mut query = whole_query.clone();
@@ -193,16 +195,11 @@ fn parse(
     let mut ignored = vec![];
     if is_lenient {
         // A modifier changes what a parameter means: one that is not known is never ignored.
-        let is_known =
-            |name: &str| name == AFTER || expected.split(", ").any(|known| Some(known) == name.split(':').next());
-        let issue = |name: &str| {
-            Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", &expected)
-        };
-        ignored.extend(query.iter().filter(|(name, _)| !is_known(name)).map(|(name, _)| issue(name)));
-        query.retain(|name, _| is_known(name));
+        let is_known = |name: &str| name == AFTER || expected.split(", ").any(|known| known == split_modifier(name).0);
+        ignored = query.take_ignored(&expected, |name, _| !is_known(name));
         whole_query.retain(|name, _| is_known(name));
     }
-    issues.extend(query.reject_unknown(&expected));
+    issues.extend(page::unknown_parameters(&query, &expected));
     if !issues.is_empty() {
         return Err(Error::of(issues));
     }
@@ -231,17 +228,12 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
             Ok(Criterion::Status(codes.into_iter().map(str::to_owned).collect()))
         }
         _ => {
-            let bounds = values().map(|value| bound(value, now)).collect::<Option<Vec<_>>>();
+            // Without a zone, a date is meant in Europe/Paris, as the SAS pages write it.
+            let bounds = paris().and_then(|zone| values().map(|value| DateBound::parse(value, &zone, now)).collect());
             let bounds = bounds.ok_or_else(|| malformed("eq|ne|gt|lt|ge|le|sa|eb|ap + 2026-03-04T14:00:00+01:00"))?;
             Ok(if name == "date" { Criterion::Start(bounds) } else { Criterion::LastUpdated(bounds) })
         }
     }
-}
-
-/// A date with its prefix; without a zone it is meant in Europe/Paris, as the SAS pages write it.
-fn bound(value: &str, now: Timestamp) -> Option<DateBound> {
-    let (comparison, range) = parse_prefixed(value, &paris()?, now)?;
-    Some(DateBound { comparison, range })
 }
 
 fn key(text: &str, sort: Sort) -> Option<Key> {

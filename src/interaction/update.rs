@@ -5,12 +5,12 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::query::Query;
 use super::write::Preconditions;
-use super::{Endpoint, Outcome, RequestContext, criterion};
+use super::{Endpoint, Outcome, RequestContext, criterion, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::id::Id;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::issue::catalogue::{BODY_ID_MISMATCH, BODY_ID_MISSING};
@@ -62,7 +62,7 @@ impl Update<'_> {
         audit: &mut AuditDraft,
     ) -> Result<Outcome, Error> {
         let Self { resource_type, id, query, preconditions, body } = self;
-        let mut issues = query.reject_unknown("_format, _pretty");
+        let mut issues = page::unknown_parameters(&query, "_format, _pretty");
         let parsed = Id::parse(id);
         if parsed.is_none() {
             issues.push(primitive("id", "http.path"));

@@ -5,11 +5,11 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::query::{self, Query};
-use super::{Endpoint, Outcome, RequestContext, validated_body};
+use super::{Endpoint, Outcome, RequestContext, page, validated_body};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
+use crate::fhir::query::{self, Query};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{
     FHIR_CHOICE, FHIR_JSON_TYPE, FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER, QUERY_REPEATED, QUERY_VALUE,
@@ -49,7 +49,7 @@ impl Validate {
             let values = query.take(name);
             issues.extend(values.iter().filter_map(|value| parameters.set(name, value, &format!("http.{name}")).err()));
         }
-        issues.extend(query.reject_unknown("mode, profile, _format, _pretty"));
+        issues.extend(page::unknown_parameters(&query, "mode, profile, _format, _pretty"));
         if !issues.is_empty() {
             return Err(Error::of(issues));
         }

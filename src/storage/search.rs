@@ -4,9 +4,10 @@ use sqlx::AssertSqlSafe;
 
 use super::database::{Readers, Storage, on_reader};
 use super::read::{StoredVersion, VersionRow, page};
-use crate::fhir::date::{Comparison, Range, instant};
+use crate::fhir::date::instant;
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{Identifier, Token};
+use crate::fhir::query::date::{DateBound, Interval};
 use crate::fhir::resource_type::ResourceType;
 use crate::storage::error::StorageError;
 
@@ -40,15 +41,6 @@ pub enum Criterion {
     Start(Vec<DateBound>),
     /// `_lastUpdated`
     LastUpdated(Vec<DateBound>),
-}
-
-/// A date with its prefix. <http://hl7.org/fhir/R4/search.html#prefix>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DateBound {
-    /// The prefix.
-    pub comparison: Comparison,
-    /// What the date stands for.
-    pub range: Range,
 }
 
 /// The order of the matches; ties, and the default, go by id.
@@ -250,31 +242,17 @@ impl Statement {
     }
 
     fn bound(&mut self, column: &'static str, bound: &DateBound) {
-        let (start, end) = (instant(bound.range.start), instant(bound.range.end));
-        let mut side = |text: &str, value: String| {
-            self.sql.push_str(column);
-            self.sql.push_str(text);
-            self.bind(value);
-        };
-        match bound.comparison {
-            Comparison::Equal | Comparison::Approximate => {
-                side(" >= ", start);
-                self.sql.push_str(" AND ");
-                self.sql.push_str(column);
-                self.sql.push_str(" < ");
-                self.bind(end);
+        let mut operator = "";
+        for Interval { start, end } in bound.intervals() {
+            for (comparison, limit) in [(" >= ", start), (" < ", end)] {
+                let Some(limit) = limit else { continue };
+                for part in [operator, column, comparison] {
+                    self.sql.push_str(part);
+                }
+                self.bind(instant(limit));
+                operator = " AND ";
             }
-            Comparison::NotEqual => {
-                side(" < ", start);
-                self.sql.push_str(" OR ");
-                self.sql.push_str(column);
-                self.sql.push_str(" >= ");
-                self.bind(end);
-            }
-            Comparison::Greater | Comparison::StartsAfter => side(" >= ", end),
-            Comparison::Less | Comparison::EndsBefore => side(" < ", start),
-            Comparison::GreaterOrEqual => side(" >= ", start),
-            Comparison::LessOrEqual => side(" < ", end),
+            operator = " OR ";
         }
     }
 

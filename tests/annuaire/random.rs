@@ -416,7 +416,8 @@ async fn check(test: &TestMirror, states: &[(Snapshot, Vec<Value>)], case: &Case
             && parameters.iter().all(|(name, value)| holds(all, resource, name, value))
     };
     let mut expected: Vec<_> = all.iter().filter(matches).map(|resource| resource["id"].as_str().unwrap()).collect();
-    let search = parse(*of, parameters, Timestamp::UNIX_EPOCH).expect("a query");
+    let query = parameters.iter().cloned().collect();
+    let search = parse(*of, &query, Timestamp::UNIX_EPOCH).expect("a query");
     let (mut found, mut after, mut bodies) = (vec![], 0, vec![]);
     loop {
         let page = test.copy.page(*of, &search.criteria, at, after, *size).await.expect("a page");

@@ -3,8 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sas_endpoint::fhir::identifier::{Identifier, Token};
+use sas_endpoint::fhir::query::Query;
 use sas_endpoint::fhir::version::{EntityTags, entity_tag};
-use sas_endpoint::interaction::query::Query;
 
 use crate::inputs::{encoded, odd_text};
 use crate::service::config;

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sas_endpoint::deadline::Deadline;
-use sas_endpoint::fhir::date::{Comparison, Range, instant};
+use sas_endpoint::fhir::date::{Range, instant};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
+use sas_endpoint::fhir::query::date::{Comparison, DateBound};
 use sas_endpoint::fhir::resource_type::ResourceType;
 use sas_endpoint::storage::registry::{Entry, Hold, Registry};
-use sas_endpoint::storage::search::{Criterion, DateBound, Key, Search, Sort};
+use sas_endpoint::storage::search::{Criterion, Key, Search, Sort};
 use sas_endpoint::storage::{NewVersion, OpenError, StateKeys, Storage, StorageError, WriteSet};
 use support::TestDatabase;
 

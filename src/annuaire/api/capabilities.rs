@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::interaction::ROUTES;
 use crate::annuaire::search::parameter::{self, Kind, Parameter};
 use crate::annuaire::search::query::{DEFAULT_COUNT, MAX_COUNT};
 use crate::fhir::directory_type::DirectoryType;
@@ -62,7 +63,8 @@ fn resource(resource_type: DirectoryType) -> Value {
         }
     };
     set("supportedProfile", supported.iter().map(|name| canonical(name).into()).collect());
-    set("interaction", vec![json!({ "code": "read" }), json!({ "code": "search-type" })]);
+    let codes = ROUTES.iter().filter_map(|route| route.interaction.code());
+    set("interaction", codes.map(|code| json!({ "code": code })).collect());
     set("searchInclude", parameter::includes(resource_type).into_iter().map(Value::from).collect());
     set("searchRevInclude", parameter::reverse_includes(resource_type).into_iter().map(Value::from).collect());
     set("searchParam", parameter::of(resource_type).map(|known| search_parameter(known, resource_type)).collect());

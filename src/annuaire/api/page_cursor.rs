@@ -17,6 +17,7 @@ use sha2::Sha256;
 use crate::annuaire::store::Snapshot;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PAGE;
 
@@ -34,8 +35,7 @@ const MAX_INFLATED_BYTES: u64 = 4 << 20;
 pub struct PageCursor {
     /// What is searched.
     pub resource_type: DirectoryType,
-    /// The query, decoded, in order.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Query,
     /// The state of the mirror that every page shows.
     pub snapshot: Snapshot,
     /// When it began: what approximate dates are relative to. To the millisecond.
@@ -47,7 +47,7 @@ pub struct PageCursor {
 }
 
 /// A walk as the token holds it, positions instead of names.
-type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Vec<(String, String)>);
+type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Query);
 
 impl PageCursor {
     /// The token that stands for this walk.
@@ -127,7 +127,9 @@ mod tests {
             "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement/FHIR/TRE-R66-CategorieEtablissement|";
         PageCursor {
             resource_type: DirectoryType::Organization,
-            parameters: vec![("type".to_owned(), (0..values).map(|code| format!("{value}{code},")).collect())],
+            parameters: [("type".to_owned(), (0..values).map(|code| format!("{value}{code},")).collect())]
+                .into_iter()
+                .collect(),
             snapshot: Snapshot { revision: 7, last: [1, 2, 3, 4, u32::MAX] },
             began: "2026-03-01T08:00:00.123Z".parse().expect("an instant"),
             total: Some(466_040),

@@ -4,11 +4,11 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use roaring::RoaringBitmap;
 
-use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
+use crate::annuaire::search::{Criterion, Matching, Token};
 use crate::annuaire::store::index_entry::Field;
 use crate::annuaire::store::term;
 use crate::annuaire::store::text_folding::fold_case_and_accents;
-use crate::fhir::date::Comparison;
+use crate::fhir::query::date::{DateBound, Interval};
 use crate::storage::mirror::{Postings, Segment, TermRange};
 
 /// A criterion, in terms of the index.
@@ -31,13 +31,6 @@ pub enum Condition {
     Everything,
     /// Nothing is asked of the index; every resource must be looked at.
     ScanAll,
-}
-
-/// Instants from one up to, and without, another; open where there is none.
-#[derive(Clone, Copy, Debug)]
-pub struct Interval {
-    start: Option<Timestamp>,
-    end: Option<Timestamp>,
 }
 
 /// What the index answers of a segment.
@@ -274,25 +267,11 @@ fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
 }
 
 fn days(bounds: &[DateBound]) -> Condition {
-    let intervals: Vec<_> = bounds.iter().flat_map(intervals).collect();
+    let intervals: Vec<_> = bounds.iter().flat_map(DateBound::intervals).collect();
     let first = intervals.iter().map(|interval| interval.start).min().flatten().map(term::day);
     let last = intervals.iter().map(|interval| interval.end);
     let last = if last.clone().any(|end| end.is_none()) { None } else { last.flatten().max().map(term::day) };
     Condition::Days { range: term::days(first, last), intervals }
-}
-
-fn intervals(bound: &DateBound) -> Vec<Interval> {
-    let DateBound { comparison, start, end } = *bound;
-    let before = |end| Interval { start: None, end: Some(end) };
-    let from = |start| Interval { start: Some(start), end: None };
-    match comparison {
-        Comparison::Equal | Comparison::Approximate => vec![Interval { start: Some(start), end: Some(end) }],
-        Comparison::NotEqual => vec![before(start), from(end)],
-        Comparison::Greater | Comparison::StartsAfter => vec![from(end)],
-        Comparison::GreaterOrEqual => vec![from(start)],
-        Comparison::Less | Comparison::EndsBefore => vec![before(start)],
-        Comparison::LessOrEqual => vec![before(end)],
-    }
 }
 
 /// Whether all of the term's day lies in an interval, or some of it; `None` if nothing does.

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::annuaire::search::{Criterion, DateBound, Matching, Token};
+use crate::annuaire::search::{Criterion, Matching, Token};
 use crate::annuaire::store::index_entry::{Field, IndexEntry};
 use crate::annuaire::store::text_folding::fold_case_and_accents;
-use crate::fhir::date::Comparison;
+use crate::fhir::query::date::Interval;
 
 impl Criterion {
     /// Whether it holds for the resource with these values.
@@ -16,10 +16,11 @@ impl Criterion {
         let mut values = indexed.iter();
         match self {
             Self::Id(ids) => ids.iter().any(|known| known == id),
-            Self::LastUpdated(bounds) => bounds.iter().any(|bound| bound.holds_at(last_updated)),
+            Self::LastUpdated(bounds) => bounds.iter().any(|bound| bound.matches(last_updated)),
             Self::Period(wanted, bounds) => values.any(|value| match value {
                 IndexEntry::Period { field, start, end } if field == wanted => {
-                    bounds.iter().any(|bound| bound.holds_for(*start, *end))
+                    let period = Interval { start: *start, end: *end };
+                    bounds.iter().any(|bound| bound.matches_period(period))
                 }
                 _ => false,
             }),
@@ -70,39 +71,6 @@ impl Matching {
             Self::Prefix => fold_case_and_accents(text).starts_with(&*fold_case_and_accents(value)),
             Self::Contains => fold_case_and_accents(text).contains(&*fold_case_and_accents(value)),
             Self::Exact => text == value,
-        }
-    }
-}
-
-impl DateBound {
-    /// Whether an instant is where this wants it; it is compared with the precision of the bound.
-    pub fn holds_at(&self, instant: Timestamp) -> bool {
-        match self.comparison {
-            Comparison::Equal | Comparison::Approximate => self.start <= instant && instant < self.end,
-            Comparison::NotEqual => instant < self.start || self.end <= instant,
-            Comparison::Greater | Comparison::StartsAfter => self.end <= instant,
-            Comparison::Less | Comparison::EndsBefore => instant < self.start,
-            Comparison::GreaterOrEqual => self.start <= instant,
-            Comparison::LessOrEqual => instant < self.end,
-        }
-    }
-
-    /// Whether a period from `start` up to, and without, `end` is where this wants it; either may be open.
-    /// <http://hl7.org/fhir/R4/search.html#prefix>
-    pub fn holds_for(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
-        let begins_before = |instant| start.is_none_or(|start| start < instant);
-        let ends_after = |instant| end.is_none_or(|end| end > instant);
-        let is_contained = !begins_before(self.start) && !ends_after(self.end);
-        match self.comparison {
-            Comparison::Equal => is_contained,
-            Comparison::NotEqual => !is_contained,
-            Comparison::Greater => ends_after(self.end),
-            Comparison::Less => begins_before(self.start),
-            Comparison::GreaterOrEqual => ends_after(self.end) || is_contained,
-            Comparison::LessOrEqual => begins_before(self.start) || is_contained,
-            Comparison::StartsAfter => !begins_before(self.end),
-            Comparison::EndsBefore => !ends_after(self.start),
-            Comparison::Approximate => begins_before(self.end) && ends_after(self.start),
         }
     }
 }

@@ -10,25 +10,23 @@ mod value;
 
 use jiff::Timestamp;
 
-use self::criterion::Reader;
+use self::criterion::{Written, parse_criterion};
 use crate::annuaire::search::parameter;
 use crate::annuaire::search::{Search, Total};
 use crate::error::Error;
-use crate::fhir::MAX_PARAMETERS;
 use crate::fhir::directory_type::DirectoryType;
-use crate::fhir::identifier::{is_blank, split_unescaped};
+use crate::fhir::query::value::is_blank;
+use crate::fhir::query::{MAX_PARAMETERS, Query, QueryBounds};
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
-use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE, ANNUAIRE_VALUE, QUERY_IGNORED};
+use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE, ANNUAIRE_VALUE};
 
 /// The size of a page when the client names none.
 pub const DEFAULT_COUNT: usize = 50;
 /// The largest page; a client that asks for more gets this.
 pub const MAX_COUNT: usize = 1000;
-/// Values of all parameters together.
-const MAX_VALUES: usize = 1200;
-/// Values of one list, separated by commas.
-const MAX_LIST: usize = 256;
+/// The bounds of the parameters of a search.
+const BOUNDS: QueryBounds = QueryBounds { criteria: MAX_PARAMETERS, list: 256, values: 1200 };
 
 /// The parameters that are no criteria, for people.
 const RESULT_PARAMETERS: &str = "_count, _total, _elements, _summary, _include, _revinclude";
@@ -37,23 +35,20 @@ const RESULT_PARAMETERS: &str = "_count, _total, _elements, _summary, _include, 
 pub fn too_large() -> Issue {
     Issue::new(&ANNUAIRE_SIZE, "http.query")
         .with("parameters", MAX_PARAMETERS.to_string())
-        .with("values", MAX_VALUES.to_string())
-        .with("list", MAX_LIST.to_string())
+        .with("values", BOUNDS.values.to_string())
+        .with("list", BOUNDS.list.to_string())
 }
 
-/// Refuses a list, or all of them together, with more values than they may have. Empty ones count: they are read too.
-fn check_bounds(parameters: &[(String, String)]) -> Result<(), Error> {
-    let lists = || parameters.iter().map(|(_, value)| split_unescaped(value, ','));
-    let exceeds = lists().any(|mut list| list.nth(MAX_LIST).is_some()) || lists().flatten().nth(MAX_VALUES).is_some();
-    if exceeds { Err(Error::of(vec![too_large()])) } else { Ok(()) }
+fn check_bounds(query: &Query) -> Result<(), Error> {
+    if query.exceeds(&BOUNDS, |_| true) { Err(Error::of(vec![too_large()])) } else { Ok(()) }
 }
 
-/// Reads the parameters of a query, decoded, in their order. `now` is what `ap` is about.
-pub fn parse(resource_type: DirectoryType, parameters: &[(String, String)], now: Timestamp) -> Result<Search, Error> {
-    check_bounds(parameters)?;
+/// Parses the parameters of a query. `now` is what `ap` is about.
+pub fn parse(resource_type: DirectoryType, query: &Query, now: Timestamp) -> Result<Search, Error> {
+    check_bounds(query)?;
     let mut parser = QueryParser::new(resource_type, now);
     let mut issues = vec![];
-    for (name, value) in parameters {
+    for (name, value) in query.iter() {
         issues.extend(parser.parameter(name, value).err());
     }
     if parser.search.subset.summary == Summary::Count {
@@ -69,7 +64,7 @@ pub fn parse(resource_type: DirectoryType, parameters: &[(String, String)], now:
 /// A query that is being read.
 struct QueryParser<'a> {
     search: Search,
-    criteria: Reader,
+    now: Timestamp,
     count: Option<&'a str>,
     total: Option<&'a str>,
     summary: Option<&'a str>,
@@ -85,7 +80,7 @@ impl<'a> QueryParser<'a> {
             subset: Subset::default(),
             includes: vec![],
         };
-        Self { search, criteria: Reader { now }, count: None, total: None, summary: None }
+        Self { search, now, count: None, total: None, summary: None }
     }
 
     fn parameter(&mut self, name: &'a str, value: &'a str) -> Result<(), Issue> {
@@ -108,7 +103,10 @@ impl<'a> QueryParser<'a> {
                 }
             }
             _ if include::is_include(name) => include::read(name, value, &mut self.search)?,
-            _ => self.search.criteria.extend(self.criteria.read(self.search.resource_type, name, value)?),
+            _ => {
+                let written = Written { whole: name, value, now: self.now };
+                self.search.criteria.extend(parse_criterion(self.search.resource_type, written)?);
+            }
         }
         Ok(())
     }
@@ -162,12 +160,9 @@ fn summary(text: &str, summaries: &'static str) -> Result<Summary, Issue> {
 }
 
 /// The part of a resource that the parameters of a read ask for. They may have no others.
-pub fn parse_read_subset<'a>(
-    resource_type: DirectoryType,
-    parameters: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<Subset, Error> {
+pub fn parse_read_subset(resource_type: DirectoryType, query: &Query) -> Result<Subset, Error> {
     let (mut subset, mut said, mut issues) = (Subset::default(), None, vec![]);
-    for (name, value) in parameters {
+    for (name, value) in query.iter() {
         let read = match name {
             "_elements" => elements(value, &mut subset),
             "_summary" => once(name, value, &mut said)
@@ -183,8 +178,7 @@ pub fn parse_read_subset<'a>(
 /// The parameters of a search that are not ignored, and a warning for each that is told as ignored.
 #[derive(Debug)]
 pub struct SearchQuery {
-    /// Decoded, in order.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Query,
     /// The warnings.
     pub ignored: Vec<Issue>,
 }
@@ -192,25 +186,17 @@ pub struct SearchQuery {
 impl SearchQuery {
     /// Takes out what a search ignores: parameters without a value and, where it is lenient, those that are not known. Only
     /// the latter are told. A modifier changes what a parameter means: one that is not known is never ignored.
-    pub fn new(
-        resource_type: DirectoryType,
-        mut parameters: Vec<(String, String)>,
-        is_lenient: bool,
-    ) -> Result<Self, Error> {
+    pub fn new(resource_type: DirectoryType, mut parameters: Query, is_lenient: bool) -> Result<Self, Error> {
         check_bounds(&parameters)?;
-        parameters.retain(|(_, value)| !is_blank(value));
-        let is_ignored = |(name, value): &mut (String, String)| {
+        parameters.retain(|_, value| !is_blank(value));
+        let is_ignored = |name: &str, value: &str| {
             // What is known does not depend on the time.
             let read = || QueryParser::new(resource_type, Timestamp::UNIX_EPOCH).parameter(name, value);
             is_lenient
                 && !include::is_include(name)
                 && read().is_err_and(|issue| issue.rule.id == ANNUAIRE_PARAMETER.id)
         };
-        let known = known_parameters(resource_type);
-        let ignored = parameters.extract_if(.., is_ignored).map(|(name, _)| {
-            Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", &known)
-        });
-        let ignored = ignored.collect();
+        let ignored = parameters.take_ignored(&known_parameters(resource_type), is_ignored);
         Ok(Self { parameters, ignored })
     }
 }

@@ -1,4 +1,4 @@
-//! Criteria: what stands before the `=` decides how the value is read.
+//! Criteria: the name of a parameter decides how its value is parsed.
 
 use jiff::Timestamp;
 
@@ -7,133 +7,109 @@ use crate::annuaire::search::query::value;
 use crate::annuaire::search::query::{malformed, not_found, unknown};
 use crate::annuaire::search::{Criterion, Matching};
 use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::query::name::ParameterName;
 use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_CHAIN, ANNUAIRE_MODIFIER};
 
-/// Reads the criteria of a query, one after the other.
-pub(super) struct Reader {
-    /// When the query is read.
+/// A parameter as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a> {
+    /// The whole name, for issues.
+    pub whole: &'a str,
+    pub value: &'a str,
+    /// When the query is parsed: `ap` is relative to it.
     pub now: Timestamp,
 }
 
-/// A criterion as it is written.
-#[derive(Clone, Copy)]
-struct Written<'a> {
-    /// The whole name, for issues.
-    whole: &'a str,
-    /// Its value.
-    value: &'a str,
+/// What a name stands in: a chain has one step, and `_has` has a chain at most.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Query,
+    Has,
+    Chain,
 }
 
-impl Reader {
-    /// The criterion that a parameter means; none where it has no value.
-    pub fn read(&self, resource_type: DirectoryType, name: &str, value: &str) -> Result<Option<Criterion>, Issue> {
-        let written = Written { whole: name, value };
-        match name.strip_prefix("_has:") {
-            Some(rest) => self.has(resource_type, rest, written),
-            None => self.chain_or_plain(resource_type, name, written),
-        }
-    }
+/// Parses the criterion of a parameter; `None` where its value is empty.
+pub(super) fn parse_criterion(resource_type: DirectoryType, written: Written<'_>) -> Result<Option<Criterion>, Issue> {
+    written.criterion(resource_type, written.whole, Within::Query)
+}
 
-    /// `PractitionerRole:practitioner:role`, behind `_has:`
-    fn has(&self, resource_type: DirectoryType, text: &str, written: Written<'_>) -> Result<Option<Criterion>, Issue> {
-        let mut parts = text.splitn(3, ':');
-        let (Some(source), Some(name), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(unknown(resource_type, written.whole, written.whole));
-        };
-        let link = DirectoryType::parse(source).and_then(|source| parameter::link(source, name));
-        let Some(link) = link.filter(|link| link.target == resource_type) else {
-            let path = format!("{source}:{name}");
-            return Err(unknown(resource_type, written.whole, written.whole)
-                .diagnostics(not_found(&path, resource_type.as_str())));
-        };
-        if rest.starts_with("_has:") {
-            return Err(too_far(written));
+impl Written<'_> {
+    /// The criterion of a part of the name.
+    fn criterion(self, resource_type: DirectoryType, text: &str, within: Within) -> Result<Option<Criterion>, Issue> {
+        match (ParameterName::parse(text), within) {
+            (Some(ParameterName::Plain { name, modifier }), _) => self.plain(resource_type, name, modifier),
+            (Some(ParameterName::Chain { reference, target, inner }), Within::Query | Within::Has) => {
+                let Some(link) = parameter::link(resource_type, reference) else {
+                    let is_known = parameter::find(resource_type, reference).is_some();
+                    let missing = if is_known { text } else { reference };
+                    return Err(unknown(resource_type, missing, self.whole));
+                };
+                if let Some(other) = target.filter(|target| *target != link.target.as_str()) {
+                    return Err(self.wrong_modifier(resource_type, reference, other, &[link.target.as_str()]));
+                }
+                let criterion = self.criterion(link.target, inner, Within::Chain)?.map(Box::new);
+                Ok(criterion.map(|criterion| Criterion::Chain { field: link.field, target: link.target, criterion }))
+            }
+            (Some(ParameterName::Has { source, reference, inner }), Within::Query) => {
+                let link = DirectoryType::parse(source).and_then(|source| parameter::link(source, reference));
+                let Some(link) = link.filter(|link| link.target == resource_type) else {
+                    let path = format!("{source}:{reference}");
+                    return Err(unknown(resource_type, self.whole, self.whole)
+                        .diagnostics(not_found(&path, resource_type.as_str())));
+                };
+                let criterion = self.criterion(link.source, inner, Within::Has)?.map(Box::new);
+                Ok(criterion.map(|criterion| Criterion::Has { source: link.source, field: link.field, criterion }))
+            }
+            (None, Within::Query) => Err(unknown(resource_type, self.whole, self.whole)),
+            _ => Err(Issue::new(&ANNUAIRE_CHAIN, format!("http.{}", self.whole)).with("found", self.whole)),
         }
-        let inner = self.chain_or_plain(link.source, rest, written)?;
-        Ok(inner.map(|criterion| Criterion::Has {
-            source: link.source,
-            field: link.field,
-            criterion: Box::new(criterion),
-        }))
-    }
-
-    /// `organization.identifier`, `organization:Organization.identifier`, or without a dot.
-    fn chain_or_plain(
-        &self,
-        resource_type: DirectoryType,
-        name: &str,
-        written: Written<'_>,
-    ) -> Result<Option<Criterion>, Issue> {
-        let Some((head, rest)) = name.split_once('.') else {
-            return self.plain(resource_type, name, written);
-        };
-        let (reference, type_name) = split_modifier(head);
-        let Some(link) = parameter::link(resource_type, reference) else {
-            let is_known = parameter::find(resource_type, reference).is_some();
-            let missing = if is_known { name } else { reference };
-            return Err(unknown(resource_type, missing, written.whole));
-        };
-        if let Some(other) = type_name.filter(|type_name| *type_name != link.target.as_str()) {
-            return Err(wrong_modifier(resource_type, reference, other, &[link.target.as_str()], written));
-        }
-        if rest.starts_with("_has:") || rest.contains('.') {
-            return Err(too_far(written));
-        }
-        let inner = self.plain(link.target, rest, written)?;
-        Ok(inner.map(|criterion| Criterion::Chain {
-            field: link.field,
-            target: link.target,
-            criterion: Box::new(criterion),
-        }))
     }
 
     /// `identifier`, `name:contains`, `active:missing`
     fn plain(
-        &self,
+        self,
         resource_type: DirectoryType,
-        name: &str,
-        written: Written<'_>,
+        base: &str,
+        modifier: Option<&str>,
     ) -> Result<Option<Criterion>, Issue> {
-        let (base, modifier) = split_modifier(name);
         let find = |name| parameter::find(resource_type, name);
-        let known = find(base).ok_or_else(|| unknown(resource_type, base, written.whole))?;
+        let known = find(base).ok_or_else(|| unknown(resource_type, base, self.whole))?;
         let modifiers = known.modifiers(resource_type);
         if let Some(other) = modifier.filter(|modifier| !modifiers.contains(modifier)) {
-            return Err(wrong_modifier(resource_type, base, other, &modifiers, written));
+            return Err(self.wrong_modifier(resource_type, base, other, &modifiers));
         }
         let (known, modifier) = match modifier {
             // Not FHIR, but what the examples of the directory say.
             Some(part @ ("family" | "given")) => (find(part).unwrap_or(known), None),
             modifier => (known, modifier),
         };
-        let items = value::items(written.value).map_err(|()| bad(written, "value < 1024"))?;
+        let items = value::items(self.value).map_err(|()| self.bad("value < 1024"))?;
         if items.is_empty() {
             return Ok(None);
         }
         if modifier == Some("missing") {
-            return missing(known, &items).map(Some).ok_or_else(|| bad(written, "true, false"));
+            return missing(known, &items).map(Some).ok_or_else(|| self.bad("true, false"));
         }
-        self.of_kind(resource_type, known, modifier, &items, written)
+        self.of_kind(resource_type, known, modifier, &items)
     }
 
     fn of_kind(
-        &self,
+        self,
         resource_type: DirectoryType,
         known: &'static Parameter,
         modifier: Option<&str>,
         items: &[&str],
-        written: Written<'_>,
     ) -> Result<Option<Criterion>, Issue> {
         let field = known.fields[0];
         Ok(match known.kind {
             Kind::Token if known.name == "_id" => {
-                some(value::logical_ids(items).ok_or_else(|| bad(written, "id"))?).map(Criterion::Id)
+                some(value::logical_ids(items).ok_or_else(|| self.bad("id"))?).map(Criterion::Id)
             }
             Kind::Token => {
                 let tokens = value::tokens(field, items).ok_or_else(|| match value::code_set(field) {
-                    Some(set) => bad(written, &set.codes.join(", ")),
-                    None => bad(written, "system|code, code, system|"),
+                    Some(set) => self.bad(&set.codes.join(", ")),
+                    None => self.bad("system|code, code, system|"),
                 })?;
                 some(tokens).map(|values| Criterion::Token { field, values, not: modifier == Some("not") })
             }
@@ -146,13 +122,13 @@ impl Reader {
             Kind::Reference => {
                 let link = parameter::link(resource_type, known.name);
                 let target = link.map(|link| link.target.as_str()).unwrap_or_default();
-                let expected = || bad(written, &format!("{target}/id, id"));
+                let expected = || self.bad(&format!("{target}/id, id"));
                 some(value::ids(target, items).ok_or_else(expected)?).map(|ids| Criterion::Reference { field, ids })
             }
             Kind::Date => {
                 let expected = "eq|ne|gt|lt|ge|le|sa|eb|ap + 2025-05-27T10:00:00Z";
                 let bounds = value::bounds(items, self.now)
-                    .ok_or_else(|| malformed(written.whole, expected).diagnostics("Invalid date/time format"))?;
+                    .ok_or_else(|| malformed(self.whole, expected).diagnostics("Invalid date/time format"))?;
                 some(bounds).map(|bounds| match known.name {
                     "_lastUpdated" => Criterion::LastUpdated(bounds),
                     _ => Criterion::Period(field, bounds),
@@ -160,11 +136,19 @@ impl Reader {
             }
         })
     }
-}
 
-/// A name and what follows its first colon.
-fn split_modifier(name: &str) -> (&str, Option<&str>) {
-    name.split_once(':').map_or((name, None), |(name, modifier)| (name, Some(modifier)))
+    fn bad(self, expected: &str) -> Issue {
+        malformed(self.whole, expected).diagnostics(value::BAD_VALUE)
+    }
+
+    fn wrong_modifier(self, resource_type: DirectoryType, name: &str, modifier: &str, possible: &[&str]) -> Issue {
+        Issue::new(&ANNUAIRE_MODIFIER, format!("http.{}", self.whole))
+            .with("found", modifier)
+            .with("parameter", name)
+            .with("type", resource_type.as_str())
+            .with("expected", possible.join(", "))
+            .diagnostics(not_found(&format!("{name}:{modifier}"), resource_type.as_str()))
+    }
 }
 
 fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
@@ -186,27 +170,4 @@ fn missing(known: &'static Parameter, items: &[&str]) -> Option<Criterion> {
         _ => return None,
     };
     Some(Criterion::Missing { fields: known.fields, missing })
-}
-
-fn bad(written: Written<'_>, expected: &str) -> Issue {
-    malformed(written.whole, expected).diagnostics(value::BAD_VALUE)
-}
-
-fn too_far(written: Written<'_>) -> Issue {
-    Issue::new(&ANNUAIRE_CHAIN, format!("http.{}", written.whole)).with("found", written.whole)
-}
-
-fn wrong_modifier(
-    resource_type: DirectoryType,
-    name: &str,
-    modifier: &str,
-    possible: &[&str],
-    written: Written<'_>,
-) -> Issue {
-    Issue::new(&ANNUAIRE_MODIFIER, format!("http.{}", written.whole))
-        .with("found", modifier)
-        .with("parameter", name)
-        .with("type", resource_type.as_str())
-        .with("expected", possible.join(", "))
-        .diagnostics(not_found(&format!("{name}:{modifier}"), resource_type.as_str()))
 }

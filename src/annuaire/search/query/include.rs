@@ -4,26 +4,24 @@ use crate::annuaire::search::parameter::{self, LINKS, Link};
 use crate::annuaire::search::query::{not_found, unknown};
 use crate::annuaire::search::{Include, Search};
 use crate::fhir::directory_type::DirectoryType;
+use crate::fhir::query::name::split_modifier;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_INCLUDE;
 
 /// Whether the parameter is one of the two, with whatever modifier.
 pub(super) fn is_include(name: &str) -> bool {
-    let (name, _) = name.split_once(':').unwrap_or((name, ""));
-    matches!(name, "_include" | "_revinclude")
+    matches!(split_modifier(name).0, "_include" | "_revinclude")
 }
 
 /// Adds what the parameter asks for; an empty value asks for nothing.
 pub(super) fn read(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
-    let (name, modifier) = name.split_once(':').unwrap_or((name, ""));
+    let whole = name;
+    let (name, modifier) = split_modifier(name);
     let iterate = match modifier {
-        "" => false,
+        None | Some("") => false,
         // `recurse` is what DSTU2 and STU3 called it.
-        "iterate" | "recurse" => true,
-        _ => {
-            let whole = format!("{name}:{modifier}");
-            return Err(unknown(search.resource_type, &whole, &whole));
-        }
+        Some("iterate" | "recurse") => true,
+        Some(_) => return Err(unknown(search.resource_type, whole, whole)),
     };
     let reverse = name == "_revinclude";
     let value = value.trim();

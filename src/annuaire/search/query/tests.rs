@@ -2,9 +2,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
-use crate::annuaire::search::{Criterion, DateBound, Include, Matching, Token};
+use crate::annuaire::search::{Criterion, Include, Matching, Token};
 use crate::annuaire::store::index_entry::Field;
-use crate::fhir::date::Comparison;
+use crate::fhir::date::Range;
+use crate::fhir::query::date::{Comparison, DateBound};
 use crate::issue::Language;
 use DirectoryType::{Device, HealthcareService, Organization, Practitioner, PractitionerRole};
 
@@ -19,11 +20,8 @@ fn at(text: &str) -> Timestamp {
 /// `a=b&c=d`, decoded already.
 fn parsed(resource_type: DirectoryType, query: &str) -> Result<Search, Error> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let pairs: Vec<(String, String)> = pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .collect();
-    parse(resource_type, &pairs, now())
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    parse(resource_type, &pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), now())
 }
 
 fn search(resource_type: DirectoryType, query: &str) -> Search {
@@ -76,7 +74,7 @@ fn reference(field: Field, ids: &[&str]) -> Criterion {
 }
 
 fn bound(comparison: Comparison, start: &str, end: &str) -> DateBound {
-    DateBound { comparison, start: at(start), end: at(end) }
+    DateBound { comparison, range: Range { start: at(start), end: at(end) } }
 }
 
 #[test]
@@ -403,7 +401,9 @@ fn summary_is_read_and_bounded() {
         assert_refused(Organization, &format!("_summary=text&{include}"), "annuaire-value", "Bad parameter value.");
         assert_eq!(search(Organization, &format!("_summary=data&{include}")).includes.len(), 1);
     }
-    let read = |name, value| parse_read_subset(Organization, [(name, value)].into_iter());
+    let read = |name: &str, value: &str| {
+        parse_read_subset(Organization, &[(name.to_owned(), value.to_owned())].into_iter().collect())
+    };
     assert_eq!(read("_summary", "true").map(|subset| subset.summary).ok(), Some(Summary::On));
     assert_eq!(read("_summary", "").ok(), Some(Subset::default()));
     assert_eq!(read("_elements", "name, telecom").map(|subset| subset.elements.len()).ok(), Some(2));
@@ -422,7 +422,7 @@ fn ignored_parameters_are_empty_or_where_that_is_asked_for_unknown() {
         let query = SearchQuery::new(PractitionerRole, parameters, is_lenient).expect("within bounds");
         let SearchQuery { parameters, ignored } = query;
         let ignored: Vec<_> = ignored.into_iter().map(|issue| issue.expression).collect();
-        (parameters.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "), ignored.join(" "))
+        (parameters.iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "), ignored.join(" "))
     };
     let expected = |kept: &str, ignored: &str| (kept.to_owned(), ignored.to_owned());
     let empty = "active=&_count= &x&_elements=,&organization.name=&_sort=&role=1";
@@ -809,9 +809,10 @@ proptest! {
             0..5,
         ),
     ) {
-        match parse(resource_type, &parameters, now()) {
-            Ok(search) => prop_assert!(search.criteria.len() <= parameters.len() && search.count <= MAX_COUNT),
-            Err(Error::NotFhir(issues)) => prop_assert!(!issues.is_empty() && issues.len() <= parameters.len() + 1),
+        let number = parameters.len();
+        match parse(resource_type, &parameters.into_iter().collect(), now()) {
+            Ok(search) => prop_assert!(search.criteria.len() <= number && search.count <= MAX_COUNT),
+            Err(Error::NotFhir(issues)) => prop_assert!(!issues.is_empty() && issues.len() <= number + 1),
             Err(error) => prop_assert!(false, "{}", error),
         }
     }

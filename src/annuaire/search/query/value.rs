@@ -1,15 +1,15 @@
 //! What stands behind the `=`.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use crate::annuaire::search::{DateBound, Token};
+use crate::annuaire::search::Token;
 use crate::annuaire::store::extraction::system_of;
 use crate::annuaire::store::index_entry::Field;
 use crate::fhir::code_set::{BOOLEANS, CodeSet, DEVICE_STATUS};
-use crate::fhir::date::parse_prefixed;
 use crate::fhir::id::Id;
-use crate::fhir::identifier::{split_token, split_unescaped, unescape};
+use crate::fhir::query::date::DateBound;
+use crate::fhir::query::value::{split_token, split_unescaped, unescape};
 
 /// What the national API says of a value that it does not take.
 pub(super) const BAD_VALUE: &str = "Bad parameter value.";
@@ -85,18 +85,7 @@ pub(super) fn ids(type_name: &str, items: &[&str]) -> Option<Vec<String>> {
     not_blank(items).map(id).collect()
 }
 
-/// Dates with their prefixes; `None` where one is not.
+/// Dates with their prefixes, without a zone in UTC; `None` where one is not.
 pub(super) fn bounds(items: &[&str], now: Timestamp) -> Option<Vec<DateBound>> {
-    not_blank(items).map(|item| bound(item, now)).collect()
-}
-
-/// A date with its prefix; without a zone it is meant in UTC.
-fn bound(text: &str, now: Timestamp) -> Option<DateBound> {
-    let (comparison, range) = parse_prefixed(text, &TimeZone::UTC, now)?;
-    Some(DateBound { comparison, start: milliseconds(range.start)?, end: milliseconds(range.end)? })
-}
-
-/// The instant cut to milliseconds: the directory knows no finer ones.
-fn milliseconds(instant: Timestamp) -> Option<Timestamp> {
-    instant.round(TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Floor)).ok()
+    not_blank(items).map(|item| DateBound::parse(item, &TimeZone::UTC, now)).collect()
 }

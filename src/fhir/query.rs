@@ -1,16 +1,20 @@
-//! Query strings, read as they come: order, repetitions and raw characters count.
+//! Query strings of both APIs: parameters in the order received, repetitions kept, and the parts of names and values.
+//!
+//! Each API has its own parameters, bounds and issues. <http://hl7.org/fhir/R4/search.html>
+
+pub mod date;
+pub mod name;
+pub mod value;
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 
-use crate::fhir::MAX_PARAMETERS;
-use crate::fhir::identifier::split_unescaped;
+use self::value::split_unescaped;
 use crate::issue::Issue;
-use crate::issue::catalogue::{QUERY_ENCODING, QUERY_PARAMETER, QUERY_SIZE};
+use crate::issue::catalogue::{QUERY_ENCODING, QUERY_IGNORED};
 
-/// Criteria of a search: databases take long to plan many.
-pub const MAX_CRITERIA: usize = 16;
-/// Values of all criteria together: SQLite nests a thousand comparisons at most.
-pub const MAX_VALUES: usize = 256;
+/// Parameters of a request, known or not, in the URL and in a form together; of each API.
+pub const MAX_PARAMETERS: usize = 64;
 
 /// Why a text is no query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +35,28 @@ impl QueryError {
     }
 }
 
-/// The issue of a query that exceeds the bounds of the FHIR API.
-pub fn too_large() -> Issue {
-    Issue::new(&QUERY_SIZE, "http.query")
-        .with("parameters", MAX_PARAMETERS.to_string())
-        .with("criteria", MAX_CRITERIA.to_string())
-        .with("values", MAX_VALUES.to_string())
+/// How many criteria and values the searches of an API may have.
+pub struct QueryBounds {
+    /// Criteria of a search.
+    pub criteria: usize,
+    /// Values of one criterion.
+    pub list: usize,
+    /// Values of all criteria together.
+    pub values: usize,
 }
 
 /// The parameters of a query, decoded, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query(Vec<(String, String)>);
 
+impl FromIterator<(String, String)> for Query {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(parameters: I) -> Self {
+        Self(parameters.into_iter().collect())
+    }
+}
+
 impl Query {
-    /// Reads `a=b&c=d`. The parameters are counted before any of them is decoded.
+    /// Parses `a=b&c=d`. The parameters are counted before any of them is decoded.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         if text.split('&').nth(MAX_PARAMETERS).is_some() {
             return Err(QueryError::TooManyParameters);
@@ -53,66 +65,68 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Some((shown_name(decode(name)?), decode(value)?))
         });
-        pairs.collect::<Option<Vec<_>>>().map(Self).ok_or(QueryError::Encoding)
+        pairs.collect::<Option<_>>().ok_or(QueryError::Encoding)
     }
 
-    /// The parameters of this query, then those of another.
-    pub fn and(mut self, other: Self) -> Result<Self, QueryError> {
-        if self.0.len() + other.0.len() > MAX_PARAMETERS {
+    /// Appends the parameters of a form to those of the URL.
+    pub fn append(mut self, form: Self) -> Result<Self, QueryError> {
+        if self.0.len() + form.0.len() > MAX_PARAMETERS {
             return Err(QueryError::TooManyParameters);
         }
-        self.0.extend(other.0);
+        self.0.extend(form.0);
         Ok(self)
     }
 
-    /// Takes out the parameters of which this is not so.
+    /// Removes the parameters for which `is_kept` is false.
     pub fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
         self.0.retain(|(name, value)| is_kept(name, value));
     }
 
-    /// Takes out every value of a parameter.
+    /// Removes every value of a parameter, and returns them.
     pub fn take(&mut self, name: &str) -> Vec<String> {
         self.0.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect()
     }
 
-    /// Whether the parameters of these names have more criteria or values than a search may have. Nothing is built
-    /// of a value that is beyond the bound.
-    pub fn exceeds_bounds(&self, names: &[&str]) -> bool {
-        let criteria = || self.iter().filter(|(name, _)| names.contains(name)).map(|(_, value)| value);
-        criteria().nth(MAX_CRITERIA).is_some()
-            || criteria().flat_map(|value| split_unescaped(value, ',')).nth(MAX_VALUES).is_some()
+    /// Removes the parameters that a lenient search ignores, and returns a warning for each.
+    pub fn take_ignored(&mut self, expected: &str, is_ignored: impl Fn(&str, &str) -> bool) -> Vec<Issue> {
+        let ignored = self.0.extract_if(.., |(name, value)| is_ignored(name, value));
+        let warning = |(name, _): (String, String)| {
+            Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", expected)
+        };
+        ignored.map(warning).collect()
+    }
+
+    /// Whether the criteria, of all parameters, exceed the bounds. Nothing is built of a value beyond them. Empty values count:
+    /// they are read too.
+    pub fn exceeds(&self, bounds: &QueryBounds, is_criterion: impl Fn(&str) -> bool) -> bool {
+        let criteria = self.iter().filter(|(name, _)| is_criterion(name));
+        let lists = || criteria.clone().map(|(_, value)| split_unescaped(value, ','));
+        lists().nth(bounds.criteria).is_some()
+            || lists().any(|mut list| list.nth(bounds.list).is_some())
+            || lists().flatten().nth(bounds.values).is_some()
     }
 
     /// The parameters in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// An issue for each parameter that is left: nothing is ever ignored.
-    pub fn reject_unknown(&self, expected: &str) -> Vec<Issue> {
-        let unknown = self.iter().map(|(name, _)| {
-            Issue::new(&QUERY_PARAMETER, format!("http.{name}")).with("found", name).with("expected", expected)
-        });
-        unknown.collect()
     }
 }
 
-/// The text of a query with the parameters alone of which this is so, of the decoded name and value; they stay as they were
-/// written.
-pub fn retain_written(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> String {
+/// The text of a query with only the parameters, decoded, for which `is_kept` is true. They stay encoded as received.
+pub fn retain_encoded(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> String {
     let is_kept =
         |pair: &&str| Query::parse(pair).is_ok_and(|pair| pair.iter().any(|(name, value)| is_kept(name, value)));
     text.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
 }
 
-/// The name of a parameter, which is repeated to whoever misspelt it; `?` for a text that cannot be one,
-/// such as a resource sent in place of a form: it may tell of a person.
+/// The name of a parameter as issues repeat it; `?` for a text that cannot be a name, such as a resource sent in place of a
+/// form: it may contain personal data.
 pub fn shown_name(name: String) -> String {
     let may_be_one = |c: char| c.is_alphanumeric() || "_-.:$[]*".contains(c);
     if name.chars().all(may_be_one) { name } else { "?".to_owned() }
 }
 
-/// Decodes `%XX` and `+`; `None` for anything that is not clean text afterwards.
+/// Decodes `%XX` and `+`; `None` where the result is not UTF-8 or has a control character.
 fn decode(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let malformed = |(at, _)| !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
@@ -129,18 +143,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_decoded_in_order_and_repetitions_kept() {
+    fn query_parameters_decoded_keep_order_and_repetitions() {
         let query = Query::parse("identifier=urn%3Aoid%3A1.2|3%2F4&b=&identifier=x+y&c").expect("a query");
         let parameters: Vec<_> = query.iter().collect();
         assert_eq!(parameters, [("identifier", "urn:oid:1.2|3/4"), ("b", ""), ("identifier", "x y"), ("c", "")]);
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_not_repeated() {
+    fn query_name_that_cannot_be_one_is_not_repeated() {
         let query = Query::parse(r#"{"name":[{"family":"AUBERT"}]}"#).expect("a query");
         assert_eq!(query.iter().collect::<Vec<_>>(), [("?", "")]);
-        let issues = query.reject_unknown("_id");
-        assert_eq!((issues.len(), issues[0].expression.as_str()), (1, "http.?"));
         assert!(
             Query::parse("organization:Organization.name=x&_has:a:b=y")
                 .is_ok_and(|query| query.iter().all(|(name, _)| name != "?"))
@@ -164,24 +176,26 @@ mod tests {
         }
         // In the URL and in a form together.
         let half = || parsed(MAX_PARAMETERS / 2).expect("a query");
-        let both = half().and(half()).expect("a query");
+        let both = half().append(half()).expect("a query");
         assert_eq!(both.0.len(), MAX_PARAMETERS);
-        assert_eq!(both.and(parsed(1).expect("a query")), Err(QueryError::TooManyParameters));
+        assert_eq!(both.append(parsed(1).expect("a query")), Err(QueryError::TooManyParameters));
     }
 
     #[test]
-    fn query_criteria_and_values_are_bounded_together() {
-        let exceeds = |text: &str| Query::parse(text).expect("a query").exceeds_bounds(&["a", "b"]);
+    fn query_criteria_lists_and_values_are_bounded() {
+        let bounds = QueryBounds { criteria: 16, list: 200, values: 256 };
+        let exceeds =
+            |text: &str| Query::parse(text).expect("a query").exceeds(&bounds, |name| matches!(name, "a" | "b"));
         let list = |values: usize| vec!["1"; values].join(",");
         for (text, expected) in [
-            (format!("a={}", list(MAX_VALUES)), false),
-            (format!("a={}", list(MAX_VALUES + 1)), true),
+            (format!("a={}", list(200)), false),
+            (format!("a={}", list(201)), true),
             (format!("a={}", ",".repeat(1 << 20)), true),
             (format!("a={}&b={}", list(128), list(128)), false),
             (format!("a={}&b={}", list(128), list(129)), true),
             (format!("a={}", r"\,".repeat(1000)), false),
-            (vec!["a=1"; MAX_CRITERIA].join("&"), false),
-            (vec!["a=1"; MAX_CRITERIA + 1].join("&"), true),
+            (["a=1"; 16].join("&"), false),
+            (["a=1"; 17].join("&"), true),
             // What is no criterion is refused by its name.
             (format!("c={}", list(1000)), false),
         ] {
@@ -198,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn query_retained_parameters_stay_as_they_were_written() {
-        let retained = |text: &str| retain_written(text, |name, value| name != "b" && !value.is_empty());
+    fn query_retained_parameters_stay_as_encoded() {
+        let retained = |text: &str| retain_encoded(text, |name, value| name != "b" && !value.is_empty());
         for (text, expected) in
             [("", ""), ("&&", ""), ("a=%C3%A9+x|y&b=1&c&&d=,&%62=2&a=2", "a=%C3%A9+x|y&d=,&a=2"), ("%61=1", "%61=1")]
         {
@@ -208,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_encodings_and_control_characters_spoil_a_query() {
+    fn query_wrong_encoding_or_control_character_is_refused() {
         for text in ["a=%", "a=%4", "a=%zz", "a=%FF", "a=%00", "%0a=1"] {
             assert!(Query::parse(text).is_err(), "{text}");
         }
