@@ -20,6 +20,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap
 use reqwest::{Response, StatusCode, Url};
 
 use crate::annuaire::ingest::searchset_page::SearchsetPage;
+use crate::error::chain::join_causes;
 use crate::fhir::directory_type::DirectoryType;
 use base::Base;
 use rate_limit::RateLimit;
@@ -77,7 +78,7 @@ impl Upstream {
             .timeout(settings.retry_policy.timeout)
             .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| UpstreamError::Setup(upstream_error::chain(&error)))?;
+            .map_err(|error| UpstreamError::Setup(join_causes(&error)))?;
         Ok(Self { client, base, key, rate_limit: RateLimit::new(settings.rate), retry_policy: settings.retry_policy })
     }
 
@@ -133,7 +134,7 @@ impl Upstream {
         }
         let unreachable = |error: reqwest::Error| UpstreamError::Unreachable {
             base: self.base().to_owned(),
-            cause: upstream_error::chain(&error.without_url()),
+            cause: join_causes(&error.without_url()),
         };
         let response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
