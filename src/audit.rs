@@ -17,7 +17,7 @@ pub use key::{Key, Secret};
 pub use lookup_key::{HashedIdentifier, LookupKey, is_server_id};
 pub(crate) use recorder::Losses;
 pub use recorder::Recorder;
-pub use settings::{Settings, before};
+pub use settings::Settings;
 pub use trace::{Caller, ResourceRef, Trace, WriteOutcome};
 
 /// The audit event of one exchange. It is never changed, and removed when its retention ends.

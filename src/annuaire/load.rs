@@ -5,8 +5,8 @@ mod lines;
 mod parallel;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
 use crate::annuaire::ingest::parsed_batch::ParsedBatch;
@@ -46,7 +46,7 @@ pub struct Settings {
     /// Whether that is done however much it is.
     pub allow_deletions: bool,
     /// How long superseded versions are kept, for walks over the mirror that have begun.
-    pub keep: SignedDuration,
+    pub keep: Duration,
     /// What time it is.
     pub clock: Clock,
 }
