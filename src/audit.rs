@@ -18,7 +18,7 @@ pub use key::{Key, Secret};
 pub use lookup_key::{HashedIdentifier, LookupKey, is_server_id};
 pub use queue::AuditQueue;
 pub(crate) use queue::LostEvents;
-pub use settings::{Settings, before};
+pub use settings::Settings;
 
 /// The audit event of one exchange. It is never changed, and removed when its retention ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

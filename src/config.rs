@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use jiff::SignedDuration;
 
 use crate::access;
 use crate::access::caller::Callers;
@@ -14,6 +14,7 @@ use crate::access::file::parse_callers;
 use crate::annuaire::sync::schedule::Schedule;
 use crate::annuaire::sync::upstream::ApiKey;
 use crate::audit;
+use crate::clock::duration::duration_parser;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::sas::deviation::Validation;
@@ -186,8 +187,8 @@ pub struct Config {
     pub annuaire_sync: Option<Schedule>,
 
     /// How long the mirror keeps superseded versions, for clients that page through a search
-    #[arg(long, env = "SAS_ANNUAIRE_KEEP", global = true, value_name = "DURATION", default_value = "24h", value_parser = keep)]
-    pub annuaire_keep: SignedDuration,
+    #[arg(long, env = "SAS_ANNUAIRE_KEEP", global = true, value_name = "DURATION", default_value = "24h", value_parser = duration_parser(.., "24h or 90m"))]
+    pub annuaire_keep: Duration,
 
     /// Whether to accept an account or an appointment whose national identifier (8 and an RPPS number) is unknown or
     /// inactive in the mirror: accept it with a warning, refuse it, or do not check
@@ -344,13 +345,6 @@ fn is_plain(byte: u8) -> bool {
 /// Never fails, as an error would quote the key.
 fn api_key(text: &str) -> Result<ApiKey, std::convert::Infallible> {
     Ok(ApiKey::new(text))
-}
-
-fn keep(text: &str) -> Result<SignedDuration, String> {
-    let duration: Option<SignedDuration> = text.parse().ok();
-    duration
-        .filter(|duration| !duration.is_negative())
-        .ok_or_else(|| "expected a duration such as 24h or 90m".to_owned())
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

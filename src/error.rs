@@ -1,8 +1,12 @@
 //! Every way in which a request can fail, in the words of the domain; HTTP is
 //! [`crate::http::outcome`]'s business.
 
+pub mod chain;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use chain::join_causes;
 
 use crate::deadline::{DeadlineExceeded, Limited};
 use crate::fhir::resource_type::ResourceType;
@@ -246,9 +250,7 @@ impl Error {
 
     /// What its causes say of themselves, for the log. Their debug form may hold values of a person.
     pub fn causes(&self) -> String {
-        let source = std::error::Error::source(self);
-        let causes = std::iter::successors(source, |&cause| cause.source()).map(ToString::to_string);
-        causes.collect::<Vec<_>>().join(": ")
+        std::error::Error::source(self).map(join_causes).unwrap_or_default()
     }
 
     /// What the client is told.

@@ -11,6 +11,7 @@ pub mod exchanges;
 pub mod mirror;
 mod open_error;
 mod pooler;
+mod pooler_error;
 mod postgres;
 mod postgres_address;
 mod private_file;

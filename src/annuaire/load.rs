@@ -1,13 +1,15 @@
 //! Filling the mirror from files of NDJSON, as `annuaire generate` writes them, or as somebody exported
 //! a directory.
 
+mod input;
 mod lines;
 mod parallel;
 
-use std::path::PathBuf;
+use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::sync::mpsc;
+
+pub use input::Input;
 
 use crate::annuaire::ingest::parsed_batch::ParsedBatch;
 use crate::annuaire::ingest::progress::{Length, Progress, Step};
@@ -29,15 +31,6 @@ const INSERT_BATCH: usize = 1_000;
 /// Chunks of lines that wait to be read. Each holds a few MB.
 const MAX_WAITING_CHUNKS: usize = 2;
 
-/// Where resources are read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A file: plain, gzip or zstd.
-    File(PathBuf),
-    /// Standard input, of the same forms.
-    Standard,
-}
-
 /// How they are loaded.
 #[derive(Clone)]
 pub struct Settings {
@@ -46,7 +39,7 @@ pub struct Settings {
     /// Whether that is done however much it is.
     pub allow_deletions: bool,
     /// How long superseded versions are kept, for walks over the mirror that have begun.
-    pub keep: SignedDuration,
+    pub keep: Duration,
     /// What time it is.
     pub clock: Clock,
 }
@@ -90,16 +83,6 @@ pub async fn load(
     let done = load.everything(inputs).await;
     progress.end();
     load.end(done).await
-}
-
-impl Input {
-    /// What it is called.
-    pub fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Standard => "standard input".to_owned(),
-        }
-    }
 }
 
 /// A load, under way.

@@ -12,8 +12,7 @@ pub mod schedule;
 pub mod upstream;
 
 use std::sync::Arc;
-
-use jiff::SignedDuration;
+use std::time::Duration;
 
 pub use plan::SyncMode;
 
@@ -45,7 +44,7 @@ pub struct Settings {
     /// How many resources are committed together: [`BATCH`].
     pub batch: u64,
     /// How long superseded versions are kept, for walks over the mirror that have begun.
-    pub keep: SignedDuration,
+    pub keep: Duration,
     /// What time it is.
     pub clock: Clock,
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 
-use crate::audit::before;
+use crate::clock::duration::{parse_period, subtract_period};
 use crate::fhir::date::Range;
 use crate::fhir::identifier::{Identifier, Token};
 
@@ -62,7 +62,7 @@ fn resource(text: &str) -> Result<(String, String), String> {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    let ago = || before(crate::clock::system_time(), text.parse::<Span>().ok().filter(|span| !span.is_negative())?);
+    let ago = || subtract_period(crate::clock::system_time(), parse_period(text)?);
     let time = Range::parse(text).map(|range| range.start).or_else(ago);
     time.ok_or_else(|| "expected a date, a date and time, or an age: 2026-11-01, 2026-11-01T08:00, 24h".to_owned())
 }

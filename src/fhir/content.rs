@@ -1,7 +1,6 @@
 //! The content of a resource: the received text, plus the elements that the server sets.
 
-use std::fmt::Write;
-
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -168,10 +167,7 @@ fn canonical_hash(resource: &Value) -> String {
 
 /// The SHA-256 of a text, as 64 hexadecimal digits.
 pub fn hash(text: impl AsRef<[u8]>) -> String {
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hash, byte| {
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    })
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 /// Writes an object with its keys in order, without the members for which `omitted` holds.

@@ -5,6 +5,7 @@
 //! <http://hl7.org/fhir/R4/json.html>
 
 mod defects;
+mod issues;
 mod members;
 mod path;
 
@@ -14,22 +15,17 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::issue::catalogue::{
-    JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY, JSON_ENCODING, JSON_ROOT, JSON_SYNTAX, JSON_TOO_LARGE,
-};
-use crate::issue::{Issue, MAX_ISSUES, Rule};
+use crate::issue::Issue;
+use crate::issue::catalogue::{JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY, JSON_ENCODING, JSON_ROOT, JSON_SYNTAX};
 
+use issues::Issues;
+
+pub use issues::{MAX_NAME_LENGTH, MAX_VALUES};
 pub use members::{Members, compact, members};
 pub use path::Path;
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 64;
-
-/// Maximum values of a document, nested ones included. A real resource has some 200.
-pub const MAX_VALUES: usize = 50_000;
-
-/// Maximum length of a member's name, in characters. The longest name of FHIR R4 has some 40.
-pub const MAX_NAME_LENGTH: usize = 128;
 
 /// A parsed JSON object.
 #[derive(Debug)]
@@ -72,37 +68,6 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     };
     defects::check_members(object, &Path::Root, &issues);
     Ok(Received { members: members(text), defects: issues.found.into_inner(), value })
-}
-
-struct Issues<'a> {
-    root: &'a str,
-    found: RefCell<Vec<Issue>>,
-    /// Values read so far.
-    values: Cell<usize>,
-    /// Whether a defect ends the parsing.
-    is_refused: Cell<bool>,
-}
-
-impl Issues<'_> {
-    /// Lists a defect, if there is room: only then is its place made as text.
-    fn tell(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
-        let mut found = self.found.borrow_mut();
-        if found.len() < MAX_ISSUES {
-            found.push(complete(Issue::new(rule, path.expression(self.root))));
-        }
-    }
-
-    /// Lists what nothing can be read for.
-    fn refuse(&self, issue: Issue) {
-        self.is_refused.set(true);
-        self.found.borrow_mut().push(issue);
-    }
-
-    fn refuse_size<E: serde::de::Error>(&self, path: &Path<'_>) -> E {
-        let issue = Issue::new(&JSON_TOO_LARGE, path.expression(self.root)).with("values", MAX_VALUES.to_string());
-        self.refuse(issue.with("characters", MAX_NAME_LENGTH.to_string()));
-        E::custom("too large")
-    }
 }
 
 /// One value of the document, on its way to becoming a [`Value`].

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Endpoint, RequestContext};
 use crate::annuaire::practitioner_status::{PractitionerStatus, StatusReport, report_status};
 use crate::annuaire::store::Mirror;
-use crate::error::Error;
+use crate::error::chain::join_causes;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::sas::directory::{Check, INACTIVE, UNKNOWN, cited_identifiers};
@@ -69,7 +69,7 @@ impl DirectoryCheck {
         match tokio::time::timeout(self.patience, asking).await {
             Ok(Ok(Some(standings))) => self.doubts(&cited, &standings, now()),
             Ok(Ok(None)) => vec![],
-            Ok(Err(error)) => self.rest(&cause(&error)),
+            Ok(Err(error)) => self.rest(&join_causes(&error)),
             Err(_) => self.rest("it took too long"),
         }
     }
@@ -107,12 +107,6 @@ impl DirectoryCheck {
         }
         vec![]
     }
-}
-
-/// What the log tells of a failure.
-fn cause(error: &Error) -> String {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl Endpoint {

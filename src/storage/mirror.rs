@@ -4,6 +4,7 @@
 //! removed is decided in `annuaire`.
 
 mod bulk_insert;
+mod cell;
 mod database;
 mod mark;
 mod purge;

@@ -15,7 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
 use super::open_error::OpenError;
-use super::pooler;
+use super::pooler_error;
 
 /// The parameters of an address that sqlx reads; it would log the value of any other, which may be a secret.
 const PARAMETERS: [&str; 18] = [
@@ -125,7 +125,7 @@ impl PostgresAddress {
     /// What an error of a connection made with this address means.
     pub fn failed(&self, source: sqlx::Error) -> OpenError {
         let description = self.description.clone();
-        if let Some(reason) = pooler::reason(&source) {
+        if let Some(reason) = pooler_error::reason(&source) {
             OpenError::Pooler { description, reason }
         } else if let Some(reason) = self.tls_reason(&source) {
             OpenError::Tls { description, reason }
@@ -137,10 +137,12 @@ impl PostgresAddress {
     /// The same of an error of migrations.
     pub fn migration_failed(&self, error: MigrateError) -> OpenError {
         match &error {
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => match pooler::reason(source) {
-                Some(reason) => OpenError::Pooler { description: self.description.clone(), reason },
-                None => OpenError::Migrate(error),
-            },
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+                match pooler_error::reason(source) {
+                    Some(reason) => OpenError::Pooler { description: self.description.clone(), reason },
+                    None => OpenError::Migrate(error),
+                }
+            }
             _ => OpenError::Migrate(error),
         }
     }

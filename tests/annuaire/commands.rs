@@ -284,12 +284,8 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
         .expect("written");
-    let settings = load::Settings {
-        replace: false,
-        allow_deletions: false,
-        keep: jiff::SignedDuration::ZERO,
-        clock: Clock::system(),
-    };
+    let settings =
+        load::Settings { replace: false, allow_deletions: false, keep: Duration::ZERO, clock: Clock::system() };
     load(&test.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     assert_eq!(copy.content_hashes().await.expect("hashes"), test.copy.content_hashes().await.expect("hashes"));
 }

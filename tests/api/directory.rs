@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::load::{Input, Settings, load};
 use sas_endpoint::annuaire::store::Mirror;
@@ -52,7 +52,7 @@ impl Scene {
     async fn load(&self) {
         let began: Timestamp = "2026-02-25T08:00:00Z".parse().expect("an instant");
         let clock = Clock::new(move || began, || Id::parse("x").expect("an id"));
-        let settings = Settings { replace: false, allow_deletions: false, keep: SignedDuration::from_hours(24), clock };
+        let settings = Settings { replace: false, allow_deletions: false, keep: Duration::from_hours(24), clock };
         let folder = folder("directory");
         let file = folder.path().join("professionals.ndjson");
         let text: String = professionals().iter().map(|professional| format!("{professional}\n")).collect();

@@ -1,5 +1,6 @@
 //! The record of exchanges: one for each answer, with what matters in it and nobody's name.
 
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -18,15 +19,14 @@ const AGENDA: &str = "https://agenda.example.org/rdv";
 
 /// A request id that is recorded as it is, and stands for a label: its bytes in hexadecimal, filled up with zeros.
 fn request_id(label: &str) -> String {
-    let digits: String = label.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{digits:0<16}")
+    format!("{:0<16}", HEXLOWER.encode(label.as_bytes()))
 }
 
 /// The label of a request id.
 fn label(request_id: &str) -> String {
-    let byte = |at: usize| u8::from_str_radix(&request_id[at..at + 2], 16).expect("hexadecimal");
-    let bytes = (0..request_id.len()).step_by(2).map(byte).take_while(|byte| *byte != 0).collect();
-    String::from_utf8(bytes).expect("a label")
+    let bytes = HEXLOWER.decode(request_id.as_bytes()).expect("hexadecimal");
+    let label = bytes.into_iter().take_while(|byte| *byte != 0).collect();
+    String::from_utf8(label).expect("a label")
 }
 
 impl TestServer {

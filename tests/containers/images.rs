@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
@@ -148,8 +149,7 @@ fn debian() -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let versions = text.lines().filter(|line| !line.starts_with(' ') || line.starts_with("  Candidate:"));
     let hash = Sha256::digest(release() + &versions.collect::<String>());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("localhost/debian:{hash}")
+    format!("localhost/debian:{}", HEXLOWER.encode(&hash[..8]))
 }
 
 /// `bookworm`.

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
+use data_encoding::HEXLOWER;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -61,8 +62,7 @@ async fn traces_are_exported_without_personal_data() {
 
     let sent = collector.received_requests().await.expect("recorded");
     let sent: Vec<u8> = sent.into_iter().flat_map(|request| request.body).collect();
-    let trace: Vec<u8> =
-        (0..TRACE.len()).step_by(2).map(|at| u8::from_str_radix(&TRACE[at..at + 2], 16).expect("hex")).collect();
+    let trace = HEXLOWER.decode(TRACE.as_bytes()).expect("hexadecimal");
     assert!(holds(&sent, &trace), "the trace is the client's; {log}");
     for told in [
         "sas-endpoint",

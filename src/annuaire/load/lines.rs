@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use tokio::sync::mpsc;
 
-use crate::annuaire::load::Input;
+use super::input::Input;
 
 /// The longest line that is read, in bytes. Resources of the directory have a few thousand; a line may
 /// also be a page of a search.

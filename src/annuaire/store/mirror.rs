@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
@@ -151,7 +152,7 @@ impl Mirror {
                     digest.update(hash);
                 }
             }
-            *hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            *hash = HEXLOWER.encode(&digest.finalize());
         }
         Ok(hashes)
     }

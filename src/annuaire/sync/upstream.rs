@@ -4,6 +4,7 @@
 //! waiting does not help. The key goes to the scheme, host and port of the setting, and nowhere else.
 
 mod base;
+mod query;
 mod rate_limit;
 mod settings;
 mod upstream_error;
@@ -15,13 +16,13 @@ use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::annuaire::ingest::searchset_page::SearchsetPage;
-use crate::fhir::directory_type::DirectoryType;
+use crate::error::chain::join_causes;
 use base::Base;
+pub use query::Query;
 use rate_limit::RateLimit;
 pub use settings::{ApiKey, RetryPolicy, Settings};
 pub use upstream_error::UpstreamError;
@@ -31,17 +32,6 @@ pub const KEY_HEADER: &str = "ESANTE-API-KEY";
 
 /// The largest page that is read, in bytes: some hundred times one of 200 resources.
 const MAX_PAGE_BYTES: usize = 64 << 20;
-
-/// Which resources a walk goes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// Their type.
-    pub resource_type: DirectoryType,
-    /// Only those that changed on that day or later.
-    pub since: Option<Date>,
-    /// How many are on a page.
-    pub count: u16,
-}
 
 /// A page, received.
 #[derive(Debug)]
@@ -77,7 +67,7 @@ impl Upstream {
             .timeout(settings.retry_policy.timeout)
             .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| UpstreamError::Setup(upstream_error::chain(&error)))?;
+            .map_err(|error| UpstreamError::Setup(join_causes(&error)))?;
         Ok(Self { client, base, key, rate_limit: RateLimit::new(settings.rate), retry_policy: settings.retry_policy })
     }
 
@@ -133,7 +123,7 @@ impl Upstream {
         }
         let unreachable = |error: reqwest::Error| UpstreamError::Unreachable {
             base: self.base().to_owned(),
-            cause: upstream_error::chain(&error.without_url()),
+            cause: join_causes(&error.without_url()),
         };
         let response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());

@@ -1,5 +1,9 @@
 //! Wraps a socket: reads and writes fail with [`ErrorKind::TimedOut`] once they exceed the timeout of the
 //! connection's current phase, and the connection ends.
+//!
+//! Neither hyper nor tokio-io-timeout does this. hyper's `header_read_timeout` also runs while a connection is idle, so
+//! that there would be no separate idle timeout. tokio-io-timeout starts again with each byte, so that a client could hold
+//! a connection for ever; and neither knows which connections are idle, for evictions.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;

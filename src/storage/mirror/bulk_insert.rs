@@ -4,17 +4,10 @@
 
 use sqlx::AssertSqlSafe;
 
+use super::cell::Cell;
 use super::write::WriteConnection;
 use crate::storage::error::StorageError;
 use crate::storage::sql::{placeholders, runs};
-
-/// A value of a row.
-#[derive(Clone, Debug)]
-pub(super) enum Cell {
-    Integer(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
 
 /// How much is sent to Postgres at once, in bytes.
 const CHUNK_BYTES: usize = 1 << 18;
@@ -68,21 +61,5 @@ impl WriteConnection {
             }
         }
         Ok(())
-    }
-}
-
-impl Cell {
-    fn encode(&self, to: &mut Vec<u8>) {
-        let number;
-        let bytes = match self {
-            Self::Integer(integer) => {
-                number = integer.to_be_bytes();
-                &number[..]
-            }
-            Self::Text(text) => text.as_bytes(),
-            Self::Bytes(bytes) => bytes,
-        };
-        to.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
-        to.extend(bytes);
     }
 }

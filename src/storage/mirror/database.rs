@@ -1,5 +1,6 @@
 //! Opening the database of the mirror: a SQLite file of its own, or the schema `annuaire` on Postgres.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -292,7 +293,7 @@ fn existing_key(kept: Option<String>) -> Result<[u8; 32], sqlx::Error> {
 fn new_key() -> Result<String, sqlx::Error> {
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&key))
 }
 
 /// Where the tables of the copy are. As a statement: poolers refuse it as a parameter of the connection.

@@ -6,7 +6,7 @@ use std::fs::File;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::bulk_insert::Cell;
+use super::cell::Cell;
 use super::{Rejected, Segment, SegmentContent, Snapshot, number_of, parts_of, sequences, type_number};
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::error::StorageError;

@@ -1,6 +1,5 @@
 //! What can go wrong with a directory, in sentences.
 
-use std::error::Error;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -146,18 +145,6 @@ impl UpstreamError {
             _ => None,
         }
     }
-}
-
-/// An error with all its causes: those of an HTTP client say nothing alone.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += ": ";
-        text += &error.to_string();
-        cause = error.source();
-    }
-    text
 }
 
 /// The words of an OperationOutcome. Any other body is left unsaid: a gateway's page of HTML helps nobody.
