@@ -6,14 +6,12 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::access::caller::Callers;
-
 pub mod annuaire;
 pub mod exchanges;
 mod file;
 mod settings;
 
-use file::with_defaults_from;
+use file::SettingsFile;
 pub use settings::{Config, LogFormat};
 
 /// A FHIR R4 server that receives the regulator accounts and appointments of the French SAS (Service d'Accès aux Soins).
@@ -22,9 +20,10 @@ pub use settings::{Config, LogFormat};
 #[command(
     after_help = "Each setting can be given as an option, as an environment variable (shown in brackets), or as a line \
     `name = value` of the TOML file given with --config; its name there is that of the option, with underscores \
-    (listen = \"0.0.0.0:8080\"). The command line takes precedence over the environment, and the environment over the \
-    file. Callers are configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn \
-    and ou (of the client certificate) or token_sha256."
+    (listen = \"0.0.0.0:8080\"), its value a string, a number, a boolean, or an array of strings where the option takes a \
+    list. The command line takes precedence over the environment, and the environment over the file. Callers are \
+    configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn and ou (of the \
+    client certificate) or token_sha256."
 )]
 pub struct Cli {
     /// `serve` if missing.
@@ -115,15 +114,16 @@ impl Cli {
     /// An error of clap, whose exit status is 2; or `--help` or `--version`, whose exit status is 0.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
-        let matches = Self::command().ignore_errors(true).try_get_matches_from(&arguments)?;
-        let file = matches.get_one::<PathBuf>("config").cloned();
-        let (command, callers) = match file {
-            Some(file) => with_defaults_from(&file, Self::command())?,
-            None => (Self::command(), Callers::default()),
+        let parse = |command: clap::Command| command.try_get_matches_from(&arguments).map_err(without_credentials);
+        let matches = parse(Self::command().ignore_errors(true))?;
+        let file = match matches.get_one::<PathBuf>("config") {
+            Some(path) => SettingsFile::read(path, &Self::command())?,
+            None => SettingsFile::default(),
         };
-        let mut matches = command.try_get_matches_from(arguments).map_err(without_credentials)?;
+        let matches = parse(file.apply(Self::command()));
+        let mut matches = matches.map_err(|error| file.locate(error, &Self::command(), parse))?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
-        cli.config.callers = callers;
+        cli.config.callers = file.callers;
         Ok(cli)
     }
 }
