@@ -26,14 +26,13 @@ pub use settings::{Config, LogFormat};
     client certificate) or token_sha256."
 )]
 pub struct Cli {
-    /// `serve` if missing.
+    /// Default: `serve`.
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
     pub config: Config,
 }
 
-/// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Serve the FHIR API (default)
@@ -70,7 +69,6 @@ pub enum Command {
     Annuaire(annuaire::Command),
 }
 
-/// The arguments of `validate`.
 #[derive(Clone, Debug, Args)]
 pub struct Validate {
     /// Files to validate; - for standard input
@@ -84,7 +82,6 @@ pub struct Validate {
     pub language: CliLanguage,
 }
 
-/// The arguments of `healthcheck`.
 #[derive(Clone, Debug, Args)]
 pub struct Healthcheck {
     /// Check only that the instance is alive, even if its database is not available
@@ -92,7 +89,6 @@ pub struct Healthcheck {
     pub live: bool,
 }
 
-/// The arguments of `rules`.
 #[derive(Clone, Debug, Args)]
 pub struct Rules {
     /// Print a JSON array instead of text
@@ -100,7 +96,6 @@ pub struct Rules {
     pub json: bool,
 }
 
-/// The languages of messages.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum CliLanguage {
     Fr,
@@ -111,7 +106,7 @@ impl Cli {
     /// Reads the command line, the environment and the file.
     ///
     /// # Errors
-    /// An error of clap, whose exit status is 2; or `--help` or `--version`, whose exit status is 0.
+    /// An error with exit status 2; or the text of `--help` or `--version`, with exit status 0.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let parse = |command: clap::Command| command.try_get_matches_from(&arguments).map_err(without_credentials);
@@ -141,7 +136,7 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Environment variables `SAS_…` that no setting has: probably misspelt.
+/// Environment variables `SAS_…` that are no setting, and probably misspelt.
 pub fn unknown_variables() -> Vec<String> {
     let command = Cli::command();
     let known: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
@@ -168,8 +163,8 @@ mod tests {
 
     #[test]
     fn cli_base_url_trailing_slash_is_removed() {
-        let said = read(&["serve", "--base-url", "https://example.org/ans-sas/"]).expect("a base url");
-        assert_eq!(said.config.base_url.as_deref(), Some("https://example.org/ans-sas"));
+        let cli = read(&["serve", "--base-url", "https://example.org/ans-sas/"]).expect("a base url");
+        assert_eq!(cli.config.base_url.as_deref(), Some("https://example.org/ans-sas"));
     }
 
     #[test]
