@@ -9,14 +9,14 @@ use crate::config::Config;
 use crate::config::exchanges::Backup;
 use crate::storage::backup::{self, BackupError};
 
-/// The exit status on Postgres, which has its own tools.
+/// Exit status if the database is Postgres, which has its own tools.
 const NOT_APPLICABLE: u8 = 2;
 
-/// Makes and checks the backup, and prints its size and number of accounts.
+/// Writes and verifies the backup, and prints its size and its number of accounts.
 pub async fn backup(arguments: &Backup, config: &Config) -> Result<ExitCode, BackupError> {
     match backup::backup(&config.database_url, &arguments.file).await {
-        Ok(copied) => {
-            let (size, accounts) = (ByteSize::b(copied.bytes), copied.accounts);
+        Ok(backup) => {
+            let (size, accounts) = (ByteSize::b(backup.bytes), backup.accounts);
             println!("{}: {size}, {accounts} accounts; checked.", terminal::cell(&arguments.file.to_string_lossy()));
             Ok(ExitCode::SUCCESS)
         }

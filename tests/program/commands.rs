@@ -89,6 +89,50 @@ fn setting_removed_is_refused_with_its_replacements() {
 }
 
 #[test]
+fn setting_unknown_in_the_file_is_refused_with_the_nearest_key() {
+    let folder = folder("unknown");
+    let file = folder.path().join("settings.toml");
+    let path = file.to_str().expect("a path");
+    for (text, sentence) in [
+        ("rate = 1\nmax_boddy = 1\n", "settings.toml: line 2: unknown key `max_boddy`; did you mean `max_body`?"),
+        ("rate = 1\nmax_body = true\n", "invalid value 'true' for 'max_body ("),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        let by_option = program(&["serve", "--config", path]).output();
+        let by_variable = program(&["rules"]).env("SAS_CONFIG", path).output();
+        for output in [by_option, by_variable] {
+            let output = output.expect("it runs");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{told}");
+            assert!(told.contains(sentence), "{told}");
+        }
+    }
+    // What the environment overrides is not read from the file.
+    let overridden = program(&["rules", "--config", path]).env("SAS_MAX_BODY", "2MiB").output();
+    assert!(overridden.expect("it runs").status.success());
+}
+
+#[test]
+fn setting_flag_of_the_file_is_overridden_by_the_environment() {
+    let folder = folder("flag");
+    let file = folder.path().join("settings.toml");
+    let url = format!("sqlite://{}/flag.db", folder.path().display());
+    let serve = |key: &str, flag: &str, variable: Option<&str>| {
+        std::fs::write(&file, format!("exchanges_key = \"{}\"\n{flag}", key.repeat(32))).expect("written");
+        let mut command = on_free_ports(&["--log", "error", "--config", file.to_str().expect("a path")]);
+        command.args(databases(&url)).envs(variable.map(|value| ("SAS_EXCHANGES_NEW_KEY", value)));
+        command
+    };
+    assert_eq!(Serving::spawn(&mut serve("a", "", None)).stop().0, Some(0));
+    for variable in [None, Some("false")] {
+        let flag = if variable.is_some() { "exchanges_new_key = true" } else { "exchanges_new_key = false" };
+        let refused = serve("b", flag, variable).output().expect("it runs");
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    }
+    assert_eq!(Serving::spawn(&mut serve("b", "exchanges_new_key = true", None)).stop().0, Some(0));
+}
+
+#[test]
 fn serve_sets_the_thresholds_of_the_allocator_unless_the_operator_did() {
     let folder = folder("malloc");
     let url = format!("sqlite://{}/malloc.db", folder.path().display());
