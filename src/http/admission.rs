@@ -108,6 +108,14 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
     }
 }
 
+/// The answer to a request that no route serves.
+pub async fn respond_unrouted(error: Error, request: Request, admission: &Admission) -> Response {
+    let (parts, body) = request.into_parts();
+    // Which paths exist is told to callers only.
+    let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
+    outcome::refused(&error, &parts, body, &admission.bounds).await
+}
+
 fn origin(extensions: &Extensions) -> Result<&Origin, Error> {
     extensions.get::<Origin>().ok_or_else(|| Error::internal("a request of unknown origin"))
 }

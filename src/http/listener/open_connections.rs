@@ -8,7 +8,8 @@ use tokio::task::{Id, JoinSet};
 
 use super::super::log_limit::LogRateLimit;
 use super::activity::{Activity, Waiting};
-use super::{GaugeGuard, shutdown_requested};
+use super::gauge_guard::GaugeGuard;
+use super::shutdown::shutdown_requested;
 
 /// Every open connection, by the task that serves it.
 pub struct OpenConnections {

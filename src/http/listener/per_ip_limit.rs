@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::super::bounds::{Bounds, rate_limit_key};
 use super::super::log_limit::LogRateLimit;
 use super::super::origin::proxy;
-use super::ListenerConfig;
+use super::config::ListenerConfig;
 
 /// Counts the open connections of each address.
 ///
