@@ -1,13 +1,13 @@
 //! Responses to heads that never become a request: malformed, too large, or not received in time.
 
+use crate::http::bounds::Bounds;
+use crate::http::log_limit::{self, Reason};
+use crate::http::observe::Issues;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use super::super::bounds::Bounds;
-use super::super::log_limit::{self, Reason};
-use super::super::observe::Issues;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::catalogue::HTTP_MALFORMED;
