@@ -18,6 +18,7 @@ pub mod outcome;
 mod path;
 mod response;
 mod response_budget;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use admission::Admission;
 use bounds::Bounds;
 use origin::Identification;
 use response_budget::ResponseBudget;
+use state::State;
 
 /// The path below which the FHIR API is always served.
 const FHIR: &str = "/fhir";
@@ -56,12 +58,6 @@ pub struct Served {
     pub identification: Identification,
     /// The bounds that every request is held to.
     pub bounds: Bounds,
-}
-
-/// What the exchanges share.
-struct State {
-    endpoint: Endpoint,
-    admission: Arc<Admission>,
 }
 
 /// The path below which the directory's API is always served.
@@ -99,7 +95,7 @@ pub fn service(served: Served) -> App {
             true => Error::of(vec![Issue::new(&HTTP_BUNDLE, "http.path")]),
             false => Error::UnknownPath,
         };
-        outcome::of_unserved(error, request, &unserved).await
+        admission::respond_unrouted(error, request, &unserved).await
     });
     MapRequest::new(surrounded(router, admission, budget, identification, audit), path::normalize)
 }
@@ -191,7 +187,7 @@ fn methods(state: &Arc<State>, routes: &[Route<Interaction>]) -> MethodRouter {
     let (allowed, state) = (allowed.join(", "), state.clone());
     methods.fallback(async move |request: Request| {
         let error = Error::MethodNotAllowed { method: request.method().to_string(), allowed };
-        outcome::of_unserved(error, request, &state.admission).await
+        admission::respond_unrouted(error, request, &state.admission).await
     })
 }
 

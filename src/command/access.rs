@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::access::{Access, Mode};
 use crate::config::Config;
 use crate::http::origin::proxy::CertificateHeader;

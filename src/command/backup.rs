@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use bytesize::ByteSize;
 
+use super::failure::report_failure;
 use super::terminal;
 use crate::config::Config;
 use crate::config::exchanges::Backup;
@@ -21,7 +22,7 @@ pub async fn backup(arguments: &Backup, config: &Config) -> Result<ExitCode, Bac
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ BackupError::Postgres) => {
-            super::report_failure(&error);
+            report_failure(&error);
             Ok(ExitCode::from(NOT_APPLICABLE))
         }
         Err(error) => Err(error),

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::audit::{AuditEvent, HashedIdentifier, Key, LookupKey, WriteOutcome};
 use crate::config::Config;
 use crate::config::exchanges::Exchanges;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::annuaire::store::Mirror;
 use crate::audit::Settings;
 use crate::config::Config;

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::access::{access, check_base_url, exposures};
-use super::{Failure, annuaire, purge, terminal};
+use super::failure::Failure;
+use super::{annuaire, purge, terminal};
 use crate::access::Access;
 use crate::annuaire::api::Directory;
 use crate::annuaire::store::Mirror;

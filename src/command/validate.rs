@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::config::{CliLanguage, Validate};
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};

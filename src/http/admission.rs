@@ -108,6 +108,14 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
     }
 }
 
+/// The answer to a request that no route serves.
+pub async fn respond_unrouted(error: Error, request: Request, admission: &Admission) -> Response {
+    let (parts, body) = request.into_parts();
+    // Which paths exist is told to callers only.
+    let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
+    outcome::refused(&error, &parts, body, &admission.bounds).await
+}
+
 /// Whether the body has a transfer coding beside `chunked`: hyper undoes that one only, and what it hands over would
 /// still be encoded.
 fn has_other_coding(headers: &HeaderMap) -> bool {

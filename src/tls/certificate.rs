@@ -6,7 +6,7 @@ use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521,
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
-use super::trust::CertificateRejection;
+use super::rejection::CertificateRejection;
 
 /// Sizes of RSA keys, in bits, whose signatures rustls verifies.
 const RSA_KEY_SIZES: std::ops::RangeInclusive<usize> = 2048..=8192;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Tls;
 use super::files::Files;
 use super::revocation::RevocationList;
 use super::settings::Settings;
+use super::state::Tls;
 
 /// Warnings are logged when they change, and repeated after this time.
 const REMINDER_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
@@ -128,13 +128,6 @@ impl Renewal {
             refused.iter().for_each(|sentence| tracing::error!("{sentence}"));
             (self.logged, self.logged_at) = (sentences, now);
         }
-    }
-}
-
-impl Tls {
-    /// The revocation lists in use; none if revocation is not checked.
-    pub fn lists(&self) -> Vec<RevocationList> {
-        self.trust.as_ref().map(|trust| trust.lists()).unwrap_or_default()
     }
 }
 

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateRevocationListDer;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::ListenerConfig;
+use sas_endpoint::tls::rejection::CertificateRejection;
 use sas_endpoint::tls::revocation::{check_date, merge};
-use sas_endpoint::tls::trust::{CertificateRejection, Trust};
+use sas_endpoint::tls::trust::Trust;
 use sas_endpoint::tls::{self, Settings, Tls};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind};

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use jiff::SignedDuration;
 
-use super::Failure;
 use super::report::{duration, instant, number};
 use crate::annuaire::ingest::run_log::{Record, Work};
 use crate::annuaire::ingest::sync_state::DeletionsSuppressed;
 use crate::annuaire::status::{self, MAX_COUNTED, TypeStatus};
 use crate::annuaire::store::Mirror;
+use crate::command::failure::Failure;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 

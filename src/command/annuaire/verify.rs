@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use super::exit_status::BUSY;
 use super::report::number;
-use super::{BUSY, Failure};
 use crate::annuaire::store::{Extent, IndexCheck, Mirror};
+use crate::command::failure::Failure;
 use crate::command::terminal;
 use crate::config::annuaire::Verify;
 use crate::fhir::directory_type::DirectoryType;

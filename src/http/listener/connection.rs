@@ -22,16 +22,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::{Service, ServiceExt};
 
-use super::super::bounds::Bounds;
-use super::super::log_limit::LogRateLimit;
-use super::super::origin::Connection;
-use super::activity::{Activity, Phase};
+use super::activity::{Activity, OnConnection, Phase};
 use super::answer_body::AnswerBody;
+use super::config::ListenerConfig;
 use super::refusal::{LINGERING_CLOSE, Refusal};
+use super::shutdown::shutdown_requested;
 use super::timeout_stream::TimeoutStream;
-use super::{ListenerConfig, OnConnection, shutdown_requested};
+use crate::http::bounds::Bounds;
+use crate::http::log_limit::LogRateLimit;
+use crate::http::origin::Connection;
 use crate::tls::certificate::ClientCertificate;
-use crate::tls::trust::{CertificateRejection, Trust};
+use crate::tls::rejection::CertificateRejection;
+use crate::tls::trust::Trust;
 
 /// At shutdown, connections that have not sent anything yet have this long to begin a request.
 const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(2);

@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use super::super::bounds::Bounds;
-use super::super::log_limit::{self, Reason};
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
+use crate::http::bounds::Bounds;
+use crate::http::log_limit::{self, Reason};
 use crate::http::observe::CitedRules;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};

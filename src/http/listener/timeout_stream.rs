@@ -15,9 +15,9 @@ use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::super::bounds::Bounds;
 use super::activity::{Activity, Phase};
 use super::refusal::parse_hyper_rejection;
+use crate::http::bounds::Bounds;
 
 /// Minimum average rate at which a client must take a response once `body_timeout` has passed, in bytes per second.
 const MIN_RATE: f64 = (16 << 10) as f64;
