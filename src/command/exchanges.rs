@@ -45,7 +45,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
     storage.close().await;
     if found.len() > arguments.limit {
         found.drain(..found.len() - arguments.limit);
-        eprintln!("… older ones were left out (--limit {})", arguments.limit);
+        eprintln!("… older exchanges are not shown (--limit {})", arguments.limit);
     }
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -53,7 +53,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
             writeln!(out, "{}", terminal::json(&serde_json::to_string(record)?))?;
         }
     } else if found.is_empty() {
-        writeln!(out, "No exchange is recorded of which this is true.")?;
+        writeln!(out, "No exchange matches.")?;
     } else {
         out.write_all(table(&found)?.as_bytes())?;
     }

@@ -23,7 +23,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     let before = config.audit.kept_since(crate::clock::system_time());
     let purged = purge_exchanges(&storage, before).await?;
     println!(
-        "{}: {purged} records of exchanges from before {} removed.",
+        "{}: {purged} audit events from before {} removed.",
         terminal::cell(storage.description()),
         instant(before)
     );
@@ -36,7 +36,10 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
                 let what = "superseded versions of the directory from before";
                 println!("{}: {purged} {what} {} removed.", terminal::cell(copy.description()), instant(before));
             }
-            None => println!("{}: another process is writing; that one purges.", terminal::cell(copy.description())),
+            None => println!(
+                "{}: another process is writing to the mirror and purges it.",
+                terminal::cell(copy.description())
+            ),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -50,8 +53,8 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
             interval.tick().await;
             match purge_exchanges(&storage, settings.kept_since(crate::clock::system_time())).await {
                 Ok(0) => {}
-                Ok(purged) => tracing::info!(purged, "records of exchanges are no longer kept"),
-                Err(error) => tracing::error!("records of exchanges could not be removed: {}", error.causes()),
+                Ok(purged) => tracing::info!(purged, "expired audit events were removed"),
+                Err(error) => tracing::error!("expired audit events could not be removed: {}", error.causes()),
             }
         }
     };

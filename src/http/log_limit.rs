@@ -99,7 +99,7 @@ impl LogLimit {
     fn write_sum(&self) {
         let left_out = self.lines.take_left_out();
         if left_out > 0 {
-            tracing::info!(reason = self.reason.as_str(), left_out, "lines were left out of the log");
+            tracing::info!(reason = self.reason.as_str(), left_out, "log lines were suppressed");
         }
     }
 }

@@ -104,7 +104,7 @@ impl Writing {
     pub async fn finish(self) {
         self.stop.notify_one();
         if self.task.await.is_err() {
-            tracing::error!("the writing task had ended by itself");
+            tracing::error!("the writing task ended unexpectedly");
         }
     }
 }
@@ -301,11 +301,11 @@ impl Task {
         match written.map_err(Error::from) {
             Ok(()) => self.committed(),
             Err(Error::Unavailable(error)) => {
-                tracing::debug!("the records of exchanges wait: {error}");
+                tracing::debug!("audit events are waiting for the database: {error}");
                 self.failed();
             }
             Err(error) => {
-                tracing::error!("the records of exchanges are refused by the database: {}", error.causes());
+                tracing::error!("the database refused audit events, which are lost: {}", error.causes());
                 self.losses.add(self.waiting.len() as u64);
                 self.committed();
             }
@@ -316,7 +316,7 @@ impl Task {
         self.waiting.clear();
         self.due = None;
         if self.is_failing.swap(false, Ordering::AcqRel) {
-            tracing::info!("the database takes writes again");
+            tracing::info!("the database accepts writes again");
         }
     }
 

@@ -149,7 +149,7 @@ async fn postgres_tls_server_without_tls_is_used_by_prefer_only() {
     }
     for parameters in ["sslmode=require", "sslmode=verify-full"] {
         let Err(OpenError::Tls { reason, .. }) = Storage::open(&url(parameters)).await else { panic!("{parameters}") };
-        assert_eq!(reason, "the server offers no TLS, which sslmode in the database address asks for");
+        assert_eq!(reason, "the server offers no TLS, which sslmode in the database URL requires");
     }
 }
 

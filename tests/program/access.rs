@@ -252,7 +252,7 @@ fn access_settings_contradictory_are_refused() {
         &["--config", &file(&TOKEN_CALLER.replace("\"read\"", "\"write\"")).path],
         "settings.toml: caller “agenda”: unknown",
     );
-    refuses(&["--config", &file(&TOKEN_CALLER.repeat(2)).path], "caller “agenda”: there are two callers of this name");
+    refuses(&["--config", &file(&TOKEN_CALLER.repeat(2)).path], "caller “agenda”: another caller has this name");
     refuses(&["--trusted-proxies", "proxy"], "expected an address such as 127.0.0.1, or a network");
 }
 

@@ -60,7 +60,7 @@ async fn flooded(settings: &[&str], headers: &str, status: u16, reason: Option<&
         return;
     };
     assert!((1..=most).contains(&written) && written < answered, "{written} lines of {answered} with {status}");
-    let sums = log.lines().filter(|line| line.contains("left out of the log") && line.contains(reason));
+    let sums = log.lines().filter(|line| line.contains("log lines were suppressed") && line.contains(reason));
     let told = lines.iter().copied().chain(sums).map(left_out).sum::<u64>();
     assert_eq!(written + told, answered, "{log}");
     let counted = format!("sas_log_lines_left_out_total{{reason=\"{reason}\"}} {told}");

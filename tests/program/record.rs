@@ -43,7 +43,7 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let exchanges = |arguments: &[&str]| {
         let output = beside(&database.url, &[&["exchanges"], arguments].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        let is_cut = String::from_utf8_lossy(&output.stderr).contains("older ones were left out (--limit 1)");
+        let is_cut = String::from_utf8_lossy(&output.stderr).contains("older exchanges are not shown (--limit 1)");
         assert_eq!(is_cut, arguments.contains(&"--limit"), "{}", text(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
@@ -73,7 +73,7 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     }
     assert!(!table.contains(U) && table.lines().all(|line| line.chars().count() <= 160), "{table}");
     let nothing = exchanges(&["--request-id", "nobody's"]);
-    assert_eq!(nothing, "No exchange is recorded of which this is true.\n");
+    assert_eq!(nothing, "No exchange matches.\n");
 
     serving.get(&format!("/Practitioner/{id}/_history")).expect("an answer");
     serving.signal("-TERM");
@@ -82,7 +82,7 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     assert_eq!(last, Some(("history-instance".to_owned(), 200)));
 
     let purged = text(&beside(&database.url, &["purge", "--exchanges-keep", "1ms"]));
-    assert!(purged.contains(": 5 records of exchanges from before 20"), "{purged}");
+    assert!(purged.contains(": 5 audit events from before 20"), "{purged}");
     assert_eq!(told(&[]), []);
 }
 

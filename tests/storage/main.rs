@@ -312,7 +312,7 @@ on_both_databases! { given;
         execute("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
             SELECT 999, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1").await;
         let newer = open().await;
-        assert!(newer.contains("schema version 999") && newer.contains("use the program that serves it"), "{newer}");
+        assert!(newer.contains("schema version 999") && newer.contains("use the version of the program that serves it"), "{newer}");
         execute("DELETE FROM _sqlx_migrations WHERE version = 999 OR version > 3").await;
         for _ in 0..2 {
             let older = open().await;

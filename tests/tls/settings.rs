@@ -30,7 +30,7 @@ fn tls_files_invalid_error_names_the_file() {
     for (name, content, sentence) in [
         ("server.pem", "", "the certificate cannot be read"),
         ("server.pem", "-----BEGIN NOTHING-----\n-----END NOTHING-----\n", "there is no certificate in it"),
-        ("server.pem", &other.server().chain_pem, "the key is not that of the certificate"),
+        ("server.pem", &other.server().chain_pem, "the key does not belong to the certificate"),
         ("server.key", "no key", "there is no private key in it that can be read"),
         (
             "ca.pem",

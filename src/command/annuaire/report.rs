@@ -8,7 +8,7 @@ use crate::annuaire::store::ChangeCounts;
 
 /// What a run did, a line a type.
 pub fn run(record: &Record) -> String {
-    let titles = ["", "", "new", "changed", "unchanged", "older", "removed", "set aside"];
+    let titles = ["", "", "new", "changed", "unchanged", "older", "removed", "rejected"];
     let mut lines = vec![line(titles.map(str::to_owned))];
     for part in &record.parts {
         lines.push(counts(&part.resource_type, &part.kind, part.count));

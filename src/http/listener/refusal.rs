@@ -61,7 +61,7 @@ impl Refusal {
         metrics::counter!("sas_requests_total", &with_status).increment(1);
         if let Some(left_out) = log_limit::next_line(Reason::Malformed) {
             let status = status.as_u16();
-            tracing::info!(id = request_id, status, issues = cited, left_out, "answered below the routes");
+            tracing::info!(id = request_id, status, issues = cited, left_out, "request refused while parsing");
         }
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&crate::clock::system_time()).unwrap_or_default();
         format!(
