@@ -105,7 +105,7 @@ async fn a_conditional_creation_shows_nothing_to_who_may_not_read() {
     let server = server().await;
     let headers = [("authorization", "Bearer of-practitioner-write"), ("if-none-exist", "identifier=urn:x|y")];
     let answer = server.ask("POST", "/fhir/Practitioner", &headers).await.refused(403, "http-forbidden");
-    assert!(answer.text.contains("nécessaire : read."), "{}", answer.text);
+    assert!(answer.text.contains("requis : read."), "{}", answer.text);
     server.ask("POST", "/fhir/Practitioner", &headers[..1]).await.refused(400, "json-empty");
 }
 

@@ -88,7 +88,7 @@ on_both_databases! { TestServer::tolerant;
                 assert_eq!(answer.header("content-language"), expected, "{request:?} {accepted}");
                 assert_eq!(answer.json()["language"], expected);
                 let text = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
-                let french = ["Le paramètre ", "Cette ressource", "Ce chemin"];
+                let french = ["Le paramètre ", "La ressource", "Ce chemin"];
                 assert_eq!(french.iter().any(|start| text.starts_with(start)), expected == "fr", "{text}");
             }
         }
