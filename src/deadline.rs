@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn deadline_passed_work_is_dropped_and_told() {
+    async fn deadline_passed_work_is_dropped_and_reported() {
         let deadline = Deadline::after(Duration::from_secs(6));
         let outcome = deadline.limit(std::future::pending::<Result<(), _>>()).await;
         assert!(matches!(outcome, Err(Error::DeadlineExceeded)));

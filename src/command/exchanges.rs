@@ -14,7 +14,7 @@ use crate::storage::Storage;
 use crate::storage::exchanges::AuditQuery;
 
 /// The names of a caller and the rules are shown up to so many characters.
-const WIDEST: usize = 48;
+const MAX_CELL_WIDTH: usize = 48;
 
 /// Prints the records that are asked for, newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
@@ -190,7 +190,7 @@ fn row(record: &AuditEvent) -> [String; 8] {
 /// A cell that may be of any length, as wide as a line has room for; `--json` gives the whole.
 fn cut(text: &str) -> String {
     let text = terminal::cell(text);
-    match text.char_indices().nth(WIDEST) {
+    match text.char_indices().nth(MAX_CELL_WIDTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
     }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn exchanges_version_column_tells_a_failed_write() {
+    fn exchanges_version_column_shows_a_failed_write() {
         for (stored, shown) in [
             (serde_json::json!({}), "-"),
             (serde_json::json!({ "before": 2, "after": 2 }), "2"),
@@ -275,9 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_of_bounded_width() {
-        assert_eq!(cut(&"\u{202e}".repeat(1000)).chars().count(), WIDEST + 1);
+    fn exchanges_cell_width_is_bounded() {
+        assert_eq!(cut(&"\u{202e}".repeat(1000)).chars().count(), MAX_CELL_WIDTH + 1);
         assert_eq!(cut("é a"), "é a");
-        assert_eq!(cut(&"é".repeat(1000)).chars().count(), WIDEST + 1);
+        assert_eq!(cut(&"é".repeat(1000)).chars().count(), MAX_CELL_WIDTH + 1);
     }
 }

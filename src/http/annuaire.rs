@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_and_a_method_ask_for_one_thing() {
+    fn annuaire_route_is_chosen_by_path_and_method() {
         for (method, path, expected) in [
             (Method::GET, "metadata", Asked::Capabilities),
             (Method::GET, "_page", Asked::NextPage),

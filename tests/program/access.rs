@@ -1,4 +1,4 @@
-//! Who may be served is settled before anything is: what contradicts itself does not start.
+//! Access settings are checked before the start: contradictions are refused.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -39,8 +39,8 @@ fn refuses(arguments: &[&str], sentence: &str) {
     let folder = folder("refused");
     let databases = databases(&format!("sqlite://{}/test.db", folder.path().display()));
     let output = on_free_ports(arguments).args(databases).output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains(sentence), "{arguments:?}: {told}");
+    let reported = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && reported.contains(sentence), "{arguments:?}: {reported}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The commands, and what they end with.
+//! The commands, and their exit statuses.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
@@ -81,9 +81,9 @@ fn setting_removed_is_refused_with_its_replacements() {
     let by_variable = program(&["serve"]).env("SAS_MAX_IN_FLIGHT", "256").output();
     for output in [by_file, by_option, by_variable] {
         let output = output.expect("it runs");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(replacements.iter().all(|name| told.contains(name)), "{told}");
+        let reported = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{reported}");
+        assert!(replacements.iter().all(|name| reported.contains(name)), "{reported}");
     }
     assert!(!text(&run(&["--help"], "")).contains("in-flight"));
 }

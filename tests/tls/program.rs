@@ -1,4 +1,4 @@
-//! The program with mutual TLS: what it says of its files, and SIGHUP.
+//! The program with mutual TLS: its messages about files, and SIGHUP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hyper_rejection_is_told_from_answers_of_the_service() {
+    fn hyper_rejection_is_distinguished_from_responses_of_the_service() {
         let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: x\r\n\r\n";
         assert_eq!(parse_hyper_rejection(bare.as_bytes()), Some(StatusCode::BAD_REQUEST));
         for other in [
