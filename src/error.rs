@@ -101,7 +101,7 @@ pub enum Error {
         missing: String,
     },
     /// The page of another site sends the request.
-    #[error("page of another site")]
+    #[error("request from a page of another site")]
     ForeignPage,
     /// The request does not name one host, or names it in no legal form.
     #[error("no valid host")]
@@ -165,7 +165,7 @@ pub enum Error {
         id: String,
     },
     /// Nothing was loaded into the copy of the directory yet.
-    #[error("the copy of the directory is empty")]
+    #[error("the directory mirror is empty")]
     EmptyDirectory,
     /// No format that the client accepts is served.
     #[error("not acceptable")]
@@ -194,7 +194,7 @@ pub enum Error {
         limit: usize,
     },
     /// The head or the body of the request took longer than allowed to arrive.
-    #[error("too slow")]
+    #[error("timeout")]
     TooSlow {
         /// The time allowed.
         allowed: Duration,
@@ -214,7 +214,7 @@ pub enum Error {
         criterion: &'static str,
     },
     /// The versions that a walk over the directory began with are no longer kept.
-    #[error("the walk is too old")]
+    #[error("the next link has expired")]
     Gone,
     /// The id that a create brings along belongs to another resource.
     #[error("the id is taken")]

@@ -52,10 +52,10 @@ pub enum Failure {
     #[error("{0}")]
     Input(String),
     /// The database.
-    #[error("the copy cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
+    #[error("the directory mirror cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
     Database(#[from] Error),
     /// Somebody else writes.
-    #[error("another process is writing to the copy of the directory: one at a time does")]
+    #[error("another process is writing to the directory mirror: try again when it has finished")]
     Busy,
 }
 
@@ -111,7 +111,7 @@ impl Load<'_> {
             self.take(reading.await.map_err(Error::internal)?, bytes).await?;
         }
         // The channel ended, and so the thread does; unless it broke away, everything was read.
-        lines.join().map_err(|_| Error::internal("reading the files broke away"))?;
+        lines.join().map_err(|_| Error::internal("a task that reads files panicked"))?;
         if self.settings.replace {
             self.sweep().await?;
         }
@@ -198,7 +198,7 @@ impl Load<'_> {
                 self.record.count(of.as_str(), "load").add_swept(swept);
             }
             if let Some(held_back) = DeletionsSuppressed::by(swept, self.settings.clock.now()) {
-                let remedy = "`annuaire load --replace --allow-deletions` removes them";
+                let remedy = "`annuaire load --replace --allow-deletions` deletes them";
                 self.record.warnings.push(format!("{}; {remedy}", held_back.sentence(of)));
                 self.record.held_back = true;
             }

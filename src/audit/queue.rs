@@ -117,7 +117,7 @@ impl LostEvents {
     pub(crate) fn log(&self) {
         let records = self.0.swap(0, Ordering::AcqRel);
         if records > 0 {
-            tracing::error!(records, "audit events are lost: the database has not taken them");
+            tracing::error!(records, "audit events are lost: the database did not store them in time");
         }
     }
 }

@@ -29,8 +29,8 @@ use sync_settings::settings;
 const INTERRUPTED: u8 = 130;
 
 /// What is said where there is no mirror.
-const NONE: &str = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire load` \
-    makes one";
+const NONE: &str = "there is no directory mirror at SAS_ANNUAIRE_DATABASE_URL: create one with `annuaire sync` or \
+    `annuaire load`";
 
 /// Runs one of the commands.
 pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Failure> {
@@ -64,7 +64,7 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
 /// Brings the copy up to date on the schedule of the settings, if there is one, until told to stop.
 pub fn keep_up_to_date(mirror: Mirror, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let schedule = config.annuaire_sync.clone()?;
-    tracing::info!(%schedule, upstream = config.annuaire_url, "the copy of the directory is kept up to date");
+    tracing::info!(%schedule, upstream = config.annuaire_url, "the directory mirror is synchronised on schedule");
     Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, COUNT), stop)))
 }
 
@@ -81,7 +81,7 @@ async fn until_interrupted(work: impl Future<Output = Result<ExitCode, Failure>>
         done = work => done,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
-            eprintln!("Interrupted. What was committed stays; the same command goes on from there.");
+            eprintln!("Interrupted. Committed work is kept; run the same command again to resume.");
             Ok(ExitCode::from(INTERRUPTED))
         }
     }

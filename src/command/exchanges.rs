@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn exchanges_version_column_tells_a_failed_write() {
+    fn exchanges_version_column_shows_a_failed_write() {
         for (stored, shown) in [
             (serde_json::json!({}), "-"),
             (serde_json::json!({ "before": 2, "after": 2 }), "2"),

@@ -89,11 +89,11 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         // A supervisor restarts the process; otherwise every write would get 500.
         () = writing.ended() => return Err("the writing task has ended by itself".into()),
     }
-    tracing::info!("stopping: no new connection is taken, what is in flight is finished");
+    tracing::info!("stopping: new connections are refused, requests in progress are completed");
     stop.send_replace(true);
     tasks.finish().await;
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, writing.finish()).await.is_err() {
-        tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
+        tracing::warn!("queued writes were dropped unacknowledged: the database did not accept them before the stop");
     }
     // Reads that are still in progress end with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
@@ -109,7 +109,7 @@ async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Opti
         Some(key) => key,
         None => {
             let failed = |error: StorageError| {
-                format!("the key of the audit log cannot be read: {}", Error::from(error).causes())
+                format!("the key of the audit log (SAS_EXCHANGES_KEY): {}", Error::from(error).causes())
             };
             storage.exchanges_key().await.map_err(failed)?
         }
@@ -128,7 +128,7 @@ async fn open_mirror(config: &Config) -> Option<Mirror> {
         Ok(mirror) => Some(mirror),
         Err(error) => {
             // Writes do not depend on it.
-            tracing::error!("the copy of the directory is not served: {error}");
+            tracing::error!("the directory mirror is not served: {error}");
             None
         }
     }
@@ -191,7 +191,7 @@ impl Tasks {
     /// Waits for requests in progress, at most [`SHUTDOWN_TIMEOUT`], and ends the other tasks.
     async fn finish(self) {
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, finished(self.servers)).await.is_err() {
-            tracing::warn!("connections were still open after {SHUTDOWN_TIMEOUT:?}; they are cut");
+            tracing::warn!("closing connections that are still open after {SHUTDOWN_TIMEOUT:?}");
         }
         self.metrics_upkeep.abort();
         let _ = self.purge.await;
@@ -213,7 +213,7 @@ async fn run_metrics_upkeep(prometheus: Option<&'static PrometheusHandle>) {
 
 fn warn_about_unknown_variables() {
     for variable in config::unknown_variables() {
-        tracing::warn!(variable, "there is no setting of this name");
+        tracing::warn!(variable, "unknown setting: it is ignored");
     }
 }
 
@@ -235,9 +235,7 @@ fn scheme(tls: &Tls) -> &'static str {
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("{setting}: {address} cannot be listened on: {error}").into())
+    TcpListener::bind(address).await.map_err(|error| format!("{setting}: cannot listen on {address}: {error}").into())
 }
 
 /// Heeds from here on SIGTERM and Ctrl-C, which would otherwise end the process as it stands; the future ends with
@@ -284,7 +282,7 @@ fn print_banner(
   FHIR API   {local}   (in answers: {base_url})
   operator   http://{ops}/health/ready   http://{ops}/metrics
   database   {database}
-  annuaire   {annuaire_url}   (copy: {annuaire})
+  annuaire   {annuaire_url}   (mirror: {annuaire})
 
 Try:
   curl {local}/metadata

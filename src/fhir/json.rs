@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn key_order_number_text_and_escapes_survive_and_white_space_does_not() {
+    fn json_key_order_numbers_and_escapes_are_kept_and_white_space_is_not() {
         let text =
             "{ \"b\" : 1.50,\n\"a\":[ 1E2, -0 ,123456789012345678901234.10],\t\"c\":{\"d\": \"x \\\\\\\" \\u00e9\"} }";
         let received = parse(text.as_bytes(), "Practitioner").expect("legal");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_defect_is_told_with_its_place() {
+    fn json_defects_are_reported_with_their_expression() {
         assert_eq!(
             defects(r#"{"a":1,"b":[{"c":null}],"a":2,"d":"","e":[],"f":{}}"#),
             [
@@ -249,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn null_is_legal_only_in_an_array_with_its_companion() {
+    fn json_null_is_legal_only_in_an_array_with_its_companion() {
         assert_eq!(defects(r#"{"given":[null,"A"],"_given":[{"id":"x"},null]}"#), [""; 0]);
         assert_eq!(defects(r#"{"given":[null,"A"]}"#), ["json-null Practitioner.given[0]"]);
         assert_eq!(defects(r#"{"family":null,"_family":{"id":"x"}}"#), ["json-null Practitioner.family"]);
     }
 
     #[test]
-    fn sixty_four_levels_are_legal_and_sixty_five_are_not() {
+    fn json_depth_is_limited_to_64() {
         let nested = |levels: usize| format!("{{\"a\":{}1{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         assert_eq!(defects(&nested(64)), [""; 0]);
         assert_eq!(defects(&nested(65)), ["json-depth Practitioner"]);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_text_is_told_by_line_and_column() {
+    fn json_syntax_error_has_line_and_column() {
         let issues = parse(b"{\n  \"a\": }", "Practitioner").expect_err("malformed");
         assert_eq!(issues[0].text(crate::issue::Language::English), "The JSON is malformed at line 2, column 8.");
         assert_eq!(defects("{} x"), ["json-syntax Practitioner"]);
@@ -275,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn a_member_named_like_the_private_number_key_is_no_number() {
+    fn json_member_named_like_the_private_number_key_is_not_a_number() {
         assert_eq!(defects(r#"{"a":{"$serde_json::private::Number":"1"}}"#), ["json-syntax Practitioner"]);
     }
 
     #[test]
-    fn control_characters_are_refused_but_for_white_space() {
+    fn json_control_characters_are_refused_except_white_space() {
         assert_eq!(defects(r#"{"a":"x\u0000"}"#), ["json-control-character Practitioner.a"]);
         assert_eq!(defects(r#"{"a":"x\t\r\ny"}"#), [""; 0]);
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::*;
 
 #[tokio::test]
-async fn after_a_panic_the_connection_goes_on() {
+async fn panic_returns_500_and_the_connection_stays_open() {
     let broken = async || -> &'static str { panic!("in a handler, for a test") };
     let router = Router::new().route("/broken", get(broken)).route("/whole", get(async || "well"));
     let identification = Identification::open("http://sas.example.org/fhir");

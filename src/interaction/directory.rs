@@ -102,7 +102,7 @@ impl DirectoryCheck {
             *until = now.checked_add(REST);
             tracing::warn!(
                 cause,
-                "the copy of the directory did not answer: what is received goes unchecked for {REST:?}"
+                "the directory mirror did not answer: identifiers are accepted unchecked for {REST:?}"
             );
         }
         vec![]

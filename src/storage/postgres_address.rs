@@ -111,7 +111,7 @@ impl PostgresAddress {
                  and sslrootcert in the database address",
             ),
             _ => Some(
-                "the connection to the database may be in clear, and its server is not verified: set \
+                "the connection to the database may be unencrypted, and its server is not verified: set \
                  sslmode=verify-full and sslrootcert in the database address, or sslmode=disable on a private network",
             ),
         }
@@ -170,7 +170,7 @@ impl PostgresAddress {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => {
                 let host = self.options.get_host();
-                format!("the server's certificate is not for the host {host}, which sslmode=verify-full asks for")
+                format!("the server's certificate is not for the host {host}, which sslmode=verify-full requires")
             }
             Some(rustls::Error::AlertReceived(alert)) => {
                 format!("the server refuses the client certificate, or there is none (sslcert, sslkey): {alert:?}")
@@ -178,7 +178,7 @@ impl PostgresAddress {
             Some(error) => format!("{error}"),
             None => match error {
                 sqlx::Error::Tls(cause) if cause.to_string().contains("does not support TLS") => {
-                    "the server offers no TLS, which sslmode in the database address asks for".to_owned()
+                    "the server offers no TLS, which sslmode in the database URL requires".to_owned()
                 }
                 sqlx::Error::Tls(cause) => cause.to_string(),
                 _ => return None,
@@ -197,7 +197,7 @@ fn known_parameters(url: &str) -> (String, Vec<(String, String)>) {
         if is_known(&name) {
             parameters.push((name, value));
         } else {
-            tracing::warn!(parameter = name, "the database address has a parameter that is not known; it is ignored");
+            tracing::warn!(parameter = name, "the database URL has an unknown parameter: it is ignored");
         }
     }
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&parameters).finish();
@@ -239,7 +239,9 @@ fn check_files(
         Some(root) => {
             let mut store = RootCertStore::empty();
             for authority in certificates("sslrootcert", root)? {
-                let failed = |error| wrong("sslrootcert", format!("has a certificate that is no authority's: {error}"));
+                let failed = |error| {
+                    wrong("sslrootcert", format!("has a certificate that cannot be used as an authority: {error}"))
+                };
                 store.add(authority).map_err(failed)?;
             }
         }

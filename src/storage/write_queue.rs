@@ -140,7 +140,7 @@ impl WriteTask {
     pub async fn finish(self) {
         self.stop.notify_one();
         if self.task.await.is_err() {
-            tracing::error!("the writing task had ended by itself");
+            tracing::error!("the writing task ended unexpectedly");
         }
     }
 }
@@ -342,12 +342,12 @@ impl<W: QueuedWrite> Task<W> {
         match with_commit_timeout(written).await {
             Ok(()) => self.committed(),
             Err(StorageError::Internal(cause)) => {
-                tracing::error!("the database refuses audit events: {cause}");
+                tracing::error!("the database refused audit events, which are lost: {cause}");
                 self.lost.add(self.waiting.len() as u64);
                 self.committed();
             }
             Err(error) => {
-                tracing::debug!("audit events wait for the database: {error}");
+                tracing::debug!("audit events are waiting for the database: {error}");
                 self.failed();
             }
         }
@@ -357,7 +357,7 @@ impl<W: QueuedWrite> Task<W> {
         self.waiting.clear();
         self.due = None;
         if self.is_failing.swap(false, Ordering::AcqRel) {
-            tracing::info!("the database takes writes again");
+            tracing::info!("the database accepts writes again");
         }
     }
 

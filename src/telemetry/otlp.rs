@@ -64,7 +64,7 @@ impl Exporter {
     pub async fn stop(self) {
         let stopping = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(FLUSH_TIMEOUT));
         if let Ok(Err(error)) = stopping.await {
-            tracing::warn!("the last spans could not be exported: {error}");
+            tracing::warn!("spans could not be exported before the stop: {error}");
         }
     }
 }

@@ -79,7 +79,7 @@ async fn status_of_no_copy_says_so_and_makes_none() {
         for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
             let output = run(annuaire(&database, arguments)).await;
             assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-            assert!(text(&output).contains("there is no copy of the directory"), "{}", text(&output));
+            assert!(text(&output).contains("there is no directory mirror"), "{}", text(&output));
             assert!(output.stdout.is_empty(), "{}", text(&output));
         }
         assert!(!Mirror::exists(&database.url).await.expect("an answer"));
@@ -240,7 +240,7 @@ async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() 
         let output = run(annuaire(&database, arguments)).await;
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
         assert_eq!(
-            text(&output).contains("annuaire load --replace --allow-deletions` removes"),
+            text(&output).contains("annuaire load --replace --allow-deletions` deletes"),
             code == 3,
             "{}",
             text(&output)

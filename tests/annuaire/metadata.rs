@@ -11,7 +11,7 @@ fn names<'a>(array: &'a Value, name: &str) -> Vec<&'a str> {
 }
 
 on_both_databases! { DirectoryServer::small;
-    async fn the_statement_has_what_r4_requires_of_an_instance(server: DirectoryServer) {
+    async fn capability_statement_has_elements_required_of_an_instance(server: DirectoryServer) {
         let answer = server.get("/metadata").await.expect(200);
         assert!(!answer.text.contains("other.localhost"));
         let statement = answer.json();

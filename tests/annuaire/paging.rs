@@ -19,7 +19,7 @@ async fn with_pharmacies(server: &DirectoryServer, number: usize) {
 }
 
 on_both_databases! { DirectoryServer::empty;
-    async fn pages_show_every_match_once_and_in_order(server: DirectoryServer) {
+    async fn search_pages_contain_every_match_once_in_order(server: DirectoryServer) {
         with_pharmacies(&server, 7).await;
         for count in [1, 2, 3, 6, 7, 8, 1000] {
             let pages = server.pages(&format!("/Organization?type=SA33&_count={count}")).await;
@@ -157,7 +157,7 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(matches(&second), ids([1]));
     }
 
-    async fn link_longer_than_a_url_may_be_is_not_given(server: DirectoryServer) {
+    async fn search_next_link_too_long_returns_414(server: DirectoryServer) {
         with_pharmacies(&server, 40).await;
         // Letters that nothing deflates.
         let mut state = 7_u64;

@@ -7,7 +7,7 @@ use crate::server::*;
 const TYPES: &str = "Can't process the request. Resource type not supported. Server knows how to handle: [Device, HealthcareService, Organization, Practitioner, PractitionerRole]";
 
 on_both_databases! { DirectoryServer::small;
-    async fn what_a_search_does_not_know_is_refused_never_ignored(server: DirectoryServer) {
+    async fn search_unknown_parameters_are_refused(server: DirectoryServer) {
         for (path, rule, diagnostics) in [
             ("/Practitioner?foo=1", "annuaire-parameter", "Parameter foo not found for resource Practitioner"),
             ("/Practitioner?specialty=SM26", "annuaire-parameter", "Parameter specialty not found for resource Practitioner"),

@@ -400,7 +400,7 @@ on_both_databases! { DirectoryServer::small;
         assert!(elements["entry"][1]["resource"]["qualification"].is_array(), "{elements}");
     }
 
-    async fn no_answer_holds_anything_empty(server: DirectoryServer) {
+    async fn responses_contain_no_empty_member(server: DirectoryServer) {
         let lenient = [("prefer", "handling=lenient")];
         for path in [
             "/metadata", "/Practitioner", "/Practitioner?_count=0", "/Practitioner?_summary=count", "/Practitioner?identifier=nobody",

@@ -1,4 +1,4 @@
-//! A server for one test, with the verbs of its clients.
+//! A server for one test, with methods for the requests of clients.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};

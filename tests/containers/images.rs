@@ -1,4 +1,4 @@
-//! The image, built by its Dockerfile, and stand-ins for the images that others publish, made of Debian's packages.
+//! The image, built by its Dockerfile, and stand-ins for third-party images, made of Debian's packages.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -161,7 +161,7 @@ fn release() -> String {
 
 fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    assert!(output.status.success(), "{command:?}: {} {}", told[0], told[1]);
+    let reported = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(output.status.success(), "{command:?}: {} {}", reported[0], reported[1]);
     output
 }

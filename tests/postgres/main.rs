@@ -1,4 +1,4 @@
-//! Between the program and its Postgres: TLS, another server under the same name, a pooler.
+//! The connection to Postgres: TLS, failover under the same name, connection poolers.
 
 #[path = "../support/certificates.rs"]
 mod certificates;

@@ -1,4 +1,4 @@
-//! The commands, and what they end with.
+//! The commands, and their exit statuses.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
@@ -81,9 +81,9 @@ fn setting_removed_is_refused_with_its_replacements() {
     let by_variable = program(&["serve"]).env("SAS_MAX_IN_FLIGHT", "256").output();
     for output in [by_file, by_option, by_variable] {
         let output = output.expect("it runs");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(replacements.iter().all(|name| told.contains(name)), "{told}");
+        let reported = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{reported}");
+        assert!(replacements.iter().all(|name| reported.contains(name)), "{reported}");
     }
     assert!(!text(&run(&["--help"], "")).contains("in-flight"));
 }
@@ -228,11 +228,7 @@ async fn serve_address_in_use_is_reported() {
     let databases = databases(&other);
     let output = on_free_ports(&["--listen", &first.address]).args(databases).output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains(&format!("SAS_LISTEN: {} cannot be listened on", first.address)),
-        "{}",
-        text(&output)
-    );
+    assert!(text(&output).contains(&format!("SAS_LISTEN: cannot listen on {}", first.address)), "{}", text(&output));
 }
 
 #[tokio::test]
@@ -315,7 +311,7 @@ async fn log_of_an_exchange_contains_no_personal_data() {
     let reading = std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line.expect("a line")))));
     let mut lines = receiver.into_iter();
     let misspelt = lines.next().expect("a line");
-    assert!(misspelt.contains("SAS_VALIDATON") && misspelt.contains("there is no setting of this name"), "{misspelt}");
+    assert!(misspelt.contains("SAS_VALIDATON") && misspelt.contains("unknown setting"), "{misspelt}");
     let listening = lines.find(|line| line.contains("\"listening\"")).expect("it listens");
     let listening: serde_json::Value = serde_json::from_str(&listening).expect("JSON");
     let address = listening["listen"].as_str().expect("an address");

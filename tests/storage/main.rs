@@ -1,4 +1,4 @@
-//! The guard of "each query is written once": every public storage function, on both databases.
+//! Every public storage function, on both databases.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -100,7 +100,7 @@ async fn found(storage: &Storage, search: Search) -> Vec<String> {
 }
 
 on_both_databases! { given;
-    async fn opening_twice_migrates_once_and_both_are_ready(given: Given) {
+    async fn storage_opened_twice_is_migrated_once(given: Given) {
         let again = Storage::open(&given.database.url).await.expect("the database opens again");
         assert!(given.storage.is_ready().await.expect("an answer"));
         assert!(again.is_ready().await.expect("an answer"));
@@ -114,7 +114,7 @@ on_both_databases! { given;
         assert!(again.is_ready().await.is_err());
     }
 
-    async fn what_is_written_is_read_version_by_version(given: Given) {
+    async fn storage_versions_are_read_as_written(given: Given) {
         let storage = &given.storage;
         write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
         write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", 2, &[])]).await.expect("written");
@@ -129,7 +129,7 @@ on_both_databases! { given;
         assert_eq!(storage.read(APPOINTMENT, &id("a")).await.expect("read"), None, "ids are a type's own");
     }
 
-    async fn a_history_is_paged_from_the_newest_version(given: Given) {
+    async fn storage_history_is_paged_from_the_newest_version(given: Given) {
         let storage = &given.storage;
         for version in 1..=5 {
             write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", version, &[])]).await.expect("written");
@@ -145,7 +145,7 @@ on_both_databases! { given;
         assert!(storage.history(ACCOUNT, &id("b"), None, None, 2).await.expect("read").is_none());
     }
 
-    async fn count_out_of_time_is_given_up_and_pages_are_not(given: Given) {
+    async fn storage_count_beyond_its_deadline_is_abandoned_and_pages_are_not(given: Given) {
         write(&given.storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
         let hasty = given.storage.clone().with_count_timeout(Duration::ZERO);
         assert!(matches!(hasty.count(&all(ACCOUNT)).await, Err(StorageError::DeadlineExceeded)));
@@ -158,7 +158,7 @@ on_both_databases! { given;
         assert!(in_time.read(ACCOUNT, &id("a")).await.expect("read").is_some());
     }
 
-    async fn a_batch_finds_the_state_it_names_and_no_other(given: Given) {
+    async fn write_batch_reads_the_requested_state_only(given: Given) {
         let storage = &given.storage;
         let entries = vec![
             entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
@@ -182,7 +182,7 @@ on_both_databases! { given;
         assert_eq!(state.entry(APPOINTMENT, &id("d")), Some(&entries[3]));
     }
 
-    async fn an_identifier_moves_within_one_batch(given: Given) {
+    async fn write_batch_moves_an_identifier(given: Given) {
         let storage = &given.storage;
         write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
         let taker = entry(ACCOUNT, "b", 1, &[("s", "1", Hold::Held)]);
@@ -193,7 +193,7 @@ on_both_databases! { given;
         assert_eq!(former.identifiers[&Identifier::new("s", "1")], Hold::Released);
     }
 
-    async fn the_database_itself_refuses_a_second_holder_and_then_nothing_is_written(given: Given) {
+    async fn write_batch_with_second_holder_is_refused_by_the_database(given: Given) {
         let storage = &given.storage;
         write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
         // A writer that did not look: the batch knows nothing of "a".
@@ -204,7 +204,7 @@ on_both_databases! { given;
         assert_eq!(found(storage, all(ACCOUNT)).await, ["a"]);
     }
 
-    async fn batches_larger_than_any_statement_are_written_whole(given: Given) {
+    async fn write_batch_larger_than_a_statement_is_written_completely(given: Given) {
         let names: Vec<_> = (0..300).map(|number| format!("n{number:03}")).collect();
         let value = |name: &str| format!("value of {name}");
         let entries = names.iter().map(|name| entry(ACCOUNT, name, 1, &[("s", &value(name), Hold::Held)])).collect();
@@ -215,7 +215,7 @@ on_both_databases! { given;
         assert_eq!(found(&given.storage, search).await, names);
     }
 
-    async fn searches_by_identifier_find_what_is_held_or_mentioned(given: Given) {
+    async fn storage_search_by_identifier_finds_held_and_mentioned(given: Given) {
         let storage = &given.storage;
         write(storage, &StateKeys::default(), vec![
             entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
@@ -233,7 +233,7 @@ on_both_databases! { given;
         assert_eq!(by(&["s|old", "ABC"]).await, ["b"], "an INTRN is compared without case");
     }
 
-    async fn searches_combine_criteria_and_continue_by_key(given: Given) {
+    async fn storage_search_combines_criteria_and_continues_by_key(given: Given) {
         let storage = &given.storage;
         let entries = (0..6).map(|number| Entry {
             last_updated: at("2026-03-01T08:00:00Z") + jiff::SignedDuration::from_secs(number / 2),
@@ -284,7 +284,7 @@ on_both_databases! { given;
 }
 
 #[tokio::test]
-async fn an_address_of_no_known_database_is_told() {
+async fn storage_url_of_unknown_database_is_refused() {
     assert!(matches!(Storage::open("mysql://x").await, Err(OpenError::Scheme)));
     let Err(OpenError::Connect { .. }) = Storage::open("sqlite:///nowhere/at/all.db").await else {
         panic!("a folder that does not exist");
@@ -292,7 +292,7 @@ async fn an_address_of_no_known_database_is_told() {
 }
 
 on_both_databases! { given;
-    async fn who_looks_into_what_was_kept_makes_no_database(given: Given) {
+    async fn storage_open_existing_creates_no_database(given: Given) {
         assert!(Storage::open_existing(&given.database.url).await.expect("it is there").is_ready().await.expect("asked"));
         let missing = std::env::temp_dir().join(format!("sas-endpoint-missing-{}.db", std::process::id()));
         let opened = Storage::open_existing(&format!("sqlite://{}", missing.display())).await;
@@ -300,7 +300,7 @@ on_both_databases! { given;
         assert!(!missing.exists());
     }
 
-    async fn existing_database_of_another_schema_is_refused_and_not_migrated(given: Given) {
+    async fn storage_open_existing_of_another_schema_is_refused_and_not_migrated(given: Given) {
         let open = async || match Storage::open_existing(&given.database.url).await {
             Ok(storage) => {
                 assert_eq!(storage.kept_exchanges_key().await.expect("an answer").map(|_| ()), None);
@@ -313,7 +313,7 @@ on_both_databases! { given;
         execute("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
             SELECT 999, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1").await;
         let newer = open().await;
-        assert!(newer.contains("schema version 999") && newer.contains("use the program that serves it"), "{newer}");
+        assert!(newer.contains("schema version 999") && newer.contains("use the version of the program that serves it"), "{newer}");
         execute("DELETE FROM _sqlx_migrations WHERE version = 999 OR version > 3").await;
         for _ in 0..2 {
             let older = open().await;
@@ -327,7 +327,7 @@ on_both_databases! { given;
 }
 
 #[test]
-fn this_suite_names_every_public_storage_function() {
+fn storage_every_public_function_is_tested_here() {
     let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"));
     let doors = [
         include_str!("../../src/storage/database.rs"),
@@ -347,7 +347,7 @@ fn this_suite_names_every_public_storage_function() {
 
 /// A disk that is full makes SQLite roll back by itself; a trigger does the same without one.
 #[tokio::test]
-async fn writes_go_on_after_sqlite_has_ended_a_transaction_by_itself() {
+async fn storage_writes_continue_after_sqlite_ended_a_transaction() {
     let Given { storage, database, .. } = given(support::Backend::Sqlite).await.expect("SQLite is always there");
     let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&database.url).await.expect("a connection");
     let trigger = "CREATE TRIGGER full BEFORE INSERT ON resource BEGIN SELECT RAISE(ROLLBACK, 'full'); END";

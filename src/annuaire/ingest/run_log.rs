@@ -97,7 +97,7 @@ impl Record {
         let total = self.total();
         let mut summary = format!("{} new, {} changed, {} removed", total.new, total.changed, total.removed);
         if total.set_aside > 0 {
-            summary += &format!(", {} set aside", total.set_aside);
+            summary += &format!(", {} rejected", total.set_aside);
         }
         for warning in &self.warnings {
             summary += "; ";

@@ -62,8 +62,8 @@ impl SearchsetPage {
         let bundle: Bundle = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
         match (bundle.resource_type.as_str(), bundle.bundle_type.as_deref()) {
             ("Bundle", Some("searchset")) => {}
-            ("Bundle", _) => return Err("it is a Bundle, but no searchset".to_owned()),
-            _ => return Err("it is a resource, but no Bundle".to_owned()),
+            ("Bundle", _) => return Err("it is a Bundle, but not a searchset".to_owned()),
+            _ => return Err("it is a resource, but not a Bundle".to_owned()),
         }
         let next = bundle.link.into_iter().flatten().find(|link| link.relation == "next").map(|link| link.url);
         // Not what the server says of the search itself.
@@ -76,7 +76,7 @@ impl SearchsetPage {
 
 /// Where it is malformed; the parser's own words might quote what belongs to a person.
 fn malformed(error: &serde_json::Error) -> String {
-    format!("it is no Bundle: malformed at line {}, column {}", error.line(), error.column())
+    format!("it is not a Bundle: malformed at line {}, column {}", error.line(), error.column())
 }
 
 impl Entry {

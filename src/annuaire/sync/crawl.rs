@@ -60,7 +60,7 @@ impl Run<'_> {
                 None => state.cursor.clone(),
                 Some(Stopped { trouble, expired: true }) if restarts < RESTARTS => {
                     restarts += 1;
-                    tracing::warn!(resource_type = %of, restarts, "{trouble}; the walk begins anew");
+                    tracing::warn!(resource_type = %of, restarts, "{trouble}; restarting from the first page");
                     Some(SyncCursor::over(current.phase))
                 }
                 Some(Stopped { trouble, .. }) => return Err(trouble.into()),
@@ -88,7 +88,7 @@ impl Run<'_> {
             };
             // What the walk was before its last page.
             let before = walk.clone();
-            match page.ok_or_else(|| Error::internal("fetching pages broke away"))? {
+            match page.ok_or_else(|| Error::internal("the task that fetches pages panicked"))? {
                 Ok(page) => batch.add(self.take(of, walk, page).await?),
                 Err(stopped) => {
                     // Without a page nothing has changed, not even what was known of another directory.

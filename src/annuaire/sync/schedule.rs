@@ -116,16 +116,16 @@ pub async fn run_on_schedule(mirror: Mirror, schedule: Schedule, settings: Setti
                     let outcome = record.outcome.map(|outcome| outcome.sentence).unwrap_or_default();
                     let upstream = record.source;
                     match record.held_back {
-                        true => tracing::error!(upstream, "deletions of the directory were held back: {outcome}"),
-                        false => tracing::info!(upstream, "the copy of the directory is up to date: {outcome}"),
+                        true => tracing::error!(upstream, "deletions were suppressed: {outcome}"),
+                        false => tracing::info!(upstream, "the directory mirror is up to date: {outcome}"),
                     }
                 }
                 Err(Failure::Busy) => {
-                    tracing::debug!("another process is bringing the copy of the directory up to date");
+                    tracing::debug!("another process is synchronising the directory mirror");
                     not_before = settings.clock.now() + POLL_INTERVAL;
                 }
                 Err(failure) => {
-                    tracing::error!("the copy of the directory could not be brought up to date: {failure}");
+                    tracing::error!("the directory mirror could not be synchronised: {failure}");
                     incomplete = if failure.is_incomplete() { incomplete + 1 } else { 0 };
                     not_before = settings.clock.now() + retry_delay(incomplete);
                 }

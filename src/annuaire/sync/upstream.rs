@@ -59,7 +59,7 @@ impl Upstream {
         let base = Base::parse(&settings.url)?;
         let key = settings.key.as_ref().map(ApiKey::header).transpose()?;
         if key.is_some() && base.is_in_clear() {
-            tracing::warn!(upstream = base.as_str(), "the key travels in clear: the address is not https");
+            tracing::warn!(upstream = base.as_str(), "the API key is sent unencrypted: SAS_ANNUAIRE_URL is not https");
         }
         // A redirect is told rather than followed: the key must not follow it.
         let client = reqwest::Client::builder()
@@ -89,7 +89,7 @@ impl Upstream {
 
     /// What is said of a page whose next page came before.
     pub fn endless(&self) -> UpstreamError {
-        let reason = "its next page came before".to_owned();
+        let reason = "its next link leads to a page already read".to_owned();
         UpstreamError::NotAPage { base: self.base().to_owned(), reason }
     }
 
@@ -106,7 +106,7 @@ impl Upstream {
             .when(is_temporary)
             // `None` says that the tries are used up: that stays so.
             .adjust(|trouble, wait| Some(trouble.retry_after().map_or(wait?, |asked| asked.min(retry_after))))
-            .notify(|trouble, wait| tracing::warn!(?wait, "{trouble}; it will be asked again"))
+            .notify(|trouble, wait| tracing::warn!(?wait, "{trouble}; retrying"))
             .await
     }
 

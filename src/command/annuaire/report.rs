@@ -8,7 +8,7 @@ use crate::annuaire::store::ChangeCounts;
 
 /// What a run did, a line a type.
 pub fn run(record: &Record) -> String {
-    let titles = ["", "", "new", "changed", "unchanged", "older", "removed", "set aside"];
+    let titles = ["", "", "new", "changed", "unchanged", "older", "removed", "rejected"];
     let mut lines = vec![line(titles.map(str::to_owned))];
     for part in &record.parts {
         lines.push(counts(&part.resource_type, &part.kind, part.count));
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_durations_are_short() {
+    fn report_numbers_and_durations_are_short() {
         assert_eq!([0, 999, 1_000, 1_811_966].map(number), ["0", "999", "1 000", "1 811 966"]);
         let seconds = [0, 59, 125, 7_505, 90_061, 400_000];
         let texts = seconds.map(|seconds| duration(SignedDuration::from_secs(seconds)));

@@ -34,7 +34,7 @@ pub async fn sync(arguments: &Sync, mirror: &Mirror, config: &Config, display: &
             Ok(ExitCode::from(BUSY))
         }
         Err(failure @ sync::Failure::Upstream(_)) => {
-            Err(format!("{failure}. What was committed stays; the same command goes on from there").into())
+            Err(format!("{failure}. Committed work is kept; run the same command again to resume").into())
         }
         Err(failure) => Err(failure.into()),
     }

@@ -77,7 +77,7 @@ pub async fn serve<S>(
                 tokio::select! {
                     () = shutdown_requested(&mut shutdown) => {}
                     rejection = wait_until_untrusted(server.trust(), chain.as_deref()) => {
-                        tracing::warn!(peer = %peer.ip(), "connection closed, as its client certificate is no longer valid: {rejection}");
+                        tracing::warn!(peer = %peer.ip(), "connection closed: its client certificate is no longer valid: {rejection}");
                     }
                 }
             };
@@ -103,19 +103,19 @@ async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig
                     count_handshake("refused");
                     if let Some(left_out) = REFUSED_LOG.next() {
                         let rejection = CertificateRejection::from(error);
-                        tracing::warn!(peer = %peer.ip(), left_out, "a client's certificate was refused: {rejection}");
+                        tracing::warn!(peer = %peer.ip(), left_out, "TLS handshake refused: client certificate: {rejection}");
                     }
                 }
                 Some(rustls::Error::NoCertificatesPresented) => {
                     count_handshake("refused");
                     if let Some(left_out) = REFUSED_LOG.next() {
-                        tracing::info!(peer = %peer.ip(), left_out, "a client without a certificate was refused");
+                        tracing::info!(peer = %peer.ip(), left_out, "TLS handshake refused: the client sent no certificate");
                     }
                 }
                 // Scanners, health checks of load balancers, clients that went away.
                 _ => {
                     count_handshake("failed");
-                    tracing::debug!(peer = %peer.ip(), "a TLS handshake failed: {error}");
+                    tracing::debug!(peer = %peer.ip(), "TLS handshake failed: {error}");
                 }
             }
             None

@@ -61,7 +61,7 @@ impl Refusal {
         metrics::counter!("sas_requests_total", &with_status).increment(1);
         if let Some(left_out) = log_limit::next_line(Reason::Malformed) {
             let status = status.as_u16();
-            tracing::info!(id = request_id, status, issues = cited, left_out, "answered below the routes");
+            tracing::info!(id = request_id, status, issues = cited, left_out, "request refused while parsing");
         }
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&crate::clock::system_time()).unwrap_or_default();
         format!(
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hyper_rejection_is_told_from_answers_of_the_service() {
+    fn hyper_rejection_is_distinguished_from_responses_of_the_service() {
         let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: x\r\n\r\n";
         assert_eq!(parse_hyper_rejection(bare.as_bytes()), Some(StatusCode::BAD_REQUEST));
         for other in [

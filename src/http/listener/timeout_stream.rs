@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn idle_timeout_passed_during_an_answer_is_noticed_at_its_flush() {
+    async fn idle_timeout_passed_during_a_response_is_detected_at_its_flush() {
         let (ours, _theirs) = tokio::io::duplex(1024);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Idle);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_timeout_applies_to_bytes_taken_one_by_one() {
+    async fn body_timeout_applies_to_bytes_read_one_by_one() {
         let (ours, mut theirs) = tokio::io::duplex(1);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Answered);

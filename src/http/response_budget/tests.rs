@@ -62,7 +62,7 @@ async fn response_budget_client_limit_exceeded_returns_503_to_that_client_only()
 }
 
 #[tokio::test]
-async fn response_budget_total_exceeded_returns_503_until_answers_go() {
+async fn response_budget_total_exceeded_returns_503_until_responses_are_read() {
     let budget = ResponseBudget::new(MAX, MAX_PAGE);
     let mut held = vec![];
     for client in 1..=4 {
@@ -75,7 +75,7 @@ async fn response_budget_total_exceeded_returns_503_until_answers_go() {
 }
 
 #[tokio::test]
-async fn response_budget_one_answer_alone_always_passes() {
+async fn response_budget_single_response_always_passes() {
     for length in [1, 250, MAX_PAGE, 999, 5000] {
         let budget = ResponseBudget::new(MAX, MAX_PAGE);
         assert_eq!(search(&budget, "192.0.2.1", length).await.status(), 200, "{length}");
@@ -90,7 +90,7 @@ async fn response_budget_one_answer_alone_always_passes() {
 }
 
 #[tokio::test]
-async fn response_budget_exhausted_refuses_no_write_no_refusal_no_metadata() {
+async fn response_budget_exhausted_spares_writes_refusals_and_metadata() {
     let budget = ResponseBudget::new(MAX, MAX_PAGE);
     let mut held = vec![search(&budget, "192.0.2.1", 5 * MAX).await];
     for (status, interaction) in [
@@ -128,7 +128,7 @@ async fn response_budget_exhausted_refuses_no_write_no_refusal_no_metadata() {
 }
 
 #[tokio::test]
-async fn response_budget_answers_without_a_body_reserve_nothing() {
+async fn response_budget_responses_without_body_reserve_nothing() {
     let budget = ResponseBudget::new(MAX, MAX_PAGE);
     let _held = search(&budget, "192.0.2.1", 5 * MAX).await;
     for (method, status, length) in [(Method::HEAD, 200, 400), (Method::GET, 304, 0), (Method::GET, 204, 0)] {
@@ -139,7 +139,7 @@ async fn response_budget_answers_without_a_body_reserve_nothing() {
 }
 
 #[tokio::test]
-async fn response_budget_is_held_until_the_last_slice_is_gone() {
+async fn response_budget_is_reserved_until_the_last_slice_is_written() {
     let budget = ResponseBudget::new(1 << 20, 0);
     let length = 3 * MAX_SLICE + 1;
     let mut body = search(&budget, "192.0.2.1", length).await.into_body();

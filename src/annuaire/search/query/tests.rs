@@ -779,7 +779,7 @@ fn the_sentence_of_an_issue_names_what_is_possible() {
     );
     assert_eq!(
         sentences[2],
-        "“x” is no link that _include can follow from Organization; possible links: *, Organization:partof."
+        "“x” is not an allowed value of _include for Organization; possible values: *, Organization:partof."
     );
 }
 
