@@ -7,6 +7,7 @@ mod body;
 pub mod bounds;
 mod bulkhead;
 mod fhir;
+pub mod http_error;
 pub mod listener;
 pub mod log_limit;
 mod media_type;
@@ -33,7 +34,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::annuaire::api::{self, Directory};
 use crate::audit::AuditQueue;
-use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route::Route;
 use crate::interaction::{Endpoint, Interaction, METADATA, ROUTES, max_page_bytes};
@@ -41,6 +41,7 @@ use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
 use bounds::Bounds;
+use http_error::HttpError;
 use origin::Identification;
 use response_budget::ResponseBudget;
 use state::State;
@@ -92,8 +93,8 @@ pub fn service(served: Served) -> App {
     let router = router.fallback(async move |request: Request| {
         let is_base = prefixes.iter().any(|prefix| prefix == request.uri().path());
         let error = match is_base && request.method() == Method::POST {
-            true => Error::of(vec![Issue::new(&HTTP_BUNDLE, "http.path")]),
-            false => Error::UnknownPath,
+            true => HttpError::from_issues(vec![Issue::new(&HTTP_BUNDLE, "http.path")]),
+            false => HttpError::UnknownPath,
         };
         admission::respond_unrouted(error, request, &unserved).await
     });
@@ -186,7 +187,7 @@ fn methods(state: &Arc<State>, routes: &[Route<Interaction>]) -> MethodRouter {
     }
     let (allowed, state) = (allowed.join(", "), state.clone());
     methods.fallback(async move |request: Request| {
-        let error = Error::MethodNotAllowed { method: request.method().to_string(), allowed };
+        let error = HttpError::MethodNotAllowed { method: request.method().to_string(), allowed };
         admission::respond_unrouted(error, request, &state.admission).await
     })
 }

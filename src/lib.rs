@@ -55,7 +55,7 @@ mod tests {
         ),
         ("telemetry", &[]),
         ("tls", &["clock"]),
-        ("access", &["error", "tls"]),
+        ("access", &["tls"]),
         (
             "http",
             &[

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::caller::Caller;
 use super::right::Requirement;
 use super::{Access, Metadata};
-use crate::error::Error;
 use crate::tls::rejection::CertificateRejection;
 
 /// The sender of a request.
@@ -34,6 +33,15 @@ pub enum AuthFailure {
     UntrustedCertificate(CertificateRejection),
 }
 
+/// Why a request is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Authentication is required, and failed.
+    Unauthenticated(AuthFailure),
+    /// The caller has none of these rights, separated by commas.
+    Forbidden { missing: String },
+}
+
 impl Principal {
     /// The name of the caller, if it is authenticated.
     pub fn caller(&self) -> Option<&str> {
@@ -49,45 +57,18 @@ impl Access {
     ///
     /// # Errors
     /// The authentication failure, or the rights that are missing.
-    pub fn authorise(&self, principal: &Principal, requirement: Requirement) -> Result<(), Error> {
+    pub fn authorise(&self, principal: &Principal, requirement: Requirement) -> Result<(), Denied> {
         match (principal, requirement) {
             (_, Requirement::Metadata) if self.metadata == Metadata::Open => Ok(()),
-            (Principal::Unauthenticated(failure), _) => Err(failure.into_error()),
+            (Principal::Unauthenticated(failure), _) => Err(Denied::Unauthenticated(*failure)),
             (Principal::Anyone, _) | (_, Requirement::Metadata | Requirement::Authenticated) => Ok(()),
             (Principal::Caller(caller), Requirement::AnyOf(rights)) => {
                 if rights.iter().any(|right| caller.rights.contains(right)) {
                     return Ok(());
                 }
                 let missing = rights.iter().map(|right| right.as_str()).collect::<Vec<_>>().join(", ");
-                Err(Error::Forbidden { missing })
+                Err(Denied::Forbidden { missing })
             }
         }
-    }
-}
-
-impl AuthFailure {
-    fn into_error(self) -> Error {
-        match self {
-            Self::NoCredentials => Error::LoginRequired,
-            Self::Malformed => Error::AuthorizationMalformed,
-            Self::UnknownToken => Error::UnknownToken,
-            Self::UnknownCertificate => Error::UnknownCaller,
-            Self::UntrustedCertificate(rejection) => Error::CertificateRefused { reason: reason_code(rejection) },
-        }
-    }
-}
-
-/// The reason in an issue's diagnostics, the same in every language.
-fn reason_code(rejection: CertificateRejection) -> &'static str {
-    match rejection {
-        CertificateRejection::Malformed => "malformed",
-        CertificateRejection::UnknownIssuer => "unknown-issuer",
-        CertificateRejection::NotYetValid => "not-yet-valid",
-        CertificateRejection::Expired => "expired",
-        CertificateRejection::Revoked => "revoked",
-        CertificateRejection::RevocationUnknown => "revocation-unknown",
-        CertificateRejection::RevocationListExpired => "revocation-list-expired",
-        CertificateRejection::NotForClients => "not-for-clients",
-        CertificateRejection::UnusableKey => "unusable-key",
     }
 }

@@ -118,7 +118,7 @@ impl Directory {
     pub fn resume(&self, id: &str) -> Result<PageCursor, Error> {
         if id.trim().is_empty() {
             let issue = Issue::new(&ANNUAIRE_PAGE_MISSING, "http.id");
-            return Err(Error::of(vec![issue.diagnostics("Parameter id required to fetch the next page")]));
+            return Err(Error::from_issues(vec![issue.diagnostics("Parameter id required to fetch the next page")]));
         }
         PageCursor::of(id, self.mirror.page_key())
     }
@@ -207,7 +207,7 @@ impl Directory {
         walk.after = after;
         let url = format!("{}/_page?id={}", self.base_url, walk.token(self.mirror.page_key())?);
         match request_target(&url).len().saturating_add(growth) > self.max_url {
-            true => Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
+            true => Err(Error::from_issues(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
             false => Ok(url),
         }
     }

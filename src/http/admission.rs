@@ -15,6 +15,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::bounds::{self, Bounds};
 use super::bulkhead::Bulkheads;
+use super::http_error::HttpError;
 use super::origin::Origin;
 use super::origin::browser::BrowserCheck;
 use super::origin::host::has_valid_host;
@@ -46,8 +47,8 @@ impl Admission {
     ///
     /// # Errors
     /// What the sender lacks.
-    pub fn authorise(&self, extensions: &Extensions, needed: Requirement) -> Result<(), Error> {
-        self.access.authorise(&Origin::of(extensions)?.principal, needed)
+    pub fn authorise(&self, extensions: &Extensions, needed: Requirement) -> Result<(), HttpError> {
+        Ok(self.access.authorise(&Origin::of(extensions)?.principal, needed)?)
     }
 
     /// What clients are recognised by, as the CapabilityStatements say it.
@@ -69,31 +70,31 @@ impl Admission {
         self.bulkheads.permit(workload).await
     }
 
-    fn within_bounds(&self, parts: &Parts) -> Result<(), Error> {
+    fn within_bounds(&self, parts: &Parts) -> Result<(), HttpError> {
         let Bounds { max_url, max_headers, max_header_count, .. } = self.bounds;
         let origin = Origin::of(&parts.extensions)?;
         if let Some(rates) = &self.rates {
             rates.count(origin)?;
         }
         if !has_valid_host(parts) {
-            return Err(Error::InvalidHost);
+            return Err(HttpError::InvalidHost);
         }
         if has_other_coding(&parts.headers) {
-            return Err(Error::UnsupportedTransferCoding);
+            return Err(HttpError::UnsupportedTransferCoding);
         }
         let browser = parts.extensions.get::<BrowserCheck>();
-        let browser = browser.ok_or_else(|| Error::internal("a request whose Host and Origin were not checked"))?;
+        let browser = browser.ok_or_else(|| HttpError::internal("a request whose Host and Origin were not checked"))?;
         if browser.is_foreign_host {
-            return Err(Error::ForeignHost);
+            return Err(HttpError::ForeignHost);
         }
         if browser.is_foreign_page {
-            return Err(Error::ForeignPage);
+            return Err(HttpError::ForeignPage);
         }
         if length(parts) > max_url {
-            return Err(Error::UrlTooLong { limit: max_url });
+            return Err(HttpError::UrlTooLong { limit: max_url });
         }
         if parts.headers.len() > max_header_count || size(&parts.headers) > max_headers {
-            return Err(Error::HeadersTooLarge { size: max_headers, count: max_header_count });
+            return Err(HttpError::HeadersTooLarge { size: max_headers, count: max_header_count });
         }
         Ok(())
     }
@@ -109,7 +110,7 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
 }
 
 /// The answer to a request that no route serves.
-pub async fn respond_unrouted(error: Error, request: Request, admission: &Admission) -> Response {
+pub async fn respond_unrouted(error: HttpError, request: Request, admission: &Admission) -> Response {
     let (parts, body) = request.into_parts();
     // Which paths exist is told to callers only.
     let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
@@ -170,11 +171,13 @@ impl Rates {
         Self { limiter: RateLimiter::keyed(Quota::per_second(rate)), counted: AtomicU32::new(0) }
     }
 
-    fn count(&self, origin: &Origin) -> Result<(), Error> {
+    fn count(&self, origin: &Origin) -> Result<(), HttpError> {
         if self.counted.fetch_add(1, Ordering::Relaxed) % Self::UNTIL_FORGOTTEN == Self::UNTIL_FORGOTTEN - 1 {
             self.limiter.retain_recent();
         }
         let counted = self.limiter.check_key(&Client::of(origin));
-        counted.map_err(|until| Error::TooFast { retry_after: until.wait_time_from(DefaultClock::default().now()) })
+        counted.map_err(|until| HttpError::TooManyRequests {
+            retry_after: until.wait_time_from(DefaultClock::default().now()),
+        })
     }
 }

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::admission::Admission;
 use super::body::{self, Expected};
+use super::http_error::HttpError;
 use super::media_type::fhir_json;
 use super::observe::AuditLoan;
 use super::origin::Origin;
@@ -87,18 +88,18 @@ pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Res
 }
 
 /// What a method on a path asks for, and its interaction: that of the first path of [`ROUTES`] that matches.
-fn parse_request<'a>(method: &Method, path: &'a str) -> Result<(Interaction, DirectoryRequest<'a>), Error> {
+fn parse_request<'a>(method: &Method, path: &'a str) -> Result<(Interaction, DirectoryRequest<'a>), HttpError> {
     // No path has more than two segments.
     let segments: Vec<_> = path.split('/').take(3).collect();
     let pattern = ROUTES.iter().map(|route| route.path).find(|pattern| matches_pattern(pattern, &segments));
-    let pattern = pattern.ok_or(Error::UnknownPath)?;
+    let pattern = pattern.ok_or(HttpError::UnknownPath)?;
     // An unknown type is told before a method that is not allowed.
     let resource_type = if pattern.starts_with("/{type}") { Some(parse_type(segments[0])?) } else { None };
     let routes = ROUTES.iter().filter(|route| route.path == pattern);
     let name = if method == Method::HEAD { "GET" } else { method.as_str() };
     let Some(route) = routes.clone().find(|route| route.method == name) else {
         let allowed = routes.map(Route::allowed_methods).collect::<Vec<_>>().join(", ");
-        return Err(Error::MethodNotAllowed { method: method.to_string(), allowed });
+        return Err(HttpError::MethodNotAllowed { method: method.to_string(), allowed });
     };
     let request = match (route.interaction, resource_type) {
         (Interaction::Capabilities, _) => DirectoryRequest::Capabilities,
@@ -106,7 +107,9 @@ fn parse_request<'a>(method: &Method, path: &'a str) -> Result<(Interaction, Dir
         (Interaction::Search, Some(resource_type)) => DirectoryRequest::Search(resource_type),
         (Interaction::SearchByPost, Some(resource_type)) => DirectoryRequest::SearchByPost(resource_type),
         (Interaction::Read, Some(resource_type)) => DirectoryRequest::Read(resource_type, segments[1]),
-        (Interaction::Search | Interaction::SearchByPost | Interaction::Read, None) => return Err(Error::UnknownPath),
+        (Interaction::Search | Interaction::SearchByPost | Interaction::Read, None) => {
+            return Err(HttpError::UnknownPath);
+        }
     };
     Ok((route.interaction, request))
 }
@@ -122,10 +125,10 @@ fn matches_pattern(pattern: &str, segments: &[&str]) -> bool {
         })
 }
 
-fn parse_type(name: &str) -> Result<DirectoryType, Error> {
+fn parse_type(name: &str) -> Result<DirectoryType, HttpError> {
     DirectoryType::parse(name).ok_or_else(|| match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        true => Error::UnknownDirectoryType { found: name.to_owned() },
-        false => Error::UnknownPath,
+        true => HttpError::UnknownDirectoryType { found: name.to_owned() },
+        false => HttpError::UnknownPath,
     })
 }
 
@@ -136,7 +139,7 @@ async fn answer(
     parts: &Parts,
     body: &mut Body,
     audit: &mut AuditDraft,
-) -> Result<String, Error> {
+) -> Result<String, HttpError> {
     let directory = &state.directory.with_base_url(&Origin::of(&parts.extensions)?.base_url);
     let language = negotiation::language(&parts.headers);
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
@@ -145,7 +148,7 @@ async fn answer(
             let mut issues = vec![];
             take_mode(&mut query, &mut issues);
             if !issues.is_empty() {
-                return Err(Error::of(issues));
+                return Err(HttpError::from_issues(issues));
             }
             nothing_else(&query, "metadata", "mode, _format, _pretty")?;
             Ok(directory.capabilities(state.admission.authentication()))
@@ -163,7 +166,7 @@ async fn answer(
             let own_url = self_url(directory, resource_type, parts, &query);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
-            deadline.limit(directory.search(resource_type, query, &own_url, language)).await
+            Ok(deadline.limit(directory.search(resource_type, query, &own_url, language)).await?)
         }
         DirectoryRequest::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
@@ -174,7 +177,7 @@ async fn answer(
             let query = within_bounds(query.append(form))?;
             audit.add_query(query.iter());
             let query = search_query(parts, resource_type, query)?;
-            deadline.limit(directory.search(resource_type, query, &own_url, language)).await
+            Ok(deadline.limit(directory.search(resource_type, query, &own_url, language)).await?)
         }
         DirectoryRequest::Read(resource_type, id) => {
             let subset = parse_read_subset(resource_type, &query)?;
@@ -195,30 +198,30 @@ async fn next_page(
     cursor: PageCursor,
     parts: &Parts,
     audit: &mut AuditDraft,
-) -> Result<String, Error> {
+) -> Result<String, HttpError> {
     audit.add_query(cursor.parameters.iter());
     let deadline = state.admission.permit(Workload::Directory).await?;
     let directory = directory.until(&deadline);
     let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());
-    deadline.limit(directory.next_page(cursor, &own_url, negotiation::language(&parts.headers))).await
+    Ok(deadline.limit(directory.next_page(cursor, &own_url, negotiation::language(&parts.headers))).await?)
 }
 
 /// The query without the parameters that only choose the format, of which there is one.
-fn parsed(text: &str) -> Result<Query, Error> {
+fn parsed(text: &str) -> Result<Query, HttpError> {
     let mut query = within_bounds(Query::parse(text))?;
     query.take("_format");
     query.take("_pretty");
     Ok(query)
 }
 
-fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
-    query.map_err(|error| Error::of(vec![error.issue(too_large)]))
+fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, HttpError> {
+    query.map_err(|error| HttpError::from_issues(vec![error.issue(too_large)]))
 }
 
 /// Refuses what is left of the query of something that is no search.
-fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), Error> {
+fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), HttpError> {
     let issues: Vec<_> = query.iter().map(|(name, _)| unsupported(place, name, expected)).collect();
-    if issues.is_empty() { Ok(()) } else { Err(Error::of(issues)) }
+    if issues.is_empty() { Ok(()) } else { Err(HttpError::from_issues(issues)) }
 }
 
 /// The search that a query asks for.
@@ -260,14 +263,14 @@ mod tests {
             (Method::POST, "_page", "GET, HEAD"),
         ] {
             let error = parse_request(&method, path).expect_err("not served");
-            assert!(matches!(error, Error::MethodNotAllowed { allowed: told, .. } if told == allowed), "{path}");
+            assert!(matches!(error, HttpError::MethodNotAllowed { allowed: told, .. } if told == allowed), "{path}");
         }
         for path in ["Patient", "Patient/1", "practitioner", "Patient/_search", "Practitioners/1"] {
             let error = parse_request(&Method::GET, path).expect_err("unknown");
-            assert!(matches!(error, Error::UnknownDirectoryType { .. }), "{path}");
+            assert!(matches!(error, HttpError::UnknownDirectoryType { .. }), "{path}");
         }
         for path in ["", "_history", "$export", "Practitioner/", "Practitioner/_history", "Practitioner/1/_history"] {
-            assert!(matches!(parse_request(&Method::GET, path), Err(Error::UnknownPath)), "{path}");
+            assert!(matches!(parse_request(&Method::GET, path), Err(HttpError::UnknownPath)), "{path}");
         }
     }
 }

@@ -9,9 +9,9 @@ use http_body_util::BodyExt;
 use mediatype::MediaTypeBuf;
 
 use super::bounds::Bounds;
+use super::http_error::HttpError;
 use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
 use super::origin::browser::is_sent_by_browser;
-use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BODY_INCOMPLETE;
 
@@ -63,14 +63,14 @@ pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
 
 /// Whether the client sends the body only once it is told to, and was not: any of it is asked for by reading, and
 /// `error` came before that. <https://www.rfc-editor.org/rfc/rfc9110#name-expect>
-pub fn is_withheld(headers: &HeaderMap, error: &Error) -> bool {
+pub fn is_withheld(headers: &HeaderMap, error: &HttpError) -> bool {
     // hyper heeds the last one too.
     let expect = headers.get_all(header::EXPECT).iter().next_back();
     let expects_continue = expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let is_read = match error {
         // Without a length, this was seen while it was read.
-        Error::BodyTooLarge { .. } => announced_length(headers).is_none(),
-        Error::BodyTooFragmented { .. } => true,
+        HttpError::BodyTooLarge { .. } => announced_length(headers).is_none(),
+        HttpError::BodyTooFragmented { .. } => true,
         _ => false,
     };
     expects_continue && !is_read
@@ -82,15 +82,20 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
 
 /// The whole body, if it is what is expected and arrives within the bounds. Where it is refused, some of
 /// it may be left.
-pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, bounds: &Bounds) -> Result<Bytes, Error> {
+pub async fn read(
+    headers: &HeaderMap,
+    body: &mut Body,
+    expected: Expected,
+    bounds: &Bounds,
+) -> Result<Bytes, HttpError> {
     let limit = bounds.max_body;
     check(headers, expected)?;
     let announced = announced_length(headers).unwrap_or_default();
     if announced > limit {
-        return Err(Error::BodyTooLarge { limit });
+        return Err(HttpError::BodyTooLarge { limit });
     }
     let content = tokio::time::timeout(bounds.body_timeout, collect(body, announced, limit)).await;
-    let content = content.map_err(|_| Error::TooSlow { allowed: bounds.body_timeout })??;
+    let content = content.map_err(|_| HttpError::TooSlow { allowed: bounds.body_timeout })??;
     // Nothing is left, and with chunks hyper does not say so.
     *body = Body::empty();
     Ok(content)
@@ -98,30 +103,30 @@ pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, boun
 
 /// Copies every frame into one buffer: a frame that is kept keeps the buffer that it was read into, and of a body
 /// in chunks of one byte there are as many frames as bytes.
-async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, Error> {
+async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, HttpError> {
     let mut content = BytesMut::with_capacity(announced);
     let mut frames = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Error::of(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")]))?;
+        let frame = frame.map_err(|_| HttpError::from_issues(vec![Issue::new(&HTTP_BODY_INCOMPLETE, "http.body")]))?;
         frames += 1;
         if frames > MAX_FRAMES {
-            return Err(Error::BodyTooFragmented { limit: MAX_FRAMES });
+            return Err(HttpError::BodyTooFragmented { limit: MAX_FRAMES });
         }
         let Some(data) = frame.data_ref() else { continue };
         if data.len() > limit - content.len() {
-            return Err(Error::BodyTooLarge { limit });
+            return Err(HttpError::BodyTooLarge { limit });
         }
         content.extend_from_slice(data);
     }
     Ok(content.freeze())
 }
 
-fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
+fn check(headers: &HeaderMap, expected: Expected) -> Result<(), HttpError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.as_bytes());
     let mut encodings = encodings.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     // An empty value names no encoding.
     if encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")) {
-        return Err(Error::UnsupportedContentEncoding);
+        return Err(HttpError::UnsupportedContentEncoding);
     }
     let found = match headers.get(header::CONTENT_TYPE) {
         Some(found) => found.to_str().unwrap_or("?"),
@@ -140,7 +145,7 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
         Expected::Resource => "application/fhir+json; charset=utf-8",
         Expected::Form => FORM,
     };
-    if understood { Ok(()) } else { Err(Error::UnsupportedMediaType { found: found.to_owned(), expected }) }
+    if understood { Ok(()) } else { Err(HttpError::UnsupportedMediaType { found: found.to_owned(), expected }) }
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -163,6 +168,7 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
+    use crate::access::principal::{AuthFailure, Denied};
 
     /// Frames of a body: how many were read, and how many of these are still held.
     #[derive(Clone, Default)]
@@ -216,7 +222,7 @@ mod tests {
             let frames = Frames::default();
             let mut body = frames.body(number, length);
             let refused = read(&HeaderMap::new(), &mut body, Expected::Form, &bounds).await;
-            assert!(matches!(refused, Err(Error::BodyTooLarge { limit: 100_000 })));
+            assert!(matches!(refused, Err(HttpError::BodyTooLarge { limit: 100_000 })));
             assert_eq!(frames.read(), read_frames);
         }
     }
@@ -227,7 +233,7 @@ mod tests {
             let frames = Frames::default();
             let (headers, mut body, bounds) = (HeaderMap::new(), frames.body(number, length), Bounds::default());
             let refused = read(&headers, &mut body, Expected::Resource, &bounds).await;
-            assert!(matches!(refused, Err(Error::BodyTooFragmented { limit: MAX_FRAMES })));
+            assert!(matches!(refused, Err(HttpError::BodyTooFragmented { limit: MAX_FRAMES })));
             assert_eq!(frames.read(), MAX_FRAMES + 1);
         }
     }
@@ -238,7 +244,7 @@ mod tests {
         let frames = Frames::default();
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, 101.into())]);
         let refused = read(&headers, &mut frames.body(101, 1), Expected::Form, &bounds).await;
-        assert!(matches!(refused, Err(Error::BodyTooLarge { limit: 100 })));
+        assert!(matches!(refused, Err(HttpError::BodyTooLarge { limit: 100 })));
         assert_eq!(frames.read(), 0);
     }
 
@@ -266,18 +272,19 @@ mod tests {
             headers.extend(length.map(|length| (header::CONTENT_LENGTH, length.into())));
             headers
         };
-        let too_large = Error::BodyTooLarge { limit: 1 };
+        let too_large = HttpError::BodyTooLarge { limit: 1 };
+        let denied = HttpError::Denied(Denied::Unauthenticated(AuthFailure::NoCredentials));
         for (expect, length, error, expected) in [
-            ("100-continue", Some(9), &Error::LoginRequired, true),
-            ("100-Continue", None, &Error::LoginRequired, true),
+            ("100-continue", Some(9), &denied, true),
+            ("100-Continue", None, &denied, true),
             ("100-continue", Some(9), &too_large, true),
             ("100-continue", None, &too_large, false),
-            ("100-continue", None, &Error::BodyTooFragmented { limit: 1 }, false),
-            ("100-continued", Some(9), &Error::LoginRequired, false),
-            ("", None, &Error::LoginRequired, false),
+            ("100-continue", None, &HttpError::BodyTooFragmented { limit: 1 }, false),
+            ("100-continued", Some(9), &denied, false),
+            ("", None, &denied, false),
         ] {
             assert_eq!(is_withheld(&headers(expect, length), error), expected, "{expect} {length:?} {error}");
         }
-        assert!(!is_withheld(&HeaderMap::new(), &Error::LoginRequired));
+        assert!(!is_withheld(&HeaderMap::new(), &denied));
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::body::{self, Expected};
 use super::bounds::Bounds;
+use super::http_error::HttpError;
 use super::media_type::fhir_json;
 use super::negotiation::{self, preferred_return};
 use super::observe::AuditLoan;
@@ -62,7 +63,7 @@ pub async fn handle_fhir(
     }
 }
 
-fn capability_statement(state: &State, parts: &Parts) -> Result<Response, Error> {
+fn capability_statement(state: &State, parts: &Parts) -> Result<Response, HttpError> {
     let query = negotiated_query(parts)?;
     let base_url = &Origin::of(&parts.extensions)?.base_url;
     let statement = capabilities::capabilities(base_url, query, state.admission.authentication())?;
@@ -83,7 +84,7 @@ impl TypeRequest<'_> {
         interaction: TypeInteraction,
         body: &mut Body,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, HttpError> {
         let query = negotiated_query(self.parts)?;
         match interaction {
             TypeInteraction::Create => self.create(query, body, audit).await,
@@ -98,7 +99,7 @@ impl TypeRequest<'_> {
         }
     }
 
-    async fn create(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn create(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let (headers, resource_type) = (&self.parts.headers, self.resource_type);
         let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
         if if_none_exist.is_some() {
@@ -109,7 +110,7 @@ impl TypeRequest<'_> {
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Writes).await?;
         let create = Create { resource_type, query, if_none_exist, preconditions, body };
-        context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     async fn conditional_update(
@@ -117,50 +118,55 @@ impl TypeRequest<'_> {
         query: Query,
         body: &mut Body,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Writes).await?;
         let update = ConditionalUpdate { resource_type: self.resource_type, query, preconditions, body };
-        context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Writes).await?;
         let id = self.parameter("id");
         let update = Update { resource_type: self.resource_type, id, query, preconditions, body };
-        context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let context = self.context(Workload::Reads).await?;
         let read = Read { resource_type: self.resource_type, id: self.parameter("id"), query };
-        context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let context = self.context(Workload::Reads).await?;
         let (id, version) = (self.parameter("id"), self.parameter("vid"));
         let vread = Vread { resource_type: self.resource_type, id, version, query };
-        context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn history(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn history(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let context = self.context(Workload::Reads).await?;
         let history = History { resource_type: self.resource_type, id: self.parameter("id"), query };
-        context.deadline.limit(history.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(history.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let context = self.context(Workload::Searches).await?;
         let is_lenient = negotiation::is_lenient(&self.parts.headers);
         let search = SearchRequest { resource_type: self.resource_type, query, is_lenient };
-        context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn search_by_post(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn search_by_post(
+        &self,
+        query: Query,
+        body: &mut Body,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, HttpError> {
         let headers = &self.parts.headers;
         let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
         let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
@@ -168,24 +174,24 @@ impl TypeRequest<'_> {
         self.search(within_bounds(query.append(form))?, audit).await
     }
 
-    async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+    async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Validations).await?;
         let validate = Validate { resource_type: self.resource_type, query, body };
-        context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await
+        Ok(context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     fn parameter(&self, name: &str) -> &str {
         self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
-    async fn read_resource(&self, body: &mut Body) -> Result<Bytes, Error> {
+    async fn read_resource(&self, body: &mut Body) -> Result<Bytes, HttpError> {
         body::read(&self.parts.headers, body, Expected::Resource, &self.state.admission.bounds).await
     }
 
     /// Waits for a permit for this kind of work. To be called when the body has been read, so that a slow client
     /// holds none.
-    async fn context(&self, workload: Workload) -> Result<RequestContext, Error> {
+    async fn context(&self, workload: Workload) -> Result<RequestContext, HttpError> {
         let origin = Origin::of(&self.parts.extensions)?;
         Ok(RequestContext {
             base_url: origin.base_url.clone(),
@@ -194,7 +200,7 @@ impl TypeRequest<'_> {
         })
     }
 
-    fn respond(&self, outcome: Outcome) -> Result<Response, Error> {
+    fn respond(&self, outcome: Outcome) -> Result<Response, HttpError> {
         let headers = &self.parts.headers;
         let language = negotiation::language(headers);
         match outcome {
@@ -213,30 +219,30 @@ impl TypeRequest<'_> {
 }
 
 /// The query without the parameters that only choose the format.
-fn negotiated_query(parts: &Parts) -> Result<Query, Error> {
+fn negotiated_query(parts: &Parts) -> Result<Query, HttpError> {
     let mut query = parsed_query(parts.uri.query().unwrap_or_default())?;
     negotiation::format(&parts.headers, &mut query)?;
     Ok(query)
 }
 
-fn parsed_query(text: &str) -> Result<Query, Error> {
+fn parsed_query(text: &str) -> Result<Query, HttpError> {
     within_bounds(Query::parse(text))
 }
 
-fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
-    query.map_err(|error| Error::of(vec![error.issue(query_too_large)]))
+fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, HttpError> {
+    query.map_err(|error| HttpError::from_issues(vec![error.issue(query_too_large)]))
 }
 
-fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {
+fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, HttpError> {
     // Links are escaped, and may be longer than the request was; those of a form stand for its body.
     if !bundle.keep_links_within(bounds.max_url) {
-        return Err(Error::UrlTooLong { limit: bounds.max_url });
+        return Err(HttpError::UrlTooLong { limit: bounds.max_url });
     }
-    let text = bundle.into_text().map_err(Error::internal)?;
+    let text = bundle.into_text().map_err(HttpError::internal)?;
     Ok(fhir_json(StatusCode::OK, Body::from(text)))
 }
 
-fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Error> {
+fn preconditions(headers: &HeaderMap) -> Result<Preconditions, HttpError> {
     Ok(Preconditions {
         if_match: entity_tags(headers, &header::IF_MATCH)?,
         if_none_match: entity_tags(headers, &header::IF_NONE_MATCH)?,
@@ -251,10 +257,12 @@ fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     httpdate::parse_http_date(value.to_str().ok()?).ok()?.try_into().ok()
 }
 
-fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, Error> {
+fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, HttpError> {
     let malformed = || {
         let issue = Issue::new(&HTTP_HEADER, format!("http.{}", title(name)));
-        Error::of(vec![issue.with("found", title(name)).with("expected", format!("W/\"1\" (≤ {MAX_ENTITY_TAGS})"))])
+        HttpError::from_issues(vec![
+            issue.with("found", title(name)).with("expected", format!("W/\"1\" (≤ {MAX_ENTITY_TAGS})")),
+        ])
     };
     let values = headers.get_all(name).iter().map(|value| value.to_str());
     let values = values.collect::<Result<Vec<_>, _>>().map_err(|_| malformed())?;
@@ -270,9 +278,9 @@ fn title(name: &HeaderName) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-fn if_none_exist(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+fn if_none_exist(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
     let mut values = headers.get_all("if-none-exist").iter();
-    let malformed = || Error::of(vec![Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist")]);
+    let malformed = || HttpError::from_issues(vec![Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist")]);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => value.to_str().map(Some).map_err(|_| malformed()),

@@ -6,8 +6,8 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use mediatype::MediaTypeBuf;
 
+use super::http_error::HttpError;
 use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
-use crate::error::Error;
 use crate::fhir::query::Query;
 use crate::issue::Language;
 
@@ -24,7 +24,7 @@ pub enum Return {
 }
 
 /// Whether JSON is among what the client accepts; `_format`, taken out of the query, overrides `Accept`.
-pub fn format(headers: &HeaderMap, query: &mut Query) -> Result<(), Error> {
+pub fn format(headers: &HeaderMap, query: &mut Query) -> Result<(), HttpError> {
     // The value true or false changes nothing: JSON is always written compactly.
     query.take("_pretty");
     let mut formats = query.take("_format");
@@ -36,7 +36,7 @@ pub fn format(headers: &HeaderMap, query: &mut Query) -> Result<(), Error> {
         // An unescaped plus arrives as a space.
         formats.iter().all(|format| format == "json" || accepts(&format.replace(' ', "+")))
     };
-    if acceptable { Ok(()) } else { Err(Error::NotAcceptable) }
+    if acceptable { Ok(()) } else { Err(HttpError::NotAcceptable) }
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {

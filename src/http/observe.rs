@@ -273,8 +273,9 @@ mod tests {
     use axum::routing::any;
     use tower::Service;
 
+    use super::super::http_error::HttpError;
     use super::*;
-    use crate::access::principal::AuthFailure;
+    use crate::access::principal::{AuthFailure, Denied};
     use crate::audit::AuditEvent;
     use crate::error::Workload;
     use crate::tls::certificate::ClientCertificate;
@@ -326,25 +327,31 @@ mod tests {
 
     #[test]
     fn log_limit_applies_to_floods_and_to_nothing_else() {
-        let cited = |error: &Error| CitedRules::new(&error.issues());
-        let too_fast = Error::TooFast { retry_after: Duration::ZERO };
-        let unavailable = Error::Unavailable(Arc::new(std::io::Error::from(std::io::ErrorKind::TimedOut)));
+        let cited = |error: &HttpError| CitedRules::new(&error.issues());
+        let too_fast = HttpError::TooManyRequests { retry_after: Duration::ZERO };
+        let unavailable: HttpError =
+            Error::Unavailable(Arc::new(std::io::Error::from(std::io::ErrorKind::TimedOut))).into();
         for (status, is_unauthenticated, error, expected) in [
-            (401, true, &Error::LoginRequired, Some(Reason::Unauthenticated)),
-            (499, true, &Error::NotFound, Some(Reason::Unauthenticated)),
-            (403, false, &Error::ForeignPage, Some(Reason::Unauthenticated)),
-            (421, false, &Error::ForeignHost, Some(Reason::Unauthenticated)),
+            (
+                401,
+                true,
+                &HttpError::Denied(Denied::Unauthenticated(AuthFailure::NoCredentials)),
+                Some(Reason::Unauthenticated),
+            ),
+            (499, true, &Error::NotFound.into(), Some(Reason::Unauthenticated)),
+            (403, false, &HttpError::ForeignPage, Some(Reason::Unauthenticated)),
+            (421, false, &HttpError::ForeignHost, Some(Reason::Unauthenticated)),
             (429, false, &too_fast, Some(Reason::RateLimited)),
             (429, true, &too_fast, Some(Reason::RateLimited)),
-            (503, false, &Error::TooBusy(Workload::Searches), Some(Reason::Overloaded)),
-            (503, true, &Error::TooBusy(Workload::Writes), Some(Reason::Unauthenticated)),
-            (503, false, &Error::DeadlineExceeded, None),
-            (503, false, &Error::EmptyDirectory, None),
+            (503, false, &Error::TooBusy(Workload::Searches).into(), Some(Reason::Overloaded)),
+            (503, true, &Error::TooBusy(Workload::Writes).into(), Some(Reason::Unauthenticated)),
+            (503, false, &Error::DeadlineExceeded.into(), None),
+            (503, false, &Error::EmptyDirectory.into(), None),
             (503, false, &unavailable, None),
-            (500, false, &Error::internal("x"), None),
-            (403, false, &Error::Forbidden { missing: String::new() }, None),
-            (404, false, &Error::NotFound, None),
-            (200, false, &Error::Refused(vec![]), None),
+            (500, false, &HttpError::internal("x"), None),
+            (403, false, &Denied::Forbidden { missing: String::new() }.into(), None),
+            (404, false, &Error::NotFound.into(), None),
+            (200, false, &Error::Refused(vec![]).into(), None),
         ] {
             assert_eq!(
                 limited(status, is_unauthenticated, &cited(error)),

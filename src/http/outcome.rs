@@ -1,4 +1,4 @@
-//! The one place where a failure becomes a status and an OperationOutcome.
+//! The one place where a failure becomes a response with an OperationOutcome.
 //!
 //! <http://hl7.org/fhir/R4/http.html#2.21.0.4>
 
@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::body::DrainLimits;
 use super::bounds::Bounds;
+use super::http_error::HttpError;
 use super::log_limit::{self, Reason};
 use super::media_type::fhir_json;
 use super::observe::{self, CitedRules};
 use super::origin::Origin;
 use super::{body, negotiation};
-use crate::access::principal::Principal;
+use crate::access::principal::{AuthFailure, Denied, Principal};
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -35,81 +36,55 @@ const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"inva
 /// The encoding of bodies that is read. <https://www.rfc-editor.org/rfc/rfc9110#name-415-unsupported-media-type>
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// The status of a failure.
-pub fn status(error: &Error) -> StatusCode {
-    match error {
-        Error::LoginRequired | Error::AuthorizationMalformed | Error::UnknownToken => StatusCode::UNAUTHORIZED,
-        Error::UnknownCaller | Error::CertificateRefused { .. } | Error::Forbidden { .. } | Error::ForeignPage => {
-            StatusCode::FORBIDDEN
-        }
-        Error::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
-        Error::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
-        Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        Error::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::NotFhir(_) | Error::BodyTooFragmented { .. } | Error::InvalidHost => StatusCode::BAD_REQUEST,
-        Error::UnsupportedTransferCoding => StatusCode::NOT_IMPLEMENTED,
-        Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::UnknownPath | Error::NotFound | Error::UnknownDirectoryType { .. } | Error::NotInDirectory { .. } => {
-            StatusCode::NOT_FOUND
-        }
-        Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        Error::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-        Error::UnsupportedMediaType { .. } | Error::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-        Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
-        Error::IdTaken { .. } => StatusCode::CONFLICT,
-        Error::Gone => StatusCode::GONE,
-        Error::TooBusy(_)
-        | Error::ResponsesUnread
-        | Error::DeadlineExceeded
-        | Error::EmptyDirectory
-        | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// The answer to a request that failed. Faults of ours are logged with their causes.
-pub fn response(error: &Error, language: Language) -> Response {
+/// The answer to a request that failed. Faults of this program are logged with their causes.
+pub fn response(error: &HttpError, language: Language) -> Response {
     let mut issues = error.issues();
-    if let (Error::Internal(_), Some(id)) = (error, observe::request_id()) {
+    if let (HttpError::Interaction(Error::Internal(_)), Some(id)) = (error, observe::request_id()) {
         for issue in &mut issues {
             issue.diagnostics = Some(format!("{} (X-Request-Id: {id})", issue.text(language)));
         }
     }
-    let mut response = of_issues(status(error), &issues, language);
-    match error {
-        Error::MethodNotAllowed { allowed, .. } => {
-            if let Ok(allowed) = HeaderValue::from_str(allowed) {
-                response.headers_mut().insert(header::ALLOW, allowed);
-            }
-        }
-        Error::UnsupportedContentEncoding => {
-            response.headers_mut().insert(header::ACCEPT_ENCODING, IDENTITY);
-        }
-        Error::LoginRequired | Error::AuthorizationMalformed => {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
-        }
-        Error::UnknownToken => {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
-        }
-        Error::TooFast { retry_after } => {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
-        }
-        Error::TooBusy(_) | Error::ResponsesUnread | Error::DeadlineExceeded | Error::Unavailable(_) => {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        }
-        Error::EmptyDirectory => {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_LOADING);
-        }
-        _ => {}
+    let mut response = of_issues(error.status(), &issues, language);
+    if let Some((name, value)) = header(error) {
+        response.headers_mut().insert(name, value);
     }
+    if let HttpError::Interaction(error) = error {
+        log_failure(error);
+    }
+    response
+}
+
+/// The header that says what the client may do about a failure.
+fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
+    match error {
+        HttpError::MethodNotAllowed { allowed, .. } => Some((header::ALLOW, HeaderValue::from_str(allowed).ok()?)),
+        HttpError::UnsupportedContentEncoding => Some((header::ACCEPT_ENCODING, IDENTITY)),
+        HttpError::Denied(Denied::Unauthenticated(AuthFailure::NoCredentials | AuthFailure::Malformed)) => {
+            Some((header::WWW_AUTHENTICATE, BEARER))
+        }
+        HttpError::Denied(Denied::Unauthenticated(AuthFailure::UnknownToken)) => {
+            Some((header::WWW_AUTHENTICATE, INVALID_TOKEN))
+        }
+        HttpError::TooManyRequests { retry_after } => {
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            Some((header::RETRY_AFTER, seconds.max(1).into()))
+        }
+        HttpError::ResponsesUnread
+        | HttpError::Interaction(Error::TooBusy(_) | Error::DeadlineExceeded | Error::Unavailable(_)) => {
+            Some((header::RETRY_AFTER, RETRY_AFTER))
+        }
+        HttpError::Interaction(Error::EmptyDirectory) => Some((header::RETRY_AFTER, RETRY_AFTER_LOADING)),
+        _ => None,
+    }
+}
+
+/// Counts and logs failures that an operator can do something about.
+fn log_failure(error: &Error) {
     match error {
         Error::TooBusy(workload) => {
             metrics::counter!("sas_too_busy_total", "kind" => workload.as_str()).increment(1);
         }
-        // Whoever cites the id of such a request finds its cause.
+        // The client has the id of the request, under which the cause is logged.
         Error::Internal(_) => tracing::error!(causes = error.causes(), "{error}"),
         Error::Unavailable(_) => {
             if let Some(left_out) = log_limit::next_line(Reason::Unavailable) {
@@ -118,12 +93,11 @@ pub fn response(error: &Error, language: Language) -> Response {
         }
         _ => {}
     }
-    response
 }
 
 /// The answer to a request that is refused, once what is left of its body is read; where that is too much, the
 /// connection ends with it.
-pub async fn refused(error: &Error, parts: &Parts, body: Body, bounds: &Bounds) -> Response {
+pub async fn refused(error: &HttpError, parts: &Parts, body: Body, bounds: &Bounds) -> Response {
     let is_read = body::drain(body, drain_limits(error, parts, bounds)).await;
     let mut response = response(error, negotiation::language(&parts.headers));
     if !is_read {
@@ -136,21 +110,21 @@ pub async fn refused(error: &Error, parts: &Parts, body: Body, bounds: &Bounds) 
 const STRANGERS: DrainLimits = DrainLimits { max_bytes: 64 << 10, timeout: Duration::from_secs(1) };
 
 /// How much of the body of a refused request is still read.
-fn drain_limits(error: &Error, parts: &Parts, bounds: &Bounds) -> DrainLimits {
+fn drain_limits(error: &HttpError, parts: &Parts, bounds: &Bounds) -> DrainLimits {
     let is_too_much = matches!(
         error,
-        Error::ForeignPage
-            | Error::ForeignHost
-            | Error::InvalidHost
-            | Error::UnsupportedTransferCoding
-            | Error::UrlTooLong { .. }
-            | Error::HeadersTooLarge { .. }
-            | Error::TooFast { .. }
-            | Error::BodyTooFragmented { .. }
+        HttpError::ForeignPage
+            | HttpError::ForeignHost
+            | HttpError::InvalidHost
+            | HttpError::UnsupportedTransferCoding
+            | HttpError::UrlTooLong { .. }
+            | HttpError::HeadersTooLarge { .. }
+            | HttpError::TooManyRequests { .. }
+            | HttpError::BodyTooFragmented { .. }
     );
     let (max_bytes, timeout) = match error {
         // It would only take longer still.
-        Error::TooSlow { .. } => (0, Duration::ZERO),
+        HttpError::TooSlow { .. } => (0, Duration::ZERO),
         _ if body::is_withheld(&parts.headers, error) => (0, Duration::ZERO),
         _ if is_too_much || is_stranger(parts) => (STRANGERS.max_bytes, STRANGERS.timeout.min(bounds.body_timeout)),
         _ => (8 << 20, bounds.body_timeout),
@@ -174,7 +148,7 @@ pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Re
 
 /// The answer to a request whose handler panicked.
 pub fn of_panic(_: Box<dyn Any + Send + 'static>) -> Response {
-    response(&Error::internal("a handler panicked; its place stands above"), Language::default())
+    response(&HttpError::internal("a handler panicked; its place stands above"), Language::default())
 }
 
 #[cfg(test)]
@@ -184,11 +158,10 @@ mod tests {
     use axum::extract::Request;
 
     use super::*;
-    use crate::access::principal::AuthFailure;
     use crate::error::Workload;
     use crate::tls::rejection::CertificateRejection;
 
-    fn limits(principal: Principal, headers: &[(&str, &str)], error: &Error) -> (usize, u64) {
+    fn limits(principal: Principal, headers: &[(&str, &str)], error: &HttpError) -> (usize, u64) {
         let base_url = Arc::from("http://h/fhir");
         let origin = Origin { peer: [192, 0, 2, 1].into(), certificate: None, principal, base_url };
         let mut request = Request::put("/").extension(origin);
@@ -203,14 +176,19 @@ mod tests {
     #[test]
     fn drain_limits_are_small_for_strangers_and_for_what_is_too_much() {
         let (strangers, callers) = ((64 << 10, 1), (8 << 20, 20));
-        let too_fast = Error::TooFast { retry_after: Duration::ZERO };
+        let too_fast = HttpError::TooManyRequests { retry_after: Duration::ZERO };
         for stranger in [
             AuthFailure::NoCredentials,
             AuthFailure::UnknownToken,
             AuthFailure::UntrustedCertificate(CertificateRejection::Expired),
         ] {
             // The statement is open to strangers: what they ask for there may be refused for another reason.
-            for error in [&Error::LoginRequired, &Error::NotFhir(vec![]), &Error::UnknownPath, &too_fast] {
+            for error in [
+                &HttpError::Denied(Denied::Unauthenticated(AuthFailure::NoCredentials)),
+                &HttpError::from_issues(vec![]),
+                &HttpError::UnknownPath,
+                &too_fast,
+            ] {
                 assert_eq!(
                     limits(Principal::Unauthenticated(stranger), &[], error),
                     strangers,
@@ -218,18 +196,22 @@ mod tests {
                 );
             }
         }
-        let too_large = Error::HeadersTooLarge { size: 1, count: 1 };
-        let fragmented = Error::BodyTooFragmented { limit: 1 };
-        let (page, host, long) = (Error::ForeignPage, Error::ForeignHost, Error::UrlTooLong { limit: 1 });
+        let too_large = HttpError::HeadersTooLarge { size: 1, count: 1 };
+        let fragmented = HttpError::BodyTooFragmented { limit: 1 };
+        let (page, host, long) = (HttpError::ForeignPage, HttpError::ForeignHost, HttpError::UrlTooLong { limit: 1 });
         for error in [&page, &host, &too_fast, &long, &too_large, &fragmented] {
             assert_eq!(limits(Principal::Anyone, &[], error), strangers, "{error}");
         }
-        for error in [&Error::NotFhir(vec![]), &Error::TooBusy(Workload::Writes), &Error::BodyTooLarge { limit: 1 }] {
+        for error in [
+            &HttpError::from_issues(vec![]),
+            &HttpError::Interaction(Error::TooBusy(Workload::Writes)),
+            &HttpError::BodyTooLarge { limit: 1 },
+        ] {
             assert_eq!(limits(Principal::Anyone, &[], error), callers, "{error}");
         }
-        assert_eq!(limits(Principal::Anyone, &[], &Error::TooSlow { allowed: Duration::ZERO }), (0, 0));
+        assert_eq!(limits(Principal::Anyone, &[], &HttpError::TooSlow { allowed: Duration::ZERO }), (0, 0));
         for principal in [Principal::Anyone, Principal::Unauthenticated(AuthFailure::NoCredentials)] {
-            assert_eq!(limits(principal, &[("expect", "100-continue")], &Error::UnknownPath), (0, 0));
+            assert_eq!(limits(principal, &[("expect", "100-continue")], &HttpError::UnknownPath), (0, 0));
         }
     }
 }

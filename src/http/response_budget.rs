@@ -19,10 +19,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 
 use super::admission::Client;
+use super::http_error::HttpError;
 use super::observe::AuditLoan;
 use super::origin::Origin;
 use super::{negotiation, outcome};
-use crate::error::Error;
 
 /// Maximum size of a slice that is passed to hyper at once.
 const MAX_SLICE: usize = 64 << 10;
@@ -119,7 +119,7 @@ pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request
     let Some(reservation) = budget.reserve(client, length, is_refusable) else {
         metrics::counter!("sas_responses_refused_total").increment(1);
         drop(response);
-        return outcome::response(&Error::ResponsesUnread, negotiation::language(&languages));
+        return outcome::response(&HttpError::ResponsesUnread, negotiation::language(&languages));
     };
     let (parts, body) = response.into_parts();
     match body.collect().await {
@@ -127,7 +127,7 @@ pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request
             let held = Held { bytes: body.to_bytes(), _reservation: reservation };
             Response::from_parts(parts, Body::new(Sliced(Bytes::from_owner(held))))
         }
-        Err(error) => outcome::response(&Error::internal(error), negotiation::language(&languages)),
+        Err(error) => outcome::response(&HttpError::internal(error), negotiation::language(&languages)),
     }
 }
 

@@ -29,7 +29,7 @@ pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentica
     take_mode(&mut query, &mut issues);
     issues.extend(page::unknown_parameters(&query, "mode, _format, _pretty"));
     if !issues.is_empty() {
-        return Err(Error::of(issues));
+        return Err(Error::from_issues(issues));
     }
     Ok(json!({
         "resourceType": "CapabilityStatement",

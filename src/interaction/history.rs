@@ -44,7 +44,7 @@ impl History<'_> {
         let subset = page::parse_subset(&mut rest, Summary::OF_READS, &mut issues);
         issues.extend(page::unknown_parameters(&rest, "_count, _since, _elements, _summary, _format, _pretty"));
         if !issues.is_empty() {
-            return Err(Error::of(issues));
+            return Err(Error::from_issues(issues));
         }
         let id = Id::parse(id).ok_or(Error::NotFound)?;
         let since = since.map(|range| instant(range.start));

@@ -72,7 +72,7 @@ fn parse_subset(mut query: Query) -> Result<Subset, Error> {
     let mut issues = vec![];
     let subset = page::parse_subset(&mut query, Summary::OF_READS, &mut issues);
     issues.extend(page::unknown_parameters(&query, "_elements, _summary, _format, _pretty"));
-    if issues.is_empty() { Ok(subset) } else { Err(Error::of(issues)) }
+    if issues.is_empty() { Ok(subset) } else { Err(Error::from_issues(issues)) }
 }
 
 /// The part of a version. It keeps its entity tag, which names the version, so that `If-Match` may follow.

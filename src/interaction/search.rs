@@ -161,7 +161,7 @@ fn parse(
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
     let names: Vec<_> = known.map(|known| known.name).collect();
     if whole_query.exceeds(&page::SEARCH_BOUNDS, |name| names.contains(&name)) {
-        return Err(Error::of(vec![page::query_too_large()]));
+        return Err(Error::from_issues(vec![page::query_too_large()]));
     }
     whole_query.retain(|_, value| !is_blank(value));
     let mut query = whole_query.clone();
@@ -201,7 +201,7 @@ fn parse(
     }
     issues.extend(page::unknown_parameters(&query, &expected));
     if !issues.is_empty() {
-        return Err(Error::of(issues));
+        return Err(Error::from_issues(issues));
     }
     let search = Search { resource_type, criteria, sort, after, count };
     Ok(Parsed { search, wants_total: wants_total.unwrap_or(false), subset, ignored })

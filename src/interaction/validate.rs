@@ -51,7 +51,7 @@ impl Validate {
         }
         issues.extend(page::unknown_parameters(&query, "mode, profile, _format, _pretty"));
         if !issues.is_empty() {
-            return Err(Error::of(issues));
+            return Err(Error::from_issues(issues));
         }
         let (validator, mut own_audit, body_len) = (endpoint.validator.clone(), audit.clone(), body.len());
         let work = move || {
@@ -60,7 +60,7 @@ impl Validate {
         };
         let validated;
         (validated, *audit) = validated_body::run(context, Workload::Validations, body_len, work).await?;
-        let (resource, mut issues) = validated.map_err(Error::of)?;
+        let (resource, mut issues) = validated.map_err(Error::from_issues)?;
         endpoint.ask_directory(context, resource_type, &resource, &mut issues).await;
         Ok(Outcome::Issues(issues))
     }

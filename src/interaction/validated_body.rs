@@ -44,7 +44,7 @@ impl ValidatedBody {
         issues.extend(self.result.issues);
         match (self.result.received, self.content) {
             (Some(received), Some(content)) if !issues.iter().any(Issue::is_error) => Ok((received, content, issues)),
-            _ => Err(Error::of(issues)),
+            _ => Err(Error::from_issues(issues)),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Endpoint {
         let resource = &received.value;
         self.ask_directory(context, resource_type, resource, &mut issues).await;
         if issues.iter().any(Issue::is_error) {
-            return Err(Error::of(issues));
+            return Err(Error::from_issues(issues));
         }
         let text = |name: &str| resource.get(name).and_then(Value::as_str);
         let write = Write {
@@ -119,7 +119,9 @@ impl Endpoint {
             rules: issues.iter().map(|issue| issue.rule.id).collect(),
         };
         let applied = match self.commit(write, context, audit).await {
-            Err(Error::Refused(refusals)) => return Err(Error::of(refusals.into_iter().chain(issues).collect())),
+            Err(Error::Refused(refusals)) => {
+                return Err(Error::from_issues(refusals.into_iter().chain(issues).collect()));
+            }
             applied => applied?,
         };
         let Applied { effect, content, last_updated, issues: more, id, version } = applied;

@@ -161,7 +161,7 @@ pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
     };
     refusals.extend(duplicates(known, write, &id));
     if !refusals.is_empty() {
-        return Err(Error::of(refusals));
+        return Err(Error::from_issues(refusals));
     }
     if !is_held(known, write) && !names_itself(write) {
         issues.push(Issue::new(&IDENTIFIER_NOT_IN_BODY, "http.identifier"));
@@ -263,7 +263,7 @@ fn resource_id(
     match (&write.target, write.validation, designated) {
         // R4: one match and another id is an error; no match is an update as create with that id.
         (Target::Identifier(_), Validation::Strict, Some(_)) => {
-            Err(Error::of(vec![BODY_ID.at(expression, Validation::Strict)]))
+            Err(Error::from_issues(vec![BODY_ID.at(expression, Validation::Strict)]))
         }
         (Target::Identifier(_), Validation::Strict, None) => match known.entry(write.resource_type, body_id) {
             Some(_) => Err(Error::IdTaken { resource_type: write.resource_type }),

@@ -80,7 +80,7 @@ impl PageCursor {
     pub fn of(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
         read(token, key).ok_or_else(|| {
             let issue = Issue::new(&ANNUAIRE_PAGE, "http.id");
-            Error::of(vec![issue.diagnostics("The url can't be processed. Maybe it is too old or corrupted.")])
+            Error::from_issues(vec![issue.diagnostics("The url can't be processed. Maybe it is too old or corrupted.")])
         })
     }
 }

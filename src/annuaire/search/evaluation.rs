@@ -292,10 +292,12 @@ struct CandidateBatches {
 const MAX_SEGMENTS_IN_MEMORY: usize = 64;
 
 fn too_broad() -> Error {
-    Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MAX_CHAIN_CANDIDATES.to_string())])
+    Error::from_issues(vec![
+        Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MAX_CHAIN_CANDIDATES.to_string()),
+    ])
 }
 
 /// What a search is told that takes more than one search should.
 pub fn too_costly() -> Error {
-    Error::of(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
+    Error::from_issues(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
 }

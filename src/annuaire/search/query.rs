@@ -40,7 +40,7 @@ pub fn too_large() -> Issue {
 }
 
 fn check_bounds(query: &Query) -> Result<(), Error> {
-    if query.exceeds(&BOUNDS, |_| true) { Err(Error::of(vec![too_large()])) } else { Ok(()) }
+    if query.exceeds(&BOUNDS, |_| true) { Err(Error::from_issues(vec![too_large()])) } else { Ok(()) }
 }
 
 /// Parses the parameters of a query. `now` is what `ap` is about.
@@ -58,7 +58,7 @@ pub fn parse(resource_type: DirectoryType, query: &Query, now: Timestamp) -> Res
         // R4 says so: what is included has no narrative of the match.
         issues.push(malformed("_summary", "true, data, false (_include, _revinclude)").diagnostics(value::BAD_VALUE));
     }
-    if issues.is_empty() { Ok(parser.search) } else { Err(Error::of(issues)) }
+    if issues.is_empty() { Ok(parser.search) } else { Err(Error::from_issues(issues)) }
 }
 
 /// A query that is being read.
@@ -172,7 +172,7 @@ pub fn parse_read_subset(resource_type: DirectoryType, query: &Query) -> Result<
         };
         issues.extend(read.err());
     }
-    if issues.is_empty() { Ok(subset) } else { Err(Error::of(issues)) }
+    if issues.is_empty() { Ok(subset) } else { Err(Error::from_issues(issues)) }
 }
 
 /// The parameters of a search that are not ignored, and a warning for each that is told as ignored.

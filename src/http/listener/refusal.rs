@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::http::bounds::Bounds;
+use crate::http::http_error::HttpError;
 use crate::http::log_limit::{self, Reason};
 use crate::http::observe::CitedRules;
 use crate::issue::catalogue::HTTP_MALFORMED;
@@ -39,11 +39,11 @@ impl Refusal {
     fn status_and_issues(self, bounds: &Bounds) -> (StatusCode, Vec<Issue>) {
         let (status, error) = match self {
             Self::Malformed => return (StatusCode::BAD_REQUEST, vec![Issue::new(&HTTP_MALFORMED, "http")]),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, Error::TooSlow { allowed: bounds.header_timeout }),
-            Self::UrlTooLong => (StatusCode::URI_TOO_LONG, Error::UrlTooLong { limit: bounds.max_url }),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, HttpError::TooSlow { allowed: bounds.header_timeout }),
+            Self::UrlTooLong => (StatusCode::URI_TOO_LONG, HttpError::UrlTooLong { limit: bounds.max_url }),
             Self::HeadersTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                Error::HeadersTooLarge { size: bounds.max_headers, count: bounds.max_header_count },
+                HttpError::HeadersTooLarge { size: bounds.max_headers, count: bounds.max_header_count },
             ),
         };
         (status, error.issues())
