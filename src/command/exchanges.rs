@@ -1,4 +1,4 @@
-//! `sas-endpoint exchanges`: what happened, to whom, by whom.
+//! `sas-endpoint exchanges`: queries the audit log.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -13,10 +13,10 @@ use crate::fhir::identifier::Token;
 use crate::storage::Storage;
 use crate::storage::exchanges::AuditQuery;
 
-/// The names of a caller and the rules are shown up to so many characters.
+/// Maximum length of a caller's name and of the rules in the table, in characters.
 const MAX_CELL_WIDTH: usize = 48;
 
-/// Prints the records that are asked for, newest last.
+/// Prints the matching audit events, newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
     let set = config.audit.key()?;
     let storage = Storage::open_existing(&config.database_url).await?;
@@ -24,7 +24,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         Some(key) => Some(key),
         None => storage.kept_exchanges_key().await?,
     };
-    // Where no server has made a key, nothing was hashed: any key finds as much, and nothing is written here.
+    // If no server has made a key, nothing was hashed, and any key will do. This command writes nothing.
     let key = key.map_or_else(|| Key::random().map(|key| Key::from_bytes(key.as_bytes())), Ok)?;
     config.audit.accept(storage.key_fingerprint_matches(&key).await?)?;
     let about = About::of(arguments, &storage, &key).await?;
@@ -32,10 +32,10 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         lookup_keys: about.lookup_keys(),
         since: arguments.since.map(instant),
         until: arguments.until.map(instant),
-        // One more, to know whether there are more.
+        // One more than shown tells whether there are more.
         limit: arguments.limit.saturating_add(1),
     };
-    // As it was sent, or as it stands in the log and in the record.
+    // As the client sent it, or as it is in the log and the audit event.
     let request_ids = arguments.request_id.as_ref().map(|sent| [key.request_id(sent), sent.clone()]);
     let is_wanted = |record: &AuditEvent| {
         let has_id = request_ids.as_ref().is_none_or(|ids| ids.contains(&record.request_id));
@@ -60,18 +60,18 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whom and what the records are to be about.
+/// The identifiers and resources that the events must concern.
 struct About {
     hashes: Vec<String>,
     holders: Vec<Resource>,
     resource: Option<Resource>,
 }
 
-/// A resource that records may be about.
+/// A resource of audit events.
 struct Resource {
     resource_type: String,
     id: String,
-    /// What stands in records instead of an id that the server did not give.
+    /// Replaces an id that the server did not assign.
     id_hash: String,
 }
 
@@ -81,7 +81,7 @@ impl Resource {
     }
 
     fn lookup_keys(&self) -> impl Iterator<Item = LookupKey> + use<> {
-        // Records of earlier releases have every id as it is.
+        // Events of earlier releases have every id unhashed.
         let as_it_is = LookupKey::from_resource(&self.resource_type, &self.id);
         std::iter::once(as_it_is).chain(LookupKey::from_hash(&self.id_hash))
     }
@@ -97,7 +97,7 @@ impl About {
         let (mut hashes, mut holders) = (vec![], vec![]);
         if let Some(identifier) = &arguments.identifier {
             hashes.push(key.identifier(identifier));
-            // A request may have named the value alone.
+            // The criterion of a request may be the value only.
             hashes.extend(key.token(&Token::Value(identifier.value.clone())));
             holders = storage.holders(identifier).await?;
         }
@@ -106,7 +106,7 @@ impl About {
         Ok(Self { hashes, holders, resource })
     }
 
-    /// What is looked up: the records of the resource, or else those of the identifier.
+    /// The keys to look up: those of the resource, or else those of the identifier.
     fn lookup_keys(&self) -> Vec<LookupKey> {
         match &self.resource {
             Some(resource) => resource.lookup_keys().collect(),
@@ -126,14 +126,14 @@ impl About {
     }
 }
 
-/// Whether the rest of what was asked for is true of a record.
+/// Whether an event matches the other arguments.
 fn is_wanted(arguments: &Exchanges, record: &AuditEvent) -> bool {
     let status = record.status.to_string();
     arguments.status.as_ref().is_none_or(|wanted| status.starts_with(wanted.trim_end_matches("xx")))
         && arguments.caller.as_ref().is_none_or(|wanted| record.caller.name.as_ref() == Some(wanted))
 }
 
-/// The records in columns, a line each.
+/// The events as a table, one per line.
 fn table(records: &[AuditEvent]) -> Result<String, std::fmt::Error> {
     const TITLES: [&str; 8] = ["TIME", "STATUS", "INTERACTION", "RESOURCE", "VERSION", "CALLER", "MS", "RULES"];
     let rows: Vec<_> = records.iter().map(row).collect();
@@ -172,7 +172,7 @@ fn row(record: &AuditEvent) -> [String; 8] {
         }
     };
     let caller = &record.caller;
-    // A certificate that no caller has says nothing of who asks; `--json` tells it.
+    // A certificate that no caller has does not identify the sender; `--json` shows it.
     let who = caller.name.as_ref();
     let cells = [
         record.at.clone(),

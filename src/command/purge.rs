@@ -45,7 +45,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes each hour what is no longer kept, until told to stop.
+/// Deletes expired audit events each hour, until the stop.
 pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch::Receiver<bool>) {
     let runs = async {
         let mut interval = tokio::time::interval(INTERVAL);

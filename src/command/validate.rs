@@ -30,14 +30,14 @@ pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode
                 continue;
             }
         };
-        let judged = validator.validate_any(&body);
-        if !judged.is_accepted() {
+        let validated = validator.validate_any(&body);
+        if !validated.is_accepted() {
             worst = worst.max(1);
         }
         if arguments.json {
-            writeln!(out, "{}", terminal::json(&format!("{:#}", operation_outcome(&judged.issues, language))))?;
+            writeln!(out, "{}", terminal::json(&format!("{:#}", operation_outcome(&validated.issues, language))))?;
         } else {
-            print(&mut out, file, &judged.issues, judged.is_accepted(), language)?;
+            print(&mut out, file, &validated.issues, validated.is_accepted(), language)?;
         }
     }
     Ok(ExitCode::from(worst))

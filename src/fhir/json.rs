@@ -84,15 +84,15 @@ struct Issues<'a> {
 }
 
 impl Issues<'_> {
-    /// Lists a defect, if there is room: only then is its place made as text.
-    fn tell(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
+    /// Adds a defect, if the limit is not reached; only then is its expression built.
+    fn add(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
         let mut found = self.found.borrow_mut();
         if found.len() < MAX_ISSUES {
             found.push(complete(Issue::new(rule, path.expression(self.root))));
         }
     }
 
-    /// Lists what nothing can be read for.
+    /// Adds an issue that ends the parsing.
     fn refuse(&self, issue: Issue) {
         self.is_refused.set(true);
         self.found.borrow_mut().push(issue);
@@ -105,7 +105,7 @@ impl Issues<'_> {
     }
 }
 
-/// One value of the document, on its way to becoming a [`Value`].
+/// A value of the document that is being parsed.
 struct Node<'a> {
     path: Path<'a>,
     depth: usize,
@@ -136,7 +136,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        // Before anything is built from it.
+        // Before the value is built.
         let values = self.issues.values.get() + 1;
         self.issues.values.set(values);
         if values > MAX_VALUES {
@@ -202,7 +202,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             let path = Path::Key(&self.path, &key);
             let value = members.next_value_seed(Node { path, depth, issues: self.issues })?;
             if object.contains_key(&key) {
-                self.issues.tell(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
+                self.issues.add(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
             } else {
                 object.insert(key, value);
             }
@@ -214,12 +214,12 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
-/// How `serde_json` hands over a number whose text is kept (feature `arbitrary_precision`):
-/// a map of this one key.
+/// With the feature `arbitrary_precision`, `serde_json` passes a number as a map with this single key, whose value is the
+/// text of the number.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// The text of a number. `serde_json` gives it as an owned string; a member of that name in the
-/// document itself is given as a borrowed one, and refused.
+/// The text of a number. `serde_json` passes it as an owned string. A member of that name in the document is passed as a
+/// borrowed one, and refused.
 struct NumberText;
 
 impl<'de> DeserializeSeed<'de> for NumberText {

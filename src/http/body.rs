@@ -1,4 +1,4 @@
-//! Reading a body: within its bounds, in a media type that is understood.
+//! Reads the body of a request, within its limits and in a supported media type.
 
 use std::time::Duration;
 
@@ -15,39 +15,38 @@ use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BODY_INCOMPLETE;
 
-/// What a body may be.
+/// The expected content of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// A resource in JSON.
+    /// A resource, in JSON.
     Resource,
-    /// A search form.
+    /// The parameters of a search, as a form.
     Form,
 }
 
-/// How much of a body that nobody wants is read.
+/// How much of the body of a refused request is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrainLimits {
-    /// Bytes of its content.
+    /// Maximum bytes of content.
     pub max_bytes: usize,
-    /// From now on.
+    /// Maximum duration.
     pub timeout: Duration,
 }
 
-/// What a frame counts at least: a chunk of one byte costs as much work as a larger one.
+/// Minimum bytes that a frame counts for: a chunk of one byte costs as much work as a larger one.
 const MIN_FRAME_COST: usize = 256;
 
-/// Frames of a body that is wanted: each costs a turn of the connection, whatever it holds. A body of 1 MiB in chunks
-/// of 16 bytes is still read.
+/// Maximum frames of a body: each costs a poll of the connection, whatever its size. Allows 1 MiB in chunks of 16 bytes.
 const MAX_FRAMES: usize = 64 << 10;
 
-/// Reads what is left of the body of a refused request, so that the client reads the answer instead of a broken
-/// connection, but no more than the limits allow. Returns whether that was all of it. With a limit of zero bytes
-/// nothing is read: a client that expects `100 Continue` is not told to send the body.
+/// Reads the rest of the body of a refused request, within the limits, so that the client receives the response instead of a
+/// reset connection. Returns whether the body was read completely. A limit of zero bytes reads nothing: a client that expects
+/// `100 Continue` is not asked to send the body.
 pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
     if body.is_end_stream() || limits.max_bytes == 0 {
         return body.is_end_stream();
     }
-    let to_its_end = async {
+    let reading = async {
         let mut read = 0;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
@@ -58,17 +57,17 @@ pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
         }
         true
     };
-    tokio::time::timeout(limits.timeout, to_its_end).await.unwrap_or(false)
+    tokio::time::timeout(limits.timeout, reading).await.unwrap_or(false)
 }
 
-/// Whether the client sends the body only once it is told to, and was not: any of it is asked for by reading, and
-/// `error` came before that. <https://www.rfc-editor.org/rfc/rfc9110#name-expect>
+/// Whether the client waits for `100 Continue` and has not received it: reading the body sends it, and `error` occurred
+/// before that. <https://www.rfc-editor.org/rfc/rfc9110#name-expect>
 pub fn is_withheld(headers: &HeaderMap, error: &Error) -> bool {
-    // hyper heeds the last one too.
+    // Like hyper, use the last one.
     let expect = headers.get_all(header::EXPECT).iter().next_back();
     let expects_continue = expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let is_read = match error {
-        // Without a length, this was seen while it was read.
+        // Without a length, the size was detected while reading.
         Error::BodyTooLarge { .. } => announced_length(headers).is_none(),
         Error::BodyTooFragmented { .. } => true,
         _ => false,
@@ -80,8 +79,7 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The whole body, if it is what is expected and arrives within the bounds. Where it is refused, some of
-/// it may be left.
+/// Reads the body, if it has the expected media type and stays within the limits. After an error, part of it may be unread.
 pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, bounds: &Bounds) -> Result<Bytes, Error> {
     let limit = bounds.max_body;
     check(headers, expected)?;
@@ -91,13 +89,13 @@ pub async fn read(headers: &HeaderMap, body: &mut Body, expected: Expected, boun
     }
     let content = tokio::time::timeout(bounds.body_timeout, collect(body, announced, limit)).await;
     let content = content.map_err(|_| Error::TooSlow { allowed: bounds.body_timeout })??;
-    // Nothing is left, and with chunks hyper does not say so.
+    // It is read completely; of a chunked body, hyper does not report that.
     *body = Body::empty();
     Ok(content)
 }
 
-/// Copies every frame into one buffer: a frame that is kept keeps the buffer that it was read into, and of a body
-/// in chunks of one byte there are as many frames as bytes.
+/// Copies every frame into one buffer: a frame keeps its whole read buffer in memory, and a body in chunks of one byte has
+/// as many frames as bytes.
 async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, Error> {
     let mut content = BytesMut::with_capacity(announced);
     let mut frames = 0;
@@ -119,19 +117,19 @@ async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Byte
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.as_bytes());
     let mut encodings = encodings.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    // An empty value names no encoding.
+    // An empty value is no encoding.
     if encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")) {
         return Err(Error::UnsupportedContentEncoding);
     }
     let found = match headers.get(header::CONTENT_TYPE) {
         Some(found) => found.to_str().unwrap_or("?"),
-        // A browser sends a body without a type for a page of any site, and asks nobody first (no CORS preflight).
+        // For a page of any site, a browser sends a body without a type without a CORS preflight.
         None if is_sent_by_browser(headers) => "∅",
-        // Without a type, a body is what is expected: JSON, as on the national pages. In `_search` it is a form: FHIR
-        // defines no search in JSON.
+        // Without a type, the expected one is assumed: JSON, as on the SAS pages; for `_search` a form, as FHIR defines no
+        // search in JSON.
         None => return Ok(()),
     };
-    let understood = found.len() <= MAX_MEDIA_TYPE
+    let is_supported = found.len() <= MAX_MEDIA_TYPE
         && found.parse::<MediaTypeBuf>().is_ok_and(|media_type| match expected {
             Expected::Resource => is_fhir_json(&media_type) && version_is_r4(&media_type) && is_utf8(&media_type),
             Expected::Form => media_type.essence().to_string().eq_ignore_ascii_case(FORM) && is_utf8(&media_type),
@@ -140,7 +138,7 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), Error> {
         Expected::Resource => "application/fhir+json; charset=utf-8",
         Expected::Form => FORM,
     };
-    if understood { Ok(()) } else { Err(Error::UnsupportedMediaType { found: found.to_owned(), expected }) }
+    if is_supported { Ok(()) } else { Err(Error::UnsupportedMediaType { found: found.to_owned(), expected }) }
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -167,7 +167,7 @@ fn is_stranger(parts: &Parts) -> bool {
 }
 
 /// The answer to a request that no interaction is served for.
-pub async fn of_unserved(error: Error, request: Request, admission: &Admission) -> Response {
+pub async fn respond_unrouted(error: Error, request: Request, admission: &Admission) -> Response {
     let (parts, body) = request.into_parts();
     // What is not served is nobody's business but the callers'.
     let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
@@ -184,7 +184,7 @@ pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Re
 }
 
 /// The answer to a request whose handler panicked.
-pub fn of_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+pub fn respond_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     response(&Error::internal("a handler panicked; its place stands above"), Language::default())
 }
 
