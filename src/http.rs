@@ -1,4 +1,4 @@
-//! HTTP: the routes, and what surrounds every exchange.
+//! HTTP: the routes, and the middleware around them.
 
 mod admission;
 mod annuaire;
@@ -46,33 +46,33 @@ use origin::Identification;
 use response_budget::ResponseBudget;
 use state::State;
 
-/// The path below which the FHIR API is always served.
+/// The path of the FHIR API, whatever the base URL.
 const FHIR: &str = "/fhir";
 
-/// What is served, and within which bounds.
-pub struct Served {
+/// The parts of the application that [`service`] assembles.
+pub struct AppParts {
     /// The FHIR API.
     pub endpoint: Endpoint,
-    /// The directory's API, where there is one.
+    /// The directory's API, if there is a mirror.
     pub directory: Option<Directory>,
-    /// What the origin of each request is found out by: callers, proxies, base URL.
+    /// Identifies the sender of each request.
     pub identification: Identification,
-    /// The bounds that every request is held to.
+    /// The limits and timeouts of requests.
     pub bounds: Bounds,
 }
 
 /// The path below which the directory's API is always served.
 const ANNUAIRE: &str = "/annuaire/fhir/v2";
 
-/// What [`service`] makes.
+/// The application: routes and middleware.
 pub type App = MapRequest<Router, fn(Request) -> Request>;
 
-/// The FHIR API: under `/fhir`, and under the path of the base URL where a proxy passes that one on.
-/// Likewise the directory's API, under `/annuaire/fhir/v2`, where there is one.
-pub fn service(served: Served) -> App {
-    let Served { endpoint, directory, identification, bounds } = served;
-    let of_directory = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
-    let max_page = max_page_bytes(bounds.max_body).max(of_directory);
+/// Serves the FHIR API under `/fhir`, and under the path of the base URL, which a proxy may forward; the directory's API, if
+/// there is one, under `/annuaire/fhir/v2` likewise.
+pub fn service(parts: AppParts) -> App {
+    let AppParts { endpoint, directory, identification, bounds } = parts;
+    let max_directory_page = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
+    let max_page = max_page_bytes(bounds.max_body).max(max_directory_page);
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
     let admission = Arc::new(Admission::new(identification.access.clone(), bounds));
     let mut prefixes = vec![FHIR.to_owned()];
@@ -80,7 +80,7 @@ pub fn service(served: Served) -> App {
     if base_path != FHIR {
         prefixes.push(base_path.to_owned());
     }
-    let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &admission));
+    let mut router = directory.map_or_else(Router::new, |directory| annuaire_routes(directory, &admission));
     let audit = endpoint.writer.audit().clone();
     let state = Arc::new(State { endpoint, admission: admission.clone() });
     for prefix in &prefixes {
@@ -88,7 +88,7 @@ pub fn service(served: Served) -> App {
             router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
         }
     }
-    let unserved = admission.clone();
+    let fallback_admission = admission.clone();
     let prefixes: Arc<[String]> = prefixes.into();
     let router = router.fallback(async move |request: Request| {
         let is_base = prefixes.iter().any(|prefix| prefix == request.uri().path());
@@ -96,14 +96,14 @@ pub fn service(served: Served) -> App {
             true => HttpError::from_issues(vec![Issue::new(&HTTP_BUNDLE, "http.path")]),
             false => HttpError::UnknownPath,
         };
-        admission::respond_unrouted(error, request, &unserved).await
+        admission::respond_unrouted(error, request, &fallback_admission).await
     });
-    MapRequest::new(surrounded(router, admission, budget, identification, audit), path::normalize)
+    MapRequest::new(with_middleware(router, admission, budget, identification, audit), path::normalize)
 }
 
-/// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the
-/// bounds, neither request nor answers, everything is observed, and all know where the request comes from.
-fn surrounded(
+/// Adds the middleware, from the innermost: panics become 500, requests are admitted within their limits, responses within
+/// their budget, each request is logged and measured, and its sender identified.
+fn with_middleware(
     router: Router,
     admission: Arc<Admission>,
     budget: Arc<ResponseBudget>,
@@ -112,7 +112,7 @@ fn surrounded(
 ) -> Router {
     let identification = Arc::new(identification);
     router
-        .layer(CatchPanicLayer::custom(outcome::of_panic))
+        .layer(CatchPanicLayer::custom(outcome::respond_panic))
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
         .layer(axum::middleware::from_fn_with_state(budget, response_budget::reserve))
         .layer(axum::middleware::from_fn_with_state(audit, observe::observe))
@@ -123,9 +123,9 @@ fn surrounded(
         }))
 }
 
-/// The directory's routes. What stands below their prefix is read by [`annuaire`] itself: unknown
-/// types have an answer of their own there.
-fn of_annuaire(directory: Directory, admission: &Arc<Admission>) -> Router {
+/// The routes of the directory's API. [`annuaire`] parses the path below the prefix, as unknown types have a response of
+/// their own.
+fn annuaire_routes(directory: Directory, admission: &Arc<Admission>) -> Router {
     let mut prefixes = vec![ANNUAIRE.to_owned()];
     let base_path = path_of(directory.base_url());
     if base_path != ANNUAIRE {

@@ -1,4 +1,4 @@
-//! `sas-endpoint annuaire …`: the copy of the national directory.
+//! `sas-endpoint annuaire …`: the mirror of the national directory.
 
 mod exit_status;
 mod generate;
@@ -36,12 +36,12 @@ const NONE: &str = "there is no directory mirror at SAS_ANNUAIRE_DATABASE_URL: c
 pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Failure> {
     match command {
         Command::Sync(arguments) => {
-            let display = show(config);
+            let display = init_progress(config);
             let mirror = Mirror::open(&config.annuaire_database_url).await?;
             until_interrupted(sync::sync(arguments, &mirror, config, &display)).await
         }
         Command::Load(arguments) => {
-            let display = show(config);
+            let display = init_progress(config);
             until_interrupted(load::load(arguments, config, &display)).await
         }
         Command::Status(arguments) => {
@@ -53,7 +53,7 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
             verify::verify(arguments, &mirror).await
         }
         Command::Reindex => {
-            let _display = show(config);
+            let _display = init_progress(config);
             let mirror = Mirror::open_to_reindex(&config.annuaire_database_url).await?.ok_or(NONE)?;
             until_interrupted(verify::reindex(&mirror)).await
         }
@@ -61,21 +61,21 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
     }
 }
 
-/// Brings the copy up to date on the schedule of the settings, if there is one, until told to stop.
+/// Synchronises the mirror on schedule, if one is configured, until the stop.
 pub fn keep_up_to_date(mirror: Mirror, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let schedule = config.annuaire_sync.clone()?;
     tracing::info!(%schedule, upstream = config.annuaire_url, "the directory mirror is synchronised on schedule");
     Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, COUNT), stop)))
 }
 
-/// Logs, beside bars where there is a terminal to draw them on.
-fn show(config: &Config) -> Display {
+/// Starts the log, and the progress bars if standard error is a terminal.
+fn init_progress(config: &Config) -> Display {
     let display = Display::new(config.log_format);
     start_logging(config, display.bars());
     display
 }
 
-/// Whatever was committed stays, and the next run goes on from there: nothing is to be tidied up.
+/// Runs until Ctrl-C. Committed work is kept and the next run resumes from it, so nothing is cleaned up.
 async fn until_interrupted(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     tokio::select! {
         done = work => done,

@@ -33,7 +33,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         lookup_keys: subject.lookup_keys(),
         since: arguments.since.map(instant),
         until: arguments.until.map(instant),
-        // One more, to know whether there are more.
+        // One more than shown tells whether there are more.
         limit: arguments.limit.saturating_add(1),
     };
     // The argument may be the id as the client sent it, or as log and audit log have it.

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::http::bounds::Bounds;
 use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
-use crate::http::{self, Served, listener, log_limit, ops};
+use crate::http::{self, AppParts, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::sas::validation::Validator;
@@ -102,8 +102,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The key of the hashes in the record of exchanges: the configured one, or the one that the database keeps. Refuses a
-/// configured key that is not the one of the existing records.
+/// The key of the hashes in the audit log: the configured one, or the one that the database stores. Refuses a configured key
+/// that did not make the existing hashes.
 async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Option<Key>) -> Result<Key, Failure> {
     let key = match configured {
         Some(key) => key,
@@ -122,7 +122,7 @@ async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Opti
     Ok(key)
 }
 
-/// The copy of the directory, which is created if it is missing: what another process loads later is then served at once.
+/// The directory mirror. It is created if it is missing: what another process loads later is then served at once.
 async fn open_mirror(config: &Config) -> Option<Mirror> {
     match Mirror::open(&config.annuaire_database_url).await {
         Ok(mirror) => Some(mirror),
@@ -169,8 +169,12 @@ impl Listeners {
             access: identification.access.clone(),
         };
         let bounds_of_requests = bounds.clone();
-        let service =
-            http::service(Served { endpoint: endpoint.clone(), directory, identification, bounds: bounds_of_requests });
+        let service = http::service(AppParts {
+            endpoint: endpoint.clone(),
+            directory,
+            identification,
+            bounds: bounds_of_requests,
+        });
         let fhir = listener::serve(self.fhir, service, listener, stopping.clone());
         let router = ops::router(endpoint, tls.clone());
         let ops = listener::serve(self.ops, router, ops::bounds(bounds), stopping.clone());
@@ -238,8 +242,8 @@ async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failu
     TcpListener::bind(address).await.map_err(|error| format!("{setting}: cannot listen on {address}: {error}").into())
 }
 
-/// Heeds from here on SIGTERM and Ctrl-C, which would otherwise end the process as it stands; the future ends with
-/// the first of them.
+/// Handles SIGTERM and Ctrl-C from this call on: they no longer end the process at once. The future completes with the first
+/// of them.
 fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

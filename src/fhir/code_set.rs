@@ -1,4 +1,4 @@
-//! Code systems that are known whole: a search for another code can never find anything, and is malformed.
+//! Code systems whose codes are all known: a search for another code can never match, and is refused.
 
 use super::query::value::split_token;
 
@@ -7,16 +7,16 @@ use super::query::value::split_token;
 pub struct CodeSet {
     /// Its URL.
     pub system: &'static str,
-    /// Another URL that it is known by.
+    /// Another URL of the same system.
     pub alias: Option<&'static str>,
-    /// Its codes; their case counts.
+    /// Its codes, case-sensitive.
     pub codes: &'static [&'static str],
 }
 
 /// The values of a boolean. <http://hl7.org/fhir/R4/codesystem-special-values.html>
 pub static BOOLEANS: CodeSet = CodeSet {
     system: "http://hl7.org/fhir/special-values",
-    // R4 has it here; the search page of R4 still shows the former one.
+    // The URL of R4; its search page still shows the former one.
     alias: Some("http://terminology.hl7.org/CodeSystem/special-values"),
     codes: &["true", "false"],
 };
@@ -47,14 +47,14 @@ pub static DEVICE_STATUS: CodeSet = CodeSet {
 };
 
 impl CodeSet {
-    /// Whether a token of these parts, of which one may be empty, designates one of the codes.
+    /// Whether a token of these parts, one of which may be empty, designates at least one code.
     pub fn allows(&self, system: &str, code: &str) -> bool {
         let is_own = system.is_empty() || system == self.system || Some(system) == self.alias;
         is_own && (code.is_empty() || self.codes.contains(&code))
     }
 
     /// The codes that any of these tokens designates: `code`, `|code`, `system|code`, or `system|` for all of them.
-    /// `None` where a token designates none.
+    /// `None` if a token designates none.
     pub fn parse_tokens<'a>(&self, tokens: impl Iterator<Item = &'a str>) -> Option<Vec<&'static str>> {
         let codes = tokens.map(|token| {
             let (system, code) = split_token(token)?;

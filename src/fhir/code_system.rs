@@ -1,36 +1,36 @@
-//! The code systems that are known whole: those of FHIR R4, HL7 v2 and v3, currencies, countries, and FR Core's types
-//! of identifiers. Of any other, no code is judged: there is no terminology server here.
+//! The code systems whose codes are all known: those of FHIR R4, HL7 v2 and v3, currencies, countries, and FR Core's
+//! identifier types. Codes of other systems are not checked: there is no terminology service.
 //!
 //! <http://hl7.org/fhir/R4/terminologies-systems.html>
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-/// One system a line: its URL, `=` where case counts and `~` where it does not, its codes.
+/// One system per line: its URL, `=` if its codes are case-sensitive or `~` if not, its codes.
 const LINES: &str = include_str!("../../profiles/r4/code-systems.tsv");
 
 static SYSTEMS: LazyLock<HashMap<&str, CodeSystem>> = LazyLock::new(|| LINES.lines().filter_map(line).collect());
 
-/// A code system of which every code is known.
+/// A code system with all its codes.
 pub struct CodeSystem {
     is_case_sensitive: bool,
     codes: HashSet<&'static str>,
-    /// Those of a system that ignores case, in lower case.
+    /// In lower case if the system is case-insensitive.
     folded: HashSet<String>,
 }
 
 impl CodeSystem {
-    /// The system of this URL, if it is known whole.
+    /// The system with this URL, if all its codes are known.
     pub fn find(url: &str) -> Option<&'static Self> {
         SYSTEMS.get(url)
     }
 
-    /// Whether it has the code, by its own rule of case.
+    /// Whether it has the code, case-sensitive or not as the system defines.
     pub fn contains(&self, code: &str) -> bool {
         self.codes.contains(code) || (!self.is_case_sensitive && self.folded.contains(&code.to_lowercase()))
     }
 
-    /// Whether it has the code as it is written here: a required binding asks that.
+    /// Whether it has the code in exactly this case, which a required binding demands.
     pub fn lists(&self, code: &str) -> bool {
         self.codes.contains(code)
     }

@@ -1,4 +1,4 @@
-//! Dates and instants: their calendar, their fixed-width text, and the ranges that searches mean.
+//! Dates and instants: validation, fixed-width text, and the ranges that search dates denote.
 //!
 //! <http://hl7.org/fhir/R4/datatypes.html#dateTime>, <http://hl7.org/fhir/R4/search.html#date>
 
@@ -8,63 +8,63 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
-/// The last instant that is distinguished: FHIR's calendar goes on to 9999-12-31T23:59:59-14:00, 40 hours more, and jiff's
-/// ends here. Every later instant is read as this one, and the end of a range that goes on is [`Timestamp::MAX`], which
-/// is after it.
+/// The last instant that is distinguished. FHIR's calendar ends 40 hours later, at 9999-12-31T23:59:59-14:00, jiff's here.
+/// Every later instant is parsed as this one, and a range that extends beyond it ends at [`Timestamp::MAX`], which is after
+/// it.
 const LATEST: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
-/// The instant as fixed-width UTC text, cut to milliseconds: its order is the order of time.
+/// The instant as fixed-width UTC text, truncated to milliseconds: texts sort by time.
 pub fn instant(timestamp: Timestamp) -> String {
     timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Reads a FHIR `instant` (seconds and zone mandatory).
+/// Parses a FHIR `instant`: seconds and zone are mandatory.
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
     let (local, zone) = parse_local(text)?;
     Some(to_timestamp(local, &zone.to_time_zone()))
 }
 
-/// A civil time of seconds or fractions, with its zone.
+/// A civil time with seconds or fractions, and its zone.
 fn parse_local(text: &str) -> Option<(DateTime, Offset)> {
     let (date, time) = text.split_once('T')?;
     let (date, (time, zone)) = (parse_day(date)?, parse_clock(time)?);
-    // No zone, no instant; minutes alone are for searches.
+    // An instant has a zone. Only searches may omit seconds.
     let zone = zone.filter(|_| time.precision <= SECOND)?;
     Some((DateTime::from_parts(date, time.start), zone))
 }
 
-/// `date`: a year, a month or a day of the calendar.
+/// Whether the text is a `date`: a year, a month or a day of the calendar.
 pub fn is_date(text: &str) -> bool {
     parse_days(text).is_some()
 }
 
-/// `instant`: a day and a time of the calendar, with seconds and zone.
+/// Whether the text is an `instant`: a day and a time of the calendar, with seconds and zone.
 pub fn is_instant(text: &str) -> bool {
     parse_local(text).is_some()
 }
 
-/// `dateTime`: the forms of both.
+/// Whether the text is a `dateTime`: a `date`, or the form of an `instant`.
 pub fn is_date_time(text: &str) -> bool {
     is_date(text) || is_instant(text)
 }
 
-/// What a date in a search stands for: all instants from `start` up to, and without, `end`.
+/// The instants that a search date denotes: from `start`, inclusive, to `end`, exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The first instant.
+    /// The first instant of the range.
     pub start: Timestamp,
-    /// The first instant after.
+    /// The first instant after the range.
     pub end: Timestamp,
 }
 
 impl Range {
-    /// Reads a search date; without a zone it is meant in Europe/Paris, as the SAS pages write it.
+    /// Parses a search date. Without a zone, it is in Europe/Paris, as the SAS pages write it.
     pub fn parse(text: &str) -> Option<Self> {
         Self::parse_in(text, &paris()?)
     }
 
-    /// Reads a search date of any precision from the year to the fraction of a second; without a zone it is
-    /// meant in this one. A `+` of a zone that was decoded to a space is repaired.
+    /// Parses a search date of any precision from the year to the fraction of a second. Without a zone, it is in `zone`.
+    /// A space before the offset is read as `+`: URLs that do not encode the `+` are decoded so.
     pub fn parse_in(text: &str, zone: &TimeZone) -> Option<Self> {
         let text = text.replace(' ', "+");
         let Some((date, time)) = text.split_once('T') else {
@@ -91,7 +91,7 @@ impl Range {
     }
 }
 
-/// The first day, and the span, of `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+/// The first day and the length of `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
 fn parse_days(text: &str) -> Option<(Date, Span)> {
     let mut parts = text.splitn(3, '-');
     let year = parse_digits(parts.next()?, 4)?;
@@ -102,7 +102,7 @@ fn parse_days(text: &str) -> Option<(Date, Span)> {
         (_, None) => 1.month(),
         _ => 1.day(),
     };
-    // There is no year 0000.
+    // FHIR has no year 0000.
     let year = (year > 0).then_some(year)?;
     let first = Date::new(year, month.unwrap_or(Some(1))?, day.unwrap_or(Some(1))?).ok()?;
     Some((first, span))
@@ -112,7 +112,7 @@ fn parse_day(text: &str) -> Option<Date> {
     (text.len() == 10).then(|| parse_days(text))?.map(|(day, _)| day)
 }
 
-/// A time of day, and how long it lasts.
+/// A time of day with its precision.
 struct Clock {
     start: Time,
     precision: SignedDuration,
@@ -120,8 +120,8 @@ struct Clock {
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f…`, with or without a zone. What is finer than a nanosecond is cut off, and a leap second is
-/// the last nanosecond of its minute, so that the order of instants and their day stay.
+/// Parses `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f…`, with or without a zone. Digits beyond the nanosecond are ignored. A leap
+/// second becomes the last nanosecond of its minute, which preserves the order of instants and their day.
 fn parse_clock(text: &str) -> Option<(Clock, Option<Offset>)> {
     let (clock, zone) = text.split_at(text.find(['Z', '+', '-']).unwrap_or(text.len()));
     let zone = if zone.is_empty() { None } else { Some(parse_offset(zone)?) };
@@ -141,7 +141,7 @@ fn parse_clock(text: &str) -> Option<(Clock, Option<Offset>)> {
     Some((Clock { start, precision }, zone))
 }
 
-/// `Z`, or `+hh:mm` or `-hh:mm` up to 14:00.
+/// Parses a zone: `Z`, `+hh:mm` or `-hh:mm`, up to 14:00.
 fn parse_offset(text: &str) -> Option<Offset> {
     let sign = match text.as_bytes().first()? {
         b'Z' if text.len() == 1 => return Some(Offset::UTC),
@@ -161,12 +161,12 @@ fn parse_fraction(fraction: &str) -> Option<i32> {
     is_number.then(|| format!("{fraction:0<9}")[..9].parse().ok())?
 }
 
-/// The number that is written with so many digits, and nothing else.
+/// The number, if the text has exactly this many digits.
 fn parse_digits<T: FromStr>(text: &str, count: usize) -> Option<T> {
     (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
-/// The instant of a civil time. The calendar begins with year 1 here, so that one without an instant is past the last.
+/// The instant of a civil time. The calendar begins with year 1, so a time without an instant is past the last one.
 fn to_timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
     local.to_zoned(zone.clone()).map_or(LATEST, |zoned| zoned.timestamp().min(LATEST))
 }
@@ -304,7 +304,7 @@ mod tests {
             assert!(!is_date_time(text), "{text}");
             assert_eq!(range(text), None, "{text}");
         }
-        // A search may leave out seconds and zone; an element may not.
+        // A search may omit seconds and zone; an element may not.
         for text in ["2026-03-04T14:00", "2026-03-04T14:00Z", "2026-03-04T14:00:00", "2026-03-04T14:00:00.5"] {
             assert!(!is_date_time(text) && Range::parse(text).is_some(), "{text}");
         }
@@ -317,7 +317,7 @@ mod tests {
             ["9999-12-30T22:00:00.001Z", "9999-12-31T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
         {
             assert_eq!(parse_instant(text).map(instant).as_deref(), Some(end_of_time), "{text}");
-            // Every range that goes on to the end holds every instant there.
+            // A range without end contains every instant past the last one.
             for date in [text, "9999-12-31", "9999-12", "9999"] {
                 let range = Range::parse(date).expect("a date");
                 let at = parse_instant(text).expect("an instant");

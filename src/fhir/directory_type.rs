@@ -5,11 +5,11 @@ use std::fmt;
 /// A resource type of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DirectoryType {
-    /// A legal or geographical entity: where care is given.
+    /// A legal entity, or a place of care.
     Organization,
     /// A professional.
     Practitioner,
-    /// What a professional does, and where.
+    /// An activity of a professional at an organization.
     PractitionerRole,
     /// An activity or a social equipment of an organization.
     HealthcareService,
@@ -18,7 +18,7 @@ pub enum DirectoryType {
 }
 
 impl DirectoryType {
-    /// Every type, in the order in which they are synchronised: what is referred to comes first.
+    /// Every type, in the order of synchronisation: referenced types first.
     pub const ALL: [Self; 5] =
         [Self::Organization, Self::Practitioner, Self::PractitionerRole, Self::HealthcareService, Self::Device];
 
@@ -33,7 +33,7 @@ impl DirectoryType {
         }
     }
 
-    /// The type of this name; names are case-sensitive.
+    /// The type with this name, case-sensitive.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|directory_type| directory_type.as_str() == name)
     }

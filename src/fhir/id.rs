@@ -7,12 +7,12 @@ use std::fmt;
 pub struct Id(String);
 
 impl Id {
-    /// Reads an id; `None` where it does not have the form of one.
+    /// Parses an id; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         Self::is_legal(text).then(|| Self(text.to_owned()))
     }
 
-    /// Whether the text has the form of an id.
+    /// Whether the text is a well-formed id.
     pub fn is_legal(text: &str) -> bool {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         (1..=64).contains(&text.len()) && text.bytes().all(legal)

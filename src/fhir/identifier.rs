@@ -10,14 +10,12 @@ use super::query::value::split_token;
 pub const IDNPS: &str = "urn:oid:1.2.250.1.71.4.2.1";
 /// Assigning authority of SAS technical ids (INTRN); also the value of `meta.source`.
 pub const INTRN: &str = "urn:oid:1.2.250.1.213.3.6";
-/// What the systems of national ids of patients begin with (identité nationale de santé): one more arc says whether it is
-/// a NIR, a NIA, or a test. <https://esante.gouv.fr/produits-services/referentiel-ins>
+/// The prefix of the systems of patients' national ids (identité nationale de santé). A further arc tells NIR, NIA and test
+/// ids apart. <https://esante.gouv.fr/produits-services/referentiel-ins>
 pub const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
 
-/// A business identifier in the form in which two of them are compared.
-///
-/// Surrounding white space does not count, and neither does the case of an INTRN, a UUID;
-/// the stored resource keeps its own text.
+/// A business identifier, normalised for comparison: without surrounding white space, and in lower case if it is an INTRN, which
+/// is a UUID. The stored resource keeps the text as received.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
     /// The assigning authority, a URI.
@@ -27,7 +25,7 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// The comparable form of `system|value`.
+    /// Normalises `system|value`.
     pub fn new(system: &str, value: &str) -> Self {
         let system = system.trim_ascii();
         let value = value.trim_ascii();
@@ -35,7 +33,7 @@ impl Identifier {
         Self { system: system.to_owned(), value }
     }
 
-    /// Reads an `Identifier` element; `None` without both parts.
+    /// Parses an `Identifier` element; `None` if it lacks a part.
     pub fn from_element(element: &Value) -> Option<Self> {
         let part = |name| element.get(name).and_then(Value::as_str);
         Some(Self::new(part("system")?, part("value")?))
@@ -57,17 +55,17 @@ impl Identifier {
 pub enum Token {
     /// `system|value`
     Exact(Identifier),
-    /// `value`: that value, whatever the system.
+    /// `value`: this value, in any system.
     Value(String),
-    /// `|value`: that value without any system; identifiers here always have one.
+    /// `|value`: this value without a system. Matches nothing, as stored identifiers have a system.
     NoSystem(String),
     /// `system|`: any value of that system.
     System(String),
 }
 
 impl Token {
-    /// Reads one token, with the escapes of <http://hl7.org/fhir/R4/search.html#escaping>;
-    /// `None` where it is empty or has more than one unescaped `|`.
+    /// Parses a token, with the escapes of <http://hl7.org/fhir/R4/search.html#escaping>;
+    /// `None` if it is empty or has more than one unescaped `|`.
     pub fn parse(text: &str) -> Option<Self> {
         let (system, value) = split_token(text)?;
         Some(match system {
@@ -78,11 +76,11 @@ impl Token {
         })
     }
 
-    /// Whether the identifier is one that this token designates.
+    /// Whether this token matches the identifier.
     pub fn matches(&self, identifier: &Identifier) -> bool {
         match self {
             Self::Exact(exact) => exact == identifier,
-            // The comparable form of an INTRN is lower case: compare as that system would.
+            // A normalised INTRN is in lower case: normalise the value for the same system.
             Self::Value(value) => Identifier::new(&identifier.system, value) == *identifier,
             Self::NoSystem(_) => false,
             Self::System(system) => *system == identifier.system,

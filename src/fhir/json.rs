@@ -101,7 +101,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        // Before anything is built from it.
+        // Before the value is built.
         let values = self.issues.values.get() + 1;
         self.issues.values.set(values);
         if values > MAX_VALUES {
@@ -167,7 +167,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             let path = Path::Key(&self.path, &key);
             let value = members.next_value_seed(Node { path, depth, issues: self.issues })?;
             if object.contains_key(&key) {
-                self.issues.tell(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
+                self.issues.add(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
             } else {
                 object.insert(key, value);
             }
@@ -179,12 +179,12 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
-/// How `serde_json` hands over a number whose text is kept (feature `arbitrary_precision`):
-/// a map of this one key.
+/// With the feature `arbitrary_precision`, `serde_json` passes a number as a map with this single key, whose value is the
+/// text of the number.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// The text of a number. `serde_json` gives it as an owned string; a member of that name in the
-/// document itself is given as a borrowed one, and refused.
+/// The text of a number. `serde_json` passes it as an owned string. A member of that name in the document is passed as a
+/// borrowed one, and refused.
 struct NumberText;
 
 impl<'de> DeserializeSeed<'de> for NumberText {

@@ -44,14 +44,14 @@ mod tests {
     fn diagnostics_begin_with_the_sentence_unless_a_text_is_given() {
         let issue = Issue::new(&ANNUAIRE_REPEATED, "http._count").with("found", "_count");
         for language in [Language::French, Language::English] {
-            let told = format_issue(&issue, language);
-            let text = told["details"]["text"].as_str().expect("a text");
+            let formatted = format_issue(&issue, language);
+            let text = formatted["details"]["text"].as_str().expect("a text");
             assert_eq!(text, issue.text(language));
-            assert_eq!(told["diagnostics"], format!("{text} ({})", ANNUAIRE_REPEATED.source));
+            assert_eq!(formatted["diagnostics"], format!("{text} ({})", ANNUAIRE_REPEATED.source));
         }
-        let told = |issue: &Issue| format_issue(issue, Language::English)["diagnostics"].clone();
-        assert_eq!(told(&issue.clone().diagnostics("Bad")), "Bad");
-        let long = told(&issue.diagnostics("é".repeat(1000)));
+        let formatted = |issue: &Issue| format_issue(issue, Language::English)["diagnostics"].clone();
+        assert_eq!(formatted(&issue.clone().diagnostics("Bad")), "Bad");
+        let long = formatted(&issue.diagnostics("é".repeat(1000)));
         assert_eq!(long.as_str().map(|text| text.chars().count()), Some(401));
     }
 }

@@ -1,4 +1,4 @@
-//! The forms of FHIR's primitive types that a pattern states badly or slowly.
+//! Checks FHIR primitive types that a regular expression would check badly or slowly.
 //!
 //! <http://hl7.org/fhir/R4/datatypes.html>
 
@@ -18,7 +18,7 @@ const MAX_STRING_LENGTH: usize = 1 << 20;
 /// Maximum length of an `id`.
 const MAX_ID_LENGTH: usize = 64;
 
-/// Whether a character can be seen: neither white space, nor a control, nor a character that shows nothing.
+/// Whether a character is visible: neither white space, nor a control, nor ignorable.
 ///
 /// Unicode, DerivedCoreProperties, Default_Ignorable_Code_Point; the blank pattern of Braille (U+2800) too.
 pub fn is_visible(c: char) -> bool {
@@ -49,7 +49,7 @@ pub fn is_id(text: &str) -> bool {
     (1..=MAX_ID_LENGTH).contains(&text.len()) && text.bytes().all(is_legal)
 }
 
-/// `uri`, `url`: without white space; an OID or a UUID that it names has its own form.
+/// `uri`, `url`: without white space; OIDs and UUIDs must be well-formed.
 pub fn is_uri(text: &str) -> bool {
     let is_own_form = || match text.split_at_checked(9) {
         Some(("urn:uuid:", uuid)) => is_uuid(uuid),
@@ -58,12 +58,12 @@ pub fn is_uri(text: &str) -> bool {
     has_no_blank(text) && !text.is_empty() && is_own_form()
 }
 
-/// Nearly all are of ASCII alone.
+/// Fast path: nearly all URIs are ASCII.
 fn has_no_blank(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic()) || !text.contains(char::is_whitespace)
 }
 
-/// The numbers of an OID: the first is 0, 1 or 2, none has a leading zero, and there are two or more.
+/// Whether these are the arcs of an OID: at least two numbers without leading zeros, the first one 0, 1 or 2.
 fn is_oid(arcs: &str) -> bool {
     let is_number = |arc: &str| arc == "0" || !arc.starts_with('0') && arc.bytes().all(|byte| byte.is_ascii_digit());
     let mut arcs = arcs.split('.');
@@ -72,12 +72,13 @@ fn is_oid(arcs: &str) -> bool {
     first && others.peek().is_some() && others.all(|arc| !arc.is_empty() && is_number(arc))
 }
 
-/// 36 characters, letters in lower case: RFC 4122 writes them so, and R4 asks it.
+/// Whether this is a UUID of 36 characters in lower case, as R4 demands.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && Uuid::from_str(text).is_ok() && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
-/// Whether a `uri` has a scheme, written in lower case as the HL7 validator asks. What is no `uri` is not looked at.
+/// Whether a `uri` has a scheme in lower case, which the HL7 validator demands. `true` for texts that are not a `uri`:
+/// another check reports them.
 pub fn is_absolute(text: &str) -> bool {
     let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
     let is_scheme = |scheme: &str| scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme.bytes().all(is_legal);
@@ -95,7 +96,7 @@ pub fn is_reference(text: &str) -> bool {
     has_no_blank(text)
 }
 
-/// `base64Binary`: RFC 4648 with its padding; white space may stand between groups of four characters.
+/// `base64Binary`: RFC 4648 with padding; white space is allowed between groups of four characters.
 pub fn is_base64(text: &str) -> bool {
     decode_base64(text).is_some()
 }
@@ -111,10 +112,10 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(compact).ok().filter(|bytes| !bytes.is_empty())
 }
 
-/// A language tag of BCP 47 whose language is a registered one: `fr`, `fr-CA`, `sr-Cyrl`, `frr`, `ber`, `i-default`.
+/// A language tag of BCP 47 whose language is registered: `fr`, `fr-CA`, `sr-Cyrl`, `frr`, `ber`, `i-default`.
 ///
-/// The registry has the two letters of ISO 639-1, the three of ISO 639-3 where there are no two, those for private use,
-/// and some others. A tag that is private as a whole (`x-abc`) names no language.
+/// The registry has the two-letter codes of ISO 639-1, the three-letter codes of ISO 639-3 for other languages, codes for
+/// private use, and some others. A private tag (`x-abc`) has no language.
 pub fn is_language(text: &str) -> bool {
     let Ok(tag) = LanguageTag::parse(text) else { return false };
     let language = tag.primary_language().to_ascii_lowercase();
@@ -122,12 +123,12 @@ pub fn is_language(text: &str) -> bool {
     match language.len() {
         2 => Language::from_639_1(&language).is_some() || is_other(),
         3 => Language::from_639_3(&language).is_some_and(|language| language.to_639_1().is_none()) || is_other(),
-        // Whole tags that were registered before BCP 47: the parser knows them.
+        // Grandfathered tags, which the parser knows.
         _ => language.starts_with("i-"),
     }
 }
 
-/// The languages of the registry that are in neither ISO 639-1 nor 639-3: collections of ISO 639-5, and languages that these standards had once.
+/// Registered languages that are in neither ISO 639-1 nor 639-3: collections of ISO 639-5, and withdrawn codes.
 /// <https://www.iana.org/assignments/language-subtag-registry>, of 2025-08-25.
 static OTHER_LANGUAGES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let languages = "\

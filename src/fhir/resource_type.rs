@@ -23,7 +23,7 @@ impl ResourceType {
         }
     }
 
-    /// The type of this name; names are case-sensitive.
+    /// The type with this name, case-sensitive.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|resource_type| resource_type.as_str() == name)
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// How clients authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
-    /// Not at all.
+    /// They do not.
     None,
     /// As configured callers only.
     Callers {
@@ -16,13 +16,13 @@ pub enum Authentication {
     },
 }
 
-/// The element, for an API of which `rights` are the ones that a caller may have.
+/// The element, for an API whose callers can have these `rights`.
 pub fn rest_security(authentication: Authentication, rights: &str) -> Value {
     let Authentication::Callers { certificates, tokens } = authentication else {
         let description = "No authentication: every client that reaches this server may use the whole API.";
         return json!({ "cors": false, "description": description });
     };
-    // R4 has a code for certificates; of tokens, only for those of OAuth.
+    // R4 has a code for certificates; for tokens, it has codes of OAuth only.
     let service = |code: &str, text: &str| {
         let system = "http://terminology.hl7.org/CodeSystem/restful-security-service";
         json!({ "coding": [{ "system": system, "code": code, "display": code }], "text": text })

@@ -1,4 +1,4 @@
-//! `_elements` and `_summary`: a part of each resource, for both APIs.
+//! `_elements` and `_summary`: reduces resources to a part, for both APIs.
 //!
 //! <http://hl7.org/fhir/R4/search.html#elements>, <http://hl7.org/fhir/R4/search.html#summary>
 
@@ -9,19 +9,19 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What marks a resource of which not all is shown.
+/// The tag of a partial resource.
 const SUBSETTED: &str = concat!(
     r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","#,
     r#""code":"SUBSETTED","display":"Resource encoded in summary mode"}"#
 );
 
-/// The longest name of an element; R4 has none of half the length.
+/// Maximum length of an element's name; the longest of R4 is less than half as long.
 const MAX_NAME: usize = 64;
 
-/// Elements that `_elements` may name; no resource has as many.
+/// Maximum names in `_elements`; no resource has as many elements.
 const MAX_ELEMENTS: usize = 256;
 
-/// The part of each resource that is asked for: what `_elements` names and `_summary` keeps.
+/// The requested part of each resource: the elements that `_elements` names and `_summary` keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subset {
     /// `_elements`; empty for all.
@@ -33,26 +33,26 @@ pub struct Subset {
 /// `_summary` <http://hl7.org/fhir/R4/valueset-summary.html>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Summary {
-    /// `false`: everything.
+    /// `false`: all elements.
     #[default]
     Off,
     /// `true`: the elements that R4 marks with Σ.
     On,
     /// `text`: the narrative and the mandatory elements.
     Text,
-    /// `data`: everything but the narrative.
+    /// `data`: all elements except the narrative.
     Data,
-    /// `count`: of a search, the number of matches alone.
+    /// `count`, in searches: only the number of matches.
     Count,
 }
 
 impl Summary {
-    /// The values of `_summary` where resources are read, not searched.
+    /// The values of `_summary` in reads and histories.
     pub const OF_READS: &'static str = "true, text, data, false";
     /// The values of `_summary` in a search.
     pub const OF_SEARCHES: &'static str = "true, text, data, count, false";
 
-    /// Reads the value of `_summary`, which may be one of these.
+    /// Parses the value of `_summary`, which must be in the list `allowed`.
     pub fn parse(text: &str, allowed: &str) -> Option<Self> {
         let known = allowed.split(", ").find(|known| *known == text)?;
         Some(match known {
@@ -75,21 +75,21 @@ impl Summary {
     }
 }
 
-/// The elements that stay whatever is asked for: those that R4 requires of the type, those that tell which resource it
-/// is, and those that the meaning or an invariant of the others needs. What a profile asks beyond R4 may be left out: the
-/// tag SUBSETTED says so.
+/// The elements of a type that are always kept: those that R4 requires, those that identify the resource, and those that
+/// the meaning or an invariant of others needs. Elements that only a profile requires may be missing, as the tag SUBSETTED
+/// announces.
 fn always(resource_type: &str) -> &'static [&'static str] {
     match resource_type {
         "Organization" | "Practitioner" | "HealthcareService" => &["identifier", "active"],
         "PractitionerRole" => &["identifier", "active", "practitioner"],
         "Device" => &["identifier", "status"],
-        // app-3: an appointment that is booked has a start and an end.
+        // app-3: a booked appointment has a start and an end.
         "Appointment" => &["identifier", "status", "start", "end", "participant"],
         _ => &[],
     }
 }
 
-/// The elements of a type that R4 marks with Σ, beyond those that are always there.
+/// The elements of a type that R4 marks with Σ, except those that are always kept.
 fn summary(resource_type: &str) -> &'static [&'static str] {
     match resource_type {
         "Practitioner" => &["name", "telecom", "address", "gender", "birthDate"],
@@ -104,12 +104,12 @@ fn summary(resource_type: &str) -> &'static [&'static str] {
     }
 }
 
-/// Of every type: what a resource is, and what changes its meaning.
+/// The elements of every type that are always kept: they identify the resource or change its meaning.
 const ALWAYS: [&str; 5] = ["resourceType", "id", "meta", "implicitRules", "modifierExtension"];
 
 impl Subset {
-    /// Adds the elements of a list, those that no resource has among them; blanks name nothing. `None` where one cannot be an
-    /// element, or they are too many.
+    /// Adds the names of a comma-separated list; unknown ones are harmless, empty ones are ignored. `None` if a name is
+    /// malformed, or there are too many.
     pub fn add_elements(&mut self, list: &str) -> Option<()> {
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             if name.len() > MAX_NAME || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
@@ -123,13 +123,13 @@ impl Subset {
         Some(())
     }
 
-    /// The same of what comes along with the matches of a search: `_elements` is about the matches.
+    /// The part of included resources: `_elements` applies to matches only.
     #[must_use]
     pub fn for_included(&self) -> Self {
         Self { elements: BTreeSet::new(), summary: self.summary }
     }
 
-    /// The part that is asked for.
+    /// Reduces a resource to the requested part.
     pub fn apply(&self, resource_type: &str, body: String) -> String {
         if self.is_whole() {
             return body;
@@ -139,8 +139,8 @@ impl Subset {
         text
     }
 
-    /// Writes the part that is asked for: as it stands if that is all, else marked SUBSETTED. Where the body is not an
-    /// object, all of it.
+    /// Writes the requested part of a resource, with the tag SUBSETTED; unchanged if all of it is requested, or if it is not
+    /// an object.
     pub fn write(&self, text: &mut String, resource_type: &str, body: &str) {
         let members = if self.is_whole() { None } else { serde_json::from_str(body).ok() };
         let Some(Object(members)) = members else {
@@ -154,7 +154,7 @@ impl Subset {
                 || always(resource_type).contains(&name)
                 || self.summary.keeps(resource_type, name) && (self.elements.is_empty() || self.elements.contains(name))
         };
-        // A reference into the resource needs what it refers to: dom-3.
+        // A reference to a contained resource needs its target: dom-3.
         let refers = || members.iter().any(|(name, value)| is_kept(name) && value.get().contains(r##""#"##));
         let keeps_contained = is_kept("contained") || refers();
         let mut separator = '{';
@@ -181,7 +181,7 @@ impl Subset {
     }
 }
 
-/// `meta` with the tag.
+/// Writes `meta` with the tag added.
 fn write_meta(text: &mut String, meta: &str) {
     let Object(members) = serde_json::from_str(meta).unwrap_or_default();
     let mut separator = '{';
@@ -208,7 +208,7 @@ fn push_name(text: &mut String, name: &str) {
     text.push(':');
 }
 
-/// The members of an object, in order, values as they stand in the text.
+/// The members of an object, in order, with the text of their values.
 #[derive(Default)]
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -234,7 +234,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// A name, borrowed where it holds no escape.
+/// A name, borrowed if it has no escape.
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -297,7 +297,7 @@ mod tests {
         kept(Summary::On, "name,photo", &["name"]);
         kept(Summary::Text, "name", &[]);
         kept(Summary::Data, "text,photo", &["photo"]);
-        // What is referred to comes with the reference.
+        // The target is kept with the reference.
         kept(Summary::Off, "qualification", &["contained", "qualification"]);
         kept(Summary::Off, "photo", &["photo"]);
         for summary in [Summary::Off, Summary::Count] {

@@ -10,20 +10,20 @@ pub fn entity_tag(version: Version) -> String {
     format!("W/\"{version}\"")
 }
 
-/// Entity tags of one list; a longer list is malformed.
+/// Maximum entity tags in a list; a longer list is malformed.
 pub const MAX_ENTITY_TAGS: usize = 256;
 
-/// What `If-Match` or `If-None-Match` names.
+/// The value of `If-Match` or `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntityTags {
     /// `*`: any current version.
     Any,
-    /// These versions; a tag that is none of ours names no version, hence an empty list.
+    /// These versions. Tags that this server did not issue match no version and are left out.
     Versions(Vec<Version>),
 }
 
 impl EntityTags {
-    /// Reads a list of entity tags, weak or strong; `None` where it is malformed.
+    /// Parses a list of entity tags, weak or strong; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         if text.trim() == "*" {
             return Some(Self::Any);
@@ -40,7 +40,7 @@ impl EntityTags {
         tags.collect::<Option<Vec<_>>>().map(|versions| Self::Versions(versions.into_iter().flatten().collect()))
     }
 
-    /// Whether the current version, if there is one, is among the named ones.
+    /// Whether the current version, if there is one, is in the list.
     pub fn names(&self, current: Option<Version>) -> bool {
         match (self, current) {
             (_, None) => false,

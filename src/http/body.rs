@@ -1,4 +1,4 @@
-//! Reading a body: within its bounds, in a media type that is understood.
+//! Reads the body of a request, within its limits and in a supported media type.
 
 use std::time::Duration;
 
@@ -15,39 +15,38 @@ use super::origin::browser::is_sent_by_browser;
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BODY_INCOMPLETE;
 
-/// What a body may be.
+/// The expected content of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// A resource in JSON.
+    /// A resource, in JSON.
     Resource,
-    /// A search form.
+    /// The parameters of a search, as a form.
     Form,
 }
 
-/// How much of a body that nobody wants is read.
+/// How much of the body of a refused request is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrainLimits {
-    /// Bytes of its content.
+    /// Maximum bytes of content.
     pub max_bytes: usize,
-    /// From now on.
+    /// Maximum duration.
     pub timeout: Duration,
 }
 
-/// What a frame counts at least: a chunk of one byte costs as much work as a larger one.
+/// Minimum bytes that a frame counts for: a chunk of one byte costs as much work as a larger one.
 const MIN_FRAME_COST: usize = 256;
 
-/// Frames of a body that is wanted: each costs a turn of the connection, whatever it holds. A body of 1 MiB in chunks
-/// of 16 bytes is still read.
+/// Maximum frames of a body: each costs a poll of the connection, whatever its size. Allows 1 MiB in chunks of 16 bytes.
 const MAX_FRAMES: usize = 64 << 10;
 
-/// Reads what is left of the body of a refused request, so that the client reads the answer instead of a broken
-/// connection, but no more than the limits allow. Returns whether that was all of it. With a limit of zero bytes
-/// nothing is read: a client that expects `100 Continue` is not told to send the body.
+/// Reads the rest of the body of a refused request, within the limits, so that the client receives the response instead of a
+/// reset connection. Returns whether the body was read completely. A limit of zero bytes reads nothing: a client that expects
+/// `100 Continue` is not asked to send the body.
 pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
     if body.is_end_stream() || limits.max_bytes == 0 {
         return body.is_end_stream();
     }
-    let to_its_end = async {
+    let reading = async {
         let mut read = 0;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
@@ -58,7 +57,7 @@ pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
         }
         true
     };
-    tokio::time::timeout(limits.timeout, to_its_end).await.unwrap_or(false)
+    tokio::time::timeout(limits.timeout, reading).await.unwrap_or(false)
 }
 
 /// Whether the client sends the body only once it is told to, and was not: any of it is asked for by reading, and
@@ -124,19 +123,19 @@ async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Byte
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), HttpError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.as_bytes());
     let mut encodings = encodings.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    // An empty value names no encoding.
+    // An empty value is no encoding.
     if encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")) {
         return Err(HttpError::UnsupportedContentEncoding);
     }
     let found = match headers.get(header::CONTENT_TYPE) {
         Some(found) => found.to_str().unwrap_or("?"),
-        // A browser sends a body without a type for a page of any site, and asks nobody first (no CORS preflight).
+        // For a page of any site, a browser sends a body without a type without a CORS preflight.
         None if is_sent_by_browser(headers) => "∅",
-        // Without a type, a body is what is expected: JSON, as on the national pages. In `_search` it is a form: FHIR
-        // defines no search in JSON.
+        // Without a type, the expected one is assumed: JSON, as on the SAS pages; for `_search` a form, as FHIR defines no
+        // search in JSON.
         None => return Ok(()),
     };
-    let understood = found.len() <= MAX_MEDIA_TYPE
+    let is_supported = found.len() <= MAX_MEDIA_TYPE
         && found.parse::<MediaTypeBuf>().is_ok_and(|media_type| match expected {
             Expected::Resource => is_fhir_json(&media_type) && version_is_r4(&media_type) && is_utf8(&media_type),
             Expected::Form => media_type.essence().to_string().eq_ignore_ascii_case(FORM) && is_utf8(&media_type),
@@ -145,7 +144,7 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), HttpError> {
         Expected::Resource => "application/fhir+json; charset=utf-8",
         Expected::Form => FORM,
     };
-    if understood { Ok(()) } else { Err(HttpError::UnsupportedMediaType { found: found.to_owned(), expected }) }
+    if is_supported { Ok(()) } else { Err(HttpError::UnsupportedMediaType { found: found.to_owned(), expected }) }
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

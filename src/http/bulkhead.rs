@@ -1,4 +1,4 @@
-//! Bulkheads: each kind of work has permits of its own, so that a flood of one kind leaves the others afloat.
+//! Bulkheads: each kind of work has its own permits, so that a flood of one kind does not stop the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use super::bounds::{Bounds, Timeouts};
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 
-/// More requests of a kind do not wait for a permit.
+/// Maximum requests of a kind that wait for a permit; further ones are refused at once.
 const MAX_WAITING: usize = 256;
 
-/// The permits of every kind.
+/// The permits of all kinds.
 pub struct Bulkheads([Bulkhead; 5]);
 
 struct Bulkhead {
@@ -20,18 +20,18 @@ struct Bulkhead {
     timeout: Duration,
     permits: Arc<Semaphore>,
     waiting: Semaphore,
-    /// None waits longer: a burst is served, and a flood is not.
+    /// Maximum wait for a permit: long enough for a burst, too short for a flood.
     permit_timeout: Duration,
 }
 
-/// A permit, counted by a gauge as long as it is held.
+/// A permit; a gauge counts those that are held.
 struct Permit {
     _permit: OwnedSemaphorePermit,
     workload: Workload,
 }
 
 impl Bulkheads {
-    /// As many permits as the bounds say.
+    /// The permits that `bounds` configures.
     pub fn new(bounds: &Bounds) -> Self {
         let permits = |workload| match workload {
             Workload::Writes => bounds.max_writes,
@@ -49,10 +49,10 @@ impl Bulkheads {
         }))
     }
 
-    /// A deadline that holds a permit; the time for the request runs from now on.
+    /// Acquires a permit, and returns a deadline that holds it. The deadline counts from this call, wait included.
     ///
     /// # Errors
-    /// [`Error::TooBusy`] where too many wait already, or none is free within a second.
+    /// [`Error::TooBusy`] if too many requests wait already, or no permit becomes free within the timeout.
     pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
         let bulkhead = &self.0[workload as usize];
         let deadline = Deadline::after(bulkhead.timeout);
@@ -88,7 +88,7 @@ impl Drop for Permit {
     }
 }
 
-/// How long a request of this kind may take, from when it asks for its permit.
+/// Maximum duration of a request of this kind, from when it asks for its permit.
 fn timeout(workload: Workload, timeouts: Timeouts) -> Duration {
     match workload {
         Workload::Writes => timeouts.write,

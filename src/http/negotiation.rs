@@ -1,4 +1,4 @@
-//! What the client wants: format, language, how much of an answer.
+//! Content negotiation: format, language, and the preferences of the client.
 //!
 //! <http://hl7.org/fhir/R4/http.html#mime-type>, <https://www.rfc-editor.org/rfc/rfc9110#name-content-negotiation>,
 //! <https://www.rfc-editor.org/rfc/rfc7240>
@@ -11,15 +11,15 @@ use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
 use crate::fhir::query::Query;
 use crate::issue::Language;
 
-/// What the answer to a write holds. <http://hl7.org/fhir/R4/http.html#ops>
+/// The preferred body of the response to a write. <http://hl7.org/fhir/R4/http.html#ops>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Return {
     /// The resource.
     #[default]
     Representation,
-    /// Nothing.
+    /// No body.
     Minimal,
-    /// What is to be said of the resource.
+    /// The issues, warnings included.
     OperationOutcome,
 }
 
@@ -28,12 +28,12 @@ pub fn format(headers: &HeaderMap, query: &mut Query) -> Result<(), HttpError> {
     // The value true or false changes nothing: JSON is always written compactly.
     query.take("_pretty");
     let mut formats = query.take("_format");
-    // An empty parameter is none.
+    // An empty parameter is ignored.
     formats.retain(|format| !format.trim().is_empty());
     let acceptable = if formats.is_empty() {
         accepts_json(headers)
     } else {
-        // An unescaped plus arrives as a space.
+        // An unescaped plus is decoded to a space.
         formats.iter().all(|format| format == "json" || accepts(&format.replace(' ', "+")))
     };
     if acceptable { Ok(()) } else { Err(HttpError::NotAcceptable) }
@@ -53,7 +53,7 @@ fn accepts(range: &str) -> bool {
         })
 }
 
-/// French, unless English is preferred.
+/// The language of messages: French, unless the client prefers English.
 pub fn language(headers: &HeaderMap) -> Language {
     let (mut english, mut french) = (0.0_f32, 0.0_f32);
     for (range, quality) in preferences(headers, &header::ACCEPT_LANGUAGE) {
@@ -77,12 +77,12 @@ pub fn preferred_return(headers: &HeaderMap) -> Option<Return> {
     preferred(headers, "return", &known)
 }
 
-/// `Prefer: handling=lenient`, where the first that is said is not `strict`. <http://hl7.org/fhir/R4/search.html#errors>
+/// Whether the client sent `Prefer: handling=lenient`; if it sent both values, the first one counts. <http://hl7.org/fhir/R4/search.html#errors>
 pub fn is_lenient(headers: &HeaderMap) -> bool {
     preferred(headers, "handling", &[("lenient", true), ("strict", false)]).unwrap_or(false)
 }
 
-/// The first value of a preference that is among those known.
+/// The first known value of a preference.
 fn preferred<T: Copy>(headers: &HeaderMap, wanted: &str, known: &[(&str, T)]) -> Option<T> {
     members(headers, &PREFER, b",;").find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
@@ -94,10 +94,10 @@ fn preferred<T: Copy>(headers: &HeaderMap, wanted: &str, known: &[(&str, T)]) ->
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// Members of a list in a header; what comes after them is ignored, so that a header costs no more than it says.
+/// Maximum members of a list in a header; further ones are ignored, so that a long header costs little.
 const MAX_MEMBERS: usize = 20;
 
-/// The first members of a list over all headers of a name; empty members count, and are left out.
+/// The first members of the list in all headers of this name. Empty members count towards the maximum, and are left out.
 fn members<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -108,11 +108,11 @@ fn members<'a>(
     members.map(|member| std::str::from_utf8(member).unwrap_or_default().trim()).filter(|member| !member.is_empty())
 }
 
-/// The members of a header such as `Accept`, each without its `q`, and that `q`.
+/// The members of a header such as `Accept`, each with its `q`.
 fn preferences<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = (String, f32)> + use<'a> {
     members(headers, name, b",").map(|member| {
         if member.len() > MAX_MEDIA_TYPE {
-            // Neither a format nor a language that is served.
+            // Too long for a supported format or language.
             return (String::new(), 0.0);
         }
         let (quality, others): (Vec<_>, Vec<_>) =

@@ -147,7 +147,7 @@ pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Re
 }
 
 /// The answer to a request whose handler panicked.
-pub fn of_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+pub fn respond_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     response(&HttpError::internal("a handler panicked; its place stands above"), Language::default())
 }
 

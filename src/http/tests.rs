@@ -17,7 +17,7 @@ async fn panic_returns_500_and_the_connection_stays_open() {
     let (audit, mut events) = AuditQueue::without_task();
     let admission = Admission::new(identification.access.clone(), Bounds::default());
     let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
-    let service = TowerToHyperService::new(surrounded(router, admission, budget, identification, audit));
+    let service = TowerToHyperService::new(with_middleware(router, admission, budget, identification, audit));
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(ours), service));
     let client = hyper::client::conn::http1::handshake(TokioIo::new(theirs));

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Issue, Rule};
 
-/// Maximum errors listed of one check, and maximum others: a hostile body must not grow an answer without bound.
+/// Maximum errors listed of one check, and maximum others: a hostile body must not grow a response without bound.
 pub const MAX_ISSUES: usize = 100;
 
 /// Maximum errors that are not listed, as they repeat one or concern an element that is already reported. A check of a

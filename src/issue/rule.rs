@@ -1,19 +1,19 @@
-//! A rule of the catalogue: what every issue cites.
+//! The rules of the catalogue: every issue cites one.
 
 use super::Language;
 
-/// How a broken rule weighs on the answer.
+/// The effect of a violation on the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// The request is not FHIR R4: 400.
     NotFhir,
     /// The request is FHIR, but a profile or a SAS rule refuses it: 422.
     Refused,
-    /// A refusal of HTTP itself, or a fault of ours; the status is in the sentence.
+    /// HTTP itself refuses the request, or the server failed. The error determines the status.
     Http,
-    /// Accepted, and worth a look.
+    /// The request is accepted, but probably wrong.
     Warning,
-    /// Accepted; good to know.
+    /// The request is accepted; the client may want to know.
     Information,
 }
 
@@ -33,11 +33,11 @@ impl Level {
 /// `OperationOutcome.issue.severity`: <http://hl7.org/fhir/R4/valueset-issue-severity.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The request failed because of this.
+    /// The request is refused.
     Error,
-    /// Accepted, and worth a look.
+    /// The request is accepted, but probably wrong.
     Warning,
-    /// Accepted; good to know.
+    /// The request is accepted; the client may want to know.
     Information,
 }
 
@@ -55,9 +55,9 @@ impl Severity {
 /// `OperationOutcome.issue.code`: <http://hl7.org/fhir/R4/valueset-issue-type.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueType {
-    /// Who sends the request is not known.
+    /// The client is not authenticated.
     Login,
-    /// Who sends the request may not.
+    /// The client has no right to the interaction.
     Forbidden,
     /// Content invalid against the specification or a profile.
     Invalid,
@@ -77,11 +77,11 @@ pub enum IssueType {
     Duplicate,
     /// The interaction, parameter or format is not supported.
     NotSupported,
-    /// The thing asked for is unknown.
+    /// The requested resource does not exist.
     NotFound,
     /// The content is too long.
     TooLong,
-    /// The answer was cut to spare the server.
+    /// Processing is too costly for the server.
     TooCostly,
     /// Several resources match.
     MultipleMatches,
@@ -89,13 +89,13 @@ pub enum IssueType {
     Conflict,
     /// An unexpected internal error.
     Exception,
-    /// A passing fault: try again later.
+    /// A temporary error: the client may try again.
     Transient,
-    /// Something took longer than it may.
+    /// A timeout.
     Timeout,
-    /// Too much is waiting: slow down.
+    /// The server is overloaded, or the client exceeds its rate.
     Throttled,
-    /// A message that is only informative.
+    /// Information only.
     Informational,
 }
 
@@ -128,25 +128,25 @@ impl IssueType {
     }
 }
 
-/// A rule: stable id, weight, sentences and the page it comes from.
+/// A rule: its stable id, level, messages and source.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Stable: clients may build on it (`practitioner-telecom-email`).
+    /// Stable, as clients depend on it: `practitioner-telecom-email`.
     pub id: &'static str,
-    /// How a breach weighs.
+    /// The effect of a violation.
     pub level: Level,
-    /// The FHIR issue type of a breach.
+    /// The FHIR issue type of a violation.
     pub code: IssueType,
-    /// One French sentence: what was found, what is expected.
+    /// The French message: what was found, what is expected, what to do.
     pub french: &'static str,
-    /// The same in English.
+    /// The English message.
     pub english: &'static str,
-    /// The page and section it comes from.
+    /// The page and section that require it.
     pub source: &'static str,
 }
 
 impl Rule {
-    /// `OperationOutcome.issue.severity` of a breach.
+    /// `OperationOutcome.issue.severity` of a violation.
     pub fn severity(&self) -> Severity {
         match self.level {
             Level::NotFhir | Level::Refused | Level::Http => Severity::Error,
@@ -155,12 +155,12 @@ impl Rule {
         }
     }
 
-    /// Whether a breach makes the request fail.
+    /// Whether a violation refuses the request.
     pub fn is_error(&self) -> bool {
         self.severity() == Severity::Error
     }
 
-    /// The sentence with its placeholders.
+    /// The message, with its placeholders.
     pub fn sentence(&self, language: Language) -> &'static str {
         match language {
             Language::French => self.french,

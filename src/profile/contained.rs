@@ -1,4 +1,4 @@
-//! What ties a resource to those that it contains: ref-1, dom-3, ids that are given once; and narratives anywhere in these.
+//! Checks contained resources: ref-1, dom-3, unique ids, and the narratives within them.
 //!
 //! <http://hl7.org/fhir/R4/references.html#contained>, <http://hl7.org/fhir/R4/domainresource.html>
 
@@ -15,13 +15,13 @@ use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_PRIMITIVE, FHIR_REF_1, FHIR_TXT_1, FHIR_TXT_2};
 use crate::issue::{Issue, Rule};
 
-/// The contained resources of a resource.
+/// The types of the contained resources, by id.
 pub fn contained(resource: &Value) -> Contained<'_> {
     let resources = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
     resources.filter_map(|resource| Some((id_of(resource)?, resource.get("resourceType")?.as_str()?))).collect()
 }
 
-/// Reports the breaches of these rules in a resource.
+/// Reports the violations of these rules in a resource.
 pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>) -> ControlFlow<()> {
     let contained = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
     let contained: Vec<_> = contained.map(|resource| (id_of(resource), resource)).collect();
@@ -63,8 +63,8 @@ impl<'a> Walk<'a, '_> {
                 for (key, value) in object {
                     let path = Path::Key(path, key);
                     match value {
-                        // Of a type that is not known whole, nothing below the common elements is known: a narrative
-                        // may stand in a section or in a resource within it. It is no reference, whatever it begins with.
+                        // The schemas know only the common elements of other types: a narrative may be in a section, or in
+                        // a resource within. A `div` is never a reference, even if it begins with `#`.
                         Value::String(text) if key == "div" && is_contained(&path) => self.narrative(text, &path)?,
                         Value::String(text) if text.starts_with('#') => self.local(key, text, &path)?,
                         Value::Object(_) | Value::Array(_) => self.visit(value, &path)?,
@@ -80,7 +80,7 @@ impl<'a> Walk<'a, '_> {
     fn local(&mut self, key: &str, reference: &'a str, path: &Path<'_>) -> ControlFlow<()> {
         let id = &reference[1..];
         self.references.insert(id);
-        // A lone `#` is the container, seen from what it contains.
+        // In a contained resource, `#` alone refers to the container.
         let is_known = if id.is_empty() { is_contained(path) } else { self.ids.contains(id) };
         if key == "reference" && !is_known {
             self.report(&FHIR_REF_1, path)?;

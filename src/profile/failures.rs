@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::keyword::{Breach, Check, Contained};
+use super::keyword::{Check, Contained, Violation};
 use crate::fhir::json::Path;
 use crate::issue::Rule;
 
@@ -25,7 +25,7 @@ pub struct Failure<'a> {
     pub instance: &'a Value,
     /// Its path.
     pub path: &'a Path<'a>,
-    /// The rule named nearest above the keyword.
+    /// The rule of the innermost `x-rule` around the keyword.
     pub rule: Option<&'static Rule>,
     /// The definition that the keyword belongs to: the FHIR type of the value; empty at the root.
     pub fhir_type: &'a str,
@@ -33,7 +33,7 @@ pub struct Failure<'a> {
     pub kind: Kind<'a>,
 }
 
-/// What a value fails.
+/// The keyword that a value fails.
 #[derive(Clone, Copy)]
 pub enum Kind<'a> {
     /// A keyword of this name and value.
@@ -41,7 +41,7 @@ pub enum Kind<'a> {
     /// `required`: this member.
     Required(&'a str),
     /// A custom keyword.
-    Own(&'a Breach<'a>),
+    Own(&'a Violation<'a>),
     /// `additionalProperties`: this member.
     Unknown(&'a str),
 }
@@ -49,9 +49,9 @@ pub enum Kind<'a> {
 /// Takes the failures, one at a time; [`ControlFlow::Break`] ends the report.
 pub type Receiver<'t> = &'t mut dyn FnMut(&Failure<'_>) -> ControlFlow<()>;
 
-/// A schema, prepared for a walk.
+/// A compiled schema that reports failures one by one.
 pub struct Failures {
-    /// The schema itself is the first.
+    /// The first is the schema itself, the others its parts.
     schemas: Vec<Schema>,
 }
 
@@ -61,7 +61,7 @@ struct Schema {
     steps: Vec<Step>,
 }
 
-/// What a keyword asks; numbers are those of schemas.
+/// The check of a keyword. Numbers are indexes into [`Failures::schemas`].
 enum Step {
     Assert { keyword: String, value: Value, validator: Arc<Validator> },
     Required(Vec<String>),
@@ -73,7 +73,7 @@ enum Step {
     Definition { name: String, schema: usize },
 }
 
-/// A value on the way, and what the schemas above say of it.
+/// A value that is being visited, with what the schemas above it determine.
 #[derive(Clone, Copy)]
 struct Here<'a> {
     instance: &'a Value,
@@ -84,7 +84,7 @@ struct Here<'a> {
 }
 
 impl Failures {
-    /// Tells every failure of the resource that has these contained ones, until no more are wanted.
+    /// Reports the failures of a resource with these contained resources, until the receiver breaks.
     pub fn report(&self, resource: &Value, contained: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         self.visit(0, Here { instance: resource, path: &Path::Root, rule: None, fhir_type: "", contained }, report)
     }
@@ -108,7 +108,7 @@ impl Failures {
                 missing.try_for_each(|name| report(&here.fails(Kind::Required(name))))
             }
             Step::Own(check) => {
-                check.check(instance, here.contained, &mut |breach| report(&here.fails(Kind::Own(breach))))
+                check.check(instance, here.contained, &mut |violation| report(&here.fails(Kind::Own(violation))))
             }
             Step::Members { known, is_closed } => {
                 let members = || instance.as_object().into_iter().flatten();

@@ -1,11 +1,11 @@
-//! From a schema's failure to the rule it breaks.
+//! Maps the failure of a schema to the violated rule.
 
 use std::ops::ControlFlow;
 
 use serde_json::Value;
 
 use super::failures::{Failure, Kind};
-use super::keyword::{Breach, Place};
+use super::keyword::{Place, Violation};
 use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{self, FHIR_CODE, FHIR_JSON_TYPE, FHIR_PRIMITIVE, FHIR_UNKNOWN_ELEMENT};
@@ -17,7 +17,7 @@ pub type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> Co
 /// The annotation that names the rule which an object of a schema states.
 pub const RULE: &str = "x-rule";
 
-/// Whether every rule that the schema names is in the catalogue.
+/// Checks that the catalogue has every rule that the schema names.
 pub fn check_rules(schema: &Value) -> Result<(), String> {
     match schema {
         Value::Object(object) => {
@@ -38,18 +38,18 @@ pub fn rule(failure: &Failure<'_>) -> Option<&'static Rule> {
         return failure.rule;
     }
     match kind {
-        // A `null` that is left stands for a repetition described by its companion.
+        // Remaining `null`s are placeholders of repetitions that their companions describe.
         _ if instance.is_null() => None,
         Kind::Unknown(_) => Some(&FHIR_UNKNOWN_ELEMENT),
-        Kind::Own(breach) => Some(breach.rule),
+        Kind::Own(violation) => Some(violation.rule),
         Kind::Keyword("type", _) => Some(&FHIR_JSON_TYPE),
-        // Where it is no string, the type has been told already.
+        // If it is not a string, `type` has reported it.
         Kind::Keyword("enum", _) => instance.is_string().then_some(&FHIR_CODE),
         Kind::Keyword(..) | Kind::Required(_) => Some(&FHIR_PRIMITIVE),
     }
 }
 
-/// The issue that the failure stands for, of the `rule` that it breaks.
+/// The issue of a failure that violates `rule`.
 pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: ResourceType) -> Issue {
     let Failure { instance, path, kind, fhir_type, .. } = failure;
     let at = || path.expression(resource_type.as_str());
@@ -58,7 +58,7 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
     if failure.rule.is_some() {
         let (place, count) = match (kind, instance) {
             (Kind::Required(name), _) => (below(name), 0),
-            // A `null` holds the place of a value that is not there.
+            // A `null` is the placeholder of a missing value.
             (_, Value::Array(items)) => (at(), items.iter().filter(|item| !item.is_null()).count()),
             (_, Value::Null) => (at(), 0),
             _ => (at(), 1),
@@ -67,9 +67,9 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
         return issue.with("count", count.to_string()).with("codings", codings(instance));
     }
     match kind {
-        // R4 has no place of this name: the element that holds it is the place.
+        // R4 has no element of this name: the expression is that of the parent.
         Kind::Unknown(name) => Issue::new(rule, at()).with("found", name),
-        Kind::Own(Breach { place, found, expected, .. }) => {
+        Kind::Own(Violation { place, found, expected, .. }) => {
             let place = match place {
                 Place::Here => at(),
                 Place::Member(name) => below(name),
@@ -104,13 +104,13 @@ fn codings(instance: &Value) -> String {
     if codings.is_empty() { "∅".to_owned() } else { codings.join(", ") }
 }
 
-/// A value at `expression` has not the form of this FHIR type.
+/// The issue of a value at `expression` that is not of this FHIR type.
 pub fn primitive(fhir_type: &str, expression: impl Into<String>) -> Issue {
     let issue = Issue::new(&FHIR_PRIMITIVE, expression).with("expected", fhir_type);
     issue.with("form", form(fhir_type))
 }
 
-/// How a value of this FHIR type looks, or where that is described; in words of no language.
+/// The form of this FHIR type, or a link to it; without words, as messages are in two languages.
 fn form(fhir_type: &str) -> &str {
     match fhir_type {
         "instant" | "dateTime" => "2026-03-04T14:00:00+01:00",
@@ -132,7 +132,7 @@ fn form(fhir_type: &str) -> &str {
     }
 }
 
-/// The JSON type of a value, as the sentences name it.
+/// The JSON type of a value, for messages.
 pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

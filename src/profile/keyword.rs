@@ -1,6 +1,6 @@
-//! What JSON Schema cannot say of FHIR elements in one word: our own keywords.
+//! Custom keywords, for checks of FHIR elements that JSON Schema cannot express in one keyword.
 //!
-//! `jsonschema` asks them whether a whole resource is accepted; [`super::failures`] asks which element is at fault.
+//! `jsonschema` uses them to accept or refuse a resource, [`super::failures`] to find the element that violates a rule.
 
 mod check;
 mod code;
@@ -15,13 +15,13 @@ use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value};
 
-pub use check::{Breach, Check, Contained, Place, Receiver};
+pub use check::{Check, Contained, Place, Receiver, Violation};
 
-/// Makes a keyword from its value in a schema.
-type Make = fn(&Value) -> Box<dyn Check>;
+/// Builds a keyword from its value in a schema.
+type Build = fn(&Value) -> Box<dyn Check>;
 
-/// All keywords. The last stands in no file: [`derive`] adds it to each object that it is for.
-const KEYWORDS: [(&str, Make); 13] = [
+/// All keywords. The last one is in no file: [`derive`] adds it to the objects that need it.
+const KEYWORDS: [(&str, Build); 13] = [
     ("x-fhir-required", element::required),
     ("x-fhir-dependent", element::dependent),
     ("x-fhir-choice", element::choice),
@@ -37,27 +37,27 @@ const KEYWORDS: [(&str, Make); 13] = [
     (COMPANIONS, element::companions),
 ];
 
-/// `["status"]`: a primitive that is described by its companion alone (`_family`) has an extension there (ele-1), and
-/// these codes have a value.
+/// `["status"]`: a primitive that has only its companion (`_family`) has an extension there (ele-1), and the codes in the
+/// list have a value.
 const COMPANIONS: &str = "x-fhir-companions";
 
-/// What `jsonschema` asks about knows no contained resources.
+/// `jsonschema` does not know the contained resources of an instance.
 static NONE_CONTAINED: LazyLock<Contained<'static>> = LazyLock::new(Contained::new);
 
-/// The keyword of this name.
+/// The keyword with this name.
 pub fn find(name: &str, value: &Value) -> Option<Box<dyn Check>> {
-    KEYWORDS.iter().find(|(known, _)| *known == name).map(|(_, make)| make(value))
+    KEYWORDS.iter().find(|(known, _)| *known == name).map(|(_, build)| build(value))
 }
 
-/// Adds all keywords, and the one that only names the rule around it.
+/// Adds all keywords, and the annotation that names a rule.
 pub fn register<'a>(options: ValidationOptions<'a>, annotation: &'static str) -> ValidationOptions<'a> {
-    let options = KEYWORDS.into_iter().fold(options, |options, (name, make)| {
-        options.with_keyword(name, move |_: &Map<String, Value>, value: &Value, _: Location| asks(make(value)))
+    let options = KEYWORDS.into_iter().fold(options, |options, (name, build)| {
+        options.with_keyword(name, move |_: &Map<String, Value>, value: &Value, _: Location| adapt(build(value)))
     });
-    options.with_keyword(annotation, |_: &Map<String, Value>, _: &Value, _: Location| asks(Box::new(Annotation)))
+    options.with_keyword(annotation, |_: &Map<String, Value>, _: &Value, _: Location| adapt(Box::new(Annotation)))
 }
 
-/// Adds [`COMPANIONS`] to every object of a schema whose properties have some.
+/// Adds [`COMPANIONS`] to every object of a schema that has companions among its properties.
 pub fn derive(schema: &mut Value) {
     match schema {
         Value::Object(keywords) => {
@@ -76,18 +76,19 @@ pub fn derive(schema: &mut Value) {
     }
 }
 
-type Made<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
+type AdaptedKeyword<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
 
-fn asks<'a>(check: Box<dyn Check>) -> Made<'a> {
-    Ok(Box::new(Asked(check)))
+fn adapt<'a>(check: Box<dyn Check>) -> AdaptedKeyword<'a> {
+    Ok(Box::new(Adapter(check)))
 }
 
-/// A keyword, as `jsonschema` asks it. What depends on contained resources is left to the walk.
-struct Asked(Box<dyn Check>);
+/// Makes a [`Check`] a keyword of `jsonschema`. Checks that depend on contained resources find nothing here, only in
+/// [`super::failures`].
+struct Adapter(Box<dyn Check>);
 
-impl<'i> Keyword<'i> for Asked {
+impl<'i> Keyword<'i> for Adapter {
     fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom("broken")) }
+        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom("violated")) }
     }
 
     fn is_valid(&self, instance: &'i Value) -> bool {
@@ -95,7 +96,7 @@ impl<'i> Keyword<'i> for Asked {
     }
 }
 
-/// Asks nothing.
+/// Checks nothing.
 struct Annotation;
 
 impl Check for Annotation {

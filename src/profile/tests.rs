@@ -1,4 +1,4 @@
-//! The failures that are told, held against those of `jsonschema`.
+//! Compares the reported failures with those of `jsonschema`.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::keyword::Contained;
 use super::*;
 use crate::fhir::json::Path;
 
-/// The fixture, changed at each of its values in each of these ways.
+/// Changes of the fixture: each of its values in each of these ways.
 fn changed(fixture: &str) -> Vec<Value> {
     let document: Value = serde_json::from_str(fixture).expect("a fixture");
     let mut pointers = vec![String::new()];
@@ -58,8 +58,8 @@ fn pointer(path: &Path<'_>) -> String {
     }
 }
 
-fn told(schema: &Schema, document: &Value) -> BTreeSet<String> {
-    let mut told = vec![];
+fn reported_failures(schema: &Schema, document: &Value) -> BTreeSet<String> {
+    let mut reported_failures = vec![];
     let _ = schema.failures.report(document, &Contained::new(), &mut |failure| {
         let keyword = match failure.kind {
             Kind::Keyword(keyword, _) => keyword,
@@ -67,10 +67,10 @@ fn told(schema: &Schema, document: &Value) -> BTreeSet<String> {
             Kind::Own(_) => "own",
             Kind::Unknown(_) => "additionalProperties",
         };
-        told.push(format!("{} {keyword}", pointer(failure.path)));
+        reported_failures.push(format!("{} {keyword}", pointer(failure.path)));
         ControlFlow::Continue(())
     });
-    told.into_iter().collect()
+    reported_failures.into_iter().collect()
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn failures_of_a_changed_resource_are_those_of_jsonschema() {
                     format!("{} {keyword}", error.instance_path().as_str())
                 });
                 let errors: BTreeSet<_> = errors.collect();
-                assert_eq!(told(schema, &document), errors, "{document}");
+                assert_eq!(reported_failures(schema, &document), errors, "{document}");
                 assert_eq!(errors.is_empty(), schema.validator.is_valid(&document));
             }
         }

@@ -15,7 +15,7 @@ const ALIASES: [&str; 2] = [
     "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/FrAppointmentSAS",
 ];
 
-/// Parents of both profiles, which do not tell which one is meant.
+/// Parents of both profiles: a claim of one does not select between them.
 const PARENTS: [&str; 2] = [
     "http://hl7.org/fhir/StructureDefinition/Appointment",
     "http://interopsante.org/fhir/StructureDefinition/FrAppointment",

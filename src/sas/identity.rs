@@ -138,7 +138,7 @@ pub fn operator(resource: &Value) -> Option<(Identifier, String)> {
     Some((identifier, format!("Appointment.extension[{index}].value.identifier")))
 }
 
-/// Decides a write over what is known; no I/O, no clock.
+/// Decides a write from the stored state; no I/O, no clock.
 pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
     if let Target::New(Some(criterion)) = &write.target {
         let mut matches = known.matching(write.resource_type, criterion);
@@ -200,13 +200,13 @@ fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entr
     if let Some(account) = holder(query) {
         return Some(account);
     }
-    // The INTRN of the body designates its person: the national id of the query is being attached. A query by INTRN
-    // says itself whom it means: with a mistake in it, it would change the account of another (P14).
+    // The INTRN of the body designates its person, to whom the national id of the query is attached. Not if the query has an
+    // INTRN: with a typing error in it, the request would change the account of another person (P14).
     let mut own_intrn = write.identifiers.iter().filter(|own| own.is_intrn() && !query.is_intrn());
     if let Some(account) = own_intrn.find_map(holder) {
         return Some(account);
     }
-    // P12: a replay of an id change. A national id that is only in the body selects no account (P13).
+    // P12: a repeated change of the identifier. A national id that is only in the body selects no account (P13).
     let released = |account: &&Entry| account.identifiers.get(query) == Some(&Hold::Released);
     write.identifiers.iter().filter_map(holder).find(released)
 }
@@ -231,7 +231,7 @@ fn precondition(write: &Write, designated: Option<&Entry>) -> Result<(), Error> 
     if write.if_match.as_ref().is_some_and(|tags| !tags.names(current)) {
         return Err(Error::PreconditionFailed { header: "If-Match", current });
     }
-    // RFC 9110, section 13.2.2: If-Match goes before it.
+    // RFC 9110, section 13.2.2: If-Match precedes it.
     let since = write.if_unmodified_since.filter(|_| write.if_match.is_none());
     let is_newer =
         |since: Timestamp| designated.is_some_and(|entry| entry.last_updated.as_second() > since.as_second());
@@ -244,7 +244,7 @@ fn precondition(write: &Write, designated: Option<&Entry>) -> Result<(), Error> 
     Ok(())
 }
 
-/// The id of the resource, existing or new, and what becomes of the body's own.
+/// The id of the resource, existing or new. Checks the id of the body.
 fn resource_id(
     known: &Registry,
     write: &Write,
@@ -306,14 +306,14 @@ fn appointment_rules(
     refusals
 }
 
-/// P2, P8, P13, A4: identifiers of the body that another resource holds for itself alone.
+/// P2, P8, P13, A4: identifiers of the body that another resource holds exclusively.
 fn duplicates(known: &Registry, write: &Write, id: &Id) -> Vec<Issue> {
     let exclusive = |holder: &Entry, own: &Identifier| match write.resource_type {
         ResourceType::Appointment => true,
         // An INTRN is never given to another person, active or not.
         ResourceType::Practitioner if own.is_intrn() => true,
-        // An inactive account gives way (P3, P7), but only to an account that is in use: between two
-        // inactive ones no identifier is reassigned, as retries would move it back and forth.
+        // An inactive account loses its national id (P3, P7) to an active account only: between two inactive
+        // ones, retries would move it back and forth.
         ResourceType::Practitioner => holder.active || !write.active,
     };
     let held = write.identifiers.iter().enumerate().filter_map(|(index, own)| {
@@ -335,7 +335,7 @@ fn is_held(known: &Registry, write: &Write) -> bool {
     }
 }
 
-/// Whether the query's identifier, if there is one, stands in the body.
+/// Whether the query's identifier, if there is one, is in the body.
 fn names_itself(write: &Write) -> bool {
     match &write.target {
         Target::Identifier(token) => write.identifiers.iter().any(|own| token.matches(own)),
@@ -346,8 +346,8 @@ fn names_itself(write: &Write) -> bool {
 /// The identifiers of an account after the write.
 fn account_identifiers(write: &Write, designated: Option<&Entry>) -> Identifiers {
     let mut identifiers = Identifiers::new();
-    // P6, P10: what the body drops. An INTRN goes on designating its person; a national id is free
-    // at once, and remembered for the replay of this very change (P12).
+    // P6, P10: identifiers that the body drops. An INTRN still designates its person; a national id is free at once, and
+    // remembered for a repetition of this change (P12).
     for (former, hold) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
         match hold {
             Hold::Held if former.is_intrn() => identifiers.insert(former.clone(), Hold::Held),
@@ -355,8 +355,8 @@ fn account_identifiers(write: &Write, designated: Option<&Entry>) -> Identifiers
             Hold::Mentioned => None,
         };
     }
-    // P11: the query's identifier was this account's, even if we never received it. It is remembered
-    // for the replay of this very creation; since no body carried it, it stays free for its person.
+    // P11: the query's identifier was this account's, even if it was never received. It is remembered for a repetition of
+    // this creation; as no body had it, it stays free for its person.
     if let (Target::Identifier(Token::Exact(query)), None) = (&write.target, designated) {
         identifiers.insert(query.clone(), Hold::Released);
     }

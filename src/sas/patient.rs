@@ -27,7 +27,7 @@ pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>)
 }
 
 fn visit(root: ResourceType, value: &Value, path: &Path<'_>, report: Report<'_>) -> ControlFlow<()> {
-    let mut breach = |rule, path: &Path<'_>| report(rule, &|| Issue::new(rule, path.expression(root.as_str())));
+    let mut violation = |rule, path: &Path<'_>| report(rule, &|| Issue::new(rule, path.expression(root.as_str())));
     match value {
         Value::Object(members) => {
             let (mut is_patient, mut refers_to_patient, mut has_patient_identifier) = (false, false, false);
@@ -43,13 +43,13 @@ fn visit(root: ResourceType, value: &Value, path: &Path<'_>, report: Report<'_>)
             }
             // The root is of the type that the route expects, or refused for that.
             if is_patient && !matches!(path, Path::Root) {
-                breach(&CONTAINED_PATIENT, path)?;
+                violation(&CONTAINED_PATIENT, path)?;
             }
             if refers_to_patient && root == ResourceType::Appointment {
-                breach(&APPOINTMENT_PATIENT, path)?;
+                violation(&APPOINTMENT_PATIENT, path)?;
             }
             if has_patient_identifier {
-                breach(&PATIENT_IDENTIFIER, &Path::Key(path, "system"))?;
+                violation(&PATIENT_IDENTIFIER, &Path::Key(path, "system"))?;
             }
             members.iter().try_for_each(|(name, member)| visit(root, member, &Path::Key(path, name), report))
         }

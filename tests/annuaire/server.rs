@@ -12,7 +12,7 @@ use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::Identification;
-use sas_endpoint::http::{self, Served, listener};
+use sas_endpoint::http::{self, AppParts, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
@@ -85,14 +85,14 @@ impl DirectoryServer {
         let directory = Directory::new(copy.clone(), &base_url, Clock::system());
         let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
         let bounds = Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() };
-        let served = Served {
+        let parts = AppParts {
             endpoint,
             directory: Some(directory),
             identification: Identification::open(&base_url),
             bounds: bounds.clone(),
         };
         let (stop, stopping) = watch::channel(false);
-        tokio::spawn(listener::serve(listener, http::service(served), bounds, stopping));
+        tokio::spawn(listener::serve(listener, http::service(parts), bounds, stopping));
         Self { address, copy, databases, _stop: stop }
     }
 

@@ -37,7 +37,7 @@ const REQUESTS: [(&str, &str, &[&str]); 27] = [
     ("POST", "/annuaire/fhir/v2/Device/_search", &["annuaire:read"]),
     ("GET", "/annuaire/fhir/v2/Organization/1", &["annuaire:read"]),
     ("GET", "/annuaire/fhir/v2/_page?id=x", &["annuaire:read"]),
-    // What is not served is told to any caller.
+    // Unsupported paths are reported to any caller.
     ("GET", "/", &[]),
     ("GET", "/fhir/Patient", &[]),
     ("DELETE", "/fhir/Practitioner/1", &[]),

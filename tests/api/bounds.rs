@@ -121,7 +121,7 @@ async fn rate_limit_ignores_forwarded_address_of_untrusted_peer() {
     }
 }
 
-/// What people are told, without the request id, in which any number may stand.
+/// The text of the response, without the request id, which may contain any number.
 fn sentence(answer: &Answer) -> String {
     answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned()
 }

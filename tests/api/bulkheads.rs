@@ -79,7 +79,7 @@ async fn bulkhead_writes_full_other_kinds_are_served() {
         let refused = loop {
             assert!(!writing.is_finished(), "the lock holds nobody up");
             let answer = server.request(method, path, &[("content-type", "application/json")], body.clone()).await;
-            // Whoever gets the permit is told after a while that the database is busy.
+            // The request that gets the permit is refused after a while: the database is busy.
             if answer.rules() != ["http-unavailable"] {
                 break answer.refused(503, "too-busy-writes");
             }

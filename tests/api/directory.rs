@@ -27,7 +27,7 @@ const AGENDA: &str = "https://agenda.example.org/rdv";
 /// Far longer than a busy machine takes.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A copy of the directory, and how to serve with it.
+/// A directory mirror, and a server that uses it.
 struct Scene {
     backend: Backend,
     directory: TestDatabase,

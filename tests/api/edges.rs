@@ -73,7 +73,7 @@ async fn expect_continue_refused_is_answered_without_the_body() {
     refused_and_closed(413, &until_closed(&server, &request).await);
     let request =
         "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
-    // Until it is too fast, it is the request of a stranger.
+    // Until the rate is exceeded, the request is unauthenticated.
     let mut answer = until_closed(&limited, request).await;
     while !answer.starts_with("HTTP/1.1 429") {
         refused_and_closed(401, &answer);
@@ -130,7 +130,7 @@ async fn body_too_many_chunks_is_refused() {
     let (caller, account) = ("authorization: Bearer caller\r\n", regulator(&[(T, U)]).to_string());
     let answer = until_closed(&server, &request(caller, &account, 1)).await;
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
-    // A stranger's account.
+    // An unauthenticated client sends the account.
     let answer = until_closed(&server, &request("", &account, 10)).await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let answer = until_closed(&server, &request(caller, &" ".repeat((64 << 10) + 1), 1)).await;

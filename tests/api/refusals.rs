@@ -222,7 +222,7 @@ const OF_CALLERS: [&str; 8] = [
     "responses-unread",
 ];
 
-/// The rules that [`crate::searching`] shows: they are told in a bundle.
+/// The rules that [`crate::searching`] covers: they are reported in a bundle.
 const IN_BUNDLES: [&str; 1] = ["query-ignored"];
 
 /// The rules that no request alone provokes.

@@ -401,7 +401,7 @@ on_both_databases! { TestServer::tolerant;
             assert_eq!((&issue["severity"], &issue["details"]["coding"][0]["code"]), (&json!("warning"), &json!("query-ignored")));
             assert!(issue["details"]["text"].as_str().is_some_and(|text| text.contains("was ignored")), "{issue}");
         }
-        // The next page has been told, whoever asks for it.
+        // The next page was linked; other clients may request it.
         let next = link(&page, "next").expect("a second page");
         assert!(next.starts_with(&kept), "{next}");
         let next = server.get(next.strip_prefix(BASE).expect("the base")).await.expect(200).json();

@@ -14,7 +14,7 @@ use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::{BaseUrl, Identification, proxy};
-use sas_endpoint::http::{self, Served, listener};
+use sas_endpoint::http::{self, AppParts, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::directory::DirectoryCheck;
 use sas_endpoint::sas::deviation::Validation;
@@ -39,7 +39,7 @@ pub const BASE: &str = "https://sas.example.org/fhir";
 /// Bodies up to this size are read.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// What a server is told. As it is: tolerant, open to everybody, and as fast as it is asked.
+/// The settings of a server. The default: tolerant, without authentication, without a rate limit.
 #[derive(Clone)]
 pub struct Setup {
     pub validation: Validation,
@@ -66,7 +66,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// A server that was told this, on an empty database; `None` where there is no Postgres.
+    /// A server with these settings, on an empty database; `None` without Postgres.
     pub async fn start(self, backend: Backend) -> Option<TestServer> {
         Some(TestServer::start(Arc::new(TestDatabase::new(backend).await?), self).await)
     }
@@ -77,7 +77,7 @@ impl Setup {
     }
 }
 
-/// A running server, with an empty copy of the directory. Its clock starts at 2026-03-01T08:00:00Z and
+/// A running server, with an empty directory mirror. Its clock starts at 2026-03-01T08:00:00Z and
 /// advances a second a reading.
 pub struct TestServer {
     pub address: std::net::SocketAddr,
@@ -109,7 +109,7 @@ impl TestServer {
         self.another_with(self.setup.clone()).await
     }
 
-    /// A second server on the same database that was told this.
+    /// A second server on the same database, with these settings.
     pub async fn another_with(&self, setup: Setup) -> Self {
         Self::start(self.database.clone(), setup).await
     }
@@ -142,7 +142,7 @@ impl TestServer {
         };
         let directory = Some(Directory::new(copy, setup.base_url.configured(), clock));
         let bounds = setup.bounds.clone();
-        let service = http::service(Served { endpoint, directory, identification, bounds: bounds.clone() });
+        let service = http::service(AppParts { endpoint, directory, identification, bounds: bounds.clone() });
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(listener::serve(listener, service, bounds, stopping));
         Self { address, storage, database, setup, _stop: stop }

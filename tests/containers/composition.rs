@@ -228,7 +228,7 @@ impl Composition {
         self.start(name);
     }
 
-    /// What `podman create` is told of a service.
+    /// The arguments of `podman create` for a service.
     fn arguments(&self, name: &str) -> Vec<String> {
         let service = &self.file.services[name];
         let mut arguments = vec!["create".to_owned()];

@@ -61,7 +61,7 @@ async fn image_without_rights_serves_and_its_volume_keeps_the_data() {
     let location = created.headers["location"].to_str().expect("text").to_owned();
     assert!(location.starts_with(&format!("{base}/Practitioner/")), "{location}");
 
-    // Its grace is the engine's default: longer, and the engine kills it, which its exit status tells.
+    // The grace period is the engine's default: after it, the engine kills the program, as its exit status shows.
     let began = Instant::now();
     engine.run(&["stop", &container]);
     assert_eq!(engine.inspect(&container, ".State.ExitCode"), "0", "{}", engine.logs(&container));

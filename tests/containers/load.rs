@@ -105,7 +105,7 @@ impl Ledger {
     }
 }
 
-/// Clients that create an account and change it, without preconditions, until they are told to end.
+/// Clients that create an account and change it, without preconditions, until the end.
 pub struct Load {
     answered: Arc<Mutex<Vec<Answered>>>,
     is_over: Arc<AtomicBool>,

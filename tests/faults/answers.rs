@@ -128,7 +128,7 @@ fn memory_given_back(serving: &Serving) -> f64 {
 struct Client {
     /// Its answer is on its way, and it does not read it.
     unread: Option<TcpStream>,
-    /// It was told that too much is unread.
+    /// It was refused: too many responses are unread.
     refused: bool,
     /// Answers that are neither that nor a passing 503 with Retry-After.
     wrong: usize,

@@ -115,7 +115,7 @@ pub struct Line {
 
 pub struct Table {
     began: Instant,
-    /// Whether durations are judged.
+    /// Whether durations are checked.
     judges_durations: bool,
     /// Scenario and database of each measured figure.
     figures: Vec<(String, Figure)>,

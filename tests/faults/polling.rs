@@ -227,7 +227,7 @@ struct Polled {
     longest: Duration,
 }
 
-/// Pollers, until they are told to stop.
+/// Pollers, until the stop.
 struct Polling {
     polled: Arc<Mutex<Polled>>,
     stopped: Arc<AtomicBool>,
@@ -244,7 +244,7 @@ impl Polling {
             let (polled, stopped) = (polled.clone(), stopped.clone());
             runtime.spawn(async move {
                 while !stopped.load(Ordering::Relaxed) {
-                    // Whoever is cut off connects anew.
+                    // A disconnected client connects again.
                     if poll(address, number, &polled, &stopped).await.is_err() {
                         polled.lock().unwrap_or_else(PoisonError::into_inner).wrong += 1;
                         tokio::time::sleep(PAUSE).await;
@@ -272,7 +272,7 @@ impl Polling {
     }
 }
 
-/// Polls over one connection until told to stop, and comes back when it is told to.
+/// Polls over one connection until the stop, and obeys `Retry-After`.
 async fn poll(address: SocketAddr, number: usize, polled: &Mutex<Polled>, stopped: &AtomicBool) -> std::io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from(([127, 0, 0, 1 + (number % 4) as u8], 0)))?;

@@ -307,7 +307,7 @@ pub fn query(names: &'static [&'static str]) -> impl Strategy<Value = String> {
             .prop_map(str::to_owned),
     ];
     let pair = (name, value).prop_map(|(name, value)| {
-        // Such parameters name other parameters, which are told to whoever misspelt one.
+        // These parameters name others, which the refusal of a misspelt one lists.
         let names_others = name.starts_with('_') && !["_id", "_lastUpdated"].contains(&name.as_str());
         let value = if names_others { value.replace(SECRET, "x") } else { value };
         format!("{name}={value}")
@@ -400,7 +400,7 @@ pub fn header() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
         1 => (1..9000_usize).prop_map(|length| vec![b'a'; length]),
     ];
     let told_of_nobody = |(name, value): &(&str, Vec<u8>)| {
-        // What a client says of itself and of its formats may be told.
+        // Values about the client itself and its formats may be echoed.
         let is_private = ["if-none-exist", "authorization"].contains(name) || name.contains("cert");
         is_private || !String::from_utf8_lossy(value).contains(SECRET)
     };

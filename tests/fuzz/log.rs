@@ -19,7 +19,7 @@ impl Write for Told {
     }
 }
 
-/// Listens from here on, whoever runs meanwhile.
+/// Captures the log from now on, of all tests.
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -14,7 +14,7 @@ use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::Identification;
-use sas_endpoint::http::{self, App, Served};
+use sas_endpoint::http::{self, App, AppParts};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
@@ -102,13 +102,13 @@ async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
     let (writer, _) = WriteQueue::start(storage.clone(), clock.clone(), key);
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
     let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
-    let served = Served {
+    let parts = AppParts {
         endpoint,
         directory,
         identification,
         bounds: Bounds { rate: 0, timeouts: GENEROUS, ..Bounds::default() },
     };
-    (http::service(served), [accounts, annuaire])
+    (http::service(parts), [accounts, annuaire])
 }
 
 fn validator() -> Arc<Validator> {

@@ -41,7 +41,7 @@ async fn connections(server: &Cluster) -> i64 {
     sqlx::query_scalar(sql).fetch_one(&mut own).await.expect("an answer")
 }
 
-/// Makes a primary what it is after a failover. Sessions that are open notice as soon as the server tells them.
+/// Makes a primary read-only, as after a failover. Open sessions notice once the server notifies them.
 async fn set_read_only(server: &Cluster, is_read_only: bool) {
     let value = if is_read_only { "on" } else { "off" };
     execute(server, &format!("ALTER SYSTEM SET default_transaction_read_only = {value};SELECT pg_reload_conf()")).await;

@@ -100,7 +100,7 @@ fn containers_have_minimal_privileges() {
             let own = image.starts_with("sas-endpoint:");
             assert_eq!(own, service["build"] == ".", "{who} is built here");
             assert_eq!(own, image == format!("sas-endpoint:{}", env!("CARGO_PKG_VERSION")), "{who}: {image}");
-            // The image of the endpoint has a user of its own; the others are told theirs.
+            // The image of the endpoint has its own user; the others have one in the composition.
             assert!(own || service["user"].as_str().is_some_and(|user| !user.starts_with('0')), "{who}");
         }
     }
@@ -215,7 +215,7 @@ fn images_are_pinned_by_the_digest_of_their_registry() {
             std::fs::write(copy, read(file)).expect("written");
         }
         let texts = || copies.each_ref().map(|copy| std::fs::read_to_string(copy).expect("a file"));
-        // A registry that tells this of each image.
+        // A registry with this digest for each image.
         let pin = |reported: &str| {
             let tool = path("bin").join(program);
             write_script(&tool, &format!("image={argument}\n{reported}"));
@@ -237,7 +237,7 @@ fn images_are_pinned_by_the_digest_of_their_registry() {
         assert!(pin(&digest("$image")).status.success());
         assert_eq!(texts(), once, "the same digests change nothing");
 
-        // The second image is not told: the first is not changed either.
+        // The registry does not know the second image: the first is not changed either.
         for reported in
             ["case $image in rust:*) exit 1 ;; esac", "case $image in rust:*) echo sha256:none; exit ;; esac"]
         {
@@ -251,7 +251,7 @@ fn images_are_pinned_by_the_digest_of_their_registry() {
     }
 }
 
-/// What Docker does without being told, and podman does not.
+/// What Docker does by default, and podman does not.
 #[test]
 fn composition_relies_on_no_default_of_one_engine() {
     let services = services("docker-compose.yml");

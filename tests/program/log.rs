@@ -30,7 +30,7 @@ fn flood(address: &str, request: &str, status: u16) -> u64 {
     counted
 }
 
-/// What a line tells in a field `left_out`.
+/// The field `left_out` of a line.
 fn left_out(line: &str) -> u64 {
     let reported = line.split("left_out=").nth(1).and_then(|rest| rest.split_whitespace().next());
     reported.map_or(0, |number| number.parse().expect("a number"))

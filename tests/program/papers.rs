@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const PAPERS: [&str; 2] = ["ARCHITECTURE.md", "SECURITY.md"];
+const DOCUMENTS: [&str; 2] = ["ARCHITECTURE.md", "SECURITY.md"];
 
-/// The heading of the column that names tests.
+/// Precedes the tests that show a claim: the heading of a column, or words of a sentence.
 const SHOWN_BY: &str = "Shown by";
 
 fn root() -> &'static Path {
@@ -16,7 +16,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All files of Rust below a folder.
+/// All Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -30,7 +30,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The names of all tests, and all texts in quotes of the scenarios.
+/// The names of all tests, and the source of the scenarios.
 fn known() -> (BTreeSet<String>, String) {
     let files = ["src", "tests"].into_iter().flat_map(|folder| sources(&root().join(folder)));
     let tests = files.flat_map(|file| tests(&read(&file)));
@@ -56,7 +56,7 @@ fn tests(text: &str) -> Vec<String> {
     found
 }
 
-/// What stands between these two marks.
+/// The texts between these two marks.
 fn between(text: &str, open: char, close: char) -> Vec<&str> {
     let mut found = vec![];
     let mut rest = text;
@@ -69,14 +69,49 @@ fn between(text: &str, open: char, close: char) -> Vec<&str> {
     found
 }
 
-/// Whether this is written as the names of tests are.
-fn is_sentence(name: &str) -> bool {
+/// Whether this has the form of a test name.
+fn is_test_name(name: &str) -> bool {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     is_plain && !name.starts_with("sas_") && name.matches('_').count() >= 4
 }
 
+/// The cells of a row of a table.
 fn cells(row: &str) -> Vec<&str> {
     row.trim().trim_matches('|').split('|').map(str::trim).collect()
+}
+
+/// The evidence in a document: for each row of a table with a column "Shown by" that column, and for each item of a list
+/// under the heading "Invariants" the text after "Shown by".
+fn evidence(document: &str, text: &str) -> Vec<String> {
+    let mut found = vec![];
+    let mut column = None;
+    let mut items: Vec<String> = vec![];
+    let mut is_in_invariants = false;
+    for line in text.lines() {
+        let cells = if line.starts_with('|') { cells(line) } else { vec![] };
+        if cells.is_empty() {
+            column = None;
+        } else if let Some(number) = cells.iter().position(|cell| *cell == SHOWN_BY) {
+            column = Some(number);
+        } else if let Some(number) = column.filter(|_| !line.starts_with("|--")) {
+            let cell = cells.get(number).unwrap_or_else(|| panic!("{document}: a row of other columns: {line}"));
+            found.push((*cell).to_owned());
+        }
+        if line.starts_with("## ") {
+            is_in_invariants = line == "## Invariants";
+        } else if is_in_invariants && line.starts_with("- ") {
+            items.push(line.to_owned());
+        } else if is_in_invariants && line.starts_with("  ") {
+            let item = items.last_mut().unwrap_or_else(|| panic!("{document}: no item: {line}"));
+            item.push(' ');
+            item.push_str(line.trim());
+        }
+    }
+    found.extend(items.iter().map(|item| {
+        let (_, shown) = item.split_once(SHOWN_BY).unwrap_or_else(|| panic!("{document}: nothing shows: {item}"));
+        shown.to_owned()
+    }));
+    found
 }
 
 #[test]
@@ -90,33 +125,22 @@ fn documents_name_existing_tests() {
             None => functions.contains(name) || path.exists() || in_src.exists(),
         }
     };
-    for paper in PAPERS {
-        let text = read(&root().join(paper));
-        let mut rows = 0;
-        let mut column = None;
-        for line in text.lines() {
-            for name in between(line, '`', '`').into_iter().filter(|name| is_sentence(name)) {
-                assert!(exists(name), "{paper}: no test {name}");
+    for document in DOCUMENTS {
+        let text = read(&root().join(document));
+        for name in text.lines().flat_map(|line| between(line, '`', '`')).filter(|name| is_test_name(name)) {
+            assert!(exists(name), "{document}: no test {name}");
+        }
+        let evidence = evidence(document, &text);
+        assert!(evidence.len() > 15, "{document}: {} claims", evidence.len());
+        for shown in evidence {
+            let (names, named_scenarios) = (between(&shown, '`', '`'), between(&shown, '“', '”'));
+            assert!(names.len() + named_scenarios.len() > 0, "{document}: names nothing: {shown}");
+            for name in names {
+                assert!(exists(name), "{document}: no test {name}");
             }
-            let cells = if line.starts_with('|') { cells(line) } else { vec![] };
-            if cells.is_empty() {
-                column = None;
-            } else if let Some(number) = cells.iter().position(|cell| *cell == SHOWN_BY) {
-                column = Some(number);
-            } else if let Some(number) = column.filter(|_| !line.starts_with("|--")) {
-                let shown = cells.get(number).unwrap_or_else(|| panic!("{paper}: a row of other columns: {line}"));
-                let names = between(shown, '`', '`');
-                let named_scenarios = between(shown, '“', '”');
-                assert!(names.len() + named_scenarios.len() > 0, "{paper}: nothing shows: {line}");
-                for name in names {
-                    assert!(exists(name), "{paper}: no test {name}");
-                }
-                for name in named_scenarios {
-                    assert!(scenarios.contains(&format!("name: \"{name}\"")), "{paper}: no scenario {name}");
-                }
-                rows += 1;
+            for name in named_scenarios {
+                assert!(scenarios.contains(&format!("name: \"{name}\"")), "{document}: no scenario {name}");
             }
         }
-        assert!(rows > 15, "{paper}: {rows} claims");
     }
 }

@@ -29,7 +29,7 @@ pub fn run(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-/// The options that name this database, and beside it one for the copy of the directory.
+/// The options for this database, and one for the directory mirror in the same folder.
 pub fn databases(database_url: &str) -> [String; 4] {
     let annuaire = match database_url.starts_with("sqlite:") {
         true => format!("{database_url}.annuaire"),
@@ -123,7 +123,7 @@ impl Serving {
         Self { child, address, ops_address, greeting }
     }
 
-    /// Sends it `-TERM`, and returns once it has heeded that: it tells so in its log, on this standard error.
+    /// Sends it `-TERM`, and returns once its log, on this standard error, reports the stop.
     pub fn stop_and_see(&mut self) {
         let log = BufReader::new(self.child.stderr.take().expect("its log"));
         self.signal("-TERM");

@@ -306,7 +306,7 @@ async fn terminal_receives_no_control_or_bidirectional_character() {
                 || active.chars().any(|own| own == character && !own.is_ascii_alphanumeric())
         };
         assert!(!printed.chars().any(is_active), "{arguments:?}: {printed:?}");
-        // What `load` tells of a file that it could read does not name it.
+        // `load` does not name a file that it could read.
         let is_quoted = printed.contains("202e") || arguments.contains(&"load");
         assert!(is_quoted, "{arguments:?}: {printed:?}");
     }

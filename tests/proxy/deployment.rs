@@ -71,7 +71,7 @@ pub struct Answer {
     pub resource: Value,
 }
 
-/// Sends it, and reads the answer, which is FHIR whoever wrote it.
+/// Sends it, and reads the response, which is FHIR even if nginx made it.
 pub async fn fhir(request: RequestBuilder) -> Answer {
     read(request.send().await.expect("an answer")).await
 }

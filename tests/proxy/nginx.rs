@@ -76,7 +76,7 @@ impl Nginx {
         read("access.log") + &read("error.log")
     }
 
-    /// What the endpoints are told, so that they believe this nginx and what it passes on.
+    /// The settings with which the endpoints trust this nginx and its headers.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("SAS_CONFIG", format!("{}/deploy/sas-endpoint.example.toml", env!("CARGO_MANIFEST_DIR"))),

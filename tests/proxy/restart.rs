@@ -44,7 +44,7 @@ async fn ask(client: Client, base: String, ledger: Arc<Ledger>) {
     }
 }
 
-/// Waits until nginx gives work of both kinds to this instance, which was started anew; fails when a client does.
+/// Waits until nginx sends both kinds of requests to this restarted instance; fails if a client fails.
 async fn until_it_answers(instance: &Serving, clients: &[JoinHandle<()>]) {
     let is_at_work = |metrics: &str| ["\"create\"", "\"conditional-update\""].iter().all(|kind| metrics.contains(kind));
     let is_asked = async || {

@@ -125,7 +125,7 @@ on_both_databases! {
             let found = given.storage.exchanges(&asked, |_| true).await.expect("records");
             assert_eq!(found, [record(2500, NEW, "00000000000000aa")]);
         }
-        // Numbers go on, and begin anew where nothing is left.
+        // Numbers increase, and start again once the table is empty.
         while given.storage.purge_exchanges("A").await.expect("purged") > 0 {}
         given.storage.add_events(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
         assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records").len(), 1);

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpSocket;
 
 /// A port, of 127.0.0.1 unless said otherwise, on which nobody listens. As long as this lives, the system gives it to nobody who asks for
-/// any port; a server that is told its number may listen there, again and again.
+/// any port; a server that is given its number may listen there repeatedly.
 pub struct ReservedPort {
     address: SocketAddr,
     _socket: TcpSocket,

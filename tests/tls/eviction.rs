@@ -38,7 +38,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 type Client = Box<dyn Stream>;
 
-/// A server with or without TLS, and its clients, none of whom has a certificate.
+/// A server with or without TLS, and its clients, which have no certificates.
 struct Served {
     server: TestServer,
     files: Option<Files>,

@@ -29,7 +29,7 @@ fn rejection(settings: &Settings, files: &Files) -> Option<CertificateRejection>
     tls.trust.expect("authorities").verify(&chain, UnixTime::now()).err()
 }
 
-/// What a client of this kind is told.
+/// The response or error that a client of this kind gets.
 async fn reported(server: &TestServer, files: &Files, kind: Kind) -> String {
     match who(server.address, &files.authority, Some(&files.authority.client(kind))).await {
         Ok(who) => who,

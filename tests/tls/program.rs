@@ -20,7 +20,7 @@ struct Program {
 }
 
 impl Program {
-    /// Starts it with these files, which it looks at when it is told to; what it logs on the way.
+    /// Starts it with these files, which it reloads on SIGHUP only. Returns what it logs at start.
     fn start(files: &Files) -> (Self, String) {
         Self::start_with(files, &[])
     }

@@ -196,7 +196,7 @@ async fn reload_crl_dated_in_the_future_is_refused_and_supersedes_no_other() {
         let reported = tls::open(&files.settings()).err().expect("a start is refused");
         assert!(reported.contains("crl.pem") && reported.contains("dated in the future"), "{reported}");
     }
-    // A genuine one, newer than that in use and older than the one that was refused, is taken up.
+    // A valid list, newer than the one in use and older than the refused one, is used.
     files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
     until(async || validated(&trust, &revoked).is_none()).await;
 }

@@ -1,4 +1,4 @@
-//! `annuaire generate`: a directory that nobody is in.
+//! `annuaire generate`: a directory of invented professionals.
 
 use std::io::{BufWriter, ErrorKind, Write};
 use std::process::ExitCode;

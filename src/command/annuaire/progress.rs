@@ -14,12 +14,12 @@ use crate::config::LogFormat;
 pub enum Display {
     /// On a terminal.
     Bars(Bars),
-    /// ForeignNextLink.
+    /// Otherwise: log lines.
     Lines(Logged),
 }
 
 impl Display {
-    /// Bars where somebody looks at standard error.
+    /// Bars if standard error is a terminal.
     pub fn new(log_format: LogFormat) -> Self {
         if io::stderr().is_terminal() && log_format == LogFormat::Text {
             Self::Bars(Bars::default())
@@ -132,7 +132,7 @@ fn style(length: Length) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate)
 }
 
-/// Standard error, beside bars.
+/// Writes to standard error without disturbing the bars.
 #[derive(Clone)]
 pub struct ProgressAwareWriter(pub Option<MultiProgress>);
 

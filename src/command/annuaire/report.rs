@@ -18,7 +18,7 @@ pub fn run(record: &Record) -> String {
     }
     let took = record.last.duration_since(record.began);
     let received = record.total().received();
-    // A millisecond at least: what is told is a rate, not an infinity.
+    // At least a millisecond, so that the rate is finite.
     let rate = received as f64 / took.as_secs_f64().max(0.001);
     let (bytes, received, rate) = (DecimalBytes(record.bytes), number(received), number(rate.round() as u64));
     lines.push(format!("\n{received} resources ({bytes}) in {}: {rate} a second.", duration(took)));

@@ -23,8 +23,8 @@ pub(super) struct Issues<'a> {
 }
 
 impl Issues<'_> {
-    /// Lists a defect, if there is room: only then is its place made as text.
-    pub(super) fn tell(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
+    /// Adds a defect, if the limit is not reached; only then is its expression built.
+    pub(super) fn add(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
         let mut found = self.found.borrow_mut();
         if found.len() < MAX_ISSUES {
             found.push(complete(Issue::new(rule, path.expression(self.root))));

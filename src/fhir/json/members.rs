@@ -1,4 +1,4 @@
-//! The members of an object as they were written.
+//! The members of a JSON object, with the text of their values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Members of an object with the text of each value, in the order received.
+/// The members of an object with the text of each value, in the order received.
 pub type Members = Vec<(String, String)>;
 
-/// The members of an object in JSON text; none where the text is no object.
+/// The members of the object in a JSON text; none if the text is not an object.
 pub fn members(text: &str) -> Members {
     struct Entries;
     impl<'de> Visitor<'de> for Entries {
@@ -30,7 +30,7 @@ pub fn members(text: &str) -> Members {
     serde_json::Deserializer::from_str(text).deserialize_map(Entries).unwrap_or_default()
 }
 
-/// Legal JSON text without the white space between its tokens; not copied where it has none.
+/// Valid JSON text without the white space between its tokens; borrowed if it has none.
 pub fn compact(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut kept = String::new();
@@ -53,7 +53,7 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Just behind the quote that ends a string, whose first character is `at`.
+/// The index after the quote that ends the string whose first character is at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         match bytes.get(at) {

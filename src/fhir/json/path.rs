@@ -1,8 +1,8 @@
-//! The place of a value in a document.
+//! The path of a value in a document.
 
 use std::fmt::{self, Write};
 
-/// A place, kept on the stack: it costs nothing until its text is made.
+/// A path as a linked list on the stack: building the expression is the only cost.
 #[derive(Clone, Copy)]
 pub enum Path<'a> {
     /// The document itself.
@@ -14,13 +14,13 @@ pub enum Path<'a> {
 }
 
 impl Path<'_> {
-    /// The place as FHIRPath below `root`, the resource type: `Practitioner.extension[0].value.identifier`.
+    /// The path as FHIRPath below `root`, the resource type: `Practitioner.extension[0].value.identifier`.
     ///
-    /// FHIRPath names elements, not members: a form of a choice element is the element, and a companion its primitive.
-    /// Below a member whose name FHIRPath cannot write, and in an array of an array, the place is what holds it.
+    /// FHIRPath names elements, not members: `valueString` is the element `value`, and a companion `_family` its primitive.
+    /// Below a member whose name FHIRPath cannot express, and in an array within an array, the path is that of the parent.
     pub fn expression(&self, root: &str) -> String {
         let mut text = String::from(root);
-        // A string takes whatever is written; the error is that of a name.
+        // Writing to a string cannot fail; an error is that of a name.
         let _ = self.write(&mut text);
         text
     }
@@ -28,7 +28,7 @@ impl Path<'_> {
     fn write(&self, text: &mut String) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
-            // A member of the JSON, no element.
+            // A member of the JSON that is not an element.
             Self::Key(parent, "resourceType") => parent.write(text),
             Self::Key(parent, key) => {
                 parent.write(text)?;
@@ -40,7 +40,7 @@ impl Path<'_> {
                 }
                 write!(text, ".{}", parent.element(name))
             }
-            // An array in an array is no FHIR: the place is the item of the outer one.
+            // FHIR has no array within an array: the path is that of the outer item.
             Self::Index(parent @ Self::Index(..), _) => {
                 parent.write(text)?;
                 Err(fmt::Error)
@@ -52,9 +52,9 @@ impl Path<'_> {
         }
     }
 
-    /// The element that this member of the object is a form of: `value` for `valueString`.
+    /// The choice element of which this member is a form: `value` for `valueString`.
     fn element<'n>(&self, name: &'n str) -> &'n str {
-        // Device.property has `valueQuantity` and `valueCode`, which are elements.
+        // In Device.property, `valueQuantity` and `valueCode` are elements, not forms.
         if matches!(self, Self::Index(Path::Key(_, "property"), _)) {
             return name;
         }
@@ -63,7 +63,7 @@ impl Path<'_> {
     }
 }
 
-/// The choice elements of the types that can be reached from the resources served here.
+/// The choice elements of the types that occur in the supported resources.
 const CHOICES: [&str; 8] = ["value", "author", "asNeeded", "subject", "timing", "bounds", "dose", "rate"];
 
 /// The types that a choice element may have: <http://hl7.org/fhir/R4/datatypes.html#open>

@@ -101,7 +101,7 @@ fn authentication_with_invalid_certificate_fails_despite_a_token() {
 
 #[test]
 fn identification_removes_credentials_and_proxy_headers() {
-    let told = [
+    let forwarded = [
         ("authorization", "Bearer secret"),
         ("client-cert", ":AAAA:"),
         ("client-cert-chain", ":AAAA:"),
@@ -117,7 +117,7 @@ fn identification_removes_credentials_and_proxy_headers() {
         ("accept", "application/json"),
     ];
     for peer in [PROXY, CLIENT] {
-        let identified = identification().identify(request(peer, None, &told));
+        let identified = identification().identify(request(peer, None, &forwarded));
         let left: Vec<_> = identified.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["accept"], "{peer}");
     }

@@ -99,7 +99,7 @@ rules! { STRUCTURE:
     "The URI is relative; an absolute URI is expected, such as https://example.org/a or urn:oid:1.2.250.1.71.4.2.1.";
 
     FHIR_REFERENCE = "fhir-reference", NotFhir, Value, REFERENCES;
-    "La référence contient une espace ; formes admises : Type/id, https://…, urn:uuid:…, #id.";
+    "La référence contient un caractère d'espacement ; formes admises : Type/id, https://…, urn:uuid:…, #id.";
     "The reference contains white space; allowed forms: Type/id, https://…, urn:uuid:…, #id.";
 
     FHIR_REFERENCE_TYPE = "fhir-reference-type", NotFhir, Structure, REFERENCES;

@@ -1,4 +1,4 @@
-//! From a schema to what [`Failures`] walks by.
+//! Compiles a schema to [`Failures`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ const ORDER: [&str; 19] = [
     "$ref",
 ];
 
-/// Prepares a schema.
+/// Compiles a schema to [`Failures`].
 pub struct Compiler<'a> {
     document: &'a Value,
     build: &'a mut dyn FnMut(Value) -> Result<Arc<Validator>, String>,
@@ -43,7 +43,7 @@ pub struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    /// Prepares the schema `document`; `build` compiles a schema of one keyword.
+    /// Compiles the schema `document`; `build` compiles a schema with a single keyword.
     pub fn compile(
         document: &'a Value,
         build: &'a mut dyn FnMut(Value) -> Result<Arc<Validator>, String>,
@@ -78,7 +78,7 @@ impl<'a> Compiler<'a> {
         }
         Ok(Some(match keyword {
             "$schema" | "$id" | "title" | "$comment" | "$defs" | RULE => return Ok(None),
-            // Together with `contains`, `if` and `additionalProperties`.
+            // Handled with `contains`, `if` and `additionalProperties`.
             "minContains" | "maxContains" | "then" => return Ok(None),
             "properties" => Step::Members { known: self.members(value)?, is_closed },
             "additionalProperties" if *value == false && parent.contains_key("properties") => return Ok(None),
@@ -113,7 +113,7 @@ impl<'a> Compiler<'a> {
         if let Some(&schema) = self.definitions.get(&name) {
             return Ok(Step::Definition { name, schema });
         }
-        // Noted before it is filled: a definition may name itself.
+        // Inserted before it is filled: a definition may refer to itself.
         let schema = self.schemas.len();
         self.schemas.push(Schema::default());
         self.definitions.insert(name.clone(), schema);

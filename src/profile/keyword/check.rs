@@ -11,7 +11,7 @@ use crate::issue::Rule;
 pub type Contained<'a> = HashMap<&'a str, &'a str>;
 
 /// Takes what an instance breaks; [`ControlFlow::Break`] where it wants no more.
-pub type Receiver<'t> = &'t mut dyn FnMut(&Breach<'_>) -> ControlFlow<()>;
+pub type Receiver<'t> = &'t mut dyn FnMut(&Violation<'_>) -> ControlFlow<()>;
 
 /// A keyword with its value.
 pub trait Check: Send + Sync {
@@ -20,7 +20,7 @@ pub trait Check: Send + Sync {
 }
 
 /// What an instance breaks.
-pub struct Breach<'a> {
+pub struct Violation<'a> {
     /// The rule, unless the schema names another.
     pub rule: &'static Rule,
     /// Where.

@@ -1,14 +1,14 @@
-//! Codes, held against the code systems that are known whole.
+//! Checks codes against the code systems whose codes are all known.
 
 use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::check::{Breach, Check, Contained, Place, Receiver, strings, text};
+use super::check::{Check, Contained, Place, Receiver, Violation, strings, text};
 use crate::fhir::code_system::CodeSystem;
 use crate::issue::catalogue::{FHIR_CODE, FHIR_CODE_UNKNOWN, FHIR_CODING_CODE};
 
-/// `"x-fhir-coding": true`: the code of a Coding or a Quantity is one of its system.
+/// `"x-fhir-coding": true`: the code of a Coding or Quantity exists in its system.
 pub struct Coding;
 
 impl Check for Coding {
@@ -18,15 +18,18 @@ impl Check for Coding {
             return ControlFlow::Continue(());
         };
         match CodeSystem::find(url) {
-            Some(system) if !system.contains(code) => {
-                report(&Breach { rule: &FHIR_CODE_UNKNOWN, place: Place::Member("code"), found: code, expected: url })
-            }
+            Some(system) if !system.contains(code) => report(&Violation {
+                rule: &FHIR_CODE_UNKNOWN,
+                place: Place::Member("code"),
+                found: code,
+                expected: url,
+            }),
             _ => ControlFlow::Continue(()),
         }
     }
 }
 
-/// `"x-fhir-concept": true`: a coding of a CodeableConcept has a code, where its system is known whole.
+/// `"x-fhir-concept": true`: a coding of a CodeableConcept has a code, if all codes of its system are known.
 pub struct Concept;
 
 impl Check for Concept {
@@ -37,14 +40,14 @@ impl Check for Concept {
             let url = text(object, "system").unwrap_or_default();
             if !object.contains_key("code") && CodeSystem::find(url).is_some() {
                 let place = Place::Item("coding", index);
-                report(&Breach { rule: &FHIR_CODING_CODE, place, found: "", expected: url })?;
+                report(&Violation { rule: &FHIR_CODING_CODE, place, found: "", expected: url })?;
             }
         }
         ControlFlow::Continue(())
     }
 }
 
-/// `"x-fhir-code-of": ["urn:iso:std:iso:4217"]`: a code of one of these systems, written as it is there.
+/// `"x-fhir-code-of": ["urn:iso:std:iso:4217"]`: a code of one of these systems, in exactly its case.
 pub fn code_of(urls: &Value) -> Box<dyn Check> {
     let urls = strings(urls);
     let systems = urls.iter().filter_map(|url| CodeSystem::find(url)).collect();
@@ -60,7 +63,7 @@ impl Check for CodeOf {
     fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         match instance {
             Value::String(code) if !self.systems.iter().any(|system| system.lists(code)) => {
-                report(&Breach { rule: &FHIR_CODE, place: Place::Here, found: code, expected: &self.expected })
+                report(&Violation { rule: &FHIR_CODE, place: Place::Here, found: code, expected: &self.expected })
             }
             _ => ControlFlow::Continue(()),
         }

@@ -1,15 +1,15 @@
-//! Which elements an object has. A primitive counts with its companion: `status` or `_status`.
+//! Checks which elements an object has. A primitive is present if its value or its companion is: `status` or `_status`.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::check::{Breach, Check, Contained, Place, Receiver, strings};
+use super::check::{Check, Contained, Place, Receiver, Violation, strings};
 use crate::issue::Rule;
 use crate::issue::catalogue::{FHIR_CHOICE, FHIR_CODE_MISSING, FHIR_ELE_1, FHIR_REQUIRED_ELEMENT};
 
-/// The element and its companion. Both names are made once.
+/// The names of an element and its companion, built once.
 struct Element {
     name: String,
     companion: String,
@@ -24,8 +24,8 @@ impl Element {
         object.contains_key(&self.name) || object.contains_key(&self.companion)
     }
 
-    fn breach(&self, rule: &'static Rule) -> Breach<'_> {
-        Breach { rule, place: Place::Member(&self.name), found: "", expected: &self.name }
+    fn violation(&self, rule: &'static Rule) -> Violation<'_> {
+        Violation { rule, place: Place::Member(&self.name), found: "", expected: &self.name }
     }
 }
 
@@ -33,7 +33,7 @@ fn elements(names: &Value) -> Vec<Element> {
     strings(names).into_iter().map(Element::new).collect()
 }
 
-/// `"x-fhir-required": ["status"]`: the element is there.
+/// `"x-fhir-required": ["status"]`: the element is present.
 pub fn required(names: &Value) -> Box<dyn Check> {
     Box::new(Required(elements(names)))
 }
@@ -44,11 +44,11 @@ impl Check for Required {
     fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let mut missing = self.0.iter().filter(|element| !element.is_in(object));
-        missing.try_for_each(|element| report(&element.breach(&FHIR_REQUIRED_ELEMENT)))
+        missing.try_for_each(|element| report(&element.violation(&FHIR_REQUIRED_ELEMENT)))
     }
 }
 
-/// `"x-fhir-dependent": {"data": ["contentType"]}`: with the element, the others are there.
+/// `"x-fhir-dependent": {"data": ["contentType"]}`: if the element is present, the others are.
 pub fn dependent(value: &Value) -> Box<dyn Check> {
     let members = value.as_object().into_iter().flatten();
     Box::new(Dependent(members.map(|(name, others)| (Element::new(name.clone()), elements(others))).collect()))
@@ -61,7 +61,8 @@ impl Check for Dependent {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let given = self.0.iter().filter(|(element, _)| element.is_in(object));
         let mut missing = given.flat_map(|(_, others)| others).filter(|other| !other.is_in(object));
-        missing.try_for_each(|other| report(&Breach { place: Place::Here, ..other.breach(&FHIR_REQUIRED_ELEMENT) }))
+        missing
+            .try_for_each(|other| report(&Violation { place: Place::Here, ..other.violation(&FHIR_REQUIRED_ELEMENT) }))
     }
 }
 
@@ -84,12 +85,12 @@ struct Choice(Vec<OneChoice>);
 struct OneChoice {
     element: Element,
     required: bool,
-    /// Each form and its companion, with the number of the form.
+    /// Each form and its companion, with the index of the form.
     forms: HashMap<String, usize>,
 }
 
 impl OneChoice {
-    /// Looks up the members of the object among the forms, which are many, and not the other way round.
+    /// Looks up the members of the object among the forms, as there are fewer members than forms.
     fn is_broken(&self, object: &Map<String, Value>) -> bool {
         let mut given = object.keys().filter_map(|name| self.forms.get(name));
         match given.next() {
@@ -103,11 +104,11 @@ impl Check for Choice {
     fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let mut broken = self.0.iter().filter(|choice| choice.is_broken(object));
-        broken.try_for_each(|choice| report(&choice.element.breach(&FHIR_CHOICE)))
+        broken.try_for_each(|choice| report(&choice.element.violation(&FHIR_CHOICE)))
     }
 }
 
-/// ele-1: what a companion alone describes has an extension. Of a code of a required binding, not even that is enough.
+/// ele-1: a primitive with only a companion has an extension. A code of a required binding needs a value even then.
 /// <http://hl7.org/fhir/R4/element.html>, <http://hl7.org/fhir/R4/terminologies.html#required>
 pub fn companions(codes: &Value) -> Box<dyn Check> {
     Box::new(Companions { codes: strings(codes) })
@@ -124,14 +125,14 @@ impl Check for Companions {
         let has_extension = |companion: Option<&Value>| companion.is_some_and(|value| value.get("extension").is_some());
         for (name, companion) in object {
             let Some(element) = name.strip_prefix('_') else { continue };
-            let mut breach = |rule, place| report(&Breach { rule, place, found: "", expected: element });
+            let mut violation = |rule, place| report(&Violation { rule, place, found: "", expected: element });
             match (object.get(element), companion) {
                 (None, Value::Object(_)) => {
                     if self.codes.iter().any(|code| code == element) {
-                        breach(&FHIR_CODE_MISSING, Place::Member(element))?;
+                        violation(&FHIR_CODE_MISSING, Place::Member(element))?;
                     }
                     if !has_extension(Some(companion)) {
-                        breach(&FHIR_ELE_1, Place::Member(element))?;
+                        violation(&FHIR_ELE_1, Place::Member(element))?;
                     }
                 }
                 (values, Value::Array(companions)) => {
@@ -139,7 +140,7 @@ impl Check for Companions {
                     for index in 0..values.len().max(companions.len()) {
                         let has_value = values.get(index).is_some_and(|value| !value.is_null());
                         if !has_value && !has_extension(companions.get(index)) {
-                            breach(&FHIR_ELE_1, Place::Item(element, index))?;
+                            violation(&FHIR_ELE_1, Place::Item(element, index))?;
                         }
                     }
                 }

@@ -1,10 +1,10 @@
-//! What a reference says of the type of its target. <http://hl7.org/fhir/R4/references.html>
+//! Checks the type of the target of a reference. <http://hl7.org/fhir/R4/references.html>
 
 use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::check::{Breach, Check, Contained, Place, Receiver, strings, text};
+use super::check::{Check, Contained, Place, Receiver, Violation, strings, text};
 use crate::fhir::code_system::CodeSystem;
 use crate::issue::catalogue::FHIR_REFERENCE_TYPE;
 
@@ -23,23 +23,23 @@ struct Targets {
 }
 
 impl Check for Targets {
-    /// As the HL7 validator does, a literal reference is not held against the types of its element: what stands
-    /// behind it is not known. A contained resource is known, and so is what `type` says.
+    /// Like the HL7 validator, checks `type` and contained resources only: the target of another literal reference is not
+    /// resolved.
     fn check(&self, instance: &Value, contained: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let Some(reference) = text(object, "reference") else { return ControlFlow::Continue(()) };
         let is_target = |target: &str| self.types.is_empty() || self.types.iter().any(|known| known == target);
         let local = reference.strip_prefix('#').and_then(|id| contained.get(id)).copied();
-        let mut breach = |member, found, expected| {
-            report(&Breach { rule: &FHIR_REFERENCE_TYPE, place: Place::Member(member), found, expected })
+        let mut violation = |member, found, expected| {
+            report(&Violation { rule: &FHIR_REFERENCE_TYPE, place: Place::Member(member), found, expected })
         };
         if let Some(found) = local.filter(|found| !is_target(found)) {
-            breach("reference", found, &self.expected)?;
+            violation("reference", found, &self.expected)?;
         }
         let Some(stated) = text(object, "type") else { return ControlFlow::Continue(()) };
         match local.or_else(|| named(reference)) {
-            Some(named) if named != stated => breach("type", stated, named),
-            _ if !is_target(stated) => breach("type", stated, &self.expected),
+            Some(named) if named != stated => violation("type", stated, named),
+            _ if !is_target(stated) => violation("type", stated, &self.expected),
             _ => ControlFlow::Continue(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Forms of values, and relations between the elements of one data type.
+//! Checks the form of values, and relations between the elements of a data type.
 //!
 //! <http://hl7.org/fhir/R4/datatypes.html>, <http://hl7.org/fhir/R4/narrative.html>
 
@@ -6,24 +6,24 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::check::{Breach, Check, Contained, Place, Receiver, text};
+use super::check::{Check, Contained, Place, Receiver, Violation, text};
 use crate::fhir::date;
 use crate::fhir::narrative::{self, Fault};
 use crate::fhir::primitive::decode_base64;
 use crate::issue::Rule;
 use crate::issue::catalogue::{FHIR_ATTACHMENT_SIZE, FHIR_PER_1, FHIR_PRIMITIVE, FHIR_RNG_2, FHIR_TXT_1, FHIR_TXT_2};
 
-fn here(rule: &'static Rule, expected: &'static str) -> Breach<'static> {
-    Breach { rule, place: Place::Here, found: "", expected }
+fn here(rule: &'static Rule, expected: &'static str) -> Violation<'static> {
+    Violation { rule, place: Place::Here, found: "", expected }
 }
 
-/// `"x-fhir-integer": true`: written without fraction or exponent, which JSON Schema would allow.
+/// `"x-fhir-integer": true`: without fraction or exponent, which JSON Schema allows.
 pub struct Integer;
 
 impl Check for Integer {
     fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         match instance {
-            // What is no whole number at all is the schema's `type` to refuse.
+            // `type` reports numbers that are not whole.
             Value::Number(number) if number.as_f64().is_some_and(|value| value.fract() == 0.0) => {
                 match number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
                     true => ControlFlow::Continue(()),
@@ -35,7 +35,7 @@ impl Check for Integer {
     }
 }
 
-/// `"x-fhir-narrative": true`: an XHTML `div` that can be read, txt-1 and txt-2.
+/// `"x-fhir-narrative": true`: a well-formed XHTML `div`, txt-1 and txt-2.
 pub struct Narrative;
 
 impl Check for Narrative {
@@ -63,12 +63,12 @@ impl Check for Attachment {
         };
         match object.get("size").and_then(Value::as_u64) == Some(bytes.len() as u64) {
             true => ControlFlow::Continue(()),
-            false => report(&Breach { place: Place::Member("size"), ..here(&FHIR_ATTACHMENT_SIZE, "") }),
+            false => report(&Violation { place: Place::Member("size"), ..here(&FHIR_ATTACHMENT_SIZE, "") }),
         }
     }
 }
 
-/// `"x-fhir-period": true`: per-1. Ends of different precision that may be in order are.
+/// `"x-fhir-period": true`: per-1. Accepts bounds of different precision that may be in order.
 pub struct Period;
 
 impl Check for Period {
@@ -81,7 +81,7 @@ impl Check for Period {
     }
 }
 
-/// `"x-fhir-range": true`: rng-2, where both ends are in one unit.
+/// `"x-fhir-range": true`: rng-2, if both bounds have the same unit.
 pub struct Range;
 
 impl Check for Range {

@@ -1,4 +1,4 @@
-//! What is believed of the addresses that proxies tell, and what is not.
+//! Which forwarded addresses are trusted.
 
 use axum::http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 
 use super::*;
 
-fn told(which: AddressHeaders, values: &[(&'static str, &str)]) -> ForwardedInfo {
+fn forwarded_info(which: AddressHeaders, values: &[(&'static str, &str)]) -> ForwardedInfo {
     let values = values.iter().map(|(name, value)| {
         (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).expect("a header value"))
     });
@@ -14,11 +14,11 @@ fn told(which: AddressHeaders, values: &[(&'static str, &str)]) -> ForwardedInfo
 }
 
 fn base_url(values: &[(&'static str, &str)]) -> Option<String> {
-    told(AddressHeaders::XForwarded, values).base_url()
+    forwarded_info(AddressHeaders::XForwarded, values).base_url()
 }
 
 fn forwarded(value: &str) -> Option<String> {
-    told(AddressHeaders::Forwarded, &[("forwarded", value)]).base_url()
+    forwarded_info(AddressHeaders::Forwarded, &[("forwarded", value)]).base_url()
 }
 
 const PROTO: (&str, &str) = ("x-forwarded-proto", "https");
@@ -86,8 +86,8 @@ fn forwarded_standard_header_gives_the_same_base_url() {
     {
         assert_eq!(forwarded(value), None, "{value}");
     }
-    // Whichever is not chosen tells nothing.
-    assert_eq!(told(AddressHeaders::Forwarded, &[PROTO, HOST]).base_url(), None);
+    // The header that is not configured is ignored.
+    assert_eq!(forwarded_info(AddressHeaders::Forwarded, &[PROTO, HOST]).base_url(), None);
     assert_eq!(base_url(&[("forwarded", "proto=https;host=sas.example.org")]), None);
 }
 
@@ -112,7 +112,7 @@ fn client_address_is_the_nearest_that_is_not_a_proxy() {
         for (which, name, value) in
             [(AddressHeaders::XForwarded, "x-forwarded-for", list), (AddressHeaders::Forwarded, "forwarded", forwarded)]
         {
-            assert_eq!(told(which, &[(name, value)]).client(peer, &proxies), expected, "{value}");
+            assert_eq!(forwarded_info(which, &[(name, value)]).client(peer, &proxies), expected, "{value}");
         }
     }
 }
@@ -123,13 +123,13 @@ fn client_address_only_the_nearest_hops_are_read() {
     let peer = "10.0.0.1".parse().expect("an address");
     for (others, expected) in [(MAX_HOPS - 1, "192.0.2.1"), (MAX_HOPS, "10.0.0.2"), (3000, "10.0.0.2")] {
         let list = |prefix: &str| format!("{prefix}192.0.2.1{}", format!(",{prefix}10.0.0.2").repeat(others));
-        let told = [
-            told(AddressHeaders::XForwarded, &[("x-forwarded-for", &list(""))]),
-            told(AddressHeaders::Forwarded, &[("forwarded", &list("for="))]),
+        let forwarded_info = [
+            forwarded_info(AddressHeaders::XForwarded, &[("x-forwarded-for", &list(""))]),
+            forwarded_info(AddressHeaders::Forwarded, &[("forwarded", &list("for="))]),
         ];
-        for told in told {
-            assert_eq!(told.from.len(), MAX_HOPS.min(others + 1));
-            assert_eq!(told.client(peer, &proxies).to_string(), expected, "{others}");
+        for forwarded_info in forwarded_info {
+            assert_eq!(forwarded_info.from.len(), MAX_HOPS.min(others + 1));
+            assert_eq!(forwarded_info.client(peer, &proxies).to_string(), expected, "{others}");
         }
     }
 }
@@ -152,11 +152,11 @@ proptest! {
             ("x-forwarded-prefix", &prefix),
             ("x-forwarded-for", &list),
         ];
-        let told_x = told(AddressHeaders::XForwarded, &values);
-        let told_forwarded = told(AddressHeaders::Forwarded, &[("forwarded", &list)]);
-        for told in [told_x, told_forwarded] {
-            let _ = told.client([127, 0, 0, 1].into(), &Settings::default());
-            if let Some(url) = told.base_url() {
+        let x_forwarded_info = forwarded_info(AddressHeaders::XForwarded, &values);
+        let forwarded_header_info = forwarded_info(AddressHeaders::Forwarded, &[("forwarded", &list)]);
+        for forwarded_info in [x_forwarded_info, forwarded_header_info] {
+            let _ = forwarded_info.client([127, 0, 0, 1].into(), &Settings::default());
+            if let Some(url) = forwarded_info.base_url() {
                 let uri: axum::http::Uri = url.parse().expect("a URL");
                 prop_assert!(uri.host().is_some_and(|host| !host.is_empty()), "{}", url);
                 prop_assert!(uri.path().ends_with("/fhir") && uri.query().is_none() && !url.contains('@'), "{}", url);
