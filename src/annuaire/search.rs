@@ -6,6 +6,7 @@ mod execution;
 mod link;
 mod matching;
 pub mod parameter;
+mod preparation;
 pub mod query;
 
 use jiff::Timestamp;
@@ -15,7 +16,8 @@ use crate::fhir::date::Comparison;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::subset::Subset;
 
-pub use execution::{Counts, Page};
+pub use evaluation::Page;
+pub use execution::Counts;
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]
