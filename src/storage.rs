@@ -22,6 +22,7 @@ pub mod serving;
 mod sql;
 mod sqlite;
 mod write;
+mod write_transaction;
 
 pub use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
 pub use open_error::OpenError;
