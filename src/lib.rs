@@ -34,6 +34,9 @@ pub mod fhir;
 pub mod issue;
 
 #[cfg(test)]
+mod house_tests;
+
+#[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
@@ -97,7 +100,7 @@ mod tests {
     ];
 
     /// A file of this crate, or all files below a folder, with their text.
-    fn source_files(path: PathBuf) -> Vec<(PathBuf, String)> {
+    pub(super) fn source_files(path: PathBuf) -> Vec<(PathBuf, String)> {
         if path.is_dir() {
             let entries = std::fs::read_dir(path).expect("a folder");
             return entries.flat_map(|entry| source_files(entry.expect("an entry").path())).collect();
@@ -106,7 +109,7 @@ mod tests {
     }
 
     /// The code of a file, without comments.
-    fn code(text: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn code(text: &str) -> impl Iterator<Item = &str> {
         text.lines().filter(|line| !line.trim_start().starts_with("//"))
     }
 

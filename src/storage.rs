@@ -24,6 +24,7 @@ mod sql;
 mod sqlite;
 mod write;
 pub mod write_queue;
+mod write_transaction;
 
 pub use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
 pub use error::StorageError;

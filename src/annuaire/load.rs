@@ -19,6 +19,7 @@ use crate::annuaire::store::resource::ParsedResource;
 use crate::annuaire::store::{Mirror, Rejected, Writer};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::error::chain::join_causes;
 use crate::fhir::directory_type::DirectoryType;
 
 /// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
@@ -52,7 +53,7 @@ pub enum Failure {
     #[error("{0}")]
     Input(String),
     /// The database.
-    #[error("the directory mirror cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
+    #[error("the directory mirror cannot be written: {}", join_causes(.0))]
     Database(#[from] Error),
     /// Somebody else writes.
     #[error("another process is writing to the directory mirror: try again when it has finished")]

@@ -6,6 +6,7 @@ mod execution;
 mod link;
 mod matching;
 pub mod parameter;
+mod preparation;
 pub mod query;
 
 use crate::annuaire::store::index_entry::Field;
@@ -13,7 +14,8 @@ use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::query::date::DateBound;
 use crate::fhir::subset::Subset;
 
-pub use execution::{Counts, Page};
+pub use evaluation::Page;
+pub use execution::Counts;
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]

@@ -22,8 +22,7 @@ mod verify;
 mod writer;
 
 pub use crate::storage::mirror::{Marks, Rejected, Snapshot, Stored};
-pub use change_counts::ChangeCounts;
-pub use mark_and_sweep::Swept;
+pub use change_counts::{ChangeCounts, Swept};
 pub use mirror::Mirror;
 pub use verify::{Extent, IndexCheck};
 pub use writer::Writer;

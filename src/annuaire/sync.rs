@@ -19,10 +19,10 @@ pub use plan::SyncMode;
 use crate::annuaire::ingest::progress::Progress;
 use crate::annuaire::ingest::run_log::{Record, Records, Work};
 use crate::annuaire::ingest::sync_state::{MAX_REMOVED, SyncState};
-use crate::annuaire::ingest::with_cause;
 use crate::annuaire::store::{Mirror, Writer};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::error::chain::join_causes;
 use crate::fhir::directory_type::DirectoryType;
 use upstream::{Upstream, UpstreamError};
 
@@ -74,7 +74,7 @@ pub enum Failure {
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
     /// Its own database.
-    #[error("the directory mirror cannot be written: {}", with_cause(.0))]
+    #[error("the directory mirror cannot be written: {}", join_causes(.0))]
     Database(#[from] Error),
     /// Somebody else writes.
     #[error("another process is writing to the directory mirror: try again when it has finished")]

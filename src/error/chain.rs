@@ -2,10 +2,18 @@
 
 use std::error::Error;
 
-/// The error's message and those of its causes, outermost first, separated by `: `.
+/// The error's message and those of its causes, outermost first, separated by `: `. A cause that the message before
+/// already ends with is not repeated.
 pub fn join_causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string);
-    causes.collect::<Vec<_>>().join(": ")
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -20,7 +28,8 @@ mod tests {
     fn error_chain_names_each_cause_once() {
         let refused = Failed("connection refused", None);
         assert_eq!(join_causes(&refused), "connection refused");
-        let error = Failed("no answer", Some(Box::new(Failed("cannot connect", Some(Box::new(refused))))));
+        let quoting = Failed("cannot connect: connection refused", Some(Box::new(refused)));
+        let error = Failed("no answer", Some(Box::new(quoting)));
         assert_eq!(join_causes(&error), "no answer: cannot connect: connection refused");
     }
 }

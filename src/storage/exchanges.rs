@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::database::{Storage, Writer, on_reader};
-use super::write::in_write_transaction;
+use super::write_transaction::in_write_transaction;
 use crate::audit::{AuditEvent, Key, LookupKey};
 use crate::fhir::identifier::Identifier;
 use crate::storage::error::StorageError;

@@ -9,6 +9,7 @@ use super::error::StorageError;
 use super::exchanges::add_events;
 use super::registry::{Entry, Hold, Identifiers, Registry};
 use super::sql::{placeholders, runs};
+use super::write_transaction::in_write_transaction;
 use crate::audit::AuditEvent;
 use crate::fhir::date::{instant, parse_instant};
 use crate::fhir::id::Id;
@@ -79,42 +80,6 @@ type StateRow = (
     Option<String>,
     Option<String>,
 );
-
-/// One batch at a time, over all instances that share a Postgres database: each then decides over
-/// what the one before has committed. The number is arbitrary, and the same for every instance.
-///
-/// A batch reaches every row by its key. Without statistics, as in a database that is being
-/// filled, Postgres would read whole tables instead: until the commit it may not.
-pub(super) const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan', 'off', true), \
-     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), \
-     pg_advisory_xact_lock(7302451)";
-
-/// Expands the body once for each database, inside a transaction that sees the last committed
-/// state and keeps other writers out.
-macro_rules! in_write_transaction {
-    ($storage:expr, $transaction:ident => $body:expr) => {
-        match &$storage.writer {
-            $crate::storage::database::Writer::Sqlite { pool, stop_at } => {
-                let mut connection = pool.acquire().await?;
-                stop_at.set(&$storage.deadline);
-                // A deferred transaction that turns into a write fails at once when another process writes.
-                let mut $transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
-                let outcome = $body;
-                $transaction.commit().await?;
-                outcome
-            }
-            $crate::storage::database::Writer::Postgres(connections) => {
-                let mut connection = connections.acquire(&$storage.deadline).await?;
-                let mut $transaction = sqlx::Connection::begin(&mut *connection).await?;
-                sqlx::query($crate::storage::write::POSTGRES_WRITE_LOCK).execute(&mut *$transaction).await?;
-                let outcome = $body;
-                $transaction.commit().await?;
-                outcome
-            }
-        }
-    };
-}
-pub(super) use in_write_transaction;
 
 /// Runs one multi-row statement for each run of `rows`; `bind` adds the values of a row.
 macro_rules! for_rows {
@@ -272,8 +237,8 @@ fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
 mod tests {
     use sqlx::Row;
 
-    use super::super::database::Writer;
     use super::*;
+    use crate::storage::database::Writer;
 
     #[tokio::test]
     async fn sqlite_reads_the_state_of_a_batch_by_keys() {

@@ -1,20 +1,18 @@
 //! Searching: segment by segment, in the order of the versions, until a page is full.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
 
-use crate::annuaire::search::Page;
 use crate::annuaire::search::condition::{Candidates, Condition};
-use crate::annuaire::search::link::{Link, linked};
+use crate::annuaire::search::link::Link;
 use crate::annuaire::search::{Criterion, Matching};
 use crate::annuaire::store::resource::SearchableResource;
 use crate::annuaire::store::{Snapshot, Stored};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::issue::Issue;
-use crate::issue::catalogue::{ANNUAIRE_TOO_BROAD, ANNUAIRE_TOO_COSTLY};
+use crate::issue::catalogue::ANNUAIRE_TOO_BROAD;
 use crate::storage::mirror::{Postings, ReadTransaction, Segment, TermRange};
 
 /// How long a page may take before it is sent with what was found; the next goes on from there.
@@ -23,25 +21,30 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The criterion of a chain may have this many resources looked at.
 const MAX_CHAIN_CANDIDATES: usize = 20_000;
 
-/// A search may have this many chains: each is a search of its own.
-const MAX_CHAINS: usize = 4;
-
-/// A search may look up this many ranges of terms in each segment.
-const MAX_RANGES: usize = 4_000;
-
 /// How many candidates are looked at together.
 const CANDIDATES: usize = 128;
 
+/// Some matches.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order of their numbers.
+    pub matches: Vec<Stored>,
+    /// Whether there may be more. Where finding them takes long, a page may be short, or empty.
+    pub more: bool,
+    /// The number of the last version that was looked at: the next page comes after it.
+    pub seen: u32,
+}
+
 /// A search, ready to be evaluated segment by segment.
 pub struct Evaluation<'a> {
-    resource_type: DirectoryType,
-    criteria: &'a [Criterion],
-    at: &'a Snapshot,
+    pub(super) resource_type: DirectoryType,
+    pub(super) criteria: &'a [Criterion],
+    pub(super) at: &'a Snapshot,
     /// Each with the numbers of its ranges.
-    conditions: Vec<(Condition, Vec<usize>)>,
+    pub(super) conditions: Vec<(Condition, Vec<usize>)>,
     /// What is looked up, each once.
-    ranges: Vec<TermRange>,
-    links: Vec<Link>,
+    pub(super) ranges: Vec<TermRange>,
+    pub(super) links: Vec<Link>,
 }
 
 /// Whether a search may take long: see [`Condition::is_expensive`].
@@ -55,42 +58,6 @@ pub fn is_expensive(criteria: &[Criterion]) -> bool {
 }
 
 impl<'a> Evaluation<'a> {
-    /// Prepares a search: what it refers to is found first.
-    pub async fn prepare(
-        transaction: &mut ReadTransaction,
-        resource_type: DirectoryType,
-        criteria: &'a [Criterion],
-        at: &'a Snapshot,
-    ) -> Result<Self, Error> {
-        let is_link = |criterion: &&Criterion| matches!(criterion, Criterion::Chain { .. } | Criterion::Has { .. });
-        if criteria.iter().filter(is_link).count() > MAX_CHAINS {
-            return Err(too_costly());
-        }
-        let (mut conditions, mut links) = (vec![], vec![]);
-        let mut places: HashMap<TermRange, usize> = HashMap::new();
-        for criterion in criteria {
-            let (condition, link) = match Condition::of(criterion) {
-                Some(condition) => (condition, None),
-                None => linked(transaction, resource_type, criterion, at).await?,
-            };
-            let ranges = condition.ranges().into_iter();
-            let numbers = ranges.map(|range| {
-                let next = places.len();
-                *places.entry(range).or_insert(next)
-            });
-            let numbers = numbers.collect();
-            conditions.push((condition, numbers));
-            links.extend(link);
-        }
-        if places.len() > MAX_RANGES {
-            return Err(too_costly());
-        }
-        let mut ranges = Vec::from_iter(places);
-        ranges.sort_unstable_by_key(|(_, number)| *number);
-        let ranges = ranges.into_iter().map(|(range, _)| range).collect();
-        Ok(Self { resource_type, criteria, at, conditions, ranges, links })
-    }
-
     /// Begins after a version number.
     pub async fn begin(&self, transaction: &mut ReadTransaction, after: u32) -> Result<Progress, Error> {
         let batches = self.answers(transaction, after).await?;
@@ -295,9 +262,4 @@ fn too_broad() -> Error {
     Error::from_issues(vec![
         Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MAX_CHAIN_CANDIDATES.to_string()),
     ])
-}
-
-/// What a search is told that takes more than one search should.
-pub fn too_costly() -> Error {
-    Error::from_issues(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use super::evaluation::{Evaluation, is_expensive};
+use super::evaluation::{Evaluation, Page, is_expensive};
 use super::{Criterion, Token, Total};
 use crate::annuaire::store::index_entry::Field;
-use crate::annuaire::store::{Mirror, Snapshot, Stored};
+use crate::annuaire::store::{Mirror, Snapshot};
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::ReadTransaction;
@@ -17,17 +17,6 @@ const EXPENSIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many resources are looked at for a total that nobody asked for.
 const MAX_BEST_EFFORT_CANDIDATES: u64 = 500;
-
-/// Some matches.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// In the order of their numbers.
-    pub matches: Vec<Stored>,
-    /// Whether there may be more. Where finding them takes long, a page may be short, or empty.
-    pub more: bool,
-    /// The number of the last version that was looked at: the next page comes after it.
-    pub seen: u32,
-}
 
 /// How many resources of a type there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

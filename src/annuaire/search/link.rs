@@ -1,15 +1,10 @@
-//! Criteria about other resources: chains and `_has`.
-//!
-//! What they are about is found first. If that is little, the index is asked for what refers to it, or
-//! what it refers to; if it is much, so is what matches, and each candidate is looked at instead.
+//! Links between resources that are verified for each candidate: those of chains and `_has` with many resources at the
+//! other end.
 
 use std::collections::HashSet;
 
 use roaring::RoaringBitmap;
 
-use crate::annuaire::search::Criterion;
-use crate::annuaire::search::condition::Condition;
-use crate::annuaire::search::evaluation::Evaluation;
 use crate::annuaire::store::index_entry::{Field, IndexEntry};
 use crate::annuaire::store::resource::SearchableResource;
 use crate::annuaire::store::{Snapshot, term};
@@ -17,64 +12,12 @@ use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{ReadTransaction, Segment};
 
-/// Up to this many resources at the other end, the index is asked.
-const MAX_INDEXED_LINKS: u64 = 1_000;
-
 /// Resources that are linked, where there are many.
 pub enum Link {
     /// The reference in the field must be to one of these versions.
     To { field: Field, target: DirectoryType, versions: RoaringBitmap },
     /// One of these versions must refer here.
     From { source: DirectoryType, field: Field, versions: RoaringBitmap, segments: Vec<Segment> },
-}
-
-/// What a criterion about other resources asks of the index, and of each candidate.
-pub async fn linked(
-    transaction: &mut ReadTransaction,
-    resource_type: DirectoryType,
-    criterion: &Criterion,
-    at: &Snapshot,
-) -> Result<(Condition, Option<Link>), Error> {
-    match criterion {
-        Criterion::Id(ids) => {
-            let versions = transaction.versions_of(resource_type, ids, at.revision).await?;
-            Ok((Condition::Versions(versions.into_values().collect()), None))
-        }
-        Criterion::Chain { field, target, criterion } => {
-            let versions = Box::pin(found(transaction, *target, criterion, at)).await?;
-            if versions.len() > MAX_INDEXED_LINKS {
-                let referring = Condition::unverified(vec![term::present(*field)]);
-                return Ok((referring, Some(Link::To { field: *field, target: *target, versions })));
-            }
-            let ids = transaction.ids(*target, &Vec::from_iter(versions)).await?;
-            Ok((Condition::referring(*field, &ids), None))
-        }
-        Criterion::Has { source, field, criterion } => {
-            let versions = Box::pin(found(transaction, *source, criterion, at)).await?;
-            if versions.len() > MAX_INDEXED_LINKS {
-                let segments = transaction.segments(*source, 0, u32::MAX).await?;
-                let link = Link::From { source: *source, field: *field, versions, segments };
-                return Ok((Condition::ScanAll, Some(link)));
-            }
-            let sources = transaction.versions(*source, &Vec::from_iter(versions)).await?;
-            let targets = sources.iter().filter_map(|row| target(&SearchableResource::parse(&row.body).ok()?, *field));
-            let targets = transaction.versions_of(resource_type, &Vec::from_iter(targets), at.revision).await?;
-            Ok((Condition::Versions(targets.into_values().collect()), None))
-        }
-        _ => Ok((Condition::Everything, None)),
-    }
-}
-
-/// The versions of a type for which a criterion holds.
-async fn found(
-    transaction: &mut ReadTransaction,
-    resource_type: DirectoryType,
-    criterion: &Criterion,
-    at: &Snapshot,
-) -> Result<RoaringBitmap, Error> {
-    let criteria = std::slice::from_ref(criterion);
-    let evaluation = Evaluation::prepare(transaction, resource_type, criteria, at).await?;
-    evaluation.versions(transaction).await
 }
 
 impl Link {
@@ -113,7 +56,7 @@ impl Link {
 }
 
 /// The id that a resource's reference is to.
-fn target(resource: &SearchableResource, field: Field) -> Option<String> {
+pub fn target(resource: &SearchableResource, field: Field) -> Option<String> {
     resource.indexed.iter().find_map(|value| match value {
         IndexEntry::Reference { field: found, id, .. } if *found == field => Some(id.clone()),
         _ => None,

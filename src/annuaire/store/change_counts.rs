@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Swept;
-
 /// What became of resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeCounts {
@@ -19,6 +17,17 @@ pub struct ChangeCounts {
     pub removed: u64,
     /// They could not be read.
     pub set_aside: u64,
+}
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// How many resources of the type were in the mirror.
+    pub of: u64,
+    /// How many of them had not been seen.
+    pub unseen: u64,
+    /// Whether those were removed.
+    pub removed: bool,
 }
 
 impl ChangeCounts {

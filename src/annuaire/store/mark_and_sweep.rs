@@ -2,21 +2,11 @@
 
 use roaring::RoaringBitmap;
 
-use crate::annuaire::store::writer::Writer;
+use super::change_counts::Swept;
+use super::writer::Writer;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::Marks;
-
-/// What a sweep found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Swept {
-    /// How many resources of the type were in the mirror.
-    pub of: u64,
-    /// How many of them had not been seen.
-    pub unseen: u64,
-    /// Whether those were removed.
-    pub removed: bool,
-}
 
 impl Writer {
     /// Chooses the walk that marks resources from here on.

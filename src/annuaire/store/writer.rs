@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 
-use super::{ChangeCounts, index};
+use super::change_counts::ChangeCounts;
+use super::index;
 use crate::annuaire::store::resource::ParsedResource;
 use crate::annuaire::store::segment_builder::{Builder, MAX_SEGMENT_VERSIONS};
 use crate::clock::Clock;

@@ -1,0 +1,180 @@
+//! Rules of the house: files import each other in no circle, and what is named where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::tests::{code, source_files};
+
+/// The files that name `clap`: its derives are where settings and arguments are declared.
+const CLAP: [&str; 11] = [
+    "access.rs",
+    "audit/settings.rs",
+    "command",
+    "config",
+    "config.rs",
+    "http/bounds.rs",
+    "http/origin/proxy.rs",
+    "sas/deviation.rs",
+    "sas/directory.rs",
+    "tls/settings.rs",
+    "tls/trust.rs",
+];
+
+#[test]
+fn clap_is_named_with_settings_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (file, text) in source_files(source.clone()) {
+        let file = file.strip_prefix(&source).expect("below src");
+        if !is_test(file) && !CLAP.iter().any(|known| file.starts_with(known)) {
+            assert!(!code(&text).any(|line| line.contains("clap::")), "{} names clap", file.display());
+        }
+    }
+}
+
+#[test]
+fn super_super_is_named_in_tests_only() {
+    for (file, text) in source_files(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let is_named = code(without_tests(&text)).any(|line| line.contains("super::super"));
+        assert!(is_test(&file) || !is_named, "{} names super::super: write the path from crate", file.display());
+    }
+}
+
+/// The text before the tests at its end.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()
+}
+
+fn is_test(file: &Path) -> bool {
+    file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with("tests.rs"))
+}
+
+/// Circles that remain: the file on the left and what it declares import each other.
+const CIRCLES: [(&str, &[&str]); 3] = [
+    ("annuaire::search::query", &["annuaire::search::query::criterion", "annuaire::search::query::include"]),
+    ("interaction", &["interaction::directory"]),
+    ("interaction::writer", &["interaction::writer::batch"]),
+];
+
+/// A file that imports one that imports it, over however many others, is read and changed with all of them at once.
+#[test]
+fn files_import_each_other_in_no_circle() {
+    let mut imports = imports();
+    for (file, others) in &CIRCLES {
+        imports.get_mut(*file).into_iter().for_each(|imports| imports.retain(|name| !others.contains(&&**name)));
+    }
+    // What imports no file that is left is in no circle.
+    while let Some(file) = imports.iter().find(|(_, imports)| imports.is_empty()).map(|(file, _)| file.clone()) {
+        imports.remove(&file);
+        imports.values_mut().for_each(|imports| {
+            imports.remove(&file);
+        });
+    }
+    // Each file that is left leads to a circle: what is followed comes back.
+    let Some(start) = imports.keys().next() else { return };
+    let mut path = vec![start];
+    let circle = loop {
+        let next = imports[path[path.len() - 1]].first().expect("an import");
+        match path.iter().position(|file| *file == next) {
+            Some(at) => break &path[at..],
+            None => path.push(next),
+        }
+    };
+    panic!("these files import each other: {circle:?}; move what they share to a file of its own");
+}
+
+/// Each file, as the path of its module, with the files that it imports. A file that declares or re-exports another
+/// does not import it.
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = source_files(source.clone()).into_iter().filter(|(file, _)| !is_test(file));
+    let files: BTreeMap<String, String> = files
+        .map(|(file, text)| {
+            let file = file.strip_prefix(&source).expect("below src").with_extension("");
+            let module =
+                file.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("::");
+            (module, code(without_tests(&text)).collect::<Vec<_>>().join("\n"))
+        })
+        .filter(|(module, _)| !matches!(module.as_str(), "lib" | "main"))
+        .collect();
+    let import = |module: &str, path: Vec<&str>| {
+        let path = absolute(module, &path, |name| files.contains_key(&format!("{module}::{name}")))?;
+        let file =
+            (1..=path.len()).rev().map(|length| path[..length].join("::")).find(|file| files.contains_key(file))?;
+        (file != module).then_some(file)
+    };
+    let imports = files.iter().map(|(module, code)| {
+        let code = without_re_exports(code);
+        (module.clone(), paths(&code).into_iter().filter_map(|path| import(module, path)).collect())
+    });
+    imports.collect()
+}
+
+/// The code without `pub use …;` and `pub(in …)`.
+fn without_re_exports(code: &str) -> String {
+    let mut kept = String::new();
+    for statement in code.split_inclusive(';') {
+        let re_export = statement.rfind("use ").filter(|at| {
+            let before = statement[..*at].rsplit('\n').next().unwrap_or_default().trim();
+            before == "pub" || before.starts_with("pub(") && before.ends_with(')')
+        });
+        kept += re_export.map_or(statement, |at| &statement[..at]);
+    }
+    kept.replace("pub(in crate", "pub(in")
+}
+
+/// The path of a module's item from the root of the crate; `None` if it is of another crate.
+fn absolute<'a>(module: &'a str, path: &[&'a str], is_child: impl Fn(&str) -> bool) -> Option<Vec<&'a str>> {
+    let mut module: Vec<_> = module.split("::").collect();
+    let (first, rest) = path.split_first()?;
+    match *first {
+        "crate" => module.clear(),
+        "super" => {
+            module.pop();
+        }
+        "self" => {}
+        child if is_child(child) => module.push(child),
+        _ => return None,
+    }
+    module.extend(rest);
+    Some(module)
+}
+
+/// All paths of the code, `a::{b, c::d}` as two.
+fn paths(code: &str) -> Vec<Vec<&str>> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut paths, mut prefixes, mut path) = (vec![], vec![], vec![]);
+    let mut rest = code;
+    while !rest.is_empty() {
+        let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(length);
+        if !word.is_empty() {
+            path.push(word);
+        }
+        if let Some(after) = after.strip_prefix("::{") {
+            prefixes.push(path.clone());
+            rest = after;
+            continue;
+        }
+        if let Some(after) = after.strip_prefix("::") {
+            rest = after;
+            continue;
+        }
+        if path.len() > prefixes.last().map_or(1, Vec::len) {
+            paths.push(path);
+        }
+        let mut end = after.chars();
+        if end.next() == Some('}') {
+            prefixes.pop();
+        }
+        path = prefixes.last().cloned().unwrap_or_default();
+        rest = end.as_str();
+    }
+    paths
+}
+
+#[test]
+fn paths_of_a_use_tree_are_all_found() {
+    let code = "use crate::a::{self, b::{C, D}};\nfn f() -> super::E { x::y::<crate::Z>() }";
+    let found: Vec<_> = paths(code).iter().map(|path| path.join("::")).collect();
+    assert_eq!(found, ["crate::a::self", "crate::a::b::C", "crate::a::b::D", "super::E", "x::y", "crate::Z"]);
+}
