@@ -10,6 +10,7 @@ use super::Tls;
 use super::files::Files;
 use super::revocation::RevocationList;
 use super::settings::Settings;
+use super::trust::Trust;
 
 /// Warnings are logged when they change, and repeated after this time.
 const REMINDER_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
@@ -124,8 +125,12 @@ impl Renewal {
         sentences.extend(refused.iter().map(|sentence| format!("the files read before remain in use: {sentence}")));
         if sentences != self.logged || now >= self.logged_at.saturating_add(REMINDER_INTERVAL).unwrap_or(now) {
             let (warnings, refused) = sentences.split_at(warnings);
-            warnings.iter().for_each(|sentence| tracing::warn!("{sentence}"));
-            refused.iter().for_each(|sentence| tracing::error!("{sentence}"));
+            for sentence in warnings {
+                tracing::warn!("{sentence}");
+            }
+            for sentence in refused {
+                tracing::error!("{sentence}");
+            }
             (self.logged, self.logged_at) = (sentences, now);
         }
     }
@@ -134,7 +139,7 @@ impl Renewal {
 impl Tls {
     /// The revocation lists in use; none if revocation is not checked.
     pub fn lists(&self) -> Vec<RevocationList> {
-        self.trust.as_ref().map(|trust| trust.lists()).unwrap_or_default()
+        self.trust.as_ref().map(Trust::lists).unwrap_or_default()
     }
 }
 
@@ -150,7 +155,7 @@ async fn next_hangup(hangups: &mut Option<Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn describe_metrics() {

@@ -81,7 +81,7 @@ impl Settings {
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let duration = text.parse().ok().and_then(|duration: jiff::SignedDuration| Duration::try_from(duration).ok());
-    let allowed = Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
+    let allowed = Duration::from_millis(10)..=Duration::from_hours(24);
     duration
         .filter(|duration| allowed.contains(duration))
         .ok_or_else(|| "expected a duration such as 30s or 5m".to_owned())

@@ -31,7 +31,7 @@ struct TrustState {
 }
 
 /// How often certificates of open connections are validated again, as they or the lists may have expired.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
+const RECHECK_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Why a client certificate is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
