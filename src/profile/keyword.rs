@@ -87,9 +87,13 @@ pub fn find(name: &str, value: &Value) -> Option<Box<dyn Check>> {
 /// Adds all keywords, and the one that only names the rule around it.
 pub fn register<'a>(options: ValidationOptions<'a>, annotation: &'static str) -> ValidationOptions<'a> {
     let options = KEYWORDS.into_iter().fold(options, |options, (name, make)| {
-        options.with_keyword(name, move |_: &Map<String, Value>, value: &Value, _: Location| asks(make(value)))
+        options.with_keyword(name, move |_: &Map<String, Value>, value: &Value, _: Location| {
+            Ok(schema_keyword(make(value)))
+        })
     });
-    options.with_keyword(annotation, |_: &Map<String, Value>, _: &Value, _: Location| asks(Box::new(Annotation)))
+    options.with_keyword(annotation, |_: &Map<String, Value>, _: &Value, _: Location| {
+        Ok(schema_keyword(Box::new(Annotation)))
+    })
 }
 
 /// Adds [`COMPANIONS`] to every object of a schema whose properties have some.
@@ -111,10 +115,8 @@ pub fn derive(schema: &mut Value) {
     }
 }
 
-type Made<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
-
-fn asks<'a>(check: Box<dyn Check>) -> Made<'a> {
-    Ok(Box::new(Asked(check)))
+fn schema_keyword(check: Box<dyn Check>) -> Box<dyn for<'i> Keyword<'i>> {
+    Box::new(Asked(check))
 }
 
 /// A keyword, as `jsonschema` asks it. What depends on contained resources is left to the walk.
