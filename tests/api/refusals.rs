@@ -6,6 +6,7 @@ mod protocol;
 mod queries;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::process::Command;
 
 use axum::body::Body;
@@ -311,7 +312,7 @@ on_both_databases! { TestServer::tolerant;
                 headers.extend(header.split_once(": "));
                 let answer = server.request(method, path, &headers, body.clone()).await;
                 assert_operation_outcome(&answer);
-                told += &format!("{}\n{:#}\n\n", answer.status, answer.json());
+                write!(told, "{}\n{:#}\n\n", answer.status, answer.json()).expect("written");
             }
             insta::assert_snapshot!(name, told);
         }

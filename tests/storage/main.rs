@@ -71,7 +71,9 @@ async fn write(storage: &Storage, wanted: &Wanted, entries: Vec<Entry>) -> Resul
             content: format!("{{\"v\":{}}}", entry.version),
         };
         let versions = entries.iter().map(version).collect();
-        entries.into_iter().for_each(|entry| registry.record(entry));
+        for entry in entries {
+            registry.record(entry);
+        }
         Additions { versions, events: vec![] }
     };
     storage.write(wanted, &[], decide).await?;
@@ -94,7 +96,10 @@ fn all(resource_type: ResourceType) -> Search {
 async fn found(storage: &Storage, search: Search) -> Vec<String> {
     let matches = storage.search(&search).await.expect("a search");
     if search.after.is_none() && !matches.more {
-        assert_eq!(storage.count(&search).await.expect("a count"), matches.versions.len() as i64);
+        assert_eq!(
+            storage.count(&search).await.expect("a count"),
+            i64::try_from(matches.versions.len()).expect("a number")
+        );
     }
     matches.versions.into_iter().map(|version| version.id).collect()
 }
@@ -153,7 +158,7 @@ on_both_databases! { given;
         // The time of a request counts as well as that of a count.
         let late = given.storage.until(&Deadline::after(Duration::ZERO));
         assert!(matches!(late.count(&all(ACCOUNT)).await, Err(Error::DeadlineExceeded)));
-        let in_time = given.storage.until(&Deadline::after(Duration::from_secs(60)));
+        let in_time = given.storage.until(&Deadline::after(Duration::from_mins(1)));
         assert_eq!(in_time.count(&all(ACCOUNT)).await.expect("a number"), 1);
         assert!(in_time.read(ACCOUNT, &id("a")).await.expect("read").is_some());
     }
@@ -199,7 +204,7 @@ on_both_databases! { given;
         // A writer that did not look: the batch knows nothing of "a".
         let blind = vec![entry(ACCOUNT, "b", 1, &[("s", "2", Hold::Held)]), entry(ACCOUNT, "c", 1, &[("s", "1", Hold::Held)])];
         let refused = write(storage, &Wanted::default(), blind).await.expect_err("refused");
-        assert!(refused.as_database_error().is_some_and(|error| error.is_unique_violation()), "{refused}");
+        assert!(refused.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation), "{refused}");
         assert_eq!(found(storage, all(ACCOUNT)).await, ["a"]);
     }
 

@@ -1,5 +1,8 @@
 //! What is said of a resource taken alone: every rule of content, and the rule each breach surfaces as.
 
+#![allow(clippy::too_many_lines, reason = "a test may be a long table of cases")]
+#![allow(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
+
 mod cases;
 mod kinds;
 mod official;
