@@ -16,7 +16,7 @@ pub use settings::{Config, LogFormat};
 
 /// A FHIR R4 server that receives the regulator accounts and appointments of the French SAS (Service d'Accès aux Soins).
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, disable_help_subcommand = true)]
+#[command(version, propagate_version = true, disable_help_subcommand = true)]
 #[command(
     after_help = "Each setting can be given as an option, as an environment variable (shown in brackets), or as a line \
     `name = value` of the TOML file given with --config; its name there is that of the option, with underscores \
@@ -29,7 +29,7 @@ pub struct Cli {
     /// Default: `serve`.
     #[command(subcommand)]
     pub command: Option<Command>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Settings")]
     pub config: Config,
 }
 

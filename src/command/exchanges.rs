@@ -205,7 +205,7 @@ fn truncate(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn record(stored: serde_json::Value) -> AuditEvent {
+    fn record(stored: &serde_json::Value) -> AuditEvent {
         let mut whole = serde_json::json!({
             "at": "2026-03-01T08:00:00.000Z", "request_id": "1", "peer": "192.0.2.1", "interaction": "update",
             "resource_type": "Practitioner", "status": 503, "duration_ms": 1.0,
@@ -233,7 +233,7 @@ mod tests {
             (serde_json::json!({ "common_name": "sas.example.org", "caller": "agenda" }), "agenda (192.0.2.1)"),
             (serde_json::json!({ "caller": "\u{1b}[2J\u{202e}" }), "\\u{1b}[2J\\u{202e} (192.0.2.1)"),
         ] {
-            assert_eq!(format_row(&record(stored))[5], shown);
+            assert_eq!(format_row(&record(&stored))[5], shown);
         }
         let by_caller = arguments(&["--caller", "agenda"]);
         for (stored, is_found) in [
@@ -242,7 +242,7 @@ mod tests {
             (serde_json::json!({ "common_name": "agenda" }), false),
             (serde_json::json!({}), false),
         ] {
-            assert_eq!(matches_status_and_caller(&by_caller, &record(stored)), is_found);
+            assert_eq!(matches_status_and_caller(&by_caller, &record(&stored)), is_found);
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
             (serde_json::json!({ "before": 2, "write_outcome": "failed" }), "2 (failed)"),
             (serde_json::json!({ "before": 2, "write_outcome": "unknown" }), "2 → ?"),
         ] {
-            assert_eq!(format_row(&record(stored))[4], shown);
+            assert_eq!(format_row(&record(&stored))[4], shown);
         }
     }
 
@@ -272,7 +272,7 @@ mod tests {
             (serde_json::json!({ "id_hash": key.resource("Appointment", "dupont") }), false),
             (serde_json::json!({}), false),
         ] {
-            let record = record(stored);
+            let record = record(&stored);
             assert_eq!(dupont.is_subject_of(&record), is_found, "{record:?}");
             let is_indexed = dupont.lookup_keys().any(|key| record.lookup_keys().contains(&key));
             assert_eq!(is_indexed, is_found, "{record:?}");

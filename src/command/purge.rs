@@ -16,7 +16,7 @@ use crate::fhir::date::instant;
 use crate::storage::Storage;
 
 /// Interval between two purges of `serve`.
-const INTERVAL: Duration = Duration::from_secs(3600);
+const INTERVAL: Duration = Duration::from_hours(1);
 
 /// Deletes audit records and superseded directory versions, and prints how many.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {

@@ -51,7 +51,9 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
-    exposures(config).iter().for_each(|exposure| tracing::warn!("{exposure}"));
+    for exposure in exposures(config) {
+        tracing::warn!("{exposure}");
+    }
     let validator = Validator::new(config.validation)?;
     let configured_key = config.audit.key()?;
     // Until the process ends.

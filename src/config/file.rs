@@ -152,8 +152,10 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::super::tests::read;
-    use crate::config::{Config, settings::LogFormat};
+    use crate::config::{Cli, Config, LogFormat};
     use crate::sas::deviation::Validation;
 
     const CALLER: &str = "[[caller]]\nname = \"platform\"\ncn = \"sas\"\nou = \"3187\"\nrights = [\"read\"]\n";
@@ -202,6 +204,22 @@ mod tests {
             let config = read_file(&format!("exchanges_new_key = {value}"), &[]).expect("settings");
             assert_eq!(config.audit.exchanges_new_key, expected, "{value}");
         }
+    }
+
+    #[test]
+    fn config_file_default_of_every_setting_is_accepted_as_text_and_as_number() {
+        let mut accepted = 0;
+        for argument in Cli::command().get_arguments() {
+            let Some(default) = argument.get_default_values().first() else { continue };
+            let (key, default) = (argument.get_id(), default.to_str().expect("UTF-8"));
+            let text = format!("{key} = {default:?}");
+            let number = default.parse::<u32>().ok().map(|number| format!("{key} = {number}"));
+            for line in [Some(text), number].into_iter().flatten() {
+                read_file(&line, &[]).unwrap_or_else(|error| panic!("{line}: {error}"));
+                accepted += 1;
+            }
+        }
+        assert!(accepted > 30, "{accepted}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::access;
@@ -18,7 +19,6 @@ use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
 
-/// The settings.
 #[derive(Clone, Debug, Args)]
 pub struct Config {
     /// TOML file with settings
@@ -77,7 +77,7 @@ pub struct Config {
     /// API key of that directory; sent as ESANTE-API-KEY to its scheme, host and port only
     ///
     /// Set it in the environment or in the file: every user of a machine can read command lines.
-    #[arg(long, env = "SAS_ANNUAIRE_API_KEY", hide_env_values = true, global = true, value_name = "KEY", value_parser = api_key)]
+    #[arg(long, env = "SAS_ANNUAIRE_API_KEY", hide_env_values = true, global = true, value_name = "KEY", value_parser = StringValueParser::new().map(|key| ApiKey::new(&key)))]
     pub annuaire_api_key: Option<ApiKey>,
 
     /// Maximum requests per second to that directory; 0 disables the limit (the national directory allows 17)
@@ -109,7 +109,7 @@ pub struct Config {
     #[command(flatten)]
     pub access: access::Settings,
 
-    /// From the tables `[[caller]]` of the file.
+    /// From the tables `[[caller]]` of the file; they are not options.
     #[arg(skip)]
     pub callers: Callers,
 
@@ -131,7 +131,6 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// One line per event
@@ -154,11 +153,6 @@ fn base_url(text: &str) -> Result<String, String> {
 
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
-}
-
-/// Never fails, as an error would quote the key.
-fn api_key(text: &str) -> Result<ApiKey, std::convert::Infallible> {
-    Ok(ApiKey::new(text))
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

@@ -185,27 +185,33 @@ mod tests {
         Range::parse(text).map(|range| (instant(range.start), instant(range.end)))
     }
 
-    fn some(start: &str, end: &str) -> Option<(String, String)> {
-        Some((start.to_owned(), end.to_owned()))
+    fn pair(start: &str, end: &str) -> (String, String) {
+        (start.to_owned(), end.to_owned())
     }
 
     #[test]
     fn date_range_covers_its_precision() {
-        assert_eq!(range("2026"), some("2025-12-31T23:00:00.000Z", "2026-12-31T23:00:00.000Z"));
-        assert_eq!(range("2026-03"), some("2026-02-28T23:00:00.000Z", "2026-03-31T22:00:00.000Z"));
-        assert_eq!(range("2026-03-29"), some("2026-03-28T23:00:00.000Z", "2026-03-29T22:00:00.000Z"));
-        assert_eq!(range("2026-03-04T14:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:01:00.000Z"));
-        assert_eq!(range("2026-03-04T14:00:00Z"), some("2026-03-04T14:00:00.000Z", "2026-03-04T14:00:01.000Z"));
-        assert_eq!(range("2026-03-04T14:00:00 01:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:00:01.000Z"));
-        assert_eq!(range("2026-03-04T14:00:00.5-01:00"), some("2026-03-04T15:00:00.500Z", "2026-03-04T15:00:00.501Z"));
+        assert_eq!(range("2026"), Some(pair("2025-12-31T23:00:00.000Z", "2026-12-31T23:00:00.000Z")));
+        assert_eq!(range("2026-03"), Some(pair("2026-02-28T23:00:00.000Z", "2026-03-31T22:00:00.000Z")));
+        assert_eq!(range("2026-03-29"), Some(pair("2026-03-28T23:00:00.000Z", "2026-03-29T22:00:00.000Z")));
+        assert_eq!(range("2026-03-04T14:00"), Some(pair("2026-03-04T13:00:00.000Z", "2026-03-04T13:01:00.000Z")));
+        assert_eq!(range("2026-03-04T14:00:00Z"), Some(pair("2026-03-04T14:00:00.000Z", "2026-03-04T14:00:01.000Z")));
+        assert_eq!(
+            range("2026-03-04T14:00:00 01:00"),
+            Some(pair("2026-03-04T13:00:00.000Z", "2026-03-04T13:00:01.000Z"))
+        );
+        assert_eq!(
+            range("2026-03-04T14:00:00.5-01:00"),
+            Some(pair("2026-03-04T15:00:00.500Z", "2026-03-04T15:00:00.501Z"))
+        );
     }
 
     #[test]
     fn date_without_zone_uses_the_given_zone() {
         let utc = |text| Range::parse_in(text, &TimeZone::UTC).map(|range| (instant(range.start), instant(range.end)));
-        assert_eq!(utc("2026-03"), some("2026-03-01T00:00:00.000Z", "2026-04-01T00:00:00.000Z"));
-        assert_eq!(utc("2026-03-04T14:00"), some("2026-03-04T14:00:00.000Z", "2026-03-04T14:01:00.000Z"));
-        assert_eq!(utc("2026-03-04T14:00+01:00"), some("2026-03-04T13:00:00.000Z", "2026-03-04T13:01:00.000Z"));
+        assert_eq!(utc("2026-03"), Some(pair("2026-03-01T00:00:00.000Z", "2026-04-01T00:00:00.000Z")));
+        assert_eq!(utc("2026-03-04T14:00"), Some(pair("2026-03-04T14:00:00.000Z", "2026-03-04T14:01:00.000Z")));
+        assert_eq!(utc("2026-03-04T14:00+01:00"), Some(pair("2026-03-04T13:00:00.000Z", "2026-03-04T13:01:00.000Z")));
     }
 
     #[test]
@@ -325,7 +331,7 @@ mod tests {
                 assert!(instant(at) < instant(range.end), "{text} within {date}, as texts");
             }
         }
-        assert_eq!(range("9999-12-30T12:00:00Z"), some("9999-12-30T12:00:00.000Z", "9999-12-30T12:00:01.000Z"));
+        assert_eq!(range("9999-12-30T12:00:00Z"), Some(pair("9999-12-30T12:00:00.000Z", "9999-12-30T12:00:01.000Z")));
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn findings_of_a_hundred_errors_end_the_check() {
         let mut findings = Findings::default();
-        let taken = (0..).take_while(|place| offer(&mut findings, &JSON_NULL, *place)).count();
+        let taken = (0..10_000).take_while(|place| offer(&mut findings, &JSON_NULL, *place)).count();
         assert_eq!(taken, MAX_ISSUES - 1);
     }
 
@@ -105,14 +105,14 @@ mod tests {
     #[test]
     fn findings_that_repeat_an_error_end_the_check() {
         let mut findings = Findings::default();
-        let taken = (0..).take_while(|_| offer(&mut findings, &JSON_NULL, 0)).count();
+        let taken = (0..10_000).take_while(|_| offer(&mut findings, &JSON_NULL, 0)).count();
         assert_eq!((taken, findings.into_issues().len()), (MAX_UNLISTED, 1));
     }
 
     #[test]
     fn findings_of_an_already_refused_request_end_the_check() {
         let mut findings = Findings::after(&[Issue::new(&JSON_NULL, "0")]);
-        let taken = (0..).take_while(|_| findings.offer(&JSON_NULL, || None).is_continue()).count();
+        let taken = (0..10_000).take_while(|_| findings.offer(&JSON_NULL, || None).is_continue()).count();
         assert_eq!(taken, MAX_UNLISTED - 1);
     }
 }

@@ -270,7 +270,7 @@ fn resource_id(
             None => Ok(body_id.clone()),
         },
         // R4: a create ignores it.
-        (Target::New(_), ..) | (Target::Identifier(_), Validation::Tolerant, _) | (Target::Id(_), ..) => {
+        (Target::New(_) | Target::Id(_), ..) | (Target::Identifier(_), Validation::Tolerant, _) => {
             issues.push(BODY_ID.at(expression, Validation::Tolerant));
             Ok(id.clone())
         }

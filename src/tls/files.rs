@@ -96,7 +96,7 @@ impl Files {
         let mut kept = in_use.crl_ders();
         // The authorities may have changed.
         kept.retain(|list| revocation::check_signature(list, &certificates).is_ok());
-        let authorities = revocation::merge(&kept, lists, !errors.is_empty(), now).and_then(|merged| {
+        let authorities = revocation::merge(&kept, &lists, !errors.is_empty(), now).and_then(|merged| {
             let path = settings.tls_crl.as_deref().unwrap_or(Path::new("")).display();
             // Without any list, revocation would not be checked: the authorities in use stay, with their lists.
             if settings.tls_crl.is_some() && merged.lists.is_empty() {

@@ -124,8 +124,12 @@ impl Renewal {
         sentences.extend(refused.iter().map(|sentence| format!("the previous files remain in use: {sentence}")));
         if sentences != self.logged || now >= self.logged_at.saturating_add(REMINDER_INTERVAL).unwrap_or(now) {
             let (warnings, refused) = sentences.split_at(warnings);
-            warnings.iter().for_each(|sentence| tracing::warn!("{sentence}"));
-            refused.iter().for_each(|sentence| tracing::error!("{sentence}"));
+            for sentence in warnings {
+                tracing::warn!("{sentence}");
+            }
+            for sentence in refused {
+                tracing::error!("{sentence}");
+            }
             (self.logged, self.logged_at) = (sentences, now);
         }
     }
@@ -143,7 +147,7 @@ async fn next_hangup(hangups: &mut Option<Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn describe_metrics() {

@@ -27,8 +27,8 @@ impl RevocationList {
         let (_, list) = CertificateRevocationList::from_der(der).map_err(|_| "a revocation list cannot be read")?;
         // X.509 allows times beyond `Timestamp::MAX`: the last half day of the year 9999.
         let instant = |seconds: i64| {
-            let last = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
-            Timestamp::from_second(seconds).unwrap_or(last)
+            let nearest = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+            Timestamp::from_second(seconds).unwrap_or(nearest)
         };
         Ok(Self {
             issuer: list.issuer().to_string(),
@@ -102,7 +102,7 @@ pub struct MergedLists {
 /// A sentence, if a list cannot be parsed.
 pub fn merge(
     in_use: &[CertificateRevocationListDer<'static>],
-    read: Vec<CertificateRevocationListDer<'static>>,
+    read: &[CertificateRevocationListDer<'static>],
     keep_missing: bool,
     now: Timestamp,
 ) -> Result<MergedLists, String> {
@@ -118,7 +118,7 @@ pub fn merge(
         }
         Ok::<_, String>(by_issuer)
     };
-    let (in_use, mut chosen, mut older_than_active) = (by_issuer(in_use)?, by_issuer(&read)?, vec![]);
+    let (in_use, mut chosen, mut older_than_active) = (by_issuer(in_use)?, by_issuer(read)?, vec![]);
     for (issuer, (newest, ders)) in in_use {
         match chosen.get(&issuer) {
             Some((read, _)) if *read < newest => {

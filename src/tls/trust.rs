@@ -32,7 +32,7 @@ struct TrustState {
 }
 
 /// How often certificates of open connections are validated again, as they or the lists may have expired.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
+const RECHECK_INTERVAL: Duration = Duration::from_mins(10);
 
 /// How certificates are treated whose issuer's revocation list is past its next update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

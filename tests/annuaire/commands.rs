@@ -256,7 +256,7 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     // The program has the clock of this machine.
     played.world().date = sas_endpoint::clock::system_time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     // Organizations take two requests; of the practitioners, ten pages come and one does not.
-    played.plan([(13, ResponseTemplate::new(200).set_delay(Duration::from_secs(3_600)))]);
+    played.plan([(13, ResponseTemplate::new(200).set_delay(Duration::from_hours(1)))]);
     let sync = || {
         let mut command = annuaire(&database, &["sync", "--count", "1000"]);
         command.env("SAS_ANNUAIRE_URL", played.base());

@@ -1,5 +1,7 @@
 //! The local copy of the directory, and its API, on SQLite and on Postgres.
 
+#![allow(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
+
 #[path = "../support/client.rs"]
 mod client;
 #[path = "../support/mod.rs"]

@@ -17,7 +17,7 @@ use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase};
 
 /// A second is enough for a count, except on a machine that does much else, in a build for tests.
-pub const COUNT_TIMEOUT: Duration = Duration::from_secs(120);
+pub const COUNT_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A copy of one test.
 pub struct TestMirror {

@@ -56,7 +56,8 @@ pub fn holds(all: &[Value], resource: &Value, name: &str, value: &str) -> bool {
     }
     if let Some(rest) = name.strip_prefix("_has:") {
         let mut parts = rest.splitn(3, ':');
-        let (source, link, rest) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        let (source, link, rest) =
+            (parts.next().expect("a part"), parts.next().expect("a part"), parts.next().expect("a part"));
         return all.iter().any(|other| {
             other["resourceType"] == source
                 && reference(other, link) == Some(path(resource))
@@ -64,7 +65,7 @@ pub fn holds(all: &[Value], resource: &Value, name: &str, value: &str) -> bool {
         });
     }
     if let Some((link, rest)) = name.split_once('.') {
-        let target = reference(resource, link.split(':').next().unwrap());
+        let target = reference(resource, link.split(':').next().expect("a part"));
         return all.iter().any(|other| target == Some(path(other)) && holds(all, other, rest, value));
     }
     let (name, modifier) = name.split_once(':').unwrap_or((name, ""));
@@ -83,7 +84,7 @@ pub fn holds(all: &[Value], resource: &Value, name: &str, value: &str) -> bool {
         }
         "practitioner" | "organization" | "partof" => {
             let target = reference(resource, name).unwrap_or_default();
-            let id = target.rsplit('/').next().unwrap();
+            let id = target.rsplit('/').next().expect("a part");
             values.iter().any(|value| *value == target || *value == id && !id.is_empty())
         }
         _ if TEXTS.iter().any(|(_, text)| *text == name) => {

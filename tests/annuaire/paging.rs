@@ -178,12 +178,11 @@ on_both_databases! { DirectoryServer::empty;
         while refused - given > 1 {
             let middle = usize::midpoint(given, refused);
             let answer = ask(middle).await;
-            match answer.status.as_u16() {
-                200 => given = middle,
-                _ => {
-                    answer.refused(400, "annuaire-page-length");
-                    refused = middle;
-                }
+            if answer.status.as_u16() == 200 {
+                given = middle;
+            } else {
+                answer.refused(400, "annuaire-page-length");
+                refused = middle;
             }
         }
         assert!(given > 300, "{given}");

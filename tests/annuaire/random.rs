@@ -28,7 +28,7 @@ impl Dice {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) % sides as u64) as usize
+        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).expect("less than a usize")
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
@@ -154,7 +154,9 @@ const PROFILES: [&str; 4] = ["urn:profile:a", "urn:profile:a|1.0", "urn:profile:
 fn instant(dice: &mut Dice, step: usize) -> String {
     let step = if dice.chance(10) { 0 } else { step };
     let first: Timestamp = "2024-12-30T22:10:00Z".parse().expect("an instant");
-    let since = SignedDuration::from_hours(7 * step as i64) + SignedDuration::from_millis(dice.roll(20_000_000) as i64);
+    let [step, milliseconds] =
+        [step, dice.roll(20_000_000)].map(|number| i64::try_from(number).expect("a small number"));
+    let since = SignedDuration::from_hours(7 * step) + SignedDuration::from_millis(milliseconds);
     let zone = TimeZone::fixed(Offset::constant(*dice.pick(&[0, 1, 2, -5])));
     (first + since).to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
@@ -229,14 +231,16 @@ async fn history(test: &TestMirror, dice: &mut Dice) -> Vec<(Snapshot, Vec<Value
     let (mut content, mut states) = (Content::new(), vec![]);
     for step in 0..14 {
         let mut writer = test.writer().await;
-        for _ in 0..1 + dice.roll(3) {
+        for _ in 0..=dice.roll(3) {
             let many = 1 + dice.roll(14);
             let mut make = || {
                 let of = *dice.pick(&DirectoryType::ALL);
                 resource(dice, of, step)
             };
             let resources: Vec<_> = (0..many).map(|_| make()).collect();
-            resources.iter().for_each(|resource| put(&mut content, resource));
+            for resource in &resources {
+                put(&mut content, resource);
+            }
             writer.add(prepared(&resources), dice.chance(50)).await.expect("added");
         }
         if dice.chance(40) {
@@ -415,7 +419,8 @@ async fn check(test: &TestMirror, states: &[(Snapshot, Vec<Value>)], case: &Case
         resource["resourceType"] == of.as_str()
             && parameters.iter().all(|(name, value)| holds(all, resource, name, value))
     };
-    let mut expected: Vec<_> = all.iter().filter(matches).map(|resource| resource["id"].as_str().unwrap()).collect();
+    let mut expected: Vec<_> =
+        all.iter().filter(matches).map(|resource| resource["id"].as_str().expect("an id")).collect();
     let query = parameters.iter().cloned().collect();
     let search = parse(*of, &query, Timestamp::UNIX_EPOCH).expect("a query");
     let (mut found, mut after, mut bodies) = (vec![], 0, vec![]);

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::mirror::TestMirror;
 use crate::on_both_databases;
-use crate::played::{Played, T0, clock_at, directory, outcome, page, resource};
+use crate::played::{Played, T0, World, clock_at, directory, outcome, page, resource};
 use crate::support::Backend;
 use crate::support::polling::poll_until;
 
@@ -151,7 +151,7 @@ on_both_databases! { TestMirror::empty;
             let played = Played::with(directory(4)).await;
             played.world().expired = answer;
             // In the middle of the practitioners, who come after four pages of organizations.
-            played.before(6, |world| world.forget_walks());
+            played.before(6, World::forget_walks);
             let settings = played.settings();
             ask(&test, &settings, SyncMode::Full).await.expect("synchronised");
             let asked = played.asked();
@@ -182,7 +182,7 @@ on_both_databases! { TestMirror::empty;
         for pages in 1..PAGES {
             // Something to change, something to remove, something new.
             played.world().put(resource("PractitionerRole", 3, &format!("2026-02-{pages:02}")));
-            played.world().put(resource("Organization", 100 + pages as usize, "2026-01-15"));
+            played.world().put(resource("Organization", 100 + usize::try_from(pages).expect("few pages"), "2026-01-15"));
             played.world().remove(&format!("001-01-{}", 99 + pages));
             // A run whose last pages come all at once may be at its end before it can be cut off.
             cut_off += u64::from(!cut_off_after(&test, &settings, SyncMode::Full, pages).await);
@@ -394,7 +394,7 @@ on_both_databases! { TestMirror::empty;
 
         // Six hours later, in the middle of a run.
         played.asked();
-        played.plan([(2, outcome(200, "").set_delay(Duration::from_secs(3_600)))]);
+        played.plan([(2, outcome(200, "").set_delay(Duration::from_hours(1)))]);
         let (stop, stopping) = watch::channel(false);
         let later = Settings { clock: clock_at("2026-03-10T11:32:00Z"), ..played.settings() };
         let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule, later, stopping));

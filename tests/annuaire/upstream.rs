@@ -64,15 +64,15 @@ async fn a_wait_that_is_asked_for_replaces_ours() {
     let played = played().await;
     played.plan([(1, status(429).insert_header("retry-after", "0"))]);
     let mut settings = played.upstream(None);
-    settings.retry_policy.first = Duration::from_secs(3_600);
-    settings.retry_policy.longest = Duration::from_secs(3_600);
+    settings.retry_policy.first = Duration::from_hours(1);
+    settings.retry_policy.longest = Duration::from_hours(1);
     first(&settings).await.expect("a page, today");
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_asked_for_again() {
     let played = played().await;
-    played.plan([(1, page("{}").set_delay(Duration::from_secs(3_600)))]);
+    played.plan([(1, page("{}").set_delay(Duration::from_hours(1)))]);
     let mut settings = played.upstream(None);
     settings.retry_policy.timeout = Duration::from_millis(500);
     first(&settings).await.expect("a page");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sas_endpoint::access::Access;
+use sas_endpoint::access::{Access, Metadata};
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,9 +35,9 @@ async fn bounds_url_too_long_returns_414() {
 
 #[tokio::test]
 async fn bounds_headers_too_large_or_too_many_return_431() {
-    let server = server(|_| {}).await;
     // `name: value` and the end of the line; `host: other.localhost` is one more.
     const HOST: usize = "host: other.localhost\r\n".len();
+    let server = server(|_| {}).await;
     let of_size = |size: usize| "x".repeat(size - "a: \r\n".len());
     server.ask("GET", "/fhir/Practitioner", &[("a", &of_size((32 << 10) - HOST))]).await.expect(200);
     let answer = server.ask("GET", "/fhir/Practitioner", &[("a", &of_size((32 << 10) - HOST + 1))]).await;
@@ -78,7 +78,7 @@ async fn rate_limit_is_per_caller() {
     });
     let mut file: toml::Table = callers.concat().parse().expect("TOML");
     let callers = sas_endpoint::access::file::parse_callers(file.remove("caller").expect("callers")).expect("callers");
-    let mut setup = Setup { access: Access::restricted(callers, Default::default()), ..Setup::default() };
+    let mut setup = Setup { access: Access::restricted(callers, Metadata::default()), ..Setup::default() };
     setup.bounds.rate = 1;
     let server = setup.start_somewhere().await;
     let one = [("authorization", "Bearer one")];

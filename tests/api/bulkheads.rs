@@ -118,7 +118,7 @@ async fn deadline_passed_statement_is_stopped_in_postgres_and_permit_is_free() {
     sqlx::query("BEGIN").execute(&mut lock).await.expect("a transaction");
     sqlx::query("LOCK TABLE resource_version, resource").execute(&mut lock).await.expect("locked");
     // The same database, with deadlines that are soon over.
-    setup.bounds.timeouts = Timeouts { read: SHORT, search: SHORT, permit: Duration::from_secs(60), ..GENEROUS };
+    setup.bounds.timeouts = Timeouts { read: SHORT, search: SHORT, permit: Duration::from_mins(1), ..GENEROUS };
     let hasty = server.another_with(setup).await;
     for path in [
         format!("/Practitioner/{account}"),

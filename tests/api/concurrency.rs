@@ -171,7 +171,7 @@ async fn many_writes(servers: &Servers) {
     }
     assert_eq!(versions.len(), designated.len());
     for ((resource_type, id), versions) in versions {
-        let newest = versions.len() as i64;
+        let newest = i64::try_from(versions.len()).expect("a number");
         assert_eq!(versions, (1..=newest).collect(), "the versions of {resource_type}/{id} have a gap");
         let current = servers.first().get(&format!("/{resource_type}/{id}")).await.expect(200);
         assert_eq!(current.header("etag"), format!("W/\"{newest}\""));

@@ -95,7 +95,7 @@ on_both_databases! { TestServer::tolerant;
         for kept in ["source", "profile", "security", "tag", "extension"] {
             assert_eq!(resource["meta"][kept], body["meta"][kept], "{kept}");
         }
-        assert_eq!(resource.as_object().map(|object| object.len()), body.as_object().map(|object| object.len()));
+        assert_eq!(resource.as_object().map(serde_json::Map::len), body.as_object().map(serde_json::Map::len));
     }
 
     async fn content_null_is_accepted_only_with_its_companion(server: TestServer) {

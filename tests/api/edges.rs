@@ -1,8 +1,8 @@
 //! How much of a refused request is read, and `Expect: 100-continue`.
 
-use sas_endpoint::access::Access;
 use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::token::TokenHash;
+use sas_endpoint::access::{Access, Metadata};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ fn access() -> Access {
     let rights = "[\"practitioner:write\", \"annuaire:read\"]";
     let file = format!("[[caller]]\nname = \"caller\"\ntoken_sha256 = \"{hash}\"\nrights = {rights}\n");
     let mut file: toml::Table = file.parse().expect("TOML");
-    Access::restricted(parse_callers(file.remove("caller").expect("callers")).expect("callers"), Default::default())
+    Access::restricted(parse_callers(file.remove("caller").expect("callers")).expect("callers"), Metadata::default())
 }
 
 async fn server(rate: u32) -> TestServer {

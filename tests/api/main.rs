@@ -1,5 +1,7 @@
 //! The API as clients see it: each test sends requests over TCP, on SQLite and on Postgres.
 
+#![allow(clippy::too_many_lines, reason = "a test may be a long table of cases")]
+
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[path = "../support/client.rs"]

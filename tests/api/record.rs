@@ -45,7 +45,9 @@ impl TestServer {
         let asked = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
         let last = request_id("last");
         let mut records = self.storage.exchanges(&asked, |record| record.request_id != last).await.expect("records");
-        records.iter_mut().for_each(|record| record.request_id = label(&record.request_id));
+        for record in &mut records {
+            record.request_id = label(&record.request_id);
+        }
         records
     }
 

@@ -14,6 +14,10 @@ const NATIONAL: &str = "3456780581/11242343";
 
 /// Changes to a valid account, each with the row, the status, the issue codes of which one is due, the rule.
 fn refused_accounts() -> Vec<(&'static str, Value, u16, &'static [&'static str], &'static str)> {
+    const REQUIRED: &[&str] = &["required", "business-rule"];
+    const PROFILE: &[&str] = &["required", "value", "code-invalid"];
+    const ACCOUNT: &[&str] = &["required", "value", "code-invalid", "business-rule"];
+    const FORM: &[&str] = &["structure", "value"];
     let ok = regulator(&[(T, U)]);
     let change = |pointer, value| with(&ok, pointer, value);
     let typed = |system, code: &str| with(&identifier(system, U), "/type/coding/0/code", code.into());
@@ -23,10 +27,6 @@ fn refused_accounts() -> Vec<(&'static str, Value, u16, &'static [&'static str],
         "/type/coding/0/system",
         "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203".into(),
     );
-    const REQUIRED: &[&str] = &["required", "business-rule"];
-    const PROFILE: &[&str] = &["required", "value", "code-invalid"];
-    const ACCOUNT: &[&str] = &["required", "value", "code-invalid", "business-rule"];
-    const FORM: &[&str] = &["structure", "value"];
     vec![
         ("6", change("/identifier", Value::Null), 422, REQUIRED, "practitioner-identifier"),
         ("7", change("/active", Value::Null), 422, REQUIRED, "practitioner-active"),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sas_endpoint::access::Access;
 use sas_endpoint::access::file::parse_callers;
 use sas_endpoint::access::token::TokenHash;
+use sas_endpoint::access::{Access, Metadata};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::server::*;
 
 /// Longer than any test.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 /// Every account, on one page of some 3.75 MiB.
 const PAGE: &str = "/fhir/Practitioner?_count=1000";
@@ -144,7 +144,7 @@ async fn unread_responses_are_counted_per_caller() {
     });
     let mut file: toml::Table = file.concat().parse().expect("TOML");
     let callers = parse_callers(file.remove("caller").expect("callers")).expect("callers");
-    let server = server(Setup { access: Access::restricted(callers, Default::default()), ..patient() }).await;
+    let server = server(Setup { access: Access::restricted(callers, Metadata::default()), ..patient() }).await;
     let mut streams = vec![];
     for address in 1..=UNREAD {
         let headers = format!("authorization: Bearer one\r\nx-forwarded-for: 192.0.2.{address}");

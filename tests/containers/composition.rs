@@ -78,6 +78,7 @@ struct Service {
     #[serde(default)]
     extra_hosts: Vec<String>,
     #[serde(default)]
+    #[allow(clippy::zero_sized_map_values, reason = "only the form of the values is checked")]
     depends_on: BTreeMap<String, Dependency>,
     healthcheck: HealthCheck,
     stop_grace_period: Option<String>,

@@ -34,10 +34,10 @@ pub struct Engine {
 impl Engine {
     /// With the stand-ins of images made; `None`, which is said once, where no container can run.
     pub fn start() -> Option<Self> {
+        static SAID: Once = Once::new();
         let wanted = std::env::var("SAS_TEST_CONTAINERS").unwrap_or_default();
         if let Some(reason) = missing_requirement(&wanted) {
             assert_ne!(wanted, "required", "no container can run: {reason}");
-            static SAID: Once = Once::new();
             // Past the harness's capture: it is to be seen even where every test passes.
             SAID.call_once(|| {
                 let _ = writeln!(std::io::stderr(), "The tests of containers are skipped: {reason}.");

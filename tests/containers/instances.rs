@@ -205,7 +205,9 @@ async fn postgres_stopped_returns_503_and_its_dump_restores_with_pinned_files() 
 
     // `docker compose stop endpoint-a endpoint-b nginx`, `pg_restore`, `docker compose up --detach --wait`
     let others = ["endpoint-a", "endpoint-b", "nginx"];
-    others.iter().for_each(|name| composition.stop(name));
+    for name in others {
+        composition.stop(name);
+    }
     let restored = composition.exec("postgres", &in_postgres("pg_restore"), File::open(&dump).expect("a dump").into());
     assert!(restored.status.success(), "{restored:?}");
     for name in others {

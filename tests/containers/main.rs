@@ -4,6 +4,8 @@
 //! turns their absence from a remark into a failure, `skip` leaves the suite out. No registry is asked: `standins/` holds
 //! what takes the place of the images that others publish.
 
+#![allow(clippy::too_many_lines, reason = "a test may be a long table of cases")]
+
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[path = "../support/client.rs"]

@@ -2,6 +2,9 @@
 //!
 //! The cases are the same at each run; with `PROPTEST_CASES` (`make fuzz`) they differ, and there are more.
 
+#![allow(clippy::too_many_lines, reason = "a test may be a long table of cases")]
+#![allow(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
+
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[allow(dead_code)] // What the other suites do with it besides.

@@ -23,7 +23,7 @@ fn intrn(writer: usize, account: usize) -> String {
 }
 
 /// Creates and updates accounts until the connection breaks.
-fn write_until_it_breaks(serving: &Serving, round: usize, writer: usize, ledger: &Ledger, acknowledged: Sender<()>) {
+fn write_until_it_breaks(serving: &Serving, round: usize, writer: usize, ledger: &Ledger, acknowledged: &Sender<()>) {
     for step in 0.. {
         // Each account is created, then updated twice.
         let account = round * 100_000 + step / 3;
@@ -48,7 +48,7 @@ fn write_until(serving: Serving, round: usize, ledger: &Ledger, enough: usize, w
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
             let (serving, sender) = (&serving, sender.clone());
-            scope.spawn(move || write_until_it_breaks(serving, round, writer, ledger, sender));
+            scope.spawn(move || write_until_it_breaks(serving, round, writer, ledger, &sender));
         }
         drop(sender);
         // Where every writer has ended, there is nothing to wait for.
@@ -75,7 +75,8 @@ fn check(serving: &Serving, ledger: &Ledger) {
 /// No account was doubled: each INTRN finds one.
 fn check_none_doubled(serving: &Serving, ledger: &Ledger) {
     let (_, counted) = serving.get("/Practitioner?_count=0").expect("an answer");
-    let total = serde_json::from_str::<Value>(&counted).expect("JSON")["total"].as_u64().expect("a total") as usize;
+    let total = serde_json::from_str::<Value>(&counted).expect("JSON")["total"].as_u64().expect("a total");
+    let total = usize::try_from(total).expect("a number");
     let known = ledger.lock().expect("the ledger").len();
     // A creation whose answer was lost is there without being in the ledger: at most one a writer and crash.
     assert!((known..=known + WRITERS * 5).contains(&total), "{known} acknowledged, {total} there");

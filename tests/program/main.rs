@@ -1,5 +1,7 @@
 //! The program as operators use it: commands, start, stop, crash.
 
+#![allow(clippy::too_many_lines, reason = "a test may be a long table of cases")]
+
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[path = "../support/mod.rs"]

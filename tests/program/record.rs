@@ -213,7 +213,7 @@ async fn disk_full_makes_the_instance_not_ready_until_space_is_free() {
         let intrn = format!("0b9c2a54-7f0e-4c1b-9d55-{number:012}");
         serving.put(&account().replace(U, &intrn), &REGULATOR.replace(U, &intrn)).expect("an answer").0
     };
-    let refused = (0..).find(|number| put(*number) != 201).expect("the disk is full at last");
+    let refused = (0..1_000_000).find(|number| put(*number) != 201).expect("the disk is full at last");
     assert_eq!(put(refused), 503);
     assert_eq!(serving.ops("/health/ready").expect("an answer").0, 503);
     // An orchestrator sends it no request, and does not restart it.

@@ -39,17 +39,17 @@ impl Nginx {
         let (folder, authority, port) = (folder("nginx"), Authority::new(), ReservedPort::new().expect("a port"));
         let within = folder.path();
         install_files(within, &authority, instances);
-        let mut server = replace(SERVER, "/etc/sas-endpoint", path(within, "etc"));
-        server = replace(&server, "listen [::]:443 ssl default_server;", String::new());
-        server = replace(&server, "listen 443", format!("listen {}", port.address()));
-        server = replace(&server, "fhir.example.org", "localhost".to_owned());
-        server = replace(&server, "/var/log/nginx", path(within, "log"));
+        let mut server = replace(SERVER, "/etc/sas-endpoint", &path(within, "etc"));
+        server = replace(&server, "listen [::]:443 ssl default_server;", "");
+        server = replace(&server, "listen 443", &format!("listen {}", port.address()));
+        server = replace(&server, "fhir.example.org", "localhost");
+        server = replace(&server, "/var/log/nginx", &path(within, "log"));
         for (shipped, here) in replaced {
-            server = replace(&server, shipped, (*here).to_owned());
+            server = replace(&server, shipped, here);
         }
         write(&within.join("conf.d/sas-endpoint.conf"), &server);
-        let main = replace(MAIN, "/tmp", path(within, "tmp"));
-        let main = replace(&main, "/etc/nginx/conf.d", path(within, "conf.d"));
+        let main = replace(MAIN, "/tmp", &path(within, "tmp"));
+        let main = replace(&main, "/etc/nginx/conf.d", &path(within, "conf.d"));
         write(&within.join("nginx.conf"), &main);
         let leash = run(&program, within, port.address());
         Some(Self { port, folder, authority, leash: Some(leash) })
@@ -117,7 +117,7 @@ fn install_files(folder: &Path, authority: &Authority, instances: [SocketAddr; 2
     write(&folder.join("etc/trust/crl/crl.pem"), &authority.revocation_lists_pem());
     let [first, second] = instances.map(|instance| instance.to_string());
     let named =
-        replace(&replace(INSTANCES, "127.0.0.1:8080", first), "#server 127.0.0.1:8082", format!("server {second}"));
+        replace(&replace(INSTANCES, "127.0.0.1:8080", &first), "#server 127.0.0.1:8082", &format!("server {second}"));
     write(&folder.join("etc/nginx/instances.conf"), &named);
     for empty in ["log", "tmp"] {
         std::fs::create_dir_all(folder.join(empty)).expect("a folder");
@@ -156,9 +156,9 @@ fn program() -> Option<PathBuf> {
 }
 
 /// What is replaced must be there: the test is of the file that is shipped.
-fn replace(text: &str, shipped: &str, here: String) -> String {
+fn replace(text: &str, shipped: &str, here: &str) -> String {
     assert!(text.contains(shipped), "{shipped} is no longer shipped");
-    text.replace(shipped, &here)
+    text.replace(shipped, here)
 }
 
 fn path(folder: &Path, name: &str) -> String {

@@ -94,7 +94,10 @@ fn all(resource_type: ResourceType) -> Search {
 async fn found(storage: &Storage, search: Search) -> Vec<String> {
     let matches = storage.search(&search).await.expect("a search");
     if search.after.is_none() && !matches.more {
-        assert_eq!(storage.count(&search).await.expect("a count"), matches.versions.len() as i64);
+        assert_eq!(
+            storage.count(&search).await.expect("a count"),
+            i64::try_from(matches.versions.len()).expect("a number")
+        );
     }
     matches.versions.into_iter().map(|version| version.id).collect()
 }

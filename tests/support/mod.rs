@@ -18,7 +18,7 @@ use tempfile::TempDir;
 #[allow(dead_code)] // Not every suite serves requests itself.
 pub const GENEROUS: Timeouts = Timeouts { write: MINUTE, search: MINUTE, read: MINUTE, permit: Duration::from_secs(1) };
 #[allow(dead_code)]
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The two databases that every behaviour is shown on.
 #[allow(dead_code)] // One suite is of Postgres servers only.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Reached only where something is broken: no machine is so busy.
-const MAX_WAIT: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_mins(2);
 
 /// Between two looks: the other side needs the processor, too.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -20,7 +20,7 @@ use crate::files::Files;
 use crate::server::{LARGE, TestServer};
 
 /// Longer than any test.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 /// So many connections, from whichever address, and time-outs that nobody meets.
 fn bounds(max_connections: usize) -> Bounds {

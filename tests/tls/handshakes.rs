@@ -129,9 +129,9 @@ async fn handshake_accepts_tls_1_2_and_1_3_only() {
     hello.extend([0, 0, 4, 0xc0, 0x13, 0xc0, 0x14, 1, 0]);
     // An extension: signatures by ECDSA and SHA-256, so that the version alone is wrong.
     hello.extend([0, 8, 0, 13, 0, 4, 0, 2, 4, 3]);
-    let mut message = vec![1, 0, 0, hello.len() as u8];
+    let mut message = vec![1, 0, 0, u8::try_from(hello.len()).expect("a short message")];
     message.extend(hello);
-    let mut record = vec![22, 3, 1, 0, message.len() as u8];
+    let mut record = vec![22, 3, 1, 0, u8::try_from(message.len()).expect("a short record")];
     record.extend(message);
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     stream.write_all(&record).await.expect("written");

@@ -14,7 +14,7 @@ use crate::server::{LARGE, TestServer};
 const SHORT: Duration = Duration::from_secs(1);
 
 /// Longer than any test.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 /// Time-outs that nobody meets.
 fn short_timeouts() -> Bounds {

@@ -1,5 +1,8 @@
 //! Validation of single resources: every rule of content, and the rule that each violation is reported as.
 
+#![allow(clippy::too_many_lines, reason = "a test may be a long table of cases")]
+#![allow(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
+
 mod cases;
 mod kinds;
 mod official;

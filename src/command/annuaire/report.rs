@@ -18,9 +18,10 @@ pub fn run(record: &Record) -> String {
     }
     let took = record.last.duration_since(record.began);
     let received = record.total().received();
-    // At least a millisecond, so that the rate is finite.
-    let rate = received as f64 / took.as_secs_f64().max(0.001);
-    let (bytes, received, rate) = (DecimalBytes(record.bytes), number(received), number(rate.round() as u64));
+    // At least a millisecond: a load of a small file may take less.
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or_default().max(1);
+    let rate = number(received.saturating_mul(1_000) / milliseconds);
+    let (bytes, received) = (DecimalBytes(record.bytes), number(received));
     lines.push(format!("\n{received} resources ({bytes}) in {}: {rate} a second.", duration(took)));
     for warning in &record.warnings {
         lines.push(format!("WARNING: {warning}."));
