@@ -1,9 +1,124 @@
-//! Rules of the house: files import each other in no circle, and what is named where.
+//! Rules of the source tree: imports go one way and in no circle, and `sqlx`, `clap` and `super::super` are named only
+//! where they may be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::tests::{code, source_files};
+/// Each room with the rooms it may use.
+const DIRECTION: [(&str, &[&str]); 17] = [
+    ("issue", &[]),
+    ("fhir", &["issue"]),
+    ("clock", &["fhir"]),
+    ("error", &["deadline", "fhir", "issue"]),
+    ("deadline", &[]),
+    ("audit", &["clock", "fhir"]),
+    ("profile", &["fhir", "issue"]),
+    ("storage", &["audit", "clock", "deadline", "error", "fhir"]),
+    ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
+    ("sas", &["error", "fhir", "issue", "profile", "storage"]),
+    ("interaction", &["annuaire", "audit", "clock", "deadline", "error", "fhir", "issue", "profile", "sas", "storage"]),
+    ("telemetry", &[]),
+    ("tls", &["clock"]),
+    ("access", &["tls"]),
+    (
+        "http",
+        &[
+            "access",
+            "annuaire",
+            "audit",
+            "clock",
+            "deadline",
+            "error",
+            "fhir",
+            "interaction",
+            "issue",
+            "sas",
+            "storage",
+            "telemetry",
+            "tls",
+        ],
+    ),
+    ("config", &["access", "annuaire", "audit", "clock", "fhir", "http", "sas", "tls"]),
+    (
+        "command",
+        &[
+            "access",
+            "annuaire",
+            "audit",
+            "clock",
+            "config",
+            "error",
+            "fhir",
+            "http",
+            "interaction",
+            "issue",
+            "sas",
+            "storage",
+            "telemetry",
+            "tls",
+        ],
+    ),
+];
+
+/// A file of this crate, or all files below a folder, with their text.
+fn source_files(path: PathBuf) -> Vec<(PathBuf, String)> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).expect("a folder");
+        return entries.flat_map(|entry| source_files(entry.expect("an entry").path())).collect();
+    }
+    std::fs::read_to_string(&path).map(|text| (path, text)).into_iter().collect()
+}
+
+/// The code of a file, without comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+/// The same within `annuaire`.
+const DIRECTION_IN_ANNUAIRE: [(&str, &[&str]); 7] = [
+    ("store", &[]),
+    ("search", &["store"]),
+    ("ingest", &["store"]),
+    ("load", &["ingest", "store"]),
+    ("sync", &["ingest", "store"]),
+    ("api", &["search", "store"]),
+    ("invented", &[]),
+];
+
+#[test]
+fn imports_go_one_way() {
+    check_imports("crate::", &DIRECTION);
+    check_imports("crate::annuaire::", &DIRECTION_IN_ANNUAIRE);
+}
+
+/// Fails where a room below `parent` uses another than it may.
+fn check_imports(parent: &str, direction: &[(&str, &[&str])]) {
+    let folder = parent.replacen("crate::", "src/", 1).replace("::", "/");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    for (room, allowed) in direction {
+        let files = [folder.join(format!("{room}.rs")), folder.join(room)].into_iter().flat_map(source_files);
+        for (file, text) in files.filter(|(file, _)| file.file_name().is_some_and(|name| name != "tests.rs")) {
+            let code: String = code(&text).collect();
+            let uses = code.split(parent).skip(1);
+            for used in uses.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()) {
+                assert!(used == *room || allowed.contains(&used), "{} uses {used}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn sqlx_is_named_in_storage_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let names = |text: &str| code(text).any(|line| line.contains("sqlx::") || line.contains("use sqlx"));
+    let is_in_storage = |file: &Path| file.starts_with("storage") || file == Path::new("storage.rs");
+    for (file, text) in source_files(source.clone()) {
+        let file = file.strip_prefix(&source).expect("below src");
+        if file != Path::new("lib.rs") && !is_in_storage(file) {
+            assert!(!names(&text), "{} names sqlx", file.display());
+        }
+    }
+}
 
 /// The files that name `clap`: its derives are where settings and arguments are declared.
 const CLAP: [&str; 11] = [
@@ -49,11 +164,8 @@ fn is_test(file: &Path) -> bool {
 }
 
 /// Circles that remain: the file on the left and what it declares import each other.
-const CIRCLES: [(&str, &[&str]); 3] = [
-    ("annuaire::search::query", &["annuaire::search::query::criterion", "annuaire::search::query::include"]),
-    ("interaction", &["interaction::directory"]),
-    ("interaction::writer", &["interaction::writer::batch"]),
-];
+const CIRCLES: [(&str, &[&str]); 1] =
+    [("annuaire::search::query", &["annuaire::search::query::criterion", "annuaire::search::query::include"])];
 
 /// A file that imports one that imports it, over however many others, is read and changed with all of them at once.
 #[test]

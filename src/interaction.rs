@@ -8,64 +8,26 @@ pub mod capabilities;
 pub mod create;
 mod criterion;
 pub mod directory;
+mod endpoint;
 pub mod history;
+mod outcome;
 mod page;
 pub mod read;
+mod resource_write;
 pub mod search;
 pub mod update;
 pub mod validate;
 mod validated_body;
 mod write;
 
-use std::sync::Arc;
-
-use crate::clock::Clock;
-use crate::deadline::Deadline;
-use crate::fhir::bundle::Bundle;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route;
-use crate::issue::{Issue, Language};
-use crate::sas::validation::Validator;
-use crate::storage::write_queue::WriteQueue;
-use crate::storage::{Storage, StoredVersion};
 
+pub use endpoint::{Endpoint, RequestContext};
+pub use outcome::{Outcome, Written};
 pub use page::{max_page_bytes, query_too_large};
-pub use write::{Preconditions, ResourceWrite, Written};
-
-/// Everything that the interactions share.
-#[derive(Clone)]
-pub struct Endpoint {
-    pub validator: Arc<Validator>,
-    pub storage: Storage,
-    pub writer: WriteQueue<ResourceWrite>,
-    /// Looks up cited professionals in the national directory, if that is configured.
-    pub directory: Option<directory::DirectoryCheck>,
-    /// Time and new ids.
-    pub clock: Clock,
-}
-
-/// What an interaction knows of the request that it answers; made once, when the work may begin.
-#[derive(Clone, Debug)]
-pub struct RequestContext {
-    /// The beginning of absolute URLs in the answer, as the client sees it: `http://host/fhir`, without a trailing slash.
-    pub base_url: Arc<str>,
-    /// The language of texts in the answer.
-    pub language: Language,
-    /// When the answer is due; holds the request's permit.
-    pub deadline: Deadline,
-}
-
-/// What an interaction did.
-pub enum Outcome {
-    /// A resource was written, or is as it was to be written.
-    Written(Written),
-    /// A version was read.
-    Version(StoredVersion),
-    /// A page of a search or of a history.
-    Bundle(Bundle),
-    /// What `$validate` found.
-    Issues(Vec<Issue>),
-}
+pub use resource_write::ResourceWrite;
+pub use write::Preconditions;
 
 /// An interaction of the FHIR RESTful API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

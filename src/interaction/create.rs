@@ -2,8 +2,10 @@
 
 use axum::body::Bytes;
 
+use super::endpoint::{Endpoint, RequestContext};
+use super::outcome::Outcome;
 use super::write::Preconditions;
-use super::{Endpoint, Outcome, RequestContext, criterion, page};
+use super::{criterion, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::query::Query;

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{Endpoint, RequestContext};
 use crate::annuaire::practitioner_status::{PractitionerStatus, StatusReport, report_status};
 use crate::annuaire::store::Mirror;
+use crate::deadline::Deadline;
 use crate::error::chain::join_causes;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
@@ -47,9 +47,9 @@ impl DirectoryCheck {
     }
 
     /// The doubts about the ids that a resource cites; none where the copy does not answer.
-    async fn issues(
+    pub async fn issues(
         &self,
-        context: &RequestContext,
+        deadline: &Deadline,
         resource_type: ResourceType,
         resource: &Value,
         now: impl FnOnce() -> Timestamp,
@@ -63,7 +63,7 @@ impl DirectoryCheck {
             // A time-out looks at the answer first, however short it is.
             match self.patience.is_zero() {
                 true => std::future::pending().await,
-                false => report_status(&self.copy.for_lookups(&context.deadline.at_most(self.patience)), &ids).await,
+                false => report_status(&self.copy.for_lookups(&deadline.at_most(self.patience)), &ids).await,
             }
         };
         match tokio::time::timeout(self.patience, asking).await {
@@ -106,22 +106,5 @@ impl DirectoryCheck {
             );
         }
         vec![]
-    }
-}
-
-impl Endpoint {
-    /// Adds what the directory says against those whom an otherwise acceptable resource cites.
-    pub(super) async fn ask_directory(
-        &self,
-        context: &RequestContext,
-        resource_type: ResourceType,
-        resource: &Value,
-        issues: &mut Vec<Issue>,
-    ) {
-        if let Some(directory) = &self.directory
-            && !issues.iter().any(Issue::is_error)
-        {
-            issues.extend(directory.issues(context, resource_type, resource, || self.clock.now()).await);
-        }
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::{Endpoint, Outcome, RequestContext, page};
+use super::endpoint::{Endpoint, RequestContext};
+use super::outcome::Outcome;
+use super::page;
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::bundle::{Bundle, Entry, Kind, Request, Response};

@@ -2,7 +2,9 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
 
-use super::{Endpoint, Outcome, RequestContext, page};
+use super::endpoint::{Endpoint, RequestContext};
+use super::outcome::Outcome;
+use super::page;
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::id::Id;

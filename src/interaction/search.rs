@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::{Endpoint, Outcome, RequestContext, page};
+use super::endpoint::{Endpoint, RequestContext};
+use super::outcome::Outcome;
+use super::page;
 use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};

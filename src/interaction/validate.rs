@@ -5,7 +5,9 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::{Endpoint, Outcome, RequestContext, page, validated_body};
+use super::endpoint::{Endpoint, RequestContext};
+use super::outcome::Outcome;
+use super::{page, validated_body};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
@@ -61,7 +63,7 @@ impl Validate {
         let validated;
         (validated, *audit) = validated_body::run(context, Workload::Validations, body_len, work).await?;
         let (resource, mut issues) = validated.map_err(Error::from_issues)?;
-        endpoint.ask_directory(context, resource_type, &resource, &mut issues).await;
+        endpoint.check_directory(context, resource_type, &resource, &mut issues).await;
         Ok(Outcome::Issues(issues))
     }
 }

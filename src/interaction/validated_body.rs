@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{Endpoint, RequestContext};
+use super::endpoint::{Endpoint, RequestContext};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::content::Content;
@@ -72,6 +72,21 @@ impl Endpoint {
         let validated;
         (validated, *audit) = run(context, Workload::Writes, body_len, work).await?;
         Ok(validated)
+    }
+
+    /// Adds the doubts of the national directory about the identifiers that an otherwise acceptable resource cites.
+    pub(super) async fn check_directory(
+        &self,
+        context: &RequestContext,
+        resource_type: ResourceType,
+        resource: &Value,
+        issues: &mut Vec<Issue>,
+    ) {
+        if let Some(directory) = &self.directory
+            && !issues.iter().any(Issue::is_error)
+        {
+            issues.extend(directory.issues(&context.deadline, resource_type, resource, || self.clock.now()).await);
+        }
     }
 }
 

@@ -4,28 +4,25 @@
 //! decide in order over that state, and commits once. A refused write changes nothing and does not affect the others.
 
 mod batch;
+mod queued_write;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::batch::{commit_together, with_commit_timeout};
+use self::queued_write::{Answer, Queued};
 use super::database::Storage;
 use super::error::StorageError;
-use super::registry::{Entry, Registry};
-use super::write::{StateKeys, WriteSet};
 use crate::audit::{AuditEvent, AuditQueue, Key, LostEvents, WriteOutcome, WriteReport};
 use crate::clock::Clock;
-use crate::deadline::Deadline;
 use crate::fhir::date::instant;
-use crate::fhir::id::Id;
-use crate::fhir::resource_type::ResourceType;
-use crate::fhir::version::Version;
+
+pub use self::queued_write::{Decided, PendingWrite, QueuedWrite, WriteError};
 
 /// Maximum writes that are committed together.
 const MAX_BATCH: usize = 128;
@@ -35,94 +32,6 @@ const MAX_WAITING_EVENTS: usize = 256;
 const MAX_EVENT_DELAY: Duration = Duration::from_secs(1);
 /// Maximum writes that wait; the client of a further one is asked to come back.
 const MAX_QUEUED: usize = 1024;
-
-/// A write as the queue commits it.
-pub trait QueuedWrite: Send + Sync + 'static {
-    /// What its sender learns once it is committed.
-    type Answer: Send;
-    /// Why it is not carried out.
-    type Refusal: Send;
-
-    /// The type of the resource that it writes.
-    fn resource_type(&self) -> ResourceType;
-
-    /// When its answer is due: a write whose client no longer waits is not begun.
-    fn deadline(&self) -> &Deadline;
-
-    /// Adds the keys of the state that its decision depends on.
-    fn add_state_keys(&self, keys: &mut StateKeys);
-
-    /// Decides over the state, changes the registry accordingly, and adds what is to be stored. Does nothing else: a
-    /// batch that fails is decided again.
-    ///
-    /// # Errors
-    /// The refusal; the registry and `set` are as before.
-    fn decide(
-        &self,
-        registry: &mut Registry,
-        now: Timestamp,
-        set: &mut WriteSet,
-    ) -> Result<Decided<Self::Answer>, Self::Refusal>;
-
-    /// The resource that it is meant for, where it is refused.
-    fn target<'a>(&self, registry: &'a Registry) -> Option<&'a Entry>;
-}
-
-/// An accepted write.
-#[derive(Debug)]
-pub struct Decided<A> {
-    /// What its sender learns once it is committed.
-    pub answer: A,
-    /// The resource.
-    pub id: Id,
-    /// Its version before.
-    pub before: Option<Version>,
-    /// Its version after.
-    pub after: Version,
-}
-
-/// Why a write was not committed.
-#[derive(Debug)]
-pub enum WriteError<R> {
-    /// It was decided so.
-    Refused(R),
-    /// Its deadline passed before it was decided.
-    DeadlineExceeded,
-    /// The queue is full.
-    QueueFull,
-    /// The writing task has ended.
-    QueueClosed,
-    /// The database did not take it.
-    Storage(StorageError),
-}
-
-type Answer<W> = Result<<W as QueuedWrite>::Answer, WriteError<<W as QueuedWrite>::Refusal>>;
-
-struct Queued<W: QueuedWrite> {
-    write: W,
-    report: watch::Sender<WriteReport>,
-    answer: oneshot::Sender<Answer<W>>,
-}
-
-/// A queued write, from the side of its sender. Dropped, it is given up unless the batch has been begun.
-pub struct PendingWrite<W: QueuedWrite> {
-    report: watch::Receiver<WriteReport>,
-    answer: oneshot::Receiver<Answer<W>>,
-}
-
-impl<W: QueuedWrite> PendingWrite<W> {
-    /// Waits until it is decided and on disk.
-    pub async fn answer(&mut self) -> Answer<W> {
-        (&mut self.answer).await.unwrap_or(Err(WriteError::QueueClosed))
-    }
-
-    /// Gives it up if it has not been begun, and reports what is known of it.
-    pub fn close(&mut self) -> WriteReport {
-        // In this order: the task reports the beginning of a write before it asks whether somebody waits.
-        self.answer.close();
-        self.report.borrow().clone()
-    }
-}
 
 /// The handle of the writing task.
 pub struct WriteTask {

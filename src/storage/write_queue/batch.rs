@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Answer, Queued, QueuedWrite, WriteError};
+use super::queued_write::{Answer, Queued, QueuedWrite, WriteError};
 use crate::audit::{AuditEvent, ResourceRef, WriteOutcome, WriteReport};
 use crate::clock::Clock;
 use crate::storage::Storage;

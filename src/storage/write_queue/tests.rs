@@ -10,15 +10,20 @@ use serde_json::json;
 
 use super::*;
 use crate::audit::{AuditDraft, Caller};
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::content::Content;
+use crate::fhir::id::Id;
 use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::json::parse;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::Version;
 use crate::interaction::ResourceWrite;
 use crate::sas::deviation::Validation;
 use crate::sas::identity::{Effect, Target, Write};
-use crate::storage::registry::Hold;
+use crate::storage::registry::{Entry, Hold, Registry};
+use crate::storage::write::{StateKeys, WriteSet};
+use jiff::Timestamp;
 
 /// A request on accounts, over a handful of identifiers so that they collide.
 #[derive(Clone, Debug)]
