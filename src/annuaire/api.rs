@@ -120,7 +120,7 @@ impl Directory {
             let issue = Issue::new(&ANNUAIRE_PAGE_MISSING, "http.id");
             return Err(Error::of(vec![issue.diagnostics("Parameter id required to fetch the next page")]));
         }
-        PageCursor::of(id, self.mirror.page_key())
+        PageCursor::from_token(id, self.mirror.page_key())
     }
 
     /// The next page of a walk. Fails with [`Error::Gone`] where the walk is older than what is kept.
@@ -168,34 +168,34 @@ impl Directory {
         self.mirror.total(search.resource_type, &search.criteria, at, effort).await
     }
 
-    /// A page with what comes along, as text.
+    /// A page with what comes included, as text.
     async fn searchset(
         &self,
         walk: PageCursor,
         search: &Search,
         mut page: Page,
         own_url: &str,
-        mut told: Vec<Issue>,
+        mut issues: Vec<Issue>,
         language: Language,
     ) -> Result<String, Error> {
-        let along = self.complete(&walk.snapshot, search, &mut page).await?;
-        let everything = page.matches.iter().chain(&along.resources);
+        let included = self.complete(&walk.snapshot, search, &mut page).await?;
+        let everything = page.matches.iter().chain(&included.resources);
         let id = self.clock.new_id();
         let mut searchset = Searchset::begin(&self.base_url, id.as_str(), walk.total, everything);
         for found in &page.matches {
             searchset.push("match", found, &search.subset);
         }
         let for_included = search.subset.for_included();
-        for resource in &along.resources {
+        for resource in &included.resources {
             searchset.push("include", resource, &for_included);
         }
-        if let (false, Some(found)) = (along.whole, page.matches.first()) {
+        if let (false, Some(found)) = (included.whole, page.matches.first()) {
             let issue = Issue::new(&ANNUAIRE_INCLUDES, "Bundle.entry").with("most", MAX_INCLUDED.to_string());
             let issue = issue.with("found", format!("{}/{}", found.resource_type, found.id));
-            told.push(issue.with("expected", instead(search, &found.id)));
+            issues.push(issue.with("expected", instead(search, &found.id)));
         }
-        if !told.is_empty() {
-            searchset.push_outcome(&told, language);
+        if !issues.is_empty() {
+            searchset.push_outcome(&issues, language);
         }
         let next_url = if page.more { Some(self.next_url(walk, page.seen)?) } else { None };
         Ok(searchset.end(next_url.as_deref(), own_url))
@@ -205,22 +205,22 @@ impl Directory {
     fn next_url(&self, mut walk: PageCursor, after: u32) -> Result<String, Error> {
         let growth = if walk.after == 0 { MAX_LINK_GROWTH } else { 0 };
         walk.after = after;
-        let url = format!("{}/_page?id={}", self.base_url, walk.token(self.mirror.page_key())?);
+        let url = format!("{}/_page?id={}", self.base_url, walk.to_token(self.mirror.page_key())?);
         match request_target(&url).len().saturating_add(growth) > self.max_url {
             true => Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
             false => Ok(url),
         }
     }
 
-    /// What comes along with the matches of a page. Matches that do not fit, or whose company does not,
+    /// What comes included with the matches of a page. Matches that do not fit, or whose company does not,
     /// are left to the next page.
     async fn complete(&self, at: &Snapshot, search: &Search, page: &mut Page) -> Result<Included, Error> {
         let mut size = 0;
-        let fits = page.matches.iter().take_while(|found| {
+        let fitting = page.matches.iter().take_while(|found| {
             size += found.body.len();
             size <= MAX_RESOURCE_BYTES
         });
-        let mut most = fits.count().max(1);
+        let mut most = fitting.count().max(1);
         loop {
             if most < page.matches.len() {
                 page.matches.truncate(most);
@@ -229,11 +229,11 @@ impl Directory {
             }
             let size: usize = page.matches.iter().map(|found| found.body.len()).sum();
             let room = MAX_RESOURCE_BYTES.saturating_sub(size);
-            let along = included(&self.mirror, at, &search.includes, &page.matches, room).await?;
-            if along.whole || page.matches.len() <= 1 {
-                return Ok(along);
+            let included = included(&self.mirror, at, &search.includes, &page.matches, room).await?;
+            if included.whole || page.matches.len() <= 1 {
+                return Ok(included);
             }
-            most = (page.matches.len() / along.excess).max(1);
+            most = (page.matches.len() / included.excess).max(1);
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::fhir::directory_type::DirectoryType;
 
 /// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
 /// can be read again from its beginning, and each commit makes a segment of the index.
-const BATCH: u64 = 65_536;
+const COMMIT_BATCH: u64 = 65_536;
 
 /// Resources of a type are handed to the mirror so many at a time.
 const INSERT_BATCH: usize = 1_000;
@@ -85,11 +85,11 @@ pub async fn load(
     let names: Vec<_> = inputs.iter().map(Input::name).collect();
     let record = Record::new(Work::Load, names.join(" "), settings.clock.now());
     let mut load =
-        Load { mirror, writer, settings, progress, records, record, shelves: Default::default(), pending: 0 };
+        Load { mirror, writer, settings, progress, records, record, waiting: Default::default(), pending: 0 };
     progress.begin("load", length.map_or(Length::Unknown, Length::Bytes), Step::default());
-    let done = load.everything(inputs).await;
+    let done = load.load_inputs(inputs).await;
     progress.end();
-    load.end(done).await
+    load.finish(done).await
 }
 
 impl Input {
@@ -110,22 +110,22 @@ struct Load<'a> {
     progress: &'a dyn Progress,
     records: Records,
     record: Record,
-    /// What was read, a shelf for each type of [`DirectoryType::ALL`].
-    shelves: [Vec<ParsedResource>; 5],
+    /// Resources that are not yet handed to the mirror, a list for each type of [`DirectoryType::ALL`].
+    waiting: [Vec<ParsedResource>; 5],
     /// How many resources came since the last commit.
     pending: u64,
 }
 
 impl Load<'_> {
-    async fn everything(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
+    async fn load_inputs(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         self.forget_walks().await?;
         let (sender, chunks) = mpsc::channel(MAX_WAITING_CHUNKS);
         // A thread of its own: whoever waits for standard input must not hold up the end of the program.
-        let lines = std::thread::spawn(move || lines::read(&inputs, &sender));
-        let mut readings = parallel::read(chunks);
-        while let Some(reading) = readings.recv().await {
-            let (reading, bytes) = reading.map_err(Failure::Input)?;
-            self.take(reading.await.map_err(Error::internal)?, bytes).await?;
+        let lines = std::thread::spawn(move || lines::read_chunks(&inputs, &sender));
+        let mut tasks = parallel::parse_chunks(chunks);
+        while let Some(task) = tasks.recv().await {
+            let (parsing, bytes) = task.map_err(Failure::Input)?;
+            self.store(parsing.await.map_err(Error::internal)?, bytes).await?;
         }
         // The channel ended, and so the thread does; unless it broke away, everything was read.
         lines.join().map_err(|_| Error::internal("reading the files broke away"))?;
@@ -136,87 +136,87 @@ impl Load<'_> {
     }
 
     /// Takes what was read of a chunk.
-    async fn take(&mut self, readings: ParsedBatch, bytes: u64) -> Result<(), Error> {
-        let resources = (readings.prepared.len() + readings.aside.len()) as u64;
-        for aside in readings.aside {
-            self.reject(aside).await?;
+    async fn store(&mut self, batch: ParsedBatch, bytes: u64) -> Result<(), Error> {
+        let resources = (batch.prepared.len() + batch.rejected.len()) as u64;
+        for rejected in batch.rejected {
+            self.reject(rejected).await?;
         }
         if self.settings.replace {
-            self.writer.mark_seen(&readings.unreadable).await?;
+            self.writer.mark_seen(&batch.unreadable).await?;
         }
-        for prepared in readings.prepared {
-            let shelf = &mut self.shelves[prepared.resource_type as usize];
-            shelf.push(prepared);
-            if shelf.len() == INSERT_BATCH {
-                let full = std::mem::take(shelf);
-                self.add(full).await?;
+        for prepared in batch.prepared {
+            let list = &mut self.waiting[prepared.resource_type as usize];
+            list.push(prepared);
+            if list.len() == INSERT_BATCH {
+                let full = std::mem::take(list);
+                self.add_of_type(full).await?;
             }
         }
         self.record.bytes += bytes;
         self.pending += resources;
         self.progress.advance(Step { resources, bytes });
-        if self.pending >= BATCH { self.commit().await } else { Ok(()) }
+        if self.pending >= COMMIT_BATCH { self.commit().await } else { Ok(()) }
     }
 
-    async fn reject(&mut self, aside: Rejected) -> Result<(), Error> {
-        let of = aside.resource_type.map_or("unknown", DirectoryType::as_str);
-        self.record.count(of, "load").set_aside += 1;
-        self.writer.reject(aside).await
+    async fn reject(&mut self, rejected: Rejected) -> Result<(), Error> {
+        let resource_type = rejected.resource_type.map_or("unknown", DirectoryType::as_str);
+        self.record.count(resource_type, "load").rejected += 1;
+        self.writer.reject(rejected).await
     }
 
     /// Adds resources of one type.
-    async fn add(&mut self, resources: Vec<ParsedResource>) -> Result<(), Error> {
+    async fn add_of_type(&mut self, resources: Vec<ParsedResource>) -> Result<(), Error> {
         let Some(first) = resources.first() else { return Ok(()) };
-        let of = first.resource_type;
+        let resource_type = first.resource_type;
         let counts = self.writer.add(resources, self.settings.replace).await?;
-        self.record.count(of.as_str(), "load").add(counts);
+        self.record.count(resource_type.as_str(), "load").add(counts);
         Ok(())
     }
 
-    async fn empty_shelves(&mut self) -> Result<(), Error> {
-        for shelf in std::mem::take(&mut self.shelves) {
-            self.add(shelf).await?;
+    async fn flush(&mut self) -> Result<(), Error> {
+        for list in std::mem::take(&mut self.waiting) {
+            self.add_of_type(list).await?;
         }
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
-        self.empty_shelves().await?;
+        self.flush().await?;
         self.pending = 0;
         self.record.last = self.settings.clock.now();
-        self.records.note(&mut self.writer, &self.record).await?;
+        self.records.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await
     }
 
     /// Forgets what will not hold any more of what is known of an upstream.
     async fn forget_walks(&mut self) -> Result<(), Error> {
-        for of in DirectoryType::ALL {
-            let mut state = SyncState::noted(self.mirror, of).await?.unwrap_or_default();
+        for resource_type in DirectoryType::ALL {
+            let mut state = SyncState::load(self.mirror, resource_type).await?.unwrap_or_default();
             if self.settings.replace {
                 // The next synchronisation is a full one.
                 state = SyncState::default();
-                self.writer.forget_seen(of).await?;
+                self.writer.forget_seen(resource_type).await?;
             } else if let Some(walk) = state.cursor {
                 // What the walk marked is no longer what the mirror has: the walk starts over.
                 state.cursor = Some(SyncCursor::over(if walk.phase.is_full() { SyncPhase::Full } else { walk.phase }));
             }
-            state.note(&mut self.writer, of).await?;
+            state.save(&mut self.writer, resource_type).await?;
         }
         Ok(())
     }
 
     async fn sweep(&mut self) -> Result<(), Error> {
-        self.empty_shelves().await?;
+        self.flush().await?;
         // More than usual looks like half a file.
         let max_removed = if self.settings.allow_deletions { 1.0 } else { MAX_REMOVED };
-        for of in DirectoryType::ALL {
-            let swept = self.writer.sweep(of, max_removed).await?;
+        for resource_type in DirectoryType::ALL {
+            let swept = self.writer.sweep(resource_type, max_removed).await?;
             if swept.unseen > 0 {
-                self.record.count(of.as_str(), "load").add_swept(swept);
+                self.record.count(resource_type.as_str(), "load").add_swept(swept);
             }
             if let Some(held_back) = DeletionsSuppressed::by(swept, self.settings.clock.now()) {
                 let remedy = "`annuaire load --replace --allow-deletions` removes them";
-                self.record.warnings.push(format!("{}; {remedy}", held_back.sentence(of)));
+                self.record.warnings.push(format!("{}; {remedy}", held_back.sentence(resource_type)));
                 self.record.held_back = true;
             }
         }
@@ -224,17 +224,17 @@ impl Load<'_> {
     }
 
     /// Commits what came, and records how it ended.
-    async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+    async fn finish(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
         if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
         let now = self.settings.clock.now();
-        self.empty_shelves().await?;
+        self.flush().await?;
         match &done {
             Ok(()) => self.record.end(true, self.record.summary(), now),
             Err(failure) => self.record.end(false, failure.to_string(), now),
         }
-        self.records.note(&mut self.writer, &self.record).await?;
+        self.records.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await?;
         done?;
         if let Ok(before) = now.checked_sub(self.settings.keep) {

@@ -38,7 +38,7 @@ pub struct StatusReport {
 
 impl StatusReport {
     /// How the professional of this national id stands.
-    pub fn of(&self, national_id: &str) -> PractitionerStatus {
+    pub fn status(&self, national_id: &str) -> PractitionerStatus {
         match self.in_use.get(national_id) {
             Some(true) => PractitionerStatus::Active,
             Some(false) => PractitionerStatus::Inactive,
@@ -75,7 +75,7 @@ pub async fn report_status(mirror: &Mirror, national_ids: &BTreeSet<&str>) -> Re
 /// The instant whose professionals are all in the mirror: the mark of the synchronisation, or without one
 /// when the last load began that came to its end. `None` while neither did: there, most may be missing.
 async fn as_of(mirror: &Mirror) -> Result<Option<Timestamp>, Error> {
-    let state = SyncState::noted(mirror, DirectoryType::Practitioner).await?.unwrap_or_default();
+    let state = SyncState::load(mirror, DirectoryType::Practitioner).await?.unwrap_or_default();
     if state.high_water_mark.is_some() {
         return Ok(state.high_water_mark);
     }

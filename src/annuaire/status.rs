@@ -10,7 +10,7 @@ use crate::annuaire::store::{Mirror, Rejected};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// How many resources that were set aside are counted: beyond that there are « at least » so many.
+/// How many rejected resources are counted: beyond that there are “at least” so many.
 pub const MAX_COUNTED: usize = 1_000;
 
 /// How many of them are shown.
@@ -23,10 +23,12 @@ pub struct Status {
     pub database: String,
     /// Each type, in the order of [`DirectoryType::ALL`].
     pub types: Vec<TypeStatus>,
-    /// How many resources were set aside, up to [`MAX_COUNTED`].
-    pub set_aside_count: usize,
+    /// How many resources were rejected, up to [`MAX_COUNTED`].
+    #[serde(rename = "set_aside_count")]
+    pub rejected_count: usize,
     /// The newest of them.
-    pub set_aside: Vec<Aside>,
+    #[serde(rename = "set_aside")]
+    pub rejected: Vec<RejectedResource>,
     /// The last runs, newest first.
     pub runs: Vec<Record>,
 }
@@ -51,9 +53,9 @@ pub struct TypeStatus {
     pub hash: Option<String>,
 }
 
-/// A resource that was set aside.
+/// A resource that cannot be read.
 #[derive(Clone, Debug, Serialize)]
-pub struct Aside {
+pub struct RejectedResource {
     /// Its type, where that could be read.
     pub resource_type: Option<&'static str>,
     /// Its id, or where it stood.
@@ -69,22 +71,22 @@ pub async fn status(mirror: &Mirror, with_hashes: bool, now: Timestamp) -> Resul
     let counts = mirror.counts().await?;
     let mut hashes = if with_hashes { mirror.content_hashes().await?.map(Some) } else { Default::default() };
     let mut types = vec![];
-    for (index, of) in DirectoryType::ALL.into_iter().enumerate() {
-        let state = SyncState::noted(mirror, of).await?.unwrap_or_default();
-        types.push(type_status(of, counts[index], state, hashes[index].take(), now));
+    for (index, resource_type) in DirectoryType::ALL.into_iter().enumerate() {
+        let state = SyncState::load(mirror, resource_type).await?.unwrap_or_default();
+        types.push(type_status(resource_type, counts[index], state, hashes[index].take(), now));
     }
-    let set_aside = mirror.set_aside(MAX_COUNTED).await?;
+    let rejected = mirror.rejected(MAX_COUNTED).await?;
     Ok(Status {
         database: mirror.description().to_owned(),
         types,
-        set_aside_count: set_aside.len(),
-        set_aside: set_aside.into_iter().take(MAX_SHOWN).map(Aside::from).collect(),
+        rejected_count: rejected.len(),
+        rejected: rejected.into_iter().take(MAX_SHOWN).map(RejectedResource::from).collect(),
         runs: records(mirror).await?,
     })
 }
 
 fn type_status(
-    of: DirectoryType,
+    resource_type: DirectoryType,
     counts: Counts,
     state: SyncState,
     hash: Option<String>,
@@ -92,16 +94,16 @@ fn type_status(
 ) -> TypeStatus {
     let age_seconds = state.high_water_mark.map(|mark| now.duration_since(mark).as_secs());
     let Counts { active, inactive } = counts;
-    TypeStatus { resource_type: of, active, inactive, age_seconds, state, hash }
+    TypeStatus { resource_type, active, inactive, age_seconds, state, hash }
 }
 
-impl From<Rejected> for Aside {
-    fn from(aside: Rejected) -> Self {
-        let Rejected { resource_type, name, reason, at } = aside;
+impl From<Rejected> for RejectedResource {
+    fn from(rejected: Rejected) -> Self {
+        let Rejected { resource_type, name, reason, at } = rejected;
         Self { resource_type: resource_type.map(DirectoryType::as_str), name, reason, at }
     }
 }
 
-fn by_name<S: Serializer>(of: &DirectoryType, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(of.as_str())
+fn by_name<S: Serializer>(resource_type: &DirectoryType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(resource_type.as_str())
 }

@@ -85,7 +85,7 @@ pub enum Failure {
 impl Failure {
     /// Whether the directory sent less than it announced.
     pub fn is_incomplete(&self) -> bool {
-        matches!(self, Self::Upstream(trouble) if trouble.is_incomplete())
+        matches!(self, Self::Upstream(error) if error.is_incomplete())
     }
 }
 
@@ -116,30 +116,30 @@ pub async fn run(
     let records = Records::before_run(mirror).await?;
     let record = Record::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
     let mut run = Run { mirror, writer, upstream, settings, progress, records, record, max_removed: MAX_REMOVED };
-    let done = run.types(request).await;
-    run.end(done).await
+    let done = run.synchronise_types(request).await;
+    run.finish(done).await
 }
 
 impl Run<'_> {
-    async fn types(&mut self, request: &Request) -> Result<(), Failure> {
+    async fn synchronise_types(&mut self, request: &Request) -> Result<(), Failure> {
         let mut incomplete = None;
         for resource_type in DirectoryType::ALL {
             if request.types.contains(&resource_type) {
                 match self.bring_up_to_date(resource_type, request).await {
                     // The directory answers: what is wrong with one type must not keep the others from it.
-                    Err(Failure::Upstream(trouble)) if trouble.is_incomplete() => {
-                        tracing::error!("{trouble}");
-                        incomplete.get_or_insert(trouble);
+                    Err(Failure::Upstream(error)) if error.is_incomplete() => {
+                        tracing::error!("{error}");
+                        incomplete.get_or_insert(error);
                     }
                     done => done?,
                 }
             }
         }
-        incomplete.map_or(Ok(()), |trouble| Err(trouble.into()))
+        incomplete.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Records how it ended. Where that was the database's fault, nothing can be written.
-    async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+    async fn finish(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
         if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
@@ -148,7 +148,7 @@ impl Run<'_> {
             Ok(()) => self.record.end(true, self.record.summary(), now),
             Err(failure) => self.record.end(false, failure.to_string(), now),
         }
-        self.records.note(&mut self.writer, &self.record).await?;
+        self.records.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await?;
         // Nothing that is served depends on it: after everything else, and after a failure too, which may
         // come again for weeks.
@@ -162,8 +162,8 @@ impl Run<'_> {
     /// Makes what came visible and lasting, with how far the walk is.
     async fn commit(&mut self, resource_type: DirectoryType, state: &SyncState) -> Result<(), Error> {
         self.record.last = self.settings.clock.now();
-        state.note(&mut self.writer, resource_type).await?;
-        self.records.note(&mut self.writer, &self.record).await?;
+        state.save(&mut self.writer, resource_type).await?;
+        self.records.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await
     }
 }

@@ -49,7 +49,7 @@ pub async fn validate(
     let judged =
         judging::run(exchange, Workload::Validations, body.len(), move || judge(&validator, &trace, wanted, &body));
     let (resource, mut issues) = judged.await?.map_err(Error::of)?;
-    endpoint.ask_directory(exchange, resource_type, &resource, &mut issues).await;
+    endpoint.check_directory(exchange, resource_type, &resource, &mut issues).await;
     Ok(issues)
 }
 

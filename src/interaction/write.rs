@@ -54,7 +54,7 @@ impl Endpoint {
         preconditions: Preconditions,
     ) -> Result<Written, Error> {
         let resource = &received.value;
-        self.ask_directory(exchange, resource_type, resource, &mut issues).await;
+        self.check_directory(exchange, resource_type, resource, &mut issues).await;
         if issues.iter().any(Issue::is_error) {
             return Err(Error::of(issues));
         }

@@ -51,7 +51,7 @@ pub struct Stored {
     pub body: String,
 }
 
-/// A resource that could not be read, put aside so that the others go on.
+/// A resource that could not be read, rejected so that the others go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     /// Its type, where that could be read.

@@ -265,7 +265,7 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let copy = Mirror::open(&database.url).await.expect("the copy opens");
     let mut child = sync().spawn().expect("it starts");
     let walk = async || {
-        SyncState::noted(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
+        SyncState::load(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
     };
     poll_until("a walk is noted", async || walk().await.is_some()).await;
     child.kill().expect("killed");

@@ -412,7 +412,7 @@ on_both_databases! { TestMirror::empty;
         let is_kept = async |at| test.copy.by_ids(at, OF, &["003-1".to_owned()]).await.is_ok();
         assert!(!is_kept(&seen[0]).await, "what it saw was superseded two days ago");
         assert!(is_kept(&seen[2]).await);
-        let aside = test.copy.set_aside(1).await.expect("an answer").remove(0);
-        assert!(aside.at.starts_with("2016-03-13T"), "{}", aside.at);
+        let rejected = test.copy.rejected(1).await.expect("an answer").remove(0);
+        assert!(rejected.at.starts_with("2016-03-13T"), "{}", rejected.at);
     }
 }

@@ -101,11 +101,11 @@ on_both_databases! { TestMirror::empty;
         text.extend(ndjson(&[resource("Device", 1, "2026-01-15")]).into_bytes());
         let file = file("some.ndjson", text);
         let record = load_files(&test, std::slice::from_ref(&file), false).await.expect("loaded");
-        assert_eq!((record.total().new, record.total().set_aside), (9, 4));
-        let aside = test.copy.set_aside(10).await.expect("an answer");
-        let lines: Vec<_> = aside.iter().rev().map(|aside| aside.name.rsplit(':').next().unwrap_or_default()).collect();
+        assert_eq!((record.total().new, record.total().rejected), (9, 4));
+        let rejected = test.copy.rejected(10).await.expect("an answer");
+        let lines: Vec<_> = rejected.iter().rev().map(|rejected| rejected.name.rsplit(':').next().unwrap_or_default()).collect();
         assert_eq!(lines, ["10)", "11", "12", "13"]);
-        assert!(aside[3].name.starts_with("p (") && aside[3].name.contains("some.ndjson"), "{:?}", aside[3]);
+        assert!(rejected[3].name.starts_with("p (") && rejected[3].name.contains("some.ndjson"), "{:?}", rejected[3]);
     }
 
     async fn a_file_that_breaks_off_is_told_and_what_came_before_stays(test: TestMirror) {
@@ -142,7 +142,7 @@ on_both_databases! { TestMirror::empty;
         let known = resources.iter_mut().find(|resource| resource["id"] == "003-12").expect("it is there");
         known["meta"] = json!({});
         let record = load_files(&test, &[file("some", ndjson(&resources))], true).await.expect("loaded");
-        assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
+        assert_eq!((record.total().removed, record.total().rejected), (0, 1));
         assert_eq!(hashes(&test).await, expected);
     }
 
@@ -150,7 +150,7 @@ on_both_databases! { TestMirror::empty;
         let played = Played::with(directory(4)).await;
         sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         let all = file("all", ndjson(&directory(4)));
-        let mark = async || SyncState::noted(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
+        let mark = async || SyncState::load(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
         assert_eq!(mark().await, played_mark());
         load_files(&test, std::slice::from_ref(&all), true).await.expect("loaded");

@@ -322,7 +322,7 @@ on_both_databases! { TestMirror::empty;
         let mut writer = test.writer().await;
         assert!(test.copy.writer().await.expect("an answer").is_none());
         writer.add(prepared(&[practitioner(2, "MARTIN", "2025-03-04")]), false).await.expect("added");
-        writer.note("place", "here").await.expect("noted");
+        writer.write_metadata("place", "here").await.expect("noted");
         assert_eq!(test.practitioners(&[]).await, ids([1]));
         drop(writer);
         // The connection ends in the background; the right to write with it.
@@ -335,7 +335,7 @@ on_both_databases! { TestMirror::empty;
         let mut writer = next.expect("a writer");
         writer.commit().await.expect("nothing");
         assert_eq!(test.practitioners(&[]).await, ids([1]));
-        assert_eq!(test.copy.noted("place").await.expect("an answer"), None);
+        assert_eq!(test.copy.read_metadata("place").await.expect("an answer"), None);
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Res
 }
 
 pub async fn state(test: &TestMirror, of: DirectoryType) -> SyncState {
-    SyncState::noted(&test.copy, of).await.expect("an answer").unwrap_or_default()
+    SyncState::load(&test.copy, of).await.expect("an answer").unwrap_or_default()
 }
 
 /// What a copy is that was made in one go.
@@ -266,10 +266,10 @@ on_both_databases! { TestMirror::empty;
         resources.insert(0, json!({ "resourceType": "Organization", "id": "~", "meta": {} }));
         let played = Played::with(resources).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
-        assert_eq!((record.total().new, record.total().set_aside), (31, 2));
+        assert_eq!((record.total().new, record.total().rejected), (31, 2));
         let status = status(&test.copy, true, T0.parse().expect("an instant")).await.expect("a status");
-        assert_eq!(status.set_aside_count, 2);
-        let names: Vec<_> = status.set_aside.iter().map(|aside| aside.name.as_str()).collect();
+        assert_eq!(status.rejected_count, 2);
+        let names: Vec<_> = status.rejected.iter().map(|rejected| rejected.name.as_str()).collect();
         assert_eq!(names, ["001-01-2 (entry 3 of a page of Organization)", "entry 1 of a page of Organization"]);
         assert_eq!(status.types[0].active, 7);
         assert_eq!(status.types[0].age_seconds, Some(0));
@@ -284,7 +284,7 @@ on_both_databases! { TestMirror::empty;
         let unreadable = json!({ "resourceType": "Practitioner", "id": "003-12", "meta": { "lastUpdated": "1 March" } });
         played.world().put(unreadable);
         let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
-        assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
+        assert_eq!((record.total().removed, record.total().rejected), (0, 1));
         assert_eq!(hashes(&test).await, expected);
         played.world().remove("003-12");
         let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");

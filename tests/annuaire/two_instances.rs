@@ -120,7 +120,7 @@ on_both_databases! { Pair::empty;
         let lines = everything.iter().filter(|byte| **byte == b'\n').count() as u64;
         pair.load(everything).await;
         let count = pair.synchronise(&pair.settings(), SyncMode::Due).await;
-        assert_eq!((count.new, count.changed, count.set_aside), (lines, 0, 0));
+        assert_eq!((count.new, count.changed, count.rejected), (lines, 0, 0));
         pair.assert_equal().await;
 
         let next_day = generated(2_000, true);
@@ -223,7 +223,7 @@ async fn killed_whenever_it_gets_on(pair: &Pair, arguments: &[&str], most: usize
 async fn states(pair: &Pair) -> Vec<Option<SyncState>> {
     let mut states = vec![];
     for of in DirectoryType::ALL {
-        states.push(SyncState::noted(&pair.second, of).await.expect("an answer"));
+        states.push(SyncState::load(&pair.second, of).await.expect("an answer"));
     }
     states
 }

@@ -25,7 +25,7 @@ const U: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
 const AGENDA: &str = "https://agenda.example.org/rdv";
 
 /// Far longer than a busy machine takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A copy of the directory, and how to serve with it.
 struct Scene {
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     async fn server(&self, check: Check) -> TestServer {
-        let directory = DirectoryCheck::new(self.copy.clone(), check).map(|check| check.waiting(PATIENCE));
+        let directory = DirectoryCheck::new(self.copy.clone(), check).map(|check| check.with_timeout(CHECK_TIMEOUT));
         TestServer::checking(self.backend, directory).await.expect("a database")
     }
 
@@ -201,7 +201,7 @@ on_both_databases! { Scene::loaded;
     async fn a_synchronised_copy_tells_its_mark(scene: Scene) {
         let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
         let state = json!({ "upstream": "https://x", "mark": "2026-02-27T23:30:00Z" });
-        writer.note("sync.Practitioner", &state.to_string()).await.expect("noted");
+        writer.write_metadata("sync.Practitioner", &state.to_string()).await.expect("noted");
         writer.commit().await.expect("committed");
         let server = scene.server(Check::Warn).await;
         let answer = said(&server, &regulator(&[(N, NOBODY)])).await.expect(201);
@@ -209,9 +209,9 @@ on_both_databases! { Scene::loaded;
     }
 
     async fn a_copy_that_is_broken_or_slow_holds_nobody_up(scene: Scene) {
-        let impatient = DirectoryCheck::new(scene.copy.clone(), Check::Refuse).map(|check| check.waiting(Duration::ZERO));
+        let timed_out = DirectoryCheck::new(scene.copy.clone(), Check::Refuse).map(|check| check.with_timeout(Duration::ZERO));
         // Without any patience the copy is not asked: no answer can be quick enough.
-        let slow = TestServer::checking(scene.backend, impatient).await.expect("a database");
+        let slow = TestServer::checking(scene.backend, timed_out).await.expect("a database");
         assert_eq!(cited(&said(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
         scene.break_copy().await;
         for check in [Check::Warn, Check::Refuse] {

@@ -87,7 +87,7 @@ impl Gathering<'_> {
             ids.truncate(self.free);
             if !ids.is_empty() && !self.gives_up() {
                 let found = self.mirror.by_ids(self.at, target, &ids).await?;
-                self.take(found, &mut new);
+                self.take_fitting(found, &mut new);
             }
         }
         for include in includes.iter().filter(|include| include.reverse) {
@@ -97,7 +97,7 @@ impl Gathering<'_> {
                 continue;
             }
             let found = self.referring(include, ids).await?;
-            self.take(found, &mut new);
+            self.take_fitting(found, &mut new);
         }
         Ok(new)
     }
@@ -138,7 +138,7 @@ impl Gathering<'_> {
             if followed().next().is_none() {
                 continue;
             }
-            let references = References::of(&stored.body);
+            let references = References::parse(&stored.body);
             for include in followed() {
                 let Some((target, id)) = references.target(stored.resource_type, include.field) else { continue };
                 if target == include.target && self.known.insert((target, id.to_owned())) {
@@ -150,7 +150,7 @@ impl Gathering<'_> {
     }
 
     /// Takes these, in the order of their numbers, as long as they fit.
-    fn take(&mut self, mut found: Vec<Stored>, new: &mut Vec<Stored>) {
+    fn take_fitting(&mut self, mut found: Vec<Stored>, new: &mut Vec<Stored>) {
         found.sort_unstable_by_key(|stored| stored.seq);
         for stored in found {
             if self.free == 0 || self.room < stored.body.len() {

@@ -22,9 +22,9 @@ use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PAGE;
 
 /// What a token begins with; the national directory's begin so where they hold the whole walk.
-const MARK: char = 'u';
+const TOKEN_PREFIX: char = 'u';
 /// The length of the HMAC kept: half of it, as RFC 2104 allows.
-const TAG: usize = 16;
+const TAG_BYTES: usize = 16;
 /// What is longer than this is deflated: a form of sixty codes repeats the url of their system as often.
 const MAX_PLAIN_BYTES: usize = 300;
 /// The longest walk before it is deflated.
@@ -51,7 +51,7 @@ type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Query);
 
 impl PageCursor {
     /// The token that stands for this walk.
-    pub fn token(&self, key: &[u8; 32]) -> Result<String, Error> {
+    pub fn to_token(&self, key: &[u8; 32]) -> Result<String, Error> {
         let resource_type = DirectoryType::ALL.iter().position(|known| *known == self.resource_type);
         let fields: Fields = (
             resource_type.and_then(|position| u8::try_from(position).ok()).unwrap_or_default(),
@@ -72,22 +72,22 @@ impl PageCursor {
             bytes.extend(plain);
         }
         let tag = mac(key, &bytes).finalize().into_bytes();
-        bytes.extend(&tag[..TAG]);
-        Ok(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(bytes)))
+        bytes.extend(&tag[..TAG_BYTES]);
+        Ok(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
     /// The walk that a token of ours stands for; any other text is refused.
-    pub fn of(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
-        read(token, key).ok_or_else(|| {
+    pub fn from_token(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
+        parse_token(token, key).ok_or_else(|| {
             let issue = Issue::new(&ANNUAIRE_PAGE, "http.id");
             Error::of(vec![issue.diagnostics("The url can't be processed. Maybe it is too old or corrupted.")])
         })
     }
 }
 
-fn read(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
-    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(MARK)?).ok()?;
-    let (bytes, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
+fn parse_token(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN_PREFIX)?).ok()?;
+    let (bytes, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG_BYTES)?)?;
     mac(key, bytes).verify_truncated_left(tag).ok()?;
     let (deflated, content) = bytes.split_first()?;
     let fields: Fields = match deflated {
@@ -140,34 +140,34 @@ mod tests {
     #[test]
     fn a_token_is_read_by_whoever_has_the_key() {
         for walk in [walk(0), walk(1), walk(66), PageCursor { total: None, ..walk(2) }] {
-            let token = walk.token(&[7; 32]).expect("a token");
+            let token = walk.to_token(&[7; 32]).expect("a token");
             assert!(token.starts_with('u') && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
-            assert_eq!(PageCursor::of(&token, &[7; 32]).expect("ours"), walk);
-            assert!(PageCursor::of(&token, &[8; 32]).is_err());
+            assert_eq!(PageCursor::from_token(&token, &[7; 32]).expect("ours"), walk);
+            assert!(PageCursor::from_token(&token, &[8; 32]).is_err());
         }
     }
 
     #[test]
     fn a_long_query_makes_a_short_token() {
-        let token = walk(66).token(&[7; 32]).expect("a token");
+        let token = walk(66).to_token(&[7; 32]).expect("a token");
         assert!(token.len() < 1000, "{}", token.len());
     }
 
     #[test]
     fn a_token_that_was_touched_is_nobodys() {
-        let token = walk(1).token(&[7; 32]).expect("a token");
+        let token = walk(1).to_token(&[7; 32]).expect("a token");
         for end in 0..token.len() {
-            assert!(PageCursor::of(&token[..end], &[7; 32]).is_err(), "{end}");
+            assert!(PageCursor::from_token(&token[..end], &[7; 32]).is_err(), "{end}");
         }
         for at in 0..token.len() {
             for letter in ["A", "z", "_", "=", "+"] {
                 let mut touched = token.clone();
                 touched.replace_range(at..=at, letter);
-                assert_eq!(PageCursor::of(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
+                assert_eq!(PageCursor::from_token(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
             }
         }
         for text in ["u", "", "d0f0f1a2", "é", "uAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &format!("{token}A"), &token[1..]] {
-            assert!(PageCursor::of(text, &[7; 32]).is_err(), "{text}");
+            assert!(PageCursor::from_token(text, &[7; 32]).is_err(), "{text}");
         }
     }
 }

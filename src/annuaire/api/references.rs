@@ -32,7 +32,7 @@ struct Reference<'a> {
 
 impl<'a> References<'a> {
     /// Reads only what it looks for; a reference of another form than FHIR's refers to nothing.
-    pub fn of(body: &'a str) -> Self {
+    pub fn parse(body: &'a str) -> Self {
         serde_json::from_str(body).unwrap_or_default()
     }
 
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn references_are_read_and_nothing_else() {
         let role = r#"{"resourceType":"PractitionerRole","id":"1","x":[{"practitioner":1}],"practitioner":{"reference":"Practitioner/003-1","type":"Practitioner"},"organization":{"reference":"https:\/\/h\/fhir\/v2\/Organization\/001-01-1"}}"#;
-        let references = References::of(role);
+        let references = References::parse(role);
         let target = |field| references.target(DirectoryType::PractitionerRole, field);
         assert_eq!(target(Field::Practitioner), Some((DirectoryType::Practitioner, "003-1")));
         assert_eq!(target(Field::Organization), Some((DirectoryType::Organization, "001-01-1")));
@@ -69,7 +69,7 @@ mod tests {
         for body in
             ["{}", r##"{"partOf":{"reference":"#a"}}"##, r#"{"partOf":3}"#, r#"{"partOf":{"display":"x"}}"#, "["]
         {
-            assert_eq!(References::of(body).target(DirectoryType::Organization, Field::PartOf), None, "{body}");
+            assert_eq!(References::parse(body).target(DirectoryType::Organization, Field::PartOf), None, "{body}");
         }
     }
 }

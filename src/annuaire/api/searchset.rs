@@ -8,7 +8,7 @@ use crate::fhir::subset::Subset;
 use crate::issue::{Issue, Language};
 
 /// What an entry costs beside its resource: its place names a type and an id.
-const ENTRY: usize = 128;
+const ENTRY_OVERHEAD: usize = 128;
 
 /// A bundle being written.
 pub struct Searchset<'a> {
@@ -25,7 +25,8 @@ impl<'a> Searchset<'a> {
         total: Option<u64>,
         resources: impl Iterator<Item = &'b Stored>,
     ) -> Self {
-        let capacity = resources.map(|stored| stored.body.len() + base_url.len() + ENTRY).sum::<usize>() + 2048;
+        let capacity =
+            resources.map(|stored| stored.body.len() + base_url.len() + ENTRY_OVERHEAD).sum::<usize>() + 2048;
         let mut text = String::with_capacity(capacity);
         text.push_str(r#"{"resourceType":"Bundle","type":"searchset","id":""#);
         text.push_str(id);

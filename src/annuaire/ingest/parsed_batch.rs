@@ -16,7 +16,7 @@ pub(in crate::annuaire) struct ParsedBatch {
     pub prepared: Vec<ParsedResource>,
     /// What came along with the matches of a page.
     pub included: Vec<ParsedResource>,
-    pub aside: Vec<Rejected>,
+    pub rejected: Vec<Rejected>,
     /// Of the latter, those whose type and id could be read.
     pub unreadable: Vec<(DirectoryType, String)>,
     /// Of the former, those that are no legal JSON.
@@ -36,17 +36,17 @@ pub(in crate::annuaire) type ParseTask = JoinHandle<ParsedBatch>;
 impl ParsedBatch {
     /// Reads the resources of a page.
     pub(in crate::annuaire) fn of_page(content: &SearchsetPage, page: &str) -> Self {
-        let mut readings = Self::default();
+        let mut batch = Self::default();
         for (index, json) in content.resources.iter().enumerate() {
-            readings.read(json.get(), || format!("entry {} of {page}", index + 1));
+            batch.parse(json.get(), || format!("entry {} of {page}", index + 1));
         }
         // Included resources are kept where they can be read.
-        readings.included = content.included.iter().filter_map(|json| ParsedResource::parse(json.get()).ok()).collect();
-        readings
+        batch.included = content.included.iter().filter_map(|json| ParsedResource::parse(json.get()).ok()).collect();
+        batch
     }
 
     /// Reads one more resource, which stands at `place`.
-    pub(in crate::annuaire) fn read(&mut self, json: &str, place: impl FnOnce() -> String) {
+    pub(in crate::annuaire) fn parse(&mut self, json: &str, place: impl FnOnce() -> String) {
         match ParsedResource::parse(json) {
             Ok(prepared) => self.prepared.push(prepared),
             Err(unreadable) => self.reject(unreadable, place()),
@@ -54,11 +54,11 @@ impl ParsedBatch {
     }
 
     /// Reads a line of a file: a resource, or a page of a search.
-    pub(in crate::annuaire) fn read_line(&mut self, line: &[u8], place: impl FnOnce() -> String) {
+    pub(in crate::annuaire) fn parse_line(&mut self, line: &[u8], place: impl FnOnce() -> String) {
         let unreadable = match std::str::from_utf8(line).map(ParsedResource::parse) {
             Ok(Ok(prepared)) => return self.prepared.push(prepared),
             Ok(Err(unreadable)) => unreadable,
-            Err(_) => told("it is not UTF-8"),
+            Err(_) => unreadable("it is not UTF-8"),
         };
         let place = place();
         // Only what is no resource of the directory is worth a second look.
@@ -66,16 +66,16 @@ impl ParsedBatch {
             Ok(content) if unreadable.resource_type.is_none() => {
                 let page = Self::of_page(&content, &place);
                 self.prepared.extend(page.prepared.into_iter().chain(page.included));
-                self.aside.extend(page.aside);
+                self.rejected.extend(page.rejected);
                 self.unreadable.extend(page.unreadable);
             }
             _ => self.reject(unreadable, place),
         }
     }
 
-    /// Puts aside what was not even looked at.
+    /// Rejects a resource that was not parsed.
     pub(in crate::annuaire) fn skip(&mut self, reason: &str, place: String) {
-        self.reject(told(reason), place);
+        self.reject(unreadable(reason), place);
     }
 
     fn reject(&mut self, unreadable: Unreadable, place: String) {
@@ -84,17 +84,21 @@ impl ParsedBatch {
         self.unreadable.extend(resource_type.zip(id.clone()));
         self.malformed += usize::from(is_malformed);
         let name = id.map_or(place.clone(), |id| format!("{id} ({place})"));
-        self.aside.push(Rejected { resource_type, name, reason, at: String::new() });
+        self.rejected.push(Rejected { resource_type, name, reason, at: String::new() });
     }
 
     /// Hands the resources of a page to the mirror, and marks the matches as met.
-    pub(in crate::annuaire) async fn keep(self, writer: &mut Writer, of: DirectoryType) -> Result<IngestedPage, Error> {
-        let mut count = ChangeCounts { set_aside: self.aside.len() as u64, ..ChangeCounts::default() };
+    pub(in crate::annuaire) async fn store(
+        self,
+        writer: &mut Writer,
+        resource_type: DirectoryType,
+    ) -> Result<IngestedPage, Error> {
+        let mut count = ChangeCounts { rejected: self.rejected.len() as u64, ..ChangeCounts::default() };
         // An entry without a resource, or with one of another type, is no match.
-        let of_type = self.aside.iter().filter(|aside| aside.resource_type == Some(of));
+        let of_type = self.rejected.iter().filter(|rejected| rejected.resource_type == Some(resource_type));
         let unreadable = of_type.count() + self.malformed;
-        for aside in self.aside {
-            writer.reject(aside).await?;
+        for rejected in self.rejected {
+            writer.reject(rejected).await?;
         }
         let marked = writer.mark_seen(&self.unreadable).await?;
         count.add(writer.add(self.included, false).await?);
@@ -103,6 +107,6 @@ impl ParsedBatch {
     }
 }
 
-fn told(reason: &str) -> Unreadable {
+fn unreadable(reason: &str) -> Unreadable {
     Unreadable { resource_type: None, id: None, reason: reason.to_owned() }
 }

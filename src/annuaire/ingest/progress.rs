@@ -20,7 +20,7 @@ pub enum Length {
 /// Some more work, done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Resources that were taken in, or set aside.
+    /// Resources that were stored or rejected.
     pub resources: u64,
     /// Bytes as received, or as read from the file.
     pub bytes: u64,
@@ -53,11 +53,11 @@ struct Work {
     name: String,
     length: Length,
     done: Step,
-    told: Told,
+    logged: Logging,
 }
 
 /// What was done when that was last logged.
-struct Told {
+struct Logging {
     at: Instant,
     resources: u64,
 }
@@ -73,8 +73,8 @@ impl Logged {
 
 impl Progress for Logged {
     fn begin(&self, name: &str, length: Length, done: Step) {
-        let told = Told { at: Instant::now(), resources: done.resources };
-        self.with(|work| *work = Some(Work { name: name.to_owned(), length, done, told }));
+        let logged = Logging { at: Instant::now(), resources: done.resources };
+        self.with(|work| *work = Some(Work { name: name.to_owned(), length, done, logged }));
     }
 
     fn advance(&self, step: Step) {
@@ -82,8 +82,8 @@ impl Progress for Logged {
             let Some(work) = work else { return };
             work.done.resources += step.resources;
             work.done.bytes += step.bytes;
-            if work.told.at.elapsed() >= INTERVAL {
-                work.tell();
+            if work.logged.at.elapsed() >= INTERVAL {
+                work.log();
             }
         });
     }
@@ -94,16 +94,16 @@ impl Progress for Logged {
 }
 
 impl Work {
-    fn tell(&mut self) {
-        let since = self.told.at.elapsed().as_secs_f64();
-        let rate = ((self.done.resources - self.told.resources) as f64 / since).round();
+    fn log(&mut self) {
+        let since = self.logged.at.elapsed().as_secs_f64();
+        let rate = ((self.done.resources - self.logged.resources) as f64 / since).round();
         let megabytes = self.done.bytes / 1_000_000;
         let resources = self.done.resources;
         match self.percent() {
             Some(percent) => tracing::info!(resources, megabytes, rate, percent, "{}", self.name),
             None => tracing::info!(resources, megabytes, rate, "{}", self.name),
         }
-        self.told = Told { at: Instant::now(), resources };
+        self.logged = Logging { at: Instant::now(), resources };
     }
 
     fn percent(&self) -> Option<u64> {

@@ -7,7 +7,7 @@ use crate::annuaire::store::{ChangeCounts, Mirror, Writer};
 use crate::error::Error;
 
 /// The note that holds the records.
-const NOTE: &str = "runs";
+const METADATA_NAME: &str = "runs";
 
 /// How many are kept.
 const MAX_RECORDS: usize = 20;
@@ -96,8 +96,8 @@ impl Record {
     pub fn summary(&self) -> String {
         let total = self.total();
         let mut summary = format!("{} new, {} changed, {} removed", total.new, total.changed, total.removed);
-        if total.set_aside > 0 {
-            summary += &format!(", {} set aside", total.set_aside);
+        if total.rejected > 0 {
+            summary += &format!(", {} rejected", total.rejected);
         }
         for warning in &self.warnings {
             summary += "; ";
@@ -117,7 +117,7 @@ impl Record {
 pub async fn records(mirror: &Mirror) -> Result<Vec<Record>, Error> {
     // What an earlier version of the program noted and this one cannot read is forgotten: no more than
     // a history is lost.
-    Ok(mirror.noted(NOTE).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    Ok(mirror.read_metadata(METADATA_NAME).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 /// The records while a run adds to its own.
@@ -132,9 +132,9 @@ impl Records {
     }
 
     /// Notes them with what is committed next.
-    pub(in crate::annuaire) async fn note(&self, writer: &mut Writer, current: &Record) -> Result<(), Error> {
+    pub(in crate::annuaire) async fn save(&self, writer: &mut Writer, current: &Record) -> Result<(), Error> {
         let all: Vec<_> = std::iter::once(current).chain(&self.0).collect();
         let text = serde_json::to_string(&all).map_err(Error::internal)?;
-        writer.note(NOTE, &text).await
+        writer.write_metadata(METADATA_NAME, &text).await
     }
 }

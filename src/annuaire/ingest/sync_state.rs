@@ -167,33 +167,33 @@ impl SyncState {
     }
 
     /// What is noted of a type, whatever the directory.
-    pub async fn noted(mirror: &Mirror, resource_type: DirectoryType) -> Result<Option<Self>, Error> {
+    pub async fn load(mirror: &Mirror, resource_type: DirectoryType) -> Result<Option<Self>, Error> {
         // What cannot be read is as good as nothing: a full walk follows.
-        Ok(mirror.noted(&name(resource_type)).await?.and_then(|text| serde_json::from_str(&text).ok()))
+        Ok(mirror.read_metadata(&metadata_name(resource_type)).await?.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     /// What is known of a type from this directory; what was known from another says nothing of it.
-    pub(in crate::annuaire) async fn read(
+    pub(in crate::annuaire) async fn load_for(
         mirror: &Mirror,
         resource_type: DirectoryType,
         upstream: &str,
     ) -> Result<Self, Error> {
-        let noted = Self::noted(mirror, resource_type).await?.filter(|state| state.upstream == upstream);
-        Ok(noted.unwrap_or_else(|| Self::empty(upstream)))
+        let state = Self::load(mirror, resource_type).await?.filter(|state| state.upstream == upstream);
+        Ok(state.unwrap_or_else(|| Self::empty(upstream)))
     }
 
     /// Notes it with what is committed next.
-    pub(in crate::annuaire) async fn note(
+    pub(in crate::annuaire) async fn save(
         &self,
         writer: &mut Writer,
         resource_type: DirectoryType,
     ) -> Result<(), Error> {
         let text = serde_json::to_string(self).map_err(Error::internal)?;
-        writer.note(&name(resource_type), &text).await
+        writer.write_metadata(&metadata_name(resource_type), &text).await
     }
 }
 
 /// The note of a type.
-fn name(resource_type: DirectoryType) -> String {
+fn metadata_name(resource_type: DirectoryType) -> String {
     format!("sync.{resource_type}")
 }

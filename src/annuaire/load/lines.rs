@@ -15,14 +15,14 @@ use crate::annuaire::load::Input;
 const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// What is said of a longer one.
-pub(super) const TOO_LONG: &str = "the line is longer than 4 MiB";
+pub(super) const LINE_TOO_LONG: &str = "the line is longer than 4 MiB";
 
 /// A chunk has this many lines, or this many bytes.
 const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 4 << 20;
 
 /// How much is read from a file at once.
-const BUFFER: usize = 256 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// Some lines of a file.
 pub(super) struct Chunk {
@@ -63,9 +63,9 @@ pub(super) fn length(inputs: &[Input]) -> Result<Option<u64>, String> {
 }
 
 /// Sends every line, in chunks; a sentence where a file breaks off. Ends early if nobody listens.
-pub(super) fn read(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>>) {
+pub(super) fn read_chunks(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>>) {
     for input in inputs {
-        match read_one(input, chunks) {
+        match read_input(input, chunks) {
             Ok(true) => {}
             Ok(false) => return,
             Err(sentence) => {
@@ -77,18 +77,18 @@ pub(super) fn read(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>
 }
 
 /// Whether somebody still listens.
-fn read_one(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Result<bool, String> {
+fn read_input(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Result<bool, String> {
     let name: Arc<str> = input.name().into();
     let count = Arc::new(AtomicU64::new(0));
-    let mut lines = open(input, &count).map_err(|error| format!("{name}: {error}"))?;
-    let (mut number, mut told) = (0, 0);
+    let mut lines = open_input(input, &count).map_err(|error| format!("{name}: {error}"))?;
+    let (mut number, mut reported) = (0, 0);
     loop {
         let mut chunk = Chunk { file: name.clone(), lines: vec![], bytes: 0 };
-        let end = fill(&mut chunk, &mut lines, &mut number)
+        let end = fill_chunk(&mut chunk, &mut lines, &mut number)
             .map_err(|error| format!("{name}: after line {number}: {error}"))?;
         let read = count.load(Ordering::Relaxed);
-        chunk.bytes = read - told;
-        told = read;
+        chunk.bytes = read - reported;
+        reported = read;
         if chunks.blocking_send(Ok(chunk)).is_err() {
             return Ok(false);
         }
@@ -99,7 +99,7 @@ fn read_one(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Resu
 }
 
 /// Fills a chunk; says whether that was the end of the file.
-fn fill(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> io::Result<bool> {
+fn fill_chunk(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> io::Result<bool> {
     let mut bytes = 0;
     while chunk.lines.len() < CHUNK_LINES && bytes < CHUNK_BYTES {
         let Some(text) = next_line(lines)? else { return Ok(true) };
@@ -141,7 +141,7 @@ fn next_line(lines: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
 }
 
 /// Opens a file, and takes its compression away.
-fn open(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
+fn open_input(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
     let raw: Box<dyn Read> = match input {
         Input::File(path) => Box::new(File::open(path)?),
         Input::Standard => Box::new(io::stdin().lock()),
@@ -155,11 +155,11 @@ fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
     raw.by_ref().take(4).read_to_end(&mut magic)?;
     let is = |number: &[u8]| magic.starts_with(number);
     let (gzip, zstd) = (is(&[0x1F, 0x8B]), is(&[0x28, 0xB5, 0x2F, 0xFD]) || is_skippable_frame(&magic));
-    let raw = BufReader::with_capacity(BUFFER, Cursor::new(magic).chain(raw));
+    let raw = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(magic).chain(raw));
     Ok(if gzip {
-        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw)))
     } else if zstd {
-        Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(raw)?))
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, zstd::Decoder::with_buffer(raw)?))
     } else {
         Box::new(raw)
     })
@@ -196,7 +196,7 @@ mod tests {
         let mut number = 0;
         loop {
             let mut chunk = Chunk { file: "f".into(), lines: vec![], bytes: 0 };
-            let end = fill(&mut chunk, &mut reader, &mut number)?;
+            let end = fill_chunk(&mut chunk, &mut reader, &mut number)?;
             all.extend(chunk.lines.into_iter().map(|line| (line.number, line.text.map(|text| text.len()))));
             if end {
                 return Ok(all);

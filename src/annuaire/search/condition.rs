@@ -49,7 +49,7 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
 impl Condition {
     /// What a criterion asks; `None` for those whose versions must be found first: ids, chains.
-    pub fn of(criterion: &Criterion) -> Option<Self> {
+    pub fn from_criterion(criterion: &Criterion) -> Option<Self> {
         Some(match criterion {
             Criterion::Id(_) | Criterion::Chain { .. } | Criterion::Has { .. } => return None,
             Criterion::LastUpdated(bounds) => days(bounds),
@@ -224,11 +224,11 @@ fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
         Token::Both { system, code } => term::code_of(field, system, code),
         Token::System(system) => term::any_of(field, system),
     };
-    let fits = |value: &Token| match value {
+    let is_exact = |value: &Token| match value {
         Token::Code(text) | Token::System(text) => term::is_exactly_indexable(text),
         Token::Both { system, code } => term::is_exactly_indexable(system) && term::is_exactly_indexable(code),
     };
-    if values.iter().all(fits) {
+    if values.iter().all(is_exact) {
         return Condition::Any { ranges: values.iter().map(range).collect(), exact: true, negated };
     }
     if negated {
@@ -239,17 +239,17 @@ fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
 }
 
 fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
-    let fits = values
+    let is_exact = values
         .iter()
         .all(|value| term::is_exactly_indexable(value) && term::is_exactly_indexable(&fold_case_and_accents(value)));
     let of_fields = |range: &dyn Fn(Field, &str) -> TermRange| {
         values.iter().flat_map(|value| fields.iter().map(|field| range(*field, value)).collect::<Vec<_>>()).collect()
     };
     match matching {
-        Matching::Exact => Condition::Any { ranges: of_fields(&term::exact), exact: fits, negated: false },
+        Matching::Exact => Condition::Any { ranges: of_fields(&term::exact), exact: is_exact, negated: false },
         Matching::Prefix => {
             let prefix = |field: Field, value: &str| term::prefix(field, &fold_case_and_accents(value));
-            Condition::Any { ranges: of_fields(&prefix), exact: fits, negated: false }
+            Condition::Any { ranges: of_fields(&prefix), exact: is_exact, negated: false }
         }
         Matching::Contains => {
             let Some(first) = fields.first() else { return Condition::Everything };
@@ -259,7 +259,8 @@ fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
                 return Condition::Any { ranges, exact: true, negated: false };
             }
             let group = term::group(*first);
-            let short = fits && values.iter().all(|value| fold_case_and_accents(value).chars().count() <= term::GRAM);
+            let short =
+                is_exact && values.iter().all(|value| fold_case_and_accents(value).chars().count() <= term::GRAM);
             let values = values.iter().map(|value| term::grams_of(group, &fold_case_and_accents(value))).collect();
             Condition::All { values, exact: short && fields.len() == term::size_of_group(*first) }
         }

@@ -30,7 +30,7 @@ const MAX_CHAINS: usize = 4;
 const MAX_RANGES: usize = 4_000;
 
 /// How many candidates are looked at together.
-const CANDIDATES: usize = 128;
+const CANDIDATE_BATCH: usize = 128;
 
 /// A search, ready to be evaluated segment by segment.
 pub struct Evaluation<'a> {
@@ -50,7 +50,7 @@ pub fn is_expensive(criteria: &[Criterion]) -> bool {
         Criterion::Id(_) => false,
         // A prefix may be that of nearly everything.
         Criterion::Text { matching: Matching::Prefix, .. } => true,
-        criterion => Condition::of(criterion).is_none_or(|condition| condition.is_expensive()),
+        criterion => Condition::from_criterion(criterion).is_none_or(|condition| condition.is_expensive()),
     })
 }
 
@@ -69,7 +69,7 @@ impl<'a> Evaluation<'a> {
         let (mut conditions, mut links) = (vec![], vec![]);
         let mut places: HashMap<TermRange, usize> = HashMap::new();
         for criterion in criteria {
-            let (condition, link) = match Condition::of(criterion) {
+            let (condition, link) = match Condition::from_criterion(criterion) {
                 Some(condition) => (condition, None),
                 None => linked(transaction, resource_type, criterion, at).await?,
             };
@@ -109,7 +109,7 @@ impl<'a> Evaluation<'a> {
         while self.advance(transaction, progress).await? {
             // One more than asked for: whether there is a next page.
             let wanted = limit + 1 - page.matches.len();
-            let together = if progress.rest.unverified.is_empty() { wanted } else { wanted.max(CANDIDATES) };
+            let together = if progress.rest.unverified.is_empty() { wanted } else { wanted.max(CANDIDATE_BATCH) };
             let now = progress.rest.take_first(together);
             let numbers = Vec::from_iter(&now.exact | &now.unverified);
             let rows = transaction.versions(self.resource_type, &numbers).await?;
@@ -184,7 +184,7 @@ impl<'a> Evaluation<'a> {
         candidates: &RoaringBitmap,
     ) -> Result<RoaringBitmap, Error> {
         let mut found = RoaringBitmap::new();
-        for some in Vec::from_iter(candidates).chunks(CANDIDATES) {
+        for some in Vec::from_iter(candidates).chunks(CANDIDATE_BATCH) {
             let rows = transaction.versions(self.resource_type, some).await?;
             found |= self.confirmed(transaction, candidates, &rows).await?;
         }
@@ -206,7 +206,7 @@ impl<'a> Evaluation<'a> {
         let resources = candidates.filter_map(|row| Some((row.seq, SearchableResource::parse(&row.body).ok()?)));
         let mut resources: Vec<_> = resources.filter(|(_, resource)| holds(resource)).collect();
         for link in &self.links {
-            resources = link.keep(transaction, resources, self.at).await?;
+            resources = link.retain_linked(transaction, resources, self.at).await?;
         }
         Ok(resources.into_iter().map(|(version, _)| version).collect())
     }

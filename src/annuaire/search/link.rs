@@ -41,7 +41,7 @@ pub async fn linked(
             Ok((Condition::Versions(versions.into_values().collect()), None))
         }
         Criterion::Chain { field, target, criterion } => {
-            let versions = Box::pin(found(transaction, *target, criterion, at)).await?;
+            let versions = Box::pin(find_versions(transaction, *target, criterion, at)).await?;
             if versions.len() > MAX_INDEXED_LINKS {
                 let referring = Condition::unverified(vec![term::present(*field)]);
                 return Ok((referring, Some(Link::To { field: *field, target: *target, versions })));
@@ -50,7 +50,7 @@ pub async fn linked(
             Ok((Condition::referring(*field, &ids), None))
         }
         Criterion::Has { source, field, criterion } => {
-            let versions = Box::pin(found(transaction, *source, criterion, at)).await?;
+            let versions = Box::pin(find_versions(transaction, *source, criterion, at)).await?;
             if versions.len() > MAX_INDEXED_LINKS {
                 let segments = transaction.segments(*source, 0, u32::MAX).await?;
                 let link = Link::From { source: *source, field: *field, versions, segments };
@@ -66,7 +66,7 @@ pub async fn linked(
 }
 
 /// The versions of a type for which a criterion holds.
-async fn found(
+async fn find_versions(
     transaction: &mut ReadTransaction,
     resource_type: DirectoryType,
     criterion: &Criterion,
@@ -79,7 +79,7 @@ async fn found(
 
 impl Link {
     /// Of these resources, those that are linked as they must be.
-    pub async fn keep(
+    pub async fn retain_linked(
         &self,
         transaction: &mut ReadTransaction,
         resources: Vec<(u32, SearchableResource)>,

@@ -181,13 +181,13 @@ parameters! {
 }
 
 /// The parameters of a type.
-pub fn of(resource_type: DirectoryType) -> impl Iterator<Item = &'static Parameter> {
+pub fn for_type(resource_type: DirectoryType) -> impl Iterator<Item = &'static Parameter> {
     PARAMETERS.iter().filter(move |parameter| parameter.types.contains(&resource_type))
 }
 
 /// The parameter of this name that a type has.
 pub fn find(resource_type: DirectoryType, name: &str) -> Option<&'static Parameter> {
-    of(resource_type).find(|parameter| parameter.name == name)
+    for_type(resource_type).find(|parameter| parameter.name == name)
 }
 
 /// A reference from one type to another: it can be searched, chained over, reversed with `_has`, and

@@ -102,7 +102,7 @@ impl<'a> QueryParser<'a> {
                     self.search.subset.summary = summary(text, Summary::OF_SEARCHES)?;
                 }
             }
-            _ if include::is_include(name) => include::read(name, value, &mut self.search)?,
+            _ if include::is_include(name) => include::parse_include(name, value, &mut self.search)?,
             _ => {
                 let written = Written { whole: name, value, now: self.now };
                 self.search.criteria.extend(parse_criterion(self.search.resource_type, written)?);
@@ -225,7 +225,7 @@ pub fn unsupported(place: &str, name: &str, expected: &str) -> Issue {
 }
 
 fn known_parameters(resource_type: DirectoryType) -> String {
-    let known = parameter::of(resource_type).map(|parameter| parameter.name);
+    let known = parameter::for_type(resource_type).map(|parameter| parameter.name);
     known.chain([RESULT_PARAMETERS]).collect::<Vec<_>>().join(", ")
 }
 

@@ -18,7 +18,8 @@ pub struct ChangeCounts {
     /// They were in the mirror, and no longer in the directory.
     pub removed: u64,
     /// They could not be read.
-    pub set_aside: u64,
+    #[serde(rename = "set_aside")]
+    pub rejected: u64,
 }
 
 impl ChangeCounts {
@@ -36,11 +37,11 @@ impl ChangeCounts {
         self.unchanged += other.unchanged;
         self.older += other.older;
         self.removed += other.removed;
-        self.set_aside += other.set_aside;
+        self.rejected += other.rejected;
     }
 
     /// How many resources came.
     pub fn received(&self) -> u64 {
-        self.new + self.changed + self.unchanged + self.older + self.set_aside
+        self.new + self.changed + self.unchanged + self.older + self.rejected
     }
 }

@@ -21,7 +21,7 @@ const SMALL_SEGMENT_SIZES: [u64; 2] = [MAX_SEGMENT_VERSIONS / 32, MAX_SEGMENT_VE
 /// Versions that one statement drops.
 const PURGE_BATCH: i64 = 5_000;
 
-/// What was set aside is kept up to this number.
+/// Rejected resources that are kept.
 const MAX_REJECTED: i64 = 1_000;
 
 impl Writer {
@@ -74,7 +74,7 @@ impl Writer {
         // First the snapshots: no walk may go on that could miss what is dropped next.
         self.begin().await?;
         self.connection.delete_revisions_before(oldest).await?;
-        self.connection.trim_set_aside(MAX_REJECTED).await?;
+        self.connection.trim_rejected(MAX_REJECTED).await?;
         self.end().await?;
         let mut dropped = 0;
         loop {

@@ -18,25 +18,25 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 pub use elements::*;
 
 /// What a JSON value means, by its type; where a type is not expected, nothing.
-pub trait Shape<'de>: Default {
+pub trait FromJsonType<'de>: Default {
     /// A string.
-    fn of_text(_: Cow<'de, str>) -> Self {
+    fn from_string(_: Cow<'de, str>) -> Self {
         Self::default()
     }
 
     /// A boolean.
-    fn of_flag(_: bool) -> Self {
+    fn from_bool(_: bool) -> Self {
         Self::default()
     }
 
     /// An array.
-    fn of_list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+    fn from_array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
 
     /// An object. A number too arrives as one, of a single member of a private name.
-    fn of_object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+    fn from_object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
@@ -44,9 +44,9 @@ pub trait Shape<'de>: Default {
 
 /// A value that may have any JSON type.
 #[derive(Debug, Default)]
-pub struct Lenient<T>(pub T);
+pub struct OrDefault<T>(pub T);
 
-impl<T> Deref for Lenient<T> {
+impl<T> Deref for OrDefault<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -54,7 +54,7 @@ impl<T> Deref for Lenient<T> {
     }
 }
 
-impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
+impl<'de, T: FromJsonType<'de>> Deserialize<'de> for OrDefault<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any(PhantomData)).map(Self)
     }
@@ -62,7 +62,7 @@ impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
 
 struct Any<T>(PhantomData<T>);
 
-impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
+impl<'de, T: FromJsonType<'de>> Visitor<'de> for Any<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +74,7 @@ impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<T, E> {
-        Ok(T::of_flag(flag))
+        Ok(T::from_bool(flag))
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
@@ -90,45 +90,45 @@ impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
-        Ok(T::of_text(Cow::Borrowed(text)))
+        Ok(T::from_string(Cow::Borrowed(text)))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        Ok(T::of_text(Cow::Owned(text.to_owned())))
+        Ok(T::from_string(Cow::Owned(text.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<T, A::Error> {
-        T::of_list(items)
+        T::from_array(items)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-        T::of_object(members)
+        T::from_object(members)
     }
 }
 
 /// A string.
-pub type Text<'a> = Lenient<Option<Cow<'a, str>>>;
+pub type Text<'a> = OrDefault<Option<Cow<'a, str>>>;
 /// A boolean.
-pub type Flag = Lenient<Option<bool>>;
+pub type Flag = OrDefault<Option<bool>>;
 /// An array.
-pub type List<T> = Lenient<Vec<T>>;
+pub type List<T> = OrDefault<Vec<T>>;
 
-impl<'de> Shape<'de> for Option<Cow<'de, str>> {
-    fn of_text(text: Cow<'de, str>) -> Self {
+impl<'de> FromJsonType<'de> for Option<Cow<'de, str>> {
+    fn from_string(text: Cow<'de, str>) -> Self {
         Some(text)
     }
 }
 
-impl Shape<'_> for Option<bool> {
-    fn of_flag(flag: bool) -> Self {
+impl FromJsonType<'_> for Option<bool> {
+    fn from_bool(flag: bool) -> Self {
         Some(flag)
     }
 }
 
-impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
-    fn of_list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+impl<'de, T: FromJsonType<'de>> FromJsonType<'de> for Vec<T> {
+    fn from_array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut list = Self::new();
-        while let Some(item) = items.next_element::<Lenient<T>>()? {
+        while let Some(item) = items.next_element::<OrDefault<T>>()? {
             list.push(item.0);
         }
         Ok(list)

@@ -130,9 +130,9 @@ impl Mirror {
         transaction.versions(resource_type, &found).await
     }
 
-    /// A value noted with [`Writer::note`].
-    pub async fn noted(&self, name: &str) -> Result<Option<String>, Error> {
-        self.begin().await?.note(name).await
+    /// A value noted with [`Writer::write_metadata`].
+    pub async fn read_metadata(&self, name: &str) -> Result<Option<String>, Error> {
+        self.begin().await?.read_metadata(name).await
     }
 
     /// For each type, a hash of all its resources as they are now: equal for equal mirrors.
@@ -157,9 +157,9 @@ impl Mirror {
         Ok(hashes)
     }
 
-    /// What was set aside, newest first, at most `limit`.
-    pub async fn set_aside(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
-        self.begin().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await
+    /// The rejected resources, newest first, at most `limit`.
+    pub async fn rejected(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
+        self.begin().await?.rejected(i64::try_from(limit).unwrap_or(i64::MAX)).await
     }
 
     /// Takes the right to write, which one process at a time has; `None` where another has it.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::annuaire::store::extraction;
 use crate::annuaire::store::index_entry::IndexEntry;
-use crate::annuaire::store::lenient_json::{Lenient, Resource, Text};
+use crate::annuaire::store::lenient_json::{OrDefault, Resource, Text};
 use crate::fhir::date::parse_instant;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::id::Id;
@@ -87,8 +87,8 @@ impl SearchableResource {
 
 /// What searches ask, and the text of `meta.versionId`.
 fn parse(json: &str) -> Result<(SearchableResource, Option<&str>), Unreadable> {
-    let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
-        Ok(Lenient(resource)) => resource,
+    let resource = match serde_json::from_str::<OrDefault<Resource<'_>>>(json) {
+        Ok(OrDefault(resource)) => resource,
         Err(error) => return Err(Unreadable { resource_type: None, id: None, reason: malformed(&error) }),
     };
     let resource_type = resource.resource_type.as_deref().and_then(DirectoryType::parse);
@@ -114,13 +114,13 @@ fn malformed(error: &serde_json::Error) -> String {
 
 /// What a resource lacks to be one of the directory.
 fn missing(resource: &Resource<'_>, resource_type: Option<DirectoryType>, id: Option<&str>) -> &'static str {
-    let is_told = |text: &Text<'_>| text.is_some();
+    let is_present = |text: &Text<'_>| text.is_some();
     match (resource_type, id) {
-        (None, _) if is_told(&resource.resource_type) => "its resourceType is not one of the directory",
+        (None, _) if is_present(&resource.resource_type) => "its resourceType is not one of the directory",
         (None, _) => "it is not a JSON object with a resourceType",
-        (_, None) if is_told(&resource.id) => "its id does not have the form of one",
+        (_, None) if is_present(&resource.id) => "its id does not have the form of one",
         (_, None) => "it has no id",
-        _ if is_told(&resource.meta.last_updated) => "its meta.lastUpdated is not an instant",
+        _ if is_present(&resource.meta.last_updated) => "its meta.lastUpdated is not an instant",
         _ => "it has no meta.lastUpdated",
     }
 }

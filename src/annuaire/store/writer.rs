@@ -149,17 +149,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts aside a resource that cannot be read, now.
+    /// Records a resource that cannot be read.
     pub async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
         self.begin().await?;
         let at = instant(self.clock.now());
-        self.connection.insert_set_aside(Rejected { at, ..what }).await
+        self.connection.insert_rejected(Rejected { at, ..what }).await
     }
 
     /// Notes a value under a name, with what is committed next.
-    pub async fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    pub async fn write_metadata(&mut self, name: &str, value: &str) -> Result<(), Error> {
         self.begin().await?;
-        self.connection.upsert_note(name, value).await
+        self.connection.upsert_metadata(name, value).await
     }
 
     /// Makes everything since the last commit visible and lasting, all at once.

@@ -17,7 +17,7 @@ const MAX_PREFETCHED: usize = 4_096;
 
 /// A page, received; its resources are being read.
 pub(super) struct Fetched {
-    pub reading: ParseTask,
+    pub parsing: ParseTask,
     pub next: Option<String>,
     pub total: Option<u64>,
     pub date: Option<Timestamp>,
@@ -26,7 +26,7 @@ pub(super) struct Fetched {
 
 /// Why no page follows.
 pub(super) struct Stopped {
-    pub trouble: UpstreamError,
+    pub error: UpstreamError,
     /// Whether the walk can go on from its beginning: the address of its next page is not valid any more.
     pub expired: bool,
 }
@@ -39,10 +39,10 @@ pub(super) struct Pages {
 
 impl Pages {
     /// Fetches from `next` on, or from the beginning.
-    pub(super) fn of(upstream: Arc<Upstream>, query: Query, next: Option<String>) -> Self {
+    pub(super) fn fetch(upstream: Arc<Upstream>, query: Query, next: Option<String>) -> Self {
         let (sender, pages) = mpsc::channel((MAX_PREFETCHED / usize::from(query.count.max(1))).max(2));
         let mut fetching = JoinSet::new();
-        fetching.spawn(fetch(upstream, query, next, sender));
+        fetching.spawn(fetch_pages(upstream, query, next, sender));
         Self { pages, _fetching: fetching }
     }
 
@@ -53,7 +53,7 @@ impl Pages {
     }
 }
 
-async fn fetch(
+async fn fetch_pages(
     upstream: Arc<Upstream>,
     query: Query,
     mut address: Option<String>,
@@ -63,7 +63,7 @@ async fn fetch(
     // A hash of each address: a walk over everything has twenty thousand, of hundreds of bytes each.
     let mut followed: HashSet<u64> = address.iter().map(|address| hasher.hash_one(address)).collect();
     loop {
-        let page = match one(&upstream, &query, address.as_deref()).await {
+        let page = match fetch_page(&upstream, &query, address.as_deref()).await {
             Ok(page) => page,
             Err(stopped) => {
                 // Who does not listen any more does not need to know.
@@ -74,7 +74,7 @@ async fn fetch(
         address = page.next.clone();
         let repeats = address.as_ref().is_some_and(|next| !followed.insert(hasher.hash_one(next)));
         if repeats {
-            let _ = pages.send(Err(Stopped { trouble: upstream.endless(), expired: false })).await;
+            let _ = pages.send(Err(Stopped { error: upstream.endless(), expired: false })).await;
             return;
         }
         if pages.send(Ok(page)).await.is_err() || address.is_none() {
@@ -83,18 +83,18 @@ async fn fetch(
     }
 }
 
-async fn one(upstream: &Upstream, query: &Query, address: Option<&str>) -> Result<Fetched, Stopped> {
+async fn fetch_page(upstream: &Upstream, query: &Query, address: Option<&str>) -> Result<Fetched, Stopped> {
     let received = match address {
         None => upstream.first(query).await,
         Some(next) => upstream.following(next).await,
     };
-    let page = received.map_err(|trouble| {
-        let expired = address.is_some() && trouble.is_expired();
-        Stopped { trouble, expired }
+    let page = received.map_err(|error| {
+        let expired = address.is_some() && error.is_expired();
+        Stopped { error, expired }
     })?;
     let (next, total) = (page.content.next.clone(), page.content.total);
     let name = format!("a page of {}", query.resource_type);
     let content = page.content;
-    let reading = tokio::task::spawn_blocking(move || ParsedBatch::of_page(&content, &name));
-    Ok(Fetched { reading, next, total, date: page.date, bytes: page.bytes })
+    let parsing = tokio::task::spawn_blocking(move || ParsedBatch::of_page(&content, &name));
+    Ok(Fetched { parsing, next, total, date: page.date, bytes: page.bytes })
 }

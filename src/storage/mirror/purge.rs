@@ -23,8 +23,8 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Keeps that many of what was set aside, the newest.
-    pub async fn trim_set_aside(&mut self, kept: i64) -> Result<(), Error> {
+    /// Deletes rejected resources but for the newest, `kept` of them.
+    pub async fn trim_rejected(&mut self, kept: i64) -> Result<(), Error> {
         let sql = "DELETE FROM set_aside WHERE number <= (SELECT MAX(number) FROM set_aside) - $1";
         on_connection!(self, connection => {
             sqlx::query(sql).bind(kept).execute(&mut *connection).await.map(|_| ())

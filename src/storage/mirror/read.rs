@@ -256,25 +256,25 @@ impl ReadTransaction {
     }
 
     /// A value noted under a name.
-    pub async fn note(&mut self, name: &str) -> Result<Option<String>, Error> {
+    pub async fn read_metadata(&mut self, name: &str) -> Result<Option<String>, Error> {
         let sql = "SELECT value FROM note WHERE name = $1";
         Ok(on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(name).fetch_optional(&mut **transaction).await
         })?)
     }
 
-    /// What was set aside, newest first.
-    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<Rejected>, Error> {
+    /// The rejected resources, newest first.
+    pub async fn rejected(&mut self, limit: i64) -> Result<Vec<Rejected>, Error> {
         let sql = "SELECT at, resource_type, name, reason FROM set_aside ORDER BY number DESC LIMIT $1";
         let rows: Vec<(String, Option<i64>, String, String)> =
             on_transaction!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?;
-        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| Rejected {
+        let rejected = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| Rejected {
             resource_type: resource_type.and_then(type_of),
             name,
             reason,
             at,
         };
-        Ok(rows.into_iter().map(set_aside).collect())
+        Ok(rows.into_iter().map(rejected).collect())
     }
 
     /// Resources of a type, some thousand at a time: their ids and hashes, after an id.

@@ -200,18 +200,18 @@ impl WriteConnection {
     }
 
     /// Adds a resource that could not be read.
-    pub async fn insert_set_aside(&mut self, aside: Rejected) -> Result<(), Error> {
+    pub async fn insert_rejected(&mut self, rejected: Rejected) -> Result<(), Error> {
         let sql = "INSERT INTO set_aside (number, at, resource_type, name, reason) \
             VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM set_aside), $1, $2, $3, $4)";
         on_connection!(self, connection => {
-            let query = sqlx::query(sql).bind(aside.at).bind(aside.resource_type.map(type_number));
-            query.bind(aside.name).bind(aside.reason).execute(&mut *connection).await.map(|_| ())
+            let query = sqlx::query(sql).bind(rejected.at).bind(rejected.resource_type.map(type_number));
+            query.bind(rejected.name).bind(rejected.reason).execute(&mut *connection).await.map(|_| ())
         })?;
         Ok(())
     }
 
     /// Keeps a value under a name.
-    pub async fn upsert_note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    pub async fn upsert_metadata(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let sql =
             "INSERT INTO note (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         on_connection!(self, connection => {
@@ -222,7 +222,7 @@ impl WriteConnection {
 
     /// Notes the format of the index.
     pub async fn write_index_format(&mut self, format: i64) -> Result<(), Error> {
-        self.upsert_note("index-format", &format.to_string()).await
+        self.upsert_metadata("index-format", &format.to_string()).await
     }
 
     /// The bodies of the versions from one to another, both included, with their sequences.

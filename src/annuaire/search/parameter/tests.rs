@@ -9,7 +9,7 @@ use crate::annuaire::store::resource::tests::sample;
 #[test]
 fn a_type_has_no_parameter_twice_and_every_one_is_explained() {
     for resource_type in DirectoryType::ALL {
-        let names: Vec<_> = of(resource_type).map(|parameter| parameter.name).collect();
+        let names: Vec<_> = for_type(resource_type).map(|parameter| parameter.name).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
     }
     for parameter in PARAMETERS {
@@ -32,7 +32,7 @@ fn every_reference_is_a_parameter_and_the_other_way_round() {
 #[test]
 fn every_indexed_field_of_a_type_has_a_parameter() {
     for resource_type in DirectoryType::ALL {
-        let searched: BTreeSet<_> = of(resource_type).flat_map(|parameter| parameter.fields).collect();
+        let searched: BTreeSet<_> = for_type(resource_type).flat_map(|parameter| parameter.fields).collect();
         for value in sample(resource_type).indexed {
             // Profiles are indexed for all, and can be searched where they tell anything.
             let field = value.field();
@@ -90,7 +90,7 @@ fn the_guide_lists_the_same_parameters_but_for_the_local_ones() {
         let listed = resource["searchParam"].as_array().expect("parameters").iter();
         let listed: BTreeMap<_, _> =
             listed.map(|parameter| (text_of(&parameter["name"]), text_of(&parameter["type"]))).collect();
-        let ours = of(resource_type).filter(|parameter| !parameter.is_local);
+        let ours = for_type(resource_type).filter(|parameter| !parameter.is_local);
         let ours: BTreeMap<_, _> =
             ours.map(|parameter| (parameter.name.to_owned(), parameter.kind.code().to_owned())).collect();
         assert_eq!(ours, listed, "{resource_type}");

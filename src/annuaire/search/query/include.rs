@@ -14,7 +14,7 @@ pub(super) fn is_include(name: &str) -> bool {
 }
 
 /// Adds what the parameter asks for; an empty value asks for nothing.
-pub(super) fn read(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
+pub(super) fn parse_include(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
     let whole = name;
     let (name, modifier) = split_modifier(name);
     let iterate = match modifier {

@@ -315,7 +315,7 @@ fn dates_have_nine_prefixes() {
 #[test]
 fn every_parameter_may_be_missing() {
     for resource_type in DirectoryType::ALL {
-        for known in parameter::of(resource_type) {
+        for known in parameter::for_type(resource_type) {
             for (value, missing) in [("true", true), ("false,", false)] {
                 let query = format!("{}:missing={value}", known.name);
                 let expected = Criterion::Missing { fields: known.fields, missing };

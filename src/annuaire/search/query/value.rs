@@ -14,13 +14,14 @@ use crate::fhir::query::value::{split_token, split_unescaped, unescape};
 /// What the national API says of a value that it does not take.
 pub(super) const BAD_VALUE: &str = "Bad parameter value.";
 
-/// A value of this many characters is too long.
-const TOO_LONG: usize = 1024;
+/// The longest value, as at the national API.
+const MAX_VALUE_CHARS: usize = 1023;
 
 /// The alternatives of a value, with their escapes.
 pub(super) fn items(value: &str) -> Result<Vec<&str>, ()> {
-    let is_good =
-        |item: &&str| !item.contains(char::is_control) && (item.len() < TOO_LONG || item.chars().count() < TOO_LONG);
+    let is_good = |item: &&str| {
+        !item.contains(char::is_control) && (item.len() <= MAX_VALUE_CHARS || item.chars().count() <= MAX_VALUE_CHARS)
+    };
     let items: Vec<&str> = split_unescaped(value, ',').filter(|item| !item.is_empty()).collect();
     if items.iter().all(is_good) { Ok(items) } else { Err(()) }
 }
