@@ -75,10 +75,10 @@ pub enum Failure {
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
     /// Its own database.
-    #[error("the copy cannot be written: {}", with_cause(.0))]
+    #[error("the mirror cannot be written: {}", with_cause(.0))]
     Database(#[from] Error),
     /// Somebody else writes.
-    #[error("another process is writing to the copy of the directory: one at a time does")]
+    #[error("another process is writing to the mirror of the directory: one at a time does")]
     Busy,
 }
 

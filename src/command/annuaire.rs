@@ -1,4 +1,4 @@
-//! `sas-endpoint annuaire …`: the copy of the national directory.
+//! `sas-endpoint annuaire …`: the mirror of the national directory.
 
 mod generate;
 mod load;
@@ -34,7 +34,7 @@ const BUSY: u8 = 75;
 const INTERRUPTED: u8 = 130;
 
 /// What is said where there is no mirror.
-const NONE: &str = "there is no copy of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire load` \
+const NO_MIRROR: &str = "there is no mirror of the directory at SAS_ANNUAIRE_DATABASE_URL: `annuaire sync` or `annuaire load` \
     makes one";
 
 /// Runs one of the commands.
@@ -50,26 +50,26 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
             until_interrupted(load::load(arguments, config, &display)).await
         }
         Command::Status(arguments) => {
-            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NO_MIRROR)?;
             status::status(arguments, &mirror).await
         }
         Command::Verify(arguments) => {
-            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NO_MIRROR)?;
             verify::verify(arguments, &mirror).await
         }
         Command::Reindex => {
             let _display = show(config);
-            let mirror = Mirror::open_to_reindex(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            let mirror = Mirror::open_to_reindex(&config.annuaire_database_url).await?.ok_or(NO_MIRROR)?;
             until_interrupted(verify::reindex(&mirror)).await
         }
         Command::Generate(arguments) => generate::generate(arguments),
     }
 }
 
-/// Brings the copy up to date on the schedule of the settings, if there is one, until told to stop.
+/// Brings the mirror up to date on the schedule of the settings, if there is one, until told to stop.
 pub fn keep_up_to_date(mirror: Mirror, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let schedule = config.annuaire_sync.clone()?;
-    tracing::info!(%schedule, upstream = config.annuaire_url, "the copy of the directory is kept up to date");
+    tracing::info!(%schedule, upstream = config.annuaire_url, "the mirror of the directory is kept up to date");
     Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, COUNT), stop)))
 }
 

@@ -125,7 +125,7 @@ async fn open_mirror(config: &Config) -> Option<Mirror> {
         Ok(mirror) => Some(mirror),
         Err(error) => {
             // Writes do not depend on it.
-            tracing::error!("the copy of the directory is not served: {error}");
+            tracing::error!("the mirror of the directory is not served: {error}");
             None
         }
     }

@@ -35,7 +35,7 @@ pub enum Command {
     /// Rebuild the index of the mirror from its resources, while searches go on
     ///
     /// Needed after `annuaire verify` found damage, or where this program reads another format of the index. Exit
-    /// status: 0 rebuilt; 1 there is no copy, or the database failed; 75 another process is writing; 130 interrupted
+    /// status: 0 rebuilt; 1 there is no mirror, or the database failed; 75 another process is writing; 130 interrupted
     /// (the same command begins again).
     Reindex,
     /// Generate a fictitious directory, and write it as NDJSON to standard output
@@ -94,7 +94,7 @@ pub struct Status {
 /// The arguments of `annuaire verify`.
 #[derive(Clone, Debug, Args)]
 pub struct Verify {
-    /// Check every resource and every entry of the index, which reads the whole copy
+    /// Check every resource and every entry of the index, which reads the whole mirror
     #[arg(long)]
     pub all: bool,
 }

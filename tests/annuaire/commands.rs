@@ -1,4 +1,4 @@
-//! The commands of the copy, as an operator meets them.
+//! The commands of the mirror, as an operator meets them.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -18,7 +18,7 @@ use crate::played::{Played, directory, resource};
 use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase, folder};
 
-/// `sas-endpoint annuaire …` on this copy, with none of the settings of this environment.
+/// `sas-endpoint annuaire …` on this mirror, with none of the settings of this environment.
 pub fn annuaire(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
@@ -51,7 +51,7 @@ async fn sqlite() -> TestDatabase {
 async fn resources_are_loaded_from_standard_input_and_their_state_told() {
     let database = sqlite().await;
     // Opening it makes it.
-    Mirror::open(&database.url).await.expect("the copy opens");
+    Mirror::open(&database.url).await.expect("the mirror opens");
     let empty = text(&run(annuaire(&database, &["status"])).await);
     assert!(empty.contains("never synchronised") && empty.contains("Last runs: none"), "{empty}");
     let mut child = annuaire(&database, &["load", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
@@ -79,7 +79,7 @@ async fn status_of_no_copy_says_so_and_makes_none() {
         for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
             let output = run(annuaire(&database, arguments)).await;
             assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-            assert!(text(&output).contains("there is no copy of the directory"), "{}", text(&output));
+            assert!(text(&output).contains("there is no mirror of the directory"), "{}", text(&output));
             assert!(output.stdout.is_empty(), "{}", text(&output));
         }
         assert!(!Mirror::exists(&database.url).await.expect("an answer"));
@@ -100,15 +100,15 @@ async fn load_of_a_missing_file_makes_no_copy() {
 async fn status_only_reads() {
     let database = sqlite().await;
     let file = std::path::PathBuf::from(database.url.trim_start_matches("sqlite://"));
-    // Something else than a copy, which an opened copy would be made of.
+    // Something else than a mirror, which an opened mirror would be made of.
     std::fs::write(&file, "").expect("written");
     let output = run(annuaire(&database, &["status"])).await;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("schema version 0") && text(&output).contains("annuaire sync"), "{}", text(&output));
     assert_eq!(std::fs::metadata(&file).expect("a file").len(), 0);
     // While somebody writes, and after.
-    let copy = Mirror::open(&database.url).await.expect("the copy opens");
-    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let mirror = Mirror::open(&database.url).await.expect("the mirror opens");
+    let writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
     let output = run(annuaire(&database, &["status"])).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     drop(writer);
@@ -156,8 +156,8 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
     let told = text(&output);
     assert!(told.contains("refuses the key") && !told.contains("s3cret"), "{told}");
 
-    let copy = Mirror::open(&database.url).await.expect("the copy opens");
-    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let mirror = Mirror::open(&database.url).await.expect("the mirror opens");
+    let writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
     let output = sync(&[]).await;
     assert_eq!(output.status.code(), Some(75), "{}", text(&output));
     drop(writer);
@@ -262,10 +262,10 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
         command.env("SAS_ANNUAIRE_URL", played.base());
         command
     };
-    let copy = Mirror::open(&database.url).await.expect("the copy opens");
+    let mirror = Mirror::open(&database.url).await.expect("the mirror opens");
     let mut child = sync().spawn().expect("it starts");
     let walk = async || {
-        SyncState::load(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
+        SyncState::load(&mirror, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
     };
     poll_until("a walk is noted", async || walk().await.is_some()).await;
     child.kill().expect("killed");
@@ -279,7 +279,7 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let asked = played.asked();
     assert!(asked.contains(&format!("_page?id=2-{received}")), "{asked:?}");
     assert!(!asked.iter().any(|address| address.starts_with("Practitioner?_count")), "{asked:?}");
-    let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+    let test = TestMirror::empty(Backend::Sqlite).await.expect("a mirror");
     let folder = folder("killed");
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
@@ -290,6 +290,6 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
         keep: jiff::SignedDuration::ZERO,
         clock: Clock::system(),
     };
-    load(&test.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
-    assert_eq!(copy.content_hashes().await.expect("hashes"), test.copy.content_hashes().await.expect("hashes"));
+    load(&test.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+    assert_eq!(mirror.content_hashes().await.expect("hashes"), test.mirror.content_hashes().await.expect("hashes"));
 }

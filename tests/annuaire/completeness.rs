@@ -1,4 +1,4 @@
-//! A directory that sends less than it announced: the copy keeps what it has, and does not count as up to date.
+//! A directory that sends less than it announced: the mirror keeps what it has, and does not count as up to date.
 
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::run_log::{Record, records};
@@ -74,16 +74,16 @@ async fn synchronise(
 ) -> Result<Record, Failure> {
     let request = Request { asked, types: vec![OF], allow_deletions };
     loop {
-        match run(&test.copy, &played.settings(), &request, &Quiet).await {
+        match run(&test.mirror, &played.settings(), &request, &Quiet).await {
             Err(Failure::Busy) => tokio::task::yield_now().await,
             outcome => return outcome,
         }
     }
 }
 
-/// What a copy is that was made of this directory in one go.
+/// What a mirror is that was made of this directory in one go.
 async fn whole(played: &Played) -> [String; 5] {
-    let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+    let test = TestMirror::empty(Backend::Sqlite).await.expect("a mirror");
     synchronise(&test, played, SyncMode::Full, false).await.expect("synchronised");
     hashes(&test).await
 }
@@ -94,7 +94,7 @@ fn marks(state: &SyncState) -> (Option<jiff::Timestamp>, Option<jiff::Timestamp>
 }
 
 async fn last_run_failed(test: &TestMirror) -> bool {
-    !records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
+    !records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
     for (name, page, fault) in FAULTS {
         played.asked();
         played.alter(page, fault);
-        let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+        let test = TestMirror::empty(Backend::Sqlite).await.expect("a mirror");
         synchronise(&test, &played, SyncMode::Due, false).await.expect_err(name);
         assert_eq!(marks(&state(&test, OF).await), (None, None, None), "{name}");
         synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
@@ -173,7 +173,7 @@ on_both_databases! { TestMirror::empty;
             let stopped = state(&test, OF).await;
             assert_eq!(marks(&stopped), marks(&before), "{name}");
             assert!(matches!(stopped.cursor.expect("a walk").phase, SyncPhase::Delta { completes: Some(_), .. }), "{name}");
-            assert!(test.copy.read(OF, "003-12").await.expect("an answer").is_some(), "{name}");
+            assert!(test.mirror.read(OF, "003-12").await.expect("an answer").is_some(), "{name}");
             let record = synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
             assert_eq!(record.total().removed, 1, "{name}");
             assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
@@ -206,13 +206,13 @@ on_both_databases! { TestMirror::empty;
                     without_next(page);
                 }
             }));
-            let failure = run(&test.copy, &played.settings(), &request, &Quiet).await.expect_err("it is cut short");
+            let failure = run(&test.mirror, &played.settings(), &request, &Quiet).await.expect_err("it is cut short");
             assert!(failure.to_string().contains("announced 8 resources for Organization"), "{failure}");
             played.world().plan.clear();
             assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, None);
             assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
         }
-        run(&test.copy, &played.settings(), &request, &Quiet).await.expect("all of it");
+        run(&test.mirror, &played.settings(), &request, &Quiet).await.expect("all of it");
         assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, T0.parse().ok());
     }
 
@@ -268,7 +268,7 @@ on_both_databases! { TestMirror::empty;
         played.alter(3, |page| _ = entries(page).pop());
         let failure = synchronise(&test, &played, SyncMode::Full, false).await.expect_err("one is missing").to_string();
         assert!(failure.contains("announced 12 resources for Practitioner and sent 11"), "{failure}");
-        assert!(test.copy.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
+        assert!(test.mirror.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
     }
 
     async fn delta_without_total_moves_the_mark_only_if_its_end_is_plain(test: TestMirror) {
@@ -404,15 +404,15 @@ on_both_databases! { TestMirror::empty;
         for now in ["2016-03-10T06:31:00Z", "2016-03-11T06:31:00Z", "2016-03-13T06:31:00Z"] {
             settings.clock = clock_at(now);
             played.world().put(resource("Practitioner", 1, &now[..10].replace("2016", "2026")));
-            run(&test.copy, &settings, &request, &Quiet).await.expect("synchronised");
-            seen.push(test.copy.snapshot().await.expect("an answer").expect("a snapshot"));
+            run(&test.mirror, &settings, &request, &Quiet).await.expect("synchronised");
+            seen.push(test.mirror.snapshot().await.expect("an answer").expect("a snapshot"));
             played.world().put(json!({ "resourceType": "Practitioner", "id": "~", "meta": {} }));
         }
         // A day is kept, by the clock of the settings, whatever the machine's is.
-        let is_kept = async |at| test.copy.by_ids(at, OF, &["003-1".to_owned()]).await.is_ok();
+        let is_kept = async |at| test.mirror.by_ids(at, OF, &["003-1".to_owned()]).await.is_ok();
         assert!(!is_kept(&seen[0]).await, "what it saw was superseded two days ago");
         assert!(is_kept(&seen[2]).await);
-        let rejected = test.copy.rejected(1).await.expect("an answer").remove(0);
+        let rejected = test.mirror.rejected(1).await.expect("an answer").remove(0);
         assert!(rejected.at.starts_with("2016-03-13T"), "{}", rejected.at);
     }
 }

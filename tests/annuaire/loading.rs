@@ -1,4 +1,4 @@
-//! Filling the copy from files.
+//! Filling the mirror from files.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn settings(replace: bool) -> Settings {
 
 async fn load_files(test: &TestMirror, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {
     let inputs = files.iter().map(|file| Input::File(file.as_ref().to_owned())).collect();
-    load(&test.copy, inputs, &settings(replace), &Quiet).await
+    load(&test.mirror, inputs, &settings(replace), &Quiet).await
 }
 
 fn ndjson(resources: &[Value]) -> String {
@@ -59,7 +59,7 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> TestFile {
 }
 
 async fn hashes(test: &TestMirror) -> [String; 5] {
-    test.copy.content_hashes().await.expect("hashes")
+    test.mirror.content_hashes().await.expect("hashes")
 }
 
 on_both_databases! { TestMirror::empty;
@@ -82,14 +82,14 @@ on_both_databases! { TestMirror::empty;
             assert_eq!((record.total().unchanged, record.total().received()), (32, 32), "{file:?}");
             assert_eq!(hashes(&test).await, expected);
         }
-        assert_eq!(records(&test.copy).await.expect("records").len(), 4);
+        assert_eq!(records(&test.mirror).await.expect("records").len(), 4);
     }
 
     async fn a_synchronised_copy_and_a_loaded_one_are_equal(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         load_files(&test, &[file("a", ndjson(&directory(4)))], false).await.expect("loaded");
         let loaded = hashes(&test).await;
-        sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
+        sync::run(&test.mirror, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         assert_eq!(hashes(&test).await, loaded);
     }
 
@@ -102,7 +102,7 @@ on_both_databases! { TestMirror::empty;
         let file = file("some.ndjson", text);
         let record = load_files(&test, std::slice::from_ref(&file), false).await.expect("loaded");
         assert_eq!((record.total().new, record.total().rejected), (9, 4));
-        let rejected = test.copy.rejected(10).await.expect("an answer");
+        let rejected = test.mirror.rejected(10).await.expect("an answer");
         let lines: Vec<_> = rejected.iter().rev().map(|rejected| rejected.name.rsplit(':').next().unwrap_or_default()).collect();
         assert_eq!(lines, ["10)", "11", "12", "13"]);
         assert!(rejected[3].name.starts_with("p (") && rejected[3].name.contains("some.ndjson"), "{:?}", rejected[3]);
@@ -113,7 +113,7 @@ on_both_databases! { TestMirror::empty;
         let broken = file("broken.gz", &whole[..whole.len() / 2]);
         let failure = load_files(&test, std::slice::from_ref(&broken), true).await.expect_err("it breaks off").to_string();
         assert!(failure.contains("broken.gz: after line "), "{failure}");
-        let record = records(&test.copy).await.expect("records").remove(0);
+        let record = records(&test.mirror).await.expect("records").remove(0);
         assert!(record.total().new >= 1);
         assert!(!record.outcome.expect("an outcome").succeeded);
         let failure = load_files(&test, &["/nowhere.ndjson"], false).await.expect_err("no file").to_string();
@@ -148,9 +148,9 @@ on_both_databases! { TestMirror::empty;
 
     async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestMirror) {
         let played = Played::with(directory(4)).await;
-        sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
+        sync::run(&test.mirror, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         let all = file("all", ndjson(&directory(4)));
-        let mark = async || SyncState::load(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
+        let mark = async || SyncState::load(&test.mirror, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
         assert_eq!(mark().await, played_mark());
         load_files(&test, std::slice::from_ref(&all), true).await.expect("loaded");

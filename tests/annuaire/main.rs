@@ -1,4 +1,4 @@
-//! The local copy of the directory, and its API, on SQLite and on Postgres.
+//! The local mirror of the directory, and its API, on SQLite and on Postgres.
 
 #[path = "../support/client.rs"]
 mod client;

@@ -140,7 +140,7 @@ on_both_databases! { DirectoryServer::empty;
             let answer = server.get(path).await.refused(400, "annuaire-page-missing");
             assert_eq!(answer.diagnostics(), "Parameter id required to fetch the next page");
         }
-        // Another copy has another key.
+        // Another mirror has another key.
         let stranger = DirectoryServer::empty(crate::support::Backend::Sqlite).await.expect("SQLite is always there");
         stranger.load(&content::organizations()).await;
         stranger.follow(&first, "next").await.refused(400, "annuaire-page");

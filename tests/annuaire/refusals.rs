@@ -167,11 +167,11 @@ on_both_databases! { DirectoryServer::empty;
             assert_eq!(answer.header("retry-after"), "60");
             assert!(answer.text.contains("sas-endpoint annuaire sync"), "{}", answer.text);
         }
-        // What is wrong is wrong all the same, and what needs no copy is answered.
+        // What is wrong is wrong all the same, and what needs no mirror is answered.
         server.get("/Practitioner?foo=1").await.refused(400, "annuaire-parameter");
         server.get("/Patient").await.refused(404, "annuaire-type");
         server.get("/metadata").await.expect(200);
-        // Filled by whoever has the copy open, it is served at once.
+        // Filled by whoever has the mirror open, it is served at once.
         server.another().await.load(&crate::content::devices()).await;
         assert_eq!(server.search("/Device").await["total"], 3);
         assert_eq!(server.search("/Practitioner").await["total"], 0);

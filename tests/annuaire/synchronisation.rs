@@ -1,4 +1,4 @@
-//! Bringing the copy up to date from a directory that changes, fails, and is cut off from us.
+//! Bringing the mirror up to date from a directory that changes, fails, and is cut off from us.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub async fn synchronise(test: &TestMirror, settings: &Settings) -> Result<Recor
 pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Result<Record, Failure> {
     let request = Request { asked, ..Request::default() };
     loop {
-        match run(&test.copy, settings, &request, &Quiet).await {
+        match run(&test.mirror, settings, &request, &Quiet).await {
             Err(Failure::Busy) => tokio::task::yield_now().await,
             outcome => return outcome,
         }
@@ -39,22 +39,22 @@ pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Res
 }
 
 pub async fn state(test: &TestMirror, of: DirectoryType) -> SyncState {
-    SyncState::load(&test.copy, of).await.expect("an answer").unwrap_or_default()
+    SyncState::load(&test.mirror, of).await.expect("an answer").unwrap_or_default()
 }
 
-/// What a copy is that was made in one go.
+/// What a mirror is that was made in one go.
 async fn expected(played: &Played, backend: Backend) -> [String; 5] {
-    let test = TestMirror::empty(backend).await.expect("a copy");
+    let test = TestMirror::empty(backend).await.expect("a mirror");
     synchronise(&test, &played.settings()).await.expect("synchronised");
-    test.copy.content_hashes().await.expect("hashes")
+    test.mirror.content_hashes().await.expect("hashes")
 }
 
 pub async fn hashes(test: &TestMirror) -> [String; 5] {
-    test.copy.content_hashes().await.expect("hashes")
+    test.mirror.content_hashes().await.expect("hashes")
 }
 
 pub async fn has(test: &TestMirror, of: DirectoryType, id: &str) -> bool {
-    test.copy.read(of, id).await.expect("an answer").is_some()
+    test.mirror.read(of, id).await.expect("an answer").is_some()
 }
 
 fn changed(number: usize) -> Value {
@@ -88,7 +88,7 @@ async fn cut_off_after(test: &TestMirror, settings: &Settings, asked: SyncMode, 
         tokio::select! {
             biased;
             () = after.reached.notified() => return false,
-            done = run(&test.copy, settings, &request, &after) => match done {
+            done = run(&test.mirror, settings, &request, &after) => match done {
                 Err(Failure::Busy) => tokio::task::yield_now().await,
                 done => return done.is_ok(),
             }
@@ -122,7 +122,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(asked[1], "Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate");
         assert_eq!(asked.len(), 6);
         assert_eq!(state(&test, of).await.high_water_mark, "2026-03-10T17:30:00Z".parse().ok());
-        let stored = test.copy.read(of, "003-4").await.expect("an answer").expect("a resource");
+        let stored = test.mirror.read(of, "003-4").await.expect("an answer").expect("a resource");
         assert!(stored.body.contains(r#""versionId":"2""#));
     }
 
@@ -170,7 +170,7 @@ on_both_databases! { TestMirror::empty;
             "Organization?_count=3&_total=accurate", "_page?id=2-3", "Organization?_count=3&_total=accurate", "_page?id=3-3"]);
         let organizations = state(&test, DirectoryType::Organization).await;
         assert_eq!((organizations.high_water_mark, organizations.cursor.map(|walk| walk.received)), (None, Some(3)));
-        let record = records(&test.copy).await.expect("records").remove(0);
+        let record = records(&test.mirror).await.expect("records").remove(0);
         assert!(!record.outcome.expect("an outcome").succeeded);
         synchronise(&test, &played.settings()).await.expect("the next run goes on");
     }
@@ -229,7 +229,7 @@ on_both_databases! { TestMirror::empty;
         });
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let of = DirectoryType::Practitioner;
-        let stored = test.copy.read(of, "003-2").await.expect("an answer").expect("a resource");
+        let stored = test.mirror.read(of, "003-2").await.expect("an answer").expect("a resource");
         assert!(stored.body.contains(r#""active":false"#));
         assert!(has(&test, of, "003-200").await);
         // It was there when the walk began; the next full walk removes it.
@@ -267,7 +267,7 @@ on_both_databases! { TestMirror::empty;
         let played = Played::with(resources).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
         assert_eq!((record.total().new, record.total().rejected), (31, 2));
-        let status = status(&test.copy, true, T0.parse().expect("an instant")).await.expect("a status");
+        let status = status(&test.mirror, true, T0.parse().expect("an instant")).await.expect("a status");
         assert_eq!(status.rejected_count, 2);
         let names: Vec<_> = status.rejected.iter().map(|rejected| rejected.name.as_str()).collect();
         assert_eq!(names, ["001-01-2 (entry 3 of a page of Organization)", "entry 1 of a page of Organization"]);
@@ -343,7 +343,7 @@ on_both_databases! { TestMirror::empty;
             ask(&test, &other.settings(), asked).await.expect_err("it does not answer");
         }
         assert_eq!(state(&test, DirectoryType::Organization).await, before);
-        assert!(!records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
+        assert!(!records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
     }
 
     async fn pages_that_lead_back_to_one_another_end_the_run(test: TestMirror) {
@@ -362,13 +362,13 @@ on_both_databases! { TestMirror::empty;
         let played = Played::with(directory(4)).await;
         let asked = SyncMode::Since("2025-12-01".parse().expect("a day"));
         let request = Request { asked, types: vec![DirectoryType::Device, DirectoryType::HealthcareService], ..Request::default() };
-        run(&test.copy, &played.settings(), &request, &Quiet).await.expect("synchronised");
+        run(&test.mirror, &played.settings(), &request, &Quiet).await.expect("synchronised");
         assert_eq!(played.asked(), [
             "HealthcareService?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
             "_page?id=0-3",
             "Device?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
         ]);
-        // Changes alone make no copy whole.
+        // Changes alone make no mirror whole.
         assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, None);
         ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
@@ -384,8 +384,8 @@ on_both_databases! { TestMirror::empty;
         let schedule: Schedule = "every 6h".parse().expect("a schedule");
         // The first run is due at once; the next one not, by a clock that stands still.
         let (stop, stopping) = watch::channel(false);
-        let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule.clone(), played.settings(), stopping));
-        let has_run = async || records(&test.copy).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
+        let running = tokio::spawn(run_on_schedule(test.mirror.clone(), schedule.clone(), played.settings(), stopping));
+        let has_run = async || records(&test.mirror).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
         poll_until("the first run ends", has_run).await;
         stop.send_replace(true);
         running.await.expect("it stops");
@@ -397,7 +397,7 @@ on_both_databases! { TestMirror::empty;
         played.plan([(2, outcome(200, "").set_delay(Duration::from_secs(3_600)))]);
         let (stop, stopping) = watch::channel(false);
         let later = Settings { clock: clock_at("2026-03-10T11:32:00Z"), ..played.settings() };
-        let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule, later, stopping));
+        let running = tokio::spawn(run_on_schedule(test.mirror.clone(), schedule, later, stopping));
         poll_until("the second page is asked for", async || played.world().asked.len() >= 2).await;
         stop.send_replace(true);
         running.await.expect("it stops at once");
@@ -407,7 +407,7 @@ on_both_databases! { TestMirror::empty;
         let played = Played::with(directory(4)).await;
         let _writer = test.writer().await;
         let request = Request::default();
-        let busy = run(&test.copy, &played.settings(), &request, &Quiet).await.expect_err("another writes");
+        let busy = run(&test.mirror, &played.settings(), &request, &Quiet).await.expect_err("another writes");
         assert!(matches!(busy, Failure::Busy));
         assert!(busy.to_string().contains("another process"));
         assert!(played.asked().is_empty());
@@ -418,6 +418,6 @@ on_both_databases! { TestMirror::empty;
         for _ in 0..22 {
             synchronise(&test, &played.settings()).await.expect("synchronised");
         }
-        assert_eq!(records(&test.copy).await.expect("records").len(), 20);
+        assert_eq!(records(&test.mirror).await.expect("records").len(), 20);
     }
 }

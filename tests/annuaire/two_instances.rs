@@ -27,7 +27,7 @@ use crate::support::{Backend, TestDatabase, folder};
 /// The day on which the invented directory is published; its next day is another file.
 const DAY: Date = date(2026, 3, 10);
 
-/// An instance that serves, and the copy of another that is to follow it.
+/// An instance that serves, and the mirror of another that is to follow it.
 struct Pair {
     first: DirectoryServer,
     second: Mirror,
@@ -38,7 +38,7 @@ impl Pair {
     async fn empty(backend: Backend) -> Option<Self> {
         let database = TestDatabase::new(backend).await?;
         let first = DirectoryServer::at_its_address(backend).await?;
-        let second = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
+        let second = Mirror::open(&database.url).await.expect("the mirror opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { first, second, database })
     }
 
@@ -53,7 +53,7 @@ impl Pair {
             keep: SignedDuration::from_hours(24),
             clock: Clock::system(),
         };
-        load(&self.first.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+        load(&self.first.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     }
 
     fn base(&self) -> String {
@@ -82,9 +82,9 @@ impl Pair {
     }
 
     async fn assert_equal(&self) {
-        let hashes = self.first.copy.content_hashes().await.expect("hashes");
+        let hashes = self.first.mirror.content_hashes().await.expect("hashes");
         assert_eq!(self.second.content_hashes().await.expect("hashes"), hashes);
-        let counts = self.first.copy.counts().await.expect("counts");
+        let counts = self.first.mirror.counts().await.expect("counts");
         assert_eq!(self.second.counts().await.expect("counts"), counts);
     }
 }
@@ -102,10 +102,10 @@ fn resources(lines: &[u8]) -> Vec<Value> {
 }
 
 /// Everything of a type that a snapshot sees, in pages of this size.
-async fn walk(copy: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) -> Vec<Stored> {
+async fn walk(mirror: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) -> Vec<Stored> {
     let (mut all, mut after) = (vec![], 0);
     loop {
-        let page = copy.page(of, &[], at, after, size).await.expect("a page");
+        let page = mirror.page(of, &[], at, after, size).await.expect("a page");
         all.extend(page.matches);
         after = page.seen;
         if !page.more {

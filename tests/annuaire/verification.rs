@@ -28,7 +28,7 @@ async fn execute(test: &TestMirror, sql: &str) {
 }
 
 async fn check(test: &TestMirror, extent: Extent) -> IndexCheck {
-    test.copy.verify(OF, extent).await.expect("checked")
+    test.mirror.verify(OF, extent).await.expect("checked")
 }
 
 /// Some commits, so that the index has segments, superseded versions and removed resources.
@@ -53,7 +53,7 @@ on_both_databases! { TestMirror::empty;
         for _ in 0..2 {
             for extent in [Extent::Sample, Extent::All] {
                 for of in DirectoryType::ALL {
-                    let check = test.copy.verify(of, extent).await.expect("checked");
+                    let check = test.mirror.verify(of, extent).await.expect("checked");
                     assert!(check.is_sound(), "{of} {extent:?} {check:?}");
                 }
             }

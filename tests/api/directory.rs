@@ -1,4 +1,4 @@
-//! National identifiers of what is received, held against the copy of the directory.
+//! National identifiers of what is received, held against the mirror of the directory.
 
 use std::time::Duration;
 
@@ -27,19 +27,19 @@ const AGENDA: &str = "https://agenda.example.org/rdv";
 /// Far longer than a busy machine takes.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A copy of the directory, and how to serve with it.
+/// A mirror of the directory, and how to serve with it.
 struct Scene {
     backend: Backend,
     directory: TestDatabase,
-    copy: Mirror,
+    mirror: Mirror,
 }
 
 impl Scene {
-    /// With nothing in the copy.
+    /// With nothing in the mirror.
     async fn empty(backend: Backend) -> Option<Self> {
         let directory = TestDatabase::new(backend).await?;
-        let copy = Mirror::open(&directory.url).await.expect("the copy opens");
-        Some(Self { backend, directory, copy })
+        let mirror = Mirror::open(&directory.url).await.expect("the mirror opens");
+        Some(Self { backend, directory, mirror })
     }
 
     /// With two professionals, four days before the servers' time.
@@ -57,15 +57,15 @@ impl Scene {
         let file = folder.path().join("professionals.ndjson");
         let text: String = professionals().iter().map(|professional| format!("{professional}\n")).collect();
         std::fs::write(&file, text).expect("written");
-        load(&self.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+        load(&self.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     }
 
     async fn server(&self, check: Check) -> TestServer {
-        let directory = DirectoryCheck::new(self.copy.clone(), check).map(|check| check.with_timeout(CHECK_TIMEOUT));
+        let directory = DirectoryCheck::new(self.mirror.clone(), check).map(|check| check.with_timeout(CHECK_TIMEOUT));
         TestServer::checking(self.backend, directory).await.expect("a database")
     }
 
-    /// Makes every search of the copy fail.
+    /// Makes every search of the mirror fail.
     async fn break_copy(&self) {
         match self.backend {
             Backend::Sqlite => {
@@ -199,7 +199,7 @@ on_both_databases! { Scene::loaded;
     }
 
     async fn a_synchronised_copy_tells_its_mark(scene: Scene) {
-        let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = scene.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         let state = json!({ "upstream": "https://x", "mark": "2026-02-27T23:30:00Z" });
         writer.write_metadata("sync.Practitioner", &state.to_string()).await.expect("noted");
         writer.commit().await.expect("committed");
@@ -209,8 +209,8 @@ on_both_databases! { Scene::loaded;
     }
 
     async fn a_copy_that_is_broken_or_slow_holds_nobody_up(scene: Scene) {
-        let timed_out = DirectoryCheck::new(scene.copy.clone(), Check::Refuse).map(|check| check.with_timeout(Duration::ZERO));
-        // Without any patience the copy is not asked: no answer can be quick enough.
+        let timed_out = DirectoryCheck::new(scene.mirror.clone(), Check::Refuse).map(|check| check.with_timeout(Duration::ZERO));
+        // Without any patience the mirror is not asked: no answer can be quick enough.
         let slow = TestServer::checking(scene.backend, timed_out).await.expect("a database");
         assert_eq!(cited(&said(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
         scene.break_copy().await;
@@ -232,7 +232,7 @@ on_both_databases! { Scene::empty;
 
         // As in the middle of the first synchronisation.
         let [known, _] = professionals();
-        let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = scene.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         writer.add(vec![ParsedResource::parse(&known.to_string()).expect("a resource")], true).await.expect("added");
         writer.commit().await.expect("committed");
         drop(writer);

@@ -133,7 +133,7 @@ impl Writer {
     /// The next sequence of a type.
     fn next(&mut self, resource_type: DirectoryType) -> Result<u32, Error> {
         let last = &mut self.last[index(resource_type)];
-        *last = last.checked_add(1).ok_or_else(|| Error::internal("the copy has no numbers left"))?;
+        *last = last.checked_add(1).ok_or_else(|| Error::internal("the mirror has no numbers left"))?;
         Ok(*last)
     }
 

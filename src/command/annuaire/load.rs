@@ -1,4 +1,4 @@
-//! `annuaire load FILE…|-`: the copy, filled from files.
+//! `annuaire load FILE…|-`: fills the mirror from files.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

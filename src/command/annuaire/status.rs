@@ -1,4 +1,4 @@
-//! `annuaire status`: what the copy holds, how old it is, what the last runs did.
+//! `annuaire status`: what the mirror holds, how old it is, what the last runs did.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::annuaire::store::Mirror;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 
-/// Prints the state of the copy.
+/// Prints the state of the mirror.
 pub async fn status(arguments: &Status, mirror: &Mirror) -> Result<ExitCode, Failure> {
     let status = status::status(mirror, arguments.hash, crate::clock::system_time()).await?;
     let mut out = std::io::stdout().lock();

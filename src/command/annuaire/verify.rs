@@ -56,7 +56,7 @@ fn line(resource_type: DirectoryType, check: &IndexCheck) -> String {
 /// Rebuilds the index, whatever its format.
 pub async fn reindex(mirror: &Mirror) -> Result<ExitCode, Failure> {
     let Some(mut writer) = mirror.writer().await? else {
-        eprintln!("another process is writing to the copy of the directory: one at a time does");
+        eprintln!("another process is writing to the mirror of the directory: one at a time does");
         return Ok(ExitCode::from(BUSY));
     };
     let mut versions = 0;

@@ -85,7 +85,7 @@ const SELECT_INDEX_FORMAT: &str = "SELECT value FROM note WHERE name = 'index-fo
 
 const SELECT_PAGE_KEY: &str = "SELECT value FROM note WHERE name = 'page-token-key'";
 
-/// The note that holds the key of page tokens, in hexadecimal: made with the copy, and shared by all who
+/// The note that holds the key of page tokens, in hexadecimal: made with the mirror, and shared by all who
 /// serve it.
 macro_rules! page_key {
     ($connection:ident) => {
@@ -122,7 +122,7 @@ macro_rules! index_format {
 }
 
 impl MirrorDatabase {
-    /// Whether there is a copy; none is made.
+    /// Whether there is a mirror; none is made.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => Ok(sqlite_options(url)?.0.get_filename().exists()),
@@ -171,7 +171,7 @@ impl MirrorDatabase {
     }
 
     fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions) -> Self {
-        // A power loss may take the last pages that were synchronised, never the copy's consistency:
+        // A power loss may take the last pages that were synchronised, never the mirror's consistency:
         // where the synchronisation stands is committed with them.
         let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
         let reading = reading.pragma("cache_size", "-32768");
@@ -271,7 +271,7 @@ impl OpenedMirror {
     }
 }
 
-/// A first connection to the schema of the copy, made or not.
+/// A first connection to the schema of the mirror, made or not.
 async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
     let mut address = PostgresAddress::parse(url)?;
     address.description += ", schema annuaire";
@@ -295,7 +295,7 @@ fn new_key() -> Result<String, sqlx::Error> {
     Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Where the tables of the copy are. As a statement: poolers refuse it as a parameter of the connection.
+/// Where the tables of the mirror are. As a statement: poolers refuse it as a parameter of the connection.
 const SEARCH_PATH: &str = "SET search_path = annuaire";
 
 /// What every session on Postgres is told.
