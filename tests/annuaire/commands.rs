@@ -48,7 +48,7 @@ async fn sqlite() -> TestDatabase {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn resources_are_loaded_from_standard_input_and_their_state_told() {
+async fn load_standard_input_is_stored_and_status_reports_it() {
     let database = sqlite().await;
     // Opening it makes it.
     Mirror::open(&database.url).await.expect("the mirror opens");
@@ -73,7 +73,7 @@ async fn resources_are_loaded_from_standard_input_and_their_state_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_of_no_copy_says_so_and_makes_none() {
+async fn status_mirror_missing_is_reported_and_none_is_created() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(database) = TestDatabase::new(backend).await else { continue };
         for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
@@ -88,7 +88,7 @@ async fn status_of_no_copy_says_so_and_makes_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn load_of_a_missing_file_makes_no_copy() {
+async fn load_file_missing_creates_no_mirror() {
     let database = sqlite().await;
     let output = run(annuaire(&database, &["load", "/nowhere/mistyped.ndjson"])).await;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
@@ -97,7 +97,7 @@ async fn load_of_a_missing_file_makes_no_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_only_reads() {
+async fn status_does_not_write() {
     let database = sqlite().await;
     let file = std::path::PathBuf::from(database.url.trim_start_matches("sqlite://"));
     // Something else than a mirror, which an opened mirror would be made of.
@@ -115,7 +115,7 @@ async fn status_only_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
+async fn generate_output_and_its_next_day_are_loaded() {
     let database = sqlite().await;
     let arguments = ["generate", "--practitioners", "200", "--seed", "7", "--date", "2026-03-10"];
     let generated = run(annuaire(&database, &arguments)).await;
@@ -137,7 +137,7 @@ async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
+async fn sync_ends_with_a_report_or_the_cause_of_failure() {
     let (database, played) = (sqlite().await, Played::with(directory(4)).await);
     let sync = |arguments: &[&str]| {
         let mut command = annuaire(&database, &[&["sync"], arguments].concat());
@@ -174,7 +174,7 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
+async fn sync_cut_short_or_deletions_suppressed_has_its_exit_status() {
     let (database, played) = (sqlite().await, Played::with(directory(4)).await);
     // The program has the clock of this machine.
     played.world().date = sas_endpoint::clock::system_time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -222,7 +222,7 @@ async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() {
+async fn load_replace_too_many_deletions_ends_with_3_unless_allowed() {
     let database = sqlite().await;
     let folder = folder("replaced");
     let file = |name: &str, size: usize| {
@@ -250,7 +250,7 @@ async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_is_continued_by_the_next() {
+async fn sync_process_killed_is_resumed_by_the_next() {
     let resources: Vec<_> = (1..=12_000).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
     let (database, played) = (sqlite().await, Played::with(resources.clone()).await);
     // The program has the clock of this machine.

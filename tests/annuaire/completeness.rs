@@ -98,7 +98,7 @@ async fn last_run_failed(test: &TestMirror) -> bool {
 }
 
 #[tokio::test]
-async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
+async fn sync_full_cut_short_leaves_an_empty_mirror_incomplete() {
     let played = Played::with(directory(4)).await;
     for (name, page, fault) in FAULTS {
         played.asked();
@@ -112,7 +112,7 @@ async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn full_walk_cut_short_leaves_copy_and_marks_and_is_resumed(test: TestMirror) {
+    async fn sync_full_cut_short_keeps_mirror_and_marks_and_is_resumed(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
             synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -134,7 +134,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn delta_cut_short_leaves_the_mark_and_is_resumed(test: TestMirror) {
+    async fn sync_delta_cut_short_keeps_the_mark_and_is_resumed(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
             synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -155,7 +155,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn changes_after_a_full_walk_cut_short_sweep_nothing(test: TestMirror) {
+    async fn sync_delta_after_a_full_cut_short_sweeps_nothing(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
             synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -180,7 +180,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn last_page_recovered_is_all_that_is_asked_for_again(test: TestMirror) {
+    async fn sync_resume_requests_only_the_last_page(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.alter(3, |page| {
             page["entry"] = json!([]);
@@ -194,7 +194,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(asked.len(), 3, "{asked:?}");
     }
 
-    async fn directory_always_short_fails_each_run_and_other_types_go_on(test: TestMirror) {
+    async fn sync_type_always_cut_short_fails_and_other_types_continue(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let request = Request { asked: SyncMode::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false };
         for _ in 0..4 {
@@ -216,7 +216,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, T0.parse().ok());
     }
 
-    async fn total_and_count_survive_an_interruption(test: TestMirror) {
+    async fn sync_resume_keeps_total_and_count(test: TestMirror) {
         for (name, fault) in [
             ("without next", without_next as Fault),
             ("short", |page| _ = entries(page).pop()),
@@ -241,7 +241,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn resources_that_cannot_be_read_count_as_received(test: TestMirror) {
+    async fn sync_unreadable_resources_count_as_received(test: TestMirror) {
         let mut resources = directory(4);
         let unreadable = |id: &str| json!({ "resourceType": "Practitioner", "id": id, "meta": { "lastUpdated": "1 March" } });
         resources.retain(|resource| resource["id"] != "003-3");
@@ -255,7 +255,7 @@ on_both_databases! { TestMirror::empty;
         synchronise(&test, &played, SyncMode::Full, false).await.expect_err("not all of it came");
     }
 
-    async fn included_resources_are_kept_and_count_for_nothing(test: TestMirror) {
+    async fn sync_included_resources_are_stored_and_not_counted(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.alter(2, |page| {
             let (other, organization) = (resource("Practitioner", 900, "2026-01-15"), resource("Organization", 900, "2026-01-15"));
@@ -271,7 +271,7 @@ on_both_databases! { TestMirror::empty;
         assert!(test.mirror.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
     }
 
-    async fn delta_without_total_moves_the_mark_only_if_its_end_is_plain(test: TestMirror) {
+    async fn sync_delta_without_total_advances_the_mark_only_at_a_certain_end(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -306,7 +306,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, OF).await.high_water_mark, "2026-03-14T05:30:00Z".parse().ok());
     }
 
-    async fn full_walk_without_total_completes_whatever_its_changes_end_with(test: TestMirror) {
+    async fn sync_full_without_total_completes_whatever_its_delta_ends_with(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         // The changes since the walk began: two pages, of which the last is empty.
@@ -322,7 +322,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state.high_water_mark, state.last_full_sync, "the next run asks for the changes again");
     }
 
-    async fn full_walk_without_total_is_held_to_the_share_that_it_removes(test: TestMirror) {
+    async fn sync_full_without_total_is_limited_by_the_share_it_removes(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -337,7 +337,7 @@ on_both_databases! { TestMirror::empty;
         synchronise(&test, &played, SyncMode::Full, false).await.expect_err("9 of 12 came");
     }
 
-    async fn deletions_held_back_deltas_go_on_until_a_run_allows_them(test: TestMirror) {
+    async fn sync_deletions_suppressed_deltas_continue_until_allowed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         played.world().resources.retain(|resource| resource["id"].as_str() <= Some("003-6"));
@@ -369,7 +369,7 @@ on_both_databases! { TestMirror::empty;
         assert!(synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised").held_back);
     }
 
-    async fn first_full_walk_over_a_loaded_copy_held_back_deltas_go_on(test: TestMirror) {
+    async fn sync_first_full_over_a_load_suppressed_deltas_continue(test: TestMirror) {
         let loaded: Vec<_> = (100..=120).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
         test.load(&loaded).await;
         let played = Played::with(directory(4)).await;
@@ -380,7 +380,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate"]);
     }
 
-    async fn gateway_404_on_a_next_page_is_retried_before_the_walk_begins_again(test: TestMirror) {
+    async fn sync_gateway_404_on_a_next_page_is_retried_before_a_restart(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let lost = wiremock::ResponseTemplate::new(404).set_body_string("<html>no Route matched</html>");
         played.plan([(2, lost.clone()), (3, lost.clone()), (5, lost.clone())]);
@@ -396,7 +396,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(asked[9], "Practitioner?_count=3&_total=accurate");
     }
 
-    async fn revisions_are_dated_and_purged_by_one_clock(test: TestMirror) {
+    async fn purge_uses_the_clock_that_dates_revisions(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let request = Request { asked: SyncMode::Full, types: vec![OF], allow_deletions: false };
         let mut settings = played.settings();

@@ -63,7 +63,7 @@ async fn hashes(test: &TestMirror) -> [String; 5] {
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn every_form_of_the_same_resources_gives_the_same_copy(test: TestMirror) {
+    async fn load_every_file_format_gives_the_same_mirror(test: TestMirror) {
         let resources = directory(4);
         let (first, second) = resources.split_at(20);
         let record = load_files(&test, &[file("a.ndjson", ndjson(first)), file("b.ndjson.gz", gzip(&ndjson(second)))], false)
@@ -85,7 +85,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(records(&test.mirror).await.expect("records").len(), 4);
     }
 
-    async fn a_synchronised_copy_and_a_loaded_one_are_equal(test: TestMirror) {
+    async fn load_and_sync_give_equal_mirrors(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         load_files(&test, &[file("a", ndjson(&directory(4)))], false).await.expect("loaded");
         let loaded = hashes(&test).await;
@@ -93,7 +93,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, loaded);
     }
 
-    async fn lines_that_cannot_be_read_are_set_aside_by_their_number(test: TestMirror) {
+    async fn load_unreadable_lines_are_rejected_with_their_number(test: TestMirror) {
         let mut text = ndjson(&directory(1)).into_bytes();
         text.extend_from_slice(b"\n{\"resourceType\":\"Patient\",\"id\":\"p\"}\n\xff\xfe\nnot json\n");
         text.extend(vec![b'x'; (4 << 20) + 1]);
@@ -108,7 +108,7 @@ on_both_databases! { TestMirror::empty;
         assert!(rejected[3].name.starts_with("p (") && rejected[3].name.contains("some.ndjson"), "{:?}", rejected[3]);
     }
 
-    async fn a_file_that_breaks_off_is_told_and_what_came_before_stays(test: TestMirror) {
+    async fn load_file_truncated_fails_and_keeps_what_was_read(test: TestMirror) {
         let whole = gzip(&ndjson(&directory(200)));
         let broken = file("broken.gz", &whole[..whole.len() / 2]);
         let failure = load_files(&test, std::slice::from_ref(&broken), true).await.expect_err("it breaks off").to_string();
@@ -120,7 +120,7 @@ on_both_databases! { TestMirror::empty;
         assert!(failure.starts_with("/nowhere.ndjson: "), "{failure}");
     }
 
-    async fn what_the_files_do_not_have_stays_unless_they_replace_the_copy(test: TestMirror) {
+    async fn load_missing_resources_stay_unless_replace(test: TestMirror) {
         let mut resources = directory(4);
         let all = file("all", ndjson(&resources));
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
@@ -135,7 +135,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!((record.total().removed, record.warnings.len()), (0, 3));
     }
 
-    async fn what_can_no_longer_be_read_is_not_removed(test: TestMirror) {
+    async fn load_replace_unreadable_resource_is_not_removed(test: TestMirror) {
         let mut resources = directory(4);
         load_files(&test, &[file("all", ndjson(&resources))], true).await.expect("loaded");
         let expected = hashes(&test).await;
@@ -146,7 +146,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected);
     }
 
-    async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestMirror) {
+    async fn load_resets_the_state_of_sync(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         sync::run(&test.mirror, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         let all = file("all", ndjson(&directory(4)));

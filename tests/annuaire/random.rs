@@ -469,7 +469,7 @@ async fn given(backend: Backend) -> Option<Backend> {
 }
 
 on_both_databases! { given;
-    async fn random_searches_find_what_a_naive_filter_finds(backend: Backend) {
+    async fn search_random_queries_find_what_a_naive_filter_finds(backend: Backend) {
         let (seeds, many) = if backend == Backend::Sqlite { (1..=3, 250) } else { (4..=4, 120) };
         for seed in seeds {
             let test = TestMirror::empty(backend).await.expect("a mirror");

@@ -97,7 +97,7 @@ async fn cut_off_after(test: &TestMirror, settings: &Settings, asked: SyncMode, 
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn a_first_run_takes_everything_and_the_next_ones_what_changed(test: TestMirror) {
+    async fn sync_first_run_is_full_and_the_next_are_deltas(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
         let asked = played.asked();
@@ -126,7 +126,7 @@ on_both_databases! { TestMirror::empty;
         assert!(stored.body.contains(r#""versionId":"2""#));
     }
 
-    async fn a_bad_day_of_the_directory_changes_nothing_in_the_end(test: TestMirror) {
+    async fn sync_upstream_errors_do_not_change_the_result(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let answers = [
             outcome(429, "slow down").insert_header("retry-after", "1"),
@@ -141,7 +141,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(played.asked().len() as u64, 2 * PAGES);
     }
 
-    async fn an_expired_page_begins_its_type_anew(test: TestMirror) {
+    async fn sync_page_expired_restarts_its_type(test: TestMirror) {
         for answer in [
             outcome(400, "bad"),
             outcome(404, ""),
@@ -160,7 +160,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn a_directory_whose_pages_always_expire_ends_the_run_and_no_mark_is_set(test: TestMirror) {
+    async fn sync_pages_always_expired_fails_and_sets_no_mark(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let gone = outcome(410, "gone");
         played.plan([2, 4, 6, 8].into_iter().map(|number| (number, gone.clone())));
@@ -175,7 +175,7 @@ on_both_databases! { TestMirror::empty;
         synchronise(&test, &played.settings()).await.expect("the next run goes on");
     }
 
-    async fn a_run_that_is_cut_off_anywhere_is_continued(test: TestMirror) {
+    async fn sync_interrupted_anywhere_is_resumed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let settings = played.settings();
         let mut cut_off = 0;
@@ -193,7 +193,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::PractitionerRole).await.cursor, None);
     }
 
-    async fn a_run_that_is_cut_off_time_and_again_comes_to_its_end(test: TestMirror) {
+    async fn sync_interrupted_repeatedly_completes(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let mut runs = 1;
         // Types that are done take a page of changes each time; the last page may not have been committed.
@@ -204,7 +204,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
-    async fn a_run_goes_on_at_the_page_where_it_was_cut_off(test: TestMirror) {
+    async fn sync_resume_starts_at_the_interrupted_page(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let failing = outcome(503, "maintenance");
         played.plan((6..14).map(|number| (number, failing.clone())));
@@ -220,7 +220,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
-    async fn what_happens_to_the_directory_during_a_walk_is_seen_by_the_delta_after_it(test: TestMirror) {
+    async fn sync_changes_during_a_full_walk_come_with_its_delta(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.before(6, |world| {
             world.put(changed(2));
@@ -238,7 +238,7 @@ on_both_databases! { TestMirror::empty;
         assert!(!has(&test, of, "003-3").await);
     }
 
-    async fn a_directory_that_loses_what_changes_during_a_walk_does_not_make_it_vanish(test: TestMirror) {
+    async fn sync_resource_left_out_of_the_full_walk_is_not_removed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         played.asked();
@@ -250,7 +250,7 @@ on_both_databases! { TestMirror::empty;
         assert!(has(&test, DirectoryType::Practitioner, "003-7").await);
     }
 
-    async fn an_order_that_changes_and_entries_that_are_repeated_do_no_harm(test: TestMirror) {
+    async fn sync_entries_reordered_or_repeated_are_stored_once(test: TestMirror) {
         let mut resources = directory(4);
         let expected = expected(&Played::with(resources.clone()).await, Backend::Sqlite).await;
         resources.extend(directory(2));
@@ -260,7 +260,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected);
     }
 
-    async fn what_cannot_be_read_is_set_aside_and_told(test: TestMirror) {
+    async fn sync_unreadable_resources_are_rejected_and_reported(test: TestMirror) {
         let mut resources = directory(4);
         resources[1] = json!({ "resourceType": "Organization", "id": "001-01-2", "meta": { "lastUpdated": "1 March" } });
         resources.insert(0, json!({ "resourceType": "Organization", "id": "~", "meta": {} }));
@@ -277,7 +277,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(status.runs, [record]);
     }
 
-    async fn what_can_no_longer_be_read_stays_as_it_was(test: TestMirror) {
+    async fn sync_resource_become_unreadable_stays(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let expected = hashes(&test).await;
@@ -291,7 +291,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(record.total().removed, 1);
     }
 
-    async fn what_the_directory_no_longer_has_is_removed_unless_it_is_too_much(test: TestMirror) {
+    async fn sync_missing_resources_are_removed_unless_too_many(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         played.world().remove("003-12");
@@ -316,7 +316,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::Practitioner).await.held_back, None);
     }
 
-    async fn an_old_mark_or_another_directory_makes_a_full_run_due(test: TestMirror) {
+    async fn sync_old_mark_or_other_upstream_makes_a_full_run(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         for (now, first) in [
@@ -333,7 +333,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(other.asked()[0], "Organization?_count=3&_total=accurate");
     }
 
-    async fn another_directory_that_never_answers_makes_nothing_forgotten(test: TestMirror) {
+    async fn sync_other_upstream_unreachable_keeps_the_state(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let before = state(&test, DirectoryType::Organization).await;
@@ -346,7 +346,7 @@ on_both_databases! { TestMirror::empty;
         assert!(!records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
     }
 
-    async fn pages_that_lead_back_to_one_another_end_the_run(test: TestMirror) {
+    async fn sync_next_links_in_a_cycle_fail(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let leading_to = |name: &str| {
             let next = json!({ "relation": "next", "url": format!("{}/_page?id={name}", played.base()) });
@@ -358,7 +358,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(played.asked().len(), 3);
     }
 
-    async fn changes_since_a_day_and_some_types_are_asked_for(test: TestMirror) {
+    async fn sync_since_and_types_limit_the_run(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let asked = SyncMode::Since("2025-12-01".parse().expect("a day"));
         let request = Request { asked, types: vec![DirectoryType::Device, DirectoryType::HealthcareService], ..Request::default() };
@@ -379,7 +379,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
     }
 
-    async fn a_schedule_runs_when_it_is_due_and_stops_when_told(test: TestMirror) {
+    async fn schedule_runs_when_due_and_stops_on_shutdown(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let schedule: Schedule = "every 6h".parse().expect("a schedule");
         // The first run is due at once; the next one not, by a clock that stands still.
@@ -403,7 +403,7 @@ on_both_databases! { TestMirror::empty;
         running.await.expect("it stops at once");
     }
 
-    async fn one_process_at_a_time_synchronises(test: TestMirror) {
+    async fn sync_is_exclusive_to_one_process(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let _writer = test.writer().await;
         let request = Request::default();
@@ -413,7 +413,7 @@ on_both_databases! { TestMirror::empty;
         assert!(played.asked().is_empty());
     }
 
-    async fn only_the_last_runs_are_remembered(test: TestMirror) {
+    async fn run_log_keeps_the_last_runs_only(test: TestMirror) {
         let played = Played::with(vec![]).await;
         for _ in 0..22 {
             synchronise(&test, &played.settings()).await.expect("synchronised");

@@ -115,7 +115,7 @@ async fn walk(mirror: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) ->
 }
 
 on_both_databases! { Pair::empty;
-    async fn the_second_becomes_equal_to_the_first_and_follows_it(pair: Pair) {
+    async fn two_instances_second_becomes_equal_and_follows(pair: Pair) {
         let everything = generated(2_000, false);
         let lines = everything.iter().filter(|byte| **byte == b'\n').count() as u64;
         pair.load(everything).await;
@@ -135,7 +135,7 @@ on_both_databases! { Pair::empty;
         pair.assert_equal().await;
     }
 
-    async fn walks_see_the_same_while_a_synchronisation_goes_on(pair: Pair) {
+    async fn two_instances_walk_during_a_sync_sees_one_snapshot(pair: Pair) {
         let everything = generated(150, false);
         pair.load(everything.clone()).await;
         // Pages of forty, each committed alone: many revisions, segments and merges.
@@ -179,7 +179,7 @@ on_both_databases! { Pair::empty;
         pair.assert_equal().await;
     }
 
-    async fn a_second_instance_that_is_killed_again_and_again_becomes_equal(pair: Pair) {
+    async fn two_instances_second_killed_repeatedly_becomes_equal(pair: Pair) {
         pair.load(generated(400, false)).await;
         let kills = killed_whenever_it_gets_on(&pair, &[], 12).await;
         assert!(kills >= 2, "{kills} kills");

@@ -119,7 +119,7 @@ fn cited(answer: &Answer) -> Vec<String> {
 }
 
 on_both_databases! { Scene::loaded;
-    async fn an_account_that_the_directory_does_not_know_is_accepted_with_a_warning(scene: Scene) {
+    async fn directory_check_unknown_id_is_accepted_with_a_warning(scene: Scene) {
         let server = scene.server(Check::Warn).await;
         let account = regulator(&[(T, U), (N, NOBODY)]);
         let answer = said(&server, &account).await.expect(201);
@@ -139,7 +139,7 @@ on_both_databases! { Scene::loaded;
         assert_eq!(server.count("Practitioner").await, 6);
     }
 
-    async fn an_update_is_checked_too(scene: Scene) {
+    async fn directory_check_update_is_checked(scene: Scene) {
         let server = scene.server(Check::Warn).await;
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let headers = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
@@ -149,7 +149,7 @@ on_both_databases! { Scene::loaded;
         assert_eq!(cited(&answer), ["warning annuaire-unknown Practitioner.identifier[1]"]);
     }
 
-    async fn everybody_whom_an_appointment_cites_is_looked_up(scene: Scene) {
+    async fn directory_check_appointment_looks_up_every_cited_id(scene: Scene) {
         let server = scene.server(Check::Warn).await;
         let answer = said(&server, &meeting("1", NOBODY, FORMER)).await.expect(201);
         assert_eq!(cited(&answer), [
@@ -161,7 +161,7 @@ on_both_databases! { Scene::loaded;
         assert!(answer.rules().contains(&"appointment-operator-unknown".to_owned()), "{}", answer.text);
     }
 
-    async fn what_is_withdrawn_is_not_held_up_by_a_professional_who_left(scene: Scene) {
+    async fn directory_check_cancelled_appointment_is_not_refused(scene: Scene) {
         let server = scene.server(Check::Refuse).await;
         let answer = said(&server, &inactive(regulator(&[(N, FORMER)]))).await.expect(201);
         assert_eq!(cited(&answer), [""; 0]);
@@ -170,7 +170,7 @@ on_both_databases! { Scene::loaded;
         assert_eq!(cited(&said(&server, &cancelled).await.expect(201)), [""; 0]);
     }
 
-    async fn where_it_is_wanted_so_it_is_refused_and_nothing_is_written(scene: Scene) {
+    async fn directory_check_refuse_unknown_id_is_refused_and_not_stored(scene: Scene) {
         let server = scene.server(Check::Refuse).await;
         let answer = said(&server, &regulator(&[(N, NOBODY)])).await.refused(422, "annuaire-unknown-refused");
         assert_eq!(cited(&answer), ["error annuaire-unknown-refused Practitioner.identifier[0]"]);
@@ -181,7 +181,7 @@ on_both_databases! { Scene::loaded;
         said(&server, &regulator(&[(N, KNOWN)])).await.expect(201);
     }
 
-    async fn validation_says_the_same_as_a_write(scene: Scene) {
+    async fn directory_check_validate_reports_the_same_as_a_write(scene: Scene) {
         let account = regulator(&[(N, NOBODY)]);
         for (check, expected) in [
             (Check::Warn, &["warning annuaire-unknown Practitioner.identifier[0]"][..]),
@@ -198,7 +198,7 @@ on_both_databases! { Scene::loaded;
         }
     }
 
-    async fn a_synchronised_copy_tells_its_mark(scene: Scene) {
+    async fn directory_check_issue_has_the_date_of_the_sync(scene: Scene) {
         let mut writer = scene.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         let state = json!({ "upstream": "https://x", "mark": "2026-02-27T23:30:00Z" });
         writer.write_metadata("sync.Practitioner", &state.to_string()).await.expect("noted");
@@ -208,7 +208,7 @@ on_both_databases! { Scene::loaded;
         assert!(answer.text.contains("2026-02-27 23:30 UTC (il y a 1 jour(s))"), "{}", answer.text);
     }
 
-    async fn a_copy_that_is_broken_or_slow_holds_nobody_up(scene: Scene) {
+    async fn directory_check_mirror_failing_or_slow_delays_no_write(scene: Scene) {
         let timed_out = DirectoryCheck::new(scene.mirror.clone(), Check::Refuse).map(|check| check.with_timeout(Duration::ZERO));
         // Without any patience the mirror is not asked: no answer can be quick enough.
         let slow = TestServer::checking(scene.backend, timed_out).await.expect("a database");
@@ -225,7 +225,7 @@ on_both_databases! { Scene::loaded;
 }
 
 on_both_databases! { Scene::empty;
-    async fn a_copy_that_is_empty_or_was_never_whole_says_nothing(scene: Scene) {
+    async fn directory_check_mirror_empty_or_incomplete_reports_nothing(scene: Scene) {
         let server = scene.server(Check::Refuse).await;
         let account = regulator(&[(N, NOBODY)]);
         assert_eq!(cited(&server.post("/Practitioner/$validate", &account).await.expect(200)), [""; 0]);
