@@ -1,4 +1,4 @@
-//! What a load and a synchronisation share: reading resources, showing progress, and what they remember.
+//! Shared by load and sync: parsing of resources, progress, run log, state.
 
 pub(super) mod parsed_batch;
 pub mod progress;
@@ -8,7 +8,7 @@ pub mod sync_state;
 
 use crate::error::Error;
 
-/// A failure with its cause, for people.
+/// The message of an error with its cause.
 pub(super) fn with_cause(error: &Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

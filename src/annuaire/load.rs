@@ -1,5 +1,4 @@
-//! Filling the mirror from files of NDJSON, as `annuaire generate` writes them, or as somebody exported
-//! a directory.
+//! `annuaire load`: fills the mirror from NDJSON files, generated or exported.
 
 mod lines;
 mod parallel;
@@ -19,66 +18,59 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// Resources are committed so many at a time: larger batches than a synchronisation's, because a file
-/// can be read again from its beginning, and each commit makes a segment of the index.
+/// Resources of a commit. More than in a synchronisation: a file can be read again from its beginning, and each commit
+/// makes a segment of the index.
 const COMMIT_BATCH: u64 = 65_536;
 
-/// Resources of a type are handed to the mirror so many at a time.
+/// Resources of a type that are inserted together.
 const INSERT_BATCH: usize = 1_000;
 
-/// Chunks of lines that wait to be read. Each holds a few MB.
+/// Maximum chunks of lines that wait to be parsed. A chunk holds a few MB.
 const MAX_WAITING_CHUNKS: usize = 2;
 
-/// Where resources are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A file: plain, gzip or zstd.
     File(PathBuf),
-    /// Standard input, of the same forms.
+    /// Standard input, in the same formats.
     Standard,
 }
 
-/// How they are loaded.
 #[derive(Clone)]
 pub struct Settings {
-    /// Whether what is not in the files is removed from the mirror.
+    /// Whether resources that are not in the files are removed from the mirror.
     pub replace: bool,
-    /// Whether that is done however much it is.
+    /// Whether they are removed even if they are more than [`MAX_REMOVED`].
     pub allow_deletions: bool,
-    /// How long superseded versions are kept, for walks over the mirror that have begun.
+    /// How long superseded versions are kept for the walks of clients.
     pub keep: SignedDuration,
-    /// What time it is.
     pub clock: Clock,
 }
 
-/// Why a load did not come to its end. What was committed stays; loading the same files again does no
-/// harm.
+/// Why a load failed. Commits stay; loading the same files again is safe.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A file.
     #[error("{0}")]
     Input(String),
-    /// The database.
     #[error("the mirror cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
     Database(#[from] Error),
-    /// Somebody else writes.
     #[error("another process is writing to the mirror of the directory: one at a time does")]
     Busy,
 }
 
-/// Fails where a file is not there, as one whose name is mistyped: before a mirror is made for it.
+/// Checks that all files can be opened, so that a mistyped name creates no mirror.
 pub fn check(inputs: &[Input]) -> Result<(), Failure> {
     lines::length(inputs).map(|_| ()).map_err(Failure::Input)
 }
 
-/// Loads the files, one after the other, and says what that did.
+/// Loads the files, one after the other.
 pub async fn load(
     mirror: &Mirror,
     inputs: Vec<Input>,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Record, Failure> {
-    // Before anything is done: a name that is mistyped.
+    // A mistyped name fails before anything is written.
     let length = lines::length(&inputs).map_err(Failure::Input)?;
     let writer = mirror.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
     let records = Records::before_run(mirror).await?;
@@ -93,7 +85,7 @@ pub async fn load(
 }
 
 impl Input {
-    /// What it is called.
+    /// The name in messages.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -102,7 +94,6 @@ impl Input {
     }
 }
 
-/// A load, under way.
 struct Load<'a> {
     mirror: &'a Mirror,
     writer: Writer,
@@ -112,7 +103,7 @@ struct Load<'a> {
     record: Record,
     /// Resources that are not yet handed to the mirror, a list for each type of [`DirectoryType::ALL`].
     waiting: [Vec<ParsedResource>; 5],
-    /// How many resources came since the last commit.
+    /// Resources received since the last commit.
     pending: u64,
 }
 
@@ -120,14 +111,14 @@ impl Load<'_> {
     async fn load_inputs(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         self.forget_walks().await?;
         let (sender, chunks) = mpsc::channel(MAX_WAITING_CHUNKS);
-        // A thread of its own: whoever waits for standard input must not hold up the end of the program.
+        // A thread outside the runtime: one that waits for standard input would delay the end of the process.
         let lines = std::thread::spawn(move || lines::read_chunks(&inputs, &sender));
         let mut tasks = parallel::parse_chunks(chunks);
         while let Some(task) = tasks.recv().await {
             let (parsing, bytes) = task.map_err(Failure::Input)?;
             self.store(parsing.await.map_err(Error::internal)?, bytes).await?;
         }
-        // The channel ended, and so the thread does; unless it broke away, everything was read.
+        // The channel is closed, so the thread ends. Unless it panicked, it read everything.
         lines.join().map_err(|_| Error::internal("reading the files broke away"))?;
         if self.settings.replace {
             self.sweep().await?;
@@ -135,7 +126,7 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Takes what was read of a chunk.
+    /// Stores a parsed chunk.
     async fn store(&mut self, batch: ParsedBatch, bytes: u64) -> Result<(), Error> {
         let resources = (batch.prepared.len() + batch.rejected.len()) as u64;
         for rejected in batch.rejected {
@@ -164,7 +155,6 @@ impl Load<'_> {
         self.writer.reject(rejected).await
     }
 
-    /// Adds resources of one type.
     async fn add_of_type(&mut self, resources: Vec<ParsedResource>) -> Result<(), Error> {
         let Some(first) = resources.first() else { return Ok(()) };
         let resource_type = first.resource_type;
@@ -188,16 +178,16 @@ impl Load<'_> {
         self.writer.commit().await
     }
 
-    /// Forgets what will not hold any more of what is known of an upstream.
+    /// Resets the state of synchronisation that this load makes untrue.
     async fn forget_walks(&mut self) -> Result<(), Error> {
         for resource_type in DirectoryType::ALL {
             let mut state = SyncState::load(self.mirror, resource_type).await?.unwrap_or_default();
             if self.settings.replace {
-                // The next synchronisation is a full one.
+                // Without a state, the next synchronisation is a full one.
                 state = SyncState::default();
                 self.writer.forget_seen(resource_type).await?;
             } else if let Some(walk) = state.cursor {
-                // What the walk marked is no longer what the mirror has: the walk starts over.
+                // The marks of the walk are no longer true: it starts over.
                 state.cursor = Some(SyncCursor::over(if walk.phase.is_full() { SyncPhase::Full } else { walk.phase }));
             }
             state.save(&mut self.writer, resource_type).await?;
@@ -207,7 +197,7 @@ impl Load<'_> {
 
     async fn sweep(&mut self) -> Result<(), Error> {
         self.flush().await?;
-        // More than usual looks like half a file.
+        // More deletions than this look like an incomplete file.
         let max_removed = if self.settings.allow_deletions { 1.0 } else { MAX_REMOVED };
         for resource_type in DirectoryType::ALL {
             let swept = self.writer.sweep(resource_type, max_removed).await?;
@@ -223,7 +213,7 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Commits what came, and records how it ended.
+    /// Commits the rest, and records the outcome.
     async fn finish(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
         if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);

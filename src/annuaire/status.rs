@@ -1,4 +1,4 @@
-//! What there is to say of the mirror.
+//! The state of the mirror, for `annuaire status`.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -10,45 +10,39 @@ use crate::annuaire::store::{Mirror, Rejected};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// How many rejected resources are counted: beyond that there are “at least” so many.
+/// Maximum rejected resources that are counted; the report then says “at least”.
 pub const MAX_COUNTED: usize = 1_000;
 
-/// How many of them are shown.
+/// Maximum rejected resources that are shown.
 const MAX_SHOWN: usize = 10;
 
-/// The state of a mirror.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// Where it is kept; never a password.
+    /// The database, without a password.
     pub database: String,
-    /// Each type, in the order of [`DirectoryType::ALL`].
+    /// In the order of [`DirectoryType::ALL`].
     pub types: Vec<TypeStatus>,
-    /// How many resources were rejected, up to [`MAX_COUNTED`].
+    /// At most [`MAX_COUNTED`].
     #[serde(rename = "set_aside_count")]
     pub rejected_count: usize,
-    /// The newest of them.
+    /// The newest rejected resources, at most [`MAX_SHOWN`].
     #[serde(rename = "set_aside")]
     pub rejected: Vec<RejectedResource>,
-    /// The last runs, newest first.
+    /// Newest first.
     pub runs: Vec<Record>,
 }
 
-/// The state of a type.
 #[derive(Clone, Debug, Serialize)]
 pub struct TypeStatus {
-    /// Its name.
     #[serde(serialize_with = "by_name")]
     pub resource_type: DirectoryType,
-    /// Resources in use.
     pub active: u64,
-    /// Resources out of use.
     pub inactive: u64,
-    /// How long ago its mark was, in seconds.
+    /// Time since the mark.
     pub age_seconds: Option<i64>,
-    /// How far it is.
     #[serde(flatten)]
     pub state: SyncState,
-    /// A hash of all its content; equal for equal mirrors.
+    /// A hash of all resources; equal for equal mirrors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
 }
@@ -56,17 +50,15 @@ pub struct TypeStatus {
 /// A resource that cannot be read.
 #[derive(Clone, Debug, Serialize)]
 pub struct RejectedResource {
-    /// Its type, where that could be read.
+    /// The type, where it could be parsed.
     pub resource_type: Option<&'static str>,
-    /// Its id, or where it stood.
+    /// The id, or its place in the source.
     pub name: String,
-    /// Why.
     pub reason: String,
-    /// When.
     pub at: String,
 }
 
-/// Asks the mirror; for the hashes, it reads all there is.
+/// Reads the state of the mirror. The hashes take a read of every resource's hash.
 pub async fn status(mirror: &Mirror, with_hashes: bool, now: Timestamp) -> Result<Status, Error> {
     let counts = mirror.counts().await?;
     let mut hashes = if with_hashes { mirror.content_hashes().await?.map(Some) } else { Default::default() };

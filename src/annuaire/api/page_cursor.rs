@@ -1,7 +1,7 @@
-//! A walk over the matches of a search, carried from page to page by a token in the link `next`.
+//! The state of a walk over the matches of a search, in a token in the link `next`.
 //!
-//! The token says everything that the next page needs, so that no instance keeps anything of a walk,
-//! and each can answer for another. Nobody but us can make one: it ends with an HMAC of the rest.
+//! The token holds everything that the next page needs: no instance keeps state, and any instance on the mirror can
+//! answer. It ends with an HMAC, so that clients cannot forge it.
 
 use std::io::{Read, Write};
 
@@ -21,36 +21,34 @@ use crate::fhir::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PAGE;
 
-/// What a token begins with; the national directory's begin so where they hold the whole walk.
+/// Prefix of the tokens. The national directory uses it for tokens that hold the whole state.
 const TOKEN_PREFIX: char = 'u';
-/// The length of the HMAC kept: half of it, as RFC 2104 allows.
+/// Bytes of the HMAC that are kept: half of it, as RFC 2104 allows.
 const TAG_BYTES: usize = 16;
-/// What is longer than this is deflated: a form of sixty codes repeats the url of their system as often.
+/// Longer content is compressed: a form of sixty codes repeats the URL of their system sixty times.
 const MAX_PLAIN_BYTES: usize = 300;
-/// The longest walk before it is deflated.
+/// Maximum bytes of the content before compression.
 const MAX_INFLATED_BYTES: u64 = 4 << 20;
 
-/// Where a walk stands.
+/// The position of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCursor {
-    /// What is searched.
     pub resource_type: DirectoryType,
     pub parameters: Query,
-    /// The state of the mirror that every page shows.
+    /// The state of the mirror that every page of the walk sees.
     pub snapshot: Snapshot,
-    /// When it began: what approximate dates are relative to. To the millisecond.
+    /// When the walk began, to the millisecond: approximate dates are relative to it.
     pub began: Timestamp,
-    /// The number of matches, where it is told.
+    /// The number of matches, where the pages state it.
     pub total: Option<u64>,
-    /// The number of the last match shown.
+    /// The sequence of the last match of the pages so far.
     pub after: u32,
 }
 
-/// A walk as the token holds it, positions instead of names.
+/// The content of a token: positions instead of names keep it short.
 type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Query);
 
 impl PageCursor {
-    /// The token that stands for this walk.
     pub fn to_token(&self, key: &[u8; 32]) -> Result<String, Error> {
         let resource_type = DirectoryType::ALL.iter().position(|known| *known == self.resource_type);
         let fields: Fields = (
@@ -76,7 +74,7 @@ impl PageCursor {
         Ok(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// The walk that a token of ours stands for; any other text is refused.
+    /// Decodes a token. Refuses any text that was not made with this key.
     pub fn from_token(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
         parse_token(token, key).ok_or_else(|| {
             let issue = Issue::new(&ANNUAIRE_PAGE, "http.id");
@@ -110,7 +108,7 @@ fn parse_token(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
 }
 
 fn mac(key: &[u8; 32], bytes: &[u8]) -> Hmac<Sha256> {
-    // HMAC fills a short key up with zeros to the block of its hash; done here, nothing can fail.
+    // HMAC pads a short key with zeros to the block size of its hash. With the padding done here, nothing can fail.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());

@@ -1,4 +1,4 @@
-//! The references of a resource, read from its text for `_include` to follow.
+//! The references of a resource that `_include` follows, parsed from its text.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::annuaire::store::index_entry::Field;
 use crate::fhir::directory_type::DirectoryType;
 
-/// The references that may be followed, of any type.
+/// The references of all types.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct References<'a> {
@@ -31,12 +31,12 @@ struct Reference<'a> {
 }
 
 impl<'a> References<'a> {
-    /// Reads only what it looks for; a reference of another form than FHIR's refers to nothing.
+    /// Parses the references only. A reference that does not have the form of FHIR refers to nothing.
     pub fn parse(body: &'a str) -> Self {
         serde_json::from_str(body).unwrap_or_default()
     }
 
-    /// What is referred to, from a resource of this type.
+    /// The type and id that a field of a resource refers to.
     pub fn target(&self, source: DirectoryType, field: Field) -> Option<(DirectoryType, &str)> {
         let reference = match (source, field) {
             (DirectoryType::PractitionerRole, Field::Practitioner) => &self.practitioner,

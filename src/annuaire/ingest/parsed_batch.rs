@@ -1,4 +1,4 @@
-//! Reading resources, many at a time, on threads where that may take its time.
+//! Parsing of resources in batches, on the threads for blocking work.
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -10,42 +10,40 @@ use crate::annuaire::store::{Rejected, Writer};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// Resources that were read, in their order, and those that could not be.
+/// Parsed resources, in their order, and rejected ones.
 #[derive(Default)]
 pub(in crate::annuaire) struct ParsedBatch {
     pub prepared: Vec<ParsedResource>,
-    /// What came along with the matches of a page.
+    /// The included resources of a page.
     pub included: Vec<ParsedResource>,
     pub rejected: Vec<Rejected>,
-    /// Of the latter, those whose type and id could be read.
+    /// The rejected resources whose type and id could be parsed.
     pub unreadable: Vec<(DirectoryType, String)>,
-    /// Of the former, those that are no legal JSON.
+    /// How many rejected resources are no JSON.
     pub malformed: usize,
 }
 
-/// What became of a page.
 pub(in crate::annuaire) struct IngestedPage {
     pub count: ChangeCounts,
-    /// Its matches that could not be read and that the mirror does not have: no mark tells that they came.
+    /// Matches of the page that were rejected and are not in the mirror: no mark counts them.
     pub unmarked: u64,
 }
 
-/// A batch whose parsing is in progress.
 pub(in crate::annuaire) type ParseTask = JoinHandle<ParsedBatch>;
 
 impl ParsedBatch {
-    /// Reads the resources of a page.
+    /// Parses the resources of a page.
     pub(in crate::annuaire) fn of_page(content: &SearchsetPage, page: &str) -> Self {
         let mut batch = Self::default();
         for (index, json) in content.resources.iter().enumerate() {
             batch.parse(json.get(), || format!("entry {} of {page}", index + 1));
         }
-        // Included resources are kept where they can be read.
+        // An included resource that cannot be parsed is ignored, not rejected: no walk counts it.
         batch.included = content.included.iter().filter_map(|json| ParsedResource::parse(json.get()).ok()).collect();
         batch
     }
 
-    /// Reads one more resource, which stands at `place`.
+    /// Parses one more resource, found at `place`.
     pub(in crate::annuaire) fn parse(&mut self, json: &str, place: impl FnOnce() -> String) {
         match ParsedResource::parse(json) {
             Ok(prepared) => self.prepared.push(prepared),
@@ -53,7 +51,7 @@ impl ParsedBatch {
         }
     }
 
-    /// Reads a line of a file: a resource, or a page of a search.
+    /// Parses a line of a file: a resource, or a page of a search.
     pub(in crate::annuaire) fn parse_line(&mut self, line: &[u8], place: impl FnOnce() -> String) {
         let unreadable = match std::str::from_utf8(line).map(ParsedResource::parse) {
             Ok(Ok(prepared)) => return self.prepared.push(prepared),
@@ -61,7 +59,7 @@ impl ParsedBatch {
             Err(_) => unreadable("it is not UTF-8"),
         };
         let place = place();
-        // Only what is no resource of the directory is worth a second look.
+        // A line may be a page only if it has no type of the directory.
         match SearchsetPage::parse(&Bytes::copy_from_slice(line)) {
             Ok(content) if unreadable.resource_type.is_none() => {
                 let page = Self::of_page(&content, &place);
@@ -73,7 +71,7 @@ impl ParsedBatch {
         }
     }
 
-    /// Rejects a resource that was not parsed.
+    /// Rejects a line without parsing it.
     pub(in crate::annuaire) fn skip(&mut self, reason: &str, place: String) {
         self.reject(unreadable(reason), place);
     }
@@ -87,7 +85,7 @@ impl ParsedBatch {
         self.rejected.push(Rejected { resource_type, name, reason, at: String::new() });
     }
 
-    /// Hands the resources of a page to the mirror, and marks the matches as met.
+    /// Adds the resources of a page to the mirror, and marks the matches as seen.
     pub(in crate::annuaire) async fn store(
         self,
         writer: &mut Writer,

@@ -1,42 +1,38 @@
-//! Telling how far a walk or a load is. Whoever does the work does not know how that is shown.
+//! Progress of a walk or a load. The work does not know how it is displayed.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How often a line is logged.
+/// Minimum time between two log lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long a piece of work is, and in what it is measured.
+/// The length of a piece of work, and its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// Nobody knows.
     Unknown,
-    /// So many resources.
     Resources(u64),
-    /// So many bytes.
     Bytes(u64),
 }
 
-/// Some more work, done.
+/// Work done since the last step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Resources that were stored or rejected.
+    /// Stored or rejected resources.
     pub resources: u64,
-    /// Bytes as received, or as read from the file.
+    /// Bytes received, or read from the file.
     pub bytes: u64,
 }
 
-/// Shows how far the work is.
+/// Displays the progress of work.
 pub trait Progress: Send + Sync {
-    /// A piece of work begins, of which `done` was done before.
+    /// Begins a piece of work. `done` was done by an earlier run.
     fn begin(&self, name: &str, length: Length, done: Step);
-    /// Some of it is done.
     fn advance(&self, step: Step);
-    /// It ended, or was given up.
+    /// Ends the display, whether the work succeeded or not.
     fn end(&self);
 }
 
-/// Shows nothing.
+/// Displays nothing.
 pub struct Quiet;
 
 impl Progress for Quiet {
@@ -45,7 +41,7 @@ impl Progress for Quiet {
     fn end(&self) {}
 }
 
-/// Logs a line every ten seconds.
+/// Logs a line at most every ten seconds.
 #[derive(Default)]
 pub struct Logged(Mutex<Option<Work>>);
 
@@ -56,7 +52,7 @@ struct Work {
     logged: Logging,
 }
 
-/// What was done when that was last logged.
+/// The time and count of the last log line.
 struct Logging {
     at: Instant,
     resources: u64,
@@ -64,7 +60,7 @@ struct Logging {
 
 impl Logged {
     fn with(&self, then: impl FnOnce(&mut Option<Work>)) {
-        // Nothing that holds the lock panics; if it did, there would be one line less.
+        // No holder of the lock panics. If one did, a log line would be missing.
         if let Ok(mut work) = self.0.lock() {
             then(&mut work);
         }

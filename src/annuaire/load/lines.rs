@@ -1,4 +1,4 @@
-//! The lines of files, whatever their compression.
+//! Reads the lines of files: plain, gzip or zstd.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -10,40 +10,34 @@ use tokio::sync::mpsc;
 
 use crate::annuaire::load::Input;
 
-/// The longest line that is read, in bytes. Resources of the directory have a few thousand; a line may
-/// also be a page of a search.
+/// Maximum bytes of a line. A resource of the directory has a few thousand; a line may also be a page of a search.
 const MAX_LINE_BYTES: usize = 4 << 20;
 
-/// What is said of a longer one.
 pub(super) const LINE_TOO_LONG: &str = "the line is longer than 4 MiB";
 
-/// A chunk has this many lines, or this many bytes.
+/// Maximum lines and bytes of a chunk.
 const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// How much is read from a file at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Some lines of a file.
+/// Consecutive lines of a file.
 pub(super) struct Chunk {
-    /// What the file is called.
     pub file: Arc<str>,
-    /// The lines that are not blank.
+    /// Without blank lines.
     pub lines: Vec<Line>,
-    /// How many bytes of the file, as it stands on the disk, were read for them.
+    /// Bytes read from the file for these lines, compressed where the file is.
     pub bytes: u64,
 }
 
-/// A line.
 pub(super) struct Line {
-    /// Its number; the first is 1.
+    /// The first line is 1.
     pub number: u64,
-    /// Its text, without its end; `None` if it is too long.
+    /// Without the line end; `None` if the line is longer than [`MAX_LINE_BYTES`].
     pub text: Option<Vec<u8>>,
 }
 
-/// The bytes of all files together, where that can be known. Fails with a sentence where a file cannot
-/// be opened.
+/// The bytes of all files together; `None` with standard input or a pipe. The error says which file cannot be opened.
 pub(super) fn length(inputs: &[Input]) -> Result<Option<u64>, String> {
     let mut length = Some(0);
     for input in inputs {
@@ -62,7 +56,7 @@ pub(super) fn length(inputs: &[Input]) -> Result<Option<u64>, String> {
     Ok(length)
 }
 
-/// Sends every line, in chunks; a sentence where a file breaks off. Ends early if nobody listens.
+/// Sends every line, in chunks, or an error where a file cannot be read. Ends early if the receiver is dropped.
 pub(super) fn read_chunks(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>>) {
     for input in inputs {
         match read_input(input, chunks) {
@@ -76,7 +70,7 @@ pub(super) fn read_chunks(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, 
     }
 }
 
-/// Whether somebody still listens.
+/// Whether the receiver still exists.
 fn read_input(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Result<bool, String> {
     let name: Arc<str> = input.name().into();
     let count = Arc::new(AtomicU64::new(0));
@@ -98,7 +92,7 @@ fn read_input(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Re
     }
 }
 
-/// Fills a chunk; says whether that was the end of the file.
+/// Fills a chunk; returns whether it ends the file.
 fn fill_chunk(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> io::Result<bool> {
     let mut bytes = 0;
     while chunk.lines.len() < CHUNK_LINES && bytes < CHUNK_BYTES {
@@ -140,7 +134,7 @@ fn next_line(lines: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
     }
 }
 
-/// Opens a file, and takes its compression away.
+/// Opens a file, decompressed.
 fn open_input(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
     let raw: Box<dyn Read> = match input {
         Input::File(path) => Box::new(File::open(path)?),
@@ -149,7 +143,7 @@ fn open_input(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRe
     decompressed(Counted { raw, count: count.clone() })
 }
 
-/// What is compressed begins with a magic number, and JSON does not.
+/// Detects compression by the magic number, with which no JSON begins.
 fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
     let mut magic = vec![];
     raw.by_ref().take(4).read_to_end(&mut magic)?;
@@ -165,12 +159,12 @@ fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
     })
 }
 
-/// Some writers of zstd begin with a frame of their own, which readers skip.
+/// Some zstd encoders begin with a skippable frame. <https://www.rfc-editor.org/rfc/rfc8878#name-skippable-frames>
 fn is_skippable_frame(magic: &[u8]) -> bool {
     matches!(magic, [0x50..=0x5F, 0x2A, 0x4D, 0x18])
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 struct Counted<R> {
     raw: R,
     count: Arc<AtomicU64>,

@@ -1,4 +1,4 @@
-//! Reading lines on several threads.
+//! Parses lines on several threads.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -6,14 +6,14 @@ use tokio::task::JoinHandle;
 use crate::annuaire::ingest::parsed_batch::ParsedBatch;
 use crate::annuaire::load::lines::{Chunk, LINE_TOO_LONG};
 
-/// Chunks of lines that are being read, or were and wait to be taken. Each holds a few MB.
+/// Maximum chunks that are being parsed, or wait to be stored. A chunk holds a few MB.
 const MAX_PARSE_TASKS: usize = 4;
 
-/// Lines that are being read, and what the file was read by for them.
+/// The task that parses a chunk, and the bytes of the chunk in its file.
 pub(super) type ParseTask = (JoinHandle<ParsedBatch>, u64);
 
-/// Reads chunks of lines on several threads, and gives what they hold in their order. Both channels
-/// are short: whoever is faster waits, and memory stays bounded.
+/// Parses chunks on several threads, and sends the tasks in the order of the chunks. Both channels are bounded, and so
+/// is the memory.
 pub(super) fn parse_chunks(
     mut chunks: mpsc::Receiver<Result<Chunk, String>>,
 ) -> mpsc::Receiver<Result<ParseTask, String>> {

@@ -1,4 +1,4 @@
-//! Searching: segment by segment, in the order of the versions, until a page is full.
+//! Evaluation: segment by segment, in the order of the versions, until a page is full.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,19 +17,19 @@ use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_TOO_BROAD, ANNUAIRE_TOO_COSTLY};
 use crate::storage::mirror::{Postings, ReadTransaction, Segment, TermRange};
 
-/// How long a page may take before it is sent with what was found; the next goes on from there.
+/// After this time, a page is sent with the matches found so far; the next page continues there.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The criterion of a chain may have this many resources looked at.
+/// Maximum resources verified for the criterion of a chain.
 const MAX_CHAIN_CANDIDATES: usize = 20_000;
 
-/// A search may have this many chains: each is a search of its own.
+/// Maximum chains of a search: each is a search of its own.
 const MAX_CHAINS: usize = 4;
 
-/// A search may look up this many ranges of terms in each segment.
+/// Maximum ranges of terms that a search looks up in each segment.
 const MAX_RANGES: usize = 4_000;
 
-/// How many candidates are looked at together.
+/// Candidates verified together.
 const CANDIDATE_BATCH: usize = 128;
 
 /// A search, ready to be evaluated segment by segment.
@@ -37,9 +37,9 @@ pub struct Evaluation<'a> {
     resource_type: DirectoryType,
     criteria: &'a [Criterion],
     at: &'a Snapshot,
-    /// Each with the numbers of its ranges.
+    /// Each condition with the numbers of its ranges.
     conditions: Vec<(Condition, Vec<usize>)>,
-    /// What is looked up, each once.
+    /// The ranges to look up, without duplicates.
     ranges: Vec<TermRange>,
     links: Vec<Link>,
 }
@@ -48,14 +48,14 @@ pub struct Evaluation<'a> {
 pub fn is_expensive(criteria: &[Criterion]) -> bool {
     criteria.iter().any(|criterion| match criterion {
         Criterion::Id(_) => false,
-        // A prefix may be that of nearly everything.
+        // A prefix may match nearly every resource.
         Criterion::Text { matching: Matching::Prefix, .. } => true,
         criterion => Condition::from_criterion(criterion).is_none_or(|condition| condition.is_expensive()),
     })
 }
 
 impl<'a> Evaluation<'a> {
-    /// Prepares a search: what it refers to is found first.
+    /// Prepares a search: the ids and chains are resolved first.
     pub async fn prepare(
         transaction: &mut ReadTransaction,
         resource_type: DirectoryType,
@@ -91,13 +91,13 @@ impl<'a> Evaluation<'a> {
         Ok(Self { resource_type, criteria, at, conditions, ranges, links })
     }
 
-    /// Begins after a version number.
+    /// Begins after a sequence.
     pub async fn begin(&self, transaction: &mut ReadTransaction, after: u32) -> Result<Progress, Error> {
         let batches = self.answers(transaction, after).await?;
         Ok(Progress { batches, rest: Candidates::default(), matches: 0, unverified: 0 })
     }
 
-    /// The next matches, up to `limit`, and whether there may be more.
+    /// The next matches, at most `limit`, and whether there may be more.
     pub async fn page(
         &self,
         transaction: &mut ReadTransaction,
@@ -107,7 +107,7 @@ impl<'a> Evaluation<'a> {
         let mut page = Page { matches: vec![], more: false, seen: progress.batches.after };
         let deadline = Instant::now() + PAGE_TIMEOUT;
         while self.advance(transaction, progress).await? {
-            // One more than asked for: whether there is a next page.
+            // One more than `limit` shows whether there is a next page.
             let wanted = limit + 1 - page.matches.len();
             let together = if progress.rest.unverified.is_empty() { wanted } else { wanted.max(CANDIDATE_BATCH) };
             let now = progress.rest.take_first(together);
@@ -134,8 +134,8 @@ impl<'a> Evaluation<'a> {
         Ok(page)
     }
 
-    /// The number of all matches, those of pages included; `None` if more than `max_unverified` candidates must be
-    /// verified.
+    /// The number of all matches, including those of pages; `None` if it takes the verification of more than
+    /// `max_unverified` candidates.
     pub async fn total(
         &self,
         transaction: &mut ReadTransaction,
@@ -152,7 +152,7 @@ impl<'a> Evaluation<'a> {
         Ok(Some(progress.matches))
     }
 
-    /// Goes on to the next candidates where none are left; false where there are no more.
+    /// Advances to the next segment with candidates where none are left; false at the end.
     async fn advance(&self, transaction: &mut ReadTransaction, progress: &mut Progress) -> Result<bool, Error> {
         if progress.rest.is_empty() {
             let Some(next) = self.next(transaction, &mut progress.batches).await? else { return Ok(false) };
@@ -162,7 +162,7 @@ impl<'a> Evaluation<'a> {
         Ok(true)
     }
 
-    /// All matches; fails if too many resources must be looked at.
+    /// All matches. Fails if it takes the verification of too many resources.
     pub async fn versions(&self, transaction: &mut ReadTransaction) -> Result<RoaringBitmap, Error> {
         let (mut found, mut verified) = (RoaringBitmap::new(), 0);
         let mut answers = self.answers(transaction, 0).await?;
@@ -177,7 +177,7 @@ impl<'a> Evaluation<'a> {
         Ok(found)
     }
 
-    /// Those of the candidates that match.
+    /// The candidates that match.
     async fn verified(
         &self,
         transaction: &mut ReadTransaction,
@@ -191,7 +191,7 @@ impl<'a> Evaluation<'a> {
         Ok(found)
     }
 
-    /// Of the rows that are candidates, those for which all criteria hold.
+    /// The rows that match all criteria.
     async fn confirmed(
         &self,
         transaction: &mut ReadTransaction,
@@ -211,7 +211,7 @@ impl<'a> Evaluation<'a> {
         Ok(resources.into_iter().map(|(version, _)| version).collect())
     }
 
-    /// What the segments after a version number answer, yet to be asked.
+    /// The segments after a sequence, not looked up yet.
     async fn answers(&self, transaction: &mut ReadTransaction, after: u32) -> Result<CandidateBatches, Error> {
         let last = self.at.last[crate::annuaire::store::index(self.resource_type)];
         let segments = transaction.segments(self.resource_type, after, last).await?;
@@ -228,7 +228,7 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// What the next segment answers that has something to say, in order.
+    /// The candidates of the next segment that has some.
     async fn next(
         &self,
         transaction: &mut ReadTransaction,
@@ -264,38 +264,38 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// How far a search is: what a page has looked up is not looked up again for the total.
+/// The position of a search. The total continues behind the page, so that nothing is looked up twice.
 pub struct Progress {
     batches: CandidateBatches,
-    /// Candidates of a segment that nobody has looked at.
+    /// Candidates of the current segment that were not taken yet.
     rest: Candidates,
     /// Matches so far.
     matches: u64,
-    /// Candidates so far that the index alone does not decide.
+    /// Unverified candidates so far.
     unverified: u64,
 }
 
-/// What segments answer: asked in batches, the first ones small, for a page may need no more.
+/// Segments are looked up in batches, of which the first are small: they may fill the page.
 struct CandidateBatches {
     after: u32,
     last: u32,
     segments: Vec<Segment>,
-    /// Those of the batch that were not looked at yet.
+    /// Segments of the batch that were not evaluated yet.
     asked: std::ops::Range<usize>,
-    /// How many are in the next batch.
+    /// Segments of the next batch.
     segment_batch: usize,
     postings: Postings,
     closed: RoaringBitmap,
 }
 
-/// Segments looked at together: their postings are held in memory at once.
+/// Maximum segments of a batch: all their postings are in memory.
 const MAX_SEGMENTS_IN_MEMORY: usize = 64;
 
 fn too_broad() -> Error {
     Error::of(vec![Issue::new(&ANNUAIRE_TOO_BROAD, "http.query").with("expected", MAX_CHAIN_CANDIDATES.to_string())])
 }
 
-/// What a search is told that takes more than one search should.
+/// The refusal of a search that would cost too much.
 pub fn too_costly() -> Error {
     Error::of(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
 }

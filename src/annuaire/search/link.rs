@@ -1,7 +1,7 @@
 //! Criteria about other resources: chains and `_has`.
 //!
-//! What they are about is found first. If that is little, the index is asked for what refers to it, or
-//! what it refers to; if it is much, so is what matches, and each candidate is looked at instead.
+//! The other resources are searched first. If they are few, the index finds the references from or to them. If they are
+//! many, so are the matches, and each candidate is verified instead.
 
 use std::collections::HashSet;
 
@@ -17,18 +17,18 @@ use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{ReadTransaction, Segment};
 
-/// Up to this many resources at the other end, the index is asked.
+/// Maximum resources at the other end whose references are looked up in the index.
 const MAX_INDEXED_LINKS: u64 = 1_000;
 
-/// Resources that are linked, where there are many.
+/// A link to or from many resources, which is verified for each candidate.
 pub enum Link {
-    /// The reference in the field must be to one of these versions.
+    /// The field must refer to one of the versions.
     To { field: Field, target: DirectoryType, versions: RoaringBitmap },
-    /// One of these versions must refer here.
+    /// One of the versions must refer to the candidate.
     From { source: DirectoryType, field: Field, versions: RoaringBitmap, segments: Vec<Segment> },
 }
 
-/// What a criterion about other resources asks of the index, and of each candidate.
+/// The condition of a criterion about other resources, and the link to verify.
 pub async fn linked(
     transaction: &mut ReadTransaction,
     resource_type: DirectoryType,
@@ -65,7 +65,7 @@ pub async fn linked(
     }
 }
 
-/// The versions of a type for which a criterion holds.
+/// The versions of a type that match a criterion.
 async fn find_versions(
     transaction: &mut ReadTransaction,
     resource_type: DirectoryType,
@@ -78,7 +78,7 @@ async fn find_versions(
 }
 
 impl Link {
-    /// Of these resources, those that are linked as they must be.
+    /// Keeps the resources that have the link.
     pub async fn retain_linked(
         &self,
         transaction: &mut ReadTransaction,
@@ -112,7 +112,7 @@ impl Link {
     }
 }
 
-/// The id that a resource's reference is to.
+/// The id that a field refers to.
 fn target(resource: &SearchableResource, field: Field) -> Option<String> {
     resource.indexed.iter().find_map(|value| match value {
         IndexEntry::Reference { field: found, id, .. } if *found == field => Some(id.clone()),

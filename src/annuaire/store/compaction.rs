@@ -1,4 +1,4 @@
-//! Keeping the index small: segments that many commits left are merged, what nobody can see is dropped.
+//! Compaction: merges small segments, and purges versions that no walk can see.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,20 @@ use crate::fhir::date::instant;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{Segment, SegmentContent, sequences};
 
-/// So many neighbouring segments of one size are merged into one of the next.
+/// Neighbouring segments of one size that are merged into one of the next size.
 const MERGED_SEGMENTS: usize = 8;
 
 /// The sizes below which segments are merged, in versions.
 const SMALL_SEGMENT_SIZES: [u64; 2] = [MAX_SEGMENT_VERSIONS / 32, MAX_SEGMENT_VERSIONS / 4];
 
-/// Versions that one statement drops.
+/// Versions deleted by one statement.
 const PURGE_BATCH: i64 = 5_000;
 
-/// Rejected resources that are kept.
+/// Maximum rejected resources that are kept.
 const MAX_REJECTED: i64 = 1_000;
 
 impl Writer {
-    /// Merges small segments, where there are enough of them side by side.
+    /// Merges small segments where enough of them are neighbours.
     pub(super) async fn merge(&mut self) -> Result<(), Error> {
         for resource_type in DirectoryType::ALL {
             while let Some(ids) = mergeable(&self.connection.segments(resource_type).await?) {
@@ -35,7 +35,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Replaces neighbouring segments by one, without the versions in `dropped`.
+    /// Replaces neighbouring segments by one, without the versions of `dropped`.
     async fn rewrite(
         &mut self,
         resource_type: DirectoryType,
@@ -67,11 +67,12 @@ impl Writer {
         self.end().await
     }
 
-    /// Drops versions that were superseded before `before`, and the snapshots that saw them: how many versions.
+    /// Deletes the versions that were superseded before `before`, and the snapshots that saw them. Returns the number
+    /// of versions.
     pub async fn purge(&mut self, before: Timestamp) -> Result<usize, Error> {
         self.commit().await?;
         let Some(oldest) = self.connection.newest_revision_before(instant(before)).await? else { return Ok(0) };
-        // First the snapshots: no walk may go on that could miss what is dropped next.
+        // The snapshots first: a walk that could miss a deleted version must get 410.
         self.begin().await?;
         self.connection.delete_revisions_before(oldest).await?;
         self.connection.trim_rejected(MAX_REJECTED).await?;
@@ -89,7 +90,7 @@ impl Writer {
         Ok(dropped)
     }
 
-    /// Drops some of the versions closed up to a revision: how many; none when none is left.
+    /// Deletes some of the versions closed up to a revision. Returns how many, 0 when none is left.
     async fn drop_some(&mut self, oldest: i64) -> Result<usize, Error> {
         self.begin().await?;
         let dropped = self.connection.delete_superseded(oldest, PURGE_BATCH).await?;
@@ -97,7 +98,7 @@ impl Writer {
         Ok(dropped)
     }
 
-    /// Joins the closings up to a revision, and rewrites segments of which half is dropped.
+    /// Joins the closings up to a revision, and rewrites segments of which half is deleted.
     async fn compact_closed(&mut self, resource_type: DirectoryType, oldest: i64) -> Result<(), Error> {
         let dropped = self.connection.closings(resource_type, oldest).await?;
         if dropped.is_empty() {
@@ -107,7 +108,7 @@ impl Writer {
         for Segment { id, first, last, versions } in self.connection.segments(resource_type).await? {
             let range = RoaringBitmap::from_iter(first..=last);
             let width = range.len();
-            // What was dropped by an earlier rewriting is dropped for good.
+            // Versions that an earlier rewriting dropped are no longer in the segment.
             let alive = width - range.intersection_len(&dropped);
             if alive < versions / 2 {
                 self.rewrite(resource_type, &[id], &dropped).await?;
@@ -133,7 +134,7 @@ impl Writer {
     }
 }
 
-/// Neighbours that are to be merged: enough of one size, and together not too large.
+/// The neighbours to merge: enough of one size, and together not too large.
 fn mergeable(segments: &[Segment]) -> Option<Vec<i64>> {
     for size in SMALL_SEGMENT_SIZES {
         let mut run: Vec<(i64, u64)> = vec![];

@@ -1,9 +1,8 @@
-//! The elements that are indexed, read in one pass over the text of a resource; everything else is
-//! only stepped over. This is where loading a directory spends its time.
+//! Deserialises the indexed elements of a resource in one pass over its text, and skips everything else. A load spends
+//! most of its time here.
 //!
-//! Whatever has another JSON type than expected counts as absent: a resource is not lost for an
-//! element that nobody searches by. No type here contains itself, so that no depth of nesting in the
-//! text becomes depth of the stack.
+//! A value of another JSON type than expected counts as absent: one malformed element must not lose the resource. No
+//! type here contains itself, so that nested text cannot overflow the stack.
 
 mod elements;
 
@@ -17,32 +16,29 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 pub use elements::*;
 
-/// What a JSON value means, by its type; where a type is not expected, nothing.
+/// Makes a value from JSON, by JSON type. The default methods are for types that are not expected.
 pub trait FromJsonType<'de>: Default {
-    /// A string.
     fn from_string(_: Cow<'de, str>) -> Self {
         Self::default()
     }
 
-    /// A boolean.
     fn from_bool(_: bool) -> Self {
         Self::default()
     }
 
-    /// An array.
     fn from_array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
 
-    /// An object. A number too arrives as one, of a single member of a private name.
+    /// Objects and numbers: `arbitrary_precision` makes a number an object with one private member.
     fn from_object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
 }
 
-/// A value that may have any JSON type.
+/// A value that is the default where the JSON has another type than expected.
 #[derive(Debug, Default)]
 pub struct OrDefault<T>(pub T);
 
@@ -106,11 +102,8 @@ impl<'de, T: FromJsonType<'de>> Visitor<'de> for Any<T> {
     }
 }
 
-/// A string.
 pub type Text<'a> = OrDefault<Option<Cow<'a, str>>>;
-/// A boolean.
 pub type Flag = OrDefault<Option<bool>>;
-/// An array.
 pub type List<T> = OrDefault<Vec<T>>;
 
 impl<'de> FromJsonType<'de> for Option<Cow<'de, str>> {

@@ -1,18 +1,17 @@
-//! The form in which texts are compared: without accents, in lower case.
+//! Folds texts for comparison: without accents, in lower case.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// `text` decomposed (NFD), without its combining marks, in lower case.
+/// `text` decomposed (NFD), without combining marks, in lower case.
 ///
-/// Each character has its own part in the result: a prefix of a text gives a prefix of its normal form.
-/// White space is left alone.
+/// Each character is folded alone, so that a prefix of a text folds to a prefix of its folded form. White space stays.
 pub fn fold_case_and_accents(text: &str) -> Cow<'_, str> {
     if !text.is_ascii() {
-        // Lower case comes last, letter by letter: `str::to_lowercase` writes a sigma at the end of
-        // a word differently, and `ΟΔΟΣ` would no longer be the beginning of `ΟΔΟΣΑ`.
+        // Lower case is the last step, letter by letter: `str::to_lowercase` has another sigma at the end of a word,
+        // and `ΟΔΟΣ` would no longer be a prefix of `ΟΔΟΣΑ`.
         return Cow::Owned(text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect());
     }
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {

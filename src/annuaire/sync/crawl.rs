@@ -1,4 +1,4 @@
-//! A walk over one type, from wherever it stands to its end.
+//! A walk over one type, from its position to its end.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::annuaire::sync::{Failure, Request, Run};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// A batch is committed when it is this old, however few resources it has.
+/// A batch of this age is committed, however few resources it has.
 const MAX_BATCH_AGE: Duration = Duration::from_secs(3);
 
-/// How often a walk begins again in a run: the address of its next page had expired, or leads nowhere.
+/// Maximum restarts of a walk in a run, where the URL of the next page has expired or fails.
 const MAX_RESTARTS: u32 = 3;
 
-/// What was added since the last commit.
+/// The resources since the last commit.
 struct Batch {
     resources: u64,
     began: Option<Instant>,
@@ -45,7 +45,7 @@ impl Batch {
 }
 
 impl Run<'_> {
-    /// Brings a type up to date: the walk that is due, and the one that completes it.
+    /// Synchronises a type: the walk that is due, and the one that completes it.
     pub(super) async fn bring_up_to_date(
         &mut self,
         resource_type: DirectoryType,
@@ -73,7 +73,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Follows a walk to its end, or until it is stopped; everything that came is then committed.
+    /// Follows a walk to its end or until it is stopped, and commits everything received.
     async fn follow(
         &mut self,
         resource_type: DirectoryType,
@@ -90,12 +90,11 @@ impl Run<'_> {
                 self.save_and_commit(resource_type, state, walk, &mut batch).await?;
                 continue;
             };
-            // What the walk was before its last page.
             let before = walk.clone();
             match page.ok_or_else(|| Error::internal("fetching pages broke away"))? {
                 Ok(page) => batch.add(self.store_page(resource_type, walk, page).await?),
                 Err(stopped) => {
-                    // Without a page nothing has changed, not even what was known of another directory.
+                    // Without a page there is nothing to commit, and the state of another directory must stay.
                     if walk.began.is_some() {
                         self.save_and_commit(resource_type, state, walk, &mut batch).await?;
                     }
@@ -107,8 +106,8 @@ impl Run<'_> {
                     self.complete(resource_type, state, walk).await?;
                     return Ok(None);
                 };
-                // The next run asks for the last page again, and walks over everything again if that does not help:
-                // what is missing may be missing from any page.
+                // The next run asks for the last page again. If resources are still missing, it walks again from the
+                // beginning: they may be missing from any page.
                 let expired = before.cut_short;
                 let walk = SyncCursor { cut_short: before.next.is_some(), ..before };
                 self.save_and_commit(resource_type, state, &walk, &mut batch).await?;
@@ -120,7 +119,7 @@ impl Run<'_> {
         }
     }
 
-    /// Adds a page, and moves the walk behind it. Says how many resources it had.
+    /// Stores a page, and advances the walk. Returns the number of resources received.
     async fn store_page(
         &mut self,
         resource_type: DirectoryType,
@@ -141,7 +140,7 @@ impl Run<'_> {
             walk.total = total;
             self.announce(resource_type, walk);
         }
-        // Where only a later page tells it: all pages show one state.
+        // The total may be on a later page only: all pages show one state.
         walk.total = walk.total.or(total);
         let resources = count.received();
         walk.next = next;
@@ -153,8 +152,8 @@ impl Run<'_> {
         Ok(resources)
     }
 
-    /// Why a walk that came to its end has not met all that the directory announced on its first page; all pages show
-    /// one state. `before` is the walk before its last page.
+    /// Why a walk at its end is incomplete: it saw fewer resources than the directory announced. `before` is the walk
+    /// before its last page.
     async fn find_cut(
         &mut self,
         resource_type: DirectoryType,
@@ -163,7 +162,7 @@ impl Run<'_> {
     ) -> Result<Option<UpstreamError>, Error> {
         let (base, name) = (self.upstream.base().to_owned(), walk_name(resource_type, walk));
         let Some(total) = walk.total else {
-            // What follows a walk over everything is held to the share that its sweep removes.
+            // A delta that completes a full walk is protected by the maximum share of its sweep.
             let is_delta = matches!(walk.phase, SyncPhase::Delta { completes: None, .. });
             let is_doubtful = is_delta && before.next.is_some() && walk.received == before.received;
             return Ok(is_doubtful.then_some(UpstreamError::MaybeCutShort { base, walk: name }));
@@ -190,7 +189,7 @@ impl Run<'_> {
         self.commit(resource_type, state).await
     }
 
-    /// The last page came: what follows from that is committed together with it.
+    /// Completes a walk: sweep and marks are committed with the last page.
     async fn complete(
         &mut self,
         resource_type: DirectoryType,
@@ -202,7 +201,7 @@ impl Run<'_> {
             SyncPhase::Full => Some(SyncCursor::over(SyncPhase::changes_since(began, Some(began)))),
             SyncPhase::Delta { completes: Some(whole), .. } => {
                 self.sweep(resource_type, state).await?;
-                // Without a total nobody knows that all changes came: the next run asks for them again.
+                // Without a total, changes may be missing: the next run asks for them again.
                 state.high_water_mark = Some(if walk.total.is_some() { began } else { whole });
                 if state.held_back.is_none() {
                     state.last_full_sync = Some(whole);
@@ -217,8 +216,8 @@ impl Run<'_> {
         self.commit(resource_type, state).await
     }
 
-    /// Removes what neither the walk over everything nor the one over later changes saw. Only now: a
-    /// resource that changed under the first may have been left out of it, and must not vanish meanwhile.
+    /// Removes what neither the full walk nor its delta saw. Not before the delta: the full walk may have missed a
+    /// resource that changed meanwhile, and it must not disappear.
     async fn sweep(&mut self, resource_type: DirectoryType, state: &mut SyncState) -> Result<(), Error> {
         let swept = self.writer.sweep(resource_type, self.max_removed).await?;
         self.record.count(resource_type.as_str(), "full").add_swept(swept);
@@ -234,7 +233,7 @@ impl Run<'_> {
     }
 }
 
-/// What a walk goes over, for people.
+/// The walk in messages.
 fn walk_name(resource_type: DirectoryType, walk: &SyncCursor) -> String {
     match walk.phase {
         SyncPhase::Full => resource_type.to_string(),
@@ -242,7 +241,7 @@ fn walk_name(resource_type: DirectoryType, walk: &SyncCursor) -> String {
     }
 }
 
-/// The next page; `None` when it is time to commit what there is, however long the next page takes.
+/// The next page; `None` when the batch must be committed before it.
 async fn next_page_in_time(pages: &mut Pages, batch: &Batch) -> Option<Option<Result<Fetched, Stopped>>> {
     match batch.deadline() {
         None => Some(pages.next().await),

@@ -1,4 +1,4 @@
-//! `_include` and `_revinclude`: what comes along with the matches.
+//! Parses `_include` and `_revinclude`.
 
 use crate::annuaire::search::parameter::{self, LINKS, Link};
 use crate::annuaire::search::query::{not_found, unknown};
@@ -8,12 +8,12 @@ use crate::fhir::query::name::split_modifier;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_INCLUDE;
 
-/// Whether the parameter is one of the two, with whatever modifier.
+/// Whether the parameter is one of the two, with any modifier.
 pub(super) fn is_include(name: &str) -> bool {
     matches!(split_modifier(name).0, "_include" | "_revinclude")
 }
 
-/// Adds what the parameter asks for; an empty value asks for nothing.
+/// Adds the includes of a parameter; an empty value adds none.
 pub(super) fn parse_include(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
     let whole = name;
     let (name, modifier) = split_modifier(name);
@@ -40,13 +40,13 @@ pub(super) fn parse_include(name: &str, value: &str, search: &mut Search) -> Res
     Ok(())
 }
 
-/// Whether the link leads away from a match, or with `:iterate` from anything that came along.
+/// Whether the link starts at a match, or, with `:iterate`, at any included resource.
 fn starts(link: &Link, resource_type: DirectoryType, reverse: bool, iterate: bool) -> bool {
     let end = if reverse { link.target } else { link.source };
     iterate || end == resource_type
 }
 
-/// Adds a link once; where it is iterated too, that is all of it.
+/// Adds a link without duplicates; with and without `:iterate`, it is iterated.
 fn add(link: &Link, reverse: bool, iterate: bool, includes: &mut Vec<Include>) {
     let include = Include { source: link.source, field: link.field, target: link.target, reverse, iterate };
     let same = |known: &&mut Include| Include { iterate, ..**known } == include;

@@ -1,4 +1,4 @@
-//! The elements themselves, with those of their members that are indexed.
+//! The elements, with their indexed members.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::annuaire::store::lenient_json::{Flag, FromJsonType, List, OrDefault, Text};
 
-/// Declares objects with the members that are read of them; of a member that stands twice, the last.
+/// Declares objects with their indexed members. Of a repeated member, the last counts.
 macro_rules! objects {
     ($( #[doc = $doc:literal] $name:ident { $( $field:ident: $type:ty = $key:literal, )+ } )+) => { $(
         #[doc = $doc]
@@ -118,7 +118,7 @@ objects! {
         postal_code: Text<'a> = "postalCode",
         country: Text<'a> = "country",
     }
-    /// What extensions say of a line of an address.
+    /// The extensions of a line of an address.
     Line {
         extension: List<Extension<'a>> = "extension",
     }
@@ -141,7 +141,7 @@ objects! {
     }
 }
 
-/// `name`: a text where it is an organization's, a list where it is a person's.
+/// `name`: a text of an organization, a list of a person.
 #[derive(Debug, Default)]
 pub struct Names<'a> {
     pub text: Option<Cow<'a, str>>,
