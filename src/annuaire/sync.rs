@@ -27,18 +27,18 @@ use crate::fhir::directory_type::DirectoryType;
 use upstream::{Upstream, UpstreamError};
 
 /// Resources of a page. The national API has failed with more.
-pub const COUNT: u16 = 200;
+pub const PAGE_SIZE: u16 = 200;
 
 /// Resources of a commit, unless a batch reaches its maximum age before. Each commit makes a segment of the index: many
 /// small ones must be merged, and a large one is lost at an interruption and visible late.
-pub const BATCH: u64 = 8_192;
+pub const COMMIT_BATCH: u64 = 8_192;
 
 #[derive(Clone)]
 pub struct Settings {
     pub upstream: upstream::Settings,
     /// Resources of a page.
     pub count: u16,
-    /// Resources of a commit: [`BATCH`].
+    /// Resources of a commit: [`COMMIT_BATCH`].
     pub batch: u64,
     /// How long superseded versions are kept for the walks of clients.
     pub keep: SignedDuration,

@@ -18,7 +18,7 @@ use crate::annuaire::ingest::run_log::Record;
 use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::schedule::run_on_schedule;
 use crate::annuaire::sync::upstream;
-use crate::annuaire::sync::{BATCH, COUNT, Settings};
+use crate::annuaire::sync::{COMMIT_BATCH, PAGE_SIZE, Settings};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::annuaire::Command;
@@ -70,7 +70,7 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
 pub fn keep_up_to_date(mirror: Mirror, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let schedule = config.annuaire_sync.clone()?;
     tracing::info!(%schedule, upstream = config.annuaire_url, "the mirror of the directory is kept up to date");
-    Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, COUNT), stop)))
+    Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, PAGE_SIZE), stop)))
 }
 
 /// The settings of a synchronisation.
@@ -81,7 +81,7 @@ fn settings(config: &Config, count: u16) -> Settings {
         rate: config.annuaire_rate,
         retry_policy: upstream::RetryPolicy::default(),
     };
-    Settings { upstream, count, batch: BATCH, keep: config.annuaire_keep, clock: Clock::system() }
+    Settings { upstream, count, batch: COMMIT_BATCH, keep: config.annuaire_keep, clock: Clock::system() }
 }
 
 /// The status of a run that came to its end.

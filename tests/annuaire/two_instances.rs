@@ -12,7 +12,7 @@ use sas_endpoint::annuaire::search::Total;
 use sas_endpoint::annuaire::store::ChangeCounts;
 use sas_endpoint::annuaire::store::{Mirror, Snapshot, Stored};
 use sas_endpoint::annuaire::sync::upstream;
-use sas_endpoint::annuaire::sync::{BATCH, COUNT, Failure, Request, Settings, SyncMode, run};
+use sas_endpoint::annuaire::sync::{COMMIT_BATCH, Failure, PAGE_SIZE, Request, Settings, SyncMode, run};
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
@@ -63,8 +63,8 @@ impl Pair {
     fn settings(&self) -> Settings {
         Settings {
             upstream: upstream::Settings { url: self.base(), key: None, rate: 0, retry_policy: RETRY_POLICY },
-            count: COUNT,
-            batch: BATCH,
+            count: PAGE_SIZE,
+            batch: COMMIT_BATCH,
             keep: SignedDuration::from_hours(24),
             clock: Clock::system(),
         }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Minimum time between two log lines.
-const INTERVAL: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The length of a piece of work, and its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Progress for Logged {
             let Some(work) = work else { return };
             work.done.resources += step.resources;
             work.done.bytes += step.bytes;
-            if work.logged.at.elapsed() >= INTERVAL {
+            if work.logged.at.elapsed() >= LOG_INTERVAL {
                 work.log();
             }
         });
@@ -95,9 +95,10 @@ impl Work {
         let rate = ((self.done.resources - self.logged.resources) as f64 / since).round();
         let megabytes = self.done.bytes / 1_000_000;
         let resources = self.done.resources;
-        match self.percent() {
-            Some(percent) => tracing::info!(resources, megabytes, rate, percent, "{}", self.name),
-            None => tracing::info!(resources, megabytes, rate, "{}", self.name),
+        if let Some(percent) = self.percent() {
+            tracing::info!(resources, megabytes, rate, percent, "{}", self.name);
+        } else {
+            tracing::info!(resources, megabytes, rate, "{}", self.name);
         }
         self.logged = Logging { at: Instant::now(), resources };
     }

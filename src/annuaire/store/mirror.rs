@@ -15,7 +15,7 @@ use crate::storage::mirror::{MirrorDatabase, OpenedMirror, Purpose, ReadTransact
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
 /// Concurrent expensive searches: far fewer than connections, so that they do not delay cheap ones.
-const EXPENSIVE: usize = 3;
+const MAX_EXPENSIVE_SEARCHES: usize = 3;
 
 #[derive(Clone)]
 pub struct Mirror {
@@ -63,7 +63,7 @@ impl Mirror {
 
     fn of(opened: OpenedMirror) -> Self {
         let OpenedMirror { database, description, page_key, index_format } = opened;
-        let expensive = Arc::new(Semaphore::new(EXPENSIVE));
+        let expensive = Arc::new(Semaphore::new(MAX_EXPENSIVE_SEARCHES));
         let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
         Self { database, description, page_key, index_format, expensive, count_timeout, purpose, deadline }
@@ -143,7 +143,7 @@ impl Mirror {
             loop {
                 let rows = transaction.hashes(resource_type, &after).await?;
                 let Some((last, _)) = rows.last() else { break };
-                after = last.clone();
+                after.clone_from(last);
                 for (id, hash) in &rows {
                     digest.update(id.as_bytes());
                     digest.update([0]);

@@ -31,9 +31,9 @@ const SCHEMA: Schema = Schema {
 };
 
 /// Connections for reads by id.
-const LOOKUPS: u32 = 4;
+const MAX_LOOKUP_CONNECTIONS: u32 = 4;
 /// Connections for searches.
-const SEARCHES: u32 = 8;
+const MAX_SEARCH_CONNECTIONS: u32 = 8;
 
 /// The write lock on Postgres: a session advisory lock. The number is arbitrary.
 const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_lock(7302452)";
@@ -172,7 +172,7 @@ impl MirrorDatabase {
         let reading = reading.pragma("cache_size", "-32768");
         let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
         let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
-        Self { lookups: readers(LOOKUPS), searches: readers(SEARCHES), options }
+        Self { lookups: readers(MAX_LOOKUP_CONNECTIONS), searches: readers(MAX_SEARCH_CONNECTIONS), options }
     }
 
     fn of_postgres(options: PgConnectOptions) -> Self {
@@ -180,7 +180,8 @@ impl MirrorDatabase {
             let session = Session { writes: false, statement_timeout, settings: SESSION };
             Readers::Postgres(Connections::new(options.clone(), size, session))
         };
-        let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
+        let (lookups, searches) =
+            (connections(MAX_LOOKUP_CONNECTIONS, READ_TIMEOUT), connections(MAX_SEARCH_CONNECTIONS, SEARCH_TIMEOUT));
         Self { lookups, searches, options: Options::Postgres(Box::new(options)) }
     }
 
