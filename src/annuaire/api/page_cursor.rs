@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_by_whoever_has_the_key() {
+    fn page_cursor_token_is_decoded_with_its_key_only() {
         for walk in [walk(0), walk(1), walk(66), PageCursor { total: None, ..walk(2) }] {
             let token = walk.to_token(&[7; 32]).expect("a token");
             assert!(token.starts_with('u') && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_query_makes_a_short_token() {
+    fn page_cursor_long_query_is_compressed() {
         let token = walk(66).to_token(&[7; 32]).expect("a token");
         assert!(token.len() < 1000, "{}", token.len());
     }
 
     #[test]
-    fn a_token_that_was_touched_is_nobodys() {
+    fn page_cursor_token_changed_is_refused() {
         let token = walk(1).to_token(&[7; 32]).expect("a token");
         for end in 0..token.len() {
             assert!(PageCursor::from_token(&token[..end], &[7; 32]).is_err(), "{end}");

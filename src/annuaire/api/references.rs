@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_read_and_nothing_else() {
+    fn references_of_every_form_are_parsed() {
         let role = r#"{"resourceType":"PractitionerRole","id":"1","x":[{"practitioner":1}],"practitioner":{"reference":"Practitioner/003-1","type":"Practitioner"},"organization":{"reference":"https:\/\/h\/fhir\/v2\/Organization\/001-01-1"}}"#;
         let references = References::parse(role);
         let target = |field| references.target(DirectoryType::PractitionerRole, field);

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_searchset_gives_its_resources_as_text_and_the_next_address() {
+    fn searchset_page_has_resources_as_text_and_next() {
         let page = read(
             r#"{"resourceType":"Bundle","type":"searchset","total":3,"entry":[
                 {"fullUrl":"u","resource":{"id":"a", "meta":{"versionId":2}}},
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_page() {
+    fn searchset_page_of_other_content_is_refused() {
         for text in [
             "",
             " \n",

@@ -205,14 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_numbered_and_blank_ones_left_out() {
+    fn load_lines_are_numbered_without_blank_ones() {
         let seen = lines(b"ab\n\n \r\nabc\r\nlast".to_vec()).expect("lines");
         assert_eq!(seen, [(1, Some(2)), (4, Some(4)), (5, Some(4))]);
         assert_eq!(lines(vec![]).expect("lines"), []);
     }
 
     #[test]
-    fn compression_is_found_out_and_may_come_in_several_parts() {
+    fn load_compression_of_several_members_is_detected() {
         let expected = [(1, Some(1)), (2, Some(2))];
         let parts = [gzip("a\n"), gzip("bc\n")].concat();
         assert_eq!(lines(parts).expect("lines"), expected);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compressed_file_that_breaks_off_is_an_error() {
+    fn load_compressed_file_truncated_fails() {
         let whole = gzip(&"a line of some length\n".repeat(100));
         assert!(lines(whole[..whole.len() / 2].to_vec()).is_err());
         let whole = zstd::encode_all("a line of some length\n".repeat(100).as_bytes(), 1).expect("compressed");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_passed_over() {
+    fn load_line_too_long_is_skipped() {
         let text = [
             "a".repeat(MAX_LINE_BYTES),
             "b".repeat(MAX_LINE_BYTES + 1),

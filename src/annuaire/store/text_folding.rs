@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_and_accents_do_not_count() {
+    fn text_folding_ignores_case_and_accents() {
         let cases = [
             ("", ""),
             ("rue de l'ete 12", "rue de l'ete 12"),
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_normal_already_is_not_copied() {
+    fn text_folding_folded_text_is_borrowed() {
         assert!(matches!(fold_case_and_accents("a.b-1@c"), Cow::Borrowed(_)));
     }
 

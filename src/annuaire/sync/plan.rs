@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delta_reaches_a_day_before_the_mark() {
+    fn plan_delta_reaches_a_day_before_the_mark() {
         assert_eq!(plan_sync(&marked(1, 1), SyncMode::Due, now()), SyncCursor::over(changes(day("2026-03-08"))));
         let mut state = marked(1, 1);
         state.high_water_mark = Some("2026-03-10T00:10:00Z".parse().expect("an instant"));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_walk_is_due_without_a_mark_with_an_old_one_and_once_a_month() {
+    fn plan_full_is_due_without_a_mark_with_an_old_one_and_monthly() {
         for (state, full) in [
             (SyncState::empty("https://h"), true),
             (marked(25, 25), false),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn due_held_back_full_walk_is_followed_by_deltas_for_a_month() {
+    fn plan_deletions_suppressed_deltas_follow_for_a_month() {
         for (whole, held_back, full) in [(None, 1, false), (Some(40), 1, false), (Some(40), 29, true), (None, 29, true)]
         {
             let held_back = DeletionsSuppressed { unseen: 1, of: 2, at: days_ago(held_back) };
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_wins() {
+    fn plan_requested_mode_wins() {
         assert_eq!(plan_sync(&marked(1, 1), SyncMode::Full, now()), SyncCursor::over(SyncPhase::Full));
         let since = day("2025-01-01");
         assert_eq!(
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_walk_is_continued_where_it_does_what_is_asked() {
+    fn plan_interrupted_walk_is_resumed_where_it_does_what_is_requested() {
         let since = day("2026-03-01");
         let under_way = |stage, days| SyncCursor {
             began: Some(days_ago(days)),

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_durations_are_short() {
+    fn report_numbers_and_durations_are_short() {
         assert_eq!([0, 999, 1_000, 1_811_966].map(number), ["0", "999", "1 000", "1 811 966"]);
         let seconds = [0, 59, 125, 7_505, 90_061, 400_000];
         let texts = seconds.map(|seconds| duration(SignedDuration::from_secs(seconds)));

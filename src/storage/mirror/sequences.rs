@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_of_every_size_come_back_as_they_were() {
+    fn sequences_of_every_size_round_trip() {
         for size in [0, 1, 8, 9, 100, 70_000_u32] {
             let numbers: Vec<u32> = (0..size).map(|number| number * 3 + 65_530).collect();
             let set: RoaringBitmap = numbers.iter().collect();
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_set_are_told() {
+    fn sequences_malformed_bytes_are_an_error() {
         let mut set = RoaringBitmap::new();
         assert!(add(&[1, 2, 3], &mut set).is_err());
         assert!(add(&[7; 40], &mut set).is_err());
