@@ -205,10 +205,10 @@ impl Directory {
         let growth = if walk.after == 0 { MAX_LINK_GROWTH } else { 0 };
         walk.after = after;
         let url = format!("{}/_page?id={}", self.base_url, walk.to_token(self.mirror.page_key())?);
-        match request_target(&url).len().saturating_add(growth) > self.max_url {
-            true => Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")])),
-            false => Ok(url),
+        if request_target(&url).len().saturating_add(growth) > self.max_url {
+            return Err(Error::of(vec![Issue::new(&ANNUAIRE_PAGE_LENGTH, "http.query")]));
         }
+        Ok(url)
     }
 
     /// The included resources of a page. Where matches or their included resources exceed the bounds, the page is cut,
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_stands_beside_the_endpoint() {
+    fn base_url_is_derived_from_that_of_the_endpoint() {
         for (endpoint, directory) in [
             ("http://127.0.0.1:8080/fhir", "http://127.0.0.1:8080/annuaire/fhir/v2"),
             ("https://sas.example.org/ans/fhir", "https://sas.example.org/ans/annuaire/fhir/v2"),

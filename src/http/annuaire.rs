@@ -141,10 +141,11 @@ fn matches_pattern(pattern: &str, segments: &[&str]) -> bool {
 }
 
 fn parse_type(name: &str) -> Result<DirectoryType, Error> {
-    DirectoryType::parse(name).ok_or_else(|| match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        true => Error::UnknownDirectoryType { found: name.to_owned() },
-        false => Error::UnknownPath,
-    })
+    let may_be_type = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    let unknown = || {
+        if may_be_type { Error::UnknownDirectoryType { found: name.to_owned() } } else { Error::UnknownPath }
+    };
+    DirectoryType::parse(name).ok_or_else(unknown)
 }
 
 /// Carries it out. The type that a page is about is known only from its token.

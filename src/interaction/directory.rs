@@ -62,10 +62,10 @@ impl DirectoryCheck {
         let ids: BTreeSet<_> = cited.iter().map(|(id, _)| id.as_str()).collect();
         let report = async {
             // `timeout` polls the lookup first, however short the timeout is.
-            match self.timeout.is_zero() {
-                true => std::future::pending().await,
-                false => report_status(&self.mirror.for_lookups(&exchange.deadline.at_most(self.timeout)), &ids).await,
+            if self.timeout.is_zero() {
+                std::future::pending::<()>().await;
             }
+            report_status(&self.mirror.for_lookups(&exchange.deadline.at_most(self.timeout)), &ids).await
         };
         match tokio::time::timeout(self.timeout, report).await {
             Ok(Ok(Some(report))) => self.issues(&cited, &report, now()),

@@ -81,7 +81,10 @@ impl ParsedBatch {
         let Unreadable { resource_type, id, reason } = unreadable;
         self.unreadable.extend(resource_type.zip(id.clone()));
         self.malformed += usize::from(is_malformed);
-        let name = id.map_or(place.clone(), |id| format!("{id} ({place})"));
+        let name = match id {
+            Some(id) => format!("{id} ({place})"),
+            None => place,
+        };
         self.rejected.push(Rejected { resource_type, name, reason, at: String::new() });
     }
 

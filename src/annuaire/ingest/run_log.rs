@@ -87,7 +87,9 @@ impl Record {
         let total = self.total();
         let mut summary = format!("{} new, {} changed, {} removed", total.new, total.changed, total.removed);
         if total.rejected > 0 {
-            summary += &format!(", {} rejected", total.rejected);
+            summary += ", ";
+            summary += &total.rejected.to_string();
+            summary += " rejected";
         }
         for warning in &self.warnings {
             summary += "; ";

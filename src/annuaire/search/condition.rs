@@ -135,9 +135,9 @@ impl Condition {
             all
         };
         let posting = |n: &usize| postings.get(&(segment.id, *n));
-        let answer = |found: RoaringBitmap, exact: bool| match exact {
-            true => Candidates { exact: found, unverified: RoaringBitmap::new() },
-            false => Candidates { exact: RoaringBitmap::new(), unverified: found },
+        let answer = |found: RoaringBitmap, exact: bool| {
+            let (exact, unverified) = if exact { (found, RoaringBitmap::new()) } else { (RoaringBitmap::new(), found) };
+            Candidates { exact, unverified }
         };
         match self {
             Self::Everything => answer(all(), true),

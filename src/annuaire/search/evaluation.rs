@@ -246,9 +246,10 @@ impl<'a> Evaluation<'a> {
             let rest = &answers.segments[first..];
             let now = &rest[..answers.segment_batch.min(MAX_SEGMENTS_IN_MEMORY).min(rest.len())];
             let (Some(begin), Some(end)) = (now.first(), now.last()) else { return Ok(None) };
-            answers.postings = match self.ranges.is_empty() {
-                true => Postings::new(),
-                false => transaction.postings(self.resource_type, now, &self.ranges).await?,
+            answers.postings = if self.ranges.is_empty() {
+                Postings::new()
+            } else {
+                transaction.postings(self.resource_type, now, &self.ranges).await?
             };
             let bounds = (begin.first, end.last);
             answers.closed = transaction.closed(self.resource_type, bounds, self.at.revision).await?;

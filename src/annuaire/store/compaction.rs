@@ -53,7 +53,7 @@ impl Writer {
                 sequences::add(&bytes, postings.entry(term).or_default()).map_err(Error::internal)?;
             }
         }
-        let mut range = RoaringBitmap::from_iter(first..=last);
+        let mut range: RoaringBitmap = (first..=last).collect();
         range -= dropped;
         let postings = postings.into_iter().map(|(term, set)| (term, set - dropped)).filter(|(_, set)| !set.is_empty());
         let merged = SegmentContent {
@@ -106,7 +106,7 @@ impl Writer {
         }
         self.join_closings(resource_type, oldest, &dropped).await?;
         for Segment { id, first, last, versions } in self.connection.segments(resource_type).await? {
-            let range = RoaringBitmap::from_iter(first..=last);
+            let range: RoaringBitmap = (first..=last).collect();
             let width = range.len();
             // Versions that an earlier rewriting dropped are no longer in the segment.
             let alive = width - range.intersection_len(&dropped);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_small_neighbours_are_merged() {
+    fn compaction_eight_small_neighbours_are_merged() {
         assert_eq!(mergeable(&segments(&[5; 7])), None);
         assert_eq!(mergeable(&segments(&[5; 8])), Some((0..8).collect()));
         assert_eq!(mergeable(&segments(&[5, 5, 5, 60_000, 5, 5, 5, 5, 5, 5, 5])), None);

@@ -174,7 +174,9 @@ impl Index {
     }
 
     fn concepts(&mut self, field: Field, concepts: &[Concept<'_>]) {
-        concepts.iter().for_each(|concept| self.concept(field, concept));
+        for concept in concepts {
+            self.concept(field, concept);
+        }
     }
 
     /// A reference to a resource of the directory, relative or absolute. A reference to a contained resource has no

@@ -134,7 +134,9 @@ impl IndexCheck {
             missing |= &expected - &found;
             spurious |= found - expected;
         }
-        expected.into_values().for_each(|versions| missing |= versions);
+        for versions in expected.into_values() {
+            missing |= versions;
+        }
         self.missing += missing.len();
         self.spurious += spurious.len();
         self.wrong_state += wrong_state.len();

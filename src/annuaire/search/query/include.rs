@@ -36,7 +36,9 @@ pub(super) fn parse_include(name: &str, value: &str, search: &mut Search) -> Res
     if found.is_empty() {
         return Err(wrong(name, value, search.resource_type, reverse));
     }
-    found.into_iter().for_each(|link| add(link, reverse, iterate, &mut search.includes));
+    for link in found {
+        add(link, reverse, iterate, &mut search.includes);
+    }
     Ok(())
 }
 
@@ -57,10 +59,8 @@ fn add(link: &Link, reverse: bool, iterate: bool, includes: &mut Vec<Include>) {
 }
 
 fn wrong(name: &str, value: &str, resource_type: DirectoryType, reverse: bool) -> Issue {
-    let possible = match reverse {
-        true => parameter::reverse_includes(resource_type),
-        false => parameter::includes(resource_type),
-    };
+    let possible =
+        if reverse { parameter::reverse_includes(resource_type) } else { parameter::includes(resource_type) };
     let possible = if possible.is_empty() { "∅".to_owned() } else { possible.join(", ") };
     Issue::new(&ANNUAIRE_INCLUDE, format!("http.{name}"))
         .with("found", value)
