@@ -4,35 +4,36 @@
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
-# What the Dockerfile runs too. Several times slower than `cargo build --release`, for a smaller and faster program.
-release: ## the program to install: target/dist/sas-endpoint
+# The Dockerfile runs the same command. It takes several times longer than `cargo build --release`, for a smaller and
+# faster program.
+release: ## build the program to install: target/dist/sas-endpoint
 	cargo build --locked --profile dist --bin sas-endpoint
 
 run: ## serve on http://127.0.0.1:8080/fhir, on SQLite
 	cargo run --release
 
-# The tests of containers need root and Debian's packages: elsewhere they say that they are skipped. `.ci/run` requires them.
+# The container tests need root and Debian's packages: elsewhere they are skipped, with a message. `.ci/run` requires them.
 ifneq ($(SAS_TEST_CONTAINERS),skip)
 ifneq ($(filter required,$(SAS_TEST_CONTAINERS))$(shell test "$$(id -u)" = 0 && command -v apt-get),)
 CONTAINERS := containers-installed
 endif
 endif
-test: postgres-installed pgbouncer-installed nginx-installed $(CONTAINERS) ## run every test, on SQLite and on Postgres, behind nginx, in containers
+test: postgres-installed pgbouncer-installed nginx-installed $(CONTAINERS) ## run all tests: SQLite, Postgres, nginx, containers
 	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 
-test-containers: containers-installed ## run the tests of the image, both compositions and the units only (root; three minutes)
+test-containers: containers-installed ## run only the tests of the image, the compositions and the units (root; three minutes)
 	SAS_TEST_CONTAINERS=required cargo test --locked --test containers
 
-faults: postgres-installed ## kill, cut off, pause, fill up and flood, and print the ledger and the figures (some minutes)
+faults: postgres-installed ## inject faults (kill, disconnect, pause, fill disks, flood) and print what was lost (some minutes)
 	SAS_TEST_POSTGRES=required cargo test --locked --release --test faults
 
-# The suite of `make test` with more cases, and other ones at each run.
+# The suite of `make test` with more cases, which differ at each run.
 CASES ?= 50000
-fuzz: ## send every public input what nobody expects (CASES=50000, some minutes)
+fuzz: ## send malformed input to every public interface (CASES=50000, some minutes)
 	PROPTEST_CASES=$(CASES) cargo test --locked --release --test fuzz
 
-check: sizes ## sizes, formatting, lints and documentation
+check: sizes ## check sizes, formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
@@ -42,17 +43,17 @@ sizes: ## print the longest file and function of src/, tests apart, and how many
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sas-endpoint-test
 CARGO_DENY := 0.20.2
-# Advisories are published on GitHub: `cargo deny check advisories`, where it is reachable.
-audit: ## hold the dependencies against deny.toml: licences, bans, sources (builds cargo-deny the first time)
+# Advisories need GitHub: run `cargo deny check advisories` where it is reachable.
+audit: ## check dependencies against deny.toml: licences, bans, sources (builds cargo-deny the first time)
 	@test -x "$(CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny" || \
 		cargo install --quiet --locked --version $(CARGO_DENY) --root "$(CACHE)/cargo-deny-$(CARGO_DENY)" cargo-deny
 	"$(CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny" --locked check bans licenses sources
 
-# The validator brings the schemas of the API along. It lives in a folder of its own.
+# The validator contains the schemas of the API. It is installed into a virtual environment in the cache.
 KUBERNETES_VALIDATE := kubernetes-validate==1.37.0
 KUBERNETES_VERSION := 1.34
 VENV := $(CACHE)/$(KUBERNETES_VALIDATE)
-kubernetes: ## hold deploy/kubernetes against the schema of the API
+kubernetes: ## validate deploy/kubernetes against the schema of the API
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory python-installed
 	@test -x "$(VENV)/bin/kubernetes-validate" || { python3 -m venv "$(VENV)" && "$(VENV)/bin/pip" install --quiet '$(KUBERNETES_VALIDATE)'; }
 	"$(VENV)/bin/kubernetes-validate" --strict --kubernetes-version $(KUBERNETES_VERSION) deploy/kubernetes/*.yaml
@@ -61,19 +62,19 @@ pin: ## pin the images of Dockerfile and compositions by digest (needs their reg
 	deploy/pin.sh Dockerfile docker-compose.yml deploy/docker-compose.sqlite.yml
 
 DEMO ?= deploy/demo
-demo-certificates: ## a toy authority, its certificates and its revocation lists, to try mutual TLS with (DEMO=folder)
+demo-certificates: ## make a demo authority, certificates and revocation lists for mutual TLS (DEMO=folder)
 	cargo run --quiet --locked --example demo-certificates -- "$(DEMO)"
 
-bench: ## measure, and print tables for the README (Postgres too, where it is installed)
+bench: ## run the benchmarks and print tables for the README (Postgres too, where it is installed)
 	cargo bench --locked --bench validation
 	cargo bench --locked --bench load
 
 # The README quotes PRACTITIONERS=1800000, which takes some 40 GB in FOLDER (default: the temporary folder).
 PRACTITIONERS ?= 100000
-bench-annuaire: ## the same for the copy of the directory (PRACTITIONERS=100000, FOLDER=…)
+bench-annuaire: ## run the benchmarks of the directory mirror (PRACTITIONERS=100000, FOLDER=…)
 	cargo bench --locked --bench annuaire -- --practitioners $(PRACTITIONERS) $(if $(FOLDER),--folder "$(FOLDER)")
 
-# Installs a package of Debian, unless its program is there: a pattern of paths, a name in PATH, the package.
+# Installs a Debian package unless its program exists. Arguments: a pattern of paths, a name in PATH, the package.
 define install
 	@ls $(1) >/dev/null 2>&1 || command -v $(2) >/dev/null 2>&1 || \
 	if command -v apt-get >/dev/null 2>&1; then \
@@ -85,7 +86,7 @@ define install
 	fi
 endef
 
-# The tests start these programs themselves; the services that Debian's packages bring are not needed.
+# The tests start these programs themselves; the services of Debian's packages are not needed.
 .PHONY: postgres-installed pgbouncer-installed nginx-installed containers-installed python-installed
 python-installed:
 	$(call install,/none,none,python3-venv)

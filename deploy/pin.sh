@@ -1,7 +1,7 @@
 #!/bin/sh
-# Pins each image of these files, a Dockerfile or compositions, by the digest that its registry has for its tag now; a
-# digest that stands there already is replaced. Images that are built here are left alone. Nothing is changed unless
-# every digest was found.
+# Pins the images in these files, a Dockerfile or compositions, by the digest that the registry has for their tag now, and
+# replaces existing digests. Images that are built here are not changed. No file is changed unless every digest was
+# found.
 set -eu
 
 digest() {

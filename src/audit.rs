@@ -1,24 +1,24 @@
-//! The audit of exchanges: who requested what, about which resource, with which outcome, without the value of a person.
+//! The audit log: who requested what, about which resource, with which outcome, without the value of a person.
 //!
-//! A [`Trace`] goes with a request and gathers what becomes known of it; its [`AuditEvent`] is what is kept.
-//! Identifiers of persons are in it as hashes by a [`Key`] only.
+//! The handler of a request fills an [`AuditDraft`]; the [`AuditEvent`] made of it is what is kept. Identifiers of
+//! persons are in it only as hashes made with a [`Key`].
 
+mod draft;
 mod key;
 mod lookup_key;
-mod recorder;
+mod queue;
 mod settings;
-mod trace;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fhir::version::Version;
 
+pub use draft::{AuditDraft, Caller, ResourceRef, WriteOutcome, WriteReport};
 pub use key::{Key, Secret};
 pub use lookup_key::{HashedIdentifier, LookupKey, is_server_id};
-pub(crate) use recorder::Losses;
-pub use recorder::Recorder;
-pub use settings::{Settings, before};
-pub use trace::{Caller, ResourceRef, Trace, WriteOutcome};
+pub use queue::AuditQueue;
+pub(crate) use queue::LostEvents;
+pub use settings::Settings;
 
 /// The audit event of one exchange. It is never changed, and removed when its retention ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

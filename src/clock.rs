@@ -1,5 +1,7 @@
 //! The source of the current time and of new resource ids, which tests replace.
 
+pub mod duration;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;

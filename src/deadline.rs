@@ -6,7 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::Error;
+/// The work was not done by its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadlineExceeded;
+
+/// A failure of work that has a deadline.
+pub trait Limited: From<DeadlineExceeded> {
+    /// Whether it may come of stopping the work at its deadline.
+    fn may_be_interruption(&self) -> bool;
+}
 
 /// The instant at which work on behalf of a request ends, finished or not.
 ///
@@ -64,21 +72,21 @@ impl Deadline {
         self.at.is_some_and(|at| at <= Instant::now())
     }
 
-    /// What the work gives; none is begun after the deadline.
+    /// Does the work, unless the deadline has passed.
     ///
     /// # Errors
-    /// [`Error::DeadlineExceeded`] where it has not ended by then: it is dropped. A database that stopped a statement
-    /// at the deadline is told as that, too.
-    pub async fn limit<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    /// [`DeadlineExceeded`] where the work has not ended by then: it is dropped. A database that stopped a statement
+    /// at the deadline is reported as that, too.
+    pub async fn limit<T, E: Limited>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         if self.has_passed() {
-            return Err(Error::DeadlineExceeded);
+            return Err(DeadlineExceeded.into());
         }
         let outcome = match self.at {
-            Some(at) => tokio::time::timeout_at(at, work).await.unwrap_or(Err(Error::DeadlineExceeded)),
+            Some(at) => tokio::time::timeout_at(at, work).await.unwrap_or_else(|_| Err(DeadlineExceeded.into())),
             None => work.await,
         };
         match outcome {
-            Err(Error::Unavailable(_)) if self.has_passed() => Err(Error::DeadlineExceeded),
+            Err(error) if error.may_be_interruption() && self.has_passed() => Err(DeadlineExceeded.into()),
             outcome => outcome,
         }
     }
@@ -90,22 +98,41 @@ mod tests {
 
     use super::*;
 
+    #[derive(Debug, PartialEq)]
+    enum Failure {
+        TooLate,
+        Interrupted,
+        Other,
+    }
+
+    impl From<DeadlineExceeded> for Failure {
+        fn from(_: DeadlineExceeded) -> Self {
+            Self::TooLate
+        }
+    }
+
+    impl Limited for Failure {
+        fn may_be_interruption(&self) -> bool {
+            *self == Self::Interrupted
+        }
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn deadline_passed_work_is_dropped_and_told() {
-        let deadline = Deadline::after(Duration::from_secs(6));
-        let outcome = deadline.limit(std::future::pending::<Result<(), _>>()).await;
-        assert!(matches!(outcome, Err(Error::DeadlineExceeded)));
-        assert!(matches!(deadline.limit(async { Ok(1) }).await, Err(Error::DeadlineExceeded)), "it is not begun");
-        let stopped = || Error::from(sqlx::Error::PoolClosed);
-        let deadline = Deadline::after(Duration::from_secs(6));
-        let stopped_by_it = deadline.limit(async {
-            tokio::time::advance(Duration::from_secs(6)).await;
-            Err::<(), _>(stopped())
-        });
-        assert!(matches!(stopped_by_it.await, Err(Error::DeadlineExceeded)));
-        let in_time = Deadline::after(Duration::from_secs(6)).limit(async { Err::<(), _>(stopped()) }).await;
-        assert!(matches!(in_time, Err(Error::Unavailable(_))));
-        assert_eq!(Deadline::none().limit(async { Ok(1) }).await.expect("no limit"), 1);
+    async fn deadline_passed_work_is_dropped_and_reported() {
+        let six_seconds = || Deadline::after(Duration::from_secs(6));
+        let deadline = six_seconds();
+        assert_eq!(deadline.limit(std::future::pending::<Result<(), _>>()).await, Err(Failure::TooLate));
+        assert_eq!(deadline.limit(async { Ok::<_, Failure>(1) }).await, Err(Failure::TooLate), "it is not begun");
+        for (failure, expected) in [(Failure::Interrupted, Failure::TooLate), (Failure::Other, Failure::Other)] {
+            let stopped_at_the_deadline = async {
+                tokio::time::advance(Duration::from_secs(6)).await;
+                Err::<(), _>(failure)
+            };
+            assert_eq!(six_seconds().limit(stopped_at_the_deadline).await, Err(expected));
+        }
+        let stopped_before = async { Err::<(), _>(Failure::Interrupted) };
+        assert_eq!(six_seconds().limit(stopped_before).await, Err(Failure::Interrupted));
+        assert_eq!(Deadline::none().limit(async { Ok::<_, Failure>(1) }).await, Ok(1));
     }
 
     #[tokio::test(start_paused = true)]

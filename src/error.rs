@@ -1,9 +1,14 @@
 //! Every way in which a request can fail, in the words of the domain; HTTP is
 //! [`crate::http::outcome`]'s business.
 
+pub mod chain;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use chain::join_causes;
+
+use crate::deadline::{DeadlineExceeded, Limited};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
@@ -96,7 +101,7 @@ pub enum Error {
         missing: String,
     },
     /// The page of another site sends the request.
-    #[error("page of another site")]
+    #[error("request from a page of another site")]
     ForeignPage,
     /// The request does not name one host, or names it in no legal form.
     #[error("no valid host")]
@@ -160,7 +165,7 @@ pub enum Error {
         id: String,
     },
     /// Nothing was loaded into the copy of the directory yet.
-    #[error("the copy of the directory is empty")]
+    #[error("the directory mirror is empty")]
     EmptyDirectory,
     /// No format that the client accepts is served.
     #[error("not acceptable")]
@@ -189,7 +194,7 @@ pub enum Error {
         limit: usize,
     },
     /// The head or the body of the request took longer than allowed to arrive.
-    #[error("too slow")]
+    #[error("timeout")]
     TooSlow {
         /// The time allowed.
         allowed: Duration,
@@ -209,7 +214,7 @@ pub enum Error {
         criterion: &'static str,
     },
     /// The versions that a walk over the directory began with are no longer kept.
-    #[error("the walk is too old")]
+    #[error("the next link has expired")]
     Gone,
     /// The id that a create brings along belongs to another resource.
     #[error("the id is taken")]
@@ -219,7 +224,7 @@ pub enum Error {
     },
     /// The database is away or full. An interrupted write may be repeated as it is.
     #[error("the database is unavailable")]
-    Unavailable(#[source] Arc<sqlx::Error>),
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// A fault of ours. The client learns nothing of the cause.
     #[error("internal error")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -245,9 +250,7 @@ impl Error {
 
     /// What its causes say of themselves, for the log. Their debug form may hold values of a person.
     pub fn causes(&self) -> String {
-        let source = std::error::Error::source(self);
-        let causes = std::iter::successors(source, |&cause| cause.source()).map(ToString::to_string);
-        causes.collect::<Vec<_>>().join(": ")
+        std::error::Error::source(self).map(join_causes).unwrap_or_default()
     }
 
     /// What the client is told.
@@ -309,6 +312,18 @@ impl Error {
             Self::ForeignHost => Issue::new(&FOREIGN_HOST, "http.Host"),
         };
         vec![issue]
+    }
+}
+
+impl From<DeadlineExceeded> for Error {
+    fn from(_: DeadlineExceeded) -> Self {
+        Self::DeadlineExceeded
+    }
+}
+
+impl Limited for Error {
+    fn may_be_interruption(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
     }
 }
 

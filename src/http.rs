@@ -6,7 +6,7 @@ mod authorisation;
 mod body;
 pub mod bounds;
 mod bulkhead;
-mod exchange;
+mod fhir;
 pub mod listener;
 pub mod log_limit;
 mod media_type;
@@ -18,6 +18,7 @@ pub mod outcome;
 mod path;
 mod response;
 mod response_budget;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,16 +32,18 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::annuaire::api::{self, Directory};
-use crate::audit::Recorder;
+use crate::audit::AuditQueue;
 use crate::error::Error;
 use crate::fhir::resource_type::ResourceType;
-use crate::interaction::{Endpoint, ROUTES, Route, max_page_bytes};
+use crate::fhir::route::Route;
+use crate::interaction::{Endpoint, Interaction, METADATA, ROUTES, max_page_bytes};
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
 use bounds::Bounds;
 use origin::Identification;
 use response_budget::ResponseBudget;
+use state::State;
 
 /// The path below which the FHIR API is always served.
 const FHIR: &str = "/fhir";
@@ -55,12 +58,6 @@ pub struct Served {
     pub identification: Identification,
     /// The bounds that every request is held to.
     pub bounds: Bounds,
-}
-
-/// What the exchanges share.
-struct State {
-    endpoint: Endpoint,
-    admission: Arc<Admission>,
 }
 
 /// The path below which the directory's API is always served.
@@ -83,7 +80,7 @@ pub fn service(served: Served) -> App {
         prefixes.push(base_path.to_owned());
     }
     let mut router = directory.map_or_else(Router::new, |directory| of_annuaire(directory, &admission));
-    let recorder = endpoint.writer.recorder().clone();
+    let audit = endpoint.writer.audit().clone();
     let state = Arc::new(State { endpoint, admission: admission.clone() });
     for prefix in &prefixes {
         for (path, routes) in paths() {
@@ -98,9 +95,9 @@ pub fn service(served: Served) -> App {
             true => Error::of(vec![Issue::new(&HTTP_BUNDLE, "http.path")]),
             false => Error::UnknownPath,
         };
-        outcome::of_unserved(error, request, &unserved).await
+        admission::respond_unrouted(error, request, &unserved).await
     });
-    MapRequest::new(surrounded(router, admission, budget, identification, recorder), path::normalize)
+    MapRequest::new(surrounded(router, admission, budget, identification, audit), path::normalize)
 }
 
 /// The routes and what surrounds them, from inside out: no panic ends the process, nothing exceeds the
@@ -110,14 +107,14 @@ fn surrounded(
     admission: Arc<Admission>,
     budget: Arc<ResponseBudget>,
     identification: Identification,
-    recorder: Recorder,
+    audit: AuditQueue,
 ) -> Router {
     let identification = Arc::new(identification);
     router
         .layer(CatchPanicLayer::custom(outcome::of_panic))
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
         .layer(axum::middleware::from_fn_with_state(budget, response_budget::reserve))
-        .layer(axum::middleware::from_fn_with_state(recorder, observe::observe))
+        .layer(axum::middleware::from_fn_with_state(audit, observe::observe))
         .layer(axum::middleware::map_request(move |request: Request| {
             let request = identification.identify(request);
             listener::mark_authenticated(request.extensions());
@@ -142,7 +139,7 @@ fn of_annuaire(directory: Directory, admission: &Arc<Admission>) -> Router {
             &path,
             any(async move |request: Request| {
                 let path = request.uri().path().get(below..).unwrap_or_default().to_owned();
-                annuaire::exchange(&state, &path, request).await
+                annuaire::handle_annuaire(&state, &path, request).await
             }),
         )
     })
@@ -155,44 +152,42 @@ fn path_of(url: &str) -> &str {
 }
 
 /// The routes by path, `{type}` replaced by each resource type.
-fn paths() -> BTreeMap<String, Vec<(&'static Route, Option<ResourceType>)>> {
-    let mut paths: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for route in &ROUTES {
-        if route.path.contains("{type}") {
-            for resource_type in ResourceType::ALL {
-                let path = route.path.replace("{type}", resource_type.as_str());
-                paths.entry(path).or_default().push((route, Some(resource_type)));
-            }
-        } else {
-            paths.entry(route.path.to_owned()).or_default().push((route, None));
+fn paths() -> BTreeMap<String, Vec<Route<Interaction>>> {
+    let metadata = Route { method: "GET", path: METADATA, interaction: Interaction::Capabilities };
+    let mut paths = BTreeMap::from([(METADATA.to_owned(), vec![metadata])]);
+    for Route { method, path, interaction } in ROUTES {
+        for resource_type in ResourceType::ALL {
+            let interaction = Interaction::OnType(interaction, resource_type);
+            let routes = paths.entry(path.replace("{type}", resource_type.as_str())).or_default();
+            routes.push(Route { method, path, interaction });
         }
     }
     paths
 }
 
-/// What one path serves; any other method is told which ones it does.
-fn methods(state: &Arc<State>, routes: &[(&'static Route, Option<ResourceType>)]) -> MethodRouter {
+/// The methods of one path; any other is refused with these in `Allow`.
+fn methods(state: &Arc<State>, routes: &[Route<Interaction>]) -> MethodRouter {
     let mut methods = MethodRouter::new();
     let mut allowed = vec![];
-    for (route, resource_type) in routes {
+    for route in routes {
         let filter = match route.method {
             "GET" => MethodFilter::GET,
             "PUT" => MethodFilter::PUT,
             _ => MethodFilter::POST,
         };
         allowed.push(route.allowed_methods());
-        let (state, interaction, resource_type) = (state.clone(), route.interaction, *resource_type);
+        let (state, interaction) = (state.clone(), route.interaction);
         methods = methods.on(
             filter,
             async move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-                exchange::exchange(&state, interaction, resource_type, parameters.ok(), request).await
+                fhir::handle_fhir(&state, interaction, parameters.ok(), request).await
             },
         );
     }
     let (allowed, state) = (allowed.join(", "), state.clone());
     methods.fallback(async move |request: Request| {
         let error = Error::MethodNotAllowed { method: request.method().to_string(), allowed };
-        outcome::of_unserved(error, request, &state.admission).await
+        admission::respond_unrouted(error, request, &state.admission).await
     })
 }
 

@@ -1,55 +1,70 @@
-//! The interactions served, by their FHIR names. <http://hl7.org/fhir/R4/http.html>
+//! The FHIR interactions, one file each. <http://hl7.org/fhir/R4/http.html>
+//!
+//! Each takes the parts of a request that are its own, a [`RequestContext`] and the [`AuditDraft`] of the request, and
+//! returns an [`Outcome`]: it reads the query, validates the body, stores or looks up, and answers. HTTP makes the
+//! response of the outcome.
 
 pub mod capabilities;
 pub mod create;
 mod criterion;
 pub mod directory;
 pub mod history;
-mod judging;
 mod page;
 pub mod read;
 pub mod search;
 pub mod update;
 pub mod validate;
+mod validated_body;
 mod write;
-pub mod writer;
 
 use std::sync::Arc;
 
-use crate::audit::Trace;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
+use crate::fhir::bundle::Bundle;
+use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route;
+use crate::issue::{Issue, Language};
 use crate::sas::validation::Validator;
-use crate::storage::Storage;
+use crate::storage::write_queue::WriteQueue;
+use crate::storage::{Storage, StoredVersion};
 
 pub use page::{max_page_bytes, query_too_large};
-pub use write::{Preconditions, Written};
+pub use write::{Preconditions, ResourceWrite, Written};
 
-/// Everything an interaction needs.
+/// Everything that the interactions share.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// Judges what is received.
     pub validator: Arc<Validator>,
-    /// Keeps it.
     pub storage: Storage,
-    /// Lets concurrent writes share a commit.
-    pub writer: writer::Writer,
-    /// Looks up in the national directory who is cited, where that is wanted.
+    pub writer: WriteQueue<ResourceWrite>,
+    /// Looks up cited professionals in the national directory, if that is configured.
     pub directory: Option<directory::DirectoryCheck>,
     /// Time and new ids.
     pub clock: Clock,
 }
 
-/// What an interaction knows of the exchange that it is part of.
+/// What an interaction knows of the request that it answers; made once, when the work may begin.
 #[derive(Clone, Debug)]
-pub struct Exchange {
-    /// `http://host/fhir`, without a slash at its end: what absolute URLs in the answer begin with.
+pub struct RequestContext {
+    /// The beginning of absolute URLs in the answer, as the client sees it: `http://host/fhir`, without a trailing slash.
     pub base_url: Arc<str>,
-    /// What is gathered for the record of it.
-    pub trace: Trace,
-    /// When it must be answered; holds its permit.
+    /// The language of texts in the answer.
+    pub language: Language,
+    /// When the answer is due; holds the request's permit.
     pub deadline: Deadline,
+}
+
+/// What an interaction did.
+pub enum Outcome {
+    /// A resource was written, or is as it was to be written.
+    Written(Written),
+    /// A version was read.
+    Version(StoredVersion),
+    /// A page of a search or of a history.
+    Bundle(Bundle),
+    /// What `$validate` found.
+    Issues(Vec<Issue>),
 }
 
 /// An interaction of the FHIR RESTful API.
@@ -57,6 +72,31 @@ pub struct Exchange {
 pub enum Interaction {
     /// <http://hl7.org/fhir/R4/http.html#capabilities>
     Capabilities,
+    /// An interaction with resources of a type.
+    OnType(TypeInteraction, ResourceType),
+}
+
+impl Interaction {
+    /// The name in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Capabilities => "capabilities",
+            Self::OnType(interaction, _) => interaction.as_str(),
+        }
+    }
+
+    /// The type of the resources.
+    pub fn resource_type(self) -> Option<ResourceType> {
+        match self {
+            Self::Capabilities => None,
+            Self::OnType(_, resource_type) => Some(resource_type),
+        }
+    }
+}
+
+/// An interaction with resources of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeInteraction {
     /// <http://hl7.org/fhir/R4/http.html#create>
     Create,
     /// <http://hl7.org/fhir/R4/http.html#cond-update>
@@ -77,11 +117,10 @@ pub enum Interaction {
     Validate,
 }
 
-impl Interaction {
+impl TypeInteraction {
     /// The name in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Capabilities => "capabilities",
             Self::Create => "create",
             Self::ConditionalUpdate => "conditional-update",
             Self::Update => "update",
@@ -99,24 +138,26 @@ impl Interaction {
             Self::Create | Self::Update | Self::Read | Self::Vread | Self::History | Self::Search => {
                 Some(self.as_str())
             }
-            Self::Capabilities | Self::ConditionalUpdate | Self::SearchByPost | Self::Validate => None,
+            Self::ConditionalUpdate | Self::SearchByPost | Self::Validate => None,
         }
     }
 }
 
-/// A route of the FHIR API.
-pub type Route = route::Route<Interaction>;
+/// The path of the CapabilityStatement, below the base.
+pub const METADATA: &str = "/metadata";
 
-/// Everything that is served below the base. The router and the CapabilityStatement are made of it.
-pub const ROUTES: [Route; 10] = [
-    Route { method: "GET", path: "/metadata", interaction: Interaction::Capabilities },
-    Route { method: "POST", path: "/{type}", interaction: Interaction::Create },
-    Route { method: "PUT", path: "/{type}", interaction: Interaction::ConditionalUpdate },
-    Route { method: "GET", path: "/{type}", interaction: Interaction::Search },
-    Route { method: "POST", path: "/{type}/_search", interaction: Interaction::SearchByPost },
-    Route { method: "POST", path: "/{type}/$validate", interaction: Interaction::Validate },
-    Route { method: "GET", path: "/{type}/{id}", interaction: Interaction::Read },
-    Route { method: "PUT", path: "/{type}/{id}", interaction: Interaction::Update },
-    Route { method: "GET", path: "/{type}/{id}/_history", interaction: Interaction::History },
-    Route { method: "GET", path: "/{type}/{id}/_history/{vid}", interaction: Interaction::Vread },
+/// A route of the FHIR API; `{type}` in its path stands for each resource type.
+pub type Route = route::Route<TypeInteraction>;
+
+/// Everything that is served below the base, but [`METADATA`]. The router and the CapabilityStatement are made of it.
+pub const ROUTES: [Route; 9] = [
+    Route { method: "POST", path: "/{type}", interaction: TypeInteraction::Create },
+    Route { method: "PUT", path: "/{type}", interaction: TypeInteraction::ConditionalUpdate },
+    Route { method: "GET", path: "/{type}", interaction: TypeInteraction::Search },
+    Route { method: "POST", path: "/{type}/_search", interaction: TypeInteraction::SearchByPost },
+    Route { method: "POST", path: "/{type}/$validate", interaction: TypeInteraction::Validate },
+    Route { method: "GET", path: "/{type}/{id}", interaction: TypeInteraction::Read },
+    Route { method: "PUT", path: "/{type}/{id}", interaction: TypeInteraction::Update },
+    Route { method: "GET", path: "/{type}/{id}/_history", interaction: TypeInteraction::History },
+    Route { method: "GET", path: "/{type}/{id}/_history/{vid}", interaction: TypeInteraction::Vread },
 ];

@@ -22,9 +22,8 @@ use self::failures::{Compiler, Failures};
 use crate::fhir::date::{is_date, is_date_time, is_instant};
 use crate::fhir::primitive;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::{Issue, Rule};
 
-pub use issue::{json_type, primitive};
+pub use issue::{Report, json_type, primitive};
 
 /// A SAS profile, which a resource must conform to beyond the structure of R4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +61,6 @@ impl Profile {
         }
     }
 }
-
-/// Takes the violations of rules, one at a time; the issue is built only if it is listed. Breaks to end the check.
-pub type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> ControlFlow<()>;
 
 /// Every schema, compiled.
 pub struct Profiles {

@@ -6,10 +6,12 @@
 mod address;
 pub mod backup;
 mod database;
+mod error;
 pub mod exchanges;
 pub mod mirror;
 mod open_error;
 mod pooler;
+mod pooler_error;
 mod postgres;
 mod postgres_address;
 mod private_file;
@@ -21,9 +23,11 @@ pub mod serving;
 mod sql;
 mod sqlite;
 mod write;
+pub mod write_queue;
 
 pub use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
+pub use error::StorageError;
 pub use open_error::OpenError;
 pub(crate) use read::LARGEST_PAGE;
 pub use read::{HistoryPage, StoredVersion};
-pub use write::{Additions, NewVersion, Wanted};
+pub use write::{NewVersion, StateKeys, WriteSet};

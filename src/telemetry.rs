@@ -35,7 +35,7 @@ impl Traces {
 
     /// The layer that exports the spans of requests.
     pub fn layer(&self) -> Option<impl Layer<Registry> + use<>> {
-        self.exporter.as_ref().map(otlp::Exporter::layer)
+        self.exporter.as_ref().map(|exporter| exporter.layer(TARGET))
     }
 
     /// Exports the queued spans, within a second.

@@ -47,7 +47,7 @@ impl Callers {
     /// name of the caller.
     pub fn add(&mut self, caller: Caller, credential: Credential) -> Result<(), String> {
         if self.names.contains(&caller.name) {
-            return Err("there are two callers of this name".to_owned());
+            return Err("another caller has this name".to_owned());
         }
         let caller = Arc::new(caller);
         let duplicate = |other: &Caller| Err(format!("caller “{}” has the same credential", other.name));

@@ -122,7 +122,7 @@ mod tests {
             (one.replace("\"a\"", "\"a b\""), "caller “a b”: its name must be"),
             (one.replace("\"a\"", "\"\""), "caller “”: its name must be"),
             (one.replace(&hash("secret"), "xyz"), "caller “a”: its token_sha256 must be 64 hexadecimal digits"),
-            (format!("{one}{one}"), "caller “a”: there are two callers of this name"),
+            (format!("{one}{one}"), "caller “a”: another caller has this name"),
             (format!("{one}{}", one.replace("\"a\"", "\"b\"")), "caller “b”: caller “a” has the same credential"),
         ] {
             let error = parse(&text).expect_err(sentence);

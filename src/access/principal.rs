@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::right::Requirement;
 use super::{Access, Metadata};
 use crate::error::Error;
-use crate::tls::trust::CertificateRejection;
+use crate::tls::rejection::CertificateRejection;
 
 /// The sender of a request.
 #[derive(Clone, Debug)]

@@ -1,12 +1,14 @@
 //! `annuaire load`: fills the mirror from NDJSON files, generated or exported.
 
+mod input;
 mod lines;
 mod parallel;
 
-use std::path::PathBuf;
+use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::sync::mpsc;
+
+pub use input::Input;
 
 use crate::annuaire::ingest::parsed_batch::ParsedBatch;
 use crate::annuaire::ingest::progress::{Length, Progress, Step};
@@ -28,14 +30,6 @@ const INSERT_BATCH: usize = 1_000;
 /// Maximum chunks of lines that wait to be parsed. A chunk holds a few MB.
 const MAX_WAITING_CHUNKS: usize = 2;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A file: plain, gzip or zstd.
-    File(PathBuf),
-    /// Standard input, in the same formats.
-    Standard,
-}
-
 #[derive(Clone)]
 pub struct Settings {
     /// Whether resources that are not in the files are removed from the mirror.
@@ -43,7 +37,7 @@ pub struct Settings {
     /// Whether they are removed even if they are more than [`MAX_REMOVED`].
     pub allow_deletions: bool,
     /// How long superseded versions are kept for the walks of clients.
-    pub keep: SignedDuration,
+    pub keep: Duration,
     pub clock: Clock,
 }
 
@@ -52,9 +46,9 @@ pub struct Settings {
 pub enum Failure {
     #[error("{0}")]
     Input(String),
-    #[error("the mirror cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
+    #[error("the directory mirror cannot be written: {}", crate::annuaire::ingest::with_cause(.0))]
     Database(#[from] Error),
-    #[error("another process is writing to the mirror of the directory: one at a time does")]
+    #[error("another process is writing to the directory mirror: try again when it has finished")]
     Busy,
 }
 
@@ -84,16 +78,6 @@ pub async fn load(
     load.finish(done).await
 }
 
-impl Input {
-    /// The name in messages.
-    pub fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Standard => "standard input".to_owned(),
-        }
-    }
-}
-
 struct Load<'a> {
     mirror: &'a Mirror,
     writer: Writer,
@@ -119,7 +103,7 @@ impl Load<'_> {
             self.store(parsing.await.map_err(Error::internal)?, bytes).await?;
         }
         // The channel is closed, so the thread ends. Unless it panicked, it read everything.
-        lines.join().map_err(|_| Error::internal("reading the files broke away"))?;
+        lines.join().map_err(|_| Error::internal("a task that reads files panicked"))?;
         if self.settings.replace {
             self.sweep().await?;
         }
@@ -205,7 +189,7 @@ impl Load<'_> {
                 self.record.count(resource_type.as_str(), "load").add_swept(swept);
             }
             if let Some(held_back) = DeletionsSuppressed::by(swept, self.settings.clock.now()) {
-                let remedy = "`annuaire load --replace --allow-deletions` removes them";
+                let remedy = "`annuaire load --replace --allow-deletions` deletes them";
                 self.record.warnings.push(format!("{}; {remedy}", held_back.sentence(resource_type)));
                 self.record.held_back = true;
             }

@@ -11,8 +11,7 @@ pub mod schedule;
 pub mod upstream;
 
 use std::sync::Arc;
-
-use jiff::SignedDuration;
+use std::time::Duration;
 
 pub use plan::SyncMode;
 
@@ -41,7 +40,7 @@ pub struct Settings {
     /// Resources of a commit: [`COMMIT_BATCH`].
     pub batch: u64,
     /// How long superseded versions are kept for the walks of clients.
-    pub keep: SignedDuration,
+    pub keep: Duration,
     pub clock: Clock,
 }
 
@@ -67,9 +66,9 @@ impl Default for Request {
 pub enum Failure {
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    #[error("the mirror cannot be written: {}", with_cause(.0))]
+    #[error("the directory mirror cannot be written: {}", with_cause(.0))]
     Database(#[from] Error),
-    #[error("another process is writing to the mirror of the directory: one at a time does")]
+    #[error("another process is writing to the directory mirror: try again when it has finished")]
     Busy,
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -60,7 +61,7 @@ impl Key {
     pub fn random() -> Result<String, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
-        Ok(super::lookup_key::hexadecimal(&bytes))
+        Ok(HEXLOWER.encode(&bytes))
     }
 
     /// The hash of an identifier, in hexadecimal: equal for identifiers that compare equal.
@@ -102,7 +103,7 @@ impl Key {
             mac.update(part);
         }
         let digest = mac.finalize().into_bytes();
-        super::lookup_key::hexadecimal(&digest[..16])
+        HEXLOWER.encode(&digest[..16])
     }
 }
 

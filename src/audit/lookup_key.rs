@@ -112,13 +112,6 @@ pub fn is_server_id(id: &str) -> bool {
     uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.get_version_num() == 7 && uuid.hyphenated().to_string() == id)
 }
 
-/// Lower-case hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +120,6 @@ mod tests {
     fn lookup_key_is_the_beginning_of_a_hash() {
         assert_eq!(LookupKey::from_hash("ffffffffffffffff0000000000000000"), Some(LookupKey(-1)));
         assert_eq!(LookupKey::from_hash("short"), None);
-        assert_eq!(hexadecimal(&[0, 0xa5, 0xff]), "00a5ff");
         // printf 'Practitioner/1' | sha256sum
         assert_eq!(LookupKey::from_resource("Practitioner", "1"), LookupKey(8857242042538056637));
     }

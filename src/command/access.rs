@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::access::{Access, Mode};
 use crate::config::Config;
 use crate::http::origin::proxy::CertificateHeader;
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_address_is_neither_of_this_machine_nor_of_a_private_network() {
+    fn ops_listener_public_address_is_recognised() {
         for (address, expected) in [
             ("127.0.0.1", false),
             ("127.9.9.9", false),

@@ -4,24 +4,25 @@ use std::process::ExitCode;
 
 use bytesize::ByteSize;
 
+use super::failure::report_failure;
 use super::terminal;
 use crate::config::Config;
 use crate::config::exchanges::Backup;
 use crate::storage::backup::{self, BackupError};
 
-/// The exit status on Postgres, which has its own tools.
+/// Exit status if the database is Postgres, which has its own tools.
 const NOT_APPLICABLE: u8 = 2;
 
-/// Makes and checks the backup, and prints its size and number of accounts.
+/// Writes and verifies the backup, and prints its size and its number of accounts.
 pub async fn backup(arguments: &Backup, config: &Config) -> Result<ExitCode, BackupError> {
     match backup::backup(&config.database_url, &arguments.file).await {
-        Ok(copied) => {
-            let (size, accounts) = (ByteSize::b(copied.bytes), copied.accounts);
+        Ok(backup) => {
+            let (size, accounts) = (ByteSize::b(backup.bytes), backup.accounts);
             println!("{}: {size}, {accounts} accounts; checked.", terminal::cell(&arguments.file.to_string_lossy()));
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ BackupError::Postgres) => {
-            super::report_failure(&error);
+            report_failure(&error);
             Ok(ExitCode::from(NOT_APPLICABLE))
         }
         Err(error) => Err(error),

@@ -1,10 +1,11 @@
-//! `sas-endpoint exchanges`: what happened, to whom, by whom.
+//! `sas-endpoint exchanges`: queries the audit log.
 
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::audit::{AuditEvent, HashedIdentifier, Key, LookupKey, WriteOutcome};
 use crate::config::Config;
 use crate::config::exchanges::Exchanges;
@@ -13,39 +14,39 @@ use crate::fhir::identifier::Token;
 use crate::storage::Storage;
 use crate::storage::exchanges::AuditQuery;
 
-/// The names of a caller and the rules are shown up to so many characters.
-const WIDEST: usize = 48;
+/// Maximum width of the columns CALLER and RULES, in characters.
+const MAX_CELL_WIDTH: usize = 48;
 
-/// Prints the records that are asked for, newest last.
+/// Prints the matching records, the newest last.
 pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCode, Failure> {
-    let set = config.audit.key()?;
+    let configured = config.audit.key()?;
     let storage = Storage::open_existing(&config.database_url).await?;
-    let key = match set {
+    let key = match configured {
         Some(key) => Some(key),
         None => storage.kept_exchanges_key().await?,
     };
-    // Where no server has made a key, nothing was hashed: any key finds as much, and nothing is written here.
+    // Without a key in the database, no record has a hash: any key finds the same records. This command writes nothing.
     let key = key.map_or_else(|| Key::random().map(|key| Key::from_bytes(key.as_bytes())), Ok)?;
     config.audit.accept(storage.key_fingerprint_matches(&key).await?)?;
-    let about = About::of(arguments, &storage, &key).await?;
-    let asked = AuditQuery {
-        lookup_keys: about.lookup_keys(),
+    let subject = SubjectFilter::new(arguments, &storage, &key).await?;
+    let query = AuditQuery {
+        lookup_keys: subject.lookup_keys(),
         since: arguments.since.map(instant),
         until: arguments.until.map(instant),
         // One more, to know whether there are more.
         limit: arguments.limit.saturating_add(1),
     };
-    // As it was sent, or as it stands in the log and in the record.
-    let request_ids = arguments.request_id.as_ref().map(|sent| [key.request_id(sent), sent.clone()]);
-    let is_wanted = |record: &AuditEvent| {
+    // The argument may be the id as the client sent it, or as log and audit log have it.
+    let request_ids = arguments.request_id.as_ref().map(|id| [key.request_id(id), id.clone()]);
+    let is_match = |record: &AuditEvent| {
         let has_id = request_ids.as_ref().is_none_or(|ids| ids.contains(&record.request_id));
-        has_id && about.is_met(record) && is_wanted(arguments, record)
+        has_id && subject.matches(record) && matches_status_and_caller(arguments, record)
     };
-    let mut found = storage.exchanges(&asked, is_wanted).await?;
+    let mut found = storage.exchanges(&query, is_match).await?;
     storage.close().await;
     if found.len() > arguments.limit {
         found.drain(..found.len() - arguments.limit);
-        eprintln!("… older ones were left out (--limit {})", arguments.limit);
+        eprintln!("Older exchanges are not shown (--limit {}).", arguments.limit);
     }
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -53,25 +54,25 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
             writeln!(out, "{}", terminal::json(&serde_json::to_string(record)?))?;
         }
     } else if found.is_empty() {
-        writeln!(out, "No exchange is recorded of which this is true.")?;
+        writeln!(out, "No exchange matches.")?;
     } else {
-        out.write_all(table(&found)?.as_bytes())?;
+        out.write_all(format_table(&found)?.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whom and what the records are to be about.
-struct About {
-    hashes: Vec<String>,
+/// The arguments --identifier and --resource.
+struct SubjectFilter {
+    identifier_hashes: Vec<String>,
+    /// Resources that have or had the identifier.
     holders: Vec<Resource>,
     resource: Option<Resource>,
 }
 
-/// A resource that records may be about.
 struct Resource {
     resource_type: String,
     id: String,
-    /// What stands in records instead of an id that the server did not give.
+    /// Records have this hash instead of an id that a client chose.
     id_hash: String,
 }
 
@@ -81,62 +82,64 @@ impl Resource {
     }
 
     fn lookup_keys(&self) -> impl Iterator<Item = LookupKey> + use<> {
-        // Records of earlier releases have every id as it is.
-        let as_it_is = LookupKey::from_resource(&self.resource_type, &self.id);
-        std::iter::once(as_it_is).chain(LookupKey::from_hash(&self.id_hash))
+        // Records of earlier releases have every id in clear.
+        let in_clear = LookupKey::from_resource(&self.resource_type, &self.id);
+        std::iter::once(in_clear).chain(LookupKey::from_hash(&self.id_hash))
     }
 
-    fn is_of(&self, record: &AuditEvent) -> bool {
+    fn is_subject_of(&self, record: &AuditEvent) -> bool {
         record.resource_type.as_ref() == Some(&self.resource_type)
             && (record.id.as_ref() == Some(&self.id) || record.id_hash.as_ref() == Some(&self.id_hash))
     }
 }
 
-impl About {
-    async fn of(arguments: &Exchanges, storage: &Storage, key: &Key) -> Result<Self, Failure> {
-        let (mut hashes, mut holders) = (vec![], vec![]);
+impl SubjectFilter {
+    async fn new(arguments: &Exchanges, storage: &Storage, key: &Key) -> Result<Self, Failure> {
+        let (mut identifier_hashes, mut holders) = (vec![], vec![]);
         if let Some(identifier) = &arguments.identifier {
-            hashes.push(key.identifier(identifier));
-            // A request may have named the value alone.
-            hashes.extend(key.token(&Token::Value(identifier.value.clone())));
+            identifier_hashes.push(key.identifier(identifier));
+            // A search may have given the value without its system.
+            identifier_hashes.extend(key.token(&Token::Value(identifier.value.clone())));
             holders = storage.holders(identifier).await?;
         }
         let holders = holders.into_iter().map(|holder| Resource::new(holder, key)).collect();
         let resource = arguments.resource.clone().map(|resource| Resource::new(resource, key));
-        Ok(Self { hashes, holders, resource })
+        Ok(Self { identifier_hashes, holders, resource })
     }
 
-    /// What is looked up: the records of the resource, or else those of the identifier.
+    /// The keys by which records are looked up: those of the resource, if one is given, or those of the identifier.
     fn lookup_keys(&self) -> Vec<LookupKey> {
         match &self.resource {
             Some(resource) => resource.lookup_keys().collect(),
             None => {
-                let named = self.hashes.iter().filter_map(|hash| LookupKey::from_hash(hash));
-                named.chain(self.holders.iter().flat_map(Resource::lookup_keys)).collect()
+                let mentions = self.identifier_hashes.iter().filter_map(|hash| LookupKey::from_hash(hash));
+                mentions.chain(self.holders.iter().flat_map(Resource::lookup_keys)).collect()
             }
         }
     }
 
-    fn is_met(&self, record: &AuditEvent) -> bool {
-        let is_about = |resource: &Resource| resource.is_of(record);
-        let names = |named: &HashedIdentifier| named.hash.as_ref().is_some_and(|hash| self.hashes.contains(hash));
-        let of_identifier =
-            self.hashes.is_empty() || self.holders.iter().any(is_about) || record.identifiers.iter().any(names);
-        of_identifier && self.resource.as_ref().is_none_or(is_about)
+    fn matches(&self, record: &AuditEvent) -> bool {
+        let is_about = |resource: &Resource| resource.is_subject_of(record);
+        let is_mentioned = |identifier: &HashedIdentifier| {
+            identifier.hash.as_ref().is_some_and(|hash| self.identifier_hashes.contains(hash))
+        };
+        let has_identifier = self.identifier_hashes.is_empty()
+            || self.holders.iter().any(is_about)
+            || record.identifiers.iter().any(is_mentioned);
+        has_identifier && self.resource.as_ref().is_none_or(is_about)
     }
 }
 
-/// Whether the rest of what was asked for is true of a record.
-fn is_wanted(arguments: &Exchanges, record: &AuditEvent) -> bool {
+fn matches_status_and_caller(arguments: &Exchanges, record: &AuditEvent) -> bool {
     let status = record.status.to_string();
-    arguments.status.as_ref().is_none_or(|wanted| status.starts_with(wanted.trim_end_matches("xx")))
-        && arguments.caller.as_ref().is_none_or(|wanted| record.caller.name.as_ref() == Some(wanted))
+    arguments.status.as_ref().is_none_or(|expected| status.starts_with(expected.trim_end_matches("xx")))
+        && arguments.caller.as_ref().is_none_or(|expected| record.caller.name.as_ref() == Some(expected))
 }
 
-/// The records in columns, a line each.
-fn table(records: &[AuditEvent]) -> Result<String, std::fmt::Error> {
+/// Formats the records as a table, one line each.
+fn format_table(records: &[AuditEvent]) -> Result<String, std::fmt::Error> {
     const TITLES: [&str; 8] = ["TIME", "STATUS", "INTERACTION", "RESOURCE", "VERSION", "CALLER", "MS", "RULES"];
-    let rows: Vec<_> = records.iter().map(row).collect();
+    let rows: Vec<_> = records.iter().map(format_row).collect();
     let mut widths = TITLES.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -151,7 +154,7 @@ fn table(records: &[AuditEvent]) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-fn row(record: &AuditEvent) -> [String; 8] {
+fn format_row(record: &AuditEvent) -> [String; 8] {
     let resource = match (&record.resource_type, &record.id, &record.id_hash) {
         (Some(resource_type), Some(id), _) => format!("{resource_type}/{id}"),
         (Some(resource_type), None, Some(hash)) => format!("{resource_type}/#{hash}"),
@@ -172,25 +175,27 @@ fn row(record: &AuditEvent) -> [String; 8] {
         }
     };
     let caller = &record.caller;
-    // A certificate that no caller has says nothing of who asks; `--json` tells it.
-    let who = caller.name.as_ref();
     let cells = [
         record.at.clone(),
         record.status.to_string(),
         record.interaction.clone(),
         resource,
         version,
-        who.map_or_else(|| caller.peer.clone(), |name| format!("{} ({})", cut(name), caller.peer)),
+        // The common name of a certificate that is no caller's identifies nobody; `--json` shows it.
+        match &caller.name {
+            Some(name) => format!("{} ({})", truncate(name), caller.peer),
+            None => caller.peer.clone(),
+        },
         format!("{:.1}", record.duration_ms),
-        cut(&record.rules.join(" ")),
+        truncate(&record.rules.join(" ")),
     ];
     cells.map(|cell| terminal::cell(&cell).into_owned())
 }
 
-/// A cell that may be of any length, as wide as a line has room for; `--json` gives the whole.
-fn cut(text: &str) -> String {
+/// Truncates a cell to [`MAX_CELL_WIDTH`]; `--json` prints all of it.
+fn truncate(text: &str) -> String {
     let text = terminal::cell(text);
-    match text.char_indices().nth(WIDEST) {
+    match text.char_indices().nth(MAX_CELL_WIDTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
     }
@@ -228,21 +233,21 @@ mod tests {
             (serde_json::json!({ "common_name": "sas.example.org", "caller": "agenda" }), "agenda (192.0.2.1)"),
             (serde_json::json!({ "caller": "\u{1b}[2J\u{202e}" }), "\\u{1b}[2J\\u{202e} (192.0.2.1)"),
         ] {
-            assert_eq!(row(&record(stored))[5], shown);
+            assert_eq!(format_row(&record(stored))[5], shown);
         }
-        let asked = arguments(&["--caller", "agenda"]);
+        let by_caller = arguments(&["--caller", "agenda"]);
         for (stored, is_found) in [
             (serde_json::json!({ "caller": "agenda" }), true),
             (serde_json::json!({ "caller": "other", "common_name": "agenda" }), false),
             (serde_json::json!({ "common_name": "agenda" }), false),
             (serde_json::json!({}), false),
         ] {
-            assert_eq!(is_wanted(&asked, &record(stored)), is_found);
+            assert_eq!(matches_status_and_caller(&by_caller, &record(stored)), is_found);
         }
     }
 
     #[test]
-    fn exchanges_version_column_tells_a_failed_write() {
+    fn exchanges_version_column_shows_a_failed_write() {
         for (stored, shown) in [
             (serde_json::json!({}), "-"),
             (serde_json::json!({ "before": 2, "after": 2 }), "2"),
@@ -252,7 +257,7 @@ mod tests {
             (serde_json::json!({ "before": 2, "write_outcome": "failed" }), "2 (failed)"),
             (serde_json::json!({ "before": 2, "write_outcome": "unknown" }), "2 → ?"),
         ] {
-            assert_eq!(row(&record(stored))[4], shown);
+            assert_eq!(format_row(&record(stored))[4], shown);
         }
     }
 
@@ -268,16 +273,16 @@ mod tests {
             (serde_json::json!({}), false),
         ] {
             let record = record(stored);
-            assert_eq!(dupont.is_of(&record), is_found, "{record:?}");
-            let is_indexed = dupont.lookup_keys().any(|subject| record.lookup_keys().contains(&subject));
+            assert_eq!(dupont.is_subject_of(&record), is_found, "{record:?}");
+            let is_indexed = dupont.lookup_keys().any(|key| record.lookup_keys().contains(&key));
             assert_eq!(is_indexed, is_found, "{record:?}");
         }
     }
 
     #[test]
-    fn a_cell_is_of_bounded_width() {
-        assert_eq!(cut(&"\u{202e}".repeat(1000)).chars().count(), WIDEST + 1);
-        assert_eq!(cut("é a"), "é a");
-        assert_eq!(cut(&"é".repeat(1000)).chars().count(), WIDEST + 1);
+    fn exchanges_long_cell_is_truncated() {
+        assert_eq!(truncate(&"\u{202e}".repeat(1000)).chars().count(), MAX_CELL_WIDTH + 1);
+        assert_eq!(truncate("é a"), "é a");
+        assert_eq!(truncate(&"é".repeat(1000)).chars().count(), MAX_CELL_WIDTH + 1);
     }
 }

@@ -9,7 +9,8 @@ use axum::http::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::config::Healthcheck;
 
 /// An instance that does not respond within this time is not healthy.

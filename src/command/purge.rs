@@ -1,4 +1,4 @@
-//! Retention: what is older than the settings say is removed, by `sas-endpoint purge` at once, by `serve` each hour.
+//! Deletes what is older than the retention settings: `sas-endpoint purge` at once, `serve` each hour.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::annuaire::store::Mirror;
 use crate::audit::Settings;
 use crate::config::Config;
@@ -14,35 +15,38 @@ use crate::error::Error;
 use crate::fhir::date::instant;
 use crate::storage::Storage;
 
-/// How often `serve` looks for what is too old.
+/// Interval between two purges of `serve`.
 const INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Removes at once what is no longer kept, and says how much that was.
+/// Deletes audit records and superseded directory versions, and prints how many.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     let storage = Storage::open_existing(&config.database_url).await?;
     let before = config.audit.kept_since(crate::clock::system_time());
     let purged = purge_exchanges(&storage, before).await?;
     println!(
-        "{}: {purged} records of exchanges from before {} removed.",
+        "{}: deleted {purged} audit records older than {}.",
         terminal::cell(storage.description()),
         instant(before)
     );
     storage.close().await;
-    if let Some(copy) = Mirror::open_existing(&config.annuaire_database_url).await? {
+    if let Some(mirror) = Mirror::open_existing(&config.annuaire_database_url).await? {
         let before = crate::clock::system_time().checked_sub(config.annuaire_keep)?;
-        match copy.writer().await? {
+        match mirror.writer().await? {
             Some(mut writer) => {
                 let purged = writer.purge(before).await?;
-                let what = "superseded versions of the directory from before";
-                println!("{}: {purged} {what} {} removed.", terminal::cell(copy.description()), instant(before));
+                let description = terminal::cell(mirror.description());
+                println!("{description}: deleted {purged} directory versions superseded before {}.", instant(before));
             }
-            None => println!("{}: another process is writing; that one purges.", terminal::cell(copy.description())),
+            None => println!(
+                "{}: nothing deleted: another process is writing, and purges at its end.",
+                terminal::cell(mirror.description())
+            ),
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes each hour what is no longer kept, until told to stop.
+/// Deletes audit records each hour until `stop`.
 pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch::Receiver<bool>) {
     let runs = async {
         let mut interval = tokio::time::interval(INTERVAL);
@@ -50,19 +54,19 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
             interval.tick().await;
             match purge_exchanges(&storage, settings.kept_since(crate::clock::system_time())).await {
                 Ok(0) => {}
-                Ok(purged) => tracing::info!(purged, "records of exchanges are no longer kept"),
-                Err(error) => tracing::error!("records of exchanges could not be removed: {}", error.causes()),
+                Ok(purged) => tracing::info!(purged, "deleted audit records older than SAS_EXCHANGES_KEEP"),
+                Err(error) => tracing::error!("audit records cannot be deleted: {}", error.causes()),
             }
         }
     };
     tokio::select! {
         () = runs => {}
-        // An error means that the sender is gone: that is a stop too.
+        // An error means that the sender was dropped: stop as well.
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
 
-/// Removes them a few at a time, so that writes go on between.
+/// Deletes audit records in small batches, so that writes can run in between.
 async fn purge_exchanges(storage: &Storage, before: Timestamp) -> Result<u64, Error> {
     let (before, mut purged) = (instant(before), 0);
     loop {

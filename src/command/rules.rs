@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::config::Rules;
 use crate::issue::Rule;
 use crate::issue::catalogue;

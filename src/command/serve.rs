@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::access::{access, check_base_url, exposures};
-use super::{Failure, annuaire, purge, terminal};
+use super::failure::Failure;
+use super::{annuaire, purge, terminal};
 use crate::access::Access;
 use crate::annuaire::api::Directory;
 use crate::annuaire::store::Mirror;
@@ -25,10 +26,10 @@ use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, Served, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
-use crate::interaction::writer::Writer;
 use crate::sas::validation::Validator;
-use crate::storage::Storage;
 use crate::storage::serving::Serving;
+use crate::storage::write_queue::WriteQueue;
+use crate::storage::{Storage, StorageError};
 use crate::tls::{self, Tls};
 
 /// Time for the requests in progress after SIGTERM, and then for the writes that wait: together less than the ten
@@ -61,7 +62,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let listeners = Listeners::bind(config).await?;
     let base_url = base_url(config, &tls, listeners.addresses.fhir);
     let clock = Clock::system();
-    let (writer, mut writing) = Writer::start(storage.clone(), clock.clone(), key);
+    let (writer, mut writing) = WriteQueue::start(storage.clone(), clock.clone(), key);
     let directory = mirror.clone().map(|mirror| Directory::new(mirror, base_url.configured(), clock.clone()));
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -88,11 +89,11 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         // A supervisor restarts the process; otherwise every write would get 500.
         () = writing.ended() => return Err("the writing task has ended by itself".into()),
     }
-    tracing::info!("stopping: no new connection is taken, what is in flight is finished");
+    tracing::info!("stopping: new connections are refused, requests in progress are completed");
     stop.send_replace(true);
     tasks.finish().await;
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, writing.finish()).await.is_err() {
-        tracing::warn!("the database did not take the writes that waited; they were not acknowledged");
+        tracing::warn!("queued writes were dropped unacknowledged: the database did not accept them before the stop");
     }
     // Reads that are still in progress end with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
@@ -107,7 +108,9 @@ async fn open_exchanges_key(config: &Config, storage: &Storage, configured: Opti
     let key = match configured {
         Some(key) => key,
         None => {
-            let failed = |error: Error| format!("the key of the record of exchanges: {}", error.causes());
+            let failed = |error: StorageError| {
+                format!("the key of the audit log (SAS_EXCHANGES_KEY): {}", Error::from(error).causes())
+            };
             storage.exchanges_key().await.map_err(failed)?
         }
     };
@@ -125,7 +128,7 @@ async fn open_mirror(config: &Config) -> Option<Mirror> {
         Ok(mirror) => Some(mirror),
         Err(error) => {
             // Writes do not depend on it.
-            tracing::error!("the mirror of the directory is not served: {error}");
+            tracing::error!("the directory mirror is not served: {error}");
             None
         }
     }
@@ -188,7 +191,7 @@ impl Tasks {
     /// Waits for requests in progress, at most [`SHUTDOWN_TIMEOUT`], and ends the other tasks.
     async fn finish(self) {
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, finished(self.servers)).await.is_err() {
-            tracing::warn!("connections were still open after {SHUTDOWN_TIMEOUT:?}; they are cut");
+            tracing::warn!("closing connections that are still open after {SHUTDOWN_TIMEOUT:?}");
         }
         self.metrics_upkeep.abort();
         let _ = self.purge.await;
@@ -210,7 +213,7 @@ async fn run_metrics_upkeep(prometheus: Option<&'static PrometheusHandle>) {
 
 fn warn_about_unknown_variables() {
     for variable in config::unknown_variables() {
-        tracing::warn!(variable, "there is no setting of this name");
+        tracing::warn!(variable, "unknown setting: it is ignored");
     }
 }
 
@@ -232,9 +235,7 @@ fn scheme(tls: &Tls) -> &'static str {
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("{setting}: {address} cannot be listened on: {error}").into())
+    TcpListener::bind(address).await.map_err(|error| format!("{setting}: cannot listen on {address}: {error}").into())
 }
 
 /// Heeds from here on SIGTERM and Ctrl-C, which would otherwise end the process as it stands; the future ends with
@@ -281,7 +282,7 @@ fn print_banner(
   FHIR API   {local}   (in answers: {base_url})
   operator   http://{ops}/health/ready   http://{ops}/metrics
   database   {database}
-  annuaire   {annuaire_url}   (copy: {annuaire})
+  annuaire   {annuaire_url}   (mirror: {annuaire})
 
 Try:
   curl {local}/metadata

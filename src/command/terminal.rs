@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn terminal_json_has_no_active_character_and_means_the_same() {
+    fn terminal_json_has_no_active_character_and_the_same_value() {
         let text: String = active().collect();
         let printed = json(&serde_json::to_string_pretty(&[&text]).expect("JSON"));
         assert!(printed.chars().all(|character| character == '\n' || !is_active(character)), "{printed}");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn log_in_json_stays_json() {
+    fn log_in_json_is_valid_json() {
         let mut log = vec![];
         let line = serde_json::json!({ "caller": "\u{202e}x\u{9b}" }).to_string() + "\n";
         Escaped::new(&mut log, LogStyle::Json).write_all(line.as_bytes()).expect("written");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn log_keeps_the_sequences_of_its_own_colours() {
+    fn log_keeps_its_own_colour_sequences() {
         let mut log = vec![];
         let text = "\u{1b}[32m INFO\u{1b}[0m caller=\u{202e}x \u{1b}[2J \u{1b}]0;title\u{7}\nforged\n";
         Escaped::new(&mut log, LogStyle::Coloured).write_all(text.as_bytes()).expect("written");

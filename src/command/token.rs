@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::access::token::{TokenHash, generate};
 
 /// Prints a new token, which is not stored anywhere, and the line with its hash.

@@ -5,14 +5,15 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Failure, terminal};
+use super::failure::Failure;
+use super::terminal;
 use crate::config::{CliLanguage, Validate};
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
 use crate::sas::deviation::Validation;
 use crate::sas::validation::Validator;
 
-/// Prints the issues of each file. Exit status: 0 all are accepted, 1 one is refused, 2 one cannot be read.
+/// Prints the issues of each file. The exit status is the highest of: 0 accepted, 1 refused, 2 cannot be read.
 pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode, Failure> {
     let validator = Validator::new(validation)?;
     let language = match arguments.language {
@@ -20,27 +21,27 @@ pub fn validate(arguments: &Validate, validation: Validation) -> Result<ExitCode
         CliLanguage::En => Language::English,
     };
     let mut out = std::io::stdout().lock();
-    let mut worst = 0;
+    let mut status = 0;
     for file in &arguments.files {
         let body = match read(file) {
             Ok(body) => body,
             Err(error) => {
                 eprintln!("{}: {error}", terminal::cell(&file.to_string_lossy()));
-                worst = 2;
+                status = 2;
                 continue;
             }
         };
-        let judged = validator.validate_any(&body);
-        if !judged.is_accepted() {
-            worst = worst.max(1);
+        let result = validator.validate_any(&body);
+        if !result.is_accepted() {
+            status = status.max(1);
         }
         if arguments.json {
-            writeln!(out, "{}", terminal::json(&format!("{:#}", operation_outcome(&judged.issues, language))))?;
+            writeln!(out, "{}", terminal::json(&format!("{:#}", operation_outcome(&result.issues, language))))?;
         } else {
-            print(&mut out, file, &judged.issues, judged.is_accepted(), language)?;
+            print(&mut out, file, &result.issues, result.is_accepted(), language)?;
         }
     }
-    Ok(ExitCode::from(worst))
+    Ok(ExitCode::from(status))
 }
 
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {

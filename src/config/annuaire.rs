@@ -1,4 +1,4 @@
-//! The commands of the mirror of the directory, and their arguments.
+//! The commands `annuaire …` and their arguments.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,6 @@ use jiff::civil::Date;
 use crate::annuaire::sync::PAGE_SIZE;
 use crate::fhir::directory_type::DirectoryType;
 
-/// `annuaire …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Synchronise the mirror with the directory: all resources, or the changes since the last run, whichever is due
@@ -29,14 +28,14 @@ pub enum Command {
     Status(Status),
     /// Check the index of the mirror against its resources: a sample of each type, or all of them
     ///
-    /// Reads only. Exit status: 0 the index agrees; 1 the mirror does not exist or cannot be read; 4 the index does not agree:
-    /// searches may miss resources, and `annuaire reindex` rebuilds it.
+    /// Reads only. Exit status: 0 the index is correct; 1 the mirror does not exist or cannot be read; 4 the index is damaged:
+    /// searches may miss resources until `annuaire reindex` rebuilds it.
     Verify(Verify),
-    /// Rebuild the index of the mirror from its resources, while searches go on
+    /// Rebuild the index of the mirror from its resources; a server may be running
     ///
-    /// Needed after `annuaire verify` found damage, or where this program reads another format of the index. Exit
-    /// status: 0 rebuilt; 1 there is no mirror, or the database failed; 75 another process is writing; 130 interrupted
-    /// (the same command begins again).
+    /// Required if `annuaire verify` found damage, or if the index has another format than that of this program. Exit status:
+    /// 0 rebuilt; 1 the mirror does not exist or the database failed; 75 another process is writing; 130 interrupted, and
+    /// the next run begins again.
     Reindex,
     /// Generate a fictitious directory, and write it as NDJSON to standard output
     ///
@@ -44,7 +43,6 @@ pub enum Command {
     Generate(Generate),
 }
 
-/// The arguments of `annuaire sync`.
 #[derive(Clone, Debug, Args)]
 pub struct Sync {
     /// Fetch all resources, and delete those that the directory no longer has
@@ -65,7 +63,6 @@ pub struct Sync {
     pub count: u16,
 }
 
-/// The arguments of `annuaire load`.
 #[derive(Clone, Debug, Args)]
 pub struct Load {
     /// Files to load; - for standard input
@@ -80,7 +77,6 @@ pub struct Load {
     pub allow_deletions: bool,
 }
 
-/// The arguments of `annuaire status`.
 #[derive(Clone, Debug, Args)]
 pub struct Status {
     /// Print JSON
@@ -91,15 +87,13 @@ pub struct Status {
     pub hash: bool,
 }
 
-/// The arguments of `annuaire verify`.
 #[derive(Clone, Debug, Args)]
 pub struct Verify {
-    /// Check every resource and every entry of the index, which reads the whole mirror
+    /// Check every resource and every entry of the index; reads the whole mirror
     #[arg(long)]
     pub all: bool,
 }
 
-/// The arguments of `annuaire generate`.
 #[derive(Clone, Debug, Args)]
 pub struct Generate {
     /// Number of practitioners; other resources are generated in proportion

@@ -1,15 +1,14 @@
-//! The arguments of `exchanges` and `backup`.
+//! The arguments of the commands `exchanges` and `backup`.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 
-use crate::audit::before;
+use crate::clock::duration::{parse_period, subtract_period};
 use crate::fhir::date::Range;
 use crate::fhir::identifier::{Identifier, Token};
 
-/// The arguments of `exchanges`.
 #[derive(Clone, Debug, Args)]
 pub struct Exchanges {
     /// Only exchanges that mention this identifier, or concern a resource that has or had it
@@ -41,7 +40,6 @@ pub struct Exchanges {
     pub json: bool,
 }
 
-/// The arguments of `backup`.
 #[derive(Clone, Debug, Args)]
 pub struct Backup {
     /// File to create; it must not exist
@@ -62,7 +60,7 @@ fn resource(text: &str) -> Result<(String, String), String> {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    let ago = || before(crate::clock::system_time(), text.parse::<Span>().ok().filter(|span| !span.is_negative())?);
+    let ago = || subtract_period(crate::clock::system_time(), parse_period(text)?);
     let time = Range::parse(text).map(|range| range.start).or_else(ago);
     time.ok_or_else(|| "expected a date, a date and time, or an age: 2026-11-01, 2026-11-01T08:00, 24h".to_owned())
 }
@@ -82,11 +80,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cli_time_is_a_date_an_instant_or_an_age() {
+    fn cli_time_accepts_a_date_an_instant_or_an_age() {
         assert_eq!(time("2026-11-01").expect("a day").to_string(), "2026-10-31T23:00:00Z");
         assert_eq!(time("2026-11-01T08:00:00Z").expect("an instant").to_string(), "2026-11-01T08:00:00Z");
-        let then = time("24h").expect("a duration");
-        let ago = crate::clock::system_time().duration_since(then);
+        let day_ago = time("24h").expect("a duration");
+        let ago = crate::clock::system_time().duration_since(day_ago);
         assert!((86_400..86_460).contains(&ago.as_secs()));
         for wrong in ["", "yesterday", "-24h", "2026-13-01"] {
             assert!(time(wrong).is_err(), "{wrong}");
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn cli_status_is_a_number_or_a_class() {
+    fn cli_status_accepts_a_number_or_a_class() {
         for right in ["422", "4xx", "5XX"] {
             assert!(status(right).is_ok(), "{right}");
         }

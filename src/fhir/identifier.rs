@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_have_four_forms() {
+    fn token_has_four_forms() {
         assert_eq!(Token::parse("a|b"), Some(Token::Exact(Identifier::new("a", "b"))));
         assert_eq!(Token::parse("b"), Some(Token::Value("b".into())));
         assert_eq!(Token::parse("|b"), Some(Token::NoSystem("b".into())));
@@ -106,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_takes_the_meaning_from_the_next_character() {
+    fn token_backslash_escapes_the_next_character() {
         assert_eq!(Token::parse(r"a|b\|c\,\$\\"), Some(Token::Exact(Identifier::new("a", r"b|c,$\"))));
     }
 
     #[test]
-    fn only_the_technical_id_is_compared_without_case() {
+    fn identifier_technical_id_only_is_compared_without_case() {
         assert_eq!(Identifier::new(INTRN, " AbC "), Identifier::new(INTRN, "abc"));
         assert_ne!(Identifier::new(IDNPS, "3A/b"), Identifier::new(IDNPS, "3A/B"));
         assert!(Token::Value("ABC".into()).matches(&Identifier::new(INTRN, "abc")));

@@ -5,6 +5,7 @@
 //! <http://hl7.org/fhir/R4/json.html>
 
 mod defects;
+mod issues;
 mod members;
 mod path;
 
@@ -14,22 +15,17 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::issue::catalogue::{
-    JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY, JSON_ENCODING, JSON_ROOT, JSON_SYNTAX, JSON_TOO_LARGE,
-};
-use crate::issue::{Issue, MAX_ISSUES, Rule};
+use crate::issue::Issue;
+use crate::issue::catalogue::{JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY, JSON_ENCODING, JSON_ROOT, JSON_SYNTAX};
 
+use issues::Issues;
+
+pub use issues::{MAX_NAME_LENGTH, MAX_VALUES};
 pub use members::{Members, compact, members};
 pub use path::Path;
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 64;
-
-/// Maximum values of a document, nested ones included. A real resource has some 200.
-pub const MAX_VALUES: usize = 50_000;
-
-/// Maximum length of a member's name, in characters. The longest name of FHIR R4 has some 40.
-pub const MAX_NAME_LENGTH: usize = 128;
 
 /// A parsed JSON object.
 #[derive(Debug)]
@@ -72,37 +68,6 @@ pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
     };
     defects::check_members(object, &Path::Root, &issues);
     Ok(Received { members: members(text), defects: issues.found.into_inner(), value })
-}
-
-struct Issues<'a> {
-    root: &'a str,
-    found: RefCell<Vec<Issue>>,
-    /// Values read so far.
-    values: Cell<usize>,
-    /// Whether a defect ends the parsing.
-    is_refused: Cell<bool>,
-}
-
-impl Issues<'_> {
-    /// Lists a defect, if there is room: only then is its place made as text.
-    fn tell(&self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
-        let mut found = self.found.borrow_mut();
-        if found.len() < MAX_ISSUES {
-            found.push(complete(Issue::new(rule, path.expression(self.root))));
-        }
-    }
-
-    /// Lists what nothing can be read for.
-    fn refuse(&self, issue: Issue) {
-        self.is_refused.set(true);
-        self.found.borrow_mut().push(issue);
-    }
-
-    fn refuse_size<E: serde::de::Error>(&self, path: &Path<'_>) -> E {
-        let issue = Issue::new(&JSON_TOO_LARGE, path.expression(self.root)).with("values", MAX_VALUES.to_string());
-        self.refuse(issue.with("characters", MAX_NAME_LENGTH.to_string()));
-        E::custom("too large")
-    }
 }
 
 /// One value of the document, on its way to becoming a [`Value`].
@@ -259,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn key_order_number_text_and_escapes_survive_and_white_space_does_not() {
+    fn json_key_order_numbers_and_escapes_are_kept_and_white_space_is_not() {
         let text =
             "{ \"b\" : 1.50,\n\"a\":[ 1E2, -0 ,123456789012345678901234.10],\t\"c\":{\"d\": \"x \\\\\\\" \\u00e9\"} }";
         let received = parse(text.as_bytes(), "Practitioner").expect("legal");
@@ -270,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_defect_is_told_with_its_place() {
+    fn json_defects_are_reported_with_their_expression() {
         assert_eq!(
             defects(r#"{"a":1,"b":[{"c":null}],"a":2,"d":"","e":[],"f":{}}"#),
             [
@@ -284,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn null_is_legal_only_in_an_array_with_its_companion() {
+    fn json_null_is_legal_only_in_an_array_with_its_companion() {
         assert_eq!(defects(r#"{"given":[null,"A"],"_given":[{"id":"x"},null]}"#), [""; 0]);
         assert_eq!(defects(r#"{"given":[null,"A"]}"#), ["json-null Practitioner.given[0]"]);
         assert_eq!(defects(r#"{"family":null,"_family":{"id":"x"}}"#), ["json-null Practitioner.family"]);
     }
 
     #[test]
-    fn sixty_four_levels_are_legal_and_sixty_five_are_not() {
+    fn json_depth_is_limited_to_64() {
         let nested = |levels: usize| format!("{{\"a\":{}1{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         assert_eq!(defects(&nested(64)), [""; 0]);
         assert_eq!(defects(&nested(65)), ["json-depth Practitioner"]);
@@ -299,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_text_is_told_by_line_and_column() {
+    fn json_syntax_error_has_line_and_column() {
         let issues = parse(b"{\n  \"a\": }", "Practitioner").expect_err("malformed");
         assert_eq!(issues[0].text(crate::issue::Language::English), "The JSON is malformed at line 2, column 8.");
         assert_eq!(defects("{} x"), ["json-syntax Practitioner"]);
@@ -310,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn a_member_named_like_the_private_number_key_is_no_number() {
+    fn json_member_named_like_the_private_number_key_is_not_a_number() {
         assert_eq!(defects(r#"{"a":{"$serde_json::private::Number":"1"}}"#), ["json-syntax Practitioner"]);
     }
 
     #[test]
-    fn control_characters_are_refused_but_for_white_space() {
+    fn json_control_characters_are_refused_except_white_space() {
         assert_eq!(defects(r#"{"a":"x\u0000"}"#), ["json-control-character Practitioner.a"]);
         assert_eq!(defects(r#"{"a":"x\t\r\ny"}"#), [""; 0]);
     }

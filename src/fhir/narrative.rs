@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn narrative_that_runs_something_is_forbidden() {
+    fn narrative_with_active_content_is_forbidden() {
         for content in [
             "<script>1</script>",
             "<style>a</style>",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn narrative_that_is_no_xhtml_div_is_unreadable() {
+    fn narrative_malformed_is_refused() {
         for content in [
             "<b>a</i>",
             "a & b",
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn narrative_that_shows_nothing_is_invisible() {
+    fn narrative_without_visible_content_is_invisible() {
         for content in ["", " ", "<b></b>", "<br/>", "<hr/>", "<!-- c -->", r#"<p title="x"/>"#, "&#160;", "&#x200B;"] {
             assert_eq!(of(content), Err(Fault::Invisible), "{content}");
         }

@@ -41,7 +41,7 @@ mod tests {
     use crate::issue::catalogue::ANNUAIRE_REPEATED;
 
     #[test]
-    fn diagnostics_begin_with_what_is_wrong_unless_another_text_is_known() {
+    fn diagnostics_begin_with_the_sentence_unless_a_text_is_given() {
         let issue = Issue::new(&ANNUAIRE_REPEATED, "http._count").with("found", "_count");
         for language in [Language::French, Language::English] {
             let told = format_issue(&issue, language);

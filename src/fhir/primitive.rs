@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn primitive_uri_of_oid_or_uuid_has_its_form() {
+    fn primitive_uri_of_oid_or_uuid_is_well_formed() {
         let uuid = "urn:uuid:0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
         assert_form(
             is_uri,

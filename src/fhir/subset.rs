@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_and_what_must_be_there_is_kept_in_order_and_to_the_letter() {
+    fn subset_keeps_requested_and_mandatory_elements_as_received() {
         let body = r#"{"resourceType":"Practitioner","id":"1","meta":{"versionId":"1","tag":[ {"code":"x"} ]},"language":"fr","identifier":[{"value":"\u00e9"}],"active":true,"_birthDate":{"id":"b"},"name":[{"family":"A"}]}"#;
         let kept = r#"{"resourceType":"Practitioner","id":"1","meta":{"versionId":"1","tag":[{"code":"x"},{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED","display":"Resource encoded in summary mode"}]},"identifier":[{"value":"\u00e9"}],"active":true"#;
         let subset = |elements| subset("Practitioner", Summary::Off, elements, body);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_keeps_its_own() {
+    fn subset_mandatory_elements_depend_on_the_type() {
         let body = r#"{"resourceType":"X","id":"1","status":"active","practitioner":{"reference":"Practitioner/1"}}"#;
         let subset = |resource_type| subset(resource_type, Summary::Off, "code", body);
         assert!(subset("Device").contains(r#""status":"active""#));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn summary_keeps_what_r4_says_and_elements_narrow_it() {
+    fn subset_summary_keeps_summary_elements_and_elements_narrows_them() {
         let body = r##"{"resourceType":"Practitioner","id":"1","implicitRules":"urn:x","language":"fr","text":{"status":"generated"},"contained":[{"id":"o"}],"extension":[{"url":"urn:x"}],"identifier":[{"value":"1"}],"active":true,"name":[{"family":"A"}],"_gender":{"id":"g"},"photo":[{"url":"x"}],"qualification":[{"issuer":{"reference":"#o"}}]}"##;
         let kept = |summary, elements, more: &[&str]| {
             let found = names(&subset("Practitioner", summary, elements, body));

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entity_tags_are_read_weak_or_strong_and_in_lists() {
+    fn entity_tags_weak_strong_and_lists_are_parsed() {
         assert_eq!(EntityTags::parse("W/\"3\""), Some(EntityTags::Versions(vec![3])));
         assert_eq!(EntityTags::parse("\"3\", W/\"4\""), Some(EntityTags::Versions(vec![3, 4])));
         assert_eq!(EntityTags::parse(" * "), Some(EntityTags::Any));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_tag_names_a_resource_that_does_not_exist() {
+    fn entity_tags_never_match_a_missing_resource() {
         assert!(!EntityTags::Any.names(None));
         assert!(EntityTags::Any.names(Some(1)));
         assert!(!EntityTags::Versions(vec![1]).names(Some(2)));

@@ -47,7 +47,7 @@ impl Admission {
     /// # Errors
     /// What the sender lacks.
     pub fn authorise(&self, extensions: &Extensions, needed: Requirement) -> Result<(), Error> {
-        self.access.authorise(&origin(extensions)?.principal, needed)
+        self.access.authorise(&Origin::of(extensions)?.principal, needed)
     }
 
     /// What clients are recognised by, as the CapabilityStatements say it.
@@ -71,7 +71,7 @@ impl Admission {
 
     fn within_bounds(&self, parts: &Parts) -> Result<(), Error> {
         let Bounds { max_url, max_headers, max_header_count, .. } = self.bounds;
-        let origin = origin(&parts.extensions)?;
+        let origin = Origin::of(&parts.extensions)?;
         if let Some(rates) = &self.rates {
             rates.count(origin)?;
         }
@@ -108,8 +108,12 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
     }
 }
 
-fn origin(extensions: &Extensions) -> Result<&Origin, Error> {
-    extensions.get::<Origin>().ok_or_else(|| Error::internal("a request of unknown origin"))
+/// The answer to a request that no route serves.
+pub async fn respond_unrouted(error: Error, request: Request, admission: &Admission) -> Response {
+    let (parts, body) = request.into_parts();
+    // Which paths exist is told to callers only.
+    let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
+    outcome::refused(&error, &parts, body, &admission.bounds).await
 }
 
 /// Whether the body has a transfer coding beside `chunked`: hyper undoes that one only, and what it hands over would

@@ -15,13 +15,13 @@ use percent_encoding::percent_decode_str;
 use super::admission::Admission;
 use super::body::{self, Expected};
 use super::media_type::fhir_json;
-use super::observe::Observed;
+use super::observe::AuditLoan;
 use super::origin::Origin;
 use super::{authorisation, negotiation, outcome, response};
 use crate::access::right::Requirement;
 use crate::annuaire::api::{Directory, Interaction, PageCursor, ROUTES};
 use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, unsupported};
-use crate::audit::Trace;
+use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::query::value::is_blank;
@@ -59,48 +59,30 @@ impl DirectoryRequest<'_> {
 }
 
 /// Answers a request whose path below the base is this one.
-pub async fn exchange(state: &State, path: &str, request: Request) -> Response {
+pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
-    let request = parse_request(&parts.method, path);
-    let required = match request {
-        Ok((Interaction::Capabilities, _)) => Requirement::Metadata,
-        Ok(_) => authorisation::DIRECTORY,
-        Err(_) => Requirement::Authenticated,
-    };
-    let authorised = state.admission.authorise(&parts.extensions, required);
-    let (answer, observed) = match request {
-        Ok((interaction, request)) => {
-            let interaction = interaction.as_str();
-            let mut resource_type = request.resource_type();
-            trace(&parts, |trace| trace.asks(interaction, resource_type.map(DirectoryType::as_str)));
-            let answer = match authorised {
-                Ok(()) => answer(state, request, &parts, &mut body, &mut resource_type).await,
-                Err(error) => Err(error),
-            };
-            let answer = answer.map(|text| match request {
-                DirectoryRequest::Capabilities => response::statement(text, &parts.headers),
-                _ => fhir_json(StatusCode::OK, Body::from(text)),
-            });
-            let resource_type = resource_type.map(DirectoryType::as_str);
-            trace(&parts, |trace| trace.asks(interaction, resource_type));
-            (answer, Some(Observed { interaction, resource_type }))
+    let answered = async {
+        let mut audit = AuditLoan::take(&parts.extensions)?;
+        let request = parse_request(&parts.method, path);
+        let required = match request {
+            Ok((Interaction::Capabilities, _)) => Requirement::Metadata,
+            Ok(_) => authorisation::DIRECTORY,
+            Err(_) => Requirement::Authenticated,
+        };
+        if let Ok((interaction, request)) = &request {
+            audit.set_interaction(interaction.as_str(), request.resource_type().map(DirectoryType::as_str));
         }
-        Err(error) => (Err(authorised.err().unwrap_or(error)), None),
+        state.admission.authorise(&parts.extensions, required)?;
+        let (_, request) = request?;
+        let answer = answer(state, request, &parts, &mut body, &mut audit).await?;
+        Ok(match request {
+            DirectoryRequest::Capabilities => response::statement(answer, &parts.headers),
+            _ => fhir_json(StatusCode::OK, Body::from(answer)),
+        })
     };
-    let mut response = match answer {
+    match answered.await {
         Ok(response) => response,
         Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
-    };
-    if let Some(observed) = observed {
-        response.extensions_mut().insert(observed);
-    }
-    response
-}
-
-/// Notes something for the record of this exchange.
-fn trace(parts: &Parts, note: impl FnOnce(&Trace)) {
-    if let Some(trace) = parts.extensions.get::<Trace>() {
-        note(trace);
     }
 }
 
@@ -148,18 +130,15 @@ fn parse_type(name: &str) -> Result<DirectoryType, Error> {
     DirectoryType::parse(name).ok_or_else(unknown)
 }
 
-/// Carries it out. The type that a page is about is known only from its token.
+/// Carries it out. The type of a page is known only from its token.
 async fn answer(
     state: &State,
     request: DirectoryRequest<'_>,
     parts: &Parts,
     body: &mut Body,
-    about: &mut Option<DirectoryType>,
+    audit: &mut AuditDraft,
 ) -> Result<String, Error> {
-    let directory = &match parts.extensions.get::<Origin>() {
-        Some(origin) => state.directory.with_base_url(&origin.base_url),
-        None => state.directory.clone(),
-    };
+    let directory = &state.directory.with_base_url(&Origin::of(&parts.extensions)?.base_url);
     let language = negotiation::language(&parts.headers);
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
     match request {
@@ -176,11 +155,11 @@ async fn answer(
             let id = query.take("id").into_iter().next().unwrap_or_default();
             nothing_else(&query, "_page", "id, _format, _pretty")?;
             let cursor = directory.resume(&id)?;
-            *about = Some(cursor.resource_type);
-            next_page(state, directory, cursor, parts).await
+            audit.set_interaction(Interaction::NextPage.as_str(), Some(cursor.resource_type.as_str()));
+            next_page(state, directory, cursor, parts, audit).await
         }
         DirectoryRequest::Search(resource_type) => {
-            trace(parts, |trace| trace.queried(query.iter()));
+            audit.add_query(query.iter());
             let query = search_query(parts, resource_type, query)?;
             let own_url = self_url(directory, resource_type, parts, &query);
             let deadline = state.admission.permit(Workload::Directory).await?;
@@ -194,7 +173,7 @@ async fn answer(
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
             let query = within_bounds(query.append(form))?;
-            trace(parts, |trace| trace.queried(query.iter()));
+            audit.add_query(query.iter());
             let query = search_query(parts, resource_type, query)?;
             deadline.limit(directory.search(resource_type, query, &own_url, language)).await
         }
@@ -204,15 +183,21 @@ async fn answer(
             let directory = directory.for_lookups(&deadline);
             let id = percent_decode_str(id).decode_utf8_lossy();
             let found = deadline.limit(directory.read(resource_type, &id, &subset)).await?;
-            trace(parts, |trace| trace.found(&id, None));
+            audit.set_found(&id, None);
             Ok(found)
         }
     }
 }
 
 /// The page that this cursor stands before.
-async fn next_page(state: &State, directory: &Directory, cursor: PageCursor, parts: &Parts) -> Result<String, Error> {
-    trace(parts, |trace| trace.queried(cursor.parameters.iter()));
+async fn next_page(
+    state: &State,
+    directory: &Directory,
+    cursor: PageCursor,
+    parts: &Parts,
+    audit: &mut AuditDraft,
+) -> Result<String, Error> {
+    audit.add_query(cursor.parameters.iter());
     let deadline = state.admission.permit(Workload::Directory).await?;
     let directory = directory.until(&deadline);
     let own_url = format!("{}/_page?{}", directory.base_url(), parts.uri.query().unwrap_or_default());

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_frames_are_copied_and_not_held() {
+    async fn body_frames_are_copied_and_released() {
         let bounds = Bounds { max_body: 100_000, ..Bounds::default() };
         for (number, length) in [(MAX_FRAMES, 1), (50_000, 2), (1, 100_000), (0, 1), (MAX_FRAMES, 0)] {
             let mut body = Frames::default().body(number, length);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_announced_too_large_is_not_asked_for() {
+    async fn body_announced_too_large_is_not_read() {
         let bounds = Bounds { max_body: 100, ..Bounds::default() };
         let frames = Frames::default();
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, 101.into())]);

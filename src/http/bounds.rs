@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
-use jiff::SignedDuration;
 
+use crate::clock::duration::duration_parser;
 use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 
 /// The limits and timeouts of requests and connections.
@@ -31,15 +31,15 @@ pub struct Bounds {
     pub max_body: usize,
 
     /// Maximum time to receive the head of a request, from its first byte; beyond it 408
-    #[arg(long, env = "SAS_HEADER_TIMEOUT", global = true, value_name = "DURATION", default_value = "10s", value_parser = timeout)]
+    #[arg(long, env = "SAS_HEADER_TIMEOUT", global = true, value_name = "DURATION", default_value = "10s", value_parser = timeout())]
     pub header_timeout: Duration,
 
     /// Maximum time to receive the body of a request; beyond it 408
-    #[arg(long, env = "SAS_BODY_TIMEOUT", global = true, value_name = "DURATION", default_value = "20s", value_parser = timeout)]
+    #[arg(long, env = "SAS_BODY_TIMEOUT", global = true, value_name = "DURATION", default_value = "20s", value_parser = timeout())]
     pub body_timeout: Duration,
 
     /// Maximum time a connection may be idle between two requests
-    #[arg(long, env = "SAS_IDLE_TIMEOUT", global = true, value_name = "DURATION", default_value = "75s", value_parser = timeout)]
+    #[arg(long, env = "SAS_IDLE_TIMEOUT", global = true, value_name = "DURATION", default_value = "75s", value_parser = timeout())]
     pub idle_timeout: Duration,
 
     /// Maximum open connections; beyond it, the one idle longest is closed for each new one, unauthenticated ones first
@@ -195,13 +195,9 @@ fn replaced_by_limits_of_kinds(_: &str) -> Result<Infallible, String> {
         .to_owned())
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
-    let duration = text.parse().ok().and_then(|duration: SignedDuration| Duration::try_from(duration).ok());
-    let duration = duration.filter(|duration| (Duration::from_millis(1)..=DAY).contains(duration));
-    duration.ok_or_else(|| "expected a duration such as 10s or 2m, up to a day".to_owned())
+fn timeout() -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
+    duration_parser(Duration::from_millis(1)..=Duration::from_hours(24), "10s or 2m, up to a day")
 }
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,14 @@
 
 mod activity;
 mod answer_body;
+mod config;
 mod connection;
 mod file_limit;
+mod gauge_guard;
 mod open_connections;
 mod per_ip_limit;
 mod refusal;
+mod shutdown;
 mod timeout_stream;
 
 use std::convert::Infallible;
@@ -21,53 +24,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::Service;
 
-use super::bounds::Bounds;
-use super::origin::{Origin, proxy};
-use crate::access::Access;
-use crate::tls::server::Server;
-use activity::Activity;
-pub use file_limit::cap_at_file_limit;
+use super::origin::Origin;
+use gauge_guard::GaugeGuard;
 use open_connections::OpenConnections;
 use per_ip_limit::{PerIpLimit, PerIpPermit};
+use shutdown::shutdown_requested;
+
+pub use activity::OnConnection;
+pub use config::ListenerConfig;
+pub use file_limit::cap_at_file_limit;
 
 /// Pause after `accept` failed. The usual cause, too many open files, lasts for a while.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-
-/// What a listener applies to its connections.
-pub struct ListenerConfig {
-    /// Timeouts, and maximum connections.
-    pub bounds: Bounds,
-    /// The server side of TLS handshakes; `None` for unencrypted connections.
-    pub tls: Option<Server>,
-    /// The trusted proxies, whose connections are not limited per address.
-    pub proxies: proxy::Settings,
-    /// The callers, whose connections are evicted last.
-    pub access: Access,
-}
-
-/// The connection that a request came over; the listener adds it to each request.
-#[derive(Clone)]
-pub struct OnConnection(Arc<Activity>);
-
-impl OnConnection {
-    /// Marks the connection as authenticated: it is evicted after unauthenticated ones.
-    pub fn authenticate(&self) {
-        self.0.authenticate();
-    }
-}
 
 /// Marks the connection of a request as authenticated, if its sender is a caller.
 pub fn mark_authenticated(extensions: &Extensions) {
     let is_caller = extensions.get::<Origin>().is_some_and(|origin| origin.caller().is_some());
     if let (true, Some(connection)) = (is_caller, extensions.get::<OnConnection>()) {
         connection.authenticate();
-    }
-}
-
-impl From<Bounds> for ListenerConfig {
-    /// An unencrypted listener without callers and proxies.
-    fn from(bounds: Bounds) -> Self {
-        Self { bounds, tls: None, proxies: proxy::Settings::default(), access: Access::open() }
     }
 }
 
@@ -158,25 +132,4 @@ fn drain_backlog(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
 fn is_client_abort(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// Increments a gauge until it is dropped.
-struct GaugeGuard(&'static str);
-
-impl GaugeGuard {
-    fn new(gauge: &'static str) -> Self {
-        metrics::gauge!(gauge).increment(1);
-        Self(gauge)
-    }
-}
-
-impl Drop for GaugeGuard {
-    fn drop(&mut self) {
-        metrics::gauge!(self.0).decrement(1);
-    }
-}
-
-async fn shutdown_requested(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a shutdown too.
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }

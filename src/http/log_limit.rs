@@ -99,7 +99,7 @@ impl LogLimit {
     fn write_sum(&self) {
         let left_out = self.lines.take_left_out();
         if left_out > 0 {
-            tracing::info!(reason = self.reason.as_str(), left_out, "lines were left out of the log");
+            tracing::info!(reason = self.reason.as_str(), left_out, "log lines were suppressed");
         }
     }
 }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_lines_beyond_the_limit_are_left_out_and_counted() {
+    fn log_limit_suppresses_and_counts_further_lines() {
         let lines = LogRateLimit::per_second(2);
         let written: Vec<_> = std::iter::repeat_with(|| lines.next()).take(100).flatten().collect();
         let left_out = written.iter().sum::<u64>() + lines.take_left_out();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn log_sum_tells_each_line_that_was_left_out_once() {
+    async fn log_limit_sum_counts_each_suppressed_line_once() {
         static LIMIT: LazyLock<LogLimit> = LazyLock::new(|| LogLimit::new(Reason::RateLimited));
         let written: Vec<_> = std::iter::repeat_with(|| LIMIT.next()).take(100_000).flatten().collect();
         assert!((10..50_000).contains(&written.len()), "{}", written.len());
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn log_limit_of_each_reason_is_its_own() {
+    fn log_limit_is_per_reason() {
         for reason in Reason::ALL {
             assert_eq!(reason.limit().reason, reason);
         }

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_of_json_is_accepted() {
+    fn negotiation_every_name_of_json_is_accepted() {
         for accept in [
             "application/json+fhir",
             "application/fhir+json; fhirVersion=4.0",
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_parameter_overrides_the_header() {
+    fn negotiation_format_parameter_overrides_accept() {
         let query = |text: &str| Query::parse(text).expect("a query");
         let xml = headers("accept", "application/fhir+xml");
         for text in ["_format=json", "_format=application/fhir+json", "_format=application%2Fjson%2Bfhir"] {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn french_unless_english_is_preferred() {
+    fn negotiation_language_is_french_unless_english_is_preferred() {
         for accept in ["", "fr-FR, en;q=0.8", "de", "en, fr", "en;q=x, fr"] {
             assert_eq!(language(&headers("accept-language", accept)), Language::French, "{accept}");
         }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn negotiation_long_member_names_nothing_that_is_served() {
+    fn negotiation_long_member_matches_nothing() {
         let parameters = ";x=y".repeat(8000);
         let accepts = |text: &str| format(&headers("accept", text), &mut Query::default()).is_ok();
         assert!(!accepts(&format!("application/json{parameters}")));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn preferences_may_stand_among_others() {
+    fn negotiation_preferences_are_found_among_others() {
         assert_eq!(preferred_return(&headers("prefer", "respond-async, return=minimal")), Some(Return::Minimal));
         assert_eq!(preferred_return(&headers("prefer", "return=\"OperationOutcome\"")), Some(Return::OperationOutcome));
         assert_eq!(preferred_return(&headers("prefer", "return=everything")), None);

@@ -1,10 +1,12 @@
-//! Every exchange leaves a log line, metrics and a record: who asked (request id), what, with which outcome.
+//! Each request leaves a log line, metrics and an audit event: who asked (request id), what, with which outcome.
 //! Never a body, a name, an e-mail address or a whole identifier.
 
+use std::ops::DerefMut;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, Span};
@@ -12,7 +14,8 @@ use tracing::{Instrument, Span};
 use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use crate::access::principal::Principal;
-use crate::audit::{Caller, Recorder, Trace};
+use crate::audit::{AuditDraft, AuditQueue, Caller};
+use crate::error::Error;
 use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
 use crate::issue::{Issue, IssueType};
 use crate::telemetry::{RequestSpan, SpanOutcome};
@@ -20,19 +23,19 @@ use crate::telemetry::{RequestSpan, SpanOutcome};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Counted, and not recorded.
+/// Counted, and without an audit event.
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Of overload, where it cites a rule with the code `throttled`.
+/// Of overload, if it cites a rule with the code `throttled`.
 const SERVICE_UNAVAILABLE: u16 = 503;
 
-/// What is told, as other servers do, of an exchange whose client did not wait for the answer.
+/// The status in the log, as in those of other servers, of a request whose client did not wait for the answer.
 const CLIENT_WENT_AWAY: u16 = 499;
 
-/// Characters of a text of a certificate that are recorded: X.520 allows 64.
+/// Characters of a text of a certificate in an audit event: X.520 allows 64.
 const MAX_CERTIFICATE_TEXT: usize = 64;
 
-/// Organizational units of a certificate that are recorded.
+/// Organizational units of a certificate in an audit event.
 const MAX_UNITS: usize = 8;
 
 tokio::task_local! {
@@ -44,22 +47,49 @@ pub fn request_id() -> Option<String> {
     REQUEST_ID_NOW.try_with(String::clone).ok()
 }
 
-/// What an exchange was, carried by its response.
-#[derive(Clone, Copy)]
-pub struct Observed {
-    /// The name of the interaction.
-    pub interaction: &'static str,
-    /// The resource type that it was about.
-    pub resource_type: Option<&'static str>,
+/// The audit draft of a request, on loan to its handler: an extension of the request.
+///
+/// The handler owns the draft while it works. When it drops the draft, at its end or because the client goes away, the
+/// draft comes back to the middleware, which makes the audit event of it.
+#[derive(Clone)]
+pub struct AuditLoan {
+    /// As it is before the handler has it.
+    draft: AuditDraft,
+    returned: Arc<OnceLock<AuditDraft>>,
 }
 
-/// The rules that were cited, carried by the response.
-#[derive(Clone, Default)]
-pub struct Issues(Vec<(&'static str, &'static str)>);
+impl AuditLoan {
+    /// Lends this draft.
+    pub fn new(draft: AuditDraft) -> Self {
+        Self { draft, returned: Arc::default() }
+    }
 
-impl Issues {
+    /// Takes the draft from the extensions of a request.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the request did not pass [`observe`].
+    pub fn take(extensions: &Extensions) -> Result<impl DerefMut<Target = AuditDraft> + use<>, Error> {
+        let loan = extensions.get::<Self>().ok_or_else(|| Error::internal("a request without an audit draft"))?;
+        let returned = loan.returned.clone();
+        Ok(scopeguard::guard(loan.draft.clone(), move |draft| {
+            // A request has one handler.
+            let _ = returned.set(draft);
+        }))
+    }
+
+    /// The draft as the handler has returned it.
+    pub fn draft(&self) -> &AuditDraft {
+        self.returned.get().unwrap_or(&self.draft)
+    }
+}
+
+/// The rules that a response cites: an extension of the response.
+#[derive(Clone, Default)]
+pub struct CitedRules(Vec<(&'static str, &'static str)>);
+
+impl CitedRules {
     /// The ids and issue codes of these issues, each once.
-    pub fn of(issues: &[Issue]) -> Self {
+    pub fn new(issues: &[Issue]) -> Self {
         let mut cited: Vec<_> = issues.iter().map(|issue| (issue.rule.id, issue.rule.code.code())).collect();
         cited.sort_unstable();
         cited.dedup();
@@ -70,38 +100,40 @@ impl Issues {
         self.0.iter().map(|(rule, _)| *rule)
     }
 
-    /// A page of another site sends the request: as often as it wants to, and in nobody's name.
+    /// Whether a page of another site sends the request, which no caller asked for.
     fn is_of_foreign_page(&self) -> bool {
         self.rules().any(|rule| [HTTP_ORIGIN.id, FOREIGN_HOST.id, HTTP_HOST.id].contains(&rule))
     }
 
-    /// There was too much to do.
+    /// Whether the server is overloaded.
     fn is_overload(&self) -> bool {
         self.0.iter().any(|(_, code)| *code == IssueType::Throttled.code())
     }
 
-    /// Both, of each, in one line.
+    /// `rule:code` of each, in one line.
     pub fn list(&self) -> String {
         self.0.iter().map(|(rule, code)| format!("{rule}:{code}")).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Takes over or makes the request id, echoes it, measures, logs and records.
-pub async fn observe(State(recorder): State<Recorder>, mut request: Request, next: Next) -> Response {
+/// Takes over or makes the request id, echoes it, measures, logs and audits.
+pub async fn observe(State(queue): State<AuditQueue>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
     let request_id = request_id.unwrap_or_else(|| crate::clock::new_uuid().hyphenated().to_string());
     // A client may have put a name there: only the client itself reads it again.
-    let shown_id = recorder.request_id(&request_id);
-    let exchange = traced(&request, &shown_id);
-    let span =
-        exchange.span().in_scope(|| tracing::error_span!("request", id = shown_id, trace_id = exchange.trace_id()));
+    let shown_id = queue.request_id(&request_id);
+    let request_span = begin_span(&request, &shown_id);
+    let span = request_span
+        .span()
+        .in_scope(|| tracing::error_span!("request", id = shown_id, trace_id = request_span.trace_id()));
     let origin = request.extensions().get::<Origin>();
-    let is_stranger = origin.is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)));
-    let trace = recorder.begin(&shown_id, who_asks(origin));
-    request.extensions_mut().insert(trace.clone());
-    let going_on = GoingOn { start, recorder, trace, is_stranger, span: span.clone(), exchange: Some(exchange) };
+    let is_unauthenticated = origin.is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)));
+    let audit = AuditLoan::new(queue.draft(&shown_id, caller(origin)));
+    request.extensions_mut().insert(audit.clone());
+    let request_span = Some(request_span);
+    let in_flight = InFlightGuard { start, queue, audit, is_unauthenticated, span: span.clone(), request_span };
     let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
     let mut response = answering.instrument(span).await;
 
@@ -110,44 +142,45 @@ pub async fn observe(State(recorder): State<Recorder>, mut request: Request, nex
             response.headers_mut().insert(name, id);
         }
     }
-    let observed = response.extensions().get::<Observed>().copied();
-    let issues = response.extensions_mut().remove::<Issues>().unwrap_or_default();
-    going_on.answered(response.status().as_u16(), observed, &issues).await;
+    let cited = response.extensions_mut().remove::<CitedRules>().unwrap_or_default();
+    in_flight.answered(response.status().as_u16(), &cited).await;
     response
 }
 
-/// An exchange that has yet to leave its log line, metrics and record. It leaves them too where its client goes
-/// away before it is answered: what it asked for may have been done.
-struct GoingOn {
+/// A request that has yet to leave its log line, metrics and audit event. It leaves them too if its client goes away
+/// before it is answered: what it asked for may have been done.
+struct InFlightGuard {
     start: Instant,
-    recorder: Recorder,
-    trace: Trace,
-    /// Callers are asked for, and this is none of them.
-    is_stranger: bool,
+    queue: AuditQueue,
+    audit: AuditLoan,
+    /// Whether callers are configured, and this is none of them.
+    is_unauthenticated: bool,
     span: Span,
     /// Until it has ended.
-    exchange: Option<RequestSpan>,
+    request_span: Option<RequestSpan>,
 }
 
-impl GoingOn {
-    async fn answered(mut self, status: u16, observed: Option<Observed>, issues: &Issues) {
+impl InFlightGuard {
+    async fn answered(mut self, status: u16, cited: &CitedRules) {
         let elapsed = self.start.elapsed();
-        let record = || self.trace.record(status, issues.rules(), None);
-        if self.trace.is_recorded() || status == TOO_MANY_REQUESTS {
-            // With its change; or it was refused lest it be too much.
-        } else if !self.is_stranger && !issues.is_of_foreign_page() {
-            self.recorder.record(record()).await;
-        } else if self.recorder.allow_unauthenticated() {
-            self.recorder.record_at_once(record());
+        let draft = self.audit.draft();
+        let event = || draft.event(status, cited.rules());
+        if draft.is_audited() || status == TOO_MANY_REQUESTS {
+            // The event is committed with the change; or the request is one of too many, and its event would be too.
+        } else if !self.is_unauthenticated && !cited.is_of_foreign_page() {
+            self.queue.send(event()).await;
+        } else if self.queue.allow_unauthenticated() {
+            self.queue.try_send(event());
         }
-        self.end(elapsed, status, observed, issues);
+        self.end(elapsed, status, cited);
     }
 
     /// Counts and logs it.
-    fn end(&mut self, elapsed: Duration, status: u16, observed: Option<Observed>, cited: &Issues) {
-        let Some(exchange) = self.exchange.take() else { return };
-        let interaction = observed.map_or("none", |observed| observed.interaction);
-        let resource_type = observed.and_then(|observed| observed.resource_type).unwrap_or("none");
+    fn end(&mut self, elapsed: Duration, status: u16, cited: &CitedRules) {
+        let Some(request_span) = self.request_span.take() else { return };
+        let draft = self.audit.draft();
+        let (interaction, resource_type) =
+            (draft.interaction().unwrap_or("none"), draft.resource_type().unwrap_or("none"));
         let issues = cited.list();
         metrics::counter!(
             "sas_requests_total", "type" => resource_type, "interaction" => interaction, "status" => status.to_string()
@@ -156,53 +189,53 @@ impl GoingOn {
         metrics::histogram!("sas_request_duration_seconds", "type" => resource_type, "interaction" => interaction)
             .record(elapsed.as_secs_f64());
         let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
-        let caller = self.trace.caller().unwrap_or("none");
-        let reason = limited(status, self.is_stranger, cited);
+        let caller = draft.caller().unwrap_or("none");
+        let reason = limited(status, self.is_unauthenticated, cited);
         let left_out = reason.map_or(Some(0), log_limit::next_line);
         if let Some(left_out) = left_out {
             let left_out = (left_out > 0).then_some(left_out);
             let _entered = self.span.enter();
             tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, left_out, "answered");
         }
-        exchange.end(&SpanOutcome { status, interaction, resource_type, caller, issues: &issues });
+        request_span.end(&SpanOutcome { status, interaction, resource_type, caller, issues: &issues });
     }
 }
 
-impl Drop for GoingOn {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        if self.exchange.is_none() {
+        if self.request_span.is_none() {
             return;
         }
         let elapsed = self.start.elapsed();
-        if !self.trace.is_recorded() && (!self.is_stranger || self.recorder.allow_unauthenticated()) {
-            self.recorder.record_at_once(self.trace.record(CLIENT_WENT_AWAY, std::iter::empty(), None));
+        let draft = self.audit.draft();
+        if !draft.is_audited() && (!self.is_unauthenticated || self.queue.allow_unauthenticated()) {
+            self.queue.try_send(draft.event(CLIENT_WENT_AWAY, std::iter::empty()));
         }
-        let observed = self.trace.asked().map(|(interaction, resource_type)| Observed { interaction, resource_type });
-        self.end(elapsed, CLIENT_WENT_AWAY, observed, &Issues::default());
+        self.end(elapsed, CLIENT_WENT_AWAY, &CitedRules::default());
     }
 }
 
-/// Why the line of an exchange is written only within a limit: such exchanges cost their client nothing, and there may
-/// be any number of them.
-fn limited(status: u16, is_stranger: bool, issues: &Issues) -> Option<Reason> {
+/// Why the log line of a request is rate limited: such requests cost their client nothing, and there may be any number
+/// of them.
+fn limited(status: u16, is_unauthenticated: bool, issues: &CitedRules) -> Option<Reason> {
     match status {
         TOO_MANY_REQUESTS => Some(Reason::RateLimited),
-        _ if is_stranger || issues.is_of_foreign_page() => Some(Reason::Unauthenticated),
+        _ if is_unauthenticated || issues.is_of_foreign_page() => Some(Reason::Unauthenticated),
         SERVICE_UNAVAILABLE if issues.is_overload() => Some(Reason::Overloaded),
         _ => None,
     }
 }
 
-/// The exchange as a span, of the trace that the client names.
-fn traced(request: &Request, request_id: &str) -> RequestSpan {
+/// The span of a request, in the trace that the client names.
+fn begin_span(request: &Request, request_id: &str) -> RequestSpan {
     let base_url = request.extensions().get::<Origin>().map(|origin| origin.base_url.clone());
     let scheme = if base_url.is_some_and(|url| url.starts_with("https:")) { "https" } else { "http" };
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     RequestSpan::begin(request.headers(), request.method(), route, scheme, request_id)
 }
 
-/// Who asks, as it is recorded.
-fn who_asks(origin: Option<&Origin>) -> Caller {
+/// The sender of a request, as it is audited.
+fn caller(origin: Option<&Origin>) -> Caller {
     let Some(origin) = origin else { return Caller::default() };
     let certificate = origin.certificate.as_deref();
     Caller {
@@ -233,8 +266,6 @@ fn legible(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::Router;
     use axum::body::Body;
     use axum::http::StatusCode;
@@ -245,59 +276,60 @@ mod tests {
     use super::*;
     use crate::access::principal::AuthFailure;
     use crate::audit::AuditEvent;
-    use crate::error::{Error, Workload};
+    use crate::error::Workload;
     use crate::tls::certificate::ClientCertificate;
 
-    /// The records of so many exchanges that one of these sends, and that are answered so; `None`: never.
-    async fn records(exchanges: usize, principal: Principal, status: Option<StatusCode>) -> Vec<AuditEvent> {
-        let (recorder, mut records) = Recorder::alone();
+    /// The audit events of so many requests of this principal that are answered with this status; `None`: never.
+    async fn audit_events(requests: usize, principal: Principal, status: Option<StatusCode>) -> Vec<AuditEvent> {
+        let (queue, mut events) = AuditQueue::without_task();
         let answer = async move |request: Request| {
-            request.extensions().get::<Trace>().expect("a trace").asks("read", Some("Practitioner"));
+            let mut audit = AuditLoan::take(request.extensions()).expect("an audit draft");
+            audit.set_interaction("read", Some("Practitioner"));
             match status {
                 Some(status) => status,
                 None => std::future::pending().await,
             }
         };
-        let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(recorder, observe));
+        let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(queue, observe));
         let peer = "192.0.2.1".parse().expect("an address");
         let origin = Origin { peer, certificate: None, principal, base_url: "http://h/fhir".into() };
-        for _ in 0..exchanges {
+        for _ in 0..requests {
             let request = Request::get("/").extension(origin.clone()).body(Body::empty()).expect("a request");
-            // Whoever gives up at once has asked all the same.
+            // A client that goes away at once has sent its request all the same.
             let answered = tokio::time::timeout(Duration::ZERO, router.call(request)).await;
             assert_eq!(answered.is_ok(), status.is_some());
         }
-        std::iter::from_fn(|| records.try_recv().ok()).collect()
+        std::iter::from_fn(|| events.try_recv().ok()).collect()
     }
 
     #[tokio::test]
-    async fn an_exchange_whose_client_goes_away_leaves_its_record() {
-        let records = records(1, Principal::Anyone, None).await;
-        let told: Vec<_> = records.iter().map(|record| (record.status, record.interaction.as_str())).collect();
-        assert_eq!(told, [(499, "read")]);
-        assert_eq!(records[0].resource_type.as_deref(), Some("Practitioner"));
+    async fn audit_client_gone_leaves_an_event() {
+        let events = audit_events(1, Principal::Anyone, None).await;
+        let logged: Vec<_> = events.iter().map(|event| (event.status, event.interaction.as_str())).collect();
+        assert_eq!(logged, [(499, "read")]);
+        assert_eq!(events[0].resource_type.as_deref(), Some("Practitioner"));
     }
 
     #[tokio::test]
-    async fn what_comes_too_fast_leaves_no_record() {
-        assert_eq!(records(3, Principal::Anyone, Some(StatusCode::TOO_MANY_REQUESTS)).await, []);
-        assert_eq!(records(3, Principal::Anyone, Some(StatusCode::OK)).await.len(), 3);
+    async fn audit_too_many_requests_leave_no_event() {
+        assert_eq!(audit_events(3, Principal::Anyone, Some(StatusCode::TOO_MANY_REQUESTS)).await, []);
+        assert_eq!(audit_events(3, Principal::Anyone, Some(StatusCode::OK)).await.len(), 3);
     }
 
     #[tokio::test]
-    async fn of_strangers_a_few_exchanges_are_recorded() {
+    async fn audit_unauthenticated_requests_leave_few_events() {
         for status in [Some(StatusCode::UNAUTHORIZED), None] {
-            let recorded = records(1000, Principal::Unauthenticated(AuthFailure::NoCredentials), status).await.len();
-            assert!((10..900).contains(&recorded), "{recorded}");
+            let events = audit_events(1000, Principal::Unauthenticated(AuthFailure::NoCredentials), status).await.len();
+            assert!((10..900).contains(&events), "{events}");
         }
     }
 
     #[test]
     fn log_limit_applies_to_floods_and_to_nothing_else() {
-        let cited = |error: &Error| Issues::of(&error.issues());
+        let cited = |error: &Error| CitedRules::new(&error.issues());
         let too_fast = Error::TooFast { retry_after: Duration::ZERO };
-        let unavailable = Error::Unavailable(Arc::new(sqlx::Error::PoolTimedOut));
-        for (status, is_stranger, error, expected) in [
+        let unavailable = Error::Unavailable(Arc::new(std::io::Error::from(std::io::ErrorKind::TimedOut)));
+        for (status, is_unauthenticated, error, expected) in [
             (401, true, &Error::LoginRequired, Some(Reason::Unauthenticated)),
             (499, true, &Error::NotFound, Some(Reason::Unauthenticated)),
             (403, false, &Error::ForeignPage, Some(Reason::Unauthenticated)),
@@ -314,12 +346,16 @@ mod tests {
             (404, false, &Error::NotFound, None),
             (200, false, &Error::Refused(vec![]), None),
         ] {
-            assert_eq!(limited(status, is_stranger, &cited(error)), expected, "{status} {is_stranger} {error}");
+            assert_eq!(
+                limited(status, is_unauthenticated, &cited(error)),
+                expected,
+                "{status} {is_unauthenticated} {error}"
+            );
         }
     }
 
     #[tokio::test]
-    async fn request_id_of_a_client_is_echoed_as_sent_and_recorded_as_a_hash_unless_random() {
+    async fn request_id_of_a_client_is_echoed_and_audited_as_a_hash_unless_random() {
         let random = "4bf92f3577b34da6a3ce929d0e0e4736";
         for (name, id, is_kept) in [
             ("x-request-id", "nadia.aubert@example.org", false),
@@ -328,22 +364,22 @@ mod tests {
             ("x-request-id", random, true),
             ("x-correlation-id", random, true),
         ] {
-            let (recorder, mut records) = Recorder::alone();
+            let (queue, mut events) = AuditQueue::without_task();
             let quoted = async || request_id().unwrap_or_default();
-            let mut router = Router::new().route("/", any(quoted)).layer(from_fn_with_state(recorder, observe));
+            let mut router = Router::new().route("/", any(quoted)).layer(from_fn_with_state(queue, observe));
             let request = Request::get("/").header(name, id).body(Body::empty()).expect("a request");
             let response = router.call(request).await.expect("a response");
             assert_eq!(response.headers()[name], id);
             assert_eq!(response.headers()["x-request-id"], id);
             let body = axum::body::to_bytes(response.into_body(), 1000).await.expect("a body");
             assert_eq!(body, id, "the client reads in an answer what it sent");
-            let recorded = records.try_recv().expect("a record").request_id;
-            assert_eq!((recorded.len(), recorded == id), (32, is_kept), "{recorded}");
+            let audited = events.try_recv().expect("an audit event").request_id;
+            assert_eq!((audited.len(), audited == id), (32, is_kept), "{audited}");
         }
     }
 
     #[test]
-    fn what_is_recorded_of_a_certificate_is_bounded() {
+    fn audit_caller_certificate_texts_are_bounded() {
         let certificate = ClientCertificate {
             common_name: "x".repeat(10_000),
             organizational_units: vec!["y".repeat(10_000); 1000],
@@ -352,12 +388,12 @@ mod tests {
         let peer = "192.0.2.1".parse().expect("an address");
         let certificate = Some(Arc::new(certificate));
         let origin = Origin { peer, certificate, principal: Principal::Anyone, base_url: "http://h/fhir".into() };
-        let size = serde_json::to_string(&who_asks(Some(&origin))).expect("JSON").len();
+        let size = serde_json::to_string(&caller(Some(&origin))).expect("JSON").len();
         assert!(size < 1000, "{size} bytes");
     }
 
     #[test]
-    fn who_asks_is_told_by_the_certificate_and_the_address() {
+    fn audit_caller_has_certificate_and_address() {
         let certificate = ClientCertificate {
             common_name: "sas.\0example.org\u{1b}".to_owned(),
             organizational_units: vec!["318700000000000\0".to_owned()],
@@ -373,6 +409,6 @@ mod tests {
             serial: Some("0a1b".to_owned()),
             peer: "192.0.2.1".to_owned(),
         };
-        assert_eq!(who_asks(Some(&origin)), expected);
+        assert_eq!(caller(Some(&origin)), expected);
     }
 }

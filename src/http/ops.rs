@@ -92,25 +92,25 @@ pub fn prometheus_handle() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_requests_total", "Requests answered, by type, interaction and status");
         metrics::describe_histogram!("sas_request_duration_seconds", "Time from request to answer, in seconds");
         metrics::describe_histogram!("sas_write_batch_size", "Writes that shared one commit");
-        metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges of which no record could be kept");
-        metrics::describe_gauge!("sas_requests_in_progress", "Requests that hold a permit, by kind");
-        metrics::describe_counter!("sas_too_busy_total", "Requests refused for want of a permit, by kind");
-        metrics::describe_counter!("sas_log_lines_left_out_total", "Lines that a flood left out of the log, by reason");
+        metrics::describe_counter!("sas_exchanges_unrecorded_total", "Exchanges without an audit event");
+        metrics::describe_gauge!("sas_requests_in_progress", "Requests in progress, by kind");
+        metrics::describe_counter!("sas_too_busy_total", "Requests refused because no permit was free, by kind");
+        metrics::describe_counter!("sas_log_lines_left_out_total", "Log lines suppressed by rate limits, by reason");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
-        metrics::describe_gauge!("sas_connections", "Connections that are open");
+        metrics::describe_gauge!("sas_connections", "Open connections");
         metrics::describe_counter!(
             "sas_connections_refused_total",
-            "Connections closed at once, as their address has its share"
+            "Connections closed because their address reached its limit"
         );
+        metrics::describe_counter!("sas_connections_evicted_total", "Idle connections closed to accept new ones");
+        metrics::describe_gauge!("sas_listeners_full", "Listeners that have reached their connection limit");
+        metrics::describe_gauge!("sas_response_bytes_outstanding", "Bytes of responses that clients have not read");
         metrics::describe_counter!(
-            "sas_connections_evicted_total",
-            "Idle connections closed for new ones, as all were taken"
+            "sas_responses_refused_total",
+            "Requests refused because unread responses reached their limit"
         );
-        metrics::describe_gauge!("sas_listeners_full", "Listeners where a new connection waits, as all are taken");
-        metrics::describe_gauge!("sas_response_bytes_outstanding", "Bytes of answers that clients have yet to read");
-        metrics::describe_counter!("sas_responses_refused_total", "Answers refused, as too many bytes are unread");
-        metrics::describe_counter!("sas_accept_errors_total", "Connections that the system could not hand over");
-        metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by how they ended");
+        metrics::describe_counter!("sas_accept_errors_total", "Errors of accept(2)");
+        metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by outcome");
         Some(handle)
     };
     RECORDER.get_or_init(install).as_ref()

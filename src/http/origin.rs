@@ -12,13 +12,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use rustls::pki_types::UnixTime;
 
 use crate::access::Access;
 use crate::access::principal::{AuthFailure, Principal};
+use crate::error::Error;
 use crate::tls::certificate::ClientCertificate;
-use crate::tls::trust::{CertificateRejection, Trust};
+use crate::tls::rejection::CertificateRejection;
+use crate::tls::trust::Trust;
 use address::ForwardedInfo;
 use authorization::BearerCredentials;
 use browser::BrowserCheck;
@@ -45,6 +47,14 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The origin in the extensions of a request.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the request was not identified.
+    pub fn of(extensions: &Extensions) -> Result<&Self, Error> {
+        extensions.get().ok_or_else(|| Error::internal("a request of unknown origin"))
+    }
+
     /// The name of the caller, if it is authenticated.
     pub fn caller(&self) -> Option<&str> {
         self.principal.caller()

@@ -6,21 +6,18 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::admission::Admission;
 use super::body::DrainLimits;
 use super::bounds::Bounds;
 use super::log_limit::{self, Reason};
 use super::media_type::fhir_json;
-use super::observe::{self, Issues};
+use super::observe::{self, CitedRules};
 use super::origin::Origin;
 use super::{body, negotiation};
 use crate::access::principal::Principal;
-use crate::access::right::Requirement;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
@@ -166,20 +163,12 @@ fn is_stranger(parts: &Parts) -> bool {
     parts.extensions.get::<Origin>().is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)))
 }
 
-/// The answer to a request that no interaction is served for.
-pub async fn of_unserved(error: Error, request: Request, admission: &Admission) -> Response {
-    let (parts, body) = request.into_parts();
-    // What is not served is nobody's business but the callers'.
-    let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
-    refused(&error, &parts, body, &admission.bounds).await
-}
-
 /// An answer that consists of issues.
 pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Response {
     let outcome = operation_outcome(issues, language).to_string();
     let mut response = fhir_json(status, Body::from(outcome));
     response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    response.extensions_mut().insert(Issues::of(issues));
+    response.extensions_mut().insert(CitedRules::new(issues));
     response
 }
 
@@ -192,10 +181,12 @@ pub fn of_panic(_: Box<dyn Any + Send + 'static>) -> Response {
 mod tests {
     use std::sync::Arc;
 
+    use axum::extract::Request;
+
     use super::*;
     use crate::access::principal::AuthFailure;
     use crate::error::Workload;
-    use crate::tls::trust::CertificateRejection;
+    use crate::tls::rejection::CertificateRejection;
 
     fn limits(principal: Principal, headers: &[(&str, &str)], error: &Error) -> (usize, u64) {
         let base_url = Arc::from("http://h/fhir");

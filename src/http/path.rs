@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_repeated_slashes_are_one_and_those_at_the_end_none() {
+    fn path_repeated_and_trailing_slashes_are_removed() {
         for (target, expected) in [
             ("/fhir/Practitioner", "/fhir/Practitioner"),
             ("/fhir//Practitioner", "/fhir/Practitioner"),

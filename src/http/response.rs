@@ -8,28 +8,20 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::media_type::fhir_json;
 use super::negotiation::Return;
-use super::observe::Issues;
+use super::observe::CitedRules;
 use super::outcome;
 use crate::fhir::content::hash;
 use crate::fhir::date::parse_instant;
-use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS, Version, entity_tag};
 use crate::interaction::Written;
 use crate::issue::Language;
-use crate::sas::identity::Effect;
 use crate::storage::StoredVersion;
 
 /// The answer to a write: 201 for a creation, 200 otherwise. `Location` has the plain form that the
 /// SAS pages show, `[base]/{type}/{id}`, on an update too; the version is in `ETag`.
-pub fn written(
-    base_url: &str,
-    resource_type: ResourceType,
-    written: Written,
-    preferred: Option<Return>,
-    language: Language,
-) -> Response {
-    let status = if written.effect == Effect::Create { StatusCode::CREATED } else { StatusCode::OK };
-    let location = format!("{base_url}/{resource_type}/{}", written.id);
+pub fn written(base_url: &str, written: Written, preferred: Option<Return>, language: Language) -> Response {
+    let status = StatusCode::from_u16(written.effect.status()).unwrap_or_default();
+    let location = format!("{base_url}/{}/{}", written.resource_type, written.id);
     let (mut response, applied) = match preferred.unwrap_or_default() {
         Return::Representation => (fhir_json(status, Body::from(written.content)), "return=representation"),
         Return::Minimal => {
@@ -47,7 +39,7 @@ pub fn written(
     if preferred.is_some() {
         headers.insert(HeaderName::from_static("preference-applied"), HeaderValue::from_static(applied));
     }
-    response.extensions_mut().insert(Issues::of(&written.issues));
+    response.extensions_mut().insert(CitedRules::new(&written.issues));
     response
 }
 

@@ -19,7 +19,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 
 use super::admission::Client;
-use super::observe::Observed;
+use super::observe::AuditLoan;
 use super::origin::Origin;
 use super::{negotiation, outcome};
 use crate::error::Error;
@@ -107,20 +107,19 @@ pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request
     let client = request.extensions().get::<Origin>().map(Client::of);
     let languages = request.headers().get_all(header::ACCEPT_LANGUAGE).iter();
     let languages: HeaderMap = languages.map(|value| (header::ACCEPT_LANGUAGE, value.clone())).collect();
+    let audit = request.extensions().get::<AuditLoan>().cloned();
     let response = next.run(request).await;
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let (Some(client), Some(length), false) = (client, length, is_head) else { return response };
     if length == 0 {
         return response;
     }
-    let observed = response.extensions().get::<Observed>().copied();
-    let is_refusable = is_refusable(response.status(), observed.map(|observed| observed.interaction), length);
+    let interaction = audit.and_then(|audit| audit.draft().interaction());
+    let is_refusable = is_refusable(response.status(), interaction, length);
     let Some(reservation) = budget.reserve(client, length, is_refusable) else {
         metrics::counter!("sas_responses_refused_total").increment(1);
         drop(response);
-        let mut refusal = outcome::response(&Error::ResponsesUnread, negotiation::language(&languages));
-        observed.map(|observed| refusal.extensions_mut().insert(observed));
-        return refusal;
+        return outcome::response(&Error::ResponsesUnread, negotiation::language(&languages));
     };
     let (parts, body) = response.into_parts();
     match body.collect().await {

@@ -8,18 +8,16 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 
 use super::*;
-use crate::audit::Key;
-use crate::clock::Clock;
 
 #[tokio::test]
-async fn after_a_panic_the_connection_goes_on() {
+async fn panic_returns_500_and_the_connection_stays_open() {
     let broken = async || -> &'static str { panic!("in a handler, for a test") };
     let router = Router::new().route("/broken", get(broken)).route("/whole", get(async || "well"));
     let identification = Identification::open("http://sas.example.org/fhir");
-    let (recorder, mut records) = Recorder::new(Key::from_bytes(b"key"), Clock::system());
+    let (audit, mut events) = AuditQueue::without_task();
     let admission = Admission::new(identification.access.clone(), Bounds::default());
     let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
-    let service = TowerToHyperService::new(surrounded(router, admission, budget, identification, recorder));
+    let service = TowerToHyperService::new(surrounded(router, admission, budget, identification, audit));
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(ours), service));
     let client = hyper::client::conn::http1::handshake(TokioIo::new(theirs));
@@ -45,6 +43,6 @@ async fn after_a_panic_the_connection_goes_on() {
             }
         }
     }
-    let recorded: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).map(|record| record.status).collect();
-    assert_eq!(recorded, [500, 200, 500, 200]);
+    let audited: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.status).collect();
+    assert_eq!(audited, [500, 200, 500, 200]);
 }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::search::SEARCH_PARAMETERS;
-use super::{Exchange, Interaction, ROUTES, page};
+use super::{ROUTES, TypeInteraction, page};
 use crate::error::Error;
 use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
@@ -24,7 +24,7 @@ const INSTANTIATES: [&str; 3] = [
 const DATE: &str = "2026-11-26";
 
 /// What this endpoint is able to do.
-pub fn capabilities(exchange: &Exchange, mut query: Query, authentication: Authentication) -> Result<Value, Error> {
+pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentication) -> Result<Value, Error> {
     let mut issues = vec![];
     take_mode(&mut query, &mut issues);
     issues.extend(page::unknown_parameters(&query, "mode, _format, _pretty"));
@@ -33,7 +33,7 @@ pub fn capabilities(exchange: &Exchange, mut query: Query, authentication: Authe
     }
     Ok(json!({
         "resourceType": "CapabilityStatement",
-        "url": format!("{}/metadata", exchange.base_url),
+        "url": format!("{base_url}/metadata"),
         "version": env!("CARGO_PKG_VERSION"),
         "name": "SasEndpoint",
         "title": "sas-endpoint",
@@ -44,7 +44,7 @@ pub fn capabilities(exchange: &Exchange, mut query: Query, authentication: Authe
         "kind": "instance",
         "instantiates": INSTANTIATES,
         "software": { "name": "sas-endpoint", "version": env!("CARGO_PKG_VERSION") },
-        "implementation": { "description": "sas-endpoint", "url": &*exchange.base_url },
+        "implementation": { "description": "sas-endpoint", "url": base_url },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [{
@@ -88,11 +88,11 @@ fn resource(resource_type: ResourceType) -> Value {
         "supportedProfile": supported,
         "interaction": interactions.collect::<Vec<_>>(),
         "versioning": "versioned",
-        "readHistory": serves(Interaction::Vread),
-        "updateCreate": serves(Interaction::Update),
-        "conditionalCreate": serves(Interaction::Create),
+        "readHistory": serves(TypeInteraction::Vread),
+        "updateCreate": serves(TypeInteraction::Update),
+        "conditionalCreate": serves(TypeInteraction::Create),
         "conditionalRead": "not-match",
-        "conditionalUpdate": serves(Interaction::ConditionalUpdate),
+        "conditionalUpdate": serves(TypeInteraction::ConditionalUpdate),
         "conditionalDelete": "not-supported",
         "searchParam": parameters.collect::<Vec<_>>(),
         "operation": [{

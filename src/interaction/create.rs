@@ -2,34 +2,46 @@
 
 use axum::body::Bytes;
 
-use super::write::{Preconditions, Written};
-use super::{Endpoint, Exchange, criterion, page};
+use super::write::Preconditions;
+use super::{Endpoint, Outcome, RequestContext, criterion, page};
+use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::sas::identity::Target;
 
-/// Creates a resource, unless `if_none_exist` already designates one.
-pub async fn create(
-    endpoint: &Endpoint,
-    exchange: &Exchange,
-    resource_type: ResourceType,
-    query: Query,
-    if_none_exist: Option<&str>,
-    preconditions: Preconditions,
-    body: Bytes,
-) -> Result<Written, Error> {
-    let mut issues = page::unknown_parameters(&query, "_format, _pretty");
-    let criterion = match if_none_exist.map(|header| criterion::of_create(resource_type, header)).transpose() {
-        Ok(criterion) => criterion,
-        Err(issue) => {
-            issues.push(issue);
-            None
+/// A request to create a resource.
+pub struct Create<'a> {
+    pub resource_type: ResourceType,
+    pub query: Query,
+    /// The header `If-None-Exist`.
+    pub if_none_exist: Option<&'a str>,
+    pub preconditions: Preconditions,
+    pub body: Bytes,
+}
+
+impl Create<'_> {
+    /// Creates the resource, unless `If-None-Exist` designates an existing one.
+    pub async fn run(
+        self,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let Self { resource_type, query, if_none_exist, preconditions, body } = self;
+        let mut issues = page::unknown_parameters(&query, "_format, _pretty");
+        let criterion = match if_none_exist.map(|header| criterion::parse_if_none_exist(resource_type, header)) {
+            Some(Ok(criterion)) => Some(criterion),
+            Some(Err(issue)) => {
+                issues.push(issue);
+                None
+            }
+            None => None,
+        };
+        if let Some(token) = &criterion {
+            audit.add_token(token);
         }
-    };
-    if let Some(token) = &criterion {
-        exchange.trace.names(token);
+        let body = endpoint.validate_body(context, audit, resource_type, body).await?.accepted(issues)?;
+        endpoint.write(context, audit, resource_type, Target::New(criterion), body, preconditions).await
     }
-    let body = endpoint.validate_body(exchange, resource_type, body).await?.accepted(issues)?;
-    endpoint.write(exchange, resource_type, Target::New(criterion), body, preconditions).await
 }

@@ -18,7 +18,7 @@ use crate::sas::identity::{MAX_IDENTIFIER_PART, is_indexable};
 const AT: &str = "http.identifier";
 const EXPECTED: &str = "identifier, _format, _pretty";
 
-/// What a conditional update designates, and what is to be said of how it says so.
+/// The criterion of a conditional update, and its issues.
 pub struct Criterion {
     /// The identifier, where it could be read.
     pub token: Option<Token>,
@@ -26,8 +26,8 @@ pub struct Criterion {
     pub issues: Vec<Issue>,
 }
 
-/// Reads the criterion of `PUT /{type}?identifier=…`.
-pub fn of_update(resource_type: ResourceType, mut query: Query, validation: Validation) -> Criterion {
+/// Parses the criterion of `PUT /{type}?identifier=…`.
+pub fn parse_update_criterion(resource_type: ResourceType, mut query: Query, validation: Validation) -> Criterion {
     let mut issues = vec![];
     let mut values = query.take("identifier");
     if resource_type == ResourceType::Appointment {
@@ -49,9 +49,9 @@ pub fn of_update(resource_type: ResourceType, mut query: Query, validation: Vali
     Criterion { token, issues }
 }
 
-/// Reads the criterion of `If-None-Exist`: a query. Some clients send the whole URL of the search, as HAPI's does:
-/// what precedes the question mark is cut off, if it is a URL of this type.
-pub fn of_create(resource_type: ResourceType, header: &str) -> Result<Token, Issue> {
+/// Parses the criterion of `If-None-Exist`: a query. Some clients, such as HAPI's, send the whole URL of the search: the
+/// part before the question mark is cut off, if it is a URL of this type.
+pub fn parse_if_none_exist(resource_type: ResourceType, header: &str) -> Result<Token, Issue> {
     let malformed = || Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist");
     let query = match header.split_once('?') {
         Some((url, query)) if url.is_empty() || names_type(url, resource_type) => query,

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{Endpoint, Exchange};
+use super::{Endpoint, RequestContext};
 use crate::annuaire::practitioner_status::{PractitionerStatus, StatusReport, report_status};
 use crate::annuaire::store::Mirror;
-use crate::error::Error;
+use crate::error::chain::join_causes;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::sas::directory::{Check, INACTIVE, UNKNOWN, cited_identifiers};
@@ -50,7 +50,7 @@ impl DirectoryCheck {
     /// The issues of the ids that a resource cites; none where the mirror does not answer.
     async fn check(
         &self,
-        exchange: &Exchange,
+        context: &RequestContext,
         resource_type: ResourceType,
         resource: &Value,
         now: impl FnOnce() -> Timestamp,
@@ -65,12 +65,12 @@ impl DirectoryCheck {
             if self.timeout.is_zero() {
                 std::future::pending::<()>().await;
             }
-            report_status(&self.mirror.for_lookups(&exchange.deadline.at_most(self.timeout)), &ids).await
+            report_status(&self.mirror.for_lookups(&context.deadline.at_most(self.timeout)), &ids).await
         };
         match tokio::time::timeout(self.timeout, report).await {
             Ok(Ok(Some(report))) => self.issues(&cited, &report, now()),
             Ok(Ok(None)) => vec![],
-            Ok(Err(error)) => self.trip(&with_sources(&error)),
+            Ok(Err(error)) => self.trip(&join_causes(&error)),
             Err(_) => self.trip("it took too long"),
         }
     }
@@ -103,24 +103,18 @@ impl DirectoryCheck {
             *until = now.checked_add(CIRCUIT_OPEN_FOR);
             tracing::warn!(
                 cause,
-                "the mirror of the directory did not answer: received resources are not checked for {CIRCUIT_OPEN_FOR:?}"
+                "the directory mirror did not answer: identifiers are accepted unchecked for {CIRCUIT_OPEN_FOR:?}"
             );
         }
         vec![]
     }
 }
 
-/// The message of an error with those of its sources.
-fn with_sources(error: &Error) -> String {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 impl Endpoint {
     /// Adds the issues of the ids that a resource cites, where the resource has no other error.
     pub(super) async fn check_directory(
         &self,
-        exchange: &Exchange,
+        context: &RequestContext,
         resource_type: ResourceType,
         resource: &Value,
         issues: &mut Vec<Issue>,
@@ -128,7 +122,7 @@ impl Endpoint {
         if let Some(directory) = &self.directory
             && !issues.iter().any(Issue::is_error)
         {
-            issues.extend(directory.check(exchange, resource_type, resource, || self.clock.now()).await);
+            issues.extend(directory.check(context, resource_type, resource, || self.clock.now()).await);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#vread>
 
-use super::{Endpoint, Exchange, page};
+use super::{Endpoint, Outcome, RequestContext, page};
+use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::query::Query;
@@ -11,42 +12,58 @@ use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
 use crate::storage::StoredVersion;
 
-/// The current version.
-pub async fn read(
-    endpoint: &Endpoint,
-    exchange: &Exchange,
-    resource_type: ResourceType,
-    id: &str,
-    query: Query,
-) -> Result<StoredVersion, Error> {
-    let subset = parse_subset(query)?;
-    // What has not the form of an id is the id of nothing.
-    let id = Id::parse(id).ok_or(Error::NotFound)?;
-    let current = endpoint.storage.until(&exchange.deadline).read(resource_type, &id).await?.ok_or(Error::NotFound)?;
-    exchange.trace.found(id.as_str(), Some(current.version));
-    Ok(apply_subset(&subset, resource_type, current))
+/// A request for the current version of a resource.
+pub struct Read<'a> {
+    pub resource_type: ResourceType,
+    /// As in the path.
+    pub id: &'a str,
+    pub query: Query,
 }
 
-/// One version.
-pub async fn vread(
-    endpoint: &Endpoint,
-    exchange: &Exchange,
-    resource_type: ResourceType,
-    id: &str,
-    version: &str,
-    query: Query,
-) -> Result<StoredVersion, Error> {
-    let subset = parse_subset(query)?;
-    let id = Id::parse(id).ok_or(Error::NotFound)?;
-    let version = version.parse().map_err(|_| Error::NotFound)?;
-    let found = endpoint
-        .storage
-        .until(&exchange.deadline)
-        .read_version(resource_type, &id, version)
-        .await?
-        .ok_or(Error::NotFound)?;
-    exchange.trace.found(id.as_str(), Some(version));
-    Ok(apply_subset(&subset, resource_type, found))
+impl Read<'_> {
+    /// Reads it.
+    pub async fn run(
+        self,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let subset = parse_subset(self.query)?;
+        // No resource has an id of another form.
+        let id = Id::parse(self.id).ok_or(Error::NotFound)?;
+        let storage = endpoint.storage.until(&context.deadline);
+        let found = storage.read(self.resource_type, &id).await?.ok_or(Error::NotFound)?;
+        audit.set_found(id.as_str(), Some(found.version));
+        Ok(Outcome::Version(apply_subset(&subset, self.resource_type, found)))
+    }
+}
+
+/// A request for one version of a resource.
+pub struct Vread<'a> {
+    pub resource_type: ResourceType,
+    /// As in the path.
+    pub id: &'a str,
+    /// As in the path.
+    pub version: &'a str,
+    pub query: Query,
+}
+
+impl Vread<'_> {
+    /// Reads it.
+    pub async fn run(
+        self,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let subset = parse_subset(self.query)?;
+        let id = Id::parse(self.id).ok_or(Error::NotFound)?;
+        let version = self.version.parse().map_err(|_| Error::NotFound)?;
+        let storage = endpoint.storage.until(&context.deadline);
+        let found = storage.read_version(self.resource_type, &id, version).await?.ok_or(Error::NotFound)?;
+        audit.set_found(id.as_str(), Some(version));
+        Ok(Outcome::Version(apply_subset(&subset, self.resource_type, found)))
+    }
 }
 
 /// The part of the resource that is asked for. Any other parameter is refused.

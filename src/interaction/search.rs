@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::{Endpoint, Exchange, page};
+use super::{Endpoint, Outcome, RequestContext, page};
+use crate::audit::AuditDraft;
 use crate::error::Error;
 use crate::fhir::bundle::{self, Bundle, Entry, Kind};
 use crate::fhir::code_set::{APPOINTMENT_STATUS, BOOLEANS};
@@ -17,7 +18,8 @@ use crate::fhir::query::name::split_modifier;
 use crate::fhir::query::value::{is_blank, split_unescaped};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::subset::{Subset, Summary};
-use crate::issue::{Issue, Language};
+use crate::issue::Issue;
+use crate::storage::StorageError;
 use crate::storage::search::{Criterion, Key, Matches, Search, Sort};
 
 /// A search parameter, as the CapabilityStatement lists it.
@@ -65,66 +67,67 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
 /// Where a page continues: after this match.
 const AFTER: &str = "_after";
 
-/// How a search treats what it does not know, and in which language it tells that.
-/// <http://hl7.org/fhir/R4/search.html#errors>
-#[derive(Clone, Copy, Debug)]
-pub struct Handling {
-    /// Unknown parameters are ignored, and told.
+/// A request for a page of a search.
+pub struct SearchRequest {
+    pub resource_type: ResourceType,
+    pub query: Query,
+    /// Ignore unknown parameters, and say so in the answer. <http://hl7.org/fhir/R4/search.html#errors>
     pub is_lenient: bool,
-    /// The language of what is told.
-    pub language: Language,
 }
 
-/// A page of what matches the query, as a searchset.
-pub async fn search(
-    endpoint: &Endpoint,
-    exchange: &Exchange,
-    resource_type: ResourceType,
-    mut query: Query,
-    handling: Handling,
-) -> Result<Bundle, Error> {
-    exchange.trace.queried(query.iter());
-    let Parsed { search, wants_total, subset, ignored } =
-        parse(resource_type, &mut query, handling, endpoint.clock.now())?;
-    let storage = endpoint.storage.until(&exchange.deadline);
-    let page = match search.count {
-        0 => Matches { versions: vec![], more: false },
-        _ => storage.search(&search).await?,
-    };
-    if query.iter().any(|(name, _)| name == "_id")
-        && let [only] = page.versions.as_slice()
-    {
-        exchange.trace.found(&only.id, None);
-    }
-    let is_whole = search.after.is_none() && !page.more && search.count > 0;
-    let total = match is_whole {
-        true => Some(page.versions.len() as i64),
-        false if wants_total || search.count == 0 => {
-            match storage.count(&search).await {
-                // A page is worth having without the number; a number alone is not.
-                Err(Error::DeadlineExceeded) if search.count > 0 => None,
-                counted => Some(counted?),
-            }
-        }
-        false => None,
-    };
-    let url = format!("{}/{resource_type}", exchange.base_url);
-    let own_url = page::link(&url, query.iter());
-    let next_url = page.versions.last().filter(|_| page.more).map(|last| {
-        let after = match search.sort {
-            Sort::Id => last.id.clone(),
-            Sort::LastUpdated | Sort::LastUpdatedDescending => format!("{},{}", last.last_updated, last.id),
+impl SearchRequest {
+    /// Searches.
+    pub async fn run(
+        self,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let Self { resource_type, mut query, is_lenient } = self;
+        audit.add_query(query.iter());
+        let Parsed { search, wants_total, subset, ignored } =
+            parse(resource_type, &mut query, is_lenient, endpoint.clock.now())?;
+        let storage = endpoint.storage.until(&context.deadline);
+        let page = match search.count {
+            0 => Matches { versions: vec![], more: false },
+            _ => storage.search(&search).await?,
         };
-        let others = query.iter().filter(|(name, _)| *name != AFTER);
-        page::link(&url, others.chain([(AFTER, after.as_str())]))
-    });
-    let matches = page.versions.into_iter().map(|version| {
-        let full_url = format!("{url}/{}", version.id);
-        entry("match", Some(full_url), subset.apply(resource_type.as_str(), version.content))
-    });
-    let outcome = (!ignored.is_empty()).then(|| operation_outcome(&ignored, handling.language).to_string());
-    let entries = matches.chain(outcome.map(|outcome| entry("outcome", None, outcome)));
-    Ok(Bundle::new(Kind::Searchset, total, own_url, next_url, entries.collect::<Result<_, _>>()?))
+        if query.iter().any(|(name, _)| name == "_id")
+            && let [only] = page.versions.as_slice()
+        {
+            audit.set_found(&only.id, None);
+        }
+        let is_whole = search.after.is_none() && !page.more && search.count > 0;
+        let total = match is_whole {
+            true => Some(page.versions.len() as i64),
+            false if wants_total || search.count == 0 => {
+                match storage.count(&search).await {
+                    // A page is worth having without the number; a number alone is not.
+                    Err(StorageError::DeadlineExceeded) if search.count > 0 => None,
+                    counted => Some(counted?),
+                }
+            }
+            false => None,
+        };
+        let url = format!("{}/{resource_type}", context.base_url);
+        let own_url = page::link(&url, query.iter());
+        let next_url = page.versions.last().filter(|_| page.more).map(|last| {
+            let after = match search.sort {
+                Sort::Id => last.id.clone(),
+                Sort::LastUpdated | Sort::LastUpdatedDescending => format!("{},{}", last.last_updated, last.id),
+            };
+            let others = query.iter().filter(|(name, _)| *name != AFTER);
+            page::link(&url, others.chain([(AFTER, after.as_str())]))
+        });
+        let matches = page.versions.into_iter().map(|version| {
+            let full_url = format!("{url}/{}", version.id);
+            entry("match", Some(full_url), subset.apply(resource_type.as_str(), version.content))
+        });
+        let outcome = (!ignored.is_empty()).then(|| operation_outcome(&ignored, context.language).to_string());
+        let entries = matches.chain(outcome.map(|outcome| entry("outcome", None, outcome)));
+        let entries = entries.collect::<Result<_, _>>()?;
+        Ok(Outcome::Bundle(Bundle::new(Kind::Searchset, total, own_url, next_url, entries)))
+    }
 }
 
 fn entry(mode: &'static str, full_url: Option<String>, resource: String) -> Result<Entry, Error> {
@@ -152,7 +155,7 @@ struct Parsed {
 fn parse(
     resource_type: ResourceType,
     whole_query: &mut Query,
-    handling: Handling,
+    is_lenient: bool,
     now: Timestamp,
 ) -> Result<Parsed, Error> {
     let known = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
@@ -190,7 +193,7 @@ fn parse(
     }
     let expected = format!("{}, _sort, _count, _total, _elements, _summary, _format, _pretty", names.join(", "));
     let mut ignored = vec![];
-    if handling.is_lenient {
+    if is_lenient {
         // A modifier changes what a parameter means: one that is not known is never ignored.
         let is_known = |name: &str| name == AFTER || expected.split(", ").any(|known| known == split_modifier(name).0);
         ignored = query.take_ignored(&expected, |name, _| !is_known(name));

@@ -1,12 +1,12 @@
-//! `POST /{type}/$validate`: what is said of a resource; nothing is stored.
+//! `POST /{type}/$validate`: reports the issues of a resource, and stores nothing.
 //!
 //! <http://hl7.org/fhir/R4/resource-operation-validate.html>
 
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::{Endpoint, Exchange, judging, page};
-use crate::audit::Trace;
+use super::{Endpoint, Outcome, RequestContext, page, validated_body};
+use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::query::{self, Query};
@@ -18,69 +18,82 @@ use crate::issue::{Issue, MAX_ISSUES};
 use crate::profile::{Profile, json_type};
 use crate::sas::validation::Validator;
 
-/// `delete` asks whether a resource may be deleted, and nothing is ever deleted here. For the others a resource is
-/// judged alike.
+/// `delete` asks whether a resource may be deleted, and nothing is ever deleted here. The others make no
+/// difference.
 const MODES: [&str; 3] = ["create", "update", "profile"];
 
-/// Judges the resource in the body: the resource itself, or a `Parameters` with one `resource`.
-/// `mode` and `profile` are parameters of the query or of `Parameters`.
-///
-/// # Errors
-/// Where the validation is not carried out: the query or `Parameters` ask for what is not served, or the body cannot
-/// be read. What is wrong with the resource is no error.
-pub async fn validate(
-    endpoint: &Endpoint,
-    exchange: &Exchange,
-    resource_type: ResourceType,
-    mut query: Query,
-    body: Bytes,
-) -> Result<Vec<Issue>, Error> {
-    let mut issues = vec![];
-    let mut wanted = Wanted { resource_type, has_mode: false, profiles: None };
-    for name in ["mode", "profile"] {
-        let values = query.take(name);
-        issues.extend(values.iter().filter_map(|value| wanted.set(name, value, &format!("http.{name}")).err()));
-    }
-    issues.extend(page::unknown_parameters(&query, "mode, profile, _format, _pretty"));
-    if !issues.is_empty() {
-        return Err(Error::of(issues));
-    }
-    let (validator, trace) = (endpoint.validator.clone(), exchange.trace.clone());
-    let judged =
-        judging::run(exchange, Workload::Validations, body.len(), move || judge(&validator, &trace, wanted, &body));
-    let (resource, mut issues) = judged.await?.map_err(Error::of)?;
-    endpoint.check_directory(exchange, resource_type, &resource, &mut issues).await;
-    Ok(issues)
+/// A request to validate a resource: the body itself, or the `resource` of a `Parameters`. `mode` and `profile` are
+/// parameters of the query or of `Parameters`.
+pub struct Validate {
+    pub resource_type: ResourceType,
+    pub query: Query,
+    pub body: Bytes,
 }
 
-/// The resource in the body, and the issues found in it; or why it is not judged.
-fn judge(
+impl Validate {
+    /// Validates the resource.
+    ///
+    /// # Errors
+    /// Where the validation is not carried out: the query or `Parameters` ask for what is not served, or the body
+    /// cannot be read. Issues of the resource are no error.
+    pub async fn run(
+        self,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let Self { resource_type, mut query, body } = self;
+        let mut issues = vec![];
+        let mut parameters = ValidateParams { resource_type, has_mode: false, profiles: None };
+        for name in ["mode", "profile"] {
+            let values = query.take(name);
+            issues.extend(values.iter().filter_map(|value| parameters.set(name, value, &format!("http.{name}")).err()));
+        }
+        issues.extend(page::unknown_parameters(&query, "mode, profile, _format, _pretty"));
+        if !issues.is_empty() {
+            return Err(Error::of(issues));
+        }
+        let (validator, mut own_audit, body_len) = (endpoint.validator.clone(), audit.clone(), body.len());
+        let work = move || {
+            let validated = validate(&validator, &mut own_audit, parameters, &body);
+            (validated, own_audit)
+        };
+        let validated;
+        (validated, *audit) = validated_body::run(context, Workload::Validations, body_len, work).await?;
+        let (resource, mut issues) = validated.map_err(Error::of)?;
+        endpoint.check_directory(context, resource_type, &resource, &mut issues).await;
+        Ok(Outcome::Issues(issues))
+    }
+}
+
+/// The resource in the body, and the issues found in it; or why it is not validated.
+fn validate(
     validator: &Validator,
-    trace: &Trace,
-    mut wanted: Wanted,
+    audit: &mut AuditDraft,
+    mut parameters: ValidateParams,
     body: &[u8],
 ) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
-    let root = wanted.resource_type.as_str();
+    let root = parameters.resource_type.as_str();
     let Received { value, defects, .. } = parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
     let (resource, defects) = if value["resourceType"] == "Parameters" {
-        wanted.unwrap(value, defects, trace)?
+        parameters.unwrap(value, defects, audit)?
     } else {
-        judging::note_identifiers(trace, &value);
+        validated_body::add_identifiers(audit, &value);
         (value, defects)
     };
-    let issues = validator.issues(wanted.resource_type, &resource, defects, wanted.profiles);
+    let issues = validator.issues(parameters.resource_type, &resource, defects, parameters.profiles);
     Ok((resource, issues))
 }
 
 /// What the client asks for.
-struct Wanted {
+struct ValidateParams {
     resource_type: ResourceType,
     has_mode: bool,
-    /// The profiles to judge by, instead of those that the resource claims. None beyond R4's own for the type itself.
+    /// The profiles to check, instead of those that the resource claims. None beyond R4's own for the type itself.
     profiles: Option<Vec<Profile>>,
 }
 
-impl Wanted {
+impl ValidateParams {
     /// Sets `mode` or `profile`, given at `place`.
     fn set(&mut self, name: &str, value: &str, place: &str) -> Result<(), Issue> {
         let is_mode = name == "mode";
@@ -109,11 +122,13 @@ impl Wanted {
         &mut self,
         mut parameters: Value,
         defects: Vec<Issue>,
-        trace: &Trace,
+        audit: &mut AuditDraft,
     ) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
         let elements = parameters["parameter"].as_array().into_iter().flatten();
-        elements.filter_map(|element| element.get("resource")).for_each(|own| judging::note_identifiers(trace, own));
-        trace.holds(&parameters);
+        elements
+            .filter_map(|element| element.get("resource"))
+            .for_each(|own| validated_body::add_identifiers(audit, own));
+        audit.add_body(&parameters);
         let (mut resource, mut issues) = (None, vec![]);
         let elements = parameters.get_mut("parameter");
         if let Some(other) = elements.as_ref().filter(|elements| !elements.is_array()) {

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_beyond_the_bound_are_not_made() {
+    fn findings_beyond_the_limit_are_not_built() {
         let mut findings = Findings::default();
         let mut made = 0;
         for place in 0..10_000 {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_where_something_else_is_wrong_end_the_check() {
+    fn findings_of_an_already_refused_request_end_the_check() {
         let mut findings = Findings::after(&[Issue::new(&JSON_NULL, "0")]);
         let taken = (0..).take_while(|_| findings.offer(&JSON_NULL, || None).is_continue()).count();
         assert_eq!(taken, MAX_UNLISTED - 1);

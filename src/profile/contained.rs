@@ -7,8 +7,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::Report;
-use super::issue::primitive;
+use super::issue::{Report, primitive};
 use super::keyword::Contained;
 use crate::fhir::json::Path;
 use crate::fhir::narrative::{self, Fault};

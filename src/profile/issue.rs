@@ -1,5 +1,7 @@
 //! From a schema's failure to the rule it breaks.
 
+use std::ops::ControlFlow;
+
 use serde_json::Value;
 
 use super::failures::{Failure, Kind};
@@ -8,6 +10,9 @@ use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{self, FHIR_CODE, FHIR_JSON_TYPE, FHIR_PRIMITIVE, FHIR_UNKNOWN_ELEMENT};
 use crate::issue::{Issue, Rule};
+
+/// Takes the violations of rules, one at a time; the issue is built only if it is listed. Breaks to end the check.
+pub type Report<'r> = &'r mut dyn FnMut(&'static Rule, &dyn Fn() -> Issue) -> ControlFlow<()>;
 
 /// The annotation that names the rule which an object of a schema states.
 pub const RULE: &str = "x-rule";

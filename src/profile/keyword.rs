@@ -2,12 +2,12 @@
 //!
 //! `jsonschema` asks them whether a whole resource is accepted; [`super::failures`] asks which element is at fault.
 
+mod check;
 mod code;
 mod element;
 mod reference;
 mod value;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
@@ -15,42 +15,7 @@ use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value};
 
-use crate::issue::Rule;
-
-/// The contained resources: their types by their ids.
-pub type Contained<'a> = HashMap<&'a str, &'a str>;
-
-/// Takes what an instance breaks; [`ControlFlow::Break`] where it wants no more.
-pub type Receiver<'t> = &'t mut dyn FnMut(&Breach<'_>) -> ControlFlow<()>;
-
-/// A keyword with its value.
-pub trait Check: Send + Sync {
-    /// Tells what the instance breaks. Instances of other JSON types than the keyword is for break nothing.
-    fn check(&self, instance: &Value, contained: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()>;
-}
-
-/// What an instance breaks.
-pub struct Breach<'a> {
-    /// The rule, unless the schema names another.
-    pub rule: &'static Rule,
-    /// Where.
-    pub place: Place<'a>,
-    /// What is there, where it may be repeated.
-    pub found: &'a str,
-    /// What should be.
-    pub expected: &'a str,
-}
-
-/// Where a breach is.
-#[derive(Clone, Copy)]
-pub enum Place<'a> {
-    /// The instance itself.
-    Here,
-    /// A member of it.
-    Member(&'a str),
-    /// An item of a member.
-    Item(&'a str, usize),
-}
+pub use check::{Breach, Check, Contained, Place, Receiver};
 
 /// Makes a keyword from its value in a schema.
 type Make = fn(&Value) -> Box<dyn Check>;
@@ -137,12 +102,4 @@ impl Check for Annotation {
     fn check(&self, _: &Value, _: &Contained<'_>, _: Receiver<'_>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-}
-
-fn strings(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn text<'a>(object: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
-    object.get(member).and_then(Value::as_str)
 }

@@ -72,6 +72,16 @@ pub enum Effect {
     Keep,
 }
 
+impl Effect {
+    /// The HTTP status of the answer. <http://hl7.org/fhir/R4/http.html#update>
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Create => 201,
+            Self::Update | Self::Keep => 200,
+        }
+    }
+}
+
 /// An accepted write.
 #[derive(Clone, Debug)]
 pub struct Decision {

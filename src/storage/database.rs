@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqlitePool};
 
 use super::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use super::error::StorageError;
 use super::open_error::OpenError;
 use super::pooler;
 use super::postgres::{Connections, Session};
@@ -16,7 +17,6 @@ use super::private_file;
 use super::schema::{Schema, Sql};
 use super::sqlite::{SqliteReaders, StopAt};
 use crate::deadline::Deadline;
-use crate::error::Error;
 
 /// The schema of accounts, appointments and the record.
 const SCHEMA: Schema = Schema {
@@ -274,7 +274,7 @@ impl Storage {
     }
 
     /// Whether the database answers and has every migration of this program.
-    pub async fn is_ready(&self) -> Result<bool, Error> {
+    pub async fn is_ready(&self) -> Result<bool, StorageError> {
         let sql = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success AND version <= $1";
         let newest = SCHEMA.version();
         let applied: i64 =
@@ -321,37 +321,4 @@ async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError
     let mut first = address.connect().await?;
     pooler::check(&address, &mut first).await?;
     Ok((address, first))
-}
-
-/// What a failure of the database means for the request.
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        if is_passing(&error) { Self::Unavailable(Arc::new(error)) } else { Self::internal(error) }
-    }
-}
-
-/// Whether the failure is of the moment: the database away, busy, full or shutting down.
-fn is_passing(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                // Connection, resources (a full disk), operator intervention, system, lock, idle time-out, read only
-                // (a standby). A transaction that was rolled back (class 40) is run again.
-                ["08", "53", "57", "58", "55P03", "25P0", "25006"].iter().any(|class| code.starts_with(class))
-            } else {
-                // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT (by a deadline), IOERR, FULL, CANTOPEN, PROTOCOL: the low
-                // byte of the extended code.
-                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5..=10 | 13..=15))
-            }
-        }
-        sqlx::Error::Io(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::BeginFailed => true,
-        _ => false,
-    }
 }

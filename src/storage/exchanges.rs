@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::database::{Storage, Writer, on_reader};
 use super::write::in_write_transaction;
 use crate::audit::{AuditEvent, Key, LookupKey};
-use crate::error::Error;
 use crate::fhir::identifier::Identifier;
+use crate::storage::error::StorageError;
 
 /// The events whose lookup keys are sorted together.
 pub(super) const RUN: i64 = 128;
@@ -115,13 +115,13 @@ impl AuditQuery {
 
 impl Storage {
     /// Adds events that describe no change.
-    pub async fn add_events(&self, events: &[AuditEvent]) -> Result<(), sqlx::Error> {
+    pub async fn add_events(&self, events: &[AuditEvent]) -> Result<(), StorageError> {
         in_write_transaction!(self, transaction => { add_events!(self, transaction, events); });
         Ok(())
     }
 
     /// Writes a few bytes, to see whether anything can be written.
-    pub async fn try_writing(&self, now: &str) -> Result<(), sqlx::Error> {
+    pub async fn try_writing(&self, now: &str) -> Result<(), StorageError> {
         let sql = "INSERT INTO note (name, value) VALUES ('written', $1) \
              ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         in_write_transaction!(self, transaction => {
@@ -131,11 +131,11 @@ impl Storage {
     }
 
     /// The key that hashes are made with where none is set: made at random once, and kept in the database.
-    pub async fn exchanges_key(&self) -> Result<Key, Error> {
+    pub async fn exchanges_key(&self) -> Result<Key, StorageError> {
         if let Some(kept) = self.kept_exchanges_key().await? {
             return Ok(kept);
         }
-        let new = Key::random().map_err(Error::internal)?;
+        let new = Key::random().map_err(StorageError::internal)?;
         let insert = "INSERT INTO note (name, value) VALUES ('exchanges-key', $1) ON CONFLICT (name) DO NOTHING";
         // Another instance may be first.
         let kept: String = in_write_transaction!(self, transaction => {
@@ -146,14 +146,14 @@ impl Storage {
     }
 
     /// The same, where it was made.
-    pub async fn kept_exchanges_key(&self) -> Result<Option<Key>, Error> {
+    pub async fn kept_exchanges_key(&self) -> Result<Option<Key>, StorageError> {
         let kept: Option<String> =
             on_reader!(self, searches, reader => sqlx::query_scalar(SELECT_KEY).fetch_optional(reader).await)?;
         Ok(kept.map(|kept| Key::from_bytes(kept.as_bytes())))
     }
 
     /// Whether this key has the stored fingerprint; `None` where none is stored.
-    pub async fn key_fingerprint_matches(&self, key: &Key) -> Result<Option<bool>, Error> {
+    pub async fn key_fingerprint_matches(&self, key: &Key) -> Result<Option<bool>, StorageError> {
         let select = "SELECT value FROM note WHERE name = 'exchanges-key-check'";
         let stored: Option<String> =
             on_reader!(self, searches, pool => sqlx::query_scalar(select).fetch_optional(pool).await)?;
@@ -161,7 +161,7 @@ impl Storage {
     }
 
     /// Stores the fingerprint of the key that makes hashes from now on.
-    pub async fn set_key_fingerprint(&self, key: &Key) -> Result<(), Error> {
+    pub async fn set_key_fingerprint(&self, key: &Key) -> Result<(), StorageError> {
         let upsert = "INSERT INTO note (name, value) VALUES ('exchanges-key-check', $1) \
              ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         in_write_transaction!(self, transaction => {
@@ -175,7 +175,7 @@ impl Storage {
         &self,
         query: &AuditQuery,
         keep: impl Fn(&AuditEvent) -> bool,
-    ) -> Result<Vec<AuditEvent>, Error> {
+    ) -> Result<Vec<AuditEvent>, StorageError> {
         let mut found = vec![];
         if query.lookup_keys.is_empty() {
             let sql = "SELECT id, at, record FROM exchange WHERE id < $1 ORDER BY id DESC LIMIT $2";
@@ -208,7 +208,7 @@ impl Storage {
     }
 
     /// The numbers of the events under any of these keys, run by run.
-    async fn find_by_keys(&self, keys: &[LookupKey]) -> Result<BTreeSet<i64>, Error> {
+    async fn find_by_keys(&self, keys: &[LookupKey]) -> Result<BTreeSet<i64>, StorageError> {
         let sql = "WITH RECURSIVE run(number) AS ( \
                  SELECT MIN(run) FROM exchange_subject \
                  UNION ALL \
@@ -225,7 +225,7 @@ impl Storage {
     }
 
     /// The resources that hold this identifier, or held it: type and id.
-    pub async fn holders(&self, identifier: &Identifier) -> Result<Vec<(String, String)>, Error> {
+    pub async fn holders(&self, identifier: &Identifier) -> Result<Vec<(String, String)>, StorageError> {
         let sql = "SELECT resource_type, resource_id FROM identifier \
              WHERE value = $1 AND system = $2 AND hold IN ('held', 'released')";
         let Identifier { system, value } = identifier;
@@ -234,7 +234,7 @@ impl Storage {
 
     /// Removes some of the events that are older than this, with their keys, and returns how many: zero when none is
     /// left.
-    pub async fn purge_exchanges(&self, before: &str) -> Result<u64, Error> {
+    pub async fn purge_exchanges(&self, before: &str) -> Result<u64, StorageError> {
         let purge = "DELETE FROM exchange WHERE id IN ( \
                  SELECT id FROM (SELECT id, at FROM exchange ORDER BY id LIMIT $2) AS first WHERE at < $1 LIMIT $3)";
         let keys = "DELETE FROM exchange_subject WHERE run IN ( \

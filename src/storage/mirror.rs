@@ -4,6 +4,7 @@
 //! and which resources are removed.
 
 mod bulk_insert;
+mod cell;
 mod database;
 mod mark;
 mod purge;
@@ -13,8 +14,8 @@ mod write;
 
 use roaring::RoaringBitmap;
 
-use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
+use crate::storage::error::StorageError;
 
 pub(crate) use database::{MirrorDatabase, OpenedMirror, Purpose};
 pub use mark::Marks;
@@ -31,10 +32,10 @@ pub struct Snapshot {
 }
 
 impl TryFrom<(i64, String)> for Snapshot {
-    type Error = Error;
+    type Error = StorageError;
 
-    fn try_from((revision, last): (i64, String)) -> Result<Self, Error> {
-        Ok(Self { revision, last: serde_json::from_str(&last).map_err(Error::internal)? })
+    fn try_from((revision, last): (i64, String)) -> Result<Self, StorageError> {
+        Ok(Self { revision, last: serde_json::from_str(&last).map_err(StorageError::internal)? })
     }
 }
 
@@ -121,10 +122,10 @@ fn sequence(number: i64) -> u32 {
 }
 
 /// The union of encoded sets.
-fn union(rows: Vec<Vec<u8>>) -> Result<RoaringBitmap, Error> {
+fn union(rows: Vec<Vec<u8>>) -> Result<RoaringBitmap, StorageError> {
     let mut union = RoaringBitmap::new();
     for bytes in rows {
-        sequences::add(&bytes, &mut union).map_err(Error::internal)?;
+        sequences::add(&bytes, &mut union).map_err(StorageError::internal)?;
     }
     Ok(union)
 }

@@ -34,7 +34,7 @@ pub enum OpenError {
         reason: String,
     },
     /// A connection pooler stands between, in a mode that does not work.
-    #[error("the connection pooler before the database cannot be used ({description}): {reason}")]
+    #[error("the connection pooler in front of the database cannot be used ({description}): {reason}")]
     Pooler {
         /// What and where the database is.
         description: String,
@@ -65,7 +65,7 @@ pub enum OpenError {
     /// A later program has migrated it.
     #[error(
         "the database has schema version {found}, and this program reads version {expected} ({description}): use the \
-         program that serves it"
+         version of the program that serves it"
     )]
     NewerSchema {
         /// What and where it is.
@@ -77,7 +77,7 @@ pub enum OpenError {
     },
     /// The index of the mirror is that of an earlier or later program.
     #[error(
-        "the index of the directory's copy has format {found}, and this program reads format {expected} \
+        "the index of the directory mirror has format {found}, and this program reads format {expected} \
          ({description}): run `sas-endpoint annuaire reindex` of this program, once no other version uses it"
     )]
     IndexFormat {
@@ -98,6 +98,6 @@ pub enum OpenError {
         description: String,
     },
     /// The schema cannot be brought up to date.
-    #[error("the database's schema cannot be brought up to date: {0}")]
+    #[error("the database schema cannot be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sqlx::{Executor, PgConnection, Row};
 
 use super::open_error::OpenError;
+use super::pooler_error::SHARED_SESSION;
 use super::postgres_address::PostgresAddress;
 
 /// A pooler that has no session left keeps its client waiting.
@@ -16,9 +17,6 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Other clients of the pooler may hide in one round that a session is shared.
 const ROUNDS: usize = 3;
-
-const SHARED_SESSION: &str = "it changes the session between transactions, and prepared statements, settings and locks \
-    belong to a session; set pool_mode = session for this database, or connect to Postgres directly";
 
 const NO_SESSION: &str = "it gives no second session within 10 s; raise default_pool_size, or connect to Postgres \
     directly";
@@ -58,20 +56,4 @@ async fn session(address: &PostgresAddress, connection: &mut PgConnection) -> Re
 
 fn pooler(address: &PostgresAddress, reason: String) -> OpenError {
     OpenError::Pooler { description: address.description.clone(), reason }
-}
-
-/// What a pooler means by an error, where it is one of a pooler.
-pub(crate) fn reason(error: &sqlx::Error) -> Option<String> {
-    let error = error.as_database_error()?;
-    let message = error.message();
-    match error.code()?.as_ref() {
-        // A prepared statement that exists already, or does not: another session than before.
-        "42P05" | "26000" => Some(SHARED_SESSION.to_owned()),
-        "08P01" if message.contains("unsupported startup parameter") => Some(format!(
-            "it says \"{message}\"; remove options from the database address, and PGOPTIONS from the environment"
-        )),
-        // `pool_mode = statement`
-        "08P01" if message.contains("statement pooling mode") => Some(SHARED_SESSION.to_owned()),
-        _ => None,
-    }
 }

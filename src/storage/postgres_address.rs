@@ -15,7 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
 use super::open_error::OpenError;
-use super::pooler;
+use super::pooler_error;
 
 /// The parameters of an address that sqlx reads; it would log the value of any other, which may be a secret.
 const PARAMETERS: [&str; 18] = [
@@ -111,7 +111,7 @@ impl PostgresAddress {
                  and sslrootcert in the database address",
             ),
             _ => Some(
-                "the connection to the database may be in clear, and its server is not verified: set \
+                "the connection to the database may be unencrypted, and its server is not verified: set \
                  sslmode=verify-full and sslrootcert in the database address, or sslmode=disable on a private network",
             ),
         }
@@ -125,7 +125,7 @@ impl PostgresAddress {
     /// What an error of a connection made with this address means.
     pub fn failed(&self, source: sqlx::Error) -> OpenError {
         let description = self.description.clone();
-        if let Some(reason) = pooler::reason(&source) {
+        if let Some(reason) = pooler_error::reason(&source) {
             OpenError::Pooler { description, reason }
         } else if let Some(reason) = self.tls_reason(&source) {
             OpenError::Tls { description, reason }
@@ -137,10 +137,12 @@ impl PostgresAddress {
     /// The same of an error of migrations.
     pub fn migration_failed(&self, error: MigrateError) -> OpenError {
         match &error {
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => match pooler::reason(source) {
-                Some(reason) => OpenError::Pooler { description: self.description.clone(), reason },
-                None => OpenError::Migrate(error),
-            },
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+                match pooler_error::reason(source) {
+                    Some(reason) => OpenError::Pooler { description: self.description.clone(), reason },
+                    None => OpenError::Migrate(error),
+                }
+            }
             _ => OpenError::Migrate(error),
         }
     }
@@ -168,7 +170,7 @@ impl PostgresAddress {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => {
                 let host = self.options.get_host();
-                format!("the server's certificate is not for the host {host}, which sslmode=verify-full asks for")
+                format!("the server's certificate is not for the host {host}, which sslmode=verify-full requires")
             }
             Some(rustls::Error::AlertReceived(alert)) => {
                 format!("the server refuses the client certificate, or there is none (sslcert, sslkey): {alert:?}")
@@ -176,7 +178,7 @@ impl PostgresAddress {
             Some(error) => format!("{error}"),
             None => match error {
                 sqlx::Error::Tls(cause) if cause.to_string().contains("does not support TLS") => {
-                    "the server offers no TLS, which sslmode in the database address asks for".to_owned()
+                    "the server offers no TLS, which sslmode in the database URL requires".to_owned()
                 }
                 sqlx::Error::Tls(cause) => cause.to_string(),
                 _ => return None,
@@ -195,7 +197,7 @@ fn known_parameters(url: &str) -> (String, Vec<(String, String)>) {
         if is_known(&name) {
             parameters.push((name, value));
         } else {
-            tracing::warn!(parameter = name, "the database address has a parameter that is not known; it is ignored");
+            tracing::warn!(parameter = name, "the database URL has an unknown parameter: it is ignored");
         }
     }
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&parameters).finish();
@@ -237,7 +239,9 @@ fn check_files(
         Some(root) => {
             let mut store = RootCertStore::empty();
             for authority in certificates("sslrootcert", root)? {
-                let failed = |error| wrong("sslrootcert", format!("has a certificate that is no authority's: {error}"));
+                let failed = |error| {
+                    wrong("sslrootcert", format!("has a certificate that cannot be used as an authority: {error}"))
+                };
                 store.add(authority).map_err(failed)?;
             }
         }

@@ -61,7 +61,7 @@ pub(crate) fn warn_if_shared(database: &Path) {
     let files = shared(database);
     if !files.is_empty() {
         let files = files.join(" ");
-        tracing::warn!("others than their owner may read or write files of the database: chmod 600 {files}");
+        tracing::warn!("database files can be read or written by other users; run chmod 600 {files}");
     }
 }
 

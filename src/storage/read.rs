@@ -5,10 +5,10 @@ use std::pin::pin;
 use futures_util::{Stream, TryStreamExt};
 
 use super::database::{Storage, on_reader};
-use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
+use crate::storage::error::StorageError;
 
 /// A version as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct HistoryPage {
 
 impl Storage {
     /// The current version of a resource.
-    pub async fn read(&self, resource_type: ResourceType, id: &Id) -> Result<Option<StoredVersion>, Error> {
+    pub async fn read(&self, resource_type: ResourceType, id: &Id) -> Result<Option<StoredVersion>, StorageError> {
         let sql = "\
             SELECT v.id, v.version, v.last_updated, v.interaction, v.content \
             FROM resource r \
@@ -92,7 +92,7 @@ impl Storage {
         resource_type: ResourceType,
         id: &Id,
         version: Version,
-    ) -> Result<Option<StoredVersion>, Error> {
+    ) -> Result<Option<StoredVersion>, StorageError> {
         let row: Option<VersionRow> = on_reader!(self, unchanged, reader => {
             let query = sqlx::query_as(VERSION).bind(resource_type.as_str()).bind(id.as_str());
             query.bind(version).fetch_optional(reader).await
@@ -106,7 +106,7 @@ impl Storage {
         resource_type: ResourceType,
         id: &Id,
         version: Version,
-    ) -> Result<Option<StoredVersion>, Error> {
+    ) -> Result<Option<StoredVersion>, StorageError> {
         let row: Option<VersionRow> = on_reader!(self, lookups, reader => {
             sqlx::query_as(VERSION).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(reader).await
         })?;
@@ -122,7 +122,7 @@ impl Storage {
         before: Option<Version>,
         since: Option<&str>,
         count: usize,
-    ) -> Result<Option<HistoryPage>, Error> {
+    ) -> Result<Option<HistoryPage>, StorageError> {
         let total_sql = "\
             SELECT COUNT(*), COUNT(CASE WHEN last_updated >= $3 THEN 1 END) FROM resource_version \
             WHERE resource_type = $1 AND id = $2";

@@ -106,7 +106,7 @@ impl Registry {
     }
 
     /// The resources that carry, or answer to, an identifier that the token designates.
-    pub fn matching<'a>(&'a self, resource_type: ResourceType, token: &'a Token) -> impl Iterator<Item = &'a Entry> {
+    pub fn matching<'a>(&'a self, resource_type: ResourceType, token: &Token) -> impl Iterator<Item = &'a Entry> {
         self.entries.values().filter(move |entry| {
             let designated =
                 |(identifier, hold): (&Identifier, &Hold)| *hold != Hold::Released && token.matches(identifier);

@@ -4,12 +4,12 @@ use sqlx::AssertSqlSafe;
 
 use super::database::{Readers, Storage, on_reader};
 use super::read::{StoredVersion, VersionRow, page};
-use crate::error::Error;
 use crate::fhir::date::instant;
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::query::date::{DateBound, Interval};
 use crate::fhir::resource_type::ResourceType;
+use crate::storage::error::StorageError;
 
 /// A search, parsed.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub struct Matches {
 
 impl Storage {
     /// A page of what matches.
-    pub async fn search(&self, search: &Search) -> Result<Matches, Error> {
+    pub async fn search(&self, search: &Search) -> Result<Matches, StorageError> {
         let mut statement = Statement::new(
             "SELECT v.id, v.version, v.last_updated, v.interaction, v.content \
              FROM resource r \
@@ -97,9 +97,9 @@ impl Storage {
     /// How many resources match, over all pages.
     ///
     /// # Errors
-    /// [`Error::DeadlineExceeded`] where counting takes longer than a second ([`COUNT_TIMEOUT`](super::COUNT_TIMEOUT)):
+    /// [`StorageError::DeadlineExceeded`] where counting takes longer than a second ([`COUNT_TIMEOUT`](super::COUNT_TIMEOUT)):
     /// every resource of the type may have to be read.
-    pub async fn count(&self, search: &Search) -> Result<i64, Error> {
+    pub async fn count(&self, search: &Search) -> Result<i64, StorageError> {
         let Statement { sql, binds } = Statement::count(search);
         // A page does not wait for its number. A number alone may wait for a connection, and then has its whole time:
         // begun with little of it left, it would be stopped, and its work be for nothing.

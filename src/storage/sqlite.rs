@@ -196,6 +196,7 @@ impl DerefMut for SqliteReader {
 mod tests {
     use std::time::Duration;
 
+    use super::super::error::StorageError;
     use super::*;
 
     /// Counts until it is stopped.
@@ -214,7 +215,7 @@ mod tests {
         let mut reader = readers.acquire(&Deadline::after(Duration::from_millis(20))).await.expect("a reader");
         let stopped = sqlx::query(ENDLESS).fetch_one(&mut *reader).await.expect_err("it is stopped");
         assert_eq!(stopped.as_database_error().and_then(|error| error.code()).as_deref(), Some("9"));
-        assert!(matches!(crate::error::Error::from(stopped), crate::error::Error::Unavailable(_)));
+        assert!(matches!(StorageError::from(stopped), StorageError::Unavailable(_)));
         drop(reader);
         // The same connection serves whoever comes next.
         let mut reader = readers.acquire(&Deadline::none()).await.expect("a reader");

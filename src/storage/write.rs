@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::AssertSqlSafe;
 
 use super::database::Storage;
+use super::error::StorageError;
 use super::exchanges::add_events;
 use super::registry::{Entry, Hold, Identifiers, Registry};
 use super::sql::{placeholders, runs};
@@ -15,15 +16,27 @@ use crate::fhir::identifier::Identifier;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 
-/// What a batch must know before it can be decided.
+/// The keys of the state that the decisions of a batch depend on.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct StateKeys {
     /// Resources by id.
     pub ids: Vec<(ResourceType, Id)>,
     /// Resources by an identifier that they hold.
     pub identifiers: Vec<(ResourceType, Identifier)>,
     /// Resources by a value of the identifiers that they hold or mention, whatever the system.
     pub values: Vec<(ResourceType, String)>,
+}
+
+impl StateKeys {
+    /// Removes keys that several writes name.
+    pub(super) fn sort(&mut self) {
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        self.identifiers.sort_unstable();
+        self.identifiers.dedup();
+        self.values.sort_unstable();
+        self.values.dedup();
+    }
 }
 
 /// A version to be added.
@@ -43,9 +56,9 @@ pub struct NewVersion {
     pub content: String,
 }
 
-/// What a batch adds.
+/// The rows that a batch adds.
 #[derive(Clone, Debug, Default)]
-pub struct Additions {
+pub struct WriteSet {
     /// Versions of resources.
     pub versions: Vec<NewVersion>,
     /// Events of the exchanges that led to them.
@@ -125,10 +138,10 @@ impl Storage {
     /// the connection broke during the commit itself is the outcome unknown.
     pub async fn write(
         &self,
-        wanted: &Wanted,
+        wanted: &StateKeys,
         others: &[AuditEvent],
-        decide: impl FnOnce(&mut Registry) -> Additions,
-    ) -> Result<(), sqlx::Error> {
+        decide: impl FnOnce(&mut Registry) -> WriteSet,
+    ) -> Result<(), StorageError> {
         in_write_transaction!(self, transaction => {
             let (sql, binds) = state_query(wanted);
             let mut query = sqlx::query_as::<_, StateRow>(AssertSqlSafe(sql));
@@ -137,7 +150,7 @@ impl Storage {
             }
             let rows = query.fetch_all(&mut *transaction).await?;
             let mut registry = Registry::new(entries(rows));
-            let Additions { versions, events } = decide(&mut registry);
+            let WriteSet { versions, events } = decide(&mut registry);
             for_rows!(transaction, &versions, 6, |rows: &str| format!(
                 "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) VALUES {rows}"
             ), |query, row| query
@@ -194,12 +207,12 @@ impl Storage {
 ///
 /// SQLite keeps the order of a `CROSS JOIN`: from what is named to the tables, by their keys.
 /// Queried with `(type, id) IN (…)`, it scans both tables for every batch.
-fn state_query(wanted: &Wanted) -> (String, Vec<&str>) {
-    let ids = padded(wanted.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
-    let held = padded(wanted.identifiers.iter().map(|(resource_type, identifier)| {
+fn state_query(keys: &StateKeys) -> (String, Vec<&str>) {
+    let ids = padded(keys.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
+    let held = padded(keys.identifiers.iter().map(|(resource_type, identifier)| {
         [resource_type.as_str(), identifier.system.as_str(), identifier.value.as_str()]
     }));
-    let values = padded(wanted.values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
+    let values = padded(keys.values.iter().map(|(resource_type, value)| [resource_type.as_str(), value]));
     let sql = format!(
         "SELECT r.resource_type, r.id, r.version, r.last_updated, r.content_hash, r.active, r.status, r.start, \
                 i.system, i.value, i.hold \
@@ -268,7 +281,7 @@ mod tests {
         let url = format!("sqlite://{}/plan.db", folder.path().display());
         let storage = Storage::open(&url).await.expect("a database");
         let Writer::Sqlite { pool: writer, .. } = &storage.writer else { unreachable!() };
-        let wanted = Wanted {
+        let wanted = StateKeys {
             ids: vec![(ResourceType::Practitioner, Id::parse("a").expect("an id"))],
             identifiers: vec![(ResourceType::Practitioner, Identifier::new("s", "v"))],
             values: vec![(ResourceType::Practitioner, "v".to_owned())],
@@ -301,13 +314,13 @@ mod tests {
                 interaction: "create",
                 content: "x".repeat(1 << 20),
             };
-            let additions = Additions { versions: vec![version], events: vec![] };
-            storage.write(&Wanted::default(), &[], |_| additions).await.map_err(crate::error::Error::from)
+            let additions = WriteSet { versions: vec![version], events: vec![] };
+            storage.write(&StateKeys::default(), &[], |_| additions).await
         };
         // To SQLite the same as a disk without room; the setting is this connection's.
         sqlx::query("PRAGMA max_page_count = 60").execute(writer).await.expect("set");
         let full = write("a").await.expect_err("no room");
-        assert!(matches!(full, crate::error::Error::Unavailable(_)), "{full:?}");
+        assert!(matches!(full, StorageError::Unavailable(_)), "{full:?}");
         write("b").await.expect("there is room again");
         storage.close().await;
     }

@@ -21,8 +21,6 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::TARGET;
-
 /// At shutdown, spans not exported within this time are lost.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(900);
 
@@ -47,8 +45,8 @@ impl Exporter {
         Ok(Some(Self(provider)))
     }
 
-    /// The layer that exports the spans of requests.
-    pub fn layer<S>(&self) -> impl Layer<S> + use<S>
+    /// The layer that exports the spans of this target.
+    pub fn layer<S>(&self, target: &'static str) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
@@ -59,14 +57,14 @@ impl Exporter {
             .with_tracked_inactivity(false)
             .with_target(false)
             .with_level(false)
-            .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET))
+            .with_filter(filter_fn(move |metadata| metadata.is_span() && metadata.target() == target))
     }
 
     /// Exports the queued spans, within [`FLUSH_TIMEOUT`].
     pub async fn stop(self) {
         let stopping = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(FLUSH_TIMEOUT));
         if let Ok(Err(error)) = stopping.await {
-            tracing::warn!("the last spans could not be exported: {error}");
+            tracing::warn!("spans could not be exported before the stop: {error}");
         }
     }
 }

@@ -1,4 +1,6 @@
 //! Parses `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header).
+//!
+//! Not with the propagator of the OpenTelemetry SDK: the log has the client's trace id in a build without `otlp` too.
 
 use axum::http::HeaderMap;
 

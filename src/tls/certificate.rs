@@ -1,11 +1,12 @@
 //! The subject and the key of a client certificate.
 
+use data_encoding::HEXLOWER;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_SIG_ED25519, Oid};
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
-use super::trust::CertificateRejection;
+use super::rejection::CertificateRejection;
 
 /// Sizes of RSA keys, in bits, whose signatures rustls verifies.
 const RSA_KEY_SIZES: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -37,7 +38,7 @@ impl ClientCertificate {
         Some(Self {
             common_name: printable(common_name)?,
             organizational_units: units.collect::<Option<_>>()?,
-            serial: certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
+            serial: HEXLOWER.encode(certificate.raw_serial()),
         })
     }
 }

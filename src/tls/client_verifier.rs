@@ -7,7 +7,8 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::trust::{CertificateRejection, Trust};
+use super::rejection::CertificateRejection;
+use super::trust::Trust;
 
 /// The verifier that rustls calls in each handshake.
 #[derive(Debug)]

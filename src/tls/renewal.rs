@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Tls;
 use super::files::Files;
 use super::revocation::RevocationList;
 use super::settings::Settings;
+use super::state::Tls;
 
 /// Warnings are logged when they change, and repeated after this time.
 const REMINDER_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
@@ -75,7 +75,7 @@ impl Renewal {
         let all_in_use = self.tls.refused.load().is_empty();
         if !changed && (all_in_use || !is_requested) {
             if is_requested {
-                tracing::info!("the files of SAS_TLS_… have not changed");
+                tracing::info!("certificate files (SAS_TLS_…) are unchanged");
             }
             return;
         }
@@ -84,7 +84,7 @@ impl Renewal {
         let refused = self.tls.reload(&files, &self.settings);
         if refused.is_empty() {
             metrics::counter!("sas_tls_reloads_total", "outcome" => "taken-up").increment(1);
-            tracing::info!("the files of SAS_TLS_… changed and are in use for new connections");
+            tracing::info!("certificate files (SAS_TLS_…) reloaded: new connections use them");
         } else {
             metrics::counter!("sas_tls_reloads_total", "outcome" => "refused").increment(1);
             // Errors are logged again, even if they are the same as before.
@@ -117,24 +117,17 @@ impl Renewal {
             let not_after = server.not_after();
             metrics::gauge!("sas_tls_certificate_not_after_seconds").set(not_after.as_second() as f64);
             if not_after < now + EXPIRY_WARNING {
-                sentences.push(format!("the server's certificate (SAS_TLS_CERT) is valid until {not_after}"));
+                sentences.push(format!("the server certificate (SAS_TLS_CERT) expires at {not_after}"));
             }
         }
         let warnings = sentences.len();
-        sentences.extend(refused.iter().map(|sentence| format!("the files read before remain in use: {sentence}")));
+        sentences.extend(refused.iter().map(|sentence| format!("the previous files remain in use: {sentence}")));
         if sentences != self.logged || now >= self.logged_at.saturating_add(REMINDER_INTERVAL).unwrap_or(now) {
             let (warnings, refused) = sentences.split_at(warnings);
             warnings.iter().for_each(|sentence| tracing::warn!("{sentence}"));
             refused.iter().for_each(|sentence| tracing::error!("{sentence}"));
             (self.logged, self.logged_at) = (sentences, now);
         }
-    }
-}
-
-impl Tls {
-    /// The revocation lists in use; none if revocation is not checked.
-    pub fn lists(&self) -> Vec<RevocationList> {
-        self.trust.as_ref().map(|trust| trust.lists()).unwrap_or_default()
     }
 }
 
@@ -154,11 +147,14 @@ async fn next_hangup(hangups: &mut Option<Signal>) {
 }
 
 fn describe_metrics() {
-    metrics::describe_counter!("sas_tls_reloads_total", "Files of certificates that changed, taken up or refused");
+    metrics::describe_counter!("sas_tls_reloads_total", "Reloads of changed certificate files, by outcome");
     metrics::describe_gauge!(
         "sas_tls_files_refused",
-        "What is wrong with files of certificates: other ones stay in use"
+        "Certificate files that cannot be used; the previous ones stay in use"
     );
     metrics::describe_gauge!("sas_tls_crl_next_update_seconds", "When the next revocation list is due, in Unix time");
-    metrics::describe_gauge!("sas_tls_certificate_not_after_seconds", "When our certificate ends, in Unix time");
+    metrics::describe_gauge!(
+        "sas_tls_certificate_not_after_seconds",
+        "When the server certificate expires, in Unix time"
+    );
 }

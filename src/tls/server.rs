@@ -81,7 +81,7 @@ impl Current {
     fn new(identity: Identity, trust: Option<&Trust>, client_auth: ClientAuth) -> Result<Self, String> {
         let Identity { chain, key, files } = identity;
         let sentence = |error: Error| match error {
-            Error::InconsistentKeys(_) => format!("{files}: the key is not that of the certificate"),
+            Error::InconsistentKeys(_) => format!("{files}: the key does not belong to the certificate"),
             error => format!("{files}: they cannot be used: {error}"),
         };
         let leaf = chain.first().map(|leaf| x509_parser::certificate::X509Certificate::from_der(leaf));

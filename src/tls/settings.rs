@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::trust::ExpiredCrlPolicy;
+use crate::clock::duration::duration_parser;
 
 /// The files of certificates and revocation lists, and whether clients need a certificate.
 #[derive(Clone, Debug, Args)]
@@ -39,7 +40,7 @@ pub struct Settings {
     pub tls_client_auth: ClientAuth,
 
     /// Interval between checks of these files for changes; SIGHUP checks them at once
-    #[arg(long, env = "SAS_TLS_RELOAD", global = true, value_name = "DURATION", default_value = "30s", value_parser = parse_interval)]
+    #[arg(long, env = "SAS_TLS_RELOAD", global = true, value_name = "DURATION", default_value = "30s", value_parser = duration_parser(Duration::from_millis(10)..=Duration::from_hours(24), "30s or 5m"))]
     pub tls_reload: Duration,
 }
 
@@ -77,12 +78,4 @@ impl Settings {
         };
         Err(sentence.to_owned())
     }
-}
-
-fn parse_interval(text: &str) -> Result<Duration, String> {
-    let duration = text.parse().ok().and_then(|duration: jiff::SignedDuration| Duration::try_from(duration).ok());
-    let allowed = Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
-    duration
-        .filter(|duration| allowed.contains(duration))
-        .ok_or_else(|| "expected a duration such as 30s or 5m".to_owned())
 }

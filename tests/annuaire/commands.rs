@@ -79,7 +79,7 @@ async fn status_mirror_missing_is_reported_and_none_is_created() {
         for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
             let output = run(annuaire(&database, arguments)).await;
             assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-            assert!(text(&output).contains("there is no mirror of the directory"), "{}", text(&output));
+            assert!(text(&output).contains("there is no directory mirror"), "{}", text(&output));
             assert!(output.stdout.is_empty(), "{}", text(&output));
         }
         assert!(!Mirror::exists(&database.url).await.expect("an answer"));
@@ -240,7 +240,7 @@ async fn load_replace_too_many_deletions_ends_with_3_unless_allowed() {
         let output = run(annuaire(&database, arguments)).await;
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
         assert_eq!(
-            text(&output).contains("annuaire load --replace --allow-deletions` removes"),
+            text(&output).contains("annuaire load --replace --allow-deletions` deletes"),
             code == 3,
             "{}",
             text(&output)
@@ -284,12 +284,8 @@ async fn sync_process_killed_is_resumed_by_the_next() {
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
         .expect("written");
-    let settings = load::Settings {
-        replace: false,
-        allow_deletions: false,
-        keep: jiff::SignedDuration::ZERO,
-        clock: Clock::system(),
-    };
+    let settings =
+        load::Settings { replace: false, allow_deletions: false, keep: Duration::ZERO, clock: Clock::system() };
     load(&test.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     assert_eq!(mirror.content_hashes().await.expect("hashes"), test.mirror.content_hashes().await.expect("hashes"));
 }

@@ -301,7 +301,7 @@ on_both_databases! { TestMirror::empty;
         };
         let (done, moved) = delta(7, Some((2, empty))).await;
         let failure = done.expect_err("nobody knows").to_string();
-        assert!(failure.contains("told no total for Practitioner since") && !moved, "{failure}");
+        assert!(failure.contains("sent no total for Practitioner since") && !moved, "{failure}");
         synchronise(&test, &played, SyncMode::Due, false).await.expect("the next run goes on");
         assert_eq!(state(&test, OF).await.high_water_mark, "2026-03-14T05:30:00Z".parse().ok());
     }

@@ -152,7 +152,7 @@ on_both_databases! { DirectoryServer::small;
         let english = server.request("GET", &path, &headers, "").await.expect(200).json();
         let told = english["entry"].as_array().expect("entries").iter().rfind(|entry| entry["search"]["mode"] == "outcome");
         let text = told.and_then(|entry| entry["resource"]["issue"][0]["details"]["text"].as_str()).expect("a sentence");
-        assert!(text.starts_with("More resources"), "{text}");
+        assert!(text.starts_with("Not all resources"), "{text}");
     }
 }
 

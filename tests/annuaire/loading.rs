@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::run_log::{Record, Work, records};
 use sas_endpoint::annuaire::ingest::sync_state::SyncState;
@@ -20,7 +21,7 @@ use crate::played::{Played, directory, resource};
 use crate::support::folder;
 
 fn settings(replace: bool) -> Settings {
-    Settings { replace, allow_deletions: false, keep: SignedDuration::from_hours(24), clock: Clock::system() }
+    Settings { replace, allow_deletions: false, keep: Duration::from_hours(24), clock: Clock::system() }
 }
 
 async fn load_files(test: &TestMirror, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sas_endpoint::annuaire::sync::Settings;
 use sas_endpoint::annuaire::sync::upstream::{self, ApiKey, RetryPolicy};
 use sas_endpoint::clock::Clock;
@@ -121,7 +121,7 @@ impl Played {
             upstream: self.upstream(None),
             count: 3,
             batch: 1,
-            keep: SignedDuration::from_hours(24),
+            keep: Duration::from_hours(24),
             clock: clock_at(NOW),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::sync_state::SyncState;
@@ -50,7 +49,7 @@ impl Pair {
         let settings = load::Settings {
             replace: false,
             allow_deletions: false,
-            keep: SignedDuration::from_hours(24),
+            keep: Duration::from_hours(24),
             clock: Clock::system(),
         };
         load(&self.first.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
@@ -65,7 +64,7 @@ impl Pair {
             upstream: upstream::Settings { url: self.base(), key: None, rate: 0, retry_policy: RETRY_POLICY },
             count: PAGE_SIZE,
             batch: COMMIT_BATCH,
-            keep: SignedDuration::from_hours(24),
+            keep: Duration::from_hours(24),
             clock: Clock::system(),
         }
     }

@@ -107,7 +107,7 @@ async fn upstream_permanent_failure_is_not_retried() {
     let played = played().await;
     played.plan([(1, status(401))]);
     let trouble = first(&played.upstream(None)).await.expect_err("no page").to_string();
-    assert!(trouble.contains("asks for a key: set SAS_ANNUAIRE_API_KEY"), "{trouble}");
+    assert!(trouble.contains("requires a key: set SAS_ANNUAIRE_API_KEY"), "{trouble}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Who may do what: the rights, interaction by interaction, and those who are not recognised.
+//! Authentication, and the rights of callers for each interaction.
 
 use axum::body::Body;
 use sas_endpoint::access::caller::{Caller, Callers, Credential};
@@ -70,8 +70,8 @@ fn bearer(token: &str) -> (&'static str, String) {
 }
 
 #[test]
-fn every_route_is_asked_for() {
-    for route in ROUTES.iter().filter(|route| route.path != "/metadata") {
+fn access_every_route_is_covered_by_these_tests() {
+    for route in &ROUTES {
         for resource_type in ["Practitioner", "Appointment"] {
             let path = route.path.replace("{type}", resource_type).replace("{id}", "1").replace("{vid}", "1");
             let asked =
@@ -82,7 +82,7 @@ fn every_route_is_asked_for() {
 }
 
 #[tokio::test]
-async fn each_right_allows_what_it_says_and_nothing_else() {
+async fn access_right_allows_its_interactions_only() {
     let server = server().await;
     for (method, path, needed) in REQUESTS {
         for right in RIGHTS.into_iter().chain(["nothing"]) {
@@ -92,8 +92,8 @@ async fn each_right_allows_what_it_says_and_nothing_else() {
                 assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {path} by {right}: {}", answer.text);
             } else {
                 let answer = answer.refused(403, "http-forbidden");
-                let told = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
-                assert!(needed.iter().all(|needed| told.contains(needed)), "{method} {path}: {told}");
+                let reported = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
+                assert!(needed.iter().all(|needed| reported.contains(needed)), "{method} {path}: {reported}");
                 assert_eq!(answer.json()["issue"][0]["code"], "forbidden");
             }
         }
@@ -101,16 +101,16 @@ async fn each_right_allows_what_it_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_conditional_creation_shows_nothing_to_who_may_not_read() {
+async fn access_conditional_create_without_read_right_shows_no_resource() {
     let server = server().await;
     let headers = [("authorization", "Bearer of-practitioner-write"), ("if-none-exist", "identifier=urn:x|y")];
     let answer = server.ask("POST", "/fhir/Practitioner", &headers).await.refused(403, "http-forbidden");
-    assert!(answer.text.contains("nécessaire : read."), "{}", answer.text);
+    assert!(answer.text.contains("requis : read."), "{}", answer.text);
     server.ask("POST", "/fhir/Practitioner", &headers[..1]).await.refused(400, "json-empty");
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_is_told_but_that() {
+async fn access_without_credentials_returns_401_and_reveals_nothing() {
     let server = server().await;
     for (method, path, _) in REQUESTS {
         let answer = server.ask(method, path, &[]).await.refused(401, "http-login");
@@ -121,7 +121,7 @@ async fn without_credentials_nothing_is_told_but_that() {
 }
 
 #[tokio::test]
-async fn a_token_of_nobody_is_refused_and_never_echoed() {
+async fn access_unknown_token_is_refused_and_not_echoed() {
     let server = server().await;
     let hash_itself = TokenHash::from_token("of-read").to_string();
     for token in ["of-reader", "OF-READ", "of-read=", "s3cr3t-of-nobody", &hash_itself] {
@@ -135,7 +135,7 @@ async fn a_token_of_nobody_is_refused_and_never_echoed() {
 }
 
 #[tokio::test]
-async fn whatever_is_not_one_bearer_token_is_refused() {
+async fn access_malformed_authorization_is_refused() {
     let server = server().await;
     for value in
         ["", "Bearer", "of-read", "Basic b2YtcmVhZA==", "Bearer of-read of-read", "Bearer \"of-read\"", "Bearer é"]
@@ -150,12 +150,12 @@ async fn whatever_is_not_one_bearer_token_is_refused() {
 }
 
 #[tokio::test]
-async fn metadata_is_open_to_everybody_unless_closed() {
-    for (metadata, stranger) in [(Metadata::Open, 200), (Metadata::Closed, 401)] {
+async fn access_metadata_is_open_unless_closed() {
+    for (metadata, unknown_client) in [(Metadata::Open, 200), (Metadata::Closed, 401)] {
         let server = Setup { access: access(metadata), ..Setup::default() }.start_somewhere().await;
         for path in METADATA {
-            assert_eq!(server.ask("GET", path, &[]).await.status, stranger, "{metadata:?} {path}");
-            assert_eq!(server.ask("GET", path, &[("authorization", "Bearer x")]).await.status, stranger);
+            assert_eq!(server.ask("GET", path, &[]).await.status, unknown_client, "{metadata:?} {path}");
+            assert_eq!(server.ask("GET", path, &[("authorization", "Bearer x")]).await.status, unknown_client);
             server.ask("GET", path, &[("authorization", "Bearer of-nothing")]).await.expect(200);
             // Another method is no reading of it.
             server.ask("POST", path, &[]).await.refused(401, "http-login");
@@ -164,7 +164,7 @@ async fn metadata_is_open_to_everybody_unless_closed() {
 }
 
 #[tokio::test]
-async fn what_strangers_send_is_not_read_to_its_end() {
+async fn access_unauthenticated_body_is_not_read_completely() {
     let server = server().await;
     let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
     for (length, closes) in [(8, false), (60_000, false), (70_000, true)] {
@@ -177,7 +177,7 @@ async fn what_strangers_send_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn statement_tells_what_callers_are_recognised_by() {
+async fn capability_statement_lists_authentication_methods() {
     let caller = |name: &str| Caller { name: name.to_owned(), rights: vec![Right::Read] };
     let certificate = || Credential::Certificate { common_name: "cn".to_owned(), organizational_unit: "ou".to_owned() };
     let token = || Credential::Token(TokenHash::from_token("t"));

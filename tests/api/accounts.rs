@@ -13,7 +13,7 @@ const Y: &str = "3456780581/11242343";
 
 on_both_databases! { TestServer::tolerant;
     // P1, P4
-    async fn an_account_is_created_enabled_or_not(server: TestServer) {
+    async fn account_create_active_or_inactive_is_accepted(server: TestServer) {
         let enabled = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         let disabled = server.post("/Practitioner", &inactive(regulator(&[(N, Y)]))).await.expect(201);
         assert_eq!((&enabled.json()["active"], &disabled.json()["active"]), (&json!(true), &json!(false)));
@@ -21,7 +21,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P2
-    async fn a_creation_never_takes_the_identifier_of_an_active_account(server: TestServer) {
+    async fn account_create_with_identifier_of_active_account_is_refused(server: TestServer) {
         let holder = server.post("/Practitioner", &regulator(&[(N, X), (T, U)])).await.expect(201);
         for body in [
             regulator(&[(N, X), (T, U)]),
@@ -38,7 +38,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P3
-    async fn a_creation_takes_the_national_id_of_a_disabled_account(server: TestServer) {
+    async fn account_create_takes_national_id_of_inactive_account(server: TestServer) {
         let old = server.post("/Practitioner", &inactive(regulator(&[(N, X)]))).await.expect(201);
         let new = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         assert_ne!(new.id(), old.id());
@@ -48,7 +48,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P5
-    async fn an_update_replaces_the_whole_account(server: TestServer) {
+    async fn account_update_replaces_all_elements(server: TestServer) {
         let described = with(&regulator(&[(N, X)]), "/gender", "female".into());
         let created = server.post("/Practitioner", &described).await.expect(201);
         for body in [inactive(regulator(&[(N, X)])), regulator(&[(N, X)])] {
@@ -60,7 +60,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P6
-    async fn a_national_id_is_replaced_by_another_and_free_at_once(server: TestServer) {
+    async fn account_update_replaced_national_id_is_free_at_once(server: TestServer) {
         let account_x = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         assert_eq!(server.put(&account(N, X), &regulator(&[(N, Y)])).await.expect(200).id(), account_x.id());
         assert_eq!(server.holder(N, Y).await, Some(account_x.id()));
@@ -72,7 +72,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P7
-    async fn an_update_takes_the_national_id_of_a_disabled_account(server: TestServer) {
+    async fn account_update_takes_national_id_of_inactive_account(server: TestServer) {
         let disabled = server.post("/Practitioner", &inactive(regulator(&[(N, X)]))).await.expect(201);
         let enabled = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(T, U), (N, X)])).await.expect(200);
@@ -81,7 +81,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P7, then the account that gave way comes back
-    async fn a_disabled_account_that_lost_its_national_id_is_not_enabled_with_it(server: TestServer) {
+    async fn account_enable_with_lost_national_id_is_refused(server: TestServer) {
         let disabled = server.post("/Practitioner", &inactive(regulator(&[(N, X), (T, V)]))).await.expect(201);
         server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         let both = regulator(&[(N, X), (T, V)]);
@@ -91,7 +91,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P8
-    async fn an_update_never_takes_the_identifier_of_an_active_account(server: TestServer) {
+    async fn account_update_with_identifier_of_active_account_is_refused(server: TestServer) {
         let one = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let two = server.post("/Practitioner", &regulator(&[(N, X), (T, V)])).await.expect(201);
         for stolen in [regulator(&[(N, X)]), regulator(&[(T, U), (N, X)]), regulator(&[(T, V)])] {
@@ -104,7 +104,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P9
-    async fn an_update_adds_a_second_identifier(server: TestServer) {
+    async fn account_update_adds_a_second_identifier(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(T, U), (N, X)])).await.expect(200);
         for (system, value) in [(T, U), (N, X)] {
@@ -113,7 +113,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P10
-    async fn an_update_that_leaves_out_the_national_id_releases_it(server: TestServer) {
+    async fn account_update_without_national_id_releases_it(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U), (N, X)])).await.expect(201);
         let updated = server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(200);
         assert_eq!(updated.json()["identifier"].as_array().map(Vec::len), Some(1));
@@ -123,9 +123,9 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P11, and its replay
-    async fn an_identifier_change_of_an_unknown_account_creates_it_once(server: TestServer) {
+    async fn account_identifier_change_of_unknown_account_creates_it_once(server: TestServer) {
         for (query, body) in [(account(N, X), regulator(&[(N, Y)])), (account(T, U), regulator(&[(N, "1a/b")]))] {
-            let created = server.remarks("PUT", &query, &body).await.expect(201);
+            let created = server.write_with_outcome("PUT", &query, &body).await.expect(201);
             assert_eq!(created.rules(), ["identifier-not-in-body"]);
             assert_eq!(created.json()["issue"][0]["severity"], "warning");
             assert_eq!(server.put(&query, &body).await.expect(200).id(), created.id());
@@ -134,7 +134,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P11: what the query names but the body does not is not held
-    async fn a_national_id_of_the_query_alone_stays_free(server: TestServer) {
+    async fn account_national_id_in_query_only_stays_free(server: TestServer) {
         let created = server.put(&account(N, X), &regulator(&[(N, Y)])).await.expect(201);
         assert_eq!(server.holder(N, X).await, None);
         let other = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
@@ -142,7 +142,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P12
-    async fn the_change_of_a_national_id_may_be_replayed(server: TestServer) {
+    async fn account_national_id_change_repeated_has_no_effect(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         for _ in 0..3 {
             let updated = server.put(&account(N, X), &regulator(&[(N, Y)])).await.expect(200);
@@ -152,7 +152,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P12: a replay that brings news is an update
-    async fn the_replay_of_a_change_may_change_more(server: TestServer) {
+    async fn account_national_id_change_repeated_with_other_content_updates(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         server.put(&account(N, X), &regulator(&[(N, Y)])).await.expect(200);
         let updated = server.put(&account(N, X), &inactive(regulator(&[(N, Y)]))).await.expect(200);
@@ -160,7 +160,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P13
-    async fn a_national_id_in_the_body_alone_selects_nobody(server: TestServer) {
+    async fn account_national_id_in_body_only_selects_no_account(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(N, X), (T, U)])).await.expect(201);
         for (query, body) in [
             (account(N, Y), regulator(&[(N, X)])),
@@ -176,14 +176,14 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P14
-    async fn a_disabled_account_may_be_created_by_an_update(server: TestServer) {
+    async fn account_update_creates_inactive_account(server: TestServer) {
         let created = server.put(&account(N, X), &inactive(regulator(&[(N, X)]))).await.expect(201);
         assert_eq!(created.json()["active"], false);
         assert_eq!(server.put(&account(N, X), &regulator(&[(N, X)])).await.expect(200).id(), created.id());
     }
 
     // P15
-    async fn what_is_missing_is_refused_before_anything_is_looked_up(server: TestServer) {
+    async fn account_required_elements_are_checked_before_lookup(server: TestServer) {
         let known = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         for (pointer, rule) in [
             ("/identifier", "practitioner-identifier"),
@@ -204,7 +204,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // P17
-    async fn a_disabled_account_is_enabled_with_another_name_and_address(server: TestServer) {
+    async fn account_enable_with_other_name_and_address_is_accepted(server: TestServer) {
         let created = server.post("/Practitioner", &inactive(regulator(&[(T, U)]))).await.expect(201);
         let body = with(&regulator(&[(T, U)]), "/name/0/family", "MARIUS".into());
         let body = with(&body, "/telecom/0/value", "jules.marius@example.org".into());
@@ -213,7 +213,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 5.1: an identifier of another authority is no key
-    async fn other_identifiers_are_carried_but_never_claimed(server: TestServer) {
+    async fn account_identifiers_of_other_systems_are_stored_and_not_unique(server: TestServer) {
         let local = json!({ "type": { "text": "local" }, "system": "https://example.org/staff", "value": "42" });
         for identity in [(T, U), (N, X)] {
             let body = with(&regulator(&[identity]), "/identifier/-", local.clone());

@@ -17,7 +17,7 @@ fn path(value: &str) -> String {
 
 on_both_databases! { TestServer::tolerant;
     // A1, A2
-    async fn an_update_replaces_the_whole_appointment(server: TestServer) {
+    async fn appointment_update_replaces_all_elements(server: TestServer) {
         let described = with(&appointment(VENDOR, U), "/description", "retour d'appel".into());
         let created = server.put(&path(U), &described).await.expect(201);
         let moved = with(&appointment(VENDOR, U), "/start", "2026-03-04T14:05:00+01:00".into());
@@ -28,7 +28,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // A2: no transition is documented, so all are possible
-    async fn a_cancelled_appointment_may_be_booked_again(server: TestServer) {
+    async fn appointment_cancelled_may_be_booked_again(server: TestServer) {
         for (status, expected) in [("booked", 201), ("cancelled", 200), ("booked", 200), ("entered-in-error", 200)] {
             let body = with(&appointment(VENDOR, U), "/status", status.into());
             assert_eq!(server.put(&path(U), &body).await.expect(expected).json()["status"], status);
@@ -37,7 +37,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // A3
-    async fn an_appointment_never_changes_its_identifier(server: TestServer) {
+    async fn appointment_identifier_change_is_refused(server: TestServer) {
         let created = server.put(&path(U), &appointment(VENDOR, U)).await.expect(201);
         for body in [appointment(VENDOR, V), appointment(OTHER, U)] {
             server.put(&path(U), &body).await.refused(422, "appointment-identifier-changed");
@@ -65,7 +65,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // A4
-    async fn an_appointment_is_created_by_post_once(server: TestServer) {
+    async fn appointment_create_repeated_is_refused(server: TestServer) {
         server.post("/Appointment", &appointment(VENDOR, U)).await.expect(201);
         server.post("/Appointment", &appointment(VENDOR, U)).await.refused(422, "identifier-duplicate");
         let cancelled = with(&appointment(VENDOR, V), "/status", "cancelled".into());
@@ -76,7 +76,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // A5
-    async fn a_value_without_system_designates_any_system(server: TestServer) {
+    async fn appointment_criterion_without_system_matches_any_system(server: TestServer) {
         let bare = format!("/Appointment?identifier={U}");
         let created = server.put(&bare, &appointment(VENDOR, U)).await.expect(201);
         assert_eq!(created.json()["identifier"][0]["system"], VENDOR);
@@ -87,7 +87,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // A6
-    async fn a_cancellation_may_come_first(server: TestServer) {
+    async fn appointment_cancelled_before_booking_is_accepted(server: TestServer) {
         let cancelled = with(&appointment(VENDOR, U), "/status", "cancelled".into());
         let created = server.put(&path(U), &cancelled).await.expect(201);
         assert_eq!(created.json()["status"], "cancelled");
@@ -96,7 +96,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.put(&path(V), &cancelled).await.expect(200).json()["status"], "cancelled");
     }
 
-    async fn an_identifier_is_read_raw_encoded_and_escaped(server: TestServer) {
+    async fn appointment_criterion_raw_encoded_and_escaped_is_read(server: TestServer) {
         let value = r"a,b|c$d\e";
         let body = appointment(VENDOR, value);
         let created = server.put(&path(r"a\,b\|c\$d%5C%5Ce"), &body).await.expect(201);
@@ -108,13 +108,13 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn white_space_around_a_query_value_does_not_count(server: TestServer) {
+    async fn appointment_criterion_surrounding_white_space_is_ignored(server: TestServer) {
         let created = server.put(&path(U), &appointment(VENDOR, U)).await.expect(201);
         let padded = format!("/Appointment?identifier=%20{VENDOR}|%20{U}+");
         assert_eq!(server.put(&padded, &appointment(VENDOR, U)).await.expect(200).id(), created.id());
     }
 
-    async fn the_query_names_one_identifier_and_nothing_else(server: TestServer) {
+    async fn appointment_criterion_must_be_one_identifier(server: TestServer) {
         let body = appointment(VENDOR, U);
         for (query, rule) in [
             (String::new(), "query-identifier-missing"),
@@ -132,23 +132,23 @@ on_both_databases! { TestServer::tolerant;
         server.put(&format!("/Appointment?identifier={U}&_format=json&_pretty=true"), &body).await.expect(201);
     }
 
-    async fn an_unknown_operator_is_accepted_with_a_warning(server: TestServer) {
-        let unknown = server.remarks("PUT", &path(U), &appointment(VENDOR, U)).await.expect(201);
+    async fn appointment_unknown_operator_is_accepted_with_a_warning(server: TestServer) {
+        let unknown = server.write_with_outcome("PUT", &path(U), &appointment(VENDOR, U)).await.expect(201);
         assert_eq!(unknown.rules(), ["appointment-operator-unknown"]);
         assert_eq!(unknown.json()["issue"][0]["severity"], "warning");
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
-        let known = server.remarks("PUT", &path(V), &appointment(VENDOR, V)).await.expect(201);
+        let known = server.write_with_outcome("PUT", &path(V), &appointment(VENDOR, V)).await.expect(201);
         assert_eq!(known.rules(), ["all-good"]);
     }
 
-    async fn an_operator_is_known_by_a_technical_id_of_before(server: TestServer) {
+    async fn appointment_operator_is_known_by_a_dropped_technical_id(server: TestServer) {
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(N, "810002909371")])).await.expect(200);
-        let known = server.remarks("PUT", &path(V), &appointment(VENDOR, V)).await.expect(201);
+        let known = server.write_with_outcome("PUT", &path(V), &appointment(VENDOR, V)).await.expect(201);
         assert_eq!(known.rules(), ["all-good"]);
     }
 
-    async fn an_appointment_is_written_by_its_id_under_the_same_rules(server: TestServer) {
+    async fn appointment_update_by_id_applies_the_same_rules(server: TestServer) {
         let body = |system, value, id: &str| with(&appointment(system, value), "/id", id.into());
         let created = server.put("/Appointment/rdv-1", &body(VENDOR, U, "rdv-1")).await.expect(201);
         assert_eq!(created.header("location"), format!("{BASE}/Appointment/rdv-1"));
@@ -166,7 +166,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Appointment").await, 1);
     }
 
-    async fn other_names_of_the_profile_are_told(server: TestServer) {
+    async fn appointment_profile_aliases_get_a_warning(server: TestServer) {
         for (profile, rules) in [
             (json!(["http://interopsante.org/fhir/StructureDefinition/FrAppointment"]), vec!["all-good"]),
             (
@@ -180,15 +180,15 @@ on_both_databases! { TestServer::tolerant;
             let body = with(&appointment(VENDOR, V), "/meta", json!({ "profile": profile }));
             let body = if profile.is_null() { with(&body, "/meta", Value::Null) } else { body };
             server.write("POST", "/Practitioner", &[], &regulator(&[(T, U)])).await;
-            let remarks = server.remarks("PUT", &path(V), &body).await;
-            assert!(remarks.status.is_success());
-            assert_eq!(remarks.rules(), rules, "{profile}");
+            let write_with_outcome = server.write_with_outcome("PUT", &path(V), &body).await;
+            assert!(write_with_outcome.status.is_success());
+            assert_eq!(write_with_outcome.rules(), rules, "{profile}");
         }
     }
 }
 
 on_both_databases! { TestServer::strict;
-    async fn an_unknown_operator_is_refused_when_strict(server: TestServer) {
+    async fn appointment_unknown_operator_strict_is_refused(server: TestServer) {
         server.put(&path(U), &appointment(VENDOR, U)).await.refused(422, "appointment-operator-required");
         assert_eq!(server.count("Appointment").await, 0);
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
@@ -196,7 +196,7 @@ on_both_databases! { TestServer::strict;
     }
 
     // R4: no match and an id in the body is an update as create with that id; one match needs that id
-    async fn the_id_of_a_body_counts_when_strict(server: TestServer) {
+    async fn appointment_body_id_strict_must_match(server: TestServer) {
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let body = |value, id: &str| with(&appointment(VENDOR, value), "/id", id.into());
         assert_eq!(server.put(&path(V), &body(V, "rdv-1")).await.expect(201).id(), "rdv-1");

@@ -1,4 +1,4 @@
-//! What several files ask for: changed bodies, more headers, who holds an identifier.
+//! Helpers of several files: changed bodies, additional headers, the holder of an identifier.
 
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ impl TestServer {
     }
 
     /// A write that is answered by what there is to say of it.
-    pub async fn remarks(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub async fn write_with_outcome(&self, method: &str, path: &str, body: &Value) -> Answer {
         let answer = self.write(method, path, &[("prefer", "return=OperationOutcome")], body).await;
         assert_operation_outcome(&answer);
         answer

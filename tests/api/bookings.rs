@@ -73,7 +73,7 @@ fn refused_appointments() -> Vec<(&'static str, Value, u16, &'static [&'static s
 
 on_both_databases! { TestServer::tolerant;
     // 49
-    async fn an_appointment_is_created_then_updated(server: TestServer) {
+    async fn appointment_is_created_then_updated(server: TestServer) {
         let path = by("Appointment", VENDOR, U);
         let created = server.put(&path, &appointment(VENDOR, U)).await.expect(201);
         assert_eq!(created.header("location"), format!("{BASE}/Appointment/{}", created.id()));
@@ -82,12 +82,12 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 50
-    async fn the_example_of_the_page_is_accepted_with_warnings(server: TestServer) {
+    async fn appointment_example_of_the_page_is_accepted_with_warnings(server: TestServer) {
         let body = page_example();
         let value = body["identifier"][0]["value"].as_str().expect("a value");
         let path = format!("/Appointment?Identifier={value}");
         for status in [201, 200] {
-            let mut rules = server.remarks("PUT", &path, &body).await.expect(status).rules();
+            let mut rules = server.write_with_outcome("PUT", &path, &body).await.expect(status).rules();
             rules.sort_unstable();
             assert_eq!(rules, [
                 "appointment-operator-unknown",
@@ -104,7 +104,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 52
-    async fn an_appointment_takes_every_status_that_the_platform_reads(server: TestServer) {
+    async fn appointment_every_platform_status_is_accepted(server: TestServer) {
         let path = by("Appointment", VENDOR, U);
         server.put(&path, &appointment(VENDOR, U)).await.expect(201);
         for status in ["cancelled", "fulfilled", "noshow", "pending"] {
@@ -114,7 +114,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 53–63, 65
-    async fn an_appointment_that_breaks_a_rule_is_refused_and_nothing_is_kept(server: TestServer) {
+    async fn appointment_violating_a_rule_is_refused_and_not_stored(server: TestServer) {
         for (row, body, status, codes, rule) in refused_appointments() {
             eprintln!("row {row}");
             let refused = server.put(&by("Appointment", VENDOR, U), &body).await.refused(status, rule);
@@ -125,7 +125,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 54 (needs-action), 61 (SOS), 62 (cancelled, noshow), 65 (SAS), 66
-    async fn what_the_profiles_leave_open_is_accepted(server: TestServer) {
+    async fn appointment_forms_allowed_by_profiles_are_accepted(server: TestServer) {
         let ok = appointment(VENDOR, U);
         let extension = json!({ "url": "https://example.org/fhir/origin", "valueString": "web" });
         let cancelled = with(&ok, "/cancelationReason", json!({ "text": "indisponible" }));
@@ -140,13 +140,13 @@ on_both_databases! { TestServer::tolerant;
             server.put(&path, &body).await.expect(200);
         }
         let waiting = with(&ok, "/participant/0/status", "needs-action".into());
-        let remarks = server.remarks("PUT", &path, &waiting).await.expect(200);
-        assert!(remarks.rules().contains(&"appointment-participant-needs-action".to_owned()));
+        let write_with_outcome = server.write_with_outcome("PUT", &path, &waiting).await.expect(200);
+        assert!(write_with_outcome.rules().contains(&"appointment-participant-needs-action".to_owned()));
         assert_eq!(sos(U)["meta"]["profile"][0], SOS);
     }
 
     // 64
-    async fn the_identifier_of_the_body_is_the_one_of_the_query(server: TestServer) {
+    async fn appointment_body_identifier_must_equal_criterion(server: TestServer) {
         let path = by("Appointment", VENDOR, U);
         for known in [false, true] {
             let refused = server.put(&path, &appointment(VENDOR, V)).await;
@@ -162,7 +162,7 @@ on_both_databases! { TestServer::tolerant;
 
 on_both_databases! { TestServer::strict;
     // 51
-    async fn the_example_of_the_page_is_refused_when_strict(server: TestServer) {
+    async fn appointment_example_of_the_page_strict_is_refused(server: TestServer) {
         let body = page_example();
         let value = body["identifier"][0]["value"].as_str().expect("a value");
         let refused = server.put(&format!("/Appointment?Identifier={value}"), &body).await;

@@ -1,4 +1,4 @@
-//! How much may be asked: each bound, and what is answered beyond it.
+//! The limits of requests, and the refusals beyond them.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn path(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_url_may_have_its_length_and_no_more() {
+async fn bounds_url_too_long_returns_414() {
     for (server, limit) in [(server(|_| {}).await, 32 << 10), (server(|bounds| bounds.max_url = 1024).await, 1024)] {
         server.ask("GET", &path(limit), &[]).await.expect(200);
         let answer = server.ask("GET", &path(limit + 1), &[]).await.refused(414, "http-url-size");
@@ -34,7 +34,7 @@ async fn a_url_may_have_its_length_and_no_more() {
 }
 
 #[tokio::test]
-async fn headers_may_have_their_size_and_number_and_no_more() {
+async fn bounds_headers_too_large_or_too_many_return_431() {
     let server = server(|_| {}).await;
     // `name: value` and the end of the line; `host: other.localhost` is one more.
     const HOST: usize = "host: other.localhost\r\n".len();
@@ -52,7 +52,7 @@ async fn headers_may_have_their_size_and_number_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_body_that_takes_too_long_is_given_up() {
+async fn body_timeout_returns_408() {
     let server = server(|bounds| bounds.body_timeout = Duration::from_millis(50)).await;
     for head in [
         "POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{",
@@ -71,7 +71,7 @@ async fn a_body_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn each_caller_has_a_rate_of_its_own() {
+async fn rate_limit_is_per_caller() {
     let callers = ["one", "other"].map(|name| {
         let hash = sas_endpoint::access::token::TokenHash::from_token(name);
         format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [\"read\"]\n")
@@ -91,7 +91,7 @@ async fn each_caller_has_a_rate_of_its_own() {
 }
 
 #[tokio::test]
-async fn each_address_has_a_rate_of_its_own() {
+async fn rate_limit_is_per_client_address() {
     let mut setup = Setup::default();
     setup.bounds.rate = 1;
     setup.proxies.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
@@ -105,7 +105,7 @@ async fn each_address_has_a_rate_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_address_that_anybody_tells_has_no_rate() {
+async fn rate_limit_ignores_forwarded_address_of_untrusted_peer() {
     let mut setup = Setup { proxies: proxy::Settings::default(), ..Setup::default() };
     setup.bounds.rate = 1;
     let server = setup.start_somewhere().await;
@@ -113,8 +113,8 @@ async fn an_address_that_anybody_tells_has_no_rate() {
     loop {
         number += 1;
         assert!(number < 250, "each address that is told has a rate of its own");
-        let told = format!("192.0.2.{number}");
-        let headers = [("x-forwarded-for", told.as_str()), ("forwarded", &format!("for={told}"))];
+        let reported = format!("192.0.2.{number}");
+        let headers = [("x-forwarded-for", reported.as_str()), ("forwarded", &format!("for={reported}"))];
         if server.ask("GET", "/fhir/Practitioner", &headers).await.status == 429 {
             break;
         }

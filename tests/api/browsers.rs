@@ -1,4 +1,4 @@
-//! Requests that pages in browsers send: of which site the page is, to which host, and with which type of body.
+//! Requests of pages in browsers: their site, their host, and the type of their body.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -101,7 +101,7 @@ async fn foreign_page_is_refused_with_and_without_callers() {
 }
 
 #[tokio::test]
-async fn sec_fetch_site_of_another_site_without_origin_is_refused_unless_it_only_reads() {
+async fn foreign_page_by_sec_fetch_site_is_refused_unless_it_reads() {
     for server in servers().await {
         for (method, path) in REQUESTS {
             for site in ["cross-site", "same-site", ""] {
@@ -122,7 +122,7 @@ async fn sec_fetch_site_of_another_site_without_origin_is_refused_unless_it_only
 }
 
 #[tokio::test]
-async fn content_type_is_needed_in_a_browser_and_nowhere_else() {
+async fn content_type_is_required_from_browsers_only() {
     let account = regulator(&[(T, "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11")]).to_string();
     let appointment = appointment("https://agenda.example.org/rdv", "1").to_string();
     let (json, form) = ("application/fhir+json", "application/x-www-form-urlencoded");
@@ -160,7 +160,7 @@ async fn content_type_is_needed_in_a_browser_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn foreign_host_is_misdirected_where_no_callers_are_configured() {
+async fn foreign_host_without_callers_returns_421() {
     let [open, asking] = servers().await;
     let foreign = [
         "evil.example",
@@ -207,7 +207,7 @@ async fn foreign_host_is_misdirected_where_no_callers_are_configured() {
 }
 
 #[tokio::test]
-async fn foreign_host_in_an_absolute_target_is_misdirected() {
+async fn foreign_host_in_absolute_target_returns_421() {
     let [open, asking] = servers().await;
     for (target, host, status) in [
         ("http://evil.example/fhir/metadata", "localhost", 421),
@@ -229,7 +229,7 @@ async fn foreign_host_in_an_absolute_target_is_misdirected() {
 }
 
 #[tokio::test]
-async fn foreign_host_is_told_in_both_languages() {
+async fn foreign_host_refusal_is_in_both_languages() {
     let server = Setup::default().start_somewhere().await;
     for (language, words) in [("fr", "L'hôte demandé"), ("en", "The requested host")] {
         let headers = [("host", "evil.example"), ("accept-language", language)];

@@ -1,4 +1,4 @@
-//! Permits: each kind of request has its own, waits for one for a second at most, and ends at its deadline.
+//! Each kind of request has its own permits, waits for one for at most a second, and ends at its deadline.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn one_of_each() -> Setup {
 }
 
 #[tokio::test]
-async fn permit_is_not_taken_before_the_body_has_arrived() {
+async fn bulkhead_permit_is_acquired_after_the_body() {
     let server = one_of_each().start_somewhere().await;
     let mut slow = vec![];
     for path in ["/fhir/Practitioner", "/fhir/Practitioner/$validate", "/fhir/Appointment/_search"] {
@@ -39,9 +39,9 @@ async fn permit_is_not_taken_before_the_body_has_arrived() {
         );
         stream.write_all(head.as_bytes()).await.expect("sent");
         // Told as soon as the body is waited for.
-        let mut told = [0; 25];
-        stream.read_exact(&mut told).await.expect("told to go on");
-        assert!(told.starts_with(b"HTTP/1.1 100 Continue"));
+        let mut reported = [0; 25];
+        stream.read_exact(&mut reported).await.expect("told to go on");
+        assert!(reported.starts_with(b"HTTP/1.1 100 Continue"));
         slow.push(stream);
     }
     server.get("/Practitioner").await.expect(200);
@@ -49,9 +49,9 @@ async fn permit_is_not_taken_before_the_body_has_arrived() {
     server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
     for mut stream in slow {
         stream.write_all(b"[1,2]").await.expect("sent");
-        let mut told = [0; 13];
-        stream.read_exact(&mut told).await.expect("an answer");
-        assert!(told.starts_with(b"HTTP/1.1 400 ") || told.starts_with(b"HTTP/1.1 200 "));
+        let mut reported = [0; 13];
+        stream.read_exact(&mut reported).await.expect("an answer");
+        assert!(reported.starts_with(b"HTTP/1.1 400 ") || reported.starts_with(b"HTTP/1.1 200 "));
     }
 }
 
@@ -64,7 +64,7 @@ async fn locked(server: &TestServer) -> sqlx::SqliteConnection {
 }
 
 #[tokio::test]
-async fn permits_of_writes_taken_other_kinds_are_served() {
+async fn bulkhead_writes_full_other_kinds_are_served() {
     let server = one_of_each().start_somewhere().await;
     let existing = server.post("/Practitioner", &regulator(&[(T, "1b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11")])).await;
     let existing = existing.expect(201).id();
@@ -110,7 +110,7 @@ async fn written_at_last(address: std::net::SocketAddr) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn statement_beyond_the_deadline_is_stopped_in_postgres_and_its_permit_is_free() {
+async fn deadline_passed_statement_is_stopped_in_postgres_and_permit_is_free() {
     let mut setup = one_of_each();
     let Some(server) = setup.clone().start(Backend::Postgres).await else { return };
     let account = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();

@@ -1,4 +1,4 @@
-//! The CapabilityStatement: complete, valid, and true.
+//! The CapabilityStatement is complete, valid and true.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn names<'a>(array: &'a Value, name: &str) -> Vec<&'a str> {
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn the_statement_has_what_r4_requires_of_an_instance(server: TestServer) {
+    async fn capability_statement_has_elements_required_of_an_instance(server: TestServer) {
         let answer = server.get("/metadata").await.expect(200);
         assert_eq!(answer.header("content-type"), "application/fhir+json; charset=utf-8");
         assert!(!answer.text.contains("other.localhost"));
@@ -36,7 +36,7 @@ on_both_databases! { TestServer::tolerant;
         assert!(formats.contains(&&json!("application/fhir+json")));
     }
 
-    async fn the_statement_names_the_requirements_of_sas(server: TestServer) {
+    async fn capability_statement_names_the_requirements_of_sas(server: TestServer) {
         let statement = server.get("/metadata").await.expect(200).json();
         let prefix = "https://interop.esante.gouv.fr/ig/fhir/sas/CapabilityStatement/SAS-Gestionnaire";
         let named = statement["instantiates"].as_array().expect("statements");
@@ -45,7 +45,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn the_statement_lists_every_interaction(server: TestServer) {
+    async fn capability_statement_lists_every_interaction(server: TestServer) {
         let statement = server.get("/metadata").await.expect(200).json();
         let resources = &statement["rest"][0]["resource"];
         assert_eq!(names(resources, "type"), ["Practitioner", "Appointment"]);
@@ -69,7 +69,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn the_statement_lists_every_search_parameter(server: TestServer) {
+    async fn capability_statement_lists_every_search_parameter(server: TestServer) {
         let statement = server.get("/metadata").await.expect(200).json();
         let common = [("_id", "token"), ("_lastUpdated", "date"), ("identifier", "token")];
         let own = [vec![("active", "token")], vec![("status", "token"), ("date", "date")]];
@@ -83,7 +83,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn the_statement_names_the_profiles(server: TestServer) {
+    async fn capability_statement_names_the_profiles(server: TestServer) {
         let resources = &server.get("/metadata").await.expect(200).json()["rest"][0]["resource"];
         for (index, profiles) in [
             vec!["https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/FrPractitionerRegul"],
@@ -100,7 +100,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn every_listed_search_parameter_is_served(server: TestServer) {
+    async fn capability_statement_search_parameters_are_served(server: TestServer) {
         let statement = server.get("/metadata").await.expect(200).json();
         for resource in statement["rest"][0]["resource"].as_array().expect("resources") {
             for name in names(&resource["searchParam"], "name") {

@@ -1,4 +1,4 @@
-//! Writes at the same moment: through one server, and through two that share a database.
+//! Concurrent writes, through one server and through two that share a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -50,29 +50,29 @@ impl Servers {
 }
 
 on_both_databases! { one;
-    async fn identical_writes_make_one_account(servers: Servers) {
+    async fn concurrent_identical_writes_create_one_account(servers: Servers) {
         identical_writes(&servers).await;
     }
 
-    async fn one_of_many_gets_the_national_id(servers: Servers) {
+    async fn concurrent_claims_of_a_national_id_one_succeeds(servers: Servers) {
         race_for_a_national_id(&servers).await;
     }
 
-    async fn what_is_acknowledged_can_be_read(servers: Servers) {
+    async fn concurrent_acknowledged_writes_can_be_read(servers: Servers) {
         many_writes(&servers).await;
     }
 }
 
 on_both_databases! { two;
-    async fn identical_writes_through_two_servers_make_one_account(servers: Servers) {
+    async fn concurrent_identical_writes_through_two_servers_create_one_account(servers: Servers) {
         identical_writes(&servers).await;
     }
 
-    async fn one_of_many_gets_the_national_id_through_two_servers(servers: Servers) {
+    async fn concurrent_claims_of_a_national_id_through_two_servers_one_succeeds(servers: Servers) {
         race_for_a_national_id(&servers).await;
     }
 
-    async fn what_is_acknowledged_by_two_servers_can_be_read(servers: Servers) {
+    async fn concurrent_acknowledged_writes_of_two_servers_can_be_read(servers: Servers) {
         many_writes(&servers).await;
     }
 }
@@ -88,8 +88,9 @@ async fn identical_writes(servers: &Servers) {
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![200; 63], vec![201]].concat());
-    let told: BTreeSet<_> = answers.iter().map(|answer| (answer.id(), answer.header("etag"), &answer.text)).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
+    let reported: BTreeSet<_> =
+        answers.iter().map(|answer| (answer.id(), answer.header("etag"), &answer.text)).collect();
+    assert_eq!(reported.len(), 1, "{reported:?}");
     for server in &servers.0 {
         assert_eq!(server.count("Practitioner").await, 1);
         let history = server.get(&format!("/Practitioner/{}/_history", answers[0].id())).await.expect(200).json();

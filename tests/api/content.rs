@@ -1,4 +1,4 @@
-//! What is kept and what is answered: the text received, the server's own elements, versions as conditions.
+//! The stored text, the elements that the server sets, and conditions on versions.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn without_server_elements(answer: &Answer) -> String {
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn what_is_kept_is_the_text_received(server: TestServer) {
+    async fn content_stored_text_is_the_text_received(server: TestServer) {
         let created = server.request("POST", "/Practitioner", &JSON, PECULIAR).await.expect(201);
         assert_eq!(without_server_elements(&created), PECULIAR);
         let read = server.get(&format!("/Practitioner/{}", created.id())).await.expect(200);
@@ -51,7 +51,7 @@ on_both_databases! { TestServer::tolerant;
         assert!(kept.text.contains("color:red"), "{}", kept.text);
     }
 
-    async fn part_of_an_account_is_not_written_over_the_whole(server: TestServer) {
+    async fn content_subsetted_resource_is_refused(server: TestServer) {
         let whole = with(&regulator(&[(T, U)]), "/qualification", json!([{ "code": { "text": "x" } }]));
         let created = server.put(&account(T, U), &whole).await.expect(201);
         let path = format!("/Practitioner/{}", created.id());
@@ -64,7 +64,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.get(&path).await.expect(200).text, created.text);
     }
 
-    async fn white_space_between_elements_is_no_content(server: TestServer) {
+    async fn content_white_space_between_elements_is_not_a_change(server: TestServer) {
         let body = format!("\r\n {} \n\t", PECULIAR.replace("\",\"", "\" ,\n  \""));
         let created = server.request("POST", "/Practitioner", &JSON, body).await.expect(201);
         let plain: Value = serde_json::from_str(PECULIAR).expect("JSON");
@@ -75,7 +75,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(kept.to_string(), plain.to_string());
     }
 
-    async fn the_servers_id_and_meta_replace_the_clients(server: TestServer) {
+    async fn content_id_and_meta_of_the_server_replace_those_of_the_client(server: TestServer) {
         let body = with(&regulator(&[(T, U)]), "/id", "mine".into());
         let body = with(&body, "/meta", json!({
             "source": "urn:oid:1.2.250.1.213.3.6",
@@ -98,7 +98,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(resource.as_object().map(|object| object.len()), body.as_object().map(|object| object.len()));
     }
 
-    async fn a_null_is_accepted_only_beside_its_companion(server: TestServer) {
+    async fn content_null_is_accepted_only_with_its_companion(server: TestServer) {
         let line = |line: Value, companion: Value| {
             let mut address = json!({ "line": line });
             if !companion.is_null() {
@@ -115,7 +115,7 @@ on_both_databases! { TestServer::tolerant;
         server.put(&account(T, U), &empty).await.refused(400, "json-null");
     }
 
-    async fn legal_content_that_nobody_asked_for_is_kept(server: TestServer) {
+    async fn content_optional_legal_elements_are_kept(server: TestServer) {
         let full: Value = serde_json::from_str(include_str!("../fixtures/regulator-full.json")).expect("a fixture");
         let full = with(&full, "/contained", json!([{ "resourceType": "Organization", "id": "o", "name": "CH" }]));
         let full = with(&full, "/extension/-", json!({
@@ -129,7 +129,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn every_write_tells_place_version_and_time(server: TestServer) {
+    async fn write_response_has_location_version_and_date(server: TestServer) {
         let mut bodies = vec![];
         for (status, version, body) in [
             (201, 1, regulator(&[(T, U)])),
@@ -148,7 +148,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(bodies[1], bodies[2]);
     }
 
-    async fn a_client_chooses_what_a_write_answers(server: TestServer) {
+    async fn prefer_return_selects_the_response_of_a_write(server: TestServer) {
         let body = with(&regulator(&[(T, U)]), "/meta", Value::Null);
         for (prefer, kind) in [
             ("return=representation", "Practitioner"),
@@ -180,16 +180,16 @@ on_both_databases! { TestServer::tolerant;
         refused.refused(400, "resource-type-missing");
     }
 
-    async fn warnings_are_told_to_whom_asks_for_them(server: TestServer) {
+    async fn prefer_return_operation_outcome_lists_warnings(server: TestServer) {
         let body = with(&regulator(&[(T, "not-a-uuid")]), "/telecom/0/value", "nadia".into());
-        let mut rules = server.remarks("POST", "/Practitioner", &body).await.expect(201).rules();
+        let mut rules = server.write_with_outcome("POST", "/Practitioner", &body).await.expect(201).rules();
         rules.sort_unstable();
         assert_eq!(rules, ["practitioner-identifier-intrn-form", "practitioner-telecom-form"]);
-        let clean = server.remarks("POST", "/Practitioner", &regulator(&[(T, U)])).await.expect(201);
+        let clean = server.write_with_outcome("POST", "/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         assert_eq!(clean.json()["issue"][0]["severity"], "information");
     }
 
-    async fn an_update_is_carried_out_on_the_version_it_is_meant_for(server: TestServer) {
+    async fn if_match_of_another_version_returns_412(server: TestServer) {
         let id = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();
         let by_id = format!("/Practitioner/{id}");
         let body = |rank: u32| with(&regulator(&[(T, U)]), "/telecom/0/rank", rank.into());
@@ -208,7 +208,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 1);
     }
 
-    async fn a_creation_may_ask_whether_there_is_one_already(server: TestServer) {
+    async fn if_none_exist_matching_account_is_not_created(server: TestServer) {
         let create = async |criterion: &str, body: &Value| {
             server.write("POST", "/Practitioner", &[("if-none-exist", criterion)], body).await
         };
@@ -229,7 +229,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 2);
     }
 
-    async fn an_appointment_may_be_created_unless_there_is_one(server: TestServer) {
+    async fn if_none_exist_matching_appointment_is_not_created(server: TestServer) {
         let criterion = format!("identifier={VENDOR}|{U}");
         for status in [201, 200] {
             let headers = [("if-none-exist", criterion.as_str())];
@@ -243,7 +243,7 @@ on_both_databases! { TestServer::tolerant;
         refused.refused(412, "http-multiple-matches");
     }
 
-    async fn an_instant_keeps_the_offset_it_came_with(server: TestServer) {
+    async fn content_instant_keeps_its_offset(server: TestServer) {
         let body = with(&appointment(VENDOR, U), "/start", "2026-03-04T14:00:00.120+01:00".into());
         let created = server.post("/Appointment", &body).await.expect(201);
         assert_eq!((&created.json()["start"], &created.json()["end"]), (&body["start"], &body["end"]));
@@ -251,7 +251,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.found(path).await, [created.id()]);
     }
 
-    async fn a_request_keeps_its_own_id(server: TestServer) {
+    async fn request_id_of_the_client_is_echoed_on_writes(server: TestServer) {
         let headers = [("x-request-id", "call-42")];
         let echoed = server.request("GET", "/metadata", &headers, axum::body::Body::empty()).await;
         assert_eq!(echoed.header("x-request-id"), "call-42");

@@ -1,8 +1,8 @@
-//! National identifiers of what is received, held against the mirror of the directory.
+//! National identifiers of received resources are checked against the directory mirror.
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::load::{Input, Settings, load};
 use sas_endpoint::annuaire::store::Mirror;
@@ -52,7 +52,7 @@ impl Scene {
     async fn load(&self) {
         let began: Timestamp = "2026-02-25T08:00:00Z".parse().expect("an instant");
         let clock = Clock::new(move || began, || Id::parse("x").expect("an id"));
-        let settings = Settings { replace: false, allow_deletions: false, keep: SignedDuration::from_hours(24), clock };
+        let settings = Settings { replace: false, allow_deletions: false, keep: Duration::from_hours(24), clock };
         let folder = folder("directory");
         let file = folder.path().join("professionals.ndjson");
         let text: String = professionals().iter().map(|professional| format!("{professional}\n")).collect();
@@ -100,8 +100,8 @@ fn meeting(value: &str, regulator: &str, professional: &str) -> Value {
     meeting
 }
 
-/// What is said of a resource that is created.
-async fn said(server: &TestServer, resource: &Value) -> Answer {
+/// Creates a resource, and asks for the OperationOutcome of the write.
+async fn create(server: &TestServer, resource: &Value) -> Answer {
     let headers = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
     let path = format!("/{}", resource["resourceType"].as_str().expect("a type"));
     server.request("POST", &path, &headers, resource.to_string()).await
@@ -119,27 +119,27 @@ fn cited(answer: &Answer) -> Vec<String> {
 }
 
 on_both_databases! { Scene::loaded;
-    async fn directory_check_unknown_id_is_accepted_with_a_warning(scene: Scene) {
+    async fn directory_check_unknown_account_is_accepted_with_a_warning(scene: Scene) {
         let server = scene.server(Check::Warn).await;
         let account = regulator(&[(T, U), (N, NOBODY)]);
-        let answer = said(&server, &account).await.expect(201);
+        let answer = create(&server, &account).await.expect(201);
         assert_operation_outcome(&answer);
         assert_eq!(cited(&answer), ["warning annuaire-unknown Practitioner.identifier[1]"]);
         assert!(answer.text.contains("2026-02-25 08:00 UTC (il y a 4 jour(s))"), "{}", answer.text);
         assert!(!answer.text.contains(NOBODY), "{}", answer.text);
 
-        let answer = said(&server, &regulator(&[(N, FORMER)])).await.expect(201);
+        let answer = create(&server, &regulator(&[(N, FORMER)])).await.expect(201);
         assert_eq!(cited(&answer), ["warning annuaire-inactive Practitioner.identifier[0]"]);
         assert!(answer.text.contains("2026-02-25 08:00 UTC") && !answer.text.contains(FORMER), "{}", answer.text);
 
         for (system, value) in [(N, KNOWN), (N, INTERNAL), (N, "0123456789"), (T, "5d1c9a77-3b1e-4f5a-8a66-7a0f6c1d2b22")] {
-            let answer = said(&server, &regulator(&[(system, value)])).await.expect(201);
+            let answer = create(&server, &regulator(&[(system, value)])).await.expect(201);
             assert_eq!(cited(&answer), [""; 0], "{value}");
         }
         assert_eq!(server.count("Practitioner").await, 6);
     }
 
-    async fn directory_check_update_is_checked(scene: Scene) {
+    async fn directory_check_applies_to_updates(scene: Scene) {
         let server = scene.server(Check::Warn).await;
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let headers = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
@@ -149,39 +149,39 @@ on_both_databases! { Scene::loaded;
         assert_eq!(cited(&answer), ["warning annuaire-unknown Practitioner.identifier[1]"]);
     }
 
-    async fn directory_check_appointment_looks_up_every_cited_id(scene: Scene) {
+    async fn directory_check_covers_every_professional_of_an_appointment(scene: Scene) {
         let server = scene.server(Check::Warn).await;
-        let answer = said(&server, &meeting("1", NOBODY, FORMER)).await.expect(201);
+        let answer = create(&server, &meeting("1", NOBODY, FORMER)).await.expect(201);
         assert_eq!(cited(&answer), [
             "warning annuaire-unknown Appointment.extension[0].value.identifier",
             "warning annuaire-inactive Appointment.participant[0].actor.identifier",
         ]);
-        let answer = said(&server, &meeting("2", INTERNAL, KNOWN)).await.expect(201);
+        let answer = create(&server, &meeting("2", INTERNAL, KNOWN)).await.expect(201);
         assert_eq!(cited(&answer), [""; 0]);
         assert!(answer.rules().contains(&"appointment-operator-unknown".to_owned()), "{}", answer.text);
     }
 
-    async fn directory_check_cancelled_appointment_is_not_refused(scene: Scene) {
+    async fn directory_check_spares_cancellations_and_deactivations(scene: Scene) {
         let server = scene.server(Check::Refuse).await;
-        let answer = said(&server, &inactive(regulator(&[(N, FORMER)]))).await.expect(201);
+        let answer = create(&server, &inactive(regulator(&[(N, FORMER)]))).await.expect(201);
         assert_eq!(cited(&answer), [""; 0]);
         let mut cancelled = meeting("1", KNOWN, FORMER);
         cancelled["status"] = "cancelled".into();
-        assert_eq!(cited(&said(&server, &cancelled).await.expect(201)), [""; 0]);
+        assert_eq!(cited(&create(&server, &cancelled).await.expect(201)), [""; 0]);
     }
 
-    async fn directory_check_refuse_unknown_id_is_refused_and_not_stored(scene: Scene) {
+    async fn directory_check_refuse_returns_422_and_stores_nothing(scene: Scene) {
         let server = scene.server(Check::Refuse).await;
-        let answer = said(&server, &regulator(&[(N, NOBODY)])).await.refused(422, "annuaire-unknown-refused");
+        let answer = create(&server, &regulator(&[(N, NOBODY)])).await.refused(422, "annuaire-unknown-refused");
         assert_eq!(cited(&answer), ["error annuaire-unknown-refused Practitioner.identifier[0]"]);
-        let answer = said(&server, &meeting("1", KNOWN, FORMER)).await.refused(422, "annuaire-inactive-refused");
+        let answer = create(&server, &meeting("1", KNOWN, FORMER)).await.refused(422, "annuaire-inactive-refused");
         assert_eq!(cited(&answer), ["error annuaire-inactive-refused Appointment.participant[0].actor.identifier"]);
         assert!(answer.text.contains("2026-02-25 08:00 UTC"), "{}", answer.text);
         assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
-        said(&server, &regulator(&[(N, KNOWN)])).await.expect(201);
+        create(&server, &regulator(&[(N, KNOWN)])).await.expect(201);
     }
 
-    async fn directory_check_validate_reports_the_same_as_a_write(scene: Scene) {
+    async fn directory_check_applies_to_validate(scene: Scene) {
         let account = regulator(&[(N, NOBODY)]);
         for (check, expected) in [
             (Check::Warn, &["warning annuaire-unknown Practitioner.identifier[0]"][..]),
@@ -198,26 +198,26 @@ on_both_databases! { Scene::loaded;
         }
     }
 
-    async fn directory_check_issue_has_the_date_of_the_sync(scene: Scene) {
+    async fn directory_check_warning_has_the_date_of_the_mirror(scene: Scene) {
         let mut writer = scene.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         let state = json!({ "upstream": "https://x", "mark": "2026-02-27T23:30:00Z" });
         writer.write_metadata("sync.Practitioner", &state.to_string()).await.expect("noted");
         writer.commit().await.expect("committed");
         let server = scene.server(Check::Warn).await;
-        let answer = said(&server, &regulator(&[(N, NOBODY)])).await.expect(201);
+        let answer = create(&server, &regulator(&[(N, NOBODY)])).await.expect(201);
         assert!(answer.text.contains("2026-02-27 23:30 UTC (il y a 1 jour(s))"), "{}", answer.text);
     }
 
-    async fn directory_check_mirror_failing_or_slow_delays_no_write(scene: Scene) {
+    async fn directory_check_broken_or_slow_mirror_delays_no_write(scene: Scene) {
         let timed_out = DirectoryCheck::new(scene.mirror.clone(), Check::Refuse).map(|check| check.with_timeout(Duration::ZERO));
-        // Without any patience the mirror is not asked: no answer can be quick enough.
+        // With a timeout of zero, the mirror is not asked.
         let slow = TestServer::checking(scene.backend, timed_out).await.expect("a database");
-        assert_eq!(cited(&said(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
+        assert_eq!(cited(&create(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
         scene.break_copy().await;
         for check in [Check::Warn, Check::Refuse] {
             let server = scene.server(check).await;
             for national_id in [NOBODY, FORMER] {
-                let answer = said(&server, &regulator(&[(N, national_id)])).await.expect(201);
+                let answer = create(&server, &regulator(&[(N, national_id)])).await.expect(201);
                 assert_eq!(cited(&answer), [""; 0]);
             }
         }
@@ -225,7 +225,7 @@ on_both_databases! { Scene::loaded;
 }
 
 on_both_databases! { Scene::empty;
-    async fn directory_check_mirror_empty_or_incomplete_reports_nothing(scene: Scene) {
+    async fn directory_check_empty_or_incomplete_mirror_gives_no_warning(scene: Scene) {
         let server = scene.server(Check::Refuse).await;
         let account = regulator(&[(N, NOBODY)]);
         assert_eq!(cited(&server.post("/Practitioner/$validate", &account).await.expect(200)), [""; 0]);
@@ -236,10 +236,10 @@ on_both_databases! { Scene::empty;
         writer.add(vec![ParsedResource::parse(&known.to_string()).expect("a resource")], true).await.expect("added");
         writer.commit().await.expect("committed");
         drop(writer);
-        assert_eq!(cited(&said(&server, &account).await.expect(201)), [""; 0]);
+        assert_eq!(cited(&create(&server, &account).await.expect(201)), [""; 0]);
 
         scene.load().await;
-        let answer = said(&server, &meeting("1", KNOWN, NOBODY)).await.refused(422, "annuaire-unknown-refused");
+        let answer = create(&server, &meeting("1", KNOWN, NOBODY)).await.refused(422, "annuaire-unknown-refused");
         assert_eq!(cited(&answer).len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of a request that is refused, and what it is told before it sends its body.
+//! How much of a refused request is read, and `Expect: 100-continue`.
 
 use sas_endpoint::access::Access;
 use sas_endpoint::access::file::parse_callers;
@@ -37,10 +37,10 @@ async fn until_closed(server: &TestServer, request: &str) -> String {
 #[tokio::test]
 async fn expect_continue_refused_is_answered_without_the_body() {
     let (server, limited) = (server(0).await, server(1).await);
-    let (stranger, caller) = ("", "authorization: Bearer caller\r\n");
+    let (unknown_client, caller) = ("", "authorization: Bearer caller\r\n");
     let long = "x".repeat(40_000);
     for (status, line, headers) in [
-        (401, "POST /fhir/Practitioner", stranger.to_owned()),
+        (401, "POST /fhir/Practitioner", unknown_client.to_owned()),
         (401, "PUT /annuaire/fhir/v2/Device", "authorization: Bearer nobody\r\n".to_owned()),
         (401, "POST /nowhere", "authorization: Basic x\r\n".to_owned()),
         (403, "POST /fhir/Appointment", caller.to_owned()),
@@ -90,7 +90,7 @@ fn refused_and_closed(status: u16, answer: &str) {
 }
 
 #[tokio::test]
-async fn expect_continue_accepted_is_told_to_go_on() {
+async fn expect_continue_accepted_gets_100_continue() {
     let server = server(0).await;
     let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
     let account = regulator(&[(T, U)]).to_string();
@@ -119,7 +119,7 @@ async fn expect_continue_accepted_is_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn body_in_small_chunks_is_accepted_until_they_are_too_many() {
+async fn body_too_many_chunks_is_refused() {
     let server = server(0).await;
     let request = |headers: &str, body: &str, length: usize| {
         let chunk = |chunk: &[u8]| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk));

@@ -29,7 +29,7 @@ fn named(id: &str, body: &Value) -> Value {
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn a_technical_id_designates_its_account_after_it_was_dropped(server: TestServer) {
+    async fn technical_id_dropped_still_designates_its_account(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(N, X)])).await.expect(200);
         server.put(&account(N, X), &regulator(&[(N, Y)])).await.expect(200);
@@ -40,7 +40,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 1);
     }
 
-    async fn a_technical_id_that_was_dropped_is_never_another_persons(server: TestServer) {
+    async fn technical_id_dropped_is_refused_to_another_account(server: TestServer) {
         let one = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(N, X)])).await.expect(200);
         server.post("/Practitioner", &regulator(&[(T, V)])).await.expect(201);
@@ -49,7 +49,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.holder(T, U).await, Some(one.id()));
     }
 
-    async fn a_disabled_account_gives_up_its_national_id_but_never_its_technical_id(server: TestServer) {
+    async fn technical_id_of_inactive_account_never_moves(server: TestServer) {
         let disabled = server.post("/Practitioner", &inactive(regulator(&[(T, U), (N, X)]))).await.expect(201);
         let other = server.post("/Practitioner", &regulator(&[(T, V)])).await.expect(201);
         server.post("/Practitioner", &regulator(&[(T, U)])).await.refused(422, "identifier-duplicate");
@@ -60,7 +60,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(enabled.id(), disabled.id());
     }
 
-    async fn a_technical_id_is_compared_without_case_and_kept_as_it_was_sent(server: TestServer) {
+    async fn technical_id_is_compared_without_case_and_stored_as_sent(server: TestServer) {
         let upper = U.to_uppercase();
         let created = server.post("/Practitioner", &regulator(&[(T, &upper)])).await.expect(201);
         assert_eq!(created.json()["identifier"][0]["value"], upper);
@@ -70,13 +70,13 @@ on_both_databases! { TestServer::tolerant;
         server.put(&account(N, "3A/B"), &regulator(&[(N, "3A/B")])).await.expect(201);
     }
 
-    async fn a_technical_id_that_only_a_query_named_still_designates_the_account(server: TestServer) {
+    async fn technical_id_in_query_only_designates_the_account(server: TestServer) {
         let created = server.put(&account(T, U), &regulator(&[(N, X)])).await.expect(201);
         let updated = server.put(&account(T, U), &inactive(regulator(&[(N, X)]))).await.expect(200);
         assert_eq!(updated.id(), created.id());
     }
 
-    async fn a_national_id_is_attached_by_the_technical_id_of_the_body(server: TestServer) {
+    async fn technical_id_of_body_attaches_a_national_id(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let body = regulator(&[(N, X), (T, U)]);
         for _ in 0..2 {
@@ -87,7 +87,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 1);
     }
 
-    async fn query_by_unknown_technical_id_never_reaches_the_account_of_another(server: TestServer) {
+    async fn technical_id_unknown_in_query_never_updates_another_account(server: TestServer) {
         let active = server.post("/Practitioner", &regulator(&[(T, U), (N, X)])).await.expect(201);
         let disabled = server.post("/Practitioner", &inactive(regulator(&[(T, V)]))).await.expect(201);
         let unknown = "6a1d7c8e-0d0a-4b7e-8c55-1b1f0c9a2d10".to_owned();
@@ -106,7 +106,7 @@ on_both_databases! { TestServer::tolerant;
         server.put(&account(T, &unknown), &regulator(&[(N, X)])).await.refused(422, "identifier-duplicate");
     }
 
-    async fn creation_by_a_technical_id_that_the_body_lacks_is_repeated_without_effect(server: TestServer) {
+    async fn technical_id_absent_from_body_create_repeated_has_no_effect(server: TestServer) {
         let body = regulator(&[(T, U)]);
         let created = server.put(&account(T, V), &body).await.expect(201);
         let again = server.put(&account(T, V), &body).await.expect(200);
@@ -114,7 +114,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 1);
     }
 
-    async fn a_dropped_or_disabled_technical_id_attaches_as_well(server: TestServer) {
+    async fn technical_id_dropped_or_of_inactive_account_attaches_a_national_id(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(T, U), &inactive(regulator(&[(N, X)]))).await.expect(200);
         let updated = server.put(&account(N, Y), &regulator(&[(N, Y), (T, U)])).await.expect(200);
@@ -122,7 +122,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!((server.holder(N, X).await, server.holder(N, Y).await), (None, Some(created.id())));
     }
 
-    async fn the_query_goes_before_the_technical_id_of_the_body(server: TestServer) {
+    async fn technical_id_of_query_precedes_that_of_body(server: TestServer) {
         let one = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         let two = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let both = regulator(&[(N, X), (T, U)]);
@@ -133,14 +133,14 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn attaching_never_takes_the_national_id_of_an_active_account(server: TestServer) {
+    async fn technical_id_attaches_no_national_id_of_an_active_account(server: TestServer) {
         let one = server.post("/Practitioner", &regulator(&[(N, X)])).await.expect(201);
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.put(&account(N, Y), &regulator(&[(N, X), (T, U)])).await.refused(422, "identifier-duplicate");
         assert_eq!(server.holder(N, X).await, Some(one.id()));
     }
 
-    async fn a_repetition_leaves_no_trace(server: TestServer) {
+    async fn update_repeated_creates_no_version(server: TestServer) {
         let body = with(&regulator(&[(T, U), (N, X)]), "/name/0/family", "DÉLÈVE".into());
         let created = server.put(&account(T, U), &body).await.expect(201);
         let json = [("content-type", "application/json"), ("accept", "application/json+fhir")];
@@ -157,7 +157,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.versions("Practitioner", &created.id()).await, 2);
     }
 
-    async fn a_repetition_for_a_stale_version_is_a_conflict(server: TestServer) {
+    async fn update_repeated_with_stale_if_match_returns_412(server: TestServer) {
         let body = regulator(&[(T, U)]);
         server.put(&account(T, U), &body).await.expect(201);
         server.write("PUT", &account(T, U), &[("if-match", "W/\"1\"")], &body).await.expect(200);
@@ -165,7 +165,7 @@ on_both_databases! { TestServer::tolerant;
         stale.refused(412, "http-precondition");
     }
 
-    async fn an_account_is_created_and_updated_by_its_id(server: TestServer) {
+    async fn account_update_by_id_creates_and_updates(server: TestServer) {
         let body = named("regul-1", &regulator(&[(T, U)]));
         let created = server.put("/Practitioner/regul-1", &body).await.expect(201);
         assert_eq!(created.header("location"), format!("{BASE}/Practitioner/regul-1"));
@@ -177,7 +177,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(200).id(), "regul-1");
     }
 
-    async fn an_account_is_written_by_its_id_under_the_same_rules(server: TestServer) {
+    async fn account_update_by_id_applies_the_same_rules(server: TestServer) {
         server.put("/Practitioner/a", &named("a", &regulator(&[(T, U), (N, X)]))).await.expect(201);
         for stolen in [regulator(&[(T, U)]), regulator(&[(T, V), (N, X)])] {
             let stolen = named("b", &stolen);
@@ -195,7 +195,7 @@ on_both_databases! { TestServer::tolerant;
         server.put("/Practitioner/a", &named("a", &regulator(&[(N, Y)]))).await.refused(422, "identifier-duplicate");
     }
 
-    async fn an_id_in_the_path_is_the_one_of_the_body(server: TestServer) {
+    async fn account_update_by_id_body_id_must_equal_path(server: TestServer) {
         let body = regulator(&[(T, U)]);
         server.put("/Practitioner/a", &named("b", &body)).await.refused(400, "body-id-mismatch");
         server.put("/Practitioner/a", &body).await.refused(400, "body-id-missing");
@@ -206,7 +206,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 0);
     }
 
-    async fn two_servers_on_one_database_know_the_same_accounts(server: TestServer) {
+    async fn two_servers_on_one_database_see_the_same_accounts(server: TestServer) {
         let other = server.another().await;
         let created = server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
         let updated = other.put(&account(T, U), &inactive(regulator(&[(T, U)]))).await.expect(200);

@@ -1,4 +1,4 @@
-//! What a client sees: each test sends real requests over TCP, on SQLite and on Postgres.
+//! The API as clients see it: each test sends requests over TCP, on SQLite and on Postgres.
 
 #[path = "../support/certificates.rs"]
 mod certificates;

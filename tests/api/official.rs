@@ -32,7 +32,7 @@ fn criterion(example: &Value) -> String {
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn the_example_with_the_authority_of_structures_is_refused(server: TestServer) {
+    async fn official_example_with_structure_authority_is_refused(server: TestServer) {
         let Some(example) = regulator_example(1) else { return };
         let refused = server.post("/Practitioner", &example).await.refused(422, "practitioner-identifier-idnst");
         assert!(refused.text.contains(N), "the right authority is named: {}", refused.text);
@@ -40,13 +40,13 @@ on_both_databases! { TestServer::tolerant;
         server.put(&path, &example).await.refused(422, "query-identifier-system");
         assert_eq!(server.count("Practitioner").await, 0);
         let corrected = with(&example, "/identifier/0/system", N.into());
-        let remarks = server.remarks("POST", "/Practitioner", &corrected).await.expect(201);
-        let mut rules = remarks.rules();
+        let write_with_outcome = server.write_with_outcome("POST", "/Practitioner", &corrected).await.expect(201);
+        let mut rules = write_with_outcome.rules();
         rules.sort_unstable();
         assert_eq!(rules, ["body-id-ignored", "practitioner-meta-source-missing"]);
     }
 
-    async fn the_example_of_a_regulator_is_created_then_disabled(server: TestServer) {
+    async fn official_example_regulator_is_created_then_disabled(server: TestServer) {
         let (Some(enabled), Some(disabled)) = (regulator_example(2), regulator_example(3)) else { return };
         let created = server.post("/Practitioner", &enabled).await.expect(201);
         assert_ne!(created.id(), "ExamplePractitionerRegul2");
@@ -57,7 +57,7 @@ on_both_databases! { TestServer::tolerant;
         server.post("/Practitioner", &enabled).await.refused(422, "identifier-duplicate");
     }
 
-    async fn the_examples_of_appointments_are_booked_then_cancelled(server: TestServer) {
+    async fn official_example_appointments_are_booked_then_cancelled(server: TestServer) {
         let (Some(booked), Some(cancelled)) =
             (official("examples/Appointment-1"), official("examples/Appointment-2")) else { return };
         let path = format!("/Appointment?{}", criterion(&booked));
@@ -67,12 +67,12 @@ on_both_databases! { TestServer::tolerant;
         assert_ne!(created.id(), "1", "the id of the examples is the same for everybody");
     }
 
-    async fn the_body_of_the_page_is_accepted_kept_and_commented(server: TestServer) {
+    async fn official_page_body_is_accepted_with_warnings(server: TestServer) {
         let Some(page) = official("seed-appointment-cancelled") else { return };
         let value = page["identifier"][0]["value"].as_str().expect("a value");
         let path = format!("/Appointment?Identifier={value}");
         for status in [201, 200] {
-            let mut rules = server.remarks("PUT", &path, &page).await.expect(status).rules();
+            let mut rules = server.write_with_outcome("PUT", &path, &page).await.expect(status).rules();
             rules.retain(|rule| rule != "appointment-operator-unknown");
             rules.sort_unstable();
             let deviations =
@@ -84,7 +84,7 @@ on_both_databases! { TestServer::tolerant;
         server.put("/Appointment", &page).await.refused(400, "query-identifier-missing");
     }
 
-    async fn the_examples_of_other_flows_are_not_accounts(server: TestServer) {
+    async fn official_examples_of_other_flows_are_refused(server: TestServer) {
         for name in ["Practitioner-ExamplePractitioner", "Slot-ExampleSlotSOS1", "Bundle-ExampleBundlePSIndiv"] {
             let Some(example) = official(&format!("examples/{name}")) else { return };
             let refused = server.post("/Practitioner", &example).await;
@@ -96,7 +96,7 @@ on_both_databases! { TestServer::tolerant;
 }
 
 on_both_databases! { TestServer::strict;
-    async fn the_body_of_the_page_is_refused_when_strict(server: TestServer) {
+    async fn official_page_body_strict_is_refused(server: TestServer) {
         let Some(page) = official("seed-appointment-cancelled") else { return };
         let value = page["identifier"][0]["value"].as_str().expect("a value");
         for name in ["Identifier", "identifier"] {
@@ -106,7 +106,7 @@ on_both_databases! { TestServer::strict;
         assert_eq!(server.count("Appointment").await, 0);
     }
 
-    async fn the_examples_are_conforming_when_strict(server: TestServer) {
+    async fn official_examples_strict_are_accepted(server: TestServer) {
         let (Some(regulator), Some(wrong)) = (regulator_example(2), regulator_example(1)) else { return };
         server.post("/Practitioner", &regulator).await.expect(201);
         server.post("/Practitioner", &wrong).await.refused(422, "practitioner-identifier-idnst");
@@ -114,8 +114,8 @@ on_both_databases! { TestServer::strict;
         server.post("/Practitioner", &corrected).await.expect(201);
         for number in [1, 2] {
             let Some(example) = official(&format!("examples/Appointment-{number}")) else { return };
-            let judged = server.post("/Appointment/$validate", &example).await.expect(200);
-            assert_eq!(judged.rules(), ["all-good"]);
+            let validated = server.post("/Appointment/$validate", &example).await.expect(200);
+            assert_eq!(validated.rules(), ["all-good"]);
         }
         // Their ids differ although their identifier is the same: R4 refuses the second.
         let (Some(booked), Some(cancelled)) =

@@ -1,4 +1,4 @@
-//! What surrounds every exchange: request ids, languages.
+//! Headers of every exchange: request ids, languages.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -24,7 +24,7 @@ async fn send(server: &TestServer, (method, path): (&str, &str), headers: &[(&st
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn the_request_id_is_taken_over(server: TestServer) {
+    async fn request_id_of_the_client_is_echoed(server: TestServer) {
         for request in REQUESTS {
             for id in ["a", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "!~|{}\"'", &"x".repeat(128)] {
                 let answer = send(&server, request, &[("x-request-id", id.as_bytes())]).await;
@@ -34,7 +34,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn an_illegible_request_id_is_replaced(server: TestServer) {
+    async fn request_id_malformed_is_replaced(server: TestServer) {
         let long = "x".repeat(129);
         let illegible: [&[u8]; 5] = [b"", b"two words", b"tab\there", b"\xC3\xA9", long.as_bytes()];
         for request in REQUESTS {
@@ -45,7 +45,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn a_request_without_id_is_given_one_of_its_own(server: TestServer) {
+    async fn request_id_absent_is_generated(server: TestServer) {
         for request in REQUESTS {
             let (one, other) = (send(&server, request, &[]).await, send(&server, request, &[]).await);
             assert_is_made(one.header("x-request-id"));
@@ -53,7 +53,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn the_correlation_id_is_echoed_and_stands_in_for_the_request_id(server: TestServer) {
+    async fn correlation_id_is_echoed_and_used_as_request_id(server: TestServer) {
         for request in REQUESTS {
             let both: [(&str, &[u8]); 2] = [("x-request-id", b"request"), ("x-correlation-id", b"correlation")];
             let answer = send(&server, request, &both).await;
@@ -66,7 +66,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn people_are_told_in_french_unless_they_prefer_english(server: TestServer) {
+    async fn language_is_french_unless_english_is_preferred(server: TestServer) {
         let cases = [
             ("", "fr"),
             ("fr", "fr"),
@@ -88,20 +88,20 @@ on_both_databases! { TestServer::tolerant;
                 assert_eq!(answer.header("content-language"), expected, "{request:?} {accepted}");
                 assert_eq!(answer.json()["language"], expected);
                 let text = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
-                let french = ["Le paramètre ", "Cette ressource", "Ce chemin"];
+                let french = ["Le paramètre ", "La ressource", "Ce chemin"];
                 assert_eq!(french.iter().any(|start| text.starts_with(start)), expected == "fr", "{text}");
             }
         }
         assert_eq!(send(&server, REQUESTS[1], &[]).await.header("content-language"), "fr");
     }
 
-    async fn no_answer_is_to_be_kept(server: TestServer) {
+    async fn cache_control_is_no_store(server: TestServer) {
         for request in REQUESTS {
             assert_eq!(send(&server, request, &[]).await.header("cache-control"), "no-store", "{request:?}");
         }
     }
 
-    async fn head_tells_what_get_would_without_a_body(server: TestServer) {
+    async fn head_has_the_headers_of_get_without_body(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, "u")])).await.expect(201);
         let id = created.id();
         for path in ["/metadata".to_owned(), "/Practitioner".to_owned(), format!("/Practitioner/{id}")] {

@@ -1,4 +1,4 @@
-//! Behind a reverse proxy: what it tells of certificates and addresses, and who is not believed.
+//! Behind a reverse proxy: forwarded certificates and addresses, and whose are trusted.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -74,7 +74,7 @@ async fn read(server: &TestServer, headers: &Headers) -> Answer {
 }
 
 #[tokio::test]
-async fn a_certificate_in_a_header_is_judged_like_one_of_a_connection() {
+async fn forwarded_certificate_is_validated_like_a_tls_certificate() {
     let (authority, another) = (Authority::new(), Authority::new());
     for form in FORMS {
         let server = behind_a_proxy(&authority, form).await;
@@ -98,14 +98,14 @@ async fn a_certificate_in_a_header_is_judged_like_one_of_a_connection() {
         ] {
             let answer = read(&server, &passed_on(form, &authority.client(kind))).await;
             let answer = answer.refused(403, "http-certificate");
-            let told = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
-            assert!(told.ends_with(&format!("{reason}.")), "{form:?} {kind:?}: {told}");
+            let reported = answer.json()["issue"][0]["details"]["text"].as_str().expect("a sentence").to_owned();
+            assert!(reported.ends_with(&format!("{reason}.")), "{form:?} {kind:?}: {reported}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_header_that_cannot_be_read_is_refused_and_an_absent_one_is_nobody() {
+async fn forwarded_certificate_malformed_is_refused_and_absent_is_unauthenticated() {
     let authority = Authority::new();
     for form in FORMS {
         let server = behind_a_proxy(&authority, form).await;
@@ -122,7 +122,7 @@ async fn a_header_that_cannot_be_read_is_refused_and_an_absent_one_is_nobody() {
 }
 
 #[tokio::test]
-async fn only_the_header_that_the_proxy_sets_is_looked_at() {
+async fn forwarded_certificate_of_other_headers_is_ignored() {
     let authority = Authority::new();
     let identity = authority.client(Kind::Good);
     for form in FORMS.into_iter().chain([CertificateHeader::None]) {
@@ -134,7 +134,7 @@ async fn only_the_header_that_the_proxy_sets_is_looked_at() {
 }
 
 #[tokio::test]
-async fn of_a_list_the_nearest_proxy_is_believed() {
+async fn forwarded_certificate_of_the_nearest_proxy_is_used() {
     let authority = Authority::new();
     let form = CertificateHeader::XForwardedClientCert;
     let server = behind_a_proxy(&authority, form).await;
@@ -150,7 +150,7 @@ async fn of_a_list_the_nearest_proxy_is_believed() {
 }
 
 #[tokio::test]
-async fn from_anybody_else_nothing_is_believed() {
+async fn forwarded_headers_of_untrusted_peers_are_ignored() {
     let authority = Authority::new();
     let identity = authority.client(Kind::Good);
     for form in FORMS {
@@ -175,7 +175,7 @@ async fn from_anybody_else_nothing_is_believed() {
 }
 
 #[tokio::test]
-async fn a_proxy_tells_the_base_url_unless_it_is_set() {
+async fn forwarded_base_url_is_used_unless_configured() {
     for (which, headers, expected) in [
         (
             AddressHeaders::XForwarded,
@@ -216,29 +216,29 @@ async fn a_proxy_tells_the_base_url_unless_it_is_set() {
         let directory = server.ask("GET", "/annuaire/fhir/v2/metadata", headers).await.expect(200);
         let beside = expected.strip_suffix("/fhir").expect("a base URL");
         assert!(directory.text.contains(&format!("\"{beside}/annuaire/fhir/v2\"")), "{}", directory.text);
-        let said = Setup { base_url: BaseUrl::Fixed(BASE.into()), ..setup }.start_somewhere().await;
-        assert_eq!(base_url(&said, headers).await, BASE);
+        let message = Setup { base_url: BaseUrl::Fixed(BASE.into()), ..setup }.start_somewhere().await;
+        assert_eq!(base_url(&message, headers).await, BASE);
     }
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_may_send_any_host_and_tells_the_origin_of_our_pages() {
+async fn forwarded_host_of_trusted_proxy_is_accepted_and_determines_own_origin() {
     let mut setup = Setup { base_url: BaseUrl::FromProxy("http://usual.example/fhir".into()), ..Setup::default() };
     setup.proxies.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
     let behind = setup.clone().start_somewhere().await;
-    let said = Setup { base_url: BaseUrl::Fixed(BASE.into()), ..setup.clone() }.start_somewhere().await;
+    let message = Setup { base_url: BaseUrl::Fixed(BASE.into()), ..setup.clone() }.start_somewhere().await;
     setup.proxies.trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
     let elsewhere = setup.start_somewhere().await;
     for host in ["sas-endpoint:8080", "public.example", "x"] {
         for path in ["/fhir/Practitioner", "/fhir/metadata", "/annuaire/fhir/v2/metadata"] {
             behind.ask("GET", path, &[("host", host)]).await.expect(200);
-            said.ask("GET", path, &[("host", host)]).await.expect(200);
+            message.ask("GET", path, &[("host", host)]).await.expect(200);
             // A client that is no trusted proxy says nothing of the host either.
-            let told = [("host", host), ("x-forwarded-proto", "https"), ("x-forwarded-host", "usual.example")];
-            elsewhere.ask("GET", path, &told).await.refused(421, "foreign-host");
+            let reported = [("host", host), ("x-forwarded-proto", "https"), ("x-forwarded-host", "usual.example")];
+            elsewhere.ask("GET", path, &reported).await.refused(421, "foreign-host");
         }
     }
-    let told = [
+    let reported = [
         ("host", "sas-endpoint:8080"),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "public.example"),
@@ -246,18 +246,18 @@ async fn a_trusted_proxy_may_send_any_host_and_tells_the_origin_of_our_pages() {
     ];
     for (server, origin, status) in [
         (&behind, "https://public.example:8443", 200),
-        (&said, "https://public.example:8443", 200),
-        (&said, "https://sas.example.org", 200),
+        (&message, "https://public.example:8443", 200),
+        (&message, "https://sas.example.org", 200),
         (&behind, "http://public.example:8443", 403),
         (&behind, "https://public.example", 403),
         (&behind, "https://sas.example.org", 403),
-        (&said, "https://evil.example", 403),
+        (&message, "https://evil.example", 403),
     ] {
-        let headers = [&told[..], &[("origin", origin)]].concat();
+        let headers = [&reported[..], &[("origin", origin)]].concat();
         let answer = server.ask("GET", "/fhir/Practitioner", &headers).await;
         assert_eq!(answer.status, status, "{origin}: {}", answer.text);
     }
-    let spoofed = [&told[1..], &[("host", "usual.example"), ("origin", "https://public.example:8443")]].concat();
+    let spoofed = [&reported[1..], &[("host", "usual.example"), ("origin", "https://public.example:8443")]].concat();
     elsewhere.ask("GET", "/fhir/Practitioner", &spoofed).await.refused(403, "http-origin");
 }
 

@@ -51,7 +51,7 @@ fn version_ids(pages: &[Value]) -> Vec<String> {
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn a_resource_is_read_with_its_version(server: TestServer) {
+    async fn read_returns_resource_and_version(server: TestServer) {
         let id = versioned(&server, 2).await;
         let read = server.get(&format!("/Practitioner/{id}")).await.expect(200);
         let resource = read.json();
@@ -63,7 +63,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(read.header("last-modified"), date);
     }
 
-    async fn what_is_unknown_is_not_found(server: TestServer) {
+    async fn read_unknown_returns_404(server: TestServer) {
         let id = versioned(&server, 1).await;
         for path in [
             "/Practitioner/unknown".to_owned(),
@@ -83,7 +83,7 @@ on_both_databases! { TestServer::tolerant;
         server.get(&format!("/Practitioner/{id}?_count=1")).await.refused(400, "query-parameter");
     }
 
-    async fn a_former_version_stays_as_it_was(server: TestServer) {
+    async fn vread_returns_former_version_unchanged(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let updated = server.put(&account(T, U), &inactive(regulator(&[(T, U)]))).await.expect(200);
         for (version, then) in [(1, &created), (2, &updated)] {
@@ -94,7 +94,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn a_version_that_the_client_has_is_not_sent_again(server: TestServer) {
+    async fn read_known_version_returns_304(server: TestServer) {
         let id = versioned(&server, 2).await;
         let path = format!("/Practitioner/{id}");
         for tags in ["W/\"2\"", "\"2\"", "W/\"1\", W/\"2\"", "*"] {
@@ -107,7 +107,7 @@ on_both_databases! { TestServer::tolerant;
         server.request("GET", &first, &[("if-none-match", "W/\"2\"")], Body::empty()).await.expect(200);
     }
 
-    async fn a_history_tells_every_version_and_how_it_came(server: TestServer) {
+    async fn history_lists_every_version_with_its_request(server: TestServer) {
         let id = versioned(&server, 3).await;
         let history = server.get(&format!("/Practitioner/{id}/_history")).await.expect(200).json();
         assert_eq!((&history["type"], &history["total"]), (&json!("history"), &json!(3)));
@@ -127,7 +127,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn a_history_is_paged_to_its_end(server: TestServer) {
+    async fn history_is_paged_to_its_end(server: TestServer) {
         let id = versioned(&server, 5).await;
         for (count, sizes) in [(2, vec![2, 2, 1]), (5, vec![5]), (4, vec![4, 1]), (1, vec![1; 5])] {
             let pages = pages(&server, &format!("/Practitioner/{id}/_history?_count={count}")).await;
@@ -138,7 +138,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn a_history_begins_where_the_client_says(server: TestServer) {
+    async fn history_since_starts_at_the_given_instant(server: TestServer) {
         let id = versioned(&server, 4).await;
         let path = format!("/Practitioner/{id}/_history");
         let all = server.get(&path).await.expect(200).json();
@@ -152,7 +152,7 @@ on_both_databases! { TestServer::tolerant;
         server.get(&format!("{path}?_count=few")).await.refused(400, "query-value");
     }
 
-    async fn head_answers_as_get_without_the_body(server: TestServer) {
+    async fn head_answers_reads_without_body(server: TestServer) {
         let id = versioned(&server, 1).await;
         for path in [format!("/Practitioner/{id}"), "/Practitioner".into(), "/metadata".into()] {
             let (get, head) = (server.get(&path).await, server.request("HEAD", &path, &[], Body::empty()).await);
@@ -164,7 +164,7 @@ on_both_databases! { TestServer::tolerant;
         server.request("HEAD", "/Practitioner/unknown", &[], Body::empty()).await.expect(404);
     }
 
-    async fn a_slash_at_the_end_of_a_path_changes_nothing(server: TestServer) {
+    async fn path_trailing_slash_is_ignored(server: TestServer) {
         let path = format!("/Practitioner/?identifier={T}|{U}");
         let created = server.put(&path, &regulator(&[(T, U)])).await.expect(201);
         assert_eq!(created.header("location"), format!("{BASE}/Practitioner/{}", created.id()));
@@ -174,7 +174,7 @@ on_both_databases! { TestServer::tolerant;
         server.get("/metadata/").await.expect(200);
     }
 
-    async fn a_judgement_stores_nothing(server: TestServer) {
+    async fn validate_stores_nothing(server: TestServer) {
         let bad = with(&regulator(&[(T, U)]), "/name", Value::Null);
         let wrapped = |resource: &Value| json!({
             "resourceType": "Parameters",
@@ -196,7 +196,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
     }
 
-    async fn a_judgement_takes_the_mode_and_the_profile_that_clients_send(server: TestServer) {
+    async fn validate_accepts_mode_and_profile(server: TestServer) {
         let sos = "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/sas-sos-appointment";
         let mut meeting = appointment("urn:oid:1.2", "x");
         meeting["extension"].as_array_mut().expect("extensions").push(json!({ "url": "https://e.org", "valueString": "x" }));
@@ -218,7 +218,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn validate_not_carried_out_is_refused_and_the_place_is_in_parameters(server: TestServer) {
+    async fn validate_invalid_parameters_return_400_with_expression(server: TestServer) {
         let account = json!({ "name": "resource", "resource": regulator(&[(T, U)]) });
         let broken = json!({ "name": "resource", "resource": { "resourceType": "Practitioner", "active": null } });
         let regul = "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/FrPractitionerRegul";
@@ -284,14 +284,14 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn validate_parameter_name_that_is_none_is_not_repeated(server: TestServer) {
+    async fn validate_unknown_parameter_name_is_not_echoed(server: TestServer) {
         let parameter = json!([{ "name": "AUBERT Nadia, née le 1980-02-29", "valueString": "x" }]);
         let body = json!({ "resourceType": "Parameters", "parameter": parameter });
         let refused = server.post("/Practitioner/$validate", &body).await.refused(400, "query-parameter");
         assert!(!refused.text.contains("AUBERT"), "{}", refused.text);
     }
 
-    async fn validate_defects_of_a_wrapped_resource_are_placed_in_it(server: TestServer) {
+    async fn validate_wrapped_resource_defects_have_expressions_within_it(server: TestServer) {
         let mut account = regulator(&[(T, U)]);
         account["active"] = Value::Null;
         account["address"] = json!([]);
@@ -310,7 +310,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn post_to_the_base_says_that_bundles_are_not_taken(server: TestServer) {
+    async fn post_to_base_url_returns_400_bundles_not_supported(server: TestServer) {
         let bundle = |kind: &str| json!({ "resourceType": "Bundle", "type": kind, "entry": [] }).to_string();
         let fhir = [("content-type", "application/fhir+json"), ("accept-language", "en")];
         for path in ["", "/"] {
@@ -327,7 +327,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.count("Practitioner").await, 0);
     }
 
-    async fn diagnostics_begin_with_the_sentence_in_the_language_of_the_client(server: TestServer) {
+    async fn diagnostics_begin_with_the_sentence_in_the_requested_language(server: TestServer) {
         let mut account = regulator(&[(T, U)]);
         account["telecom"] = Value::Null;
         account["foo"] = 1.into();
@@ -356,7 +356,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 5.7: a passing fault, with the time to come back
-    async fn a_server_without_its_database_asks_to_come_back(server: TestServer) {
+    async fn database_unavailable_returns_503_with_retry_after(server: TestServer) {
         server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
         server.storage.close().await;
         let read = server.get("/Practitioner").await;

@@ -1,5 +1,6 @@
-//! The record of exchanges: one for each answer, with what matters in it and nobody's name.
+//! The audit log: one event for each response, without personal data.
 
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -18,15 +19,14 @@ const AGENDA: &str = "https://agenda.example.org/rdv";
 
 /// A request id that is recorded as it is, and stands for a label: its bytes in hexadecimal, filled up with zeros.
 fn request_id(label: &str) -> String {
-    let digits: String = label.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{digits:0<16}")
+    format!("{:0<16}", HEXLOWER.encode(label.as_bytes()))
 }
 
 /// The label of a request id.
 fn label(request_id: &str) -> String {
-    let byte = |at: usize| u8::from_str_radix(&request_id[at..at + 2], 16).expect("hexadecimal");
-    let bytes = (0..request_id.len()).step_by(2).map(byte).take_while(|byte| *byte != 0).collect();
-    String::from_utf8(bytes).expect("a label")
+    let bytes = HEXLOWER.decode(request_id.as_bytes()).expect("hexadecimal");
+    let label = bytes.into_iter().take_while(|byte| *byte != 0).collect();
+    String::from_utf8(label).expect("a label")
 }
 
 impl TestServer {
@@ -113,7 +113,7 @@ fn account(value: &str) -> String {
 on_both_databases! {
     TestServer::tolerant;
 
-    async fn each_kind_of_exchange_leaves_one_record(server: TestServer) {
+    async fn audit_event_is_written_for_each_kind_of_exchange(server: TestServer) {
         let (body, disabled) = (regulator(&[(T, U)]), inactive(regulator(&[(T, U)])));
         let created = server.recorded("create", "PUT", &account(U), &[], &body).await.expect(201).id();
         let by_id = format!("/Practitioner/{created}");
@@ -164,7 +164,7 @@ on_both_databases! {
         }
     }
 
-    async fn an_id_is_recorded_only_where_there_is_a_resource_of_that_id(server: TestServer) {
+    async fn audit_event_has_an_id_only_of_an_existing_resource(server: TestServer) {
         let paths = ["", "/_history", "/_history/1"].map(|rest| format!("/Practitioner/{NATIONAL}{rest}"));
         let search = format!("/Practitioner?_id={NATIONAL}");
         for path in paths.iter().chain([&search]) {
@@ -181,7 +181,7 @@ on_both_databases! {
         assert!(!text.contains(NATIONAL), "{text}");
     }
 
-    async fn no_value_of_a_person_is_recorded(server: TestServer) {
+    async fn audit_event_contains_no_personal_value(server: TestServer) {
         let body = regulator(&[(T, U), (N, NATIONAL)]);
         let if_none_exist = format!("identifier={N}|{NATIONAL}");
         server.recorded("1", "POST", "/Practitioner", &[("if-none-exist", &if_none_exist)], &body).await;
@@ -204,7 +204,7 @@ on_both_databases! {
         }
     }
 
-    async fn record_shows_no_person_whom_a_client_puts_in_a_system_or_an_id(server: TestServer) {
+    async fn audit_event_hides_personal_values_in_systems_and_ids(server: TestServer) {
         let none = Value::Null;
         let systems = [
             "https://example.org/AUBERT",
@@ -252,7 +252,7 @@ on_both_databases! {
         }
     }
 
-    async fn record_of_a_validation_with_many_identifiers_is_bounded(server: TestServer) {
+    async fn audit_event_of_a_validation_has_a_bounded_number_of_identifiers(server: TestServer) {
         let system = format!("https://{}.example.org/{}", "a".repeat(40), "x".repeat(200));
         let identifiers: Vec<_> = (0..320).map(|number| json!({ "system": system, "value": number.to_string() })).collect();
         let body = json!({ "resourceType": "Practitioner", "identifier": identifiers });
@@ -275,7 +275,7 @@ on_both_databases! {
         }
     }
 
-    async fn operator_of_an_appointment_is_recorded_before_many_other_identifiers(server: TestServer) {
+    async fn audit_event_of_an_appointment_keeps_the_operator_among_many_identifiers(server: TestServer) {
         server.recorded("account", "POST", "/Practitioner", &[], &regulator(&[(T, U)])).await.expect(201);
         let mut rdv = appointment(AGENDA, "1");
         rdv["extension"][0]["valueReference"]["identifier"]["value"] = U.into();
@@ -288,7 +288,7 @@ on_both_databases! {
         assert_eq!(hashes, [operator, own]);
     }
 
-    async fn failed_write_is_recorded_with_the_version_before_and_none_after(server: TestServer) {
+    async fn audit_event_of_a_failed_write_has_version_before_and_none_after(server: TestServer) {
         let (body, disabled) = (regulator(&[(T, U)]), inactive(regulator(&[(T, U)])));
         let created = server.recorded("before", "PUT", &account(U), &[], &body).await.expect(201).id();
         let new = |number: usize| format!("{}{number}", &U[..35]);
@@ -337,7 +337,7 @@ on_both_databases! {
             ("stale", 412, true, Some(1), Some(1), None),
         ];
         let (together, others): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.request_id == "together");
-        let told: Vec<_> = others
+        let reported: Vec<_> = others
             .iter()
             .map(|record| {
                 let is_about = record.id_hash == resource;
@@ -345,7 +345,7 @@ on_both_databases! {
                 (record.request_id.as_str(), record.status, is_about, record.before, record.after, record.write_outcome)
             })
             .collect();
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
         assert_eq!(together.len(), 12);
         for record in together {
             assert_eq!((record.status, record.write_outcome), (status, failed), "{record:?}");
@@ -353,7 +353,7 @@ on_both_databases! {
         }
     }
 
-    async fn an_identifier_hashes_alike_wherever_it_stands(server: TestServer) {
+    async fn audit_event_identifier_hash_is_the_same_everywhere(server: TestServer) {
         let (upper, none) = (U.to_uppercase(), Value::Null);
         let hash = server.hash(&format!("{T}|{U}")).await;
         server.recorded("search", "GET", &account(&upper), &[], &none).await.expect(200);
@@ -381,7 +381,7 @@ on_both_databases! {
         assert_eq!(found.iter().map(|record| label(&record.request_id)).collect::<Vec<_>>(), ["body", "operator"]);
     }
 
-    async fn there_are_as_many_records_as_answers(server: TestServer) {
+    async fn audit_events_are_as_many_as_responses(server: TestServer) {
         let mut runner = TestRunner::deterministic();
         let requests = prop::collection::vec((0..9_u8, 0..4_u8, any::<bool>()), 120).new_tree(&mut runner);
         for (index, (kind, who, active)) in requests.expect("requests").current().into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Every kind of bad request, and what the client is told: one can repair a request from its refusal.
+//! Every kind of bad request, and its refusal: a client can correct its request from it.
 
 mod case;
 mod content;
@@ -27,7 +27,7 @@ const V: &str = "5d1c9a77-3b1e-4f5a-8a66-7a0f6c1d2b22";
 const AGENDA: &str = "https://agenda.example.org/rdv";
 
 on_both_databases! { TestServer::tolerant;
-    async fn every_bad_request_is_told_what_is_wrong_with_it(server: TestServer) {
+    async fn refusal_of_every_bad_request_is_an_outcome_with_its_rule(server: TestServer) {
         let mut wrong = vec![];
         for (index, case) in table().into_iter().enumerate() {
             wrong.extend(case.check(&server, &format!("case-{index}")).await.err());
@@ -36,7 +36,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!((server.count("Practitioner").await, server.count("Appointment").await), (0, 0));
     }
 
-    async fn who_reads_only_after_writing_is_told_too(server: TestServer) {
+    async fn refusal_reaches_clients_that_read_after_writing(server: TestServer) {
         let large = "x".repeat(7 << 20);
         let announced = format!("content-length: {}\r\n\r\n{large}", large.len());
         let chunk = format!("10000\r\n{}\r\n", &large[..0x10000]);
@@ -61,7 +61,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn no_request_is_answered_at_length(server: TestServer) {
+    async fn refusal_size_is_bounded(server: TestServer) {
         let form = [("content-type", "application/x-www-form-urlencoded")];
         let json = [("content-type", "application/json")];
         let long_key = format!(r#"{{"resourceType":"Practitioner","{}":{{{}"b":1}}}}"#, "k".repeat(900_000), r#""a":null,"#.repeat(5000));
@@ -78,7 +78,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn what_is_large_within_bounds_is_served(server: TestServer) {
+    async fn bounds_large_requests_within_limits_are_served(server: TestServer) {
         let mut account = regulator(&[(T, U)]);
         let local = |number: usize| json!({ "type": { "text": "x" }, "system": "urn:x", "value": number.to_string() });
         account["identifier"].as_array_mut().expect("identifiers").extend((0..49).map(local));
@@ -92,7 +92,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.get(&path).await.expect(200).json()["total"], 1);
     }
 
-    async fn what_is_malformed_below_http_is_told_too(server: TestServer) {
+    async fn refusal_of_malformed_http_is_an_outcome(server: TestServer) {
         let post = |rest: &str| format!("POST /fhir/Practitioner HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{rest}");
         let cases = [
             (post("transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), 400, "http-body-incomplete"),
@@ -115,7 +115,7 @@ on_both_databases! { TestServer::tolerant;
 }
 
 on_both_databases! { tolerant_and_strict;
-    async fn what_depends_on_the_state_is_told_too(servers: (TestServer, TestServer)) {
+    async fn refusal_depending_on_state_has_its_rule(servers: (TestServer, TestServer)) {
         let (tolerant, strict) = servers;
         let mut cited = BTreeSet::new();
         let mut cite = |answer: Answer, status: u16, rule: &str| {
@@ -123,7 +123,7 @@ on_both_databases! { tolerant_and_strict;
             cited.insert(rule.to_owned());
             answer
         };
-        let told = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
+        let reported = [("content-type", "application/json"), ("prefer", "return=OperationOutcome")];
 
         // Reading what is not there, and validating what is good.
         cite(tolerant.get("/Practitioner/unknown").await, 404, "http-not-found");
@@ -136,11 +136,11 @@ on_both_databases! { tolerant_and_strict;
         assert!(answer.text.contains(&format!("Practitioner/{id}")), "{}", answer.text);
         let other = regulator(&[(T, V)]);
         let path = format!("/Practitioner?identifier={N}|810002909371");
-        cite(tolerant.request("PUT", &path, &told, other.to_string()).await, 201, "identifier-not-in-body");
+        cite(tolerant.request("PUT", &path, &reported, other.to_string()).await, 201, "identifier-not-in-body");
         let with_id = |id: &str, mut resource: Value| { resource["id"] = id.into(); resource };
         let path = format!("/Practitioner?identifier={T}|{U}");
         let sent = with_id("1", good.clone()).to_string();
-        cite(tolerant.request("PUT", &path, &told, sent).await, 200, "body-id-ignored");
+        cite(tolerant.request("PUT", &path, &reported, sent).await, 200, "body-id-ignored");
         cite(tolerant.put(&format!("/Practitioner/{id}"), &good).await, 400, "body-id-missing");
         cite(tolerant.put(&format!("/Practitioner/{id}"), &with_id("1", good.clone())).await, 400, "body-id-mismatch");
 
@@ -154,7 +154,7 @@ on_both_databases! { tolerant_and_strict;
         // Appointments.
         let first = appointment(AGENDA, "1");
         let path = format!("/Appointment?Identifier={AGENDA}|1");
-        let answer = cite(tolerant.request("PUT", &path, &told, first.to_string()).await, 201, "query-identifier-case");
+        let answer = cite(tolerant.request("PUT", &path, &reported, first.to_string()).await, 201, "query-identifier-case");
         assert_eq!(answer.rules(), ["query-identifier-case"], "the operator is known here");
         let path = format!("/Appointment?identifier={AGENDA}|2");
         cite(tolerant.put(&path, &first).await, 422, "appointment-identifier-changed");
@@ -162,7 +162,7 @@ on_both_databases! { tolerant_and_strict;
         cite(tolerant.put("/Appointment?identifier=1", &first).await, 412, "http-multiple-matches");
         let mut unknown = appointment(AGENDA, "3");
         unknown["extension"][0]["valueReference"]["identifier"]["value"] = "00000000-0000-4000-8000-000000000000".into();
-        let answer = tolerant.request("POST", "/Appointment", &told, unknown.to_string()).await;
+        let answer = tolerant.request("POST", "/Appointment", &reported, unknown.to_string()).await;
         cite(answer, 201, "appointment-operator-unknown");
         let before = strict.post("/Practitioner", &good).await.expect(201);
         cite(strict.post("/Appointment", &unknown).await, 422, "appointment-operator-required");
@@ -179,7 +179,7 @@ on_both_databases! { tolerant_and_strict;
     }
 }
 
-/// The rules that [`what_depends_on_the_state_is_told_too`] cites.
+/// The rules that [`refusal_depending_on_state_has_its_rule`] cites.
 const STATEFUL: [&str; 14] = [
     "http-not-found",
     "all-good",
@@ -197,7 +197,7 @@ const STATEFUL: [&str; 14] = [
     "http-id-taken",
 ];
 
-/// The rules that [`what_is_malformed_below_http_is_told_too`] and [`crate::bounds`] cite, and `tests/tls`, where heads
+/// The rules that [`refusal_of_malformed_http_is_an_outcome`] and [`crate::bounds`] cite, and `tests/tls`, where heads
 /// are malformed or do not come; [`crate::edges`] cites the rule of chunks.
 const BELOW_HTTP: [&str; 7] = [
     "http-body-chunks",
@@ -239,7 +239,7 @@ const FAULTS: [&str; 8] = [
 ];
 
 #[test]
-fn every_rule_of_the_exchange_is_cited_by_some_request() {
+fn rules_of_requests_each_have_a_case() {
     let table = table();
     for case in &table {
         assert!(catalogue::find(case.rule).is_some(), "{}: there is no rule {}", case.name, case.rule);
@@ -275,7 +275,7 @@ fn table() -> Vec<Case> {
 
 on_both_databases! { TestServer::tolerant;
     /// Whoever changes a sentence sees it here as its readers will.
-    async fn refusals_read_well(server: TestServer) {
+    async fn refusal_texts_match_snapshots(server: TestServer) {
         let mut breaches = regulator(&[(T, "not-a-uuid")]);
         breaches["identifier"][0]["type"]["coding"][0]["code"] = "IDNPS".into();
         breaches["telecom"] = json!([{ "system": "phone", "value": "0102030405" }]);
@@ -305,21 +305,21 @@ on_both_databases! { TestServer::tolerant;
             ("a_search_by_name", "GET", "/Practitioner?family=AUBERT&_count=tout", "", String::new()),
         ];
         for (name, method, path, header, body) in cases {
-            let mut told = String::new();
+            let mut reported = String::new();
             for language in ["fr", "en"] {
                 let mut headers = vec![("accept-language", language)];
                 headers.extend(header.split_once(": "));
                 let answer = server.request(method, path, &headers, body.clone()).await;
                 assert_operation_outcome(&answer);
-                told += &format!("{}\n{:#}\n\n", answer.status, answer.json());
+                reported += &format!("{}\n{:#}\n\n", answer.status, answer.json());
             }
-            insta::assert_snapshot!(name, told);
+            insta::assert_snapshot!(name, reported);
         }
     }
 }
 
 #[test]
-fn the_list_of_rules_changes_only_visibly() {
+fn rules_list_matches_snapshot() {
     let output = Command::new(env!("CARGO_BIN_EXE_sas-endpoint")).arg("rules").output().expect("the program runs");
     assert!(output.status.success());
     insta::assert_snapshot!("rules", String::from_utf8(output.stdout).expect("UTF-8"));

@@ -57,7 +57,7 @@ pub fn code_of(answer: &Answer, rule: &str) -> String {
 
 on_both_databases! { TestServer::tolerant;
     // 1
-    async fn an_account_is_created_with_its_location_and_version(server: TestServer) {
+    async fn account_create_returns_location_and_version(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let id = created.id();
         assert_eq!(created.header("location"), format!("{BASE}/Practitioner/{id}"));
@@ -70,17 +70,17 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 2, 5, 17 (absent)
-    async fn an_account_may_have_a_national_id_a_shared_email_and_no_source(server: TestServer) {
+    async fn account_with_national_id_shared_email_and_no_source_is_accepted(server: TestServer) {
         server.post("/Practitioner", &regulator(&[(N, NATIONAL)])).await.expect(201);
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let sourceless = with(&regulator(&[(T, V)]), "/meta", Value::Null);
-        let remarks = server.remarks("POST", "/Practitioner", &sourceless).await.expect(201);
-        assert_eq!(remarks.rules(), ["practitioner-meta-source-missing"]);
+        let write_with_outcome = server.write_with_outcome("POST", "/Practitioner", &sourceless).await.expect(201);
+        assert_eq!(write_with_outcome.rules(), ["practitioner-meta-source-missing"]);
         assert_eq!(server.count("Practitioner").await, 3);
     }
 
     // 3
-    async fn an_account_with_both_identifiers_is_updated_by_either(server: TestServer) {
+    async fn account_with_both_identifiers_is_updated_by_either(server: TestServer) {
         let both = regulator(&[(N, NATIONAL), (T, U)]);
         let created = server.post("/Practitioner", &both).await.expect(201);
         for path in [account(N, NATIONAL), account(T, U)] {
@@ -89,7 +89,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 4
-    async fn the_same_identifier_is_created_once(server: TestServer) {
+    async fn account_create_with_existing_identifier_is_refused(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let other = with(&regulator(&[(T, U)]), "/name/0/family", "MARIUS".into());
         for again in [regulator(&[(T, U)]), other] {
@@ -101,7 +101,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 6–20, 22
-    async fn an_account_that_breaks_a_rule_is_refused_and_nothing_is_kept(server: TestServer) {
+    async fn account_violating_a_rule_is_refused_and_not_stored(server: TestServer) {
         for (row, body, status, codes, rule) in refused_accounts() {
             eprintln!("row {row}");
             let refused = server.post("/Practitioner", &body).await.refused(status, rule);
@@ -112,14 +112,14 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 15: the hint names the right authority
-    async fn the_authority_of_structures_is_refused_with_a_hint(server: TestServer) {
+    async fn account_with_structure_authority_is_refused_with_a_hint(server: TestServer) {
         let body = with(&regulator(&[(T, U)]), "/identifier/0", identifier(IDNST, NATIONAL));
         let refused = server.post("/Practitioner", &body).await.expect(422);
         assert!(refused.text.contains(N), "{}", refused.text);
     }
 
     // 21
-    async fn truncated_json_and_nothing_are_refused_a_byte_order_mark_is_not(server: TestServer) {
+    async fn body_truncated_or_empty_is_refused_and_byte_order_mark_accepted(server: TestServer) {
         let json = [("content-type", "application/json"), ("accept", "application/json+fhir")];
         let body = regulator(&[(T, U)]).to_string();
         let truncated = server.request("POST", "/Practitioner", &json, body[..body.len() / 2].to_owned()).await;
@@ -130,7 +130,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 23, 24, 25
-    async fn an_update_is_designated_raw_or_percent_encoded(server: TestServer) {
+    async fn account_criterion_raw_or_percent_encoded_is_read(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U), (N, NATIONAL)])).await.expect(201);
         let encoded = |system: &str, value: &str| {
             let text = format!("{system}|{value}").replace(':', "%3A").replace('|', "%7C").replace('/', "%2F");
@@ -148,7 +148,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 26, 27
-    async fn an_update_of_an_unknown_account_creates_it_once(server: TestServer) {
+    async fn account_update_of_unknown_account_creates_it_once(server: TestServer) {
         let created = server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
         let again = server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(200);
         assert_eq!(again.id(), created.id());
@@ -157,7 +157,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 28, 29, 30
-    async fn an_account_changes_its_identifier_and_the_change_may_be_replayed(server: TestServer) {
+    async fn account_identifier_change_repeated_has_no_effect(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let national = regulator(&[(N, NATIONAL)]);
         let steps =
@@ -171,7 +171,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 31
-    async fn an_identifier_of_another_active_account_is_refused(server: TestServer) {
+    async fn account_identifier_of_another_active_account_is_refused(server: TestServer) {
         let one = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let two = server.post("/Practitioner", &regulator(&[(N, NATIONAL)])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(N, NATIONAL)])).await.refused(422, "identifier-duplicate");
@@ -181,7 +181,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 32
-    async fn a_national_id_moves_from_a_disabled_account_to_another(server: TestServer) {
+    async fn account_national_id_moves_from_inactive_account(server: TestServer) {
         let old = server.post("/Practitioner", &regulator(&[(N, NATIONAL)])).await.expect(201);
         server.put(&account(N, NATIONAL), &inactive(regulator(&[(N, NATIONAL)]))).await.expect(200);
         let new = server.post("/Practitioner", &regulator(&[(T, V)])).await.expect(201);
@@ -191,7 +191,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 33
-    async fn an_account_is_disabled_and_enabled_again(server: TestServer) {
+    async fn account_is_disabled_and_enabled_again(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(N, NATIONAL)])).await.expect(201);
         for body in [inactive(regulator(&[(N, NATIONAL)])), regulator(&[(N, NATIONAL)])] {
             let updated = server.put(&account(N, NATIONAL), &body).await.expect(200);
@@ -200,7 +200,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 34
-    async fn an_update_without_a_name_writes_nothing(server: TestServer) {
+    async fn account_update_without_name_is_refused_and_not_stored(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         for value in [U, V] {
             let nameless = with(&regulator(&[(T, value)]), "/name", Value::Null);
@@ -211,16 +211,16 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 35
-    async fn the_id_of_a_body_is_ignored(server: TestServer) {
+    async fn account_body_id_is_ignored(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let body = with(&regulator(&[(T, U)]), "/id", "1".into());
-        let remarks = server.remarks("PUT", &account(T, U), &body).await.expect(200);
-        assert_eq!((remarks.id(), remarks.rules()), (created.id(), vec!["body-id-ignored".to_owned()]));
+        let write_with_outcome = server.write_with_outcome("PUT", &account(T, U), &body).await.expect(200);
+        assert_eq!((write_with_outcome.id(), write_with_outcome.rules()), (created.id(), vec!["body-id-ignored".to_owned()]));
         assert_eq!(server.account(&created.id()).await["id"], created.id());
     }
 
     // 36, 37, 38
-    async fn an_update_names_exactly_one_identifier_of_an_account(server: TestServer) {
+    async fn account_criterion_must_be_one_account_identifier(server: TestServer) {
         let known = account(T, U);
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         for (path, status, rule) in [
@@ -240,14 +240,14 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 39
-    async fn a_value_is_never_matched_across_the_two_systems(server: TestServer) {
+    async fn account_criterion_matches_within_its_system_only(server: TestServer) {
         let technical = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let national = server.put(&account(N, U), &regulator(&[(N, U)])).await.expect(201);
         assert_ne!(national.id(), technical.id());
     }
 
     // 40
-    async fn a_stale_version_is_not_updated(server: TestServer) {
+    async fn account_update_with_stale_if_match_returns_412(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let body = inactive(regulator(&[(T, U)]));
         let stale = server.write("PUT", &account(T, U), &[("if-match", "W/\"0\"")], &body).await;
@@ -256,7 +256,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 41
-    async fn two_simultaneous_updates_create_one_account(server: TestServer) {
+    async fn account_two_concurrent_updates_create_one(server: TestServer) {
         let (path, body) = (account(T, U), regulator(&[(T, U)]));
         let (one, two) = tokio::join!(server.put(&path, &body), server.put(&path, &body));
         let mut statuses = [one.status.as_u16(), two.status.as_u16()];
@@ -266,16 +266,16 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 42
-    async fn a_client_may_ask_for_nothing_or_for_an_outcome(server: TestServer) {
+    async fn prefer_return_minimal_or_operation_outcome_is_honoured(server: TestServer) {
         let body = regulator(&[(T, U)]);
         let minimal = server.write("PUT", &account(T, U), &[("prefer", "return=minimal")], &body).await.expect(201);
         assert_eq!((minimal.text.as_str(), minimal.header("etag")), ("", "W/\"1\""));
-        let outcome = server.remarks("PUT", &account(T, U), &body).await.expect(200);
+        let outcome = server.write_with_outcome("PUT", &account(T, U), &body).await.expect(200);
         assert_eq!(outcome.header("location"), minimal.header("location"));
     }
 
     // 43, 44, 45, 46
-    async fn only_json_of_a_bearable_size_is_spoken(server: TestServer) {
+    async fn body_of_other_format_or_too_large_is_refused(server: TestServer) {
         let body = regulator(&[(T, U)]);
         let xml = [("accept", "application/fhir+xml"), ("content-type", "application/json")];
         server.request("POST", "/Practitioner", &xml, body.to_string()).await.refused(406, "http-accept");
@@ -290,7 +290,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 6 of the fact sheet: every name that JSON goes by, and none at all
-    async fn json_has_several_names(server: TestServer) {
+    async fn media_type_every_name_of_json_is_accepted(server: TestServer) {
         let body = regulator(&[(T, U)]).to_string();
         let types = ["application/fhir+json", "application/json+fhir", "application/json"];
         let with_charset = types.map(|name| format!("{name}; charset=UTF-8"));
@@ -306,7 +306,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 47, 48
-    async fn nothing_is_deleted_and_no_other_type_is_served(server: TestServer) {
+    async fn delete_and_other_types_are_not_supported(server: TestServer) {
         let id = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();
         for method in ["DELETE", "PATCH", "POST"] {
             let path = format!("/Practitioner/{id}");
@@ -317,7 +317,7 @@ on_both_databases! { TestServer::tolerant;
     }
 
     // 68
-    async fn the_endpoint_says_what_it_is(server: TestServer) {
+    async fn capability_statement_names_the_software(server: TestServer) {
         let statement = server.get("/metadata").await.expect(200).json();
         assert_eq!(statement["resourceType"], "CapabilityStatement");
         assert_eq!(statement["fhirVersion"], "4.0.1");
@@ -326,7 +326,7 @@ on_both_databases! { TestServer::tolerant;
 
 on_both_databases! { TestServer::strict;
     // 35, strict
-    async fn another_id_in_the_body_is_refused_when_strict(server: TestServer) {
+    async fn account_body_id_strict_must_match(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let body = with(&regulator(&[(T, U)]), "/id", "1".into());
         server.put(&account(T, U), &body).await.refused(400, "body-id-mismatch");

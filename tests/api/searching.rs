@@ -54,7 +54,7 @@ async fn agenda(server: &TestServer) {
 }
 
 on_both_databases! { TestServer::tolerant;
-    async fn a_search_answers_with_a_searchset(server: TestServer) {
+    async fn search_returns_a_searchset(server: TestServer) {
         let created = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         let bundle = server.get(&format!("/Practitioner?identifier={T}|{U}")).await.expect(200).json();
         assert_eq!((&bundle["type"], &bundle["total"]), (&json!("searchset"), &json!(1)));
@@ -66,7 +66,7 @@ on_both_databases! { TestServer::tolerant;
         assert!(link(&empty, "self").expect("a link").starts_with(&format!("{BASE}/Practitioner?identifier=")));
     }
 
-    async fn accounts_are_found_by_id_and_by_identifier(server: TestServer) {
+    async fn search_accounts_by_id_and_identifier(server: TestServer) {
         let one = server.post("/Practitioner", &regulator(&[(T, U), (N, "8x/y")])).await.expect(201).id();
         let two = server.post("/Practitioner", &regulator(&[(T, V)])).await.expect(201).id();
         let value = "/Practitioner?identifier=";
@@ -89,7 +89,7 @@ on_both_databases! { TestServer::tolerant;
         ]).await;
     }
 
-    async fn accounts_are_found_by_whether_they_are_enabled(server: TestServer) {
+    async fn search_accounts_by_active(server: TestServer) {
         server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201);
         server.post("/Practitioner", &inactive(regulator(&[(T, V)]))).await.expect(201);
         assert_found(&server, &[
@@ -103,7 +103,7 @@ on_both_databases! { TestServer::tolerant;
         assert_found(&server, &[("/Practitioner?active=false".into(), &[U, V])]).await;
     }
 
-    async fn accounts_are_found_by_their_last_change(server: TestServer) {
+    async fn search_accounts_by_last_updated(server: TestServer) {
         let times: Vec<_> = accounts(&server, 3).await.into_iter().map(|(_, time)| time).collect();
         let at = |prefix: &str, time: usize| format!("/Practitioner?_lastUpdated={prefix}{}", times[time]);
         assert_found(&server, &[
@@ -125,7 +125,7 @@ on_both_databases! { TestServer::tolerant;
         ]).await;
     }
 
-    async fn appointments_are_found_by_status_and_identifier(server: TestServer) {
+    async fn search_appointments_by_status_and_identifier(server: TestServer) {
         agenda(&server).await;
         assert_found(&server, &[
             ("/Appointment?status=booked".into(), &["a", "b"]),
@@ -137,7 +137,7 @@ on_both_databases! { TestServer::tolerant;
         ]).await;
     }
 
-    async fn appointments_are_found_by_date(server: TestServer) {
+    async fn search_appointments_by_date(server: TestServer) {
         agenda(&server).await;
         let date = |text: &str| format!("/Appointment?date={text}");
         assert_found(&server, &[
@@ -166,7 +166,7 @@ on_both_databases! { TestServer::tolerant;
         assert!(values(&server, &date("ap2026-03-06")).await.contains(&"c".to_owned()));
     }
 
-    async fn a_search_is_ordered_by_the_last_change(server: TestServer) {
+    async fn search_is_sorted_by_last_updated(server: TestServer) {
         let mut created: Vec<_> = accounts(&server, 4).await.into_iter().map(|(id, _)| id).collect();
         server.put(&account(T, "2"), &inactive(regulator(&[(T, "2")]))).await.expect(200);
         let second = created.remove(1);
@@ -176,7 +176,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(server.found("/Practitioner?_sort=-_lastUpdated").await, created);
     }
 
-    async fn pages_show_every_match_once_and_in_order(server: TestServer) {
+    async fn search_pages_contain_every_match_once_in_order(server: TestServer) {
         let created: Vec<_> = accounts(&server, 7).await.into_iter().map(|(id, _)| id).collect();
         server.post("/Practitioner", &inactive(regulator(&[(T, "8")]))).await.expect(201);
         for sort in ["", "&_sort=_lastUpdated", "&_sort=-_lastUpdated"] {
@@ -196,7 +196,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn pages_show_once_what_was_there_when_more_comes_in(server: TestServer) {
+    async fn search_pages_contain_every_match_once_while_others_are_added(server: TestServer) {
         let created: Vec<_> = accounts(&server, 4).await.into_iter().map(|(id, _)| id).collect();
         let first = server.get("/Practitioner?_count=2&_sort=-_lastUpdated").await.expect(200).json();
         server.post("/Practitioner", &regulator(&[(T, "9")])).await.expect(201);
@@ -207,7 +207,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(seen, created);
     }
 
-    async fn a_search_may_only_count(server: TestServer) {
+    async fn search_count_0_returns_the_total_only(server: TestServer) {
         accounts(&server, 3).await;
         let bundle = server.get("/Practitioner?_count=0").await.expect(200).json();
         assert_eq!((&bundle["total"], bundle.get("entry")), (&json!(3), None));
@@ -216,7 +216,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!((page.get("total"), ids(&page).len()), (None, 1));
     }
 
-    async fn a_link_repeats_what_was_asked(server: TestServer) {
+    async fn search_links_repeat_the_parameters(server: TestServer) {
         accounts(&server, 3).await;
         let query = format!("identifier={T}|1,{T}|2&active=true&_sort=-_lastUpdated&_count=1");
         let bundle = server.get(&format!("/Practitioner?{query}")).await.expect(200).json();
@@ -230,7 +230,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn link_longer_than_a_url_may_be_is_not_given(server: TestServer) {
+    async fn search_next_link_too_long_returns_414(server: TestServer) {
         accounts(&server, 3).await;
         let form = [("content-type", "application/x-www-form-urlencoded")];
         // Escaped, each of these letters takes three.
@@ -269,7 +269,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn a_search_by_post_is_the_search_by_get(server: TestServer) {
+    async fn search_by_post_equals_search_by_get(server: TestServer) {
         accounts(&server, 3).await;
         let form = [("content-type", "application/x-www-form-urlencoded")];
         let got = server.get(&format!("/Practitioner?identifier={T}|1,{T}|2&_sort=-_lastUpdated")).await;
@@ -285,7 +285,7 @@ on_both_databases! { TestServer::tolerant;
         server.request("POST", "/Practitioner/_search", &form, "family=x").await.refused(400, "query-parameter");
     }
 
-    async fn search_dates_at_the_ends_of_the_calendar_are_found(server: TestServer) {
+    async fn search_dates_at_both_ends_of_the_calendar_match(server: TestServer) {
         for (value, start, end) in [
             ("first", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00.0000000001Z"),
             ("leap", "2016-12-31T23:59:60Z", "2016-12-31T23:59:60.1234567891Z"),
@@ -382,7 +382,7 @@ on_both_databases! { TestServer::tolerant;
         ]).await;
     }
 
-    async fn search_unknown_parameters_are_told_and_left_out_where_lenient(server: TestServer) {
+    async fn search_unknown_parameters_lenient_are_ignored_and_reported(server: TestServer) {
         let created: Vec<_> = accounts(&server, 3).await.into_iter().map(|(id, _)| id).collect();
         let form = ("content-type", "application/x-www-form-urlencoded");
         let lenient = [("prefer", "return=minimal, handling=lenient"), ("accept-language", "en"), form];
@@ -431,7 +431,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn search_shows_the_part_that_is_asked_for(server: TestServer) {
+    async fn search_elements_and_summary_return_parts(server: TestServer) {
         let id = accounts(&server, 2).await[0].0.clone();
         server.put(&account(T, "1"), &inactive(regulator(&[(T, "1")]))).await.expect(200);
         let path = format!("/Practitioner/{id}");
@@ -476,7 +476,7 @@ on_both_databases! { TestServer::tolerant;
         assert!(part.get("created").is_none() && part.get("extension").is_none(), "{part}");
     }
 
-    async fn no_answer_holds_anything_empty(server: TestServer) {
+    async fn responses_contain_no_empty_member(server: TestServer) {
         let id = accounts(&server, 3).await[0].0.clone();
         server.put(&account(T, "1"), &inactive(regulator(&[(T, "1")]))).await.expect(200);
         let lenient = [("prefer", "handling=lenient")];
@@ -520,7 +520,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn what_a_search_does_not_know_is_refused_never_ignored(server: TestServer) {
+    async fn search_unknown_parameters_are_refused(server: TestServer) {
         for (query, rule) in [
             ("Practitioner?family=AUBERT", "query-parameter"),
             ("Practitioner?date=2026", "query-parameter"),

@@ -1,4 +1,4 @@
-//! HTTP as RFC 9110 and RFC 9112 define it: hosts, codings, conditions, paths; and what FHIR makes of queries in headers.
+//! HTTP as RFC 9110 and RFC 9112 define it: hosts, codings, conditions, paths; and search criteria in headers.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,7 +66,7 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(exchanged(&server, &request("transfer-encoding: Chunked\r\n")).await.0, 201);
     }
 
-    async fn path_with_repeated_slashes_is_that_with_one(server: TestServer) {
+    async fn path_repeated_slashes_are_one(server: TestServer) {
         let body = regulator(&[(T, U)]);
         let created = server.put(&format!("//Practitioner//?identifier={T}|{U}"), &body).await.expect(201);
         for path in [
@@ -151,7 +151,7 @@ on_both_databases! { TestServer::tolerant;
         }
     }
 
-    async fn content_encoding_empty_is_none_and_another_is_told_what_is_read(server: TestServer) {
+    async fn content_encoding_empty_is_accepted_and_another_returns_415(server: TestServer) {
         let path = account(T, U);
         let body = regulator(&[(T, U)]);
         for (index, encoding) in ["", "identity", "Identity, identity", " , "].into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A server for one test, with the verbs of its clients.
+//! A server for one test, with methods for the requests of clients.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -17,10 +17,10 @@ use sas_endpoint::http::origin::{BaseUrl, Identification, proxy};
 use sas_endpoint::http::{self, Served, listener};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::interaction::directory::DirectoryCheck;
-use sas_endpoint::interaction::writer::Writer;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
+use sas_endpoint::storage::write_queue::WriteQueue;
 use sas_endpoint::tls::trust::Trust;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -119,7 +119,7 @@ impl TestServer {
             Storage::open(&database.url).await.expect("the database opens").with_count_timeout(GENEROUS.search);
         let clock = ticking_clock();
         let key = storage.exchanges_key().await.expect("a key");
-        let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
+        let (writer, _) = WriteQueue::start(storage.clone(), clock.clone(), key);
         let endpoint = Endpoint {
             validator: validator(setup.validation),
             storage: storage.clone(),

@@ -1,10 +1,10 @@
-//! The first exchange of a newcomer.
+//! The first requests of a new client.
 
 use crate::on_both_databases;
 use crate::server::*;
 
 on_both_databases! { TestServer::tolerant;
-    async fn an_account_is_created_read_and_updated(server: TestServer) {
+    async fn smoke_account_is_created_read_and_updated(server: TestServer) {
         let account = regulator(&[(T, "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11")]);
         let created = server.post("/Practitioner", &account).await.expect(201);
         assert_eq!(created.header("location"), format!("{BASE}/Practitioner/{}", created.id()));

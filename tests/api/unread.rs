@@ -1,4 +1,4 @@
-//! Answers that nobody reads: how many bytes of them there may be, and what is answered beyond.
+//! Unread responses: their maximum size, and the refusal beyond it.
 
 use std::time::Duration;
 
@@ -77,15 +77,13 @@ fn assert_refused(answer: Answer) {
 }
 
 #[tokio::test]
-async fn unread_answers_of_one_address_are_bounded_and_others_are_served() {
+async fn unread_responses_of_one_address_are_bounded_and_others_are_served() {
     let server = server(patient()).await;
     let (one, other) = [("x-forwarded-for", "192.0.2.1"), ("x-forwarded-for", "192.0.2.2")].into();
     let mut streams = unread(&server, "x-forwarded-for: 192.0.2.1", UNREAD).await;
     assert_refused(server.ask("GET", PAGE, &[one]).await);
     let english = server.ask("GET", PAGE, &[one, ("accept-language", "en")]).await;
-    assert!(
-        english.refused(503, "responses-unread").text.contains("Too many bytes of earlier answers are still unread")
-    );
+    assert!(english.refused(503, "responses-unread").text.contains("Too many responses are still unread"));
     // What has no body costs nothing, and what is small fits beside.
     let head = server.ask("HEAD", PAGE, &[one]).await.expect(200);
     assert!(head.header("content-length").parse::<usize>().expect("a number") > 3 << 20);
@@ -118,7 +116,7 @@ async fn assert_refused_again_once_unread(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn unread_answers_of_all_together_are_bounded_and_writes_are_answered() {
+async fn unread_responses_in_total_are_bounded_and_writes_are_answered() {
     let server = server(patient()).await;
     let mut streams = unread(&server, "x-forwarded-for: 192.0.2.1", UNREAD).await;
     streams.extend(unread(&server, "x-forwarded-for: 192.0.2.2", UNREAD).await);
@@ -137,7 +135,7 @@ async fn unread_answers_of_all_together_are_bounded_and_writes_are_answered() {
 }
 
 #[tokio::test]
-async fn unread_answers_of_callers_count_for_each_on_whatever_address() {
+async fn unread_responses_are_counted_per_caller() {
     let file = ["one", "two"].map(|name| {
         let hash = TokenHash::from_token(name);
         format!(
@@ -159,7 +157,7 @@ async fn unread_answers_of_callers_count_for_each_on_whatever_address() {
 }
 
 #[tokio::test]
-async fn unread_answers_that_are_cut_give_their_bytes_back() {
+async fn unread_responses_of_closed_connections_are_released() {
     let mut setup = Setup::default();
     setup.bounds.body_timeout = Duration::from_millis(300);
     let server = server(setup).await;

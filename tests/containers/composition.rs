@@ -392,8 +392,8 @@ fn resolve(text: &str, settings: &HashMap<String, String>) -> String {
 }
 
 fn read_env(text: &str) -> HashMap<String, String> {
-    let said = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
-    said.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let message = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    message.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[test]

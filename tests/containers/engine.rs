@@ -1,4 +1,4 @@
-//! A podman of the tests' own: nothing is shared with the machine's but the programs.
+//! A podman for the tests, which shares nothing but the programs with that of the machine.
 
 use std::fs::File;
 use std::io::Write;
@@ -35,7 +35,7 @@ impl Engine {
     /// With the stand-ins of images made; `None`, which is said once, where no container can run.
     pub fn start() -> Option<Self> {
         let wanted = std::env::var("SAS_TEST_CONTAINERS").unwrap_or_default();
-        if let Some(reason) = hindrance(&wanted) {
+        if let Some(reason) = missing_requirement(&wanted) {
             assert_ne!(wanted, "required", "no container can run: {reason}");
             static SAID: Once = Once::new();
             // Past the harness's capture: it is to be seen even where every test passes.
@@ -141,7 +141,7 @@ impl Drop for Engine {
     }
 }
 
-fn hindrance(wanted: &str) -> Option<String> {
+fn missing_requirement(wanted: &str) -> Option<String> {
     if wanted == "skip" {
         return Some("SAS_TEST_CONTAINERS=skip".to_owned());
     }
@@ -167,7 +167,7 @@ fn cache_folder() -> PathBuf {
 }
 
 #[test]
-fn engine_after_a_panic_has_nothing_left() {
+fn engine_removes_everything_after_a_panic() {
     let Some(engine) = Engine::start() else { return };
     crate::images::make_stand_in(&engine, "nginx:test");
     let ended = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The image alone, as its Dockerfile makes it.
+//! The image alone, as its Dockerfile builds it.
 
 use std::path::Path;
 use std::process::Command;
@@ -87,11 +87,11 @@ fn image_without_callers_or_without_a_base_url_is_refused_at_start() {
         (&["--env=SAS_ACCESS=open"], &["SAS_LISTEN", "SAS_BASE_URL"]),
         (&[], &["no [[caller]] is configured"]),
     ];
-    for (settings, told) in cases {
+    for (settings, reported) in cases {
         let ended = engine.try_run(&[&["run", "--pull=never"], &HARDENED[..], settings, &[IMAGE]].concat());
         let text = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert_eq!(ended.status.code(), Some(1), "{settings:?}: {text}");
-        assert!(told.iter().all(|words| text.contains(words)), "{settings:?}: {text}");
+        assert!(reported.iter().all(|words| text.contains(words)), "{settings:?}: {text}");
         // Beside warnings, which are JSON here.
         let sentences = text.lines().filter(|line| line.starts_with("sas-endpoint: "));
         assert_eq!(sentences.count(), 1, "{settings:?}: {text}");
@@ -99,7 +99,7 @@ fn image_without_callers_or_without_a_base_url_is_refused_at_start() {
 }
 
 #[test]
-fn image_build_context_holds_what_the_build_needs() {
+fn image_build_context_is_sufficient() {
     let Some(engine) = Engine::start() else { return };
     // One place, so that a second run compiles nothing again, outside the repository; dependencies are taken from what
     // cargo made.

@@ -1,8 +1,9 @@
-//! The image, built by its Dockerfile, and stand-ins for the images that others publish, made of Debian's packages.
+//! The image, built by its Dockerfile, and stand-ins for third-party images, made of Debian's packages.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
@@ -148,8 +149,7 @@ fn debian() -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let versions = text.lines().filter(|line| !line.starts_with(' ') || line.starts_with("  Candidate:"));
     let hash = Sha256::digest(release() + &versions.collect::<String>());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("localhost/debian:{hash}")
+    format!("localhost/debian:{}", HEXLOWER.encode(&hash[..8]))
 }
 
 /// `bookworm`.
@@ -161,7 +161,7 @@ fn release() -> String {
 
 fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    assert!(output.status.success(), "{command:?}: {} {}", told[0], told[1]);
+    let reported = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(output.status.success(), "{command:?}: {} {}", reported[0], reported[1]);
     output
 }

@@ -1,4 +1,4 @@
-//! What deploy/README.md has an operator lay out before anything is started, by the commands that it has them paste.
+//! Installs the files of deploy/README.md by the commands that it gives.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Writes while what answers them comes and goes.
+//! Writes while instances stop and start.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What is deployed, started for real: the image and both compositions, in Debian's podman.
+//! Runs the deployment in Debian's podman: the image, both compositions and the systemd units.
 //!
 //! Needs root and Debian's podman, runc, netavark, aardvark-dns, iptables and debootstrap. `SAS_TEST_CONTAINERS=required`
 //! turns their absence from a remark into a failure, `skip` leaves the suite out. No registry is asked: `standins/` holds

@@ -15,7 +15,7 @@ const FILE: &str = "deploy/docker-compose.sqlite.yml";
 const GROUP: u32 = 65_532;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_composition_tells_certificates_apart_and_restores_its_backup() {
+async fn sqlite_composition_validates_certificates_and_restores_its_backup() {
     let Some(engine) = Engine::start() else { return };
     let installation = Installation::for_containers(GROUP);
     let mut composition = installation.up(engine, FILE);

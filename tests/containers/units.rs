@@ -44,14 +44,14 @@ impl Machine {
             exec.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("podman");
         exec.stdin.take().expect("its input").write_all(commands.as_bytes()).expect("it reads");
         let output = exec.wait_with_output().expect("it ends");
-        let told = if output.status.success() { output.stdout } else { [output.stdout, output.stderr].concat() };
-        (output.status.success(), String::from_utf8_lossy(&told).trim_end().to_owned())
+        let reported = if output.status.success() { output.stdout } else { [output.stdout, output.stderr].concat() };
+        (output.status.success(), String::from_utf8_lossy(&reported).trim_end().to_owned())
     }
 
     fn run(&self, commands: &str) -> String {
-        let (succeeded, told) = self.try_run(commands);
-        assert!(succeeded, "{commands}: {told}\n{}", self.try_run("journalctl --no-pager --lines 50").1);
-        told
+        let (succeeded, reported) = self.try_run(commands);
+        assert!(succeeded, "{commands}: {reported}\n{}", self.try_run("journalctl --no-pager --lines 50").1);
+        reported
     }
 
     /// Lets a timer elapse now, and returns once its service ran and succeeded.
@@ -72,7 +72,7 @@ impl Machine {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn units_installed_as_the_document_says_serve_back_up_and_fetch_lists() {
+async fn units_installed_as_documented_serve_back_up_and_fetch_lists() {
     let Some(engine) = Engine::start() else { return };
     let installation = Installation::new();
     let machine = Machine::start(engine, &installation);
@@ -164,8 +164,8 @@ fn put_behind_nginx(machine: &Machine) {
     machine.run(&format!("{SUDO}{commands}"));
     let checks = pasted("deploy/README.md", "try $(as good)");
     poll_until_blocking("nginx passes on what the table says", || {
-        let told = statuses(&machine.try_run(&format!("set +e\n{checks}\ntrue")).1);
-        told == ["200", "401", "403", "403", "403", "403"]
+        let reported = statuses(&machine.try_run(&format!("set +e\n{checks}\ntrue")).1);
+        reported == ["200", "401", "403", "403", "403", "403"]
     });
 }
 

@@ -34,12 +34,12 @@ fn cost(shape: &Shape, body: &str) -> (AllocationInfo, Vec<Issue>) {
     LazyLock::force(&VALIDATOR);
     let mut issues = vec![];
     let info = measure(|| {
-        let judged = VALIDATOR.validate(resource_type, body.as_bytes());
-        black_box(operation_outcome(&judged.issues, Language::French).to_string());
-        if let Some(received) = &judged.received {
+        let validated = VALIDATOR.validate(resource_type, body.as_bytes());
+        black_box(operation_outcome(&validated.issues, Language::French).to_string());
+        if let Some(received) = &validated.received {
             black_box(Content::new(received).stamp(&id, 1, Timestamp::UNIX_EPOCH));
         }
-        issues = judged.issues;
+        issues = validated.issues;
     });
     (info, issues)
 }
@@ -73,8 +73,8 @@ fn cost_of_a_large_hostile_body_is_bounded() {
             assert!(bytes_max <= 16 << 20, "{}: {bytes_max} bytes at once", shape.name);
             assert!(bytes_total <= 32 << 20, "{}: {bytes_total} bytes", shape.name);
             assert!(count_total <= 300_000, "{}: {count_total} allocations", shape.name);
-            let told: usize = issues.iter().map(|issue| issue.text(Language::French).len()).sum();
-            assert!(issues.len() <= 4 * MAX_ISSUES && told <= 256 << 10, "{}: {} issues", shape.name, issues.len());
+            let reported: usize = issues.iter().map(|issue| issue.text(Language::French).len()).sum();
+            assert!(issues.len() <= 4 * MAX_ISSUES && reported <= 256 << 10, "{}: {} issues", shape.name, issues.len());
             assert!(issues.iter().any(Issue::is_error), "{} is accepted", shape.name);
         }
     }

@@ -1,5 +1,5 @@
-//! Clients that ask and do not read, and clients that connect and do not ask. On SQLite only: what is measured stands
-//! between the database and the socket.
+//! Clients that do not read responses, and clients that connect and send nothing. On SQLite only, as the database
+//! does not matter.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,5 +1,4 @@
-//! Bodies that are meant to cost more than they weigh: what they cost in CPU time and in memory, and what is left
-//! of it afterwards.
+//! Small bodies made to be expensive: their CPU time and memory, and the memory kept afterwards.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The whole database, held against what was acknowledged: by SQL over its tables, and by search.
+//! Compares the whole database with the acknowledged writes: by SQL, and by search.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -30,13 +30,13 @@ pub async fn check(url: &str, address: &str, memory: &mut Memory) {
 
     // Nothing acknowledged is lost.
     let mut ids: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for told in &*acknowledged {
-        let place = (told.resource_type.to_owned(), told.id.clone());
-        let stored = history.get(&place).into_iter().flatten().find(|(version, _)| *version == told.version);
-        if stored.is_none_or(|(_, content)| *content != told.content) {
-            line.lost.push(format!("{}/{} version {}", told.resource_type, told.id, told.version));
+    for reported in &*acknowledged {
+        let place = (reported.resource_type.to_owned(), reported.id.clone());
+        let stored = history.get(&place).into_iter().flatten().find(|(version, _)| *version == reported.version);
+        if stored.is_none_or(|(_, content)| *content != reported.content) {
+            line.lost.push(format!("{}/{} version {}", reported.resource_type, reported.id, reported.version));
         }
-        ids.entry((told.resource_type, &told.key)).or_default().insert(&told.id);
+        ids.entry((reported.resource_type, &reported.key)).or_default().insert(&reported.id);
     }
     line.doubled.extend(ids.iter().filter(|(_, ids)| ids.len() > 1).map(|(key, ids)| format!("{key:?} is {ids:?}")));
 
@@ -79,8 +79,9 @@ pub async fn check(url: &str, address: &str, memory: &mut Memory) {
         line.half_written.push("a resource without identifier".to_owned());
     }
     if url.starts_with("sqlite:") {
-        let told: Vec<(String,)> = all(url, "PRAGMA integrity_check").await;
-        line.half_written.extend(told.into_iter().filter(|(told,)| told != "ok").map(|(told,)| told));
+        let reported: Vec<(String,)> = all(url, "PRAGMA integrity_check").await;
+        line.half_written
+            .extend(reported.into_iter().filter(|(reported,)| reported != "ok").map(|(reported,)| reported));
     }
     search(address, &ids, line);
 }

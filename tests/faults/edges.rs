@@ -1,4 +1,4 @@
-//! What the edges of a request cost: heads, queries, forms and bodies in chunks of one byte, against a plain refusal.
+//! The cost of heads, queries, forms and bodies in chunks of one byte, compared with a plain refusal.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

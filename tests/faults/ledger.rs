@@ -1,4 +1,4 @@
-//! The table that is printed, a line a scenario, and what is wrong in sentences.
+//! The table of results, one line per scenario, and the errors in sentences.
 
 use std::time::{Duration, Instant};
 
@@ -178,7 +178,8 @@ impl Table {
                     ("broken promise", line.broken),
                 ] {
                     let sentences = sentences.into_iter();
-                    self.sentences.extend(sentences.map(|told| format!("{scenario}, {database}: {kind}: {told}")));
+                    self.sentences
+                        .extend(sentences.map(|reported| format!("{scenario}, {database}: {kind}: {reported}")));
                 }
             }
             Outcome::Measured(figures) => {

@@ -1,12 +1,12 @@
-//! Faults, and a ledger of what became of the writes that were acknowledged.
+//! Fault injection: no acknowledged write may be lost.
 //!
 //! Writers create and update accounts and appointments as a SAS platform does, while the program is
-//! killed and its database is stopped, paused, cut off and filled up. Afterwards the whole database is
-//! held against what was acknowledged.
+//! killed and its database is stopped, paused, disconnected and filled up. Afterwards the whole database is
+//! compared with the acknowledged writes.
 //!
 //! `cargo test --release --test faults` runs everything, `-- --short` a few minutes of it, `-- NAME` the scenarios
 //! whose name has that part. Some scenarios measure durations and memory under pressure: the short form prints the
-//! durations and judges counts, memory and statuses only.
+//! durations and checks counts, memory and statuses only.
 
 mod answers;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Where the data are: a SQLite file or a Postgres server of our own, and what is done to them.
+//! Where the data is: a SQLite file or a Postgres server of the test.
 
 use std::path::Path;
 use std::process::Command;

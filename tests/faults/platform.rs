@@ -18,7 +18,7 @@ const APPOINTMENT: &str = include_str!("../fixtures/appointment.json");
 /// Writers at the same time, each with accounts and appointments of its own.
 pub const WRITERS: usize = 8;
 /// A platform waits no longer for an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// It comes back sooner than `Retry-After` asks: more replays, and more faults in the same time.
 const PAUSE: Duration = Duration::from_millis(25);
 /// Once the faults are over, every write is acknowledged within this time.
@@ -157,7 +157,7 @@ impl Platform {
             false => format!("PUT /fhir/{resource_type}?identifier={key} HTTP/1.1"),
         };
         let head = format!("{line}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
-        exchange_within(Some(PATIENCE), &address, &head, body)
+        exchange_within(Some(RESPONSE_TIMEOUT), &address, &head, body)
     }
 }
 
@@ -184,12 +184,12 @@ fn write(writer: usize, step: usize) -> Write {
 }
 
 fn acknowledged(write: &Write, content: String) -> Result<Acknowledged, String> {
-    let told = || format!("{} was acknowledged by {content}", write.marker);
-    let resource: Value = serde_json::from_str(&content).map_err(|_| told())?;
-    let id = resource["id"].as_str().ok_or_else(told)?.to_owned();
-    let version = resource["meta"]["versionId"].as_str().and_then(|text| text.parse().ok()).ok_or_else(told)?;
+    let reported = || format!("{} was acknowledged by {content}", write.marker);
+    let resource: Value = serde_json::from_str(&content).map_err(|_| reported())?;
+    let id = resource["id"].as_str().ok_or_else(reported)?.to_owned();
+    let version = resource["meta"]["versionId"].as_str().and_then(|text| text.parse().ok()).ok_or_else(reported)?;
     if !content.contains(&format!("\"{}\"", write.marker)) {
-        return Err(told());
+        return Err(reported());
     }
     Ok(Acknowledged { resource_type: write.resource_type, key: write.key.clone(), id, version, content })
 }

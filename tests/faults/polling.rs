@@ -1,4 +1,4 @@
-//! A dashboard that polls an expensive search from many connections, and those who must be served meanwhile.
+//! A dashboard polls an expensive search over many connections, while other clients must be served.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -96,7 +96,7 @@ fn killed(backend: Backend, extent: Extent) -> Outcome {
         for round in 0..extent.of(3, 100) {
             // Not always at the same point of a batch.
             write_on(stage, 10 + round * 7 % 17);
-            stage.mend(|stage| stage.kill(0));
+            stage.recover(|stage| stage.kill(0));
         }
     })
 }
@@ -105,7 +105,7 @@ fn one_of_two_killed(backend: Backend, extent: Extent) -> Outcome {
     on(stage(backend, 2), |stage| {
         for round in 0..extent.of(3, 30) {
             write_on(stage, 20 + round * 7 % 17);
-            stage.mend(|stage| stage.kill(0));
+            stage.recover(|stage| stage.kill(0));
         }
     })
 }
@@ -117,7 +117,7 @@ fn database_stopped(backend: Backend, extent: Extent) -> Outcome {
             stage.database.server().stop_at_once();
             refused_to_all(stage);
             stage.promise(stage.readiness() == 503, "ready without a database");
-            stage.mend(|stage| stage.database.server().start_again());
+            stage.recover(|stage| stage.database.server().start_again());
             stage.promise(stage.readiness() == 200, "not ready though it writes");
         }
     })
@@ -128,7 +128,7 @@ fn connections_cut(backend: Backend, extent: Extent) -> Outcome {
         for _ in 0..extent.of(20, 200) {
             write_on(stage, 3);
             wait_for("a connection to be cut", || stage.runtime.block_on(stage.database.cut_connections()) > 0);
-            stage.mend(|_| ());
+            stage.recover(|_| ());
         }
     })
 }
@@ -144,7 +144,7 @@ fn database_paused(backend: Backend, extent: Extent) -> Outcome {
             stage.promise(stage.readiness() == 503, "ready without a database");
             stage.promise(answers(stage, 503), "a search waits for a database that is paused");
             wait_for("the pause to end", || began.elapsed() >= Duration::from_secs(*seconds));
-            stage.mend(|_| drop(paused));
+            stage.recover(|_| drop(paused));
         }
     })
 }
@@ -164,7 +164,7 @@ fn network_silent(backend: Backend, extent: Extent) -> Outcome {
             write_on(stage, 40);
             let began = Instant::now();
             // Until a batch is given up nobody knows; a search tries its connection first.
-            stage.mend(|stage| {
+            stage.recover(|stage| {
                 network.fall_silent();
                 stage.promise(answers(stage, 200), "a search takes a connection that is silent");
             });
@@ -185,7 +185,7 @@ fn file_locked(backend: Backend, extent: Extent) -> Outcome {
             write_on(stage, 40);
             let lock = stage.runtime.block_on(stage.database.lock());
             refused_to_all(stage);
-            stage.mend(|stage| stage.runtime.block_on(lock.close()).expect("closed"));
+            stage.recover(|stage| stage.runtime.block_on(lock.close()).expect("closed"));
         }
     })
 }
@@ -205,7 +205,7 @@ fn disk_full(backend: Backend, extent: Extent) -> Outcome {
             write_on(stage, 40);
             let balloon = disk.fill();
             refused_to_all(stage);
-            stage.mend(|stage| {
+            stage.recover(|stage| {
                 drop(balloon);
                 if backend == Postgres {
                     // A server that finds no room for its log ends by itself, and is its operator's to start.
@@ -233,7 +233,7 @@ fn file_at_its_limit(backend: Backend, extent: Extent) -> Outcome {
             write_on(stage, 40);
             stage.promise(limit(stage, "65536"), "the limit was not set");
             refused_to_all(stage);
-            stage.mend(|stage| stage.promise(limit(stage, "unlimited"), "the limit was not lifted"));
+            stage.recover(|stage| stage.promise(limit(stage, "unlimited"), "the limit was not lifted"));
         }
     })
 }

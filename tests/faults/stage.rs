@@ -1,4 +1,4 @@
-//! A scenario's stage: a database, instances of the program before it, and the platform that writes to them.
+//! The environment of a scenario: a database, instances of the program, and the platform that writes to them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::process::{Answer, Serving, databases, exchange_within, program};
 use crate::support::folder;
 
 /// A search is given up after six seconds.
-const LONGEST_SEARCH: Duration = Duration::from_secs(9);
+const MAX_SEARCH_DURATION: Duration = Duration::from_secs(9);
 
 pub struct Stage {
     pub platform: Arc<Platform>,
@@ -88,13 +88,13 @@ impl Stage {
     }
 
     /// Ends a round by what ends its fault: writes and searches go on by themselves.
-    pub fn mend(&mut self, end: impl FnOnce(&mut Self)) {
+    pub fn recover(&mut self, end: impl FnOnce(&mut Self)) {
         let began = Instant::now();
         end(self);
         self.platform.resumes();
         wait_for("a search to be answered again", || {
             let (status, took) = self.search();
-            self.promise(took < LONGEST_SEARCH, "a search is answered neither way in time");
+            self.promise(took < MAX_SEARCH_DURATION, "a search is answered neither way in time");
             status == 200
         });
         let line = &mut self.platform.memory().line;
@@ -132,7 +132,7 @@ impl Stage {
             line.broken.push("in the end it is not ready".to_owned());
         }
         let log = std::fs::read_to_string(self.logs.join("log")).unwrap_or_default();
-        line.broken.extend(log.lines().filter(|told| told.contains("panicked")).map(str::to_owned));
+        line.broken.extend(log.lines().filter(|reported| reported.contains("panicked")).map(str::to_owned));
         self.runtime.block_on(check(&self.database.url, &self.instances[0].address, &mut memory));
         let Line { lost, doubled, half_written, broken, .. } = &memory.line;
         if [lost, doubled, half_written, broken].iter().all(|sentences| sentences.is_empty()) {

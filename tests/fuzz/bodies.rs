@@ -9,11 +9,11 @@ use proptest::sample::select;
 use serde_json::Value;
 
 use crate::inputs::{N, T, body, encoded, resource};
-use crate::judge::judge;
+use crate::response_check::check_response;
 use crate::service::{Answer, BASE, for_all};
 
 #[test]
-fn every_body_is_answered_in_fhir() {
+fn fuzz_body_is_answered_in_fhir() {
     let way = select(&["create", "by identifier", "by id", "$validate"][..]);
     for_all((body(), way), |service, ((resource_type, body), way)| {
         let (method, path) = match way {
@@ -24,7 +24,7 @@ fn every_body_is_answered_in_fhir() {
         };
         let request = Request::builder().method(method).uri(path).header("content-type", "application/fhir+json");
         let answer = service.send(request.body(Body::from(body)).expect("a request"));
-        judge(method, &answer)
+        check_response(method, &answer)
     });
 }
 
@@ -44,7 +44,7 @@ fn sent_part(mut resource: Value) -> Value {
 }
 
 #[test]
-fn an_accepted_body_is_read_back_as_it_was_sent_and_its_replay_changes_nothing() {
+fn fuzz_accepted_body_is_read_back_as_sent_and_its_repetition_has_no_effect() {
     let (accepted, refused) = (Cell::new(0), Cell::new(0));
     for_all(resource(2), |service, (resource_type, resource)| {
         let identifier = resource["identifier"].as_array().into_iter().flatten().find(|identifier| {
@@ -57,7 +57,7 @@ fn an_accepted_body_is_read_back_as_it_was_sent_and_its_replay_changes_nothing()
         let path = format!("/fhir/{resource_type}?identifier={}|{}", part("system"), part("value"));
         let body = resource.to_string();
         let first = service.request("PUT", &path, &body);
-        judge("PUT", &first)?;
+        check_response("PUT", &first)?;
         let counted = if first.status < 300 { &accepted } else { &refused };
         counted.set(counted.get() + 1);
         if first.status >= 300 {
@@ -65,12 +65,12 @@ fn an_accepted_body_is_read_back_as_it_was_sent_and_its_replay_changes_nothing()
         }
         let location = first.header("location").replace(BASE, "/fhir");
         let read = service.request("GET", &location, "");
-        judge("GET", &read)?;
+        check_response("GET", &read)?;
         prop_assert_eq!(&read.text, &first.text);
         let stored: Value = serde_json::from_str(&read.text).unwrap_or_default();
         prop_assert_eq!(sent_part(stored), sent_part(resource.clone()));
         let replayed = service.request("PUT", &path, &body);
-        judge("PUT", &replayed)?;
+        check_response("PUT", &replayed)?;
         let version = |answer: &Answer| (answer.status, answer.header("etag").to_owned());
         prop_assert_eq!(version(&replayed), (200, first.header("etag").to_owned()));
         prop_assert_eq!(&replayed.text, &read.text);

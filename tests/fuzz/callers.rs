@@ -1,4 +1,4 @@
-//! What tells who is there: tokens, certificates that proxies pass on, addresses.
+//! Inputs that identify a sender: tokens, forwarded certificates, addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::certificates::{Authority, COMMON_NAME, Kind, ORGANIZATIONAL_UNIT};
 use crate::inputs::{encoded, odd_text};
-use crate::judge::judge;
+use crate::response_check::check_response;
 use crate::service::{Answer, BASE, Service, for_all, hold};
 
 const TOKEN: &str = "fj3Kq0Zz-._~8d7a";
@@ -62,7 +62,7 @@ fn search(service: &Service, headers: &[(&str, &str)]) -> Option<Answer> {
 }
 
 /// Bytes with a few of them changed, cut or added.
-fn touched(bytes: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+fn modified(bytes: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let touch = prop_oneof![
         4 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| (at, 1, vec![byte])),
         1 => (any::<Index>(), 0..8_usize, vec(any::<u8>(), 0..4)),
@@ -101,27 +101,27 @@ const KINDS: [CertificateHeader; 4] = [
 ];
 
 #[test]
-fn a_certificate_that_was_touched_names_nobody() {
+fn fuzz_modified_certificate_is_refused() {
     let authority = Authority::new();
     let good = authority.client(Kind::Good).chain.swap_remove(0);
     let services = KINDS.map(|kind| behind(&authority, kind, AddressHeaders::XForwarded));
-    hold((0..KINDS.len(), touched(good.clone())), |(kind, der)| {
+    hold((0..KINDS.len(), modified(good.clone())), |(kind, der)| {
         let (name, value) = passed_on(KINDS[kind], &der);
         let answer = search(&services[kind], &[(name, &value)]).expect("base64 may stand in a header");
-        judge("GET", &answer)?;
+        check_response("GET", &answer)?;
         prop_assert_eq!(answer.status == 200, der == good, "{}: {}", answer.status, answer.text);
         Ok(())
     });
 }
 
 #[test]
-fn every_header_of_a_certificate_is_answered_in_fhir() {
+fn fuzz_certificate_header_is_answered_in_fhir() {
     let authority = Authority::new();
     let good = authority.client(Kind::Good).chain.swap_remove(0);
     let services = KINDS.map(|kind| behind(&authority, kind, AddressHeaders::XForwarded));
     let value = (0..KINDS.len()).prop_flat_map(move |kind| {
         let value = passed_on(KINDS[kind], &good).1;
-        let text = touched(value.into_bytes()).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = modified(value.into_bytes()).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (Just(kind), prop_oneof![3 => text, 1 => odd_text()], odd_text())
     });
     hold(value, |(kind, value, more)| {
@@ -132,7 +132,7 @@ fn every_header_of_a_certificate_is_answered_in_fhir() {
             &[(name, &value), ("client-cert-chain", &more)],
         ] {
             if let Some(answer) = search(&services[kind], headers) {
-                judge("GET", &answer)?;
+                check_response("GET", &answer)?;
                 prop_assert!([200, 401, 403].contains(&answer.status), "{}: {}", answer.status, answer.text);
             }
         }
@@ -141,28 +141,28 @@ fn every_header_of_a_certificate_is_answered_in_fhir() {
 }
 
 #[test]
-fn any_bytes_are_a_certificate_or_are_not() {
+fn fuzz_certificate_parser_does_not_panic() {
     let authority = Authority::new();
     let trust = trust(&authority);
     let good = authority.client(Kind::Good).chain.swap_remove(0);
-    let bytes = prop_oneof![4 => touched(good.clone()), 1 => vec(any::<u8>(), 0..300)];
+    let bytes = prop_oneof![4 => modified(good.clone()), 1 => vec(any::<u8>(), 0..300)];
     hold((bytes, vec(vec(any::<u8>(), 0..40), 0..3)), |(der, others)| {
         let _ = ClientCertificate::parse(&der);
         let chain: Vec<_> = [&der].into_iter().chain(&others).map(|der| CertificateDer::from(der.as_slice())).collect();
-        let judged = trust.verify(&chain, UnixTime::now());
-        prop_assert!(judged.is_err() || der == good, "{:?}", judged);
+        let validated = trust.verify(&chain, UnixTime::now());
+        prop_assert!(validated.is_err() || der == good, "{:?}", validated);
         Ok(())
     });
 }
 
 #[test]
-fn only_the_token_itself_is_recognised() {
+fn fuzz_only_the_exact_token_is_accepted() {
     let service = behind(&Authority::new(), CertificateHeader::None, AddressHeaders::XForwarded);
-    let almost = touched(format!("Bearer {TOKEN}").into_bytes());
+    let almost = modified(format!("Bearer {TOKEN}").into_bytes());
     let text = almost.prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     hold(prop_oneof![3 => text, 1 => odd_text(), 1 => odd_text().prop_map(|text| format!("Bearer {text}"))], |value| {
         let Some(answer) = search(&service, &[("authorization", &value)]) else { return Ok(()) };
-        judge("GET", &answer)?;
+        check_response("GET", &answer)?;
         let (scheme, token) = value.trim().split_once(' ').unwrap_or_default();
         let is_token = scheme.eq_ignore_ascii_case("bearer") && token.trim_matches(' ') == TOKEN;
         prop_assert_eq!(answer.status, if is_token { 200 } else { 401 }, "{:?}: {}", value, answer.text);
@@ -231,7 +231,7 @@ fn is_refused_for_its_host(answer: &Answer, headers: &[(&str, &str)]) -> bool {
 }
 
 #[test]
-fn whatever_a_proxy_tells_the_base_url_is_a_url() {
+fn fuzz_forwarded_base_url_of_a_proxy_is_a_url() {
     let authority = Authority::new();
     let headers = [AddressHeaders::XForwarded, AddressHeaders::Forwarded];
     let services = headers.map(|headers| behind(&authority, CertificateHeader::None, headers));
@@ -240,7 +240,7 @@ fn whatever_a_proxy_tells_the_base_url_is_a_url() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let headers = [&headers[..], &[("authorization", bearer.as_str())]].concat();
         let Some(answer) = search(&services[service], &headers) else { return Ok(()) };
-        judge("GET", &answer)?;
+        check_response("GET", &answer)?;
         if is_refused_for_its_host(&answer, &headers) {
             return Ok(());
         }
@@ -255,11 +255,11 @@ fn whatever_a_proxy_tells_the_base_url_is_a_url() {
 }
 
 #[test]
-fn whatever_a_stranger_tells_the_base_url_is_ours() {
+fn fuzz_forwarded_base_url_of_untrusted_peers_is_ignored() {
     for_all(vec(address_header(), 0..6), |service, headers| {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let Some(answer) = search(service, &headers) else { return Ok(()) };
-        judge("GET", &answer)?;
+        check_response("GET", &answer)?;
         if is_refused_for_its_host(&answer, &headers) {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use proptest::sample::{Index, select};
 use serde_json::Value;
 
 use crate::inputs::{encoded, odd_text, query};
-use crate::judge::judge;
+use crate::response_check::check_response;
 use crate::service::{ANNUAIRE, Service, for_all};
 
 const PARAMETERS: &[&str] = &[
@@ -55,7 +55,7 @@ const PARAMETERS: &[&str] = &[
 ];
 
 #[test]
-fn every_search_of_the_directory_is_answered_in_fhir() {
+fn fuzz_directory_search_is_answered_in_fhir() {
     let types = [
         "Practitioner",
         "PractitionerRole",
@@ -73,7 +73,7 @@ fn every_search_of_the_directory_is_answered_in_fhir() {
         let (uri, body) = if method == "POST" { (path, query) } else { (format!("{path}?{query}"), String::new()) };
         let request = request.uri(uri).header("content-type", "application/x-www-form-urlencoded");
         match request.body(axum::body::Body::from(body)) {
-            Ok(request) => judge(method, &service.send(request)),
+            Ok(request) => check_response(method, &service.send(request)),
             Err(_) => Ok(()),
         }
     });
@@ -93,7 +93,7 @@ fn token(service: &Service) -> String {
 }
 
 #[test]
-fn a_page_token_that_was_touched_is_refused() {
+fn fuzz_modified_page_token_is_refused() {
     let ours = OnceCell::new();
     let touch = prop_oneof![
         Just(None),
@@ -102,7 +102,7 @@ fn a_page_token_that_was_touched_is_refused() {
     ];
     for_all((touch, any::<bool>()), |service, (touch, cuts)| {
         let ours = ours.get_or_init(|| token(service));
-        let touched = match &touch {
+        let modified = match &touch {
             None => ours.clone(),
             Some((at, text)) => {
                 let at = at.index(ours.len() + 1);
@@ -110,10 +110,10 @@ fn a_page_token_that_was_touched_is_refused() {
                 format!("{}{text}{rest}", &ours[..at])
             }
         };
-        let answer = service.request("GET", &format!("{ANNUAIRE}/_page?id={}", encoded(&touched)), "");
-        judge("GET", &answer)?;
-        let is_ours = touched == *ours;
-        prop_assert_eq!(answer.status == 200, is_ours, "{} for {:?}: {}", answer.status, touched, answer.text);
+        let answer = service.request("GET", &format!("{ANNUAIRE}/_page?id={}", encoded(&modified)), "");
+        check_response("GET", &answer)?;
+        let is_ours = modified == *ours;
+        prop_assert_eq!(answer.status == 200, is_ours, "{} for {:?}: {}", answer.status, modified, answer.text);
         Ok(())
     });
 }

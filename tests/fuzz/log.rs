@@ -1,4 +1,4 @@
-//! What the program logs meanwhile, at its most talkative.
+//! The log of the program at its highest level.
 
 use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
@@ -28,8 +28,8 @@ pub fn listen() {
 }
 
 /// The lines since the last call that tell of a person.
-pub fn indiscretions() -> Vec<String> {
-    let told = std::mem::take(&mut *TOLD.lock().unwrap_or_else(PoisonError::into_inner));
-    let text = String::from_utf8_lossy(&told).to_lowercase();
+pub fn logged_secrets() -> Vec<String> {
+    let reported = std::mem::take(&mut *TOLD.lock().unwrap_or_else(PoisonError::into_inner));
+    let text = String::from_utf8_lossy(&reported).to_lowercase();
     text.lines().filter(|line| line.contains(SECRET)).map(str::to_owned).collect()
 }

@@ -1,6 +1,6 @@
-//! Every public input, as nobody expects it: whatever is sent, the answer is FHIR and no fault of ours.
+//! Malformed input to every public interface: the response is FHIR, and never a 500.
 //!
-//! The tests are the same each time; with `PROPTEST_CASES` (`make fuzz`) they are other and more.
+//! The cases are the same at each run; with `PROPTEST_CASES` (`make fuzz`) they differ, and there are more.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -12,8 +12,8 @@ mod content;
 mod support;
 
 mod inputs;
-mod judge;
 mod log;
+mod response_check;
 mod service;
 
 mod bodies;

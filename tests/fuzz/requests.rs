@@ -9,7 +9,7 @@ use proptest::sample::select;
 use proptest::test_runner::TestCaseResult;
 
 use crate::inputs::{body, encoded, header, odd_text, query};
-use crate::judge::judge;
+use crate::response_check::check_response;
 use crate::service::{Service, for_all};
 
 const PARAMETERS: &[&str] = &[
@@ -44,7 +44,7 @@ fn send(service: &Service, method: &str, uri: &str, headers: &[(&str, Vec<u8>)],
             request.headers_mut().append(axum::http::HeaderName::from_bytes(name.as_bytes()).expect("a name"), value);
         }
     }
-    judge(method, &service.send(request))
+    check_response(method, &service.send(request))
 }
 
 fn method() -> impl Strategy<Value = &'static str> {
@@ -91,7 +91,7 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn every_request_is_answered_in_fhir() {
+fn fuzz_request_is_answered_in_fhir() {
     let headers = vec(header(), 0..5);
     for_all(
         (method(), path(), query(PARAMETERS), headers, body()),
@@ -103,7 +103,7 @@ fn every_request_is_answered_in_fhir() {
 }
 
 #[test]
-fn every_header_is_answered_in_fhir() {
+fn fuzz_header_is_answered_in_fhir() {
     let paths = [
         "/fhir/metadata",
         "/fhir/Practitioner",
@@ -122,7 +122,7 @@ fn every_header_is_answered_in_fhir() {
 }
 
 #[test]
-fn every_query_is_answered_in_fhir() {
+fn fuzz_query_is_answered_in_fhir() {
     let kind = select(&["Practitioner", "Appointment"][..]);
     let way = select(&["search", "form", "history", "update", "create", "read"][..]);
     for_all((kind, way, query(PARAMETERS), body()), |service, (kind, way, query, (_, body))| {
@@ -139,7 +139,7 @@ fn every_query_is_answered_in_fhir() {
 }
 
 #[test]
-fn every_id_is_answered_in_fhir() {
+fn fuzz_id_is_answered_in_fhir() {
     let way = select(&["", "/_history", "/_history/1", "/_history/99999999999999999999", "/_history/x"][..]);
     for_all((odd_text(), way, method(), body()), |service, (id, way, method, (kind, body))| {
         send(service, method, &format!("/fhir/{kind}/{}{way}", encoded(&id)), &[], body)

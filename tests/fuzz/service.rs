@@ -16,10 +16,10 @@ use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::{self, App, Served};
 use sas_endpoint::interaction::Endpoint;
-use sas_endpoint::interaction::writer::Writer;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
+use sas_endpoint::storage::write_queue::WriteQueue;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -99,7 +99,7 @@ async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
     writer.commit().await.expect("committed");
     let clock = Clock::system();
     let key = storage.exchanges_key().await.expect("a key");
-    let (writer, _) = Writer::start(storage.clone(), clock.clone(), key);
+    let (writer, _) = WriteQueue::start(storage.clone(), clock.clone(), key);
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
     let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
     let served = Served {

@@ -1,4 +1,4 @@
-//! What is written is read again as it was.
+//! Values are parsed back as they were written.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn an_escaped_identifier_is_read_as_itself(system in odd_text(), value in odd_text()) {
+    fn fuzz_escaped_identifier_is_parsed_back(system in odd_text(), value in odd_text()) {
         let token = Token::parse(&format!("{}|{}", escaped(&system), escaped(&value)));
         let expected = match (system.trim_ascii().is_empty(), value.trim_ascii().is_empty()) {
             (false, false) => Some(Token::Exact(Identifier::new(&system, &value))),
@@ -30,25 +30,25 @@ proptest! {
     }
 
     #[test]
-    fn what_compares_equal_goes_on_doing_so(system in odd_text(), value in odd_text()) {
+    fn fuzz_equal_identifiers_stay_equal(system in odd_text(), value in odd_text()) {
         let once = Identifier::new(&system, &value);
         prop_assert_eq!(&Identifier::new(&once.system, &once.value), &once);
     }
 
     #[test]
-    fn entity_tags_are_read_as_they_were_written(versions in vec(any::<i64>(), 1..5)) {
+    fn fuzz_entity_tags_are_parsed_back(versions in vec(any::<i64>(), 1..5)) {
         let text: Vec<_> = versions.iter().map(|version| entity_tag(*version)).collect();
         prop_assert_eq!(EntityTags::parse(&text.join(", ")), Some(EntityTags::Versions(versions)));
     }
 
     #[test]
-    fn any_text_is_entity_tags_or_is_not(text in odd_text()) {
+    fn fuzz_entity_tag_parser_does_not_panic(text in odd_text()) {
         let _ = EntityTags::parse(&text);
         let _ = Token::parse(&text);
     }
 
     #[test]
-    fn an_encoded_query_is_read_as_itself(pairs in vec(("[A-Za-z_:.-]{1,20}", odd_text()), 0..8)) {
+    fn fuzz_encoded_query_is_parsed_back(pairs in vec(("[A-Za-z_:.-]{1,20}", odd_text()), 0..8)) {
         let text: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
         let has_control = pairs.iter().any(|(name, value)| [name, value].iter().any(|part| part.contains(char::is_control)));
         match Query::parse(&text.join("&")) {

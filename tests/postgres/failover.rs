@@ -1,4 +1,4 @@
-//! Another server takes over under the same name, while the program runs.
+//! Another server takes over the name of the database host while the program runs.
 
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::error::Error;
@@ -123,7 +123,7 @@ async fn postgres_read_only_server_alone_reads_go_on_and_writes_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_shutdown_by_administrator_the_next_write_is_taken() {
+async fn postgres_shutdown_by_administrator_next_write_succeeds() {
     let Some((mut first, second, proxy, url)) = given().await else { return };
     let storage = Storage::open(&url).await.expect("opened");
     write(&storage, "a").await.expect("written");

@@ -1,4 +1,4 @@
-//! Between the program and its Postgres: TLS, another server under the same name, a pooler.
+//! The connection to Postgres: TLS, failover under the same name, connection poolers.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -16,12 +16,12 @@ mod tls;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::resource_type::ResourceType;
 use sas_endpoint::storage::search::{Search, Sort};
-use sas_endpoint::storage::{Additions, NewVersion, Storage, Wanted};
+use sas_endpoint::storage::{NewVersion, StateKeys, Storage, StorageError, WriteSet};
 
 const TYPE: ResourceType = ResourceType::Practitioner;
 
 /// Writes the first version of a resource of this id.
-async fn write(storage: &Storage, id: &str) -> Result<(), sqlx::Error> {
+async fn write(storage: &Storage, id: &str) -> Result<(), StorageError> {
     let version = NewVersion {
         resource_type: TYPE,
         id: Id::parse(id).expect("an id"),
@@ -30,7 +30,7 @@ async fn write(storage: &Storage, id: &str) -> Result<(), sqlx::Error> {
         interaction: "create",
         content: "{}".to_owned(),
     };
-    storage.write(&Wanted::default(), &[], |_| Additions { versions: vec![version], events: vec![] }).await
+    storage.write(&StateKeys::default(), &[], |_| WriteSet { versions: vec![version], events: vec![] }).await
 }
 
 /// Whether there is a version of a resource of this id.

@@ -18,7 +18,7 @@ fn server() -> Option<Cluster> {
 }
 
 #[tokio::test]
-async fn pooler_session_mode_everything_works() {
+async fn pooler_session_mode_is_supported() {
     let Some(server) = server() else { return };
     let Some(pooler) = PgBouncer::start(&server, "session", 60) else { return };
     for instance in ["first", "second"] {
@@ -42,7 +42,7 @@ async fn pooler_session_mode_everything_works() {
 }
 
 #[tokio::test]
-async fn pooler_shared_sessions_are_refused_at_start_and_the_remedy_is_told() {
+async fn pooler_shared_sessions_are_refused_at_start_with_the_remedy() {
     let Some(server) = server() else { return };
     for (mode, size) in [("transaction", 20), ("transaction", 2), ("transaction", 1), ("statement", 20)] {
         let Some(pooler) = PgBouncer::start(&server, mode, size) else { return };
@@ -80,7 +80,7 @@ async fn pooler_shared_sessions_are_refused_at_start_and_the_remedy_is_told() {
 }
 
 #[tokio::test]
-async fn pooler_refused_parameter_is_told() {
+async fn pooler_refused_parameter_is_reported() {
     let Some(server) = server() else { return };
     let Some(pooler) = PgBouncer::start(&server, "session", 60) else { return };
     for parameter in ["options=-c%20geqo%3Doff", "options[geqo]=off"] {
@@ -91,7 +91,7 @@ async fn pooler_refused_parameter_is_told() {
 }
 
 #[tokio::test]
-async fn pooler_without_enough_sessions_is_told() {
+async fn pooler_without_enough_sessions_is_reported() {
     let Some(server) = server() else { return };
     let Some(pooler) = PgBouncer::start(&server, "session", 1) else { return };
     let refusal = Storage::open(&pooler.url()).await.err().expect("refused");

@@ -1,4 +1,4 @@
-//! A host name whose target changes: a port that passes new connections on to the server of the moment.
+//! A port that forwards new connections to the current server, like a host name whose address changes.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A server with TLS that asks for a client certificate, one that asks for none, and one without TLS.
+//! Servers with TLS that require a client certificate or not, and one without TLS.
 
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::storage::{OpenError, Storage};
@@ -112,7 +112,7 @@ async fn postgres_tls_disagreement_is_refused_and_the_parameter_is_named() {
     let Some(given) = Given::start("hostssl all all 127.0.0.0/8 cert clientcert=verify-full map=clients") else {
         return;
     };
-    for (host, parameters, told) in [
+    for (host, parameters, reported) in [
         ("127.0.0.1", "sslmode=verify-full&sslrootcert={}/other-ca.pem&CLIENT", "no authority in sslrootcert"),
         ("127.0.0.1", "sslmode=verify-ca&sslrootcert={}/other-ca.pem&CLIENT", "no authority in sslrootcert"),
         ("127.0.0.1", "sslmode=require&sslrootcert={}/other-ca.pem&CLIENT", "no authority in sslrootcert"),
@@ -132,7 +132,7 @@ async fn postgres_tls_disagreement_is_refused_and_the_parameter_is_named() {
         ("127.0.0.1", "sslmode=allow&CLIENT", "sslmode in the database address must be"),
     ] {
         let refusal = given.refusal(host, &parameters.replace("CLIENT", CLIENT)).await;
-        assert!(refusal.contains(told), "{parameters}: {refusal}");
+        assert!(refusal.contains(reported), "{parameters}: {refusal}");
     }
 }
 
@@ -149,13 +149,13 @@ async fn postgres_tls_server_without_tls_is_used_by_prefer_only() {
     }
     for parameters in ["sslmode=require", "sslmode=verify-full"] {
         let Err(OpenError::Tls { reason, .. }) = Storage::open(&url(parameters)).await else { panic!("{parameters}") };
-        assert_eq!(reason, "the server offers no TLS, which sslmode in the database address asks for");
+        assert_eq!(reason, "the server offers no TLS, which sslmode in the database URL requires");
     }
 }
 
 /// `0.0.0.0` is this machine only by chance: nothing says so, and nobody listens there.
 #[test]
-fn postgres_tls_unverified_server_elsewhere_is_warned_of_at_start() {
+fn postgres_tls_unverified_remote_server_is_logged_at_start() {
     let run = |parameters: &str| {
         let url = format!("postgres://sas:s3cret@0.0.0.0:1/sas{parameters}");
         let databases = process::databases(&url);

@@ -1,4 +1,4 @@
-//! Who may be served is settled before anything is: what contradicts itself does not start.
+//! Access settings are checked before the start: contradictions are refused.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -39,8 +39,8 @@ fn refuses(arguments: &[&str], sentence: &str) {
     let folder = folder("refused");
     let databases = databases(&format!("sqlite://{}/test.db", folder.path().display()));
     let output = on_free_ports(arguments).args(databases).output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains(sentence), "{arguments:?}: {told}");
+    let reported = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && reported.contains(sentence), "{arguments:?}: {reported}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn access_settings_contradictory_are_refused() {
         &["--config", &file(&TOKEN_CALLER.replace("\"read\"", "\"write\"")).path],
         "settings.toml: caller “agenda”: unknown",
     );
-    refuses(&["--config", &file(&TOKEN_CALLER.repeat(2)).path], "caller “agenda”: there are two callers of this name");
+    refuses(&["--config", &file(&TOKEN_CALLER.repeat(2)).path], "caller “agenda”: another caller has this name");
     refuses(&["--trusted-proxies", "proxy"], "expected an address such as 127.0.0.1, or a network");
 }
 

@@ -1,4 +1,4 @@
-//! The commands, and what they end with.
+//! The commands, and their exit statuses.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
@@ -81,11 +81,55 @@ fn setting_removed_is_refused_with_its_replacements() {
     let by_variable = program(&["serve"]).env("SAS_MAX_IN_FLIGHT", "256").output();
     for output in [by_file, by_option, by_variable] {
         let output = output.expect("it runs");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(replacements.iter().all(|name| told.contains(name)), "{told}");
+        let reported = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{reported}");
+        assert!(replacements.iter().all(|name| reported.contains(name)), "{reported}");
     }
     assert!(!text(&run(&["--help"], "")).contains("in-flight"));
+}
+
+#[test]
+fn setting_unknown_in_the_file_is_refused_with_the_nearest_key() {
+    let folder = folder("unknown");
+    let file = folder.path().join("settings.toml");
+    let path = file.to_str().expect("a path");
+    for (text, sentence) in [
+        ("rate = 1\nmax_boddy = 1\n", "settings.toml: line 2: unknown key `max_boddy`; did you mean `max_body`?"),
+        ("rate = 1\nmax_body = true\n", "invalid value 'true' for 'max_body ("),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        let by_option = program(&["serve", "--config", path]).output();
+        let by_variable = program(&["rules"]).env("SAS_CONFIG", path).output();
+        for output in [by_option, by_variable] {
+            let output = output.expect("it runs");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{told}");
+            assert!(told.contains(sentence), "{told}");
+        }
+    }
+    // What the environment overrides is not read from the file.
+    let overridden = program(&["rules", "--config", path]).env("SAS_MAX_BODY", "2MiB").output();
+    assert!(overridden.expect("it runs").status.success());
+}
+
+#[test]
+fn setting_flag_of_the_file_is_overridden_by_the_environment() {
+    let folder = folder("flag");
+    let file = folder.path().join("settings.toml");
+    let url = format!("sqlite://{}/flag.db", folder.path().display());
+    let serve = |key: &str, flag: &str, variable: Option<&str>| {
+        std::fs::write(&file, format!("exchanges_key = \"{}\"\n{flag}", key.repeat(32))).expect("written");
+        let mut command = on_free_ports(&["--log", "error", "--config", file.to_str().expect("a path")]);
+        command.args(databases(&url)).envs(variable.map(|value| ("SAS_EXCHANGES_NEW_KEY", value)));
+        command
+    };
+    assert_eq!(Serving::spawn(&mut serve("a", "", None)).stop().0, Some(0));
+    for variable in [None, Some("false")] {
+        let flag = if variable.is_some() { "exchanges_new_key = true" } else { "exchanges_new_key = false" };
+        let refused = serve("b", flag, variable).output().expect("it runs");
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    }
+    assert_eq!(Serving::spawn(&mut serve("b", "exchanges_new_key = true", None)).stop().0, Some(0));
 }
 
 #[test]
@@ -184,11 +228,7 @@ async fn serve_address_in_use_is_reported() {
     let databases = databases(&other);
     let output = on_free_ports(&["--listen", &first.address]).args(databases).output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains(&format!("SAS_LISTEN: {} cannot be listened on", first.address)),
-        "{}",
-        text(&output)
-    );
+    assert!(text(&output).contains(&format!("SAS_LISTEN: cannot listen on {}", first.address)), "{}", text(&output));
 }
 
 #[tokio::test]
@@ -271,7 +311,7 @@ async fn log_of_an_exchange_contains_no_personal_data() {
     let reading = std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line.expect("a line")))));
     let mut lines = receiver.into_iter();
     let misspelt = lines.next().expect("a line");
-    assert!(misspelt.contains("SAS_VALIDATON") && misspelt.contains("there is no setting of this name"), "{misspelt}");
+    assert!(misspelt.contains("SAS_VALIDATON") && misspelt.contains("unknown setting"), "{misspelt}");
     let listening = lines.find(|line| line.contains("\"listening\"")).expect("it listens");
     let listening: serde_json::Value = serde_json::from_str(&listening).expect("JSON");
     let address = listening["listen"].as_str().expect("an address");

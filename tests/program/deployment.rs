@@ -1,4 +1,4 @@
-//! What is shipped to be deployed holds together. No container is run here: the files are read.
+//! The deployment files agree with each other and with the program. They are parsed, not run.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ fn named_settings(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn image_contains_what_make_release_builds() {
+fn image_contains_the_release_build() {
     let line = |file: &str| {
         let text = read(file);
         let line = text.lines().map(str::trim).find(|line| line.starts_with("cargo build ")).expect(file);
@@ -118,7 +118,7 @@ fn composition_publishes_one_port() {
 }
 
 #[test]
-fn kubernetes_manifest_holds_what_the_compositions_hold() {
+fn kubernetes_manifest_has_the_limits_of_the_compositions() {
     let manifest = read("deploy/kubernetes/sas-endpoint.yaml");
     let documents: Vec<Value> =
         manifest.split("\n---\n").map(|text| serde_saphyr::from_str(text).expect("YAML")).collect();
@@ -198,7 +198,7 @@ fn foreign_images(files: &[PathBuf]) -> Vec<String> {
 }
 
 #[test]
-fn images_are_pinned_by_the_digest_that_their_registry_tells() {
+fn images_are_pinned_by_the_digest_of_their_registry() {
     // What asks the registry, and which of its arguments is the image.
     for (program, argument) in [("skopeo", "${4#docker://}"), ("docker", "$6")] {
         let folder = folder("pin");
@@ -216,9 +216,9 @@ fn images_are_pinned_by_the_digest_that_their_registry_tells() {
         }
         let texts = || copies.each_ref().map(|copy| std::fs::read_to_string(copy).expect("a file"));
         // A registry that tells this of each image.
-        let pin = |told: &str| {
+        let pin = |reported: &str| {
             let tool = path("bin").join(program);
-            write_script(&tool, &format!("image={argument}\n{told}"));
+            write_script(&tool, &format!("image={argument}\n{reported}"));
             Command::new(root().join("deploy/pin.sh")).args(&copies).env("PATH", path("bin")).output().expect("it runs")
         };
         let digest = |of: &str| format!("echo sha256:$(printf %s \"{of}\" | sha256sum | cut -c1-64)");
@@ -238,8 +238,10 @@ fn images_are_pinned_by_the_digest_that_their_registry_tells() {
         assert_eq!(texts(), once, "the same digests change nothing");
 
         // The second image is not told: the first is not changed either.
-        for told in ["case $image in rust:*) exit 1 ;; esac", "case $image in rust:*) echo sha256:none; exit ;; esac"] {
-            assert!(!pin(&format!("{told}\n{}", digest("later $image"))).status.success());
+        for reported in
+            ["case $image in rust:*) exit 1 ;; esac", "case $image in rust:*) echo sha256:none; exit ;; esac"]
+        {
+            assert!(!pin(&format!("{reported}\n{}", digest("later $image"))).status.success());
             assert_eq!(texts(), once);
         }
         assert!(pin(&digest("later $image")).status.success());
@@ -469,8 +471,8 @@ fn fetch_crl_too_large_or_dated_in_the_future_is_discarded() {
 
     std::fs::write(&published[0], authority.revocation_list(1, 7).der()).expect("written");
     let output = fetch(trust, &published);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("in the future"), "{output:?}");
+    let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && reported.contains("in the future"), "{output:?}");
     assert_eq!(kept(), genuine);
 
     let large = std::fs::File::create(&published[0]).expect("a file");
@@ -519,8 +521,8 @@ fn fetch_crl_with_wrong_signature_is_discarded() {
     assert!(!output.status.success(), "the unit fails: {output:?}");
     assert_eq!(kept("first.crl.pem"), genuine);
     assert!(kept("second.crl.pem").contains("BEGIN X509 CRL"), "{output:?}");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("missing.crl") && told.contains("first.crl"), "{told}");
+    let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(reported.contains("missing.crl") && reported.contains("first.crl"), "{reported}");
 
     publish(&first, b"<html>maintenance</html>");
     assert!(!fetch(trust, &lists[1..]).status.success());

@@ -1,4 +1,4 @@
-//! What was acknowledged is there, whatever happens to the process.
+//! Acknowledged writes survive the end of the process.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

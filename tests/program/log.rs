@@ -1,4 +1,4 @@
-//! The log under a flood: a few lines a second of what costs its client nothing, and the number of the others.
+//! The log under a flood: lines are limited, and the number of suppressed ones is logged.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -32,8 +32,8 @@ fn flood(address: &str, request: &str, status: u16) -> u64 {
 
 /// What a line tells in a field `left_out`.
 fn left_out(line: &str) -> u64 {
-    let told = line.split("left_out=").nth(1).and_then(|rest| rest.split_whitespace().next());
-    told.map_or(0, |number| number.parse().expect("a number"))
+    let reported = line.split("left_out=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    reported.map_or(0, |number| number.parse().expect("a number"))
 }
 
 /// Floods a server of these settings, and expects the lines of this status within a limit, or all of them without a
@@ -60,10 +60,10 @@ async fn flooded(settings: &[&str], headers: &str, status: u16, reason: Option<&
         return;
     };
     assert!((1..=most).contains(&written) && written < answered, "{written} lines of {answered} with {status}");
-    let sums = log.lines().filter(|line| line.contains("left out of the log") && line.contains(reason));
-    let told = lines.iter().copied().chain(sums).map(left_out).sum::<u64>();
-    assert_eq!(written + told, answered, "{log}");
-    let counted = format!("sas_log_lines_left_out_total{{reason=\"{reason}\"}} {told}");
+    let sums = log.lines().filter(|line| line.contains("log lines were suppressed") && line.contains(reason));
+    let reported = lines.iter().copied().chain(sums).map(left_out).sum::<u64>();
+    assert_eq!(written + reported, answered, "{log}");
+    let counted = format!("sas_log_lines_left_out_total{{reason=\"{reason}\"}} {reported}");
     assert!(metrics.contains(&counted), "{counted}: {metrics}");
 }
 
@@ -85,7 +85,7 @@ async fn log_of_a_flood_is_limited_and_reports_lines_left_out() {
 }
 
 #[tokio::test]
-async fn request_id_of_a_client_is_echoed_hashed_in_the_log_and_found_in_the_record() {
+async fn request_id_of_a_client_is_echoed_hashed_in_the_log_and_found_in_the_audit_log() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let (serving, log) = Serving::start_and_log(&database.url, &["--log", "trace"]);
     let foreign = ["nadia.aubert@example.org", "810002909371", "AUBERT-\\u202e"];

@@ -1,4 +1,4 @@
-//! The program as an operator meets it: its commands, its start, its stop, its crash.
+//! The program as operators use it: commands, start, stop, crash.
 
 #[path = "../support/certificates.rs"]
 mod certificates;

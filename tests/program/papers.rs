@@ -1,4 +1,4 @@
-//! The papers name what shows their claims: each test and scenario that they name exists.
+//! ARCHITECTURE.md and SECURITY.md name existing tests and scenarios.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ fn cells(row: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_test_that_the_papers_name_exists() {
+fn documents_name_existing_tests() {
     let (functions, scenarios) = known();
     let exists = |name: &str| {
         let (path, in_src) = (root().join(name), root().join("src").join(name));

@@ -1,4 +1,4 @@
-//! Accounts stand in clear in the files of SQLite: nobody but their owner may read these.
+//! SQLite files contain accounts unencrypted: only their owner may read them.
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
@@ -62,8 +62,8 @@ fn sqlite_files_readable_by_others_are_logged_as_warnings() {
     for name in ["test.db", "test.db.annuaire", "test.db-serving"] {
         let path = folder.path().join(name);
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("set");
-        let told = log();
-        assert!(told.contains("WARN") && told.contains(&format!("chmod 600 {}", path.display())), "{told}");
+        let reported = log();
+        assert!(reported.contains("WARN") && reported.contains(&format!("chmod 600 {}", path.display())), "{reported}");
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("set");
     }
     assert!(!log().contains("chmod"));

@@ -1,4 +1,4 @@
-//! The record of exchanges as an operator asks it, backups, retention, and who may serve a file.
+//! The audit log as operators query it, backups, retention, and the lock of a served file.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
@@ -43,11 +43,11 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let exchanges = |arguments: &[&str]| {
         let output = beside(&database.url, &[&["exchanges"], arguments].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        let is_cut = String::from_utf8_lossy(&output.stderr).contains("older ones were left out (--limit 1)");
+        let is_cut = String::from_utf8_lossy(&output.stderr).contains("Older exchanges are not shown (--limit 1).");
         assert_eq!(is_cut, arguments.contains(&"--limit"), "{}", text(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let told = |arguments: &[&str]| -> Vec<(String, u64)> {
+    let reported = |arguments: &[&str]| -> Vec<(String, u64)> {
         let lines = exchanges(&[arguments, &["--json"]].concat());
         let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         lines
@@ -59,11 +59,11 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     let (update, read) = ("conditional-update".to_owned(), "read".to_owned());
     let everything = [(update.clone(), 201), (read, 200), (update.clone(), 422)];
     let identifier = format!("{T}|{}", U.to_uppercase());
-    assert_eq!(told(&["--identifier", &identifier]), everything);
-    assert_eq!(told(&["--identifier", &identifier, "--status", "4xx", "--since", "1h"]), everything[2..]);
-    assert_eq!(told(&["--resource", &format!("Practitioner/{id}")]), everything[..2]);
-    assert_eq!(told(&["--limit", "1"]), [(update, 201)]);
-    assert_eq!(told(&["--until", "2020-01-01"]), []);
+    assert_eq!(reported(&["--identifier", &identifier]), everything);
+    assert_eq!(reported(&["--identifier", &identifier, "--status", "4xx", "--since", "1h"]), everything[2..]);
+    assert_eq!(reported(&["--resource", &format!("Practitioner/{id}")]), everything[..2]);
+    assert_eq!(reported(&["--limit", "1"]), [(update, 201)]);
+    assert_eq!(reported(&["--until", "2020-01-01"]), []);
 
     let table = exchanges(&["--identifier", &identifier]);
     for part in
@@ -73,17 +73,17 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     }
     assert!(!table.contains(U) && table.lines().all(|line| line.chars().count() <= 160), "{table}");
     let nothing = exchanges(&["--request-id", "nobody's"]);
-    assert_eq!(nothing, "No exchange is recorded of which this is true.\n");
+    assert_eq!(nothing, "No exchange matches.\n");
 
     serving.get(&format!("/Practitioner/{id}/_history")).expect("an answer");
     serving.signal("-TERM");
     assert_eq!(serving.wait(), Some(0));
-    let last = told(&["--resource", &format!("Practitioner/{id}")]).pop();
+    let last = reported(&["--resource", &format!("Practitioner/{id}")]).pop();
     assert_eq!(last, Some(("history-instance".to_owned(), 200)));
 
     let purged = text(&beside(&database.url, &["purge", "--exchanges-keep", "1ms"]));
-    assert!(purged.contains(": 5 records of exchanges from before 20"), "{purged}");
-    assert_eq!(told(&[]), []);
+    assert!(purged.contains(": deleted 5 audit records older than 20"), "{purged}");
+    assert_eq!(reported(&[]), []);
 }
 
 #[tokio::test]
@@ -146,8 +146,8 @@ async fn exchanges_command_does_not_write_the_database() {
     assert!(beside(&database.url, &["backup", path]).status.success());
     let url = format!("sqlite://{path}");
     let before = std::fs::read(&copy).expect("the copy");
-    let told = beside(&url, &["exchanges"]);
-    assert!(told.status.success() && text(&told).contains("201"), "{}", text(&told));
+    let reported = beside(&url, &["exchanges"]);
+    assert!(reported.status.success() && text(&reported).contains("201"), "{}", text(&reported));
     let again = folder.path().join("again.db");
     let again = beside(&url, &["backup", again.to_str().expect("a path")]);
     assert!(again.status.success(), "{}", text(&again));
@@ -221,8 +221,8 @@ async fn disk_full_makes_the_instance_not_ready_until_space_is_free() {
         let output = run(&[&["healthcheck", "--ops-listen", &serving.ops_address], arguments].concat(), "");
         (output.status.code(), text(&output))
     };
-    let (status, told) = healthcheck(&[]);
-    assert!(status == Some(1) && told.contains("/health/ready responded with 503"), "{told}");
+    let (status, reported) = healthcheck(&[]);
+    assert!(status == Some(1) && reported.contains("/health/ready responded with 503"), "{reported}");
     assert_eq!(healthcheck(&["--live"]), (Some(0), "live\n".to_owned()));
     serving.make_room();
     // Nobody has to try a write for it.
@@ -249,7 +249,7 @@ async fn disk_full_makes_the_instance_not_ready_until_space_is_free() {
 }
 
 #[tokio::test]
-async fn resource_whose_id_a_client_chose_is_found_by_that_id_and_not_shown() {
+async fn exchanges_resource_with_client_id_is_found_by_that_id_and_not_shown() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let serving = Serving::start(&database.url);
     let mut body: Value = serde_json::from_str(REGULATOR).expect("JSON");
@@ -259,9 +259,9 @@ async fn resource_whose_id_a_client_chose_is_found_by_that_id_and_not_shown() {
     assert_eq!(serving.stop().0, Some(0));
     for arguments in [["--resource", "Practitioner/nadia.aubert"], ["--identifier", &format!("{T}|{U}")]] {
         for (format, lines) in [(&["--json"][..], 2), (&[], 3)] {
-            let told = text(&beside(&database.url, &[&["exchanges"], &arguments[..], format].concat()));
-            assert_eq!(told.lines().count(), lines, "{told}");
-            assert!(!told.contains("aubert"), "{told}");
+            let reported = text(&beside(&database.url, &[&["exchanges"], &arguments[..], format].concat()));
+            assert_eq!(reported.lines().count(), lines, "{reported}");
+            assert!(!reported.contains("aubert"), "{reported}");
         }
     }
 }

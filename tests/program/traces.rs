@@ -1,8 +1,9 @@
-//! Traces: a client's own is taken over, told in the log, and sent to a collector where one is named.
+//! Traces: the client's is continued, logged, and exported to a collector if one is configured.
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
+use data_encoding::HEXLOWER;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -61,10 +62,9 @@ async fn traces_are_exported_without_personal_data() {
 
     let sent = collector.received_requests().await.expect("recorded");
     let sent: Vec<u8> = sent.into_iter().flat_map(|request| request.body).collect();
-    let trace: Vec<u8> =
-        (0..TRACE.len()).step_by(2).map(|at| u8::from_str_radix(&TRACE[at..at + 2], 16).expect("hex")).collect();
+    let trace = HEXLOWER.decode(TRACE.as_bytes()).expect("hexadecimal");
     assert!(holds(&sent, &trace), "the trace is the client's; {log}");
-    for told in [
+    for reported in [
         "sas-endpoint",
         "PUT /fhir/Practitioner",
         "http.request.method",
@@ -74,7 +74,7 @@ async fn traces_are_exported_without_personal_data() {
         "sas.request_id",
         "sas.interaction",
     ] {
-        assert!(holds(&sent, told.as_bytes()), "{told}");
+        assert!(holds(&sent, reported.as_bytes()), "{reported}");
     }
     for secret in ["1.2.250.1.213.3.6", PERSON, "identifier=", "AUBERT", "Nadia", "nadia", "example.org"] {
         assert!(!holds(&sent, secret.as_bytes()), "{secret} was sent to the collector");
@@ -118,7 +118,7 @@ async fn traces_collector_url_invalid_is_reported_and_exits() {
     let database = sqlite().await;
     let mut command = traced(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url")]);
     let output = command.args(databases(&database.url)).output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("invalid exporter configuration"), "{told}");
+    let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{reported}");
+    assert!(reported.contains("invalid exporter configuration"), "{reported}");
 }

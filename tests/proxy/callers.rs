@@ -1,4 +1,4 @@
-//! Who gets through nginx, and what the others are told.
+//! Authentication through nginx, and its refusals.
 
 use crate::certificates::{Authority, Kind};
 use crate::deployment::{Deployment, account, fhir};

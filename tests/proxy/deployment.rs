@@ -1,4 +1,4 @@
-//! nginx, two instances and one database, as docker-compose.yml puts them together.
+//! nginx, two instances and one database, as in docker-compose.yml.
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;

@@ -1,5 +1,4 @@
-//! The shipped configuration of nginx, in a real nginx, before the real program: who gets through, what is told to
-//! whom, and what happens while an instance is restarted.
+//! The nginx configuration of deploy/, in Debian's nginx in front of the program: authentication, refusals, restarts.
 
 #[path = "../support/certificates.rs"]
 mod certificates;

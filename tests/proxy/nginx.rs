@@ -38,7 +38,7 @@ impl Nginx {
         let program = program()?;
         let (folder, authority, port) = (folder("nginx"), Authority::new(), ReservedPort::new().expect("a port"));
         let within = folder.path();
-        lay_out(within, &authority, instances);
+        install_files(within, &authority, instances);
         let mut server = replace(SERVER, "/etc/sas-endpoint", path(within, "etc"));
         server = replace(&server, "listen [::]:443 ssl default_server;", String::new());
         server = replace(&server, "listen 443", format!("listen {}", port.address()));
@@ -109,7 +109,7 @@ pub fn client(authority: &Authority, address: SocketAddr, identity: Option<&cert
 }
 
 /// Everything where deploy/README.md puts it, below `etc`.
-fn lay_out(folder: &Path, authority: &Authority, instances: [SocketAddr; 2]) {
+fn install_files(folder: &Path, authority: &Authority, instances: [SocketAddr; 2]) {
     let server = authority.server();
     write(&folder.join("etc/tls/server.pem"), &server.chain_pem);
     write(&folder.join("etc/tls/server.key"), &server.key_pem);
@@ -135,8 +135,8 @@ fn run(program: &Path, folder: &Path, address: SocketAddr) -> Child {
     let mut leash = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("a shell");
     poll_until_blocking("nginx listens", || {
         assert!(leash.try_wait().expect("a child").is_none(), "nginx ended");
-        let told = std::fs::read_to_string(folder.join("log/start")).unwrap_or_default();
-        assert!(!told.contains("[emerg]"), "{told}");
+        let reported = std::fs::read_to_string(folder.join("log/start")).unwrap_or_default();
+        assert!(!reported.contains("[emerg]"), "{reported}");
         TcpStream::connect(address).is_ok()
     });
     leash

@@ -1,4 +1,4 @@
-//! What nginx answers by itself is FHIR too, and never HTML.
+//! Responses that nginx makes itself are FHIR, never HTML.
 
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What nginx asks of the other instance after one failed, and what it does not.
+//! Which requests nginx sends to the other instance after a failure.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};

@@ -1,4 +1,4 @@
-//! One instance after the other is restarted, and no client notices.
+//! A rolling restart of the instances fails no request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What a client says of certificates, addresses and proxies changes nothing.
+//! Headers of clients about certificates, addresses and proxies have no effect.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

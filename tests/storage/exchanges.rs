@@ -1,10 +1,10 @@
-//! The record of exchanges in the database: with the change or not at all, never changed, removed in time.
+//! The audit log in the database: committed with its change, immutable, deleted when expired.
 
 use sas_endpoint::audit::{AuditEvent, Caller, HashedIdentifier, Key, LookupKey};
 use sas_endpoint::fhir::identifier::{Identifier, Token};
 use sas_endpoint::storage::exchanges::AuditQuery;
 use sas_endpoint::storage::registry::Hold;
-use sas_endpoint::storage::{Additions, NewVersion, Wanted};
+use sas_endpoint::storage::{NewVersion, StateKeys, WriteSet};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::support::Backend;
@@ -60,7 +60,7 @@ pub async fn execute(given: &Given, sql: &'static str) -> Result<(), sqlx::Error
 on_both_databases! {
     given;
 
-    async fn a_key_is_known_again_by_what_is_noted_of_it(given: Given) {
+    async fn audit_key_fingerprint_matches_its_key(given: Given) {
         let (key, other) = (Key::from_bytes(b"one"), Key::from_bytes(b"other"));
         assert_eq!(given.storage.key_fingerprint_matches(&key).await.expect("asked"), None);
         given.storage.set_key_fingerprint(&key).await.expect("noted");
@@ -70,7 +70,7 @@ on_both_databases! {
         assert_eq!(given.storage.key_fingerprint_matches(&other).await.expect("asked"), Some(true));
     }
 
-    async fn a_record_is_given_back_as_it_was(given: Given) {
+    async fn audit_event_is_read_as_written(given: Given) {
         let (one, two) = (record(1, OLD, "00000000000000aa"), record(2, NEW, "00000000000000bb"));
         given.storage.add_events(&[one.clone(), two.clone()]).await.expect("recorded");
         let both = vec![one.clone(), two.clone()];
@@ -84,7 +84,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_failed_batch_leaves_neither_change_nor_record(given: Given) {
+    async fn write_batch_failed_leaves_no_change_and_no_audit_event(given: Given) {
         let version = NewVersion {
             resource_type: ACCOUNT,
             id: id("a"),
@@ -94,14 +94,14 @@ on_both_databases! {
             content: "{}".to_owned(),
         };
         let records = vec![record(1, NEW, "00000000000000aa")];
-        let additions = Additions { versions: vec![version.clone(), version], events: records };
+        let additions = WriteSet { versions: vec![version.clone(), version], events: records };
         let others = [record(2, NEW, "00000000000000aa")];
-        given.storage.write(&Wanted::default(), &others, |_| additions).await.expect_err("one version twice");
+        given.storage.write(&StateKeys::default(), &others, |_| additions).await.expect_err("one version twice");
         assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);
         assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records"), []);
     }
 
-    async fn records_are_found_however_many_there_are(given: Given) {
+    async fn audit_events_are_found_among_many(given: Given) {
         let records: Vec<_> = (0..3000)
             .map(|number| record(number, NEW, if number % 1000 == 0 { "00000000000000aa" } else { "00000000000000bb" }))
             .collect();
@@ -112,7 +112,7 @@ on_both_databases! {
         assert_eq!(found.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>(), ["0", "1000", "2000"]);
     }
 
-    async fn what_is_too_old_is_removed_and_nothing_else(given: Given) {
+    async fn purge_removes_expired_audit_events_only(given: Given) {
         let old: Vec<_> = (0..2500).map(|number| record(number, OLD, "00000000000000aa")).collect();
         given.storage.add_events(&old).await.expect("recorded");
         given.storage.add_events(&[record(2500, NEW, "00000000000000aa")]).await.expect("recorded");
@@ -131,7 +131,7 @@ on_both_databases! {
         assert_eq!(given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records").len(), 1);
     }
 
-    async fn what_is_too_old_is_removed_though_newer_records_stand_before_it(given: Given) {
+    async fn purge_removes_expired_audit_events_written_after_newer_ones(given: Given) {
         let new: Vec<_> = (0..600).map(|number| record(number, NEW, "00000000000000aa")).collect();
         given.storage.add_events(&new).await.expect("recorded");
         given.storage.add_events(&[record(600, OLD, "00000000000000bb")]).await.expect("recorded");
@@ -140,7 +140,7 @@ on_both_databases! {
         assert_eq!(given.storage.exchanges(&about("00000000000000bb"), |_| true).await.expect("records"), []);
     }
 
-    async fn a_record_cannot_be_changed(given: Given) {
+    async fn audit_event_cannot_be_changed(given: Given) {
         given.storage.add_events(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
         for sql in ["UPDATE exchange SET record = '{}'", "UPDATE exchange_subject SET subject = 0"] {
             let error = execute(&given, sql).await.expect_err("refused");
@@ -148,7 +148,7 @@ on_both_databases! {
         }
     }
 
-    async fn who_holds_or_held_an_identifier_is_known(given: Given) {
+    async fn audit_identifier_holders_include_former_ones(given: Given) {
         let national = Identifier::new("s", "1");
         let entries = vec![
             entry(ACCOUNT, "held", 1, &[("s", "1", Hold::Held)]),
@@ -156,21 +156,21 @@ on_both_databases! {
             entry(ACCOUNT, "mentioned", 1, &[("s", "1", Hold::Mentioned)]),
             entry(ACCOUNT, "another", 1, &[("s", "2", Hold::Held)]),
         ];
-        write(&given.storage, &Wanted::default(), entries).await.expect("written");
+        write(&given.storage, &StateKeys::default(), entries).await.expect("written");
         let mut holders = given.storage.holders(&national).await.expect("holders");
         holders.sort_unstable();
         let expected = ["held", "released"].map(|name| ("Practitioner".to_owned(), name.to_owned()));
         assert_eq!(holders, expected);
     }
 
-    async fn writing_is_tried_as_often_as_one_likes(given: Given) {
+    async fn storage_write_probe_can_be_repeated(given: Given) {
         for _ in 0..2 {
             given.storage.try_writing(NEW).await.expect("written");
         }
         assert_eq!(given.storage.exchanges(&everything(), |_| true).await.expect("records"), []);
     }
 
-    async fn the_key_is_made_once(given: Given) {
+    async fn audit_key_is_generated_once(given: Given) {
         let token = Token::parse("s|v").expect("a token");
         let (one, two) = tokio::join!(given.storage.exchanges_key(), given.storage.exchanges_key());
         assert_eq!(one.expect("a key").token(&token), two.expect("a key").token(&token));

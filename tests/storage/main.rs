@@ -1,4 +1,4 @@
-//! The guard of "each query is written once": every public storage function, on both databases.
+//! Every public storage function, on both databases.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sas_endpoint::deadline::Deadline;
-use sas_endpoint::error::Error;
 use sas_endpoint::fhir::date::{Range, instant};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
@@ -17,7 +16,7 @@ use sas_endpoint::fhir::query::date::{Comparison, DateBound};
 use sas_endpoint::fhir::resource_type::ResourceType;
 use sas_endpoint::storage::registry::{Entry, Hold, Registry};
 use sas_endpoint::storage::search::{Criterion, Key, Search, Sort};
-use sas_endpoint::storage::{Additions, NewVersion, OpenError, Storage, Wanted};
+use sas_endpoint::storage::{NewVersion, OpenError, StateKeys, Storage, StorageError, WriteSet};
 use support::TestDatabase;
 
 const ACCOUNT: ResourceType = ResourceType::Practitioner;
@@ -59,7 +58,7 @@ fn entry(resource_type: ResourceType, name: &str, version: i64, holds: &[(&str, 
 }
 
 /// Writes entries, each with a version whose content is `{"v":version}`; gives the state it found.
-async fn write(storage: &Storage, wanted: &Wanted, entries: Vec<Entry>) -> Result<Registry, sqlx::Error> {
+async fn write(storage: &Storage, wanted: &StateKeys, entries: Vec<Entry>) -> Result<Registry, StorageError> {
     let mut found = Registry::default();
     let decide = |registry: &mut Registry| {
         found = registry.clone();
@@ -73,19 +72,19 @@ async fn write(storage: &Storage, wanted: &Wanted, entries: Vec<Entry>) -> Resul
         };
         let versions = entries.iter().map(version).collect();
         entries.into_iter().for_each(|entry| registry.record(entry));
-        Additions { versions, events: vec![] }
+        WriteSet { versions, events: vec![] }
     };
     storage.write(wanted, &[], decide).await?;
     Ok(found)
 }
 
-fn by_id(resource_type: ResourceType, names: &[&str]) -> Wanted {
-    Wanted { ids: names.iter().map(|name| (resource_type, id(name))).collect(), ..Wanted::default() }
+fn by_id(resource_type: ResourceType, names: &[&str]) -> StateKeys {
+    StateKeys { ids: names.iter().map(|name| (resource_type, id(name))).collect(), ..StateKeys::default() }
 }
 
-fn by_value(resource_type: ResourceType, values: &[&str]) -> Wanted {
+fn by_value(resource_type: ResourceType, values: &[&str]) -> StateKeys {
     let values = values.iter().map(|value| (resource_type, (*value).to_owned()));
-    Wanted { values: values.collect(), ..Wanted::default() }
+    StateKeys { values: values.collect(), ..StateKeys::default() }
 }
 
 fn all(resource_type: ResourceType) -> Search {
@@ -101,7 +100,7 @@ async fn found(storage: &Storage, search: Search) -> Vec<String> {
 }
 
 on_both_databases! { given;
-    async fn opening_twice_migrates_once_and_both_are_ready(given: Given) {
+    async fn storage_opened_twice_is_migrated_once(given: Given) {
         let again = Storage::open(&given.database.url).await.expect("the database opens again");
         assert!(given.storage.is_ready().await.expect("an answer"));
         assert!(again.is_ready().await.expect("an answer"));
@@ -115,9 +114,9 @@ on_both_databases! { given;
         assert!(again.is_ready().await.is_err());
     }
 
-    async fn what_is_written_is_read_version_by_version(given: Given) {
+    async fn storage_versions_are_read_as_written(given: Given) {
         let storage = &given.storage;
-        write(storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
         write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", 2, &[])]).await.expect("written");
         let current = storage.read(ACCOUNT, &id("a")).await.expect("read").expect("there");
         assert_eq!((current.version, current.content.as_str(), current.interaction.as_str()), (2, "{\"v\":2}", "update"));
@@ -130,7 +129,7 @@ on_both_databases! { given;
         assert_eq!(storage.read(APPOINTMENT, &id("a")).await.expect("read"), None, "ids are a type's own");
     }
 
-    async fn a_history_is_paged_from_the_newest_version(given: Given) {
+    async fn storage_history_is_paged_from_the_newest_version(given: Given) {
         let storage = &given.storage;
         for version in 1..=5 {
             write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", version, &[])]).await.expect("written");
@@ -146,20 +145,20 @@ on_both_databases! { given;
         assert!(storage.history(ACCOUNT, &id("b"), None, None, 2).await.expect("read").is_none());
     }
 
-    async fn count_out_of_time_is_given_up_and_pages_are_not(given: Given) {
-        write(&given.storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
+    async fn storage_count_beyond_its_deadline_is_abandoned_and_pages_are_not(given: Given) {
+        write(&given.storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[])]).await.expect("written");
         let hasty = given.storage.clone().with_count_timeout(Duration::ZERO);
-        assert!(matches!(hasty.count(&all(ACCOUNT)).await, Err(Error::DeadlineExceeded)));
+        assert!(matches!(hasty.count(&all(ACCOUNT)).await, Err(StorageError::DeadlineExceeded)));
         assert_eq!(hasty.search(&all(ACCOUNT)).await.expect("a page").versions.len(), 1);
         // The time of a request counts as well as that of a count.
         let late = given.storage.until(&Deadline::after(Duration::ZERO));
-        assert!(matches!(late.count(&all(ACCOUNT)).await, Err(Error::DeadlineExceeded)));
+        assert!(matches!(late.count(&all(ACCOUNT)).await, Err(StorageError::DeadlineExceeded)));
         let in_time = given.storage.until(&Deadline::after(Duration::from_secs(60)));
         assert_eq!(in_time.count(&all(ACCOUNT)).await.expect("a number"), 1);
         assert!(in_time.read(ACCOUNT, &id("a")).await.expect("read").is_some());
     }
 
-    async fn a_batch_finds_the_state_it_names_and_no_other(given: Given) {
+    async fn write_batch_reads_the_requested_state_only(given: Given) {
         let storage = &given.storage;
         let entries = vec![
             entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
@@ -167,7 +166,7 @@ on_both_databases! { given;
             entry(ACCOUNT, "c", 1, &[("s", "3", Hold::Held)]),
             entry(APPOINTMENT, "d", 1, &[("s", "1", Hold::Held)]),
         ];
-        write(storage, &Wanted::default(), entries.clone()).await.expect("written");
+        write(storage, &StateKeys::default(), entries.clone()).await.expect("written");
         let state = write(storage, &by_value(ACCOUNT, &["1", "old"]), vec![]).await.expect("read");
         assert_eq!(state.entry(ACCOUNT, &id("a")), Some(&entries[0]), "found by what it holds, whole");
         assert_eq!(state.entry(ACCOUNT, &id("b")), Some(&entries[1]), "found by what it mentions");
@@ -175,7 +174,7 @@ on_both_databases! { given;
         assert_eq!(state.entry(APPOINTMENT, &id("d")), None, "another type");
         assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "1")), Some(&entries[0]));
         assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "old")), None, "what was released has no holder");
-        let held = Wanted { identifiers: vec![(ACCOUNT, Identifier::new("other", "1")), (ACCOUNT, Identifier::new("s", "3"))], ..Wanted::default() };
+        let held = StateKeys { identifiers: vec![(ACCOUNT, Identifier::new("other", "1")), (ACCOUNT, Identifier::new("s", "3"))], ..StateKeys::default() };
         let state = write(storage, &held, vec![]).await.expect("read");
         assert_eq!(state.entry(ACCOUNT, &id("c")), Some(&entries[2]), "found by what it holds");
         assert_eq!(state.entry(ACCOUNT, &id("b")), None, "what is only mentioned is not held");
@@ -183,9 +182,9 @@ on_both_databases! { given;
         assert_eq!(state.entry(APPOINTMENT, &id("d")), Some(&entries[3]));
     }
 
-    async fn an_identifier_moves_within_one_batch(given: Given) {
+    async fn write_batch_moves_an_identifier(given: Given) {
         let storage = &given.storage;
-        write(storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
         let taker = entry(ACCOUNT, "b", 1, &[("s", "1", Hold::Held)]);
         write(storage, &by_value(ACCOUNT, &["1"]), vec![taker.clone()]).await.expect("written");
         let state = write(storage, &by_id(ACCOUNT, &["a", "b"]), vec![]).await.expect("read");
@@ -194,17 +193,18 @@ on_both_databases! { given;
         assert_eq!(former.identifiers[&Identifier::new("s", "1")], Hold::Released);
     }
 
-    async fn the_database_itself_refuses_a_second_holder_and_then_nothing_is_written(given: Given) {
+    async fn write_batch_with_second_holder_is_refused_by_the_database(given: Given) {
         let storage = &given.storage;
-        write(storage, &Wanted::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
         // A writer that did not look: the batch knows nothing of "a".
         let blind = vec![entry(ACCOUNT, "b", 1, &[("s", "2", Hold::Held)]), entry(ACCOUNT, "c", 1, &[("s", "1", Hold::Held)])];
-        let refused = write(storage, &Wanted::default(), blind).await.expect_err("refused");
-        assert!(refused.as_database_error().is_some_and(|error| error.is_unique_violation()), "{refused}");
+        let refused = write(storage, &StateKeys::default(), blind).await.expect_err("refused");
+        let is_unique_violation = format!("{refused:?}").to_ascii_lowercase().contains("unique");
+        assert!(matches!(refused, StorageError::Internal(_)) && is_unique_violation, "{refused:?}");
         assert_eq!(found(storage, all(ACCOUNT)).await, ["a"]);
     }
 
-    async fn batches_larger_than_any_statement_are_written_whole(given: Given) {
+    async fn write_batch_larger_than_a_statement_is_written_completely(given: Given) {
         let names: Vec<_> = (0..300).map(|number| format!("n{number:03}")).collect();
         let value = |name: &str| format!("value of {name}");
         let entries = names.iter().map(|name| entry(ACCOUNT, name, 1, &[("s", &value(name), Hold::Held)])).collect();
@@ -215,9 +215,9 @@ on_both_databases! { given;
         assert_eq!(found(&given.storage, search).await, names);
     }
 
-    async fn searches_by_identifier_find_what_is_held_or_mentioned(given: Given) {
+    async fn storage_search_by_identifier_finds_held_and_mentioned(given: Given) {
         let storage = &given.storage;
-        write(storage, &Wanted::default(), vec![
+        write(storage, &StateKeys::default(), vec![
             entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
             entry(ACCOUNT, "b", 1, &[(INTRN, "ABC", Hold::Held), ("t", "1", Hold::Mentioned)]),
         ]).await.expect("written");
@@ -233,7 +233,7 @@ on_both_databases! { given;
         assert_eq!(by(&["s|old", "ABC"]).await, ["b"], "an INTRN is compared without case");
     }
 
-    async fn searches_combine_criteria_and_continue_by_key(given: Given) {
+    async fn storage_search_combines_criteria_and_continues_by_key(given: Given) {
         let storage = &given.storage;
         let entries = (0..6).map(|number| Entry {
             last_updated: at("2026-03-01T08:00:00Z") + jiff::SignedDuration::from_secs(number / 2),
@@ -242,7 +242,7 @@ on_both_databases! { given;
             start: Some(at("2026-04-01T08:00:00Z") + jiff::SignedDuration::from_hours(24 * number)),
             ..entry(APPOINTMENT, &format!("a{number}"), 1, &[])
         });
-        write(storage, &Wanted::default(), entries.collect()).await.expect("written");
+        write(storage, &StateKeys::default(), entries.collect()).await.expect("written");
         let by = async |criteria: Vec<Criterion>| found(storage, Search { criteria, ..all(APPOINTMENT) }).await;
         assert_eq!(by(vec![Criterion::Id(vec![id("a1"), id("a4"), id("zz")])]).await, ["a1", "a4"]);
         assert_eq!(by(vec![Criterion::Active(vec![true]), Criterion::Status(vec!["booked".into()])]).await, ["a0", "a2"]);
@@ -284,7 +284,7 @@ on_both_databases! { given;
 }
 
 #[tokio::test]
-async fn an_address_of_no_known_database_is_told() {
+async fn storage_url_of_unknown_database_is_refused() {
     assert!(matches!(Storage::open("mysql://x").await, Err(OpenError::Scheme)));
     let Err(OpenError::Connect { .. }) = Storage::open("sqlite:///nowhere/at/all.db").await else {
         panic!("a folder that does not exist");
@@ -292,7 +292,7 @@ async fn an_address_of_no_known_database_is_told() {
 }
 
 on_both_databases! { given;
-    async fn who_looks_into_what_was_kept_makes_no_database(given: Given) {
+    async fn storage_open_existing_creates_no_database(given: Given) {
         assert!(Storage::open_existing(&given.database.url).await.expect("it is there").is_ready().await.expect("asked"));
         let missing = std::env::temp_dir().join(format!("sas-endpoint-missing-{}.db", std::process::id()));
         let opened = Storage::open_existing(&format!("sqlite://{}", missing.display())).await;
@@ -300,7 +300,7 @@ on_both_databases! { given;
         assert!(!missing.exists());
     }
 
-    async fn existing_database_of_another_schema_is_refused_and_not_migrated(given: Given) {
+    async fn storage_open_existing_of_another_schema_is_refused_and_not_migrated(given: Given) {
         let open = async || match Storage::open_existing(&given.database.url).await {
             Ok(storage) => {
                 assert_eq!(storage.kept_exchanges_key().await.expect("an answer").map(|_| ()), None);
@@ -313,7 +313,7 @@ on_both_databases! { given;
         execute("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
             SELECT 999, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1").await;
         let newer = open().await;
-        assert!(newer.contains("schema version 999") && newer.contains("use the program that serves it"), "{newer}");
+        assert!(newer.contains("schema version 999") && newer.contains("use the version of the program that serves it"), "{newer}");
         execute("DELETE FROM _sqlx_migrations WHERE version = 999 OR version > 3").await;
         for _ in 0..2 {
             let older = open().await;
@@ -327,7 +327,7 @@ on_both_databases! { given;
 }
 
 #[test]
-fn this_suite_names_every_public_storage_function() {
+fn storage_every_public_function_is_tested_here() {
     let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"));
     let doors = [
         include_str!("../../src/storage/database.rs"),
@@ -347,13 +347,13 @@ fn this_suite_names_every_public_storage_function() {
 
 /// A disk that is full makes SQLite roll back by itself; a trigger does the same without one.
 #[tokio::test]
-async fn writes_go_on_after_sqlite_has_ended_a_transaction_by_itself() {
+async fn storage_writes_continue_after_sqlite_ended_a_transaction() {
     let Given { storage, database, .. } = given(support::Backend::Sqlite).await.expect("SQLite is always there");
     let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&database.url).await.expect("a connection");
     let trigger = "CREATE TRIGGER full BEFORE INSERT ON resource BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
     sqlx::query(trigger).execute(&mut other).await.expect("a trigger");
     let first = || vec![entry(ACCOUNT, "a", 1, &[])];
-    write(&storage, &Wanted::default(), first()).await.expect_err("nothing is taken");
+    write(&storage, &StateKeys::default(), first()).await.expect_err("nothing is taken");
     sqlx::query("DROP TRIGGER full").execute(&mut other).await.expect("dropped");
-    write(&storage, &Wanted::default(), first()).await.expect("taken");
+    write(&storage, &StateKeys::default(), first()).await.expect("taken");
 }

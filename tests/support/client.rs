@@ -1,4 +1,4 @@
-//! Sending a request over TCP, and what is answered.
+//! Sends a request over TCP, and reads the response.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

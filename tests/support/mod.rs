@@ -1,4 +1,4 @@
-//! What the suites share: a database for each test, on SQLite and on Postgres.
+//! Shared by the suites: a database for each test, on SQLite and on Postgres.
 
 #[allow(dead_code)] // Each suite takes what it needs of it.
 pub mod polling;

@@ -1,4 +1,4 @@
-//! Waiting for what another process, or another task, will have done.
+//! Waits for another process or task.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Ports that nobody else gets between choosing and listening.
+//! Reserves ports, so that no other process takes one between its choice and its use.
 
 use std::io::Result;
 use std::net::{Ipv4Addr, SocketAddr};

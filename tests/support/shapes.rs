@@ -1,4 +1,4 @@
-//! Bodies that are meant to cost more than they weigh, of any size.
+//! Small bodies made to be expensive, of any size.
 
 use sas_endpoint::fhir::json::{MAX_VALUES, parse};
 

@@ -1,4 +1,4 @@
-//! One address does not take every connection.
+//! One address cannot take all connections.
 
 use std::net::{IpAddr, SocketAddr};
 

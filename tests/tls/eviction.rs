@@ -1,4 +1,4 @@
-//! Where all connections are taken, the one idle longest is closed for a new one, unauthenticated ones first.
+//! At the connection limit, the connection idle longest is closed for a new one, unauthenticated ones first.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -88,8 +88,8 @@ const LARGE_ANSWER: &str = "GET /large HTTP/1.1\r\nhost: x\r\n\r\n";
 
 async fn evicted(client: &mut Client) {
     // Plain TCP ends in a reset where the server had yet to read something.
-    let told = rest(client).await.unwrap_or_default();
-    assert_eq!(told, "", "it is closed without a word");
+    let reported = rest(client).await.unwrap_or_default();
+    assert_eq!(reported, "", "it is closed without a word");
 }
 
 async fn on_either(max_connections: usize, test: impl AsyncFn(Served)) {
@@ -178,17 +178,17 @@ async fn eviction_takes_authenticated_connections_last() {
     on_either(3, async |served| {
         let mut caller = served.asked("/login").await;
         let mut other = served.asked("/login").await;
-        let mut strangers = vec![served.asked("/who").await];
+        let mut unauthenticated = vec![served.asked("/who").await];
         for _ in 0..8 {
-            strangers.push(served.asked("/who").await);
-            evicted(&mut strangers.remove(0)).await;
+            unauthenticated.push(served.asked("/who").await);
+            evicted(&mut unauthenticated.remove(0)).await;
         }
         for caller in [&mut caller, &mut other] {
             ask(caller, "/who").await.expect("still there");
         }
         // Among themselves, the one idle longest goes.
         let _strangers = [served.asked("/login").await, served.asked("/login").await];
-        evicted(&mut strangers[0]).await;
+        evicted(&mut unauthenticated[0]).await;
         evicted(&mut caller).await;
         ask(&mut other, "/who").await.expect("still there");
     })

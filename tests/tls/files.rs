@@ -1,4 +1,4 @@
-//! The files of a server with mutual TLS, in a folder of one test.
+//! The files of a server with mutual TLS, in a folder for one test.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

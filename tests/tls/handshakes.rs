@@ -1,12 +1,13 @@
-//! Who gets through the handshake, and who does not.
+//! Which clients complete the handshake.
 
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::ListenerConfig;
+use sas_endpoint::tls::rejection::CertificateRejection;
 use sas_endpoint::tls::settings::ClientAuth;
-use sas_endpoint::tls::trust::{CertificateRejection, ExpiredCrlPolicy};
+use sas_endpoint::tls::trust::ExpiredCrlPolicy;
 use sas_endpoint::tls::{self, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -29,7 +30,7 @@ fn rejection(settings: &Settings, files: &Files) -> Option<CertificateRejection>
 }
 
 /// What a client of this kind is told.
-async fn told(server: &TestServer, files: &Files, kind: Kind) -> String {
+async fn reported(server: &TestServer, files: &Files, kind: Kind) -> String {
     match who(server.address, &files.authority, Some(&files.authority.client(kind))).await {
         Ok(who) => who,
         Err(error) => error.to_string(),
@@ -54,11 +55,11 @@ async fn handshake_validates_each_kind_of_certificate() {
         (Kind::ForServers, "UnsupportedCertificate"),
         (Kind::ForEncryption, "UnsupportedCertificate"),
     ] {
-        let told = told(&server, &files, kind).await;
-        assert!(told.contains(expected), "{kind:?}: {told}");
+        let reported = reported(&server, &files, kind).await;
+        assert!(reported.contains(expected), "{kind:?}: {reported}");
     }
-    let stranger = Authority::new().client(Kind::Good);
-    let error = who(server.address, &files.authority, Some(&stranger)).await.expect_err("of another authority");
+    let unknown_client = Authority::new().client(Kind::Good);
+    let error = who(server.address, &files.authority, Some(&unknown_client)).await.expect_err("of another authority");
     assert!(error.to_string().contains("UnknownCA"), "{error}");
     let error = who(server.address, &files.authority, None).await.expect_err("no certificate");
     assert!(error.to_string().contains("CertificateRequired"), "{error}");
@@ -71,15 +72,15 @@ fn certificate_key_kind_or_size_unsupported_is_rejected() {
     let files = Files::new();
     let (tls, _) = tls::open(&files.settings()).expect("all is well");
     let trust = tls.trust.expect("authorities");
-    let judged = |public_key: &str| {
+    let validated = |public_key: &str| {
         let certificate = CertificateDer::from(files.authority.client_of_key(public_key));
         trust.verify(&[certificate], UnixTime::now()).err()
     };
-    assert_eq!(judged(RSA_1024), Some(CertificateRejection::UnusableKey));
-    assert_eq!(judged(RSA_2048), None);
+    assert_eq!(validated(RSA_1024), Some(CertificateRejection::UnusableKey));
+    assert_eq!(validated(RSA_2048), None);
     for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
         let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
-        assert_eq!(judged(&key.public_key_pem()), None, "{algorithm:?}");
+        assert_eq!(validated(&key.public_key_pem()), None, "{algorithm:?}");
     }
 }
 
@@ -89,8 +90,8 @@ async fn handshake_chain_is_completed_with_configured_intermediates() {
     let server = start(&files.settings()).await;
     let mut alone = files.authority.client(Kind::Good);
     alone.chain.truncate(1);
-    let told = who(server.address, &files.authority, Some(&alone)).await.expect("believed");
-    assert_eq!(told, format!("{COMMON_NAME} {ORGANIZATIONAL_UNIT}"));
+    let reported = who(server.address, &files.authority, Some(&alone)).await.expect("believed");
+    assert_eq!(reported, format!("{COMMON_NAME} {ORGANIZATIONAL_UNIT}"));
 }
 
 #[tokio::test]
@@ -98,8 +99,8 @@ async fn handshake_optional_certificate_is_validated() {
     let files = Files::new();
     let server = start(&Settings { tls_client_auth: ClientAuth::Optional, ..files.settings() }).await;
     assert_eq!(who(server.address, &files.authority, None).await.expect("let in"), "nobody");
-    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
-    assert!(told(&server, &files, Kind::Revoked).await.contains("CertificateRevoked"));
+    assert!(reported(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(reported(&server, &files, Kind::Revoked).await.contains("CertificateRevoked"));
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn handshake_without_authorities_requests_no_certificate() {
     let settings = files.settings();
     let settings = Settings { tls_client_ca: None, tls_crl: None, tls_client_auth: ClientAuth::Optional, ..settings };
     let server = start(&settings).await;
-    assert_eq!(told(&server, &files, Kind::Expired).await, "nobody");
+    assert_eq!(reported(&server, &files, Kind::Expired).await, "nobody");
 }
 
 #[tokio::test]
@@ -144,11 +145,11 @@ async fn crl_expired_is_refused_or_tolerated_as_configured() {
     let files = Files::new();
     files.write("crl.pem", files.authority.revocation_list(-10, 8).pem().expect("PEM"));
     let refusing = start(&files.settings()).await;
-    assert!(told(&refusing, &files, Kind::Good).await.contains("UnknownCA"));
+    assert!(reported(&refusing, &files, Kind::Good).await.contains("UnknownCA"));
     assert_eq!(rejection(&files.settings(), &files), Some(CertificateRejection::RevocationListExpired));
     let tolerant = start(&Settings { tls_crl_expired: ExpiredCrlPolicy::Tolerate, ..files.settings() }).await;
-    assert!(told(&tolerant, &files, Kind::Good).await.starts_with(COMMON_NAME));
-    assert!(told(&tolerant, &files, Kind::Revoked).await.contains("CertificateRevoked"));
+    assert!(reported(&tolerant, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(reported(&tolerant, &files, Kind::Revoked).await.contains("CertificateRevoked"));
 }
 
 #[tokio::test]
@@ -157,15 +158,15 @@ async fn crl_of_other_issuer_leaves_revocation_unknown() {
     // Of the root only: it says nothing of clients.
     files.write("crl.pem", files.authority.revocation_list_of_root(false).pem().expect("PEM"));
     let server = start(&files.settings()).await;
-    assert!(told(&server, &files, Kind::Good).await.contains("UnknownCA"));
+    assert!(reported(&server, &files, Kind::Good).await.contains("UnknownCA"));
     assert_eq!(rejection(&files.settings(), &files), Some(CertificateRejection::RevocationUnknown));
     // Of the authority for organisations only: nobody need publish one of the root.
     files.write("crl.pem", files.authority.revocation_list(-1, 9).pem().expect("PEM"));
     let server = start(&files.settings()).await;
-    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(reported(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
     // Without any, nobody is known to be revoked.
     let server = start(&Settings { tls_crl: None, ..files.settings() }).await;
-    assert!(told(&server, &files, Kind::Revoked).await.starts_with(COMMON_NAME));
+    assert!(reported(&server, &files, Kind::Revoked).await.starts_with(COMMON_NAME));
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn crl_revoked_authority_invalidates_its_certificates() {
     let lists = [files.authority.revocation_list(-1, 9), files.authority.revocation_list_of_root(true)];
     files.write("crl.pem", lists.map(|list| list.pem().expect("PEM")).concat());
     let server = start(&files.settings()).await;
-    assert!(told(&server, &files, Kind::Good).await.contains("CertificateRevoked"));
+    assert!(reported(&server, &files, Kind::Good).await.contains("CertificateRevoked"));
 }
 
 #[tokio::test]
@@ -183,7 +184,7 @@ async fn crl_newest_of_one_issuer_is_used() {
     let (old, new) = (files.authority.revocation_list(-10, 8), files.authority.revocation_list(-1, 9));
     files.write("crl.pem", [old, new].map(|list| list.pem().expect("PEM")).concat());
     let server = start(&files.settings()).await;
-    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(reported(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
 }
 
 #[tokio::test]
@@ -202,8 +203,8 @@ async fn tls_files_der_and_folders_are_read() {
         ..files.settings()
     };
     let server = start(&settings).await;
-    assert!(told(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
-    assert!(told(&server, &files, Kind::Revoked).await.contains("CertificateRevoked"));
+    assert!(reported(&server, &files, Kind::Good).await.starts_with(COMMON_NAME));
+    assert!(reported(&server, &files, Kind::Revoked).await.contains("CertificateRevoked"));
 }
 
 #[tokio::test]
@@ -223,9 +224,9 @@ async fn handshake_plain_http_is_not_served() {
     let server = start(&files.settings()).await;
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
     stream.write_all(b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
-    let mut told = vec![];
+    let mut reported = vec![];
     // An alert, then the end, in which unread bytes may break the connection.
-    let _ = stream.read_to_end(&mut told).await;
-    assert!(!told.starts_with(b"HTTP"));
+    let _ = stream.read_to_end(&mut reported).await;
+    assert!(!reported.starts_with(b"HTTP"));
     assert_eq!(server.asked.load(std::sync::atomic::Ordering::SeqCst), 0);
 }

@@ -1,5 +1,4 @@
-//! Connections: who gets through the handshake, what is taken up while running, and how long clients
-//! are waited for.
+//! Connections: handshakes, the reload of files, timeouts.
 
 #[path = "../support/certificates.rs"]
 mod certificates;

@@ -1,4 +1,4 @@
-//! What is not HTTP, or too large for anything to be read, is answered with an OperationOutcome.
+//! Malformed or oversized request heads get an OperationOutcome.
 
 use sas_endpoint::http::bounds::Bounds;
 use serde_json::Value;

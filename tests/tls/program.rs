@@ -1,4 +1,4 @@
-//! The program with mutual TLS: what it says of its files, and SIGHUP.
+//! The program with mutual TLS: its messages about files, and SIGHUP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -114,7 +114,7 @@ async fn crl_expired_is_reported_until_sighup_loads_a_new_one() {
 
     files.write("crl.pem", files.authority.revocation_lists_pem());
     program.hang_up();
-    program.until("changed and are in use");
+    program.until("reloaded: new connections use them");
     let mut stream = connect(program.address, &files.authority, Some(&good)).await.expect("believed");
     let statement = crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
     assert!(statement.contains("CapabilityStatement"), "{statement}");
@@ -123,11 +123,11 @@ async fn crl_expired_is_reported_until_sighup_loads_a_new_one() {
 
     files.write("crl.pem", "nothing");
     program.hang_up();
-    program.until("the files read before remain in use");
+    program.until("the previous files remain in use");
     let mut stream = connect(program.address, &files.authority, Some(&good)).await.expect("believed");
     crate::client::ask(&mut stream, "/fhir/metadata").await.expect("an answer");
     program.hang_up();
-    program.until("the files read before remain in use");
+    program.until("the previous files remain in use");
     let ready: Value = serde_json::from_str(&program.ops("/health/ready")).expect("JSON");
     let refused = ready["certificateFilesRefused"][0].as_str().expect("a sentence");
     assert!(refused.contains("crl.pem: there is a revocation list in it that cannot be read"), "{ready}");
@@ -146,7 +146,7 @@ async fn tls_key_readable_by_all_and_refused_certificate_are_logged() {
     let stream = connect(program.address, &files.authority, Some(&revoked)).await;
     let answer = async { crate::client::ask(&mut stream?, "/fhir/metadata").await };
     answer.await.expect_err("refused");
-    let log = program.until("a client's certificate was refused").concat();
+    let log = program.until("TLS handshake refused: client certificate").concat();
     assert!(log.contains("it was revoked"), "{log}");
     assert!(!log.contains(COMMON_NAME), "{log}");
 }
@@ -212,10 +212,10 @@ fn log_of_failed_handshakes_is_bounded() {
     let metrics = program.ops("/metrics");
     assert!(metrics.contains("sas_tls_handshakes_total{outcome=\"refused\"} 60"), "{metrics}");
     program.hang_up();
-    let log = program.until("have not changed");
+    let log = program.until("are unchanged");
     // Ten at once, then ten a second, however long this machine takes.
     let most = 10 * (2 + began.elapsed().as_secs());
-    for line in ["certificate was refused", "answered below the routes"] {
+    for line in ["TLS handshake refused", "request refused while parsing"] {
         let written = log.iter().filter(|logged| logged.contains(line)).count() as u64;
         assert!((1..=most).contains(&written), "{line}: {written} lines for 60 strangers");
     }

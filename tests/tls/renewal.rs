@@ -1,4 +1,4 @@
-//! New certificates, authorities and lists are taken up while connections stay open.
+//! Certificates, authorities and lists are reloaded while connections stay open.
 
 use std::time::Duration;
 
@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateRevocationListDer;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::listener::ListenerConfig;
+use sas_endpoint::tls::rejection::CertificateRejection;
 use sas_endpoint::tls::revocation::{check_date, merge};
-use sas_endpoint::tls::trust::{CertificateRejection, Trust};
+use sas_endpoint::tls::trust::Trust;
 use sas_endpoint::tls::{self, Settings, Tls};
 
 use crate::certificates::{Authority, COMMON_NAME, Identity, Kind};
@@ -39,11 +40,11 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(120), trying).await.expect("it becomes so");
 }
 
-fn is_told(answer: std::io::Result<String>, expected: &str) -> bool {
+fn is_refused_with(answer: std::io::Result<String>, expected: &str) -> bool {
     answer.unwrap_or_else(|error| error.to_string()).contains(expected)
 }
 
-fn judged(trust: &Trust, identity: &Identity) -> Option<CertificateRejection> {
+fn validated(trust: &Trust, identity: &Identity) -> Option<CertificateRejection> {
     let chain: Vec<_> = identity.chain.iter().map(|der| der.clone().into()).collect();
     trust.verify(&chain, rustls::pki_types::UnixTime::now()).err()
 }
@@ -57,7 +58,7 @@ async fn reload_server_certificate_is_used_by_new_connections() {
     let shown = |stream: &tokio_rustls::client::TlsStream<_>| {
         stream.get_ref().1.peer_certificates().expect("a certificate")[0].to_vec()
     };
-    assert!(is_told(ask(&mut open, "/who").await, COMMON_NAME));
+    assert!(is_refused_with(ask(&mut open, "/who").await, COMMON_NAME));
     let renewed = files.authority.server();
     files.write_server(&renewed);
     until(async || {
@@ -66,7 +67,7 @@ async fn reload_server_certificate_is_used_by_new_connections() {
     })
     .await;
     assert_ne!(shown(&open), renewed.chain[0]);
-    assert!(is_told(ask(&mut open, "/who").await, COMMON_NAME), "the open connection goes on");
+    assert!(is_refused_with(ask(&mut open, "/who").await, COMMON_NAME), "the open connection goes on");
 }
 
 #[tokio::test]
@@ -76,24 +77,26 @@ async fn reload_authorities_and_crls_apply_to_new_connections_and_proxies() {
     let (server, trust) = start(&files).await;
     let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
     let mut open = connect(server.address, &files.authority, Some(&revoked)).await.expect("not revoked yet");
-    assert!(is_told(ask(&mut open, "/who").await, COMMON_NAME));
+    assert!(is_refused_with(ask(&mut open, "/who").await, COMMON_NAME));
     let mut of_another = connect(server.address, &files.authority, Some(&good)).await.expect("served");
-    assert!(is_told(ask(&mut of_another, "/who").await, COMMON_NAME));
-    assert_eq!(judged(&trust, &revoked), None);
+    assert!(is_refused_with(ask(&mut of_another, "/who").await, COMMON_NAME));
+    assert_eq!(validated(&trust, &revoked), None);
 
     files.write("crl.pem", files.authority.revocation_lists_pem());
-    until(async || is_told(who(server.address, &files.authority, Some(&revoked)).await, "CertificateRevoked")).await;
-    assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
+    until(async || is_refused_with(who(server.address, &files.authority, Some(&revoked)).await, "CertificateRevoked"))
+        .await;
+    assert_eq!(validated(&trust, &revoked), Some(CertificateRejection::Revoked));
     assert_eq!(rest(&mut open).await.expect("the end"), "", "the connection of the revoked one is closed");
-    assert!(is_told(ask(&mut of_another, "/who").await, COMMON_NAME), "that of another goes on");
+    assert!(is_refused_with(ask(&mut of_another, "/who").await, COMMON_NAME), "that of another goes on");
 
     let other = Authority::named("AUTRE");
-    let stranger = other.client(Kind::Good);
-    assert_eq!(judged(&trust, &stranger), Some(CertificateRejection::UnknownIssuer));
+    let unknown_client = other.client(Kind::Good);
+    assert_eq!(validated(&trust, &unknown_client), Some(CertificateRejection::UnknownIssuer));
     files.write("crl.pem", files.authority.revocation_lists_pem() + &other.revocation_lists_pem());
     files.write("ca.pem", files.authority.pem() + &other.pem());
-    until(async || is_told(who(server.address, &files.authority, Some(&stranger)).await, COMMON_NAME)).await;
-    assert_eq!(judged(&trust, &stranger), None);
+    until(async || is_refused_with(who(server.address, &files.authority, Some(&unknown_client)).await, COMMON_NAME))
+        .await;
+    assert_eq!(validated(&trust, &unknown_client), None);
 }
 
 #[tokio::test]
@@ -102,7 +105,7 @@ async fn reload_invalid_files_changes_nothing() {
     let (server, tls) = start_by(&files.settings()).await;
     let trust = tls.trust.clone().expect("authorities");
     let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
-    for (name, content, told) in [
+    for (name, content, reported) in [
         ("ca.pem", "nothing", "ca.pem"),
         ("crl.pem", "", "crl.pem"),
         ("server.key", "-----BEGIN X-----", "no private key"),
@@ -112,10 +115,10 @@ async fn reload_invalid_files_changes_nothing() {
         let other = Authority::new();
         files.write("server.pem", other.server().chain_pem);
         files.write(name, content);
-        until(async || tls.refused.load().iter().any(|sentence| sentence.contains(told))).await;
+        until(async || tls.refused.load().iter().any(|sentence| sentence.contains(reported))).await;
         for _ in 0..10 {
-            assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{name}");
-            assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked), "{name}");
+            assert!(is_refused_with(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{name}");
+            assert_eq!(validated(&trust, &revoked), Some(CertificateRejection::Revoked), "{name}");
         }
         files.write(name, before);
     }
@@ -146,11 +149,11 @@ async fn reload_invalid_file_does_not_prevent_revocations() {
         let (server, tls) = start_by(&folders(&files)).await;
         let trust = tls.trust.expect("authorities");
         let (good, revoked) = (files.authority.client(Kind::Good), files.authority.client(Kind::Revoked));
-        assert_eq!(judged(&trust, &revoked), None);
+        assert_eq!(validated(&trust, &revoked), None);
         files.write(name, "this is something else");
         files.write("lists/organisations.crl", files.authority.revocation_list(-1, 9).der());
-        until(async || judged(&trust, &revoked) == Some(CertificateRejection::Revoked)).await;
-        assert!(is_told(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{what}");
+        until(async || validated(&trust, &revoked) == Some(CertificateRejection::Revoked)).await;
+        assert!(is_refused_with(who(server.address, &files.authority, Some(&good)).await, COMMON_NAME), "{what}");
     }
 }
 
@@ -166,10 +169,10 @@ async fn reload_crl_with_wrong_signature_is_not_used() {
     let forged = forger.revocation_list(0, 365).pem().expect("PEM");
     files.write("crl.pem", files.authority.revocation_lists_pem() + &forged);
     until(async || !tls.refused.load().is_empty()).await;
-    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
+    assert_eq!((validated(&trust, &good), validated(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
     assert_eq!(trust.lists(), in_use);
-    let told = tls::open(&files.settings()).err().expect("a start is refused");
-    assert!(told.contains("crl.pem") && told.contains("did not sign"), "{told}");
+    let reported = tls::open(&files.settings()).err().expect("a start is refused");
+    assert!(reported.contains("crl.pem") && reported.contains("did not sign"), "{reported}");
 }
 
 #[tokio::test]
@@ -188,14 +191,14 @@ async fn reload_crl_dated_in_the_future_is_refused_and_supersedes_no_other() {
     ] {
         files.write("crl.pem", content);
         until(async || tls.refused.load().iter().any(|sentence| sentence.contains("dated in the future"))).await;
-        assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
+        assert_eq!(validated(&trust, &revoked), Some(CertificateRejection::Revoked));
         assert_eq!(trust.lists(), in_use);
-        let told = tls::open(&files.settings()).err().expect("a start is refused");
-        assert!(told.contains("crl.pem") && told.contains("dated in the future"), "{told}");
+        let reported = tls::open(&files.settings()).err().expect("a start is refused");
+        assert!(reported.contains("crl.pem") && reported.contains("dated in the future"), "{reported}");
     }
     // A genuine one, newer than that in use and older than the one that was refused, is taken up.
     files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
-    until(async || judged(&trust, &revoked).is_none()).await;
+    until(async || validated(&trust, &revoked).is_none()).await;
 }
 
 #[tokio::test]
@@ -209,12 +212,12 @@ async fn reload_authority_of_the_same_name_is_not_used_while_its_crl_is_refused(
     let (successors, revoked_since) = (successor.client(Kind::Good), successor.client(Kind::Revoked));
     files.write("ca.pem", successor.pem());
     until(async || !tls.refused.load().is_empty()).await;
-    assert!(judged(&trust, &revoked_since).is_some());
-    assert_eq!((judged(&trust, &good), judged(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
+    assert!(validated(&trust, &revoked_since).is_some());
+    assert_eq!((validated(&trust, &good), validated(&trust, &revoked)), (None, Some(CertificateRejection::Revoked)));
     files.write("crl.pem", successor.revocation_lists_pem());
     until(async || tls.refused.load().is_empty()).await;
     assert_eq!(
-        (judged(&trust, &successors), judged(&trust, &revoked_since)),
+        (validated(&trust, &successors), validated(&trust, &revoked_since)),
         (None, Some(CertificateRejection::Revoked))
     );
 }
@@ -263,9 +266,9 @@ async fn reload_older_crl_does_not_undo_revocations() {
     // Genuine, of the time before.
     files.write("crl.pem", empty_list(&files));
     until(async || !tls.refused.load().is_empty()).await;
-    assert_eq!(judged(&trust, &revoked), Some(CertificateRejection::Revoked));
+    assert_eq!(validated(&trust, &revoked), Some(CertificateRejection::Revoked));
     files.write("crl.pem", files.authority.empty_revocation_list(0, 9).pem().expect("PEM"));
-    until(async || judged(&trust, &revoked).is_none()).await;
+    until(async || validated(&trust, &revoked).is_none()).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A listener for one test, which answers who asked.
+//! A listener for one test that responds with the name of the caller.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

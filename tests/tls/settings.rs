@@ -1,4 +1,4 @@
-//! What is wrong with a setting or a file stops the start with a sentence.
+//! Invalid settings and files are refused at start, with a message.
 
 use sas_endpoint::tls::{self, Settings};
 
@@ -19,8 +19,8 @@ fn tls_settings_contradictory_are_refused() {
         (Settings { tls_client_ca: None, ..all.clone() }, "SAS_TLS_CRL is set without SAS_TLS_CLIENT_CA"),
         (Settings { tls_client_ca: None, tls_crl: None, ..all }, "SAS_TLS_CLIENT_AUTH=optional"),
     ] {
-        let told = refused(&settings);
-        assert!(told.contains(sentence), "{told}");
+        let reported = refused(&settings);
+        assert!(reported.contains(sentence), "{reported}");
     }
 }
 
@@ -30,7 +30,7 @@ fn tls_files_invalid_error_names_the_file() {
     for (name, content, sentence) in [
         ("server.pem", "", "the certificate cannot be read"),
         ("server.pem", "-----BEGIN NOTHING-----\n-----END NOTHING-----\n", "there is no certificate in it"),
-        ("server.pem", &other.server().chain_pem, "the key is not that of the certificate"),
+        ("server.pem", &other.server().chain_pem, "the key does not belong to the certificate"),
         ("server.key", "no key", "there is no private key in it that can be read"),
         (
             "ca.pem",
@@ -43,16 +43,16 @@ fn tls_files_invalid_error_names_the_file() {
     ] {
         let files = Files::new();
         files.write(name, content);
-        let told = refused(&files.settings());
+        let reported = refused(&files.settings());
         let expected = if content.is_empty() { "cannot be read" } else { sentence };
-        assert!(told.contains(text(&files.path(name))) && told.contains(expected), "{name}: {told}");
+        assert!(reported.contains(text(&files.path(name))) && reported.contains(expected), "{name}: {reported}");
     }
     let files = Files::new();
     std::fs::create_dir(files.path("empty")).expect("a folder");
-    let told = refused(&Settings { tls_crl: Some(files.path("empty")), ..files.settings() });
-    assert!(told.contains("there is no file in this folder"), "{told}");
-    let told = refused(&Settings { tls_crl: Some(files.path("nowhere")), ..files.settings() });
-    assert!(told.contains("nowhere: the file cannot be read"), "{told}");
+    let reported = refused(&Settings { tls_crl: Some(files.path("empty")), ..files.settings() });
+    assert!(reported.contains("there is no file in this folder"), "{reported}");
+    let reported = refused(&Settings { tls_crl: Some(files.path("nowhere")), ..files.settings() });
+    assert!(reported.contains("nowhere: the file cannot be read"), "{reported}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Slow clients are waited for within bounds, and hold nobody else up.
+//! Timeouts of slow clients, which do not delay others.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -48,8 +48,8 @@ async fn header_timeout_applies_to_slow_bytes() {
         #[allow(unreachable_code)]
         std::io::Result::Ok(())
     });
-    let told = rest(&mut reading).await.expect("an answer");
-    assert_refused(&told, 408, "http-timeout");
+    let reported = rest(&mut reading).await.expect("an answer");
+    assert_refused(&reported, 408, "http-timeout");
     drop(reading);
     dripping.await.expect("it ends").expect_err("the connection is gone");
 }

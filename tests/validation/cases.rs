@@ -1,4 +1,4 @@
-//! One breach a row.
+//! The cases of the rules, one violation per row.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the HL7 validator refuses, kind by kind: each with more members than one, and with what is legal beside it.
+//! Cases that the HL7 validator refuses, several of each kind, with legal ones of the same kind.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What is said of a resource taken alone: every rule of content, and the rule each breach surfaces as.
+//! Validation of single resources: every rule of content, and the rule that each violation is reported as.
 
 mod cases;
 mod kinds;
@@ -25,9 +25,9 @@ pub fn findings(validation: Validation, body: &[u8]) -> Vec<String> {
         [Validation::Tolerant, Validation::Strict]
             .map(|validation| Validator::new(validation).expect("the profiles compile"))
     });
-    let judged = VALIDATORS[validation as usize].validate_any(body);
+    let validated = VALIDATORS[validation as usize].validate_any(body);
     let mut found: Vec<_> =
-        judged.issues.iter().map(|issue| format!("{} {}", issue.rule.id, issue.expression)).collect();
+        validated.issues.iter().map(|issue| format!("{} {}", issue.rule.id, issue.expression)).collect();
     found.sort();
     found
 }
@@ -51,14 +51,14 @@ pub fn changed(fixture: &str, changes: &[(&str, Value)]) -> String {
 }
 
 #[test]
-fn conforming_resources_have_no_issue() {
+fn validation_conforming_resources_have_no_issue() {
     for fixture in [REGULATOR, REGULATOR_FULL, APPOINTMENT, APPOINTMENT_SOS] {
         assert_eq!(findings(Validation::Strict, fixture.as_bytes()), [""; 0]);
     }
 }
 
 #[test]
-fn every_breach_surfaces_as_its_rule_at_its_place() {
+fn validation_violation_is_reported_as_its_rule_at_its_expression() {
     for case in cases::all() {
         let mut expected = case.expected.clone();
         expected.sort();
@@ -67,7 +67,7 @@ fn every_breach_surfaces_as_its_rule_at_its_place() {
 }
 
 #[test]
-fn no_rule_of_content_is_idle() {
+fn rules_of_content_each_have_a_case() {
     let fired: BTreeSet<_> = cases::all()
         .flat_map(|case| case.expected)
         .map(|finding| finding.split(' ').next().expect("a rule").to_owned())
@@ -78,7 +78,7 @@ fn no_rule_of_content_is_idle() {
 }
 
 #[test]
-fn rule_ids_are_unique_and_every_sentence_is_complete() {
+fn rules_have_unique_ids_and_complete_sentences() {
     let mut ids = BTreeSet::new();
     for rule in catalogue::all() {
         assert!(ids.insert(rule.id), "{} is listed twice", rule.id);
@@ -99,7 +99,7 @@ fn rule_ids_are_unique_and_every_sentence_is_complete() {
 }
 
 #[test]
-fn every_placeholder_of_a_sentence_is_filled() {
+fn rules_placeholders_are_filled() {
     let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
     for case in cases::all() {
         for issue in validator.validate_any(&case.body).issues {
@@ -112,7 +112,7 @@ fn every_placeholder_of_a_sentence_is_filled() {
 }
 
 #[test]
-fn documented_deviations_are_tolerated_by_default_and_refused_when_strict() {
+fn validation_documented_deviations_are_tolerated_and_strict_refuses_them() {
     assert_eq!(
         findings(Validation::Tolerant, PAGE_EXAMPLE.as_bytes()),
         [
@@ -131,7 +131,7 @@ fn documented_deviations_are_tolerated_by_default_and_refused_when_strict() {
 }
 
 #[test]
-fn patient_data_is_refused_in_both_modes() {
+fn validation_patient_data_is_refused_in_both_modes() {
     let is_of_patients = |finding: &String| finding.contains("patient");
     let mut refused = 0;
     for case in cases::patients() {
@@ -150,7 +150,7 @@ fn patient_data_is_refused_in_both_modes() {
 }
 
 #[test]
-fn a_flood_of_warnings_does_not_hide_an_error() {
+fn validation_many_warnings_do_not_hide_an_error() {
     let specialties = vec![serde_json::json!({ "text": "x" }); 5000];
     let body = changed(APPOINTMENT, &[("/specialty", specialties.into()), ("/end", Value::Null)]);
     let found = findings(Validation::Tolerant, body.as_bytes());
@@ -159,14 +159,14 @@ fn a_flood_of_warnings_does_not_hide_an_error() {
 }
 
 #[test]
-fn a_flood_of_errors_is_cut_at_a_hundred() {
+fn validation_errors_are_limited_to_a_hundred() {
     let identifiers = vec![serde_json::json!({ "a": 1 }); 20_000];
     let found = findings(Validation::Tolerant, changed(REGULATOR, &[("/identifier", identifiers.into())]).as_bytes());
     assert!((100..=200).contains(&found.len()), "{}", found.len());
 }
 
 #[test]
-fn given_name_without_value_is_counted_as_absent() {
+fn validation_given_name_without_value_is_absent() {
     let body = changed(
         REGULATOR,
         &[("/name/0/given", serde_json::json!([null])), ("/name/0/_given", serde_json::json!([{ "id": "x" }]))],
@@ -178,7 +178,7 @@ fn given_name_without_value_is_counted_as_absent() {
 }
 
 #[test]
-fn no_value_of_a_person_is_quoted() {
+fn validation_issues_contain_no_personal_value() {
     let secret = "Ursula-Secret";
     for fixture in [REGULATOR_FULL, APPOINTMENT] {
         let body = fixture.replace("AUBERT", secret).replace("nadia.aubert", secret).replace("Nadia", secret);

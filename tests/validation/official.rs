@@ -16,7 +16,7 @@ fn official(name: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn official_regulators_get_the_verdicts_of_the_fact_sheet() {
+fn official_regulators_get_the_expected_verdicts() {
     let Some(wrong_oid) = official("examples/Practitioner-ExamplePractitionerRegul1.json") else { return };
     assert_eq!(
         findings(Validation::Tolerant, &wrong_oid),
@@ -37,7 +37,7 @@ fn official_regulators_get_the_verdicts_of_the_fact_sheet() {
 }
 
 #[test]
-fn official_appointments_get_the_verdicts_of_the_fact_sheet() {
+fn official_appointments_get_the_expected_verdicts() {
     for number in [1, 2] {
         let Some(good) = official(&format!("examples/Appointment-{number}.json")) else { return };
         assert_eq!(findings(Validation::Strict, &good), [""; 0]);

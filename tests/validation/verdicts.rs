@@ -60,7 +60,7 @@ const EXCUSED: [(&str, usize); 10] = [
 ];
 
 #[test]
-fn verdicts_of_the_hl7_validator_differ_without_reason_on_half_a_percent_at_most() {
+fn hl7_validator_verdicts_differ_without_reason_on_at_most_half_a_percent() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/hl7/verdicts.ndjson.gz");
     let Ok(file) = File::open(path) else {
         eprintln!("skipped: the verdicts of the HL7 validator are not at hand");
@@ -73,8 +73,8 @@ fn verdicts_of_the_hl7_validator_differ_without_reason_on_half_a_percent_at_most
         let verdict: Value = serde_json::from_str(&line.expect("a line")).expect("a verdict");
         let body = verdict["body"].as_str().expect("a body");
         let resource_type = verdict["type"].as_str().and_then(ResourceType::parse).expect("a type");
-        let judged = validator.validate(resource_type, body.as_bytes());
-        let ours: Vec<_> = judged.issues.iter().filter(|issue| issue.is_error()).collect();
+        let validated = validator.validate(resource_type, body.as_bytes());
+        let ours: Vec<_> = validated.issues.iter().filter(|issue| issue.is_error()).collect();
         let theirs = verdict["errors"].as_array().expect("errors");
         let kind = match (ours.as_slice(), theirs.as_slice()) {
             ([], []) => Ok("same: accepted"),

@@ -61,8 +61,8 @@ impl SearchsetPage {
         let bundle: Bundle = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
         match (bundle.resource_type.as_str(), bundle.bundle_type.as_deref()) {
             ("Bundle", Some("searchset")) => {}
-            ("Bundle", _) => return Err("it is a Bundle, but no searchset".to_owned()),
-            _ => return Err("it is a resource, but no Bundle".to_owned()),
+            ("Bundle", _) => return Err("it is a Bundle, but not a searchset".to_owned()),
+            _ => return Err("it is a resource, but not a Bundle".to_owned()),
         }
         let next = bundle.link.into_iter().flatten().find(|link| link.relation == "next").map(|link| link.url);
         // An entry of mode `outcome` is about the search itself.
@@ -75,7 +75,7 @@ impl SearchsetPage {
 
 /// The position of the error. The message of the parser could quote personal data.
 fn malformed(error: &serde_json::Error) -> String {
-    format!("it is no Bundle: malformed at line {}, column {}", error.line(), error.column())
+    format!("it is not a Bundle: malformed at line {}, column {}", error.line(), error.column())
 }
 
 impl Entry {

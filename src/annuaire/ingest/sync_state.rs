@@ -129,14 +129,15 @@ impl DeletionsSuppressed {
     pub fn sentence(&self, resource_type: DirectoryType) -> String {
         let Self { unseen, of, .. } = self;
         format!(
-            "{unseen} of {of} resources of type {resource_type} are no longer in the directory: that is suspiciously \
-            many, and they were kept"
+            "{unseen} of {of} resources of type {resource_type} are no longer in the directory, which is more than \
+            {} %: deletions suppressed",
+            (MAX_REMOVED * 100.0).round()
         )
     }
 
     /// The command that removes the resources after all.
     pub fn remedy(resource_type: DirectoryType) -> String {
-        format!("`annuaire sync --allow-deletions --type {resource_type}` walks over them again and removes them")
+        format!("`annuaire sync --allow-deletions --type {resource_type}` deletes them")
     }
 }
 

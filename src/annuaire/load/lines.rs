@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use tokio::sync::mpsc;
 
-use crate::annuaire::load::Input;
+use super::input::Input;
 
 /// Maximum bytes of a line. A resource of the directory has a few thousand; a line may also be a page of a search.
 const MAX_LINE_BYTES: usize = 4 << 20;

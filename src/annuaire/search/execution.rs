@@ -48,8 +48,7 @@ impl Mirror {
         limit: usize,
     ) -> Result<Page, Error> {
         let _expensive = self.expensive_permit(criteria).await?;
-        let mut transaction = self.begin().await?;
-        transaction.check(at).await?;
+        let mut transaction = self.begin_at(at).await?;
         let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
         let mut progress = evaluation.begin(&mut transaction, after).await?;
         evaluation.page(&mut transaction, &mut progress, limit).await
@@ -67,8 +66,7 @@ impl Mirror {
     ) -> Result<(Page, Option<u64>), Error> {
         let deadline = self.deadline.at_most(self.count_timeout);
         let _expensive = self.expensive_permit(criteria).await?;
-        let mut transaction = self.begin().await?;
-        transaction.check(at).await?;
+        let mut transaction = self.begin_at(at).await?;
         let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
         let mut progress = evaluation.begin(&mut transaction, 0).await?;
         let page = evaluation.page(&mut transaction, &mut progress, limit).await?;
@@ -99,8 +97,7 @@ impl Mirror {
         let deadline = self.deadline.at_most(self.count_timeout);
         let counting = async {
             let _expensive = self.expensive_permit(criteria).await?;
-            let mut transaction = self.until(&deadline).begin().await?;
-            transaction.check(at).await?;
+            let mut transaction = self.until(&deadline).begin_at(at).await?;
             let evaluation = Evaluation::prepare(&mut transaction, resource_type, criteria, at).await?;
             let progress = evaluation.begin(&mut transaction, 0).await?;
             evaluation.total(&mut transaction, progress, max_unverified).await
@@ -122,8 +119,7 @@ impl Mirror {
                 _ => (Field::Active, "true"),
             };
             let active = [Criterion::Token { field, values: vec![Token::Code(code.to_owned())], not: false }];
-            let mut transaction = self.begin().await?;
-            transaction.check(&at).await?;
+            let mut transaction = self.begin_at(&at).await?;
             let all = count(&mut transaction, resource_type, &[], &at).await?;
             counts.active = count(&mut transaction, resource_type, &active, &at).await?;
             counts.inactive = all.saturating_sub(counts.active);

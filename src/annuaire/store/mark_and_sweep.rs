@@ -55,7 +55,7 @@ impl Writer {
     pub async fn forget_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
         self.begin().await?;
         self.seen.retain(|(seen, by, _), _| (*seen, *by) != (resource_type, marks));
-        self.connection.delete_marks(resource_type, marks).await
+        Ok(self.connection.delete_marks(resource_type, marks).await?)
     }
 
     /// The number of resources of a type that one walk has marked. Commits earlier additions.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
@@ -104,7 +105,7 @@ impl Mirror {
 
     /// The newest snapshot; `None` before the first commit.
     pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
-        self.begin().await?.snapshot().await
+        Ok(self.begin().await?.snapshot().await?)
     }
 
     /// The current version of a resource.
@@ -122,15 +123,14 @@ impl Mirror {
         resource_type: DirectoryType,
         ids: &[String],
     ) -> Result<Vec<Stored>, Error> {
-        let mut transaction = self.begin().await?;
-        transaction.check(at).await?;
+        let mut transaction = self.begin_at(at).await?;
         let found: Vec<_> = transaction.versions_of(resource_type, ids, at.revision).await?.into_values().collect();
-        transaction.versions(resource_type, &found).await
+        Ok(transaction.versions(resource_type, &found).await?)
     }
 
     /// A value written with [`Writer::write_metadata`].
     pub async fn read_metadata(&self, name: &str) -> Result<Option<String>, Error> {
-        self.begin().await?.read_metadata(name).await
+        Ok(self.begin().await?.read_metadata(name).await?)
     }
 
     /// For each type, a hash of all current resources; equal for equal mirrors.
@@ -150,14 +150,14 @@ impl Mirror {
                     digest.update(hash);
                 }
             }
-            *hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            *hash = HEXLOWER.encode(&digest.finalize());
         }
         Ok(hashes)
     }
 
     /// The rejected resources, newest first, at most `limit`.
     pub async fn rejected(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
-        self.begin().await?.rejected(i64::try_from(limit).unwrap_or(i64::MAX)).await
+        Ok(self.begin().await?.rejected(i64::try_from(limit).unwrap_or(i64::MAX)).await?)
     }
 
     /// The writer, which one process at a time has; `None` where another process has it.
@@ -168,7 +168,13 @@ impl Mirror {
         }
     }
 
+    /// Begins to read at a snapshot. Fails with [`Error::Gone`] where versions that it sees may have been purged.
+    pub(in crate::annuaire) async fn begin_at(&self, at: &Snapshot) -> Result<ReadTransaction, Error> {
+        let mut transaction = self.begin().await?;
+        if transaction.has_snapshot(at).await? { Ok(transaction) } else { Err(Error::Gone) }
+    }
+
     pub(in crate::annuaire) async fn begin(&self) -> Result<ReadTransaction, Error> {
-        self.database.begin(self.purpose, &self.deadline).await
+        Ok(self.database.begin(self.purpose, &self.deadline).await?)
     }
 }

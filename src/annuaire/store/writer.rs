@@ -133,7 +133,7 @@ impl Writer {
     /// The next sequence of a type.
     fn next(&mut self, resource_type: DirectoryType) -> Result<u32, Error> {
         let last = &mut self.last[index(resource_type)];
-        *last = last.checked_add(1).ok_or_else(|| Error::internal("the mirror has no numbers left"))?;
+        *last = last.checked_add(1).ok_or_else(|| Error::internal("the mirror has no sequence numbers left"))?;
         Ok(*last)
     }
 
@@ -153,13 +153,13 @@ impl Writer {
     pub async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
         self.begin().await?;
         let at = instant(self.clock.now());
-        self.connection.insert_rejected(Rejected { at, ..what }).await
+        Ok(self.connection.insert_rejected(Rejected { at, ..what }).await?)
     }
 
     /// Writes a value under a name, with the next commit.
     pub async fn write_metadata(&mut self, name: &str, value: &str) -> Result<(), Error> {
         self.begin().await?;
-        self.connection.upsert_metadata(name, value).await
+        Ok(self.connection.upsert_metadata(name, value).await?)
     }
 
     /// Makes everything since the last commit visible and durable at once.
@@ -190,7 +190,7 @@ impl Writer {
             return Ok(());
         }
         let segment = builder.finish();
-        self.connection.insert_segment(resource_type, segment).await
+        Ok(self.connection.insert_segment(resource_type, segment).await?)
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {

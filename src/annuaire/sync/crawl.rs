@@ -64,7 +64,7 @@ impl Run<'_> {
                 None => state.cursor.clone(),
                 Some(Stopped { error, expired: true }) if restarts < MAX_RESTARTS => {
                     restarts += 1;
-                    tracing::warn!(resource_type = %resource_type, restarts, "{error}; the walk begins anew");
+                    tracing::warn!(resource_type = %resource_type, restarts, "{error}; restarting from the first page");
                     Some(SyncCursor::over(current.phase))
                 }
                 Some(Stopped { error, .. }) => return Err(error.into()),
@@ -91,7 +91,7 @@ impl Run<'_> {
                 continue;
             };
             let before = walk.clone();
-            match page.ok_or_else(|| Error::internal("fetching pages broke away"))? {
+            match page.ok_or_else(|| Error::internal("the task that fetches pages panicked"))? {
                 Ok(page) => batch.add(self.store_page(resource_type, walk, page).await?),
                 Err(stopped) => {
                     // Without a page there is nothing to commit, and the state of another directory must stay.

@@ -1,4 +1,7 @@
-//! When the mirror is brought up to date by itself.
+//! Synchronises the mirror on a schedule.
+//!
+//! Not with a cron crate: of these lines it would replace [`next_at`] only. "every 6h" counts from the last run, which is no
+//! cron pattern; and what is due follows from the records of the runs, so that a missed or failed run is made up for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,29 +18,28 @@ use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::{self, Failure, Request, Settings};
 use crate::fhir::directory_type::DirectoryType;
 
-/// Times of day are those of the national directory.
-const ZONE: &str = "Europe/Paris";
+/// The time zone of times of day: that of the national directory.
+const TIME_ZONE: &str = "Europe/Paris";
 
-/// The shortest interval that makes sense.
-const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
+const MIN_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 
-/// A run that failed is tried again after this: an outage in the morning must not cost a day.
-const AGAIN: Duration = Duration::from_mins(15);
+/// The delay before a failed run is repeated: an outage in the morning must not cost a day.
+const RETRY_DELAY: Duration = Duration::from_mins(15);
 
-/// After so many runs in a row that the directory cut short, the wait is not doubled any more: each may walk over
-/// everything again, for hours, and find the same.
+/// [`RETRY_DELAY`] doubles with each run in a row that the directory cut short, up to this many times: each such run may
+/// fetch everything again, for hours, and end the same way.
 const MAX_DOUBLINGS: u32 = 5;
 
-/// How long the schedule sleeps at most before it looks at the clock: a machine that was suspended
-/// wakes with a later one. Looking at the records is one read by key.
-const NAP: Duration = Duration::from_secs(60);
+/// Maximum time between two reads of the clock and of the records: a machine that was suspended resumes with a later
+/// time. The records are one read by key.
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// When a synchronisation is due.
+/// When synchronisations are due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
-    /// `daily at 05:30`: at that time in France, summer and winter.
+    /// `daily at 05:30`: at that time in France, in summer and in winter.
     Daily(Time),
-    /// `every 6h`: so long after the last one began.
+    /// `every 6h`: this long after the last one began.
     Every(SignedDuration),
 }
 
@@ -45,13 +47,13 @@ impl FromStr for Schedule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected “daily at 05:30” (time in France) or “every 6h”".to_owned();
+        let malformed = || "expected “daily at 05:30” (time in France) or “every 6h”".to_owned();
         if let Some(time) = text.strip_prefix("daily at ") {
-            return Time::strptime("%H:%M", time.trim()).map(Self::Daily).map_err(|_| wrong());
+            return Time::strptime("%H:%M", time.trim()).map(Self::Daily).map_err(|_| malformed());
         }
         let interval = text.strip_prefix("every ").and_then(|interval| interval.trim().parse().ok());
-        match interval.ok_or_else(wrong)? {
-            interval if interval >= SHORTEST => Ok(Self::Every(interval)),
+        match interval.ok_or_else(malformed)? {
+            interval if interval >= MIN_INTERVAL => Ok(Self::Every(interval)),
             _ => Err("expected an interval of at least 1m".to_owned()),
         }
     }
@@ -67,8 +69,8 @@ impl fmt::Display for Schedule {
 }
 
 impl Schedule {
-    /// The first time after this instant. A time of day that the change to summer time skips is an hour
-    /// later, and one that comes twice is the first of the two.
+    /// The first time after this instant. A time of day that the change to summer time skips comes an hour later; one
+    /// that occurs twice counts once, the first time.
     pub fn next(&self, after: Timestamp) -> Timestamp {
         let next = match self {
             Self::Every(interval) => after.checked_add(*interval).ok(),
@@ -79,34 +81,31 @@ impl Schedule {
 }
 
 fn next_at(time: Time, after: Timestamp) -> Option<Timestamp> {
-    // The zone is in the program.
-    let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
+    // The time zone is compiled in.
+    let zone = TimeZone::get(TIME_ZONE).unwrap_or(TimeZone::UTC);
     let today = after.to_zoned(zone.clone()).date();
-    // The day before too: at midnight, a skipped time falls on the following day.
-    [-1, 0, 1, 2].into_iter().find_map(|days| {
-        let day = today.checked_add(days.days()).ok()?;
-        let at = day.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp();
-        (at > after).then_some(at)
-    })
+    // From yesterday: a time skipped at midnight falls on the following day.
+    let days = today.yesterday().ok()?.to_datetime(time).series(1.day());
+    days.filter_map(|at| at.to_zoned(zone.clone()).ok()).map(|at| at.timestamp()).find(|at| *at > after)
 }
 
-/// When the next run is to begin, by the records of the former ones, newest first. At once where there
-/// was none, or the last one failed or was cut off; a run over some of the types does not count.
+/// When the next run is due, by the records of former runs, newest first: at once if there is none, or if the last one
+/// failed or was interrupted. A successful run over some of the types only does not count.
 fn plan_sync(schedule: &Schedule, records: &[Record], now: Timestamp) -> Timestamp {
     let succeeded = |record: &Record| record.outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
     let mut runs = records.iter().filter(|record| record.work == Work::Sync);
-    match runs.find(|record| !succeeded(record) || covers_everything(record)) {
+    match runs.find(|record| !succeeded(record) || covers_all_types(record)) {
         Some(record) if succeeded(record) => schedule.next(record.began),
         _ => now,
     }
 }
 
-fn covers_everything(record: &Record) -> bool {
+fn covers_all_types(record: &Record) -> bool {
     DirectoryType::ALL.iter().all(|of| record.parts.iter().any(|part| part.resource_type == of.as_str()))
 }
 
-/// Brings the mirror up to date whenever that is due, until it is told to stop. Whatever goes wrong is
-/// logged, and tried again; a walk that is under way when it is told to stop is continued by the next run.
+/// Synchronises the mirror whenever that is due, until `stop`. Failures are logged, and the run is repeated. The next run
+/// resumes one that is interrupted by `stop`.
 pub async fn run_on_schedule(mirror: Mirror, schedule: Schedule, settings: Settings, mut stop: watch::Receiver<bool>) {
     let runs = async {
         let (mut not_before, mut incomplete) = (Timestamp::MIN, 0);
@@ -117,18 +116,18 @@ pub async fn run_on_schedule(mirror: Mirror, schedule: Schedule, settings: Setti
                     let outcome = record.outcome.map(|outcome| outcome.sentence).unwrap_or_default();
                     let upstream = record.source;
                     match record.held_back {
-                        true => tracing::error!(upstream, "deletions of the directory were held back: {outcome}"),
-                        false => tracing::info!(upstream, "the copy of the directory is up to date: {outcome}"),
+                        true => tracing::error!(upstream, "deletions were suppressed: {outcome}"),
+                        false => tracing::info!(upstream, "the directory mirror is up to date: {outcome}"),
                     }
                 }
                 Err(Failure::Busy) => {
-                    tracing::debug!("another process is bringing the copy of the directory up to date");
-                    not_before = after(&settings, NAP);
+                    tracing::debug!("another process is synchronising the directory mirror");
+                    not_before = settings.clock.now() + POLL_INTERVAL;
                 }
                 Err(failure) => {
-                    tracing::error!("the copy of the directory could not be brought up to date: {failure}");
+                    tracing::error!("the directory mirror could not be synchronised: {failure}");
                     incomplete = if failure.is_incomplete() { incomplete + 1 } else { 0 };
-                    not_before = after(&settings, again_after(incomplete));
+                    not_before = settings.clock.now() + retry_delay(incomplete);
                 }
             }
         }
@@ -140,15 +139,9 @@ pub async fn run_on_schedule(mirror: Mirror, schedule: Schedule, settings: Setti
     }
 }
 
-/// How long after a failure the next run begins, where the directory cut so many in a row short.
-fn again_after(incomplete: u32) -> Duration {
-    AGAIN * 2_u32.pow(incomplete.min(MAX_DOUBLINGS))
-}
-
-/// The time after so long.
-fn after(settings: &Settings, wait: Duration) -> Timestamp {
-    let now = settings.clock.now();
-    now.checked_add(wait).unwrap_or(now)
+/// The delay before the next run, after this many incomplete runs in a row.
+fn retry_delay(incomplete: u32) -> Duration {
+    RETRY_DELAY * 2_u32.pow(incomplete.min(MAX_DOUBLINGS))
 }
 
 async fn run_when_due(
@@ -159,13 +152,12 @@ async fn run_when_due(
 ) -> Result<Record, Failure> {
     loop {
         let now = settings.clock.now();
-        // Read anew each time: another instance with the same database may have been faster.
-        let at = plan_sync(schedule, &records(mirror).await?, now).max(not_before);
-        if at <= now {
+        // Read each time: another instance with the same database may have synchronised meanwhile.
+        let due = plan_sync(schedule, &records(mirror).await?, now).max(not_before);
+        if due <= now {
             return sync::run(mirror, settings, &Request::default(), &Logged::default()).await;
         }
-        let wait = Duration::try_from(at.duration_since(now)).unwrap_or(NAP);
-        tokio::time::sleep(wait.min(NAP)).await;
+        tokio::time::sleep(due.duration_since(now).unsigned_abs().min(POLL_INTERVAL)).await;
     }
 }
 

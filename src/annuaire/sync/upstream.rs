@@ -4,6 +4,7 @@
 //! waiting does not help. The key goes to the scheme, host and port of the setting, and nowhere else.
 
 mod base;
+mod query;
 mod rate_limit;
 mod settings;
 mod upstream_error;
@@ -15,13 +16,13 @@ use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::annuaire::ingest::searchset_page::SearchsetPage;
-use crate::fhir::directory_type::DirectoryType;
+use crate::error::chain::join_causes;
 use base::Base;
+pub use query::Query;
 use rate_limit::RateLimit;
 pub use settings::{ApiKey, RetryPolicy, Settings};
 pub use upstream_error::UpstreamError;
@@ -31,17 +32,6 @@ pub const KEY_HEADER: &str = "ESANTE-API-KEY";
 
 /// The largest page that is read, in bytes: some hundred times one of 200 resources.
 const MAX_PAGE_BYTES: usize = 64 << 20;
-
-/// Which resources a walk goes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// Their type.
-    pub resource_type: DirectoryType,
-    /// Only those that changed on that day or later.
-    pub since: Option<Date>,
-    /// How many are on a page.
-    pub count: u16,
-}
 
 /// A page, received.
 #[derive(Debug)]
@@ -69,7 +59,7 @@ impl Upstream {
         let base = Base::parse(&settings.url)?;
         let key = settings.key.as_ref().map(ApiKey::header).transpose()?;
         if key.is_some() && base.is_in_clear() {
-            tracing::warn!(upstream = base.as_str(), "the key travels in clear: the address is not https");
+            tracing::warn!(upstream = base.as_str(), "the API key is sent unencrypted: SAS_ANNUAIRE_URL is not https");
         }
         // A redirect is told rather than followed: the key must not follow it.
         let client = reqwest::Client::builder()
@@ -77,7 +67,7 @@ impl Upstream {
             .timeout(settings.retry_policy.timeout)
             .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| UpstreamError::Setup(upstream_error::chain(&error)))?;
+            .map_err(|error| UpstreamError::Setup(join_causes(&error)))?;
         Ok(Self { client, base, key, rate_limit: RateLimit::new(settings.rate), retry_policy: settings.retry_policy })
     }
 
@@ -99,7 +89,7 @@ impl Upstream {
 
     /// What is said of a page whose next page came before.
     pub fn endless(&self) -> UpstreamError {
-        let reason = "its next page came before".to_owned();
+        let reason = "its next link leads to a page already read".to_owned();
         UpstreamError::NotAPage { base: self.base().to_owned(), reason }
     }
 
@@ -116,7 +106,7 @@ impl Upstream {
             .when(is_temporary)
             // `None` says that the tries are used up: that stays so.
             .adjust(|trouble, wait| Some(trouble.retry_after().map_or(wait?, |asked| asked.min(retry_after))))
-            .notify(|trouble, wait| tracing::warn!(?wait, "{trouble}; it will be asked again"))
+            .notify(|trouble, wait| tracing::warn!(?wait, "{trouble}; retrying"))
             .await
     }
 
@@ -133,7 +123,7 @@ impl Upstream {
         }
         let unreachable = |error: reqwest::Error| UpstreamError::Unreachable {
             base: self.base().to_owned(),
-            cause: upstream_error::chain(&error.without_url()),
+            cause: join_causes(&error.without_url()),
         };
         let response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());

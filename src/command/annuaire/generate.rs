@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Failure;
 use crate::annuaire::invented;
+use crate::command::failure::Failure;
 use crate::config::annuaire::Generate;
 
 /// What is written at once.

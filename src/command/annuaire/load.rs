@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::exit_status::{BUSY, status_of};
 use super::progress::Display;
-use super::{BUSY, Failure, report, status_of};
+use super::report;
 use crate::annuaire::load::{self, Input, Settings};
 use crate::annuaire::store::Mirror;
 use crate::clock::Clock;
-use crate::command::{self, terminal};
+use crate::command::failure::{Failure, report_failure};
+use crate::command::terminal;
 use crate::config::Config;
 use crate::config::annuaire::Load;
 
@@ -25,7 +27,7 @@ pub async fn load(arguments: &Load, config: &Config, display: &Display) -> Resul
             Ok(status_of(&record))
         }
         Err(busy @ load::Failure::Busy) => {
-            command::report_failure(&busy);
+            report_failure(&busy);
             Ok(ExitCode::from(BUSY))
         }
         Err(failure) => Err(failure.into()),

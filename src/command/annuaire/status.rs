@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use jiff::SignedDuration;
 
-use super::Failure;
 use super::report::{duration, instant, number};
 use crate::annuaire::ingest::run_log::{Record, Work};
 use crate::annuaire::ingest::sync_state::DeletionsSuppressed;
 use crate::annuaire::status::{self, MAX_COUNTED, TypeStatus};
 use crate::annuaire::store::Mirror;
+use crate::command::failure::Failure;
 use crate::command::terminal;
 use crate::config::annuaire::Status;
 
@@ -42,7 +42,7 @@ fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
     writeln!(text, "\nLast runs:{}", if status.runs.is_empty() { " none" } else { "" })?;
     status.runs.iter().try_for_each(|record| run_line(&mut text, record))?;
     let at_least = if status.rejected_count >= MAX_COUNTED { "at least " } else { "" };
-    writeln!(text, "\nRejected because they cannot be read: {at_least}{}", number(status.rejected_count as u64))?;
+    writeln!(text, "\nRejected because they cannot be parsed: {at_least}{}", number(status.rejected_count as u64))?;
     for rejected in &status.rejected {
         let of = rejected.resource_type.unwrap_or("?");
         writeln!(text, "  {}  {of} {}: {}", rejected.at, rejected.name, rejected.reason)?;
@@ -70,10 +70,10 @@ fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
         let (kind, received) = (walk.phase.kind(), number(walk.received));
         let total = walk.total.map(|total| format!(" of {}", number(total))).unwrap_or_default();
         let is = match walk.cut_short {
-            true => "was cut short by the directory",
-            false => "is under way, or was interrupted,",
+            true => "was truncated by the directory",
+            false => "is in progress, or was interrupted,",
         };
-        let continued = "`annuaire sync` goes on from there";
+        let continued = "`annuaire sync` resumes it";
         writeln!(text, "\n{}: a {kind} walk {is} after {received}{total} resources; {continued}.", of.resource_type)?;
     }
     if let Some(held_back) = of.state.held_back {
@@ -92,7 +92,7 @@ fn run_line(text: &mut String, record: &Record) -> std::fmt::Result {
     let outcome = match &record.outcome {
         Some(outcome) if outcome.succeeded => outcome.sentence.clone(),
         Some(outcome) => format!("FAILED: {}", outcome.sentence),
-        None => "under way, or cut off".to_owned(),
+        None => "in progress, or interrupted".to_owned(),
     };
     writeln!(text, "  {}  {work} from {} ({took}): {outcome}", instant(record.began), record.source)
 }

@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
+use super::exit_status::{BUSY, status_of};
 use super::progress::Display;
-use super::{BUSY, Failure, report, settings, status_of};
+use super::report;
+use super::sync_settings::settings;
 use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::{self, Request, SyncMode};
-use crate::command::{self, terminal};
+use crate::command::failure::{Failure, report_failure};
+use crate::command::terminal;
 use crate::config::Config;
 use crate::config::annuaire::Sync;
 use crate::fhir::directory_type::DirectoryType;
@@ -27,11 +30,11 @@ pub async fn sync(arguments: &Sync, mirror: &Mirror, config: &Config, display: &
             Ok(status_of(&record))
         }
         Err(busy @ sync::Failure::Busy) => {
-            command::report_failure(&busy);
+            report_failure(&busy);
             Ok(ExitCode::from(BUSY))
         }
         Err(failure @ sync::Failure::Upstream(_)) => {
-            Err(format!("{failure}. What was committed stays; the same command goes on from there").into())
+            Err(format!("{failure}. Committed work is kept; run the same command again to resume").into())
         }
         Err(failure) => Err(failure.into()),
     }

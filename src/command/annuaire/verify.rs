@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use super::exit_status::BUSY;
 use super::report::number;
-use super::{BUSY, Failure};
 use crate::annuaire::store::{Extent, IndexCheck, Mirror};
+use crate::command::failure::Failure;
 use crate::command::terminal;
 use crate::config::annuaire::Verify;
 use crate::fhir::directory_type::DirectoryType;
@@ -56,7 +57,7 @@ fn line(resource_type: DirectoryType, check: &IndexCheck) -> String {
 /// Rebuilds the index, whatever its format.
 pub async fn reindex(mirror: &Mirror) -> Result<ExitCode, Failure> {
     let Some(mut writer) = mirror.writer().await? else {
-        eprintln!("another process is writing to the mirror of the directory: one at a time does");
+        eprintln!("another process is writing to the directory mirror: try again when it has finished");
         return Ok(ExitCode::from(BUSY));
     };
     let mut versions = 0;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Issues, Path};
+use super::issues::Issues;
+use super::path::Path;
 use crate::issue::catalogue::{JSON_CONTROL_CHARACTER, JSON_EMPTY_VALUE, JSON_NULL};
 
 fn check_object(object: &Map<String, Value>, path: &Path<'_>, issues: &Issues<'_>) {

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_expression_names_elements_as_fhirpath_does() {
+    fn path_expression_is_fhirpath() {
         let extension = Path::Key(&Path::Root, "extension");
         let first = Path::Index(&extension, 0);
         let value = Path::Key(&first, "valueReference");

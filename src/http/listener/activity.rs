@@ -141,6 +141,17 @@ impl Activity {
     }
 }
 
+/// The connection that a request came over; the listener adds it to each request.
+#[derive(Clone)]
+pub struct OnConnection(pub(super) Arc<Activity>);
+
+impl OnConnection {
+    /// Marks the connection as authenticated: it is evicted after unauthenticated ones.
+    pub fn authenticate(&self) {
+        self.0.authenticate();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;

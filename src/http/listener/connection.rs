@@ -22,16 +22,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::{Service, ServiceExt};
 
-use super::super::bounds::Bounds;
-use super::super::log_limit::LogRateLimit;
-use super::super::origin::Connection;
-use super::activity::{Activity, Phase};
+use super::activity::{Activity, OnConnection, Phase};
 use super::answer_body::AnswerBody;
+use super::config::ListenerConfig;
 use super::refusal::{LINGERING_CLOSE, Refusal};
+use super::shutdown::shutdown_requested;
 use super::timeout_stream::TimeoutStream;
-use super::{ListenerConfig, OnConnection, shutdown_requested};
+use crate::http::bounds::Bounds;
+use crate::http::log_limit::LogRateLimit;
+use crate::http::origin::Connection;
 use crate::tls::certificate::ClientCertificate;
-use crate::tls::trust::{CertificateRejection, Trust};
+use crate::tls::rejection::CertificateRejection;
+use crate::tls::trust::Trust;
 
 /// At shutdown, connections that have not sent anything yet have this long to begin a request.
 const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(2);
@@ -75,7 +77,7 @@ pub async fn serve<S>(
                 tokio::select! {
                     () = shutdown_requested(&mut shutdown) => {}
                     rejection = wait_until_untrusted(server.trust(), chain.as_deref()) => {
-                        tracing::warn!(peer = %peer.ip(), "connection closed, as its client certificate is no longer valid: {rejection}");
+                        tracing::warn!(peer = %peer.ip(), "connection closed: its client certificate is no longer valid: {rejection}");
                     }
                 }
             };
@@ -101,19 +103,19 @@ async fn handshake(stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig
                     count_handshake("refused");
                     if let Some(left_out) = REFUSED_LOG.next() {
                         let rejection = CertificateRejection::from(error);
-                        tracing::warn!(peer = %peer.ip(), left_out, "a client's certificate was refused: {rejection}");
+                        tracing::warn!(peer = %peer.ip(), left_out, "TLS handshake refused: client certificate: {rejection}");
                     }
                 }
                 Some(rustls::Error::NoCertificatesPresented) => {
                     count_handshake("refused");
                     if let Some(left_out) = REFUSED_LOG.next() {
-                        tracing::info!(peer = %peer.ip(), left_out, "a client without a certificate was refused");
+                        tracing::info!(peer = %peer.ip(), left_out, "TLS handshake refused: the client sent no certificate");
                     }
                 }
                 // Scanners, health checks of load balancers, clients that went away.
                 _ => {
                     count_handshake("failed");
-                    tracing::debug!(peer = %peer.ip(), "a TLS handshake failed: {error}");
+                    tracing::debug!(peer = %peer.ip(), "TLS handshake failed: {error}");
                 }
             }
             None

@@ -1,6 +1,6 @@
 //! Fits the number of connections to the process's limit of open files: each connection needs one.
 
-use super::super::ops::MAX_OPS_CONNECTIONS;
+use crate::http::ops::MAX_OPS_CONNECTIONS;
 
 /// Files reserved for databases, logs, certificates and the ops listener.
 const RESERVED: u64 = 256 + MAX_OPS_CONNECTIONS as u64;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{Id, JoinSet};
 
-use super::super::log_limit::LogRateLimit;
 use super::activity::{Activity, Waiting};
-use super::{GaugeGuard, shutdown_requested};
+use super::gauge_guard::GaugeGuard;
+use super::shutdown::shutdown_requested;
+use crate::http::log_limit::LogRateLimit;
 
 /// Every open connection, by the task that serves it.
 pub struct OpenConnections {

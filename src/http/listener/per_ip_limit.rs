@@ -5,10 +5,10 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::bounds::{Bounds, rate_limit_key};
-use super::super::log_limit::LogRateLimit;
-use super::super::origin::proxy;
-use super::ListenerConfig;
+use super::config::ListenerConfig;
+use crate::http::bounds::{Bounds, rate_limit_key};
+use crate::http::log_limit::LogRateLimit;
+use crate::http::origin::proxy;
 
 /// Counts the open connections of each address.
 ///

@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use super::super::bounds::Bounds;
-use super::super::log_limit::{self, Reason};
-use super::super::observe::Issues;
 use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
+use crate::http::bounds::Bounds;
+use crate::http::log_limit::{self, Reason};
+use crate::http::observe::CitedRules;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
 
@@ -55,13 +55,13 @@ impl Refusal {
         let language = Language::default();
         let body = operation_outcome(&issues, language).to_string();
         let request_id = crate::clock::new_uuid().hyphenated().to_string();
-        let cited = Issues::of(&issues).list();
+        let cited = CitedRules::new(&issues).list();
         let labels = [("type", "none".to_owned()), ("interaction", "none".to_owned())];
         let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.as_u16().to_string())];
         metrics::counter!("sas_requests_total", &with_status).increment(1);
         if let Some(left_out) = log_limit::next_line(Reason::Malformed) {
             let status = status.as_u16();
-            tracing::info!(id = request_id, status, issues = cited, left_out, "answered below the routes");
+            tracing::info!(id = request_id, status, issues = cited, left_out, "request refused while parsing");
         }
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&crate::clock::system_time()).unwrap_or_default();
         format!(
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hyper_rejection_is_told_from_answers_of_the_service() {
+    fn hyper_rejection_is_distinguished_from_responses_of_the_service() {
         let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: x\r\n\r\n";
         assert_eq!(parse_hyper_rejection(bare.as_bytes()), Some(StatusCode::BAD_REQUEST));
         for other in [

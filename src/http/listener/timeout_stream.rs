@@ -1,5 +1,9 @@
 //! Wraps a socket: reads and writes fail with [`ErrorKind::TimedOut`] once they exceed the timeout of the
 //! connection's current phase, and the connection ends.
+//!
+//! Neither hyper nor tokio-io-timeout does this. hyper's `header_read_timeout` also runs while a connection is idle, so
+//! that there would be no separate idle timeout. tokio-io-timeout starts again with each byte, so that a client could hold
+//! a connection for ever; and neither knows which connections are idle, for evictions.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -11,9 +15,9 @@ use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::super::bounds::Bounds;
 use super::activity::{Activity, Phase};
 use super::refusal::parse_hyper_rejection;
+use crate::http::bounds::Bounds;
 
 /// Minimum average rate at which a client must take a response once `body_timeout` has passed, in bytes per second.
 const MIN_RATE: f64 = (16 << 10) as f64;
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn idle_timeout_passed_during_an_answer_is_noticed_at_its_flush() {
+    async fn idle_timeout_passed_during_a_response_is_detected_at_its_flush() {
         let (ours, _theirs) = tokio::io::duplex(1024);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Idle);
@@ -256,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_timeout_applies_to_bytes_taken_one_by_one() {
+    async fn body_timeout_applies_to_bytes_read_one_by_one() {
         let (ours, mut theirs) = tokio::io::duplex(1);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Answered);

@@ -6,6 +6,7 @@ use tower::Service;
 
 use super::*;
 use crate::access::principal::Principal;
+use crate::audit::{AuditQueue, Caller};
 
 const MAX: usize = 1000;
 const MAX_PAGE: usize = 300;
@@ -17,16 +18,19 @@ async fn answer(
     method: Method,
     (status, interaction, length): (u16, &'static str, usize),
 ) -> Response {
-    let answer = async move || {
+    let answer = async move |request: Request| {
+        let mut audit = AuditLoan::take(request.extensions()).expect("an audit draft");
+        audit.set_interaction(interaction, None);
         let mut response = Response::new(Body::from("x".repeat(length)));
         *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-        response.extensions_mut().insert(Observed { interaction, resource_type: None });
         response
     };
     let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(budget.clone(), reserve));
     let peer = peer.parse().expect("an address");
     let origin = Origin { peer, certificate: None, principal: Principal::Anyone, base_url: "http://h/fhir".into() };
-    let request = Request::builder().method(method).uri("/").extension(origin).body(Body::empty()).expect("a request");
+    let audit = AuditLoan::new(AuditQueue::without_task().0.draft("id", Caller::default()));
+    let request = Request::builder().method(method).uri("/").extension(origin).extension(audit);
+    let request = request.body(Body::empty()).expect("a request");
     router.call(request).await.expect("an answer")
 }
 
@@ -47,7 +51,6 @@ async fn response_budget_client_limit_exceeded_returns_503_to_that_client_only()
     let refused = search(&budget, "192.0.2.1", 101).await;
     assert_eq!(refused.status(), 503);
     assert!(refused.headers().contains_key("retry-after"));
-    assert_eq!(refused.extensions().get::<Observed>().map(|observed| observed.interaction), Some("search-type"));
     drop(refused);
     assert_eq!(search(&budget, "192.0.2.1", 100).await.status(), 200);
     assert_eq!(search(&budget, "192.0.2.2", 101).await.status(), 200);
@@ -59,7 +62,7 @@ async fn response_budget_client_limit_exceeded_returns_503_to_that_client_only()
 }
 
 #[tokio::test]
-async fn response_budget_total_exceeded_returns_503_until_answers_go() {
+async fn response_budget_total_exceeded_returns_503_until_responses_are_read() {
     let budget = ResponseBudget::new(MAX, MAX_PAGE);
     let mut held = vec![];
     for client in 1..=4 {
@@ -72,7 +75,7 @@ async fn response_budget_total_exceeded_returns_503_until_answers_go() {
 }
 
 #[tokio::test]
-async fn response_budget_one_answer_alone_always_passes() {
+async fn response_budget_single_response_always_passes() {
     for length in [1, 250, MAX_PAGE, 999, 5000] {
         let budget = ResponseBudget::new(MAX, MAX_PAGE);
         assert_eq!(search(&budget, "192.0.2.1", length).await.status(), 200, "{length}");
@@ -87,7 +90,7 @@ async fn response_budget_one_answer_alone_always_passes() {
 }
 
 #[tokio::test]
-async fn response_budget_exhausted_refuses_no_write_no_refusal_no_metadata() {
+async fn response_budget_exhausted_spares_writes_refusals_and_metadata() {
     let budget = ResponseBudget::new(MAX, MAX_PAGE);
     let mut held = vec![search(&budget, "192.0.2.1", 5 * MAX).await];
     for (status, interaction) in [
@@ -125,7 +128,7 @@ async fn response_budget_exhausted_refuses_no_write_no_refusal_no_metadata() {
 }
 
 #[tokio::test]
-async fn response_budget_answers_without_a_body_reserve_nothing() {
+async fn response_budget_responses_without_body_reserve_nothing() {
     let budget = ResponseBudget::new(MAX, MAX_PAGE);
     let _held = search(&budget, "192.0.2.1", 5 * MAX).await;
     for (method, status, length) in [(Method::HEAD, 200, 400), (Method::GET, 304, 0), (Method::GET, 204, 0)] {
@@ -136,7 +139,7 @@ async fn response_budget_answers_without_a_body_reserve_nothing() {
 }
 
 #[tokio::test]
-async fn response_budget_is_held_until_the_last_slice_is_gone() {
+async fn response_budget_is_reserved_until_the_last_slice_is_written() {
     let budget = ResponseBudget::new(1 << 20, 0);
     let length = 3 * MAX_SLICE + 1;
     let mut body = search(&budget, "192.0.2.1", length).await.into_body();

@@ -34,66 +34,66 @@ rules! { ANNUAIRE:
     "Parameter “{found}” has two different values; only one is allowed.";
 
     ANNUAIRE_CHAIN = "annuaire-chain", NotFhir, NotSupported, CHAINING;
-    "Le paramètre « {found} » suit trop de liens : un seul est admis, deux avec _has.";
-    "Parameter “{found}” follows too many links: one is allowed, two with _has.";
+    "Le paramètre « {found} » enchaîne trop de références : une seule est admise, deux avec _has.";
+    "Parameter “{found}” chains too many references: one is allowed, two with _has.";
 
     ANNUAIRE_INCLUDE = "annuaire-include", NotFhir, NotSupported, SEARCH;
-    "« {found} » n'est pas un lien que {parameter} puisse suivre depuis {type} ; liens possibles : {expected}.";
-    "“{found}” is no link that {parameter} can follow from {type}; possible links: {expected}.";
+    "« {found} » n'est pas une valeur admise de {parameter} pour {type} ; valeurs possibles : {expected}.";
+    "“{found}” is not an allowed value of {parameter} for {type}; possible values: {expected}.";
 
     ANNUAIRE_SIZE = "annuaire-size", NotFhir, TooLong, SEARCH;
-    "La requête est trop grande : {parameters} paramètres, {values} valeurs en tout et {list} par liste au plus sont admis ; répartissez-la sur plusieurs requêtes.";
-    "The query is too large: at most {parameters} parameters, {values} values in all and {list} in a list are allowed; spread it over several requests.";
+    "La requête est trop grande : {parameters} paramètres, {values} valeurs en tout et {list} par liste au plus sont admis ; la répartir sur plusieurs requêtes.";
+    "The query is too large: at most {parameters} parameters, {values} values in all and {list} in a list are allowed; split it into several requests.";
 
     ANNUAIRE_GONE = "annuaire-gone", Http, NotFound, PAGING;
-    "Ce parcours est trop ancien : les versions qu'il avait commencé à lire ne sont plus conservées. Recommencer à la première page.";
-    "This walk is too old: the versions it began to read are no longer kept. Begin again at the first page.";
+    "Ce lien « next » a expiré : les versions de la première page ne sont plus conservées. Recommencer la recherche.";
+    "This “next” link has expired: the versions of the first page are no longer kept. Repeat the search.";
 
     ANNUAIRE_TOO_COSTLY = "annuaire-too-costly", NotFhir, TooCostly, SEARCH;
-    "Cette recherche demande trop de travail : préciser ses critères, ou en donner moins.";
-    "This search takes too much work: narrow its criteria, or give fewer of them.";
+    "Cette recherche est trop coûteuse ; préciser les critères, ou en donner moins.";
+    "This search is too costly; narrow the criteria, or give fewer of them.";
 
     ANNUAIRE_TOO_BROAD = "annuaire-too-broad", NotFhir, TooLong, CHAINING;
-    "La recherche passe par plus de {expected} ressources liées : préciser le critère enchaîné.";
-    "The search goes over more than {expected} linked resources: narrow the chained criterion.";
+    "Le critère enchaîné désigne plus de {expected} ressources ; le préciser.";
+    "The chained criterion matches more than {expected} resources; narrow it.";
 
     ANNUAIRE_PAGE = "annuaire-page", NotFhir, Invalid, PAGING;
-    "Ce lien « next » n'est pas valable : il a été modifié ou coupé, ou il vient d'un autre serveur. Recommencer à la première page.";
-    "This “next” link is not valid: it was altered or cut, or comes from another server. Begin again at the first page.";
+    "Ce lien « next » n'est pas valide : il a été modifié ou tronqué, ou il provient d'un autre serveur. Recommencer la recherche.";
+    "This “next” link is not valid: it was modified or truncated, or comes from another server. Repeat the search.";
 
     ANNUAIRE_PAGE_MISSING = "annuaire-page-missing", NotFhir, Required, PAGING;
-    "Le paramètre id manque : une page suivante se demande par le lien « next » de la précédente, tel quel.";
-    "Parameter id is missing: a following page is asked for by the “next” link of the one before, as it is.";
+    "Le paramètre id manque ; demander la page suivante par le lien « next » de la page précédente, sans le modifier.";
+    "Parameter id is missing; request the following page by the “next” link of the previous page, unchanged.";
 
     ANNUAIRE_PAGE_LENGTH = "annuaire-page-length", NotFhir, TooLong, PAGING;
-    "Cette recherche est trop longue pour que le lien « next » la porte ; répartissez ses valeurs sur plusieurs recherches.";
-    "This search is too long for the “next” link to carry it; spread its values over several searches.";
+    "Cette recherche est trop longue pour un lien « next » ; répartir ses valeurs sur plusieurs recherches.";
+    "This search is too long for a “next” link; split its values into several searches.";
 
     ANNUAIRE_TYPE = "annuaire-type", Http, NotSupported, ERRORS;
-    "Le type « {found} » n'est pas dans l'annuaire ; types possibles : Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
-    "Type “{found}” is not in the directory; possible types: Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
+    "Le type « {found} » n'est pas un type de ressource de l'annuaire ; types possibles : Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
+    "Type “{found}” is not a resource type of the directory; possible types: Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
 
     ANNUAIRE_EMPTY = "annuaire-empty", Http, Transient, RFC_9110;
-    "La copie locale de l'annuaire est encore vide : elle se remplit par « sas-endpoint annuaire sync » ou « sas-endpoint annuaire load FICHIER », et sert dès la première page enregistrée.";
-    "The local copy of the directory is still empty: “sas-endpoint annuaire sync” or “sas-endpoint annuaire load FILE” fills it, and it is served from the first page stored.";
+    "Le miroir local de l'annuaire est vide ; l'alimenter par « sas-endpoint annuaire sync » ou « sas-endpoint annuaire load FICHIER ».";
+    "The local directory mirror is empty; fill it by “sas-endpoint annuaire sync” or “sas-endpoint annuaire load FILE”.";
 
     ANNUAIRE_INCLUDES = "annuaire-includes", Warning, TooCostly, INCLUDES;
-    "Plus de ressources sont liées à {found} qu'une page n'en porte ({most} ressources incluses au plus) : il en manque ici. Pour toutes les lire : {expected}.";
-    "More resources are linked to {found} than a page carries (at most {most} included resources): some are missing here. To read them all: {expected}.";
+    "Les ressources liées à {found} ne sont pas toutes incluses : une page en inclut {most} au plus. Pour toutes les lire : {expected}.";
+    "Not all resources linked to {found} are included: a page includes at most {most}. To read them all: {expected}.";
 
     ANNUAIRE_UNKNOWN = "annuaire-unknown", Warning, BusinessRule, IDENTITY;
-    "Aucun professionnel de l'annuaire ne porte cet identifiant national, selon la copie à jour au {date} (il y a {days} jour(s)).";
-    "No professional of the directory has this national identifier, by the copy as of {date} ({days} day(s) ago).";
+    "Aucun professionnel de l'annuaire n'a cet identifiant national, selon le miroir à jour au {date} (il y a {days} jour(s)).";
+    "No professional of the directory has this national identifier, according to the mirror as of {date} ({days} day(s) ago).";
 
     ANNUAIRE_INACTIVE = "annuaire-inactive", Warning, BusinessRule, IDENTITY;
-    "Le professionnel qui porte cet identifiant national n'est plus actif dans l'annuaire, selon la copie à jour au {date} (il y a {days} jour(s)).";
-    "The professional with this national identifier is no longer active in the directory, by the copy as of {date} ({days} day(s) ago).";
+    "Le professionnel qui a cet identifiant national n'est plus actif dans l'annuaire, selon le miroir à jour au {date} (il y a {days} jour(s)).";
+    "The professional with this national identifier is no longer active in the directory, according to the mirror as of {date} ({days} day(s) ago).";
 
     ANNUAIRE_UNKNOWN_REFUSED = "annuaire-unknown-refused", Refused, BusinessRule, IDENTITY;
-    "Aucun professionnel de l'annuaire ne porte cet identifiant national, selon la copie à jour au {date} (il y a {days} jour(s)) ; ce serveur le refuse (SAS_ANNUAIRE_CHECK=refuse).";
-    "No professional of the directory has this national identifier, by the copy as of {date} ({days} day(s) ago); this server refuses that (SAS_ANNUAIRE_CHECK=refuse).";
+    "Aucun professionnel de l'annuaire n'a cet identifiant national, selon le miroir à jour au {date} (il y a {days} jour(s)) ; ce serveur est configuré pour le refuser (SAS_ANNUAIRE_CHECK=refuse).";
+    "No professional of the directory has this national identifier, according to the mirror as of {date} ({days} day(s) ago); this server is configured to refuse it (SAS_ANNUAIRE_CHECK=refuse).";
 
     ANNUAIRE_INACTIVE_REFUSED = "annuaire-inactive-refused", Refused, BusinessRule, IDENTITY;
-    "Le professionnel qui porte cet identifiant national n'est plus actif dans l'annuaire, selon la copie à jour au {date} (il y a {days} jour(s)) ; ce serveur le refuse (SAS_ANNUAIRE_CHECK=refuse).";
-    "The professional with this national identifier is no longer active in the directory, by the copy as of {date} ({days} day(s) ago); this server refuses that (SAS_ANNUAIRE_CHECK=refuse).";
+    "Le professionnel qui a cet identifiant national n'est plus actif dans l'annuaire, selon le miroir à jour au {date} (il y a {days} jour(s)) ; ce serveur est configuré pour le refuser (SAS_ANNUAIRE_CHECK=refuse).";
+    "The professional with this national identifier is no longer active in the directory, according to the mirror as of {date} ({days} day(s) ago); this server is configured to refuse it (SAS_ANNUAIRE_CHECK=refuse).";
 }

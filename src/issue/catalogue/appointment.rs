@@ -21,20 +21,20 @@ rules! { APPOINTMENT:
     "Profile “{found}” is not published; expected: http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS.";
 
     PROFILE_UNKNOWN = "profile-unknown", Warning, NotSupported, PROFILE;
-    "Le profil « {found} » est inconnu ici ; la ressource est validée selon {expected}.";
-    "Profile “{found}” is unknown here; the resource is validated against {expected}.";
+    "Le profil « {found} » est inconnu de ce serveur ; la ressource est validée selon {expected}.";
+    "Profile “{found}” is unknown to this server; the resource is validated against {expected}.";
 
     APPOINTMENT_IDENTIFIER = "appointment-identifier", Refused, Required, PROFILE;
-    "Un rendez-vous porte exactement un identifiant ; trouvé : {count}.";
-    "An appointment has exactly one identifier; found: {count}.";
+    "Un rendez-vous doit avoir exactement un identifiant ; trouvé : {count}.";
+    "An appointment must have exactly one identifier; found: {count}.";
 
     APPOINTMENT_IDENTIFIER_SYSTEM = "appointment-identifier-system", Refused, Required, PROFILE;
     "Le système de l'identifiant manque ; attendu : l'OID (urn:oid:…) ou l'URL de l'éditeur.";
     "The identifier's system is missing; expected: the vendor's OID (urn:oid:…) or URL.";
 
     APPOINTMENT_IDENTIFIER_VALUE = "appointment-identifier-value", Refused, Required, PROFILE;
-    "La valeur de l'identifiant manque ; attendu : une valeur propre à ce rendez-vous, un UUID par exemple.";
-    "The identifier's value is missing; expected: a value of this appointment alone, such as a UUID.";
+    "La valeur de l'identifiant manque ; attendu : une valeur unique à ce rendez-vous, par exemple un UUID.";
+    "The identifier's value is missing; expected: a value unique to this appointment, such as a UUID.";
 
     APPOINTMENT_OPERATOR = "appointment-operator", Refused, Required, EXAMPLE;
     "L'opérateur manque ; attendu : exactement une extension http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator qui désigne le régulateur.";
@@ -45,27 +45,27 @@ rules! { APPOINTMENT:
     "The operator is given several times; only one extension FrAppointmentOperator is allowed.";
 
     APPOINTMENT_OPERATOR_REFERENCE = "appointment-operator-reference", Refused, Required, PROFILE;
-    "L'extension FrAppointmentOperator doit porter une valueReference, et rien d'autre.";
+    "L'extension FrAppointmentOperator doit comporter une valueReference, et rien d'autre.";
     "Extension FrAppointmentOperator must have a valueReference, and nothing else.";
 
     APPOINTMENT_OPERATOR_IDENTIFIER = "appointment-operator-identifier", Refused, Required, EXAMPLE;
-    "La référence à l'opérateur doit porter un identifiant complet (type, system, value) : celui reçu par INT_R02.";
+    "La référence à l'opérateur doit comporter un identifiant complet (type, system, value) : celui reçu par INT_R02.";
     "The operator's reference must have a complete identifier (type, system, value): the one received by INT_R02.";
 
     APPOINTMENT_OPERATOR_TYPE = "appointment-operator-type", Refused, CodeInvalid, EXAMPLE;
-    "Le type de l'identifiant de l'opérateur doit porter un seul codage, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS ou #INTRN.";
+    "Le type de l'identifiant de l'opérateur doit comporter un seul codage, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS ou #INTRN.";
     "The type of the operator's identifier must have a single coding, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS or #INTRN.";
 
     APPOINTMENT_OPERATOR_TYPE_SYSTEM = "appointment-operator-type-system", Refused, Value, EXAMPLE;
-    "Le système « {found} » ne va pas avec le type de l'identifiant de l'opérateur ; attendu : IDNPS avec urn:oid:1.2.250.1.71.4.2.1, INTRN avec urn:oid:1.2.250.1.213.3.6.";
-    "System “{found}” does not go with the type of the operator's identifier; expected: IDNPS with urn:oid:1.2.250.1.71.4.2.1, INTRN with urn:oid:1.2.250.1.213.3.6.";
+    "Le système « {found} » ne correspond pas au type de l'identifiant de l'opérateur ; attendu : IDNPS avec urn:oid:1.2.250.1.71.4.2.1, INTRN avec urn:oid:1.2.250.1.213.3.6.";
+    "System “{found}” does not match the type of the operator's identifier; expected: IDNPS with urn:oid:1.2.250.1.71.4.2.1, INTRN with urn:oid:1.2.250.1.213.3.6.";
 
     APPOINTMENT_EXTENSION = "appointment-extension", Refused, Value, SOS;
     "Un rendez-vous SOS (sas-sos-appointment) n'admet aucune autre extension que FrAppointmentOperator.";
     "An SOS appointment (sas-sos-appointment) allows no extension other than FrAppointmentOperator.";
 
     APPOINTMENT_ORIENTATION = "appointment-orientation", Refused, CodeInvalid, PROFILE;
-    "La catégorie d'orientation, au plus une, doit porter un codage admis : 001, 002, 003 (categorie-orientation-sas-codesystem) ou 604, 603, 124 (TRE_R66).";
+    "La catégorie d'orientation, au plus une, doit comporter un codage admis : 001, 002, 003 (categorie-orientation-sas-codesystem) ou 604, 603, 124 (TRE_R66).";
     "The orientation category, at most one, must have an allowed coding: 001, 002, 003 (categorie-orientation-sas-codesystem) or 604, 603, 124 (TRE_R66).";
 
     APPOINTMENT_START = "appointment-start", Refused, Required, PROFILE;
@@ -98,7 +98,7 @@ rules! { APPOINTMENT:
 
     APPOINTMENT_ACTOR_MISSING = "appointment-actor-missing", Warning, Required, EXAMPLE;
     "Le participant n'a pas d'acteur ; le professionnel de santé effecteur est attendu.";
-    "The participant has no actor; the health professional who receives is expected.";
+    "The participant has no actor; the health professional who provides the consultation is expected.";
 
     APPOINTMENT_ACTOR_IDENTIFIER = "appointment-actor-identifier", Refused, Value, PROFILE;
     "L'identifiant d'un acteur doit être national : type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS, system urn:oid:1.2.250.1.71.4.2.1, et une value.";
@@ -106,18 +106,18 @@ rules! { APPOINTMENT:
 
     APPOINTMENT_ACTOR_FORM = "appointment-actor-form", Warning, Value, EXAMPLE;
     "L'identifiant national du professionnel effecteur est attendu préfixé : 8 et RPPS (11 chiffres) ou 0 et ADELI (9 caractères).";
-    "The national id of the professional who receives is expected with its prefix: 8 and RPPS (11 digits) or 0 and ADELI (9 characters).";
+    "The national id of the professional who provides the consultation is expected with its prefix: 8 and RPPS (11 digits) or 0 and ADELI (9 characters).";
 
     APPOINTMENT_PATIENT = "appointment-patient", Refused, BusinessRule, GUIDE;
-    "La référence désigne un patient ou l'un de ses proches (Patient, RelatedPerson) ; un rendez-vous du SAS ne porte aucune donnée de patient.";
-    "The reference designates a patient or a person related to one (Patient, RelatedPerson); a SAS appointment carries no patient data.";
+    "La référence désigne un patient ou l'un de ses proches (Patient, RelatedPerson) ; un rendez-vous du SAS ne comporte aucune donnée de patient.";
+    "The reference designates a patient or a person related to one (Patient, RelatedPerson); a SAS appointment contains no patient data.";
 
     APPOINTMENT_SPECIALTY = "appointment-specialty", Warning, CodeInvalid, PROFILE;
-    "La spécialité ne porte pas de code ; attendu : un code de fr-practitioner-specialty.";
+    "La spécialité n'a pas de code ; attendu : un code de fr-practitioner-specialty.";
     "The specialty has no code; expected: a code of fr-practitioner-specialty.";
 
     FHIR_APP_1 = "fhir-app-1", Refused, Invariant, INVARIANTS;
-    "Un participant doit porter un type ou un acteur (app-1).";
+    "Un participant doit avoir un type ou un acteur (app-1).";
     "A participant must have a type or an actor (app-1).";
 
     FHIR_APP_4 = "fhir-app-4", Refused, Invariant, INVARIANTS;

@@ -29,132 +29,132 @@ const SAS_SECURITY: &str = "SAS, Sécurité: https://interop.esante.gouv.fr/ig/f
 
 rules! { EXCHANGE:
     HTTP_MALFORMED = "http-malformed", Http, Structure, RFC_9112;
-    "Ce qui a été reçu n'est pas une requête HTTP/1.1 bien formée ; la connexion est fermée.";
-    "What was received is not a well-formed HTTP/1.1 request; the connection is closed.";
+    "La requête HTTP/1.1 est mal formée ; la connexion est fermée.";
+    "The HTTP/1.1 request is malformed; the connection is closed.";
 
     HTTP_HOST = "http-host", Http, Invalid, "RFC 9112, HTTP/1.1, Request Target, Host: https://www.rfc-editor.org/rfc/rfc9112#section-3.2";
-    "Une requête HTTP/1.1 doit porter exactement un en-tête Host, de la forme hôte ou hôte:port.";
+    "Une requête HTTP/1.1 doit comporter exactement un en-tête Host, de la forme hôte ou hôte:port.";
     "An HTTP/1.1 request must have exactly one Host header, of the form host or host:port.";
 
     HTTP_TRANSFER_CODING = "http-transfer-coding", Http, NotSupported, "RFC 9112, HTTP/1.1, Transfer-Encoding: https://www.rfc-editor.org/rfc/rfc9112#section-6.1";
-    "Le seul codage de transfert lu est chunked (Transfer-Encoding) ; le corps doit être envoyé sans autre codage.";
-    "The only transfer coding that is read is chunked (Transfer-Encoding); the body must be sent without another one.";
+    "Seul le codage de transfert chunked (Transfer-Encoding) est pris en charge ; envoyer le corps sans autre codage.";
+    "Only the transfer coding chunked (Transfer-Encoding) is supported; send the body without another one.";
 
     HTTP_TIMEOUT = "http-timeout", Http, Timeout, RFC_9110;
-    "La requête n'est pas arrivée en entier dans le temps admis de {expected} s ; elle peut être envoyée à nouveau.";
-    "The request did not arrive as a whole within the allowed {expected} s; it may be sent again.";
+    "La requête n'a pas été reçue en entier dans le délai admis de {expected} s ; elle peut être renvoyée.";
+    "The request was not received completely within the allowed {expected} s; it may be sent again.";
 
     HTTP_URL_SIZE = "http-url-size", Http, TooLong, RFC_9110;
-    "L'adresse (chemin et critères) dépasse la taille admise de {expected} octets.";
-    "The URL (path and criteria) exceeds the accepted size of {expected} bytes.";
+    "L'URL (chemin et paramètres) dépasse la taille admise de {expected} octets.";
+    "The URL (path and parameters) exceeds the accepted size of {expected} bytes.";
 
     HTTP_HEADER_SIZE = "http-header-size", Http, TooLong, RFC_6585;
     "Les en-têtes dépassent la taille ou le nombre admis : {expected}.";
     "The headers exceed the accepted size or number: {expected}.";
 
     HTTP_LOGIN = "http-login", Http, Login, SECURITY;
-    "Il faut s'identifier, par un certificat client ou par un jeton (Authorization: Bearer …).";
-    "Say who you are, with a client certificate or a token (Authorization: Bearer …).";
+    "Authentification requise : par certificat client ou par jeton (Authorization: Bearer …).";
+    "Authentication required: by client certificate or token (Authorization: Bearer …).";
 
     HTTP_AUTHORIZATION = "http-authorization", Http, Login, RFC_6750;
-    "L'en-tête Authorization doit être unique et de la forme « Bearer jeton » ; aucun autre schéma n'est admis.";
+    "L'en-tête Authorization doit être unique et de la forme « Bearer jeton » ; aucun autre schéma n'est accepté.";
     "There must be one Authorization header, of the form “Bearer token”; no other scheme is accepted.";
 
     HTTP_TOKEN = "http-token", Http, Login, RFC_6750;
-    "Ce jeton est inconnu ici ; demandez-en un à l'exploitant.";
-    "This token is unknown here; ask the operator for one.";
+    "Le jeton n'est pas connu de ce serveur ; en demander un à l'exploitant.";
+    "The token is not known to this server; ask the operator for one.";
 
     HTTP_CALLER_UNKNOWN = "http-caller-unknown", Http, Forbidden, SAS_SECURITY;
-    "Le certificat client est valable, mais son CN et son OU ne sont pas ceux d'un appelant connu ici.";
-    "The client certificate is valid, but its CN and OU are not those of a caller known here.";
+    "Le certificat client est valable, mais son CN et son OU ne sont pas ceux d'un appelant configuré sur ce serveur.";
+    "The client certificate is valid, but its CN and OU are not those of a caller configured on this server.";
 
     HTTP_CERTIFICATE = "http-certificate", Http, Forbidden, SAS_SECURITY;
     "Le certificat client est refusé ; motif : {found}.";
     "The client certificate is refused; reason: {found}.";
 
     HTTP_FORBIDDEN = "http-forbidden", Http, Forbidden, SECURITY;
-    "L'appelant n'a pas le droit de le faire ; droit nécessaire : {expected}.";
-    "The caller has no right to do this; needed: {expected}.";
+    "L'appelant n'est pas habilité à effectuer cette interaction ; droit requis : {expected}.";
+    "The caller has no right to this interaction; required right: {expected}.";
 
     HTTP_ORIGIN = "http-origin", Http, Forbidden, RFC_6454;
-    "Cette requête vient d'une page d'un autre site (en-tête Origin ou Sec-Fetch-Site) ; les requêtes de telles pages sont refusées.";
-    "This request comes from a page of another site (header Origin or Sec-Fetch-Site); requests of such pages are refused.";
+    "La requête provient d'une page d'un autre site (en-tête Origin ou Sec-Fetch-Site) ; ces requêtes sont refusées.";
+    "The request comes from a page of another site (header Origin or Sec-Fetch-Site); such requests are refused.";
 
     FOREIGN_HOST = "foreign-host", Http, Forbidden, RFC_9110_MISDIRECTED;
     "L'hôte demandé (en-tête Host) n'est pas celui de ce serveur ; sans appelants configurés, l'hôte doit être localhost, une adresse IP ou celui de SAS_BASE_URL.";
     "The requested host (header Host) is not that of this server; without configured callers, the host must be localhost, an IP address, or that of SAS_BASE_URL.";
 
     HTTP_RATE = "http-rate", Http, Throttled, RFC_6585_RATE;
-    "L'appelant envoie trop de requêtes par seconde ; celle-ci peut être rejouée telle quelle après Retry-After.";
-    "The caller sends too many requests a second; this one may be sent again as it is after Retry-After.";
+    "L'appelant envoie trop de requêtes par seconde ; la requête peut être renvoyée telle quelle après Retry-After.";
+    "The caller sends too many requests per second; the request may be sent again unchanged after Retry-After.";
 
     TOO_BUSY_WRITES = "too-busy-writes", Http, Throttled, RFC_9110;
-    "Trop d'écritures sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
-    "Too many writes are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+    "Trop d'écritures sont en cours ou en attente ; la requête peut être renvoyée telle quelle après Retry-After.";
+    "Too many writes are in progress or waiting; the request may be sent again unchanged after Retry-After.";
 
     TOO_BUSY_READS = "too-busy-reads", Http, Throttled, RFC_9110;
-    "Trop de lectures sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
-    "Too many reads are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+    "Trop de lectures sont en cours ou en attente ; la requête peut être renvoyée telle quelle après Retry-After.";
+    "Too many reads are in progress or waiting; the request may be sent again unchanged after Retry-After.";
 
     TOO_BUSY_SEARCHES = "too-busy-searches", Http, Throttled, RFC_9110;
-    "Trop de recherches sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
-    "Too many searches are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+    "Trop de recherches sont en cours ou en attente ; la requête peut être renvoyée telle quelle après Retry-After.";
+    "Too many searches are in progress or waiting; the request may be sent again unchanged after Retry-After.";
 
     TOO_BUSY_VALIDATIONS = "too-busy-validations", Http, Throttled, RFC_9110;
-    "Trop de validations sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
-    "Too many validations are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+    "Trop de validations sont en cours ou en attente ; la requête peut être renvoyée telle quelle après Retry-After.";
+    "Too many validations are in progress or waiting; the request may be sent again unchanged after Retry-After.";
 
     TOO_BUSY_DIRECTORY = "too-busy-directory", Http, Throttled, RFC_9110;
-    "Trop de recherches dans l'annuaire sont en cours et en attente ; la requête peut être rejouée telle quelle après Retry-After.";
-    "Too many searches of the directory are being worked on and waiting; the request may be sent again as it is after Retry-After.";
+    "Trop de recherches dans l'annuaire sont en cours ou en attente ; la requête peut être renvoyée telle quelle après Retry-After.";
+    "Too many searches of the directory are in progress or waiting; the request may be sent again unchanged after Retry-After.";
 
     HTTP_DEADLINE = "http-deadline", Http, Timeout, RFC_9110;
-    "La réponse n'était pas prête dans le temps admis ; le traitement est arrêté, sauf un enregistrement déjà en cours. Réessayez après Retry-After (un PUT peut être rejoué tel quel), ou restreignez la recherche.";
-    "The answer was not ready within the allowed time; the work is stopped, unless it was just being committed. Try again after Retry-After (a PUT may be sent again as it is), or narrow the search.";
+    "La réponse n'était pas prête dans le délai admis ; le traitement est arrêté, sauf un enregistrement déjà en cours. Réessayer après Retry-After (un PUT peut être renvoyé tel quel), ou restreindre la recherche.";
+    "The response was not ready within the allowed time; processing is stopped, except for a commit in progress. Try again after Retry-After (a PUT may be sent again unchanged), or narrow the search.";
 
     RESPONSES_UNREAD = "responses-unread", Http, Throttled, RFC_9110;
-    "Trop de réponses déjà envoyées ne sont pas encore lues, par cet appelant ou par tous ensemble ; cette requête peut être rejouée telle quelle après Retry-After, une fois les réponses lues.";
-    "Too many bytes of earlier answers are still unread, by this caller or by all together; this request may be sent again as it is after Retry-After, once they are read.";
+    "Trop de réponses ne sont pas encore lues, par cet appelant ou par l'ensemble des appelants ; lire les réponses en attente, puis renvoyer la requête telle quelle après Retry-After.";
+    "Too many responses are still unread, by this caller or by all callers together; read the pending responses, then send the request again unchanged after Retry-After.";
 
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
-    "Ce chemin n'existe pas ici ; chemins servis : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
-    "Nothing is served at this path; served: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
+    "Ce chemin n'existe pas sur ce serveur ; chemins possibles : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
+    "This path does not exist on this server; possible paths: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
 
     HTTP_BUNDLE = "http-bundle", NotFhir, NotSupported, "HL7 FHIR R4, RESTful API, Batch/Transaction: http://hl7.org/fhir/R4/http.html#transaction";
-    "Rien ne s'envoie par POST à la base : les Bundles (transaction ou batch) ne sont pas traités ici ; envoyez chaque entrée dans une requête à part, avec la méthode et l'URL de son élément request.";
-    "Nothing may be posted to the base: Bundles (transaction or batch) are not processed here; send each entry as a request of its own, with the method and the URL of its request element.";
+    "POST sur l'URL de base n'est pas pris en charge : les Bundles (transaction ou batch) ne sont pas traités ; envoyer chaque entrée dans une requête séparée, avec la méthode et l'URL de son élément request.";
+    "POST to the base URL is not supported: Bundles (transaction or batch) are not processed; send each entry as a separate request, with the method and URL of its request element.";
 
     HTTP_METHOD = "http-method", Http, NotSupported, HTTP;
-    "La méthode {found} n'est pas servie sur ce chemin ; méthodes possibles : {expected}.";
-    "Method {found} is not served at this path; possible methods: {expected}.";
+    "La méthode {found} n'est pas prise en charge sur ce chemin ; méthodes possibles : {expected}.";
+    "Method {found} is not supported at this path; possible methods: {expected}.";
 
     HTTP_NOT_FOUND = "http-not-found", Http, NotFound, HTTP;
-    "Cette ressource, ou cette version, est inconnue ici.";
-    "This resource, or this version of it, is unknown here.";
+    "La ressource, ou cette version de la ressource, n'existe pas sur ce serveur.";
+    "The resource, or this version of it, does not exist on this server.";
 
     HTTP_ACCEPT = "http-accept", Http, NotSupported, MIME;
-    "Le format demandé n'est pas servi ; format servi : application/fhir+json (fhirVersion 4.0).";
-    "The format asked for is not served; served: application/fhir+json (fhirVersion 4.0).";
+    "Le format demandé (Accept ou _format) n'est pas disponible ; format disponible : application/fhir+json (fhirVersion 4.0).";
+    "The requested format (Accept or _format) is not available; available: application/fhir+json (fhirVersion 4.0).";
 
     HTTP_CONTENT_TYPE = "http-content-type", Http, NotSupported, MIME;
-    "Le Content-Type « {found} » n'est pas lu ; attendu : {expected}.";
-    "Content-Type “{found}” is not read; expected: {expected}.";
+    "Le Content-Type « {found} » n'est pas pris en charge ; attendu : {expected}.";
+    "Content-Type “{found}” is not supported; expected: {expected}.";
 
     HTTP_CONTENT_ENCODING = "http-content-encoding", Http, NotSupported, RFC_9110;
-    "Le corps est compressé ou encodé (Content-Encoding) ; il doit être envoyé tel quel.";
-    "The body is compressed or encoded (Content-Encoding); it must be sent as it is.";
+    "Le corps est compressé ou encodé (Content-Encoding) ; l'envoyer sans encodage.";
+    "The body is compressed or encoded (Content-Encoding); send it without encoding.";
 
     HTTP_BODY_SIZE = "http-body-size", Http, TooLong, RFC_9110;
     "Le corps dépasse la taille admise de {expected} octets.";
     "The body exceeds the accepted size of {expected} bytes.";
 
     HTTP_BODY_CHUNKS = "http-body-chunks", Http, TooCostly, RFC_9112;
-    "Le corps arrive en plus de {expected} morceaux (Transfer-Encoding: chunked) ; il faut l'envoyer en morceaux plus grands, ou avec Content-Length.";
-    "The body comes in more than {expected} parts (Transfer-Encoding: chunked); send it in larger ones, or with Content-Length.";
+    "Le corps est découpé en plus de {expected} morceaux (Transfer-Encoding: chunked) ; l'envoyer en morceaux plus grands, ou avec Content-Length.";
+    "The body has more than {expected} chunks (Transfer-Encoding: chunked); send it in larger chunks, or with Content-Length.";
 
     HTTP_BODY_INCOMPLETE = "http-body-incomplete", NotFhir, Structure, RFC_9110;
-    "Le corps n'a pas pu être lu jusqu'au bout : la connexion a été coupée ou le transfert est mal formé.";
-    "The body could not be read to its end: the connection broke or the transfer is malformed.";
+    "Le corps n'a pas pu être lu en entier : la connexion a été coupée ou le transfert est mal formé.";
+    "The body could not be read completely: the connection broke or the transfer is malformed.";
 
     HTTP_HEADER = "http-header", NotFhir, Invalid, HTTP;
     "L'en-tête {found} est mal formé ; attendu : {expected}.";
@@ -169,52 +169,52 @@ rules! { EXCHANGE:
     "The precondition (If-Match or If-None-Match) does not hold; current version: {found} (∅: the resource does not exist).";
 
     HTTP_MULTIPLE_MATCHES = "http-multiple-matches", Http, MultipleMatches, COND_UPDATE;
-    "Le critère désigne plusieurs ressources ; précisez le système de l'identifiant (system|value).";
+    "Le critère désigne plusieurs ressources ; préciser le système de l'identifiant (system|value).";
     "The criterion matches several resources; name the identifier's system (system|value).";
 
     HTTP_ID_TAKEN = "http-id-taken", Http, Conflict, COND_UPDATE;
-    "L'élément « id » du corps est déjà celui d'une autre ressource.";
-    "The body's “id” already belongs to another resource.";
+    "L'élément « id » du corps est déjà celui d'une autre ressource ; l'omettre.";
+    "The body's “id” already belongs to another resource; omit it.";
 
     HTTP_UNAVAILABLE = "http-unavailable", Http, Transient, HTTP;
-    "Le service est momentanément indisponible ; réessayez après Retry-After (un PUT peut être rejoué tel quel).";
-    "The service is momentarily unavailable; try again after Retry-After (a PUT may be sent again as it is).";
+    "Le service est temporairement indisponible ; réessayer après Retry-After (un PUT peut être renvoyé tel quel).";
+    "The service is temporarily unavailable; try again after Retry-After (a PUT may be sent again unchanged).";
 
     HTTP_INTERNAL = "http-internal", Http, Exception, HTTP;
-    "Une erreur interne s'est produite ; citez à l'exploitant la valeur de l'en-tête X-Request-Id de cette réponse.";
-    "An internal error occurred; quote to the operator the value of this response's X-Request-Id header.";
+    "Une erreur interne s'est produite ; communiquer à l'exploitant la valeur de l'en-tête X-Request-Id de cette réponse.";
+    "An internal error occurred; send the value of this response's X-Request-Id header to the operator.";
 
     QUERY_ENCODING = "query-encoding", NotFhir, Invalid, SEARCH;
-    "La requête contient un encodage pourcent incorrect, de l'UTF-8 incorrect ou un caractère de contrôle.";
-    "The query holds a wrong percent-encoding, wrong UTF-8 or a control character.";
+    "Les paramètres contiennent un encodage pourcent invalide, de l'UTF-8 invalide ou un caractère de contrôle.";
+    "The query contains an invalid percent-encoding, invalid UTF-8 or a control character.";
 
     QUERY_PARAMETER = "query-parameter", NotFhir, NotSupported, SEARCH;
-    "Le paramètre « {found} » n'est pas pris en charge ici ; paramètres possibles : {expected}.";
-    "Parameter “{found}” is not supported here; possible parameters: {expected}.";
+    "Le paramètre « {found} » n'est pas pris en charge pour cette requête ; paramètres possibles : {expected}.";
+    "Parameter “{found}” is not supported for this request; possible parameters: {expected}.";
 
     QUERY_IGNORED = "query-ignored", Warning, NotSupported, HANDLING;
-    "Le paramètre « {found} » n'est pas pris en charge ici : il a été ignoré (Prefer: handling=lenient) ; paramètres possibles : {expected}.";
-    "Parameter “{found}” is not supported here: it was ignored (Prefer: handling=lenient); possible parameters: {expected}.";
+    "Le paramètre « {found} » n'est pas pris en charge et a été ignoré (Prefer: handling=lenient) ; paramètres possibles : {expected}.";
+    "Parameter “{found}” is not supported and was ignored (Prefer: handling=lenient); possible parameters: {expected}.";
 
     QUERY_REPEATED = "query-repeated", NotFhir, Invalid, SEARCH;
-    "Le paramètre « {found} » ne peut être donné qu'une fois.";
-    "Parameter “{found}” may be given only once.";
+    "Le paramètre « {found} » est répété ; une seule occurrence est admise.";
+    "Parameter “{found}” is repeated; only one occurrence is allowed.";
 
     QUERY_VALUE = "query-value", NotFhir, Invalid, SEARCH;
     "La valeur du paramètre « {found} » est mal formée ou n'est pas prise en charge ; attendu : {expected}.";
     "The value of parameter “{found}” is malformed or not supported; expected: {expected}.";
 
     QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
-    "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; répartissez-la sur plusieurs requêtes.";
-    "The query is too large: at most {parameters} parameters, {criteria} criteria and {values} values are allowed; spread it over several requests.";
+    "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; la répartir sur plusieurs requêtes.";
+    "The query is too large: at most {parameters} parameters, {criteria} criteria and {values} values are allowed; split it into several requests.";
 
     QUERY_IDENTIFIER_MISSING = "query-identifier-missing", NotFhir, Required, COND_UPDATE;
     "Le critère identifier=system|value manque : il désigne la ressource à créer ou à mettre à jour.";
     "The criterion identifier=system|value is missing: it designates the resource to create or update.";
 
     QUERY_IDENTIFIER_SINGLE = "query-identifier-single", NotFhir, Invalid, COND_UPDATE;
-    "Un seul identifiant est admis ici : ni répétition, ni liste séparée par des virgules.";
-    "Exactly one identifier is allowed here: no repetition, no comma-separated list.";
+    "Un seul identifiant est admis : ni répétition, ni liste séparée par des virgules.";
+    "Exactly one identifier is allowed: no repetition, no comma-separated list.";
 
     QUERY_IDENTIFIER_FORM = "query-identifier-form", NotFhir, Invalid, SAS_BOTH;
     "L'identifiant du critère doit avoir la forme {expected}, sans partie vide.";
@@ -237,28 +237,28 @@ rules! { EXCHANGE:
     "The body's “id” differs from the id of the resource that the request designates.";
 
     BODY_ID_MISSING = "body-id-missing", NotFhir, Required, UPDATE;
-    "L'élément « id » manque : une mise à jour par son chemin doit le porter, égal à celui du chemin.";
-    "Element “id” is missing: an update by its path must carry it, equal to the path's.";
+    "L'élément « id » manque ; une mise à jour par id doit le comporter, égal à celui de l'URL.";
+    "Element “id” is missing; an update by id must contain it, equal to that of the URL.";
 
     IDENTIFIER_DUPLICATE = "identifier-duplicate", Refused, Duplicate, SAS_BOTH;
-    "Cet identifiant appartient déjà à {found} ; rien n'a été modifié. La ressource qui le porte se met à jour par PUT avec ?identifier=system|value.";
-    "This identifier already belongs to {found}; nothing was changed. The resource that has it is updated by PUT with ?identifier=system|value.";
+    "Cet identifiant appartient déjà à {found} ; rien n'a été modifié. Mettre à jour la ressource qui le possède par PUT avec ?identifier=system|value.";
+    "This identifier already belongs to {found}; nothing was changed. Update the resource that has it by PUT with ?identifier=system|value.";
 
     IDENTIFIER_NOT_IN_BODY = "identifier-not-in-body", Warning, BusinessRule, SAS_UPDATE;
-    "L'identifiant du critère, inconnu ici, ne figure pas dans le corps : le compte est enregistré sous les identifiants du corps.";
-    "The criterion's identifier, unknown here, is not in the body: the account is stored under the body's identifiers.";
+    "L'identifiant du critère, inconnu de ce serveur, ne figure pas dans le corps ; le compte est enregistré sous les identifiants du corps.";
+    "The criterion's identifier, unknown to this server, is not in the body; the account is stored under the body's identifiers.";
 
     APPOINTMENT_IDENTIFIER_CHANGED = "appointment-identifier-changed", Refused, BusinessRule, SAS_APPOINTMENT;
-    "L'identifiant du rendez-vous dans le corps diffère de celui que la requête désigne ; c'est sa seule clé, elle ne change pas.";
-    "The appointment's identifier in the body differs from the one the request designates; it is its only key and does not change.";
+    "L'identifiant du rendez-vous dans le corps diffère de celui que la requête désigne ; l'identifiant d'un rendez-vous ne peut pas changer.";
+    "The appointment's identifier in the body differs from the one that the request designates; the identifier of an appointment cannot change.";
 
     APPOINTMENT_OPERATOR_UNKNOWN = "appointment-operator-unknown", Warning, BusinessRule, SAS_OPERATOR;
-    "Le régulateur opérateur du rendez-vous n'est pas un compte connu ici (jamais reçu par INT_R02).";
-    "The appointment's operator is not an account known here (never received by INT_R02).";
+    "Le régulateur opérateur du rendez-vous n'a pas de compte sur ce serveur (jamais reçu par INT_R02).";
+    "The regulator who operates the appointment has no account on this server (never received by INT_R02).";
 
     APPOINTMENT_OPERATOR_REQUIRED = "appointment-operator-required", Refused, BusinessRule, SAS_OPERATOR;
-    "Le régulateur opérateur du rendez-vous n'est pas un compte connu ici ; en mode strict, il doit avoir été reçu par INT_R02.";
-    "The appointment's operator is not an account known here; in strict mode it must have been received by INT_R02.";
+    "Le régulateur opérateur du rendez-vous n'a pas de compte sur ce serveur ; en mode strict, son compte doit avoir été reçu par INT_R02.";
+    "The regulator who operates the appointment has no account on this server; in strict mode the account must have been received by INT_R02.";
 
     ALL_GOOD = "all-good", Information, Informational, HTTP;
     "Aucune anomalie.";

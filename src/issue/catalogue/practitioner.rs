@@ -64,7 +64,7 @@ rules! { PRACTITIONER:
 
     PRACTITIONER_IDENTIFIER_IDNPS_FORM = "practitioner-identifier-idnps-form", Warning, Value, TRE_G08;
     "L'identifiant national n'a pas une forme connue : préfixe 8 et RPPS (11 chiffres), 0 et ADELI, 3 et FINESS/registre, 1, 4, 5 ou 6 et structure/registre.";
-    "The national id has no known form: prefix 8 and RPPS (11 digits), 0 and ADELI, 3 and FINESS/registry, 1, 4, 5 or 6 and structure/registry.";
+    "The national id does not have a known form: prefix 8 and RPPS (11 digits), 0 and ADELI, 3 and FINESS/registry, 1, 4, 5 or 6 and structure/registry.";
 
     PRACTITIONER_IDENTIFIER_INTRN_FORM = "practitioner-identifier-intrn-form", Warning, Value, UPDATE;
     "L'identifiant technique SAS n'a pas la forme d'un UUID.";
@@ -83,11 +83,11 @@ rules! { PRACTITIONER:
     "The family name (family) is missing.";
 
     PRACTITIONER_NAME_GIVEN = "practitioner-name-given", Refused, Required, PROFILE;
-    "Le nom doit porter exactement un prénom (given), trouvé : {count} ; un prénom composé s'écrit dans une seule chaîne.";
-    "The name must have exactly one given name, found: {count}; a compound one is written in a single string.";
+    "Le nom doit comporter exactement un prénom (given) ; trouvé : {count}. Écrire un prénom composé dans une seule chaîne.";
+    "The name must have exactly one given name; found: {count}. Write a compound given name in a single string.";
 
     PRACTITIONER_NAME_PREFIX = "practitioner-name-prefix", Refused, Value, FR_CORE;
-    "Le nom porte plusieurs civilités (prefix) ; une au plus est admise.";
+    "Le nom comporte plusieurs civilités (prefix) ; une au plus est admise.";
     "The name has several prefixes; at most one is allowed.";
 
     PRACTITIONER_TELECOM = "practitioner-telecom", Refused, Required, CREATION;

@@ -23,8 +23,8 @@ rules! { STRUCTURE:
     "The body is empty; a FHIR resource in JSON is expected.";
 
     JSON_ENCODING = "json-encoding", NotFhir, Structure, JSON;
-    "Le corps n'est pas de l'UTF-8.";
-    "The body is not UTF-8.";
+    "Le corps n'est pas encodé en UTF-8.";
+    "The body is not encoded in UTF-8.";
 
     JSON_SYNTAX = "json-syntax", NotFhir, Structure, JSON;
     "Le JSON est mal formé à la ligne {line}, colonne {column}.";
@@ -47,16 +47,16 @@ rules! { STRUCTURE:
     "Element “{found}” is given twice in the same object.";
 
     JSON_NULL = "json-null", NotFhir, Structure, JSON;
-    "La valeur est null ; un élément absent doit être omis.";
-    "The value is null; an absent element must be left out.";
+    "La valeur est null ; omettre l'élément.";
+    "The value is null; omit the element.";
 
     JSON_EMPTY_VALUE = "json-empty-value", NotFhir, Structure, JSON;
-    "La valeur est vide ; une chaîne, un tableau ou un objet vide doit être omis.";
-    "The value is empty; an empty string, array or object must be left out.";
+    "La valeur est vide ; omettre une chaîne, un tableau ou un objet vide.";
+    "The value is empty; omit an empty string, array or object.";
 
     JSON_CONTROL_CHARACTER = "json-control-character", NotFhir, Value, DATATYPES;
     "La chaîne contient un caractère de contrôle ; seuls tabulation, retour chariot et saut de ligne sont admis.";
-    "The string holds a control character; only tab, carriage return and line feed are allowed.";
+    "The string contains a control character; only tab, carriage return and line feed are allowed.";
 
     RESOURCE_TYPE_MISSING = "resource-type-missing", NotFhir, Structure, RESOURCE;
     "L'élément resourceType manque ; attendu : {expected}.";
@@ -87,8 +87,8 @@ rules! { STRUCTURE:
     "Code “{found}” is not allowed; possible codes: {expected}.";
 
     FHIR_CODE_MISSING = "fhir-code-missing", NotFhir, CodeInvalid, TERMINOLOGIES;
-    "L'élément « {expected} » n'a pas de valeur ; un code de sa liste est exigé, une extension ne suffit pas.";
-    "Element “{expected}” has no value; a code of its list is required, an extension is not enough.";
+    "L'élément « {expected} » n'a pas de valeur ; un code de son jeu de valeurs est obligatoire, une extension ne suffit pas.";
+    "Element “{expected}” has no value; a code of its value set is required, an extension is not enough.";
 
     FHIR_LANGUAGE = "fhir-language", NotFhir, CodeInvalid, "HL7 FHIR R4, Common language codes: http://hl7.org/fhir/R4/valueset-languages.html, BCP 47";
     "« {found} » n'est pas une langue de BCP 47 (système urn:ietf:bcp:47), par exemple fr, fr-FR, en.";
@@ -99,7 +99,7 @@ rules! { STRUCTURE:
     "The URI is relative; an absolute URI is expected, such as https://example.org/a or urn:oid:1.2.250.1.71.4.2.1.";
 
     FHIR_REFERENCE = "fhir-reference", NotFhir, Value, REFERENCES;
-    "La référence contient un blanc ; formes admises : Type/id, https://…, urn:uuid:…, #id.";
+    "La référence contient une espace ; formes admises : Type/id, https://…, urn:uuid:…, #id.";
     "The reference contains white space; allowed forms: Type/id, https://…, urn:uuid:…, #id.";
 
     FHIR_REFERENCE_TYPE = "fhir-reference-type", NotFhir, Structure, REFERENCES;
@@ -111,7 +111,7 @@ rules! { STRUCTURE:
     "The size is not the number of bytes of the attachment's data.";
 
     FHIR_CONTAINED_ID = "fhir-contained-id", NotFhir, Structure, "HL7 FHIR R4, References, Contained Resources: http://hl7.org/fhir/R4/references.html#contained";
-    "Une autre ressource contenue porte déjà cet id.";
+    "Une autre ressource contenue a déjà cet id.";
     "Another contained resource already has this id.";
 
     FHIR_CHOICE = "fhir-choice", NotFhir, Structure, DATATYPES;
@@ -119,7 +119,7 @@ rules! { STRUCTURE:
     "The choice element {expected}[x] must be given in exactly one form.";
 
     IDENTIFIER_COUNT = "identifier-count", Refused, TooLong, IDENTIFIER;
-    "La ressource porte {found} identifiants ; {expected} au plus sont admis.";
+    "La ressource a {found} identifiants ; {expected} au plus sont admis.";
     "The resource has {found} identifiers; at most {expected} are allowed.";
 
     IDENTIFIER_LENGTH = "identifier-length", Refused, TooLong, IDENTIFIER;
@@ -139,48 +139,48 @@ rules! { STRUCTURE:
     "The element has neither value nor extension; an id alone is not enough.";
 
     FHIR_EXT_1 = "fhir-ext-1", Refused, Invariant, EXTENSIBILITY;
-    "Une extension doit porter soit une valeur, soit des sous-extensions, et pas les deux.";
-    "An extension must have either a value or sub-extensions, not both.";
+    "Une extension doit avoir soit une valeur, soit des sous-extensions, mais pas les deux.";
+    "An extension must have either a value or sub-extensions, but not both.";
 
     FHIR_PER_1 = "fhir-per-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Period, per-1: http://hl7.org/fhir/R4/datatypes.html#Period";
     "La fin de la période précède son début.";
     "The period's end is before its start.";
 
     FHIR_CPT_2 = "fhir-cpt-2", Refused, Invariant, "HL7 FHIR R4, Data Types, ContactPoint, cpt-2: http://hl7.org/fhir/R4/datatypes.html#ContactPoint";
-    "Un contact qui a une valeur doit dire son système (email, phone…).";
-    "A contact point with a value must say its system (email, phone…).";
+    "Un contact qui a une valeur doit indiquer son système (email, phone…).";
+    "A contact point with a value must have a system (email, phone…).";
 
     FHIR_ATT_1 = "fhir-att-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Attachment, att-1: http://hl7.org/fhir/R4/datatypes.html#Attachment";
-    "Une pièce jointe qui a des données doit dire son contentType.";
-    "An attachment with data must say its contentType.";
+    "Une pièce jointe qui a des données doit indiquer son contentType.";
+    "An attachment with data must have a contentType.";
 
     FHIR_QTY_3 = "fhir-qty-3", Refused, Invariant, "HL7 FHIR R4, Data Types, Quantity, qty-3: http://hl7.org/fhir/R4/datatypes.html#Quantity";
-    "Une quantité dont l'unité est codée doit dire le système du code.";
-    "A quantity with a coded unit must say the code's system.";
+    "Une quantité dont l'unité est codée doit indiquer le système du code.";
+    "A quantity with a coded unit must have the code's system.";
 
     FHIR_QUANTITY_UNIT = "fhir-quantity-unit", Refused, Invariant, "HL7 FHIR R4, Data Types, age-1, cnt-3, dis-1, drt-1: http://hl7.org/fhir/R4/datatypes.html#QuantityVariations";
-    "Un âge, une durée, une distance ou un nombre porte une unité codée dans UCUM (http://unitsofmeasure.org) ; un âge est positif, l'unité d'un nombre est 1.";
-    "An age, a duration, a distance or a count has a unit coded in UCUM (http://unitsofmeasure.org); an age is positive, the unit of a count is 1.";
+    "Un âge, une durée, une distance ou un nombre doit avoir une unité codée en UCUM (http://unitsofmeasure.org) ; un âge est positif, l'unité d'un nombre est 1.";
+    "An age, a duration, a distance or a count must have a unit coded in UCUM (http://unitsofmeasure.org); an age is positive, the unit of a count is 1.";
 
     FHIR_SQTY_1 = "fhir-sqty-1", Refused, Invariant, "HL7 FHIR R4, Data Types, SimpleQuantity, sqty-1: http://hl7.org/fhir/R4/datatypes.html#SimpleQuantity";
-    "Une quantité simple n'a pas de comparateur.";
-    "A simple quantity has no comparator.";
+    "Une quantité simple ne doit pas avoir de comparateur (comparator).";
+    "A simple quantity must not have a comparator.";
 
     FHIR_RNG_2 = "fhir-rng-2", Refused, Invariant, "HL7 FHIR R4, Data Types, Range, rng-2: http://hl7.org/fhir/R4/datatypes.html#Range";
-    "Le bas de l'intervalle est au-dessus de son haut.";
-    "The low end of the range is above its high end.";
+    "La borne inférieure de l'intervalle (low) dépasse sa borne supérieure (high).";
+    "The lower bound of the range (low) is above its upper bound (high).";
 
     FHIR_TIMING = "fhir-timing", Refused, Invariant, "HL7 FHIR R4, Data Types, Timing, tim-1 to tim-10: http://hl7.org/fhir/R4/datatypes.html#Timing";
-    "Les éléments de la répétition ne vont pas ensemble : durée et période ont une unité et sont positives ou nulles, un maximum a sa base, offset demande when, timeOfDay l'exclut.";
-    "The elements of the repetition do not go together: duration and period have a unit and are not negative, a maximum has its base, offset requires when, timeOfDay excludes it.";
+    "Les éléments de la répétition ne sont pas compatibles : durée et période ont une unité et sont positives ou nulles, un maximum a sa base, offset demande when, timeOfDay l'exclut.";
+    "The elements of the repetition are not compatible: duration and period have a unit and are not negative, a maximum has its base, offset requires when, timeOfDay excludes it.";
 
     FHIR_EXPRESSION = "fhir-expression", Refused, Invariant, "HL7 FHIR R4, Metadata Types, Expression, exp-1: http://hl7.org/fhir/R4/metadatatypes.html#Expression";
-    "Une expression doit porter expression ou reference.";
-    "An Expression must have expression or reference.";
+    "Une Expression doit avoir l'élément expression ou reference.";
+    "An Expression must have the element expression or reference.";
 
     FHIR_DATA_REQUIREMENT = "fhir-data-requirement", Refused, Invariant, "HL7 FHIR R4, Metadata Types, DataRequirement, drq-1, drq-2: http://hl7.org/fhir/R4/metadatatypes.html#DataRequirement";
-    "Un filtre doit porter soit path, soit searchParam, et pas les deux.";
-    "A filter must have either path or searchParam, not both.";
+    "Un filtre doit avoir soit path, soit searchParam, mais pas les deux.";
+    "A filter must have either path or searchParam, but not both.";
 
     FHIR_TRIGGER = "fhir-trigger", Refused, Invariant, "HL7 FHIR R4, Metadata Types, TriggerDefinition, trd-1 to trd-3: http://hl7.org/fhir/R4/metadatatypes.html#TriggerDefinition";
     "Le déclencheur n'a pas les éléments de son type : name, timing ou data, et une condition seulement avec data.";
@@ -188,22 +188,22 @@ rules! { STRUCTURE:
 
     FHIR_TXT_1 = "fhir-txt-1", Refused, Invariant, NARRATIVE;
     "Le texte narratif contient un élément, un attribut ou un lien interdit : ni script, ni style, ni formulaire, ni contenu actif.";
-    "The narrative holds an element, an attribute or a link that is not allowed: no script, style sheet, form or active content.";
+    "The narrative contains an element, an attribute or a link that is not allowed: no script, style sheet, form or active content.";
 
     FHIR_TXT_2 = "fhir-txt-2", Refused, Invariant, NARRATIVE;
-    "Le texte narratif n'a rien de visible ; un texte ou une image est attendu.";
-    "The narrative shows nothing; a text or an image is expected.";
+    "Le texte narratif n'a aucun contenu visible ; un texte ou une image est attendu.";
+    "The narrative has no visible content; a text or an image is expected.";
 
     FHIR_ORG_1 = "fhir-org-1", Refused, Invariant, ORGANIZATION;
-    "Une organisation doit porter un nom ou un identifiant.";
+    "Une organisation doit avoir un nom ou un identifiant.";
     "An organization must have a name or an identifier.";
 
     FHIR_ORG_HOME = "fhir-org-home", Refused, Invariant, ORGANIZATION;
-    "Ni le contact ni l'adresse d'une organisation n'a l'usage « home ».";
-    "Neither the telecom nor the address of an organization has the use “home”.";
+    "Le contact et l'adresse d'une organisation ne doivent pas avoir l'usage « home ».";
+    "The telecom and address of an organization must not have the use “home”.";
 
     FHIR_RAT_1 = "fhir-rat-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Ratio, rat-1: http://hl7.org/fhir/R4/datatypes.html#Ratio";
-    "Un ratio doit porter numérateur et dénominateur, ou aucun des deux et une extension.";
+    "Un ratio doit avoir un numérateur et un dénominateur, ou aucun des deux et une extension.";
     "A ratio must have both numerator and denominator, or neither and an extension.";
 
     FHIR_REF_1 = "fhir-ref-1", Refused, Invariant, REFERENCES;
@@ -219,12 +219,12 @@ rules! { STRUCTURE:
     "The contained resource is referenced by no element (#id).";
 
     FHIR_DOM_4 = "fhir-dom-4", Refused, Invariant, DOMAIN_RESOURCE;
-    "Une ressource contenue ne porte ni meta.versionId ni meta.lastUpdated.";
-    "A contained resource has neither meta.versionId nor meta.lastUpdated.";
+    "Une ressource contenue ne doit avoir ni meta.versionId ni meta.lastUpdated.";
+    "A contained resource must have neither meta.versionId nor meta.lastUpdated.";
 
     FHIR_DOM_5 = "fhir-dom-5", Refused, Invariant, DOMAIN_RESOURCE;
-    "Une ressource contenue ne porte pas d'étiquette de sécurité (meta.security).";
-    "A contained resource has no security label (meta.security).";
+    "Une ressource contenue ne doit pas avoir d'étiquette de sécurité (meta.security).";
+    "A contained resource must not have a security label (meta.security).";
 
     FHIR_MODIFIER_EXTENSION = "fhir-modifier-extension", Warning, NotSupported, "HL7 FHIR R4, Extensibility, Modifier Extensions: http://hl7.org/fhir/R4/extensibility.html#modifierExtension";
     "Une extension qui change le sens de l'élément (modifierExtension) est conservée, mais ce serveur ne l'interprète pas.";
@@ -239,18 +239,18 @@ rules! { STRUCTURE:
     "The coding's system is a relative URI; an absolute URI is expected.";
 
     IDENTIFIER_USE_OLD = "identifier-use-old", Warning, BusinessRule, "HL7 FHIR R4, Data Types, Identifier.use: http://hl7.org/fhir/R4/datatypes-definitions.html#Identifier.use";
-    "L'identifiant qui désigne la ressource a l'usage « old » ; il reste néanmoins sa clé.";
-    "The identifier that designates the resource has the use “old”; it is its key nonetheless.";
+    "L'identifiant qui désigne la ressource a l'usage « old » ; il continue de la désigner.";
+    "The identifier that designates the resource has the use “old”; it still designates it.";
 
     RESOURCE_SUBSETTED = "resource-subsetted", Refused, BusinessRule, "HL7 FHIR R4, Search, _summary, _elements: http://hl7.org/fhir/R4/search.html#summary";
-    "La ressource porte l'étiquette SUBSETTED : elle n'est qu'une partie, et l'enregistrer effacerait le reste. Envoyez la ressource entière, sans cette étiquette.";
-    "The resource has the tag SUBSETTED: it is a part only, and storing it would erase the rest. Send the whole resource, without this tag.";
+    "La ressource a l'étiquette SUBSETTED : elle est partielle, et son enregistrement effacerait les autres éléments. Envoyer la ressource complète, sans cette étiquette.";
+    "The resource has the tag SUBSETTED: it is partial, and storing it would erase the other elements. Send the complete resource, without this tag.";
 
     CONTAINED_PATIENT = "contained-patient", Refused, BusinessRule, PATIENTS;
-    "Une ressource contenue décrit un patient ou l'un de ses proches (Patient, RelatedPerson) ; les flux du SAS ne portent aucune donnée de patient.";
-    "A contained resource describes a patient or a person related to one (Patient, RelatedPerson); the SAS flows carry no patient data.";
+    "Une ressource contenue décrit un patient ou l'un de ses proches (Patient, RelatedPerson) ; les flux du SAS ne comportent aucune donnée de patient.";
+    "A contained resource describes a patient or a person related to one (Patient, RelatedPerson); the SAS flows contain no patient data.";
 
     PATIENT_IDENTIFIER = "patient-identifier", Refused, BusinessRule, PATIENTS;
-    "L'identifiant est celui d'un patient (INS, urn:oid:1.2.250.1.213.1.4.*) ; les flux du SAS ne portent aucune donnée de patient.";
-    "The identifier is a patient's (INS, urn:oid:1.2.250.1.213.1.4.*); the SAS flows carry no patient data.";
+    "L'identifiant est celui d'un patient (INS, urn:oid:1.2.250.1.213.1.4.*) ; les flux du SAS ne comportent aucune donnée de patient.";
+    "The identifier is a patient's (INS, urn:oid:1.2.250.1.213.1.4.*); the SAS flows contain no patient data.";
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::{Breach, Check, Contained, Place, Receiver, strings, text};
+use super::check::{Breach, Check, Contained, Place, Receiver, strings, text};
 use crate::fhir::code_system::CodeSystem;
 use crate::issue::catalogue::{FHIR_CODE, FHIR_CODE_UNKNOWN, FHIR_CODING_CODE};
 

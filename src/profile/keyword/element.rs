@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::{Breach, Check, Contained, Place, Receiver, strings};
+use super::check::{Breach, Check, Contained, Place, Receiver, strings};
 use crate::issue::Rule;
 use crate::issue::catalogue::{FHIR_CHOICE, FHIR_CODE_MISSING, FHIR_ELE_1, FHIR_REQUIRED_ELEMENT};
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::{Breach, Check, Contained, Place, Receiver, text};
+use super::check::{Breach, Check, Contained, Place, Receiver, text};
 use crate::fhir::date;
 use crate::fhir::narrative::{self, Fault};
 use crate::fhir::primitive::decode_base64;

@@ -4,16 +4,10 @@
 
 use sqlx::AssertSqlSafe;
 
+use super::cell::Cell;
 use super::write::WriteConnection;
-use crate::error::Error;
+use crate::storage::error::StorageError;
 use crate::storage::sql::{placeholders, runs};
-
-#[derive(Clone, Debug)]
-pub(super) enum Cell {
-    Integer(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
 
 /// Bytes sent to Postgres at once.
 const CHUNK_BYTES: usize = 1 << 18;
@@ -24,7 +18,7 @@ impl WriteConnection {
         table: &str,
         columns: [&str; N],
         rows: Vec<[Cell; N]>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let columns = columns.join(", ");
         match self {
             Self::Sqlite { connection, .. } => {
@@ -66,21 +60,5 @@ impl WriteConnection {
             }
         }
         Ok(())
-    }
-}
-
-impl Cell {
-    fn encode(&self, to: &mut Vec<u8>) {
-        let number;
-        let bytes = match self {
-            Self::Integer(integer) => {
-                number = integer.to_be_bytes();
-                &number[..]
-            }
-            Self::Text(text) => text.as_bytes(),
-            Self::Bytes(bytes) => bytes,
-        };
-        to.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
-        to.extend(bytes);
     }
 }

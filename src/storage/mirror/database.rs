@@ -1,5 +1,6 @@
 //! Opens the database of the mirror: a separate SQLite file, or the schema `annuaire` on Postgres.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -8,9 +9,9 @@ use sqlx::{ConnectOptions, Connection as _, Executor};
 use super::read::ReadTransaction;
 use super::write::WriteConnection;
 use crate::deadline::Deadline;
-use crate::error::Error;
 use crate::storage::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
 use crate::storage::database::Readers;
+use crate::storage::error::StorageError;
 use crate::storage::open_error::OpenError;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
@@ -220,7 +221,7 @@ impl MirrorDatabase {
     }
 
     /// Begins a read transaction, whose statements stop at the deadline.
-    pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, Error> {
+    pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, StorageError> {
         let readers = match purpose {
             Purpose::Lookups => &self.lookups,
             Purpose::Searches => &self.searches,
@@ -229,11 +230,11 @@ impl MirrorDatabase {
     }
 
     /// Connects for writing; `None` where another process has the write lock.
-    pub async fn writer(&self) -> Result<Option<WriteConnection>, Error> {
+    pub async fn writer(&self) -> Result<Option<WriteConnection>, StorageError> {
         match &self.options {
             Options::Sqlite(options) => {
                 let path = private_file::beside(options.get_filename(), "-writer");
-                let lock = private_file::open_lock(&path).map_err(Error::internal)?;
+                let lock = private_file::open_lock(&path).map_err(StorageError::internal)?;
                 if lock.try_lock().is_err() {
                     return Ok(None);
                 }
@@ -288,7 +289,7 @@ fn existing_key(kept: Option<String>) -> Result<[u8; 32], sqlx::Error> {
 fn new_key() -> Result<String, sqlx::Error> {
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&key))
 }
 
 /// The schema of the tables, set by a statement: poolers refuse it as a connection parameter.

@@ -4,8 +4,8 @@ use roaring::RoaringBitmap;
 
 use super::write::{WriteConnection, on_connection};
 use super::{sequences, type_number, union};
-use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
+use crate::storage::error::StorageError;
 
 /// The walk that a mark belongs to. The walks over a type have separate marks, so that each can be counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl Marks {
 }
 
 impl WriteConnection {
-    pub async fn delete_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
+    pub async fn delete_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), StorageError> {
         on_connection!(self, connection => {
             let query = sqlx::query("DELETE FROM seen WHERE resource_type = $1").bind(marks.number(resource_type));
             query.execute(&mut *connection).await.map(|_| ())
@@ -37,7 +37,7 @@ impl WriteConnection {
     }
 
     /// The versions of a type that a walk has marked.
-    pub async fn marked(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<RoaringBitmap, Error> {
+    pub async fn marked(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<RoaringBitmap, StorageError> {
         let sql = "SELECT sequences FROM seen WHERE resource_type = $1";
         let rows: Vec<Vec<u8>> = on_connection!(self, connection => {
             sqlx::query_scalar(sql).bind(marks.number(resource_type)).fetch_all(&mut *connection).await
@@ -52,7 +52,7 @@ impl WriteConnection {
         marks: Marks,
         bucket: u32,
         mut set: RoaringBitmap,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let select = "SELECT sequences FROM seen WHERE resource_type = $1 AND bucket = $2";
         let upsert = "INSERT INTO seen (resource_type, bucket, sequences) VALUES ($1, $2, $3) \
             ON CONFLICT (resource_type, bucket) DO UPDATE SET sequences = excluded.sequences";
@@ -60,7 +60,7 @@ impl WriteConnection {
         on_connection!(self, connection => {
             let query = sqlx::query_scalar(select).bind(number).bind(bucket);
             let before: Option<Vec<u8>> = query.fetch_optional(&mut *connection).await?;
-            sequences::add(&before.unwrap_or_default(), &mut set).map_err(Error::internal)?;
+            sequences::add(&before.unwrap_or_default(), &mut set).map_err(StorageError::internal)?;
             let query = sqlx::query(upsert).bind(number).bind(bucket);
             query.bind(sequences::encode(&set)).execute(&mut *connection).await.map(|_| ())
         })?;

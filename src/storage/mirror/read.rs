@@ -11,9 +11,9 @@ use super::{
     union,
 };
 use crate::deadline::Deadline;
-use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::database::Readers;
+use crate::storage::error::StorageError;
 use crate::storage::postgres::PooledConnection;
 use crate::storage::sqlite::SqliteReader;
 
@@ -39,7 +39,7 @@ macro_rules! on_listed {
             ReadTransaction::Sqlite($transaction) => {
                 let sql = $sql("IN (SELECT value FROM json_each($1))");
                 let $query = AssertSqlSafe(sql);
-                let list = serde_json::to_string($list).map_err(Error::internal)?;
+                let list = serde_json::to_string($list).map_err(StorageError::internal)?;
                 let $query = sqlx::query_as($query).bind(list);
                 $body
             }
@@ -67,7 +67,7 @@ pub(crate) struct Posting {
 
 impl ReadTransaction {
     /// Begins the transaction, whose statements stop at the deadline.
-    pub async fn begin(readers: &Readers, deadline: &Deadline) -> Result<Self, Error> {
+    pub async fn begin(readers: &Readers, deadline: &Deadline) -> Result<Self, StorageError> {
         match readers {
             Readers::Sqlite(readers) => {
                 let mut reader = readers.acquire(deadline).await?;
@@ -83,20 +83,20 @@ impl ReadTransaction {
     }
 
     /// The newest revision; `None` before the first.
-    pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, Error> {
+    pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
         let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";
         let row: Option<(i64, String)> =
             on_transaction!(self, transaction => sqlx::query_as(sql).fetch_optional(&mut **transaction).await)?;
         row.map(Snapshot::try_from).transpose()
     }
 
-    /// Fails with [`Error::Gone`] if versions that the snapshot sees may have been purged.
-    pub async fn check(&mut self, at: &Snapshot) -> Result<(), Error> {
+    /// Whether every version that the snapshot sees is still kept.
+    pub async fn has_snapshot(&mut self, at: &Snapshot) -> Result<bool, StorageError> {
         let sql = "SELECT revision FROM revision WHERE revision = $1";
         let row: Option<i64> = on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(at.revision).fetch_optional(&mut **transaction).await
         })?;
-        row.map(|_| ()).ok_or(Error::Gone)
+        Ok(row.is_some())
     }
 
     /// The segments of a type that end after `after` and begin at most at `last`, in order.
@@ -105,7 +105,7 @@ impl ReadTransaction {
         resource_type: DirectoryType,
         after: u32,
         last: u32,
-    ) -> Result<Vec<Segment>, Error> {
+    ) -> Result<Vec<Segment>, StorageError> {
         let sql = "SELECT id, first, last, versions FROM segment \
             WHERE resource_type = $1 AND first <= $2 AND last > $3 ORDER BY first";
         let rows: Vec<(i64, i64, i64, i64)> = on_transaction!(self, transaction => {
@@ -121,7 +121,7 @@ impl ReadTransaction {
         resource_type: DirectoryType,
         segments: &[Segment],
         ranges: &[TermRange],
-    ) -> Result<Postings, Error> {
+    ) -> Result<Postings, StorageError> {
         let mut postings = Postings::new();
         let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(postings) };
         let all = ranges;
@@ -163,7 +163,7 @@ impl ReadTransaction {
                     let mut set = RoaringBitmap::new();
                     let by_term = all.get(n).is_some_and(|range| range.by_term);
                     let versions = if by_term { &mut set } else { &mut posting.versions };
-                    sequences::add(&bytes, versions).map_err(Error::internal)?;
+                    sequences::add(&bytes, versions).map_err(StorageError::internal)?;
                     if by_term {
                         posting.terms.push((term, set));
                     }
@@ -174,14 +174,14 @@ impl ReadTransaction {
     }
 
     /// All postings of a segment: terms and encoded sets.
-    pub async fn segment_postings(&mut self, segment: i64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub async fn segment_postings(&mut self, segment: i64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
         let sql = "SELECT term, sequences FROM posting WHERE segment = $1";
         Ok(on_transaction!(self, transaction => {
             sqlx::query_as(sql).bind(segment).fetch_all(&mut **transaction).await
         })?)
     }
 
-    pub async fn resource_count(&mut self, resource_type: DirectoryType) -> Result<u64, Error> {
+    pub async fn resource_count(&mut self, resource_type: DirectoryType) -> Result<u64, StorageError> {
         let sql = "SELECT COUNT(*) FROM resource WHERE resource_type = $1";
         let count: i64 = on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(type_number(resource_type)).fetch_one(&mut **transaction).await
@@ -195,7 +195,7 @@ impl ReadTransaction {
         resource_type: DirectoryType,
         (first, last): (u32, u32),
         revision: i64,
-    ) -> Result<RoaringBitmap, Error> {
+    ) -> Result<RoaringBitmap, StorageError> {
         let sql = "SELECT sequences FROM closing \
             WHERE resource_type = $1 AND bucket >= $2 AND bucket <= $3 AND revision <= $4";
         let rows: Vec<Vec<u8>> = on_transaction!(self, transaction => {
@@ -207,7 +207,11 @@ impl ReadTransaction {
     }
 
     /// Versions with their bodies, in order, without purged ones.
-    pub async fn versions(&mut self, resource_type: DirectoryType, numbers: &[u32]) -> Result<Vec<Stored>, Error> {
+    pub async fn versions(
+        &mut self,
+        resource_type: DirectoryType,
+        numbers: &[u32],
+    ) -> Result<Vec<Stored>, StorageError> {
         let numbers: Vec<i64> = numbers.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
         let sql = |list: &str| format!("SELECT number, id, body FROM version WHERE number {list} ORDER BY number");
         let rows: Vec<(i64, String, String)> =
@@ -216,7 +220,7 @@ impl ReadTransaction {
     }
 
     /// The ids of versions, in order.
-    pub async fn ids(&mut self, resource_type: DirectoryType, numbers: &[u32]) -> Result<Vec<String>, Error> {
+    pub async fn ids(&mut self, resource_type: DirectoryType, numbers: &[u32]) -> Result<Vec<String>, StorageError> {
         let numbers: Vec<i64> = numbers.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
         let sql = |list: &str| format!("SELECT id FROM version WHERE number {list} ORDER BY number");
         let rows: Vec<(String,)> =
@@ -230,7 +234,7 @@ impl ReadTransaction {
         resource_type: DirectoryType,
         ids: &[String],
         revision: i64,
-    ) -> Result<HashMap<String, u32>, Error> {
+    ) -> Result<HashMap<String, u32>, StorageError> {
         let now = |list: &str| {
             format!("SELECT id, number FROM resource WHERE resource_type = $2 AND id {list} AND opened <= $3")
         };
@@ -253,7 +257,7 @@ impl ReadTransaction {
     }
 
     /// A value written under a name.
-    pub async fn read_metadata(&mut self, name: &str) -> Result<Option<String>, Error> {
+    pub async fn read_metadata(&mut self, name: &str) -> Result<Option<String>, StorageError> {
         let sql = "SELECT value FROM note WHERE name = $1";
         Ok(on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(name).fetch_optional(&mut **transaction).await
@@ -261,7 +265,7 @@ impl ReadTransaction {
     }
 
     /// The rejected resources, newest first.
-    pub async fn rejected(&mut self, limit: i64) -> Result<Vec<Rejected>, Error> {
+    pub async fn rejected(&mut self, limit: i64) -> Result<Vec<Rejected>, StorageError> {
         let sql = "SELECT at, resource_type, name, reason FROM set_aside ORDER BY number DESC LIMIT $1";
         let rows: Vec<(String, Option<i64>, String, String)> =
             on_transaction!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?;
@@ -275,7 +279,11 @@ impl ReadTransaction {
     }
 
     /// The next ids and hashes of a type after an id, some thousand at a time.
-    pub async fn hashes(&mut self, resource_type: DirectoryType, after: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    pub async fn hashes(
+        &mut self,
+        resource_type: DirectoryType,
+        after: &str,
+    ) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
         let sql = "SELECT id, hash FROM resource WHERE resource_type = $1 AND id > $2 ORDER BY id LIMIT 10000";
         Ok(on_transaction!(self, transaction => {
             sqlx::query_as(sql).bind(type_number(resource_type)).bind(after).fetch_all(&mut **transaction).await

@@ -6,10 +6,10 @@ use std::fs::File;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::bulk_insert::Cell;
+use super::cell::Cell;
 use super::{Rejected, Segment, SegmentContent, Snapshot, number_of, parts_of, sequences, type_number};
-use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
+use crate::storage::error::StorageError;
 use roaring::RoaringBitmap;
 
 /// A writing connection with the write lock. Both end when it is dropped, or the process ends.
@@ -36,7 +36,7 @@ macro_rules! on_listed {
         match $writer {
             $crate::storage::mirror::write::WriteConnection::Sqlite { connection: $name, .. } => {
                 let sql = sqlx::AssertSqlSafe($sql("IN (SELECT value FROM json_each($1))"));
-                let list = serde_json::to_string(&$list).map_err(Error::internal)?;
+                let list = serde_json::to_string(&$list).map_err(StorageError::internal)?;
                 let $query = sqlx::$kind(sql).bind(list);
                 $body
             }
@@ -68,7 +68,7 @@ pub(crate) struct NewVersion {
 }
 
 impl WriteConnection {
-    pub async fn begin(&mut self) -> Result<(), Error> {
+    pub async fn begin(&mut self) -> Result<(), StorageError> {
         let begin = match self {
             Self::Sqlite { .. } => "BEGIN IMMEDIATE",
             Self::Postgres { .. } => "BEGIN",
@@ -76,17 +76,17 @@ impl WriteConnection {
         self.execute(begin).await
     }
 
-    pub async fn commit(&mut self) -> Result<(), Error> {
+    pub async fn commit(&mut self) -> Result<(), StorageError> {
         self.execute("COMMIT").await
     }
 
-    async fn execute(&mut self, sql: &'static str) -> Result<(), Error> {
+    async fn execute(&mut self, sql: &'static str) -> Result<(), StorageError> {
         on_connection!(self, connection => sqlx::raw_sql(sql).execute(&mut *connection).await.map(|_| ()))?;
         Ok(())
     }
 
     /// The newest revision; `None` before the first.
-    pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, Error> {
+    pub async fn snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
         let sql = "SELECT revision, last FROM revision ORDER BY revision DESC LIMIT 1";
         let row: Option<(i64, String)> = on_connection!(self, connection => {
             sqlx::query_as(sql).fetch_optional(&mut *connection).await
@@ -95,8 +95,8 @@ impl WriteConnection {
     }
 
     /// Adds a revision with the time of its commit.
-    pub async fn insert_revision(&mut self, snapshot: &Snapshot, committed_at: String) -> Result<(), Error> {
-        let last = serde_json::to_string(&snapshot.last).map_err(Error::internal)?;
+    pub async fn insert_revision(&mut self, snapshot: &Snapshot, committed_at: String) -> Result<(), StorageError> {
+        let last = serde_json::to_string(&snapshot.last).map_err(StorageError::internal)?;
         let row = [Cell::Integer(snapshot.revision), Cell::Text(committed_at), Cell::Text(last)];
         self.insert("revision", ["revision", "committed_at", "last"], vec![row]).await
     }
@@ -106,7 +106,7 @@ impl WriteConnection {
         &mut self,
         resource_type: DirectoryType,
         ids: &[String],
-    ) -> Result<HashMap<String, KnownVersion>, Error> {
+    ) -> Result<HashMap<String, KnownVersion>, StorageError> {
         let sql = |list: &str| {
             format!("SELECT id, number, last_updated, hash FROM resource WHERE resource_type = $2 AND id {list}")
         };
@@ -125,7 +125,7 @@ impl WriteConnection {
         resource_type: DirectoryType,
         revision: i64,
         added: Vec<NewVersion>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let (mut versions, mut current) = (Vec::with_capacity(added.len()), Vec::with_capacity(added.len()));
         for NewVersion { sequence, id, body, last_updated, hash } in added {
             let number = Cell::Integer(number_of(resource_type, sequence));
@@ -151,7 +151,7 @@ impl WriteConnection {
         resource_type: DirectoryType,
         sequences: &[u32],
         revision: i64,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let numbers: Vec<_> = sequences.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
         let keep = |list: &str| {
             format!(
@@ -174,7 +174,11 @@ impl WriteConnection {
     }
 
     /// The versions of a type that were closed up to a revision.
-    pub async fn closings(&mut self, resource_type: DirectoryType, revision: i64) -> Result<RoaringBitmap, Error> {
+    pub async fn closings(
+        &mut self,
+        resource_type: DirectoryType,
+        revision: i64,
+    ) -> Result<RoaringBitmap, StorageError> {
         let sql = "SELECT sequences FROM closing WHERE resource_type = $1 AND revision <= $2";
         let rows: Vec<Vec<u8>> = on_connection!(self, connection => {
             let query = sqlx::query_scalar(sql).bind(type_number(resource_type)).bind(revision);
@@ -188,7 +192,7 @@ impl WriteConnection {
         &mut self,
         revision: i64,
         closed: impl IntoIterator<Item = ((DirectoryType, u32), RoaringBitmap)>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let rows = closed.into_iter().map(|((resource_type, bucket), set)| {
             let (number, bucket) = (Cell::Integer(type_number(resource_type)), Cell::Integer(bucket.into()));
             [number, bucket, Cell::Integer(revision), Cell::Bytes(sequences::encode(&set))]
@@ -197,7 +201,7 @@ impl WriteConnection {
         self.insert("closing", ["resource_type", "bucket", "revision", "sequences"], rows).await
     }
 
-    pub async fn insert_rejected(&mut self, rejected: Rejected) -> Result<(), Error> {
+    pub async fn insert_rejected(&mut self, rejected: Rejected) -> Result<(), StorageError> {
         let sql = "INSERT INTO set_aside (number, at, resource_type, name, reason) \
             VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM set_aside), $1, $2, $3, $4)";
         on_connection!(self, connection => {
@@ -207,7 +211,7 @@ impl WriteConnection {
         Ok(())
     }
 
-    pub async fn upsert_metadata(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    pub async fn upsert_metadata(&mut self, name: &str, value: &str) -> Result<(), StorageError> {
         let sql =
             "INSERT INTO note (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         on_connection!(self, connection => {
@@ -217,7 +221,7 @@ impl WriteConnection {
     }
 
     /// Stores the format of the index.
-    pub async fn write_index_format(&mut self, format: i64) -> Result<(), Error> {
+    pub async fn write_index_format(&mut self, format: i64) -> Result<(), StorageError> {
         self.upsert_metadata("index-format", &format.to_string()).await
     }
 
@@ -227,7 +231,7 @@ impl WriteConnection {
         resource_type: DirectoryType,
         first: u32,
         last: u32,
-    ) -> Result<Vec<(u32, String)>, Error> {
+    ) -> Result<Vec<(u32, String)>, StorageError> {
         let sql = "SELECT number, body FROM version WHERE number >= $1 AND number <= $2 ORDER BY number";
         let (first, last) = (number_of(resource_type, first), number_of(resource_type, last));
         let rows: Vec<(i64, String)> = on_connection!(self, connection => {
@@ -237,7 +241,7 @@ impl WriteConnection {
     }
 
     /// The segments of a type, in order.
-    pub async fn segments(&mut self, resource_type: DirectoryType) -> Result<Vec<Segment>, Error> {
+    pub async fn segments(&mut self, resource_type: DirectoryType) -> Result<Vec<Segment>, StorageError> {
         let sql = "SELECT id, first, last, versions FROM segment WHERE resource_type = $1 ORDER BY first";
         let rows: Vec<(i64, i64, i64, i64)> = on_connection!(self, connection => {
             sqlx::query_as(sql).bind(type_number(resource_type)).fetch_all(&mut *connection).await
@@ -246,14 +250,18 @@ impl WriteConnection {
     }
 
     /// The postings of a segment: terms and encoded sets.
-    pub async fn postings(&mut self, segment: i64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub async fn postings(&mut self, segment: i64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
         let sql = "SELECT term, sequences FROM posting WHERE segment = $1";
         Ok(on_connection!(self, connection => {
             sqlx::query_as(sql).bind(segment).fetch_all(&mut *connection).await
         })?)
     }
 
-    pub async fn insert_segment(&mut self, resource_type: DirectoryType, segment: SegmentContent) -> Result<(), Error> {
+    pub async fn insert_segment(
+        &mut self,
+        resource_type: DirectoryType,
+        segment: SegmentContent,
+    ) -> Result<(), StorageError> {
         let newest: i64 = on_connection!(self, connection => {
             sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM segment").fetch_one(&mut *connection).await
         })?;
@@ -271,7 +279,7 @@ impl WriteConnection {
         self.insert("posting", ["segment", "term", "sequences"], postings).await
     }
 
-    pub async fn delete_segments(&mut self, ids: &[i64]) -> Result<(), Error> {
+    pub async fn delete_segments(&mut self, ids: &[i64]) -> Result<(), StorageError> {
         for (table, column) in [("posting", "segment"), ("segment", "id")] {
             let sql = |list: &str| format!("DELETE FROM {table} WHERE {column} {list}");
             on_listed!(&mut *self, query, ids, sql, query, connection => {

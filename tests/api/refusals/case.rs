@@ -1,4 +1,4 @@
-//! A bad request, and what must be said of it.
+//! A bad request with its expected refusal.
 
 use axum::body::Body;
 use axum::extract::Request;

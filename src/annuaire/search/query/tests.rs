@@ -779,7 +779,7 @@ fn query_issue_sentence_lists_the_possible_values() {
     );
     assert_eq!(
         sentences[2],
-        "“x” is no link that _include can follow from Organization; possible links: *, Organization:partof."
+        "“x” is not an allowed value of _include for Organization; possible values: *, Organization:partof."
     );
 }
 

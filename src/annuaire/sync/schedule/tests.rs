@@ -109,6 +109,6 @@ fn a_run_is_due_by_what_the_last_ones_did() {
 
 #[test]
 fn schedule_directory_cut_short_time_and_again_is_asked_less_often() {
-    let minutes = [0, 1, 2, 5, 6, 1_000].map(|incomplete| again_after(incomplete).as_secs() / 60);
+    let minutes = [0, 1, 2, 5, 6, 1_000].map(|incomplete| retry_delay(incomplete).as_secs() / 60);
     assert_eq!(minutes, [15, 30, 60, 480, 480, 480]);
 }

@@ -2,7 +2,8 @@
 
 use reqwest::Url;
 
-use crate::annuaire::sync::upstream::{Query, UpstreamError};
+use super::query::Query;
+use super::upstream_error::UpstreamError;
 
 /// The base of a FHIR server.
 pub(super) struct Base {

@@ -1,32 +1,51 @@
-//! A limit on requests a second.
+//! Limits the requests per second.
 
-use std::time::Duration;
+use std::num::NonZeroU32;
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// Lets requests begin at regular intervals. Nothing is saved up: the national API counts per second,
-/// and a walk asks for one page after the other anyway.
-pub(super) struct RateLimit {
-    interval: Option<Duration>,
-    next: Mutex<Option<Instant>>,
-}
+/// Lets requests begin at regular intervals, without bursts: the national API counts per second, and a walk requests one
+/// page after the other anyway.
+pub(super) struct RateLimit(Option<DefaultDirectRateLimiter>);
 
 impl RateLimit {
-    /// So many a second; 0 for no limit.
+    /// Limits to `rate` requests per second; 0 for no limit.
     pub(super) fn new(rate: u32) -> Self {
-        let interval = (rate > 0).then(|| Duration::from_secs(1) / rate);
-        Self { interval, next: Mutex::new(None) }
+        let quota = |rate| Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
+        Self(NonZeroU32::new(rate).map(|rate| RateLimiter::direct(quota(rate))))
     }
 
     /// Returns when the next request may begin.
     pub(super) async fn wait(&self) {
-        let Some(interval) = self.interval else { return };
-        // Held while waiting, so that whoever came first goes first.
-        let mut next = self.next.lock().await;
-        if let Some(next) = *next {
-            tokio::time::sleep_until(next).await;
+        if let Some(limiter) = &self.0 {
+            limiter.until_ready().await;
         }
-        *next = Some(Instant::now() + interval);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn rate_limit_spaces_requests_and_allows_no_burst_after_a_pause() {
+        let limit = RateLimit::new(50);
+        limit.wait().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        for _ in 0..4 {
+            limit.wait().await;
+        }
+        assert!(began.elapsed() >= Duration::from_millis(59), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn rate_limit_of_zero_never_waits() {
+        let limit = RateLimit::new(0);
+        for _ in 0..10_000 {
+            limit.wait().await;
+        }
     }
 }

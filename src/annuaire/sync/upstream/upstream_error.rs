@@ -1,6 +1,5 @@
 //! What can go wrong with a directory, in sentences.
 
-use std::error::Error;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,15 +17,15 @@ pub enum UpstreamError {
     #[error("SAS_ANNUAIRE_URL: “{0}” is not the base of a FHIR API: expected http://host/path or https://host/path")]
     Address(String),
     /// The key cannot be a header.
-    #[error("SAS_ANNUAIRE_API_KEY: the key is empty, or holds characters that no key has")]
+    #[error("SAS_ANNUAIRE_API_KEY: the key is empty, or contains characters that are not allowed in a header")]
     KeyForm,
     /// No client can be made: no certificates, for instance.
-    #[error("no HTTP client can be made: {0}")]
+    #[error("the HTTP client cannot be created: {0}")]
     Setup(String),
     /// 401 or 403.
     #[error(
         "{base} {} (status {status})",
-        if *sent { "refuses the key: check SAS_ANNUAIRE_API_KEY" } else { "asks for a key: set SAS_ANNUAIRE_API_KEY" }
+        if *sent { "refuses the key: check SAS_ANNUAIRE_API_KEY" } else { "requires a key: set SAS_ANNUAIRE_API_KEY" }
     )]
     Key {
         /// Who says so.
@@ -57,7 +56,7 @@ pub enum UpstreamError {
         cause: String,
     },
     /// An answer that is no page of a search.
-    #[error("what {base} answers is no page of a search: {reason}")]
+    #[error("{base} did not return a page of a search: {reason}")]
     NotAPage {
         /// Who answered.
         base: String,
@@ -65,7 +64,7 @@ pub enum UpstreamError {
         reason: String,
     },
     /// A page beyond all bounds.
-    #[error("a page of {base} is larger than {limit} bytes: ask for fewer resources a page (--count)")]
+    #[error("a page of {base} is larger than {limit} bytes: reduce the number of resources per page (--count)")]
     TooLarge {
         /// Who answered.
         base: String,
@@ -74,8 +73,8 @@ pub enum UpstreamError {
     },
     /// A walk that came to its end before all that was announced had come.
     #[error(
-        "{base} announced {total} resources for {walk} and sent {received}: its answer was cut short. Nothing is \
-        removed, and the copy counts as no more up to date than before"
+        "{base} announced {total} resources for {walk} and sent {received}. Nothing is deleted, and \
+        the date of the mirror does not change"
     )]
     CutShort {
         /// Who answered.
@@ -89,8 +88,8 @@ pub enum UpstreamError {
     },
     /// A walk over changes that may have been cut short: nobody can tell.
     #[error(
-        "{base} told no total for {walk}, and the last page was empty: its answer may have been cut short. The mirror \
-        counts as no more up to date than before"
+        "{base} sent no total for {walk}, and the last page was empty: resources may be missing. The date of the mirror \
+        does not change"
     )]
     MaybeCutShort {
         /// Who answered.
@@ -100,8 +99,8 @@ pub enum UpstreamError {
     },
     /// The next page is somewhere else, where the key must not go.
     #[error(
-        "{base} says that its next page is at {place}, which is not asked: the key goes to one scheme, host and port \
-        only. If that is the public address of the directory, set SAS_ANNUAIRE_URL to it"
+        "{base} links to its next page at {place}, which is not requested: the API key is sent to one scheme, host \
+        and port only. If that is the public address of the directory, set SAS_ANNUAIRE_URL to it"
     )]
     ForeignNextLink {
         /// Who says so.
@@ -146,18 +145,6 @@ impl UpstreamError {
             _ => None,
         }
     }
-}
-
-/// An error with all its causes: those of an HTTP client say nothing alone.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += ": ";
-        text += &error.to_string();
-        cause = error.source();
-    }
-    text
 }
 
 /// The words of an OperationOutcome. Any other body is left unsaid: a gateway's page of HTML helps nobody.

@@ -25,7 +25,7 @@ const PROTO: (&str, &str) = ("x-forwarded-proto", "https");
 const HOST: (&str, &str) = ("x-forwarded-host", "sas.example.org");
 
 #[test]
-fn a_base_url_is_made_of_what_the_proxy_tells() {
+fn forwarded_base_url_is_built_from_proxy_headers() {
     for (others, expected) in [
         (&[][..], "https://sas.example.org/fhir"),
         (&[("x-forwarded-port", "443")], "https://sas.example.org/fhir"),
@@ -52,7 +52,7 @@ fn a_base_url_is_made_of_what_the_proxy_tells() {
 }
 
 #[test]
-fn what_is_not_as_it_should_be_makes_no_base_url_at_all() {
+fn forwarded_base_url_of_malformed_headers_is_none() {
     assert_eq!(base_url(&[]), None);
     assert_eq!(base_url(&[PROTO]), None);
     assert_eq!(base_url(&[HOST]), None);
@@ -73,7 +73,7 @@ fn what_is_not_as_it_should_be_makes_no_base_url_at_all() {
 }
 
 #[test]
-fn the_standard_header_tells_the_same() {
+fn forwarded_standard_header_gives_the_same_base_url() {
     for (value, expected) in [
         ("proto=https;host=sas.example.org", "https://sas.example.org/fhir"),
         ("For=\"[2001:db8::1]:1\";Proto=HTTPS;Host=\"sas.example.org:8443\"", "https://sas.example.org:8443/fhir"),
@@ -92,7 +92,7 @@ fn the_standard_header_tells_the_same() {
 }
 
 #[test]
-fn the_client_is_the_nearest_address_that_is_no_proxy() {
+fn client_address_is_the_nearest_that_is_not_a_proxy() {
     let proxies = ["10.0.0.0/8", "2001:db8::/32"].map(|network| network.parse().expect("a network"));
     let proxies = Settings { trusted_proxies: proxies.into(), ..Settings::default() };
     let peer = "10.0.0.1".parse().expect("an address");
@@ -142,7 +142,7 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_is_told_a_base_url_is_a_url(
+    fn forwarded_base_url_is_always_a_url(
         proto in "(https?|[ -~]{0,8})", host in "([a-z.:\\[\\]0-9@/]{0,12}|[ -~é]{0,12})", prefix in "[ -~é]{0,12}",
         list in "[ -~]{0,30}",
     ) {

@@ -53,7 +53,7 @@ const FORMS: [(CertificateHeader, &str); 4] = [
 ];
 
 #[test]
-fn the_standard_form_is_read_with_its_chain() {
+fn forwarded_certificate_standard_header_is_parsed_with_its_chain() {
     let (leaf, issuer) = (format!(":{}:", base64_of(LEAF)), format!(":{}:", base64_of(ISSUER)));
     let header = CertificateHeader::ClientCert;
     assert_reads(header, &[("client-cert", &leaf)], &[LEAF]);
@@ -73,7 +73,7 @@ fn the_standard_form_is_read_with_its_chain() {
 }
 
 #[test]
-fn the_form_of_nginx_is_read() {
+fn forwarded_certificate_of_nginx_is_parsed() {
     let header = CertificateHeader::XSslClientCert;
     assert_reads(header, &[("x-ssl-client-cert", &escaped(&pem_of(LEAF)))], &[LEAF]);
     let escaped_lines_only = pem_of(LEAF).replace(' ', "%20").replace('\n', "%0A");
@@ -86,7 +86,7 @@ fn the_form_of_nginx_is_read() {
 }
 
 #[test]
-fn the_form_of_envoy_is_read_from_its_last_element() {
+fn forwarded_certificate_of_envoy_is_parsed_from_the_last_element() {
     let header = CertificateHeader::XForwardedClientCert;
     let name = "x-forwarded-client-cert";
     let (leaf, chain) = (escaped(&pem_of(LEAF)), escaped(&(pem_of(LEAF) + &pem_of(ISSUER))));
@@ -111,7 +111,7 @@ fn the_form_of_envoy_is_read_from_its_last_element() {
 }
 
 #[test]
-fn the_form_of_traefik_is_read_under_both_names() {
+fn forwarded_certificate_of_traefik_is_parsed_under_both_names() {
     for (header, name) in [
         (CertificateHeader::XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
         (CertificateHeader::XForwardedClientCert, "x-forwarded-client-cert"),
@@ -129,7 +129,7 @@ fn the_form_of_traefik_is_read_under_both_names() {
 }
 
 #[test]
-fn without_a_header_there_is_no_certificate() {
+fn forwarded_certificate_without_header_is_none() {
     for (header, name) in FORMS {
         assert_eq!(read(header, &[]), Ok(None));
         assert_eq!(read(header, &[(name, "")]), Ok(None), "{name}");
@@ -149,7 +149,7 @@ proptest! {
     })]
 
     #[test]
-    fn no_value_is_too_strange_to_be_judged(
+    fn forwarded_certificate_arbitrary_value_does_not_panic(
         value in prop_oneof!["[ -~]{0,80}", "(By|Hash|Cert|Chain)=[\"a-z%0-9;,=:]{0,60}", ":[A-Za-z0-9+/=]{0,60}:"],
     ) {
         for (header, name) in FORMS {
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn any_certificate_is_read_back_from_each_form(der in prop::collection::vec(any::<u8>(), 1..100)) {
+    fn forwarded_certificate_is_parsed_back_from_each_header(der in prop::collection::vec(any::<u8>(), 1..100)) {
         let (text, pem) = (base64_of(&der), pem_of(&der));
         assert_reads(CertificateHeader::ClientCert, &[("client-cert", &format!(":{text}:"))], &[&der]);
         assert_reads(CertificateHeader::XSslClientCert, &[("x-ssl-client-cert", &escaped(&pem))], &[&der]);

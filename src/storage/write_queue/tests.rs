@@ -1,6 +1,6 @@
-//! Whatever the sequence of requests: no identifier has two holders, no acknowledged account
-//! disappears, replaying the last request changes nothing. Decided and applied as the writing task
-//! does, over a registry that stands for the whole database.
+//! For any sequence of requests: no identifier has two holders, no acknowledged account disappears, replaying the
+//! last request changes nothing. Writes are decided as the writing task decides them, over a registry that stands for
+//! the whole database.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::json;
 
-use super::batch::{apply_decision, is_rolled_back, state_keys};
 use super::*;
-use crate::audit::Caller;
+use crate::audit::{AuditDraft, Caller};
+use crate::error::Error;
+use crate::fhir::content::Content;
 use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::json::parse;
 use crate::fhir::resource_type::ResourceType;
+use crate::interaction::ResourceWrite;
 use crate::sas::deviation::Validation;
-use crate::sas::identity::{Target, decide};
-use crate::storage::Additions;
-use crate::storage::registry::{Entry, Hold, Registry};
+use crate::sas::identity::{Effect, Target, Write};
+use crate::storage::registry::Hold;
 
 /// A request on accounts, over a handful of identifiers so that they collide.
 #[derive(Clone, Debug)]
@@ -71,7 +72,7 @@ struct World {
 }
 
 impl World {
-    fn job(&mut self, request: &Request) -> Job {
+    fn write(&mut self, request: &Request) -> ResourceWrite {
         let identifiers: Vec<_> =
             request.national.map(national).into_iter().chain(request.technical.map(technical)).collect();
         let elements: Vec<_> =
@@ -100,16 +101,17 @@ impl World {
             if_unmodified_since: None,
             validation: Validation::Tolerant,
         };
-        let trace = Trace::begin(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::from_bytes(b"key"));
+        let audit = AuditDraft::new(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::from_bytes(b"key"));
         let deadline = Deadline::none();
-        Job { write, content, status: None, start: None, trace, deadline, rules: vec![] }
+        ResourceWrite { write, content, status: None, start: None, audit, deadline, rules: vec![] }
     }
 
-    /// Carries a request out, or tells that it was refused.
-    fn send(&mut self, request: &Request) -> Option<Stored> {
-        let job = self.job(request);
-        // As in the database: what the write names, and nothing else, is known to the decision.
-        let wanted = state_keys(std::iter::once(&job.write));
+    /// Carries a request out: the effect, the id and the version; `None` where it is refused.
+    fn send(&mut self, request: &Request) -> Option<(Effect, Id, Version)> {
+        let write = self.write(request);
+        // As in the database: the decision knows what the write names, and nothing else.
+        let mut wanted = StateKeys::default();
+        write.add_state_keys(&mut wanted);
         let is_wanted = |entry: &&Entry| {
             let by_id = wanted.ids.iter().any(|(_, id)| *id == entry.id);
             by_id
@@ -123,22 +125,24 @@ impl World {
                 })
         };
         let mut registry = Registry::new(self.entries.values().filter(is_wanted).cloned());
-        let decision = decide(&registry, &job.write).ok()?;
-        let stored = apply_decision(&mut registry, &job, decision, Timestamp::UNIX_EPOCH, &mut Additions::default());
+        let decided = write.decide(&mut registry, Timestamp::UNIX_EPOCH, &mut WriteSet::default()).ok()?;
+        let Decided { id, after: version, .. } = decided;
+        let effect = decided.answer.effect;
         for entry in registry.changed().into_iter().chain(registry.changed_identifiers()) {
             self.entries.insert(entry.id.clone(), entry.clone());
         }
-        if !matches!(job.write.target, Target::New(Some(_))) || stored.effect != Effect::Keep {
-            for own in &job.write.identifiers {
-                let hold = self.entries[&stored.id].identifiers.get(own);
+        let write = &write.write;
+        if !matches!(write.target, Target::New(Some(_))) || effect != Effect::Keep {
+            for own in &write.identifiers {
+                let hold = self.entries[&id].identifiers.get(own);
                 assert_eq!(hold, Some(&Hold::Held), "an accepted account answers to its identifiers");
             }
-            self.acknowledged.insert(stored.id.clone(), (stored.version, job.write.content_hash.clone()));
-            for own in job.write.identifiers.iter().filter(|own| own.is_intrn()) {
-                self.technical_ids.entry(own.clone()).or_insert_with(|| stored.id.clone());
+            self.acknowledged.insert(id.clone(), (version, write.content_hash.clone()));
+            for own in write.identifiers.iter().filter(|own| own.is_intrn()) {
+                self.technical_ids.entry(own.clone()).or_insert_with(|| id.clone());
             }
         }
-        Some(stored)
+        Some((effect, id, version))
     }
 
     fn state(&self) -> Vec<Entry> {
@@ -190,8 +194,8 @@ proptest! {
                 (Named::Post { if_none_exist: false }, _, replayed) => {
                     prop_assert!(replayed.is_none(), "a repeated creation is refused");
                 }
-                (_, Some(first), Some(replayed)) => {
-                    prop_assert_eq!((replayed.effect, replayed.id, replayed.version), (Effect::Keep, first.id, first.version));
+                (_, Some((_, id, version)), Some(replayed)) => {
+                    prop_assert_eq!(replayed, (Effect::Keep, id, version));
                 }
                 (_, first, replayed) => prop_assert_eq!(first.is_none(), replayed.is_none(), "{:?}", request),
             }
@@ -200,126 +204,89 @@ proptest! {
 }
 
 /// An account of its own for each name.
-fn creation(name: u8) -> Job {
+fn creation(name: u8) -> ResourceWrite {
     let (technical, target) = (Some(name), Named::Technical(name));
     let mut world = World { ids: name.into(), ..World::default() };
-    world.job(&Request { target, national: None, technical, active: true, name })
+    world.write(&Request { target, national: None, technical, active: true, name })
 }
 
-/// What a record would say now: the hash of the id, the versions, and the outcome.
-fn told(trace: &Trace) -> (Option<String>, Option<Version>, Option<Version>, Option<WriteOutcome>) {
-    let record = trace.record(503, std::iter::empty(), None);
-    assert_eq!(record.id, None, "ids of this suite are not those of a server");
-    (record.id_hash, record.before, record.after, record.write_outcome)
+/// A write as in the queue, and the side of its sender.
+fn queued(write: ResourceWrite) -> (Queued<ResourceWrite>, PendingWrite<ResourceWrite>) {
+    let (report, reported) = watch::channel(WriteReport::failed());
+    let (answer, answered) = oneshot::channel();
+    (Queued { write, report, answer }, PendingWrite { report: reported, answer: answered })
+}
+
+/// What is known of a write now: the id, the versions, and the outcome.
+type Known = (Option<String>, Option<Version>, Option<Version>, Option<WriteOutcome>);
+
+fn known(pending: &PendingWrite<ResourceWrite>) -> Known {
+    let WriteReport { resource, outcome, .. } = pending.report.borrow().clone();
+    (resource.id, resource.before, resource.after, outcome)
 }
 
 #[tokio::test]
-async fn record_of_a_batch_tells_what_is_committed_and_nothing_else() {
+async fn write_report_of_a_batch_says_what_is_committed_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}/batch.db", folder.path().display());
     let storage = Storage::open(&url).await.expect("a database");
     let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
     let mut world = World::default();
-    let mut job = |target, technical, name| {
-        world.job(&Request { target, national: None, technical: Some(technical), active: true, name })
+    let mut write = |target, technical, name| {
+        world.write(&Request { target, national: None, technical: Some(technical), active: true, name })
     };
-    let stored = [job(Named::Technical(0), 0, 0)];
+    let (stored, _) = queued(write(Named::Technical(0), 0, 0));
     let clock = Clock::system();
-    commit_together(&storage, &clock, &stored, &[]).await.expect("committed");
-    let jobs = [
-        job(Named::Technical(0), 0, 1),
-        job(Named::Technical(0), 0, 2),
-        job(Named::Technical(1), 1, 0),
-        job(Named::Technical(1), 1, 1),
-        job(Named::Technical(1), 1, 1),
-        job(Named::Id(2), 2, 0),
-        Job { deadline: Deadline::after(Duration::ZERO), ..job(Named::Technical(0), 0, 3) },
+    commit_together(&storage, &clock, &[stored], &[]).await.expect("committed");
+    let writes = [
+        write(Named::Technical(0), 0, 1),
+        write(Named::Technical(0), 0, 2),
+        write(Named::Technical(1), 1, 0),
+        write(Named::Technical(1), 1, 1),
+        write(Named::Technical(1), 1, 1),
+        write(Named::Id(2), 2, 0),
+        ResourceWrite { deadline: Deadline::after(Duration::ZERO), ..write(Named::Technical(0), 0, 3) },
         // Refused: the body holds another account's identifier.
-        job(Named::Post { if_none_exist: false }, 1, 3),
-        job(Named::Id(2), 1, 3),
+        write(Named::Post { if_none_exist: false }, 1, 3),
+        write(Named::Id(2), 1, 3),
     ];
-    let key = Key::from_bytes(b"key");
-    let id = |id: &str| Some(key.resource("", id));
+    let (batch, pending): (Vec<_>, Vec<_>) = writes.into_iter().map(queued).unzip();
+    let id = |id: &str| Some(id.to_owned());
     let first = || id("new-1");
     let failed = Some(WriteOutcome::Failed);
 
     let full = "CREATE TRIGGER full_disk BEFORE INSERT ON resource_version BEGIN SELECT RAISE(ABORT, 'full'); END";
     sqlx::query(full).execute(&mut other).await.expect("a trigger");
-    commit_together(&storage, &clock, &jobs, &[]).await.expect_err("full");
-    let of_failed: Vec<_> = jobs.iter().map(|job| told(&job.trace)).collect();
-    let (existing, none) = ((first(), Some(1), None, failed), (None, None, None, failed));
+    commit_together(&storage, &clock, &batch, &[]).await.map(|answers| answers.len()).expect_err("full");
+    let (existing, none): (Known, Known) = ((first(), Some(1), None, failed), (None, None, None, failed));
     let expected = [&existing, &existing, &none, &none, &none, &none, &existing, &none, &none];
-    assert_eq!(of_failed.iter().collect::<Vec<_>>(), expected);
-    assert!(jobs.iter().all(|job| !job.trace.is_recorded()));
+    assert_eq!(pending.iter().map(known).collect::<Vec<_>>(), expected.map(Clone::clone));
+    assert!(pending.iter().all(|pending| !pending.report.borrow().is_audited));
 
     sqlx::query("DROP TRIGGER full_disk").execute(&mut other).await.expect("room");
-    let answers = commit_together(&storage, &clock, &jobs, &[]).await.expect("committed");
-    let of_committed: Vec<_> = jobs.iter().map(|job| told(&job.trace)).collect();
-    let (second, by_id) = (answers[2].as_ref().expect("stored").id.to_string(), id("by-id-2"));
+    commit_together(&storage, &clock, &batch, &[]).await.map(|answers| answers.len()).expect("committed");
+    let reported: Vec<_> = pending.iter().map(known).collect();
+    let (second, by_id) = (reported[2].0.clone(), id("by-id-2"));
+    assert!(second.is_some());
     let expected = [
         (first(), Some(1), Some(2), None),
         (first(), Some(2), Some(3), None),
-        (id(&second), None, Some(1), None),
-        (id(&second), Some(1), Some(2), None),
-        (id(&second), Some(2), Some(2), None),
+        (second.clone(), None, Some(1), None),
+        (second.clone(), Some(1), Some(2), None),
+        (second, Some(2), Some(2), None),
         (by_id.clone(), None, Some(1), None),
         (first(), Some(1), None, failed),
         (None, None, None, None),
         (by_id, Some(1), Some(1), None),
     ];
-    assert_eq!(of_committed, expected);
+    assert_eq!(reported, expected);
+    let is_audited = pending.iter().map(|pending| pending.report.borrow().is_audited);
+    assert!(is_audited.eq([true, true, true, true, false, true, false, false, false]), "changes are");
     storage.close().await;
 }
 
-#[test]
-fn database_error_says_whether_a_write_is_rolled_back() {
-    use sqlx::error::{DatabaseError, ErrorKind};
-
-    #[derive(Debug)]
-    struct Answered(Option<&'static str>);
-    impl std::fmt::Display for Answered {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            write!(f, "{:?}", self.0)
-        }
-    }
-    impl std::error::Error for Answered {}
-    impl DatabaseError for Answered {
-        fn message(&self) -> &str {
-            "answered"
-        }
-        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
-            self.0.map(Into::into)
-        }
-        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-            self
-        }
-        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
-            self
-        }
-        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
-            self
-        }
-        fn kind(&self) -> ErrorKind {
-            ErrorKind::Other
-        }
-    }
-    let is_known = |code| is_rolled_back(&sqlx::Error::Database(Box::new(Answered(code))));
-    // Full, busy, a constraint; of PostgreSQL full, cancelled, read-only, a constraint.
-    for code in ["13", "5", "1299", "778", "53100", "57014", "25006", "23505"] {
-        assert!(is_known(Some(code)), "{code}");
-    }
-    // A failed sync; of PostgreSQL a broken connection, a shutdown, a fault.
-    for code in ["10", "1034", "1290", "08006", "57P01", "58030", "XX000"] {
-        assert!(!is_known(Some(code)), "{code}");
-    }
-    assert!(!is_known(None) && is_rolled_back(&sqlx::Error::PoolTimedOut));
-    for error in [sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()), sqlx::Error::WorkerCrashed] {
-        assert!(!is_rolled_back(&error), "{error}");
-    }
-}
-
 #[tokio::test]
-async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
+async fn write_queue_given_up_write_is_not_carried_out_later() {
     const SHORT: Duration = Duration::from_millis(50);
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}/writer.db", folder.path().display());
@@ -327,23 +294,25 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
     let key = storage.exchanges_key().await.expect("a key");
     let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
-    let (writer, writing) = Writer::start(storage.clone(), Clock::system(), key);
+    let (queue, task) = WriteQueue::start(storage.clone(), Clock::system(), key);
 
     // The first is being committed, for as long as the file is locked; the second waits behind it.
-    let mut traces = vec![];
+    let mut given_up = vec![];
+    let mut reports = vec![];
     for name in [0, 1] {
-        let job = Job { deadline: Deadline::after(SHORT), ..creation(name) };
-        traces.push(job.trace.clone());
-        let answer = writer.write(job).await;
-        assert!(matches!(answer, Err(Error::DeadlineExceeded)), "{answer:?}");
+        let deadline = Deadline::after(SHORT);
+        let mut pending = queue.submit(ResourceWrite { deadline: deadline.clone(), ..creation(name) }).expect("queued");
+        let answer = deadline.limit(async { Ok(pending.answer().await?) }).await;
+        assert!(matches!(answer, Err(Error::DeadlineExceeded)));
+        reports.push(pending.close());
+        given_up.push(pending);
     }
     // As far as is known when the client is answered: the second is not begun any more.
-    let with = |outcome| (None, None, None, Some(outcome));
-    assert_eq!(traces.iter().map(told).collect::<Vec<_>>(), [WriteOutcome::Unknown, WriteOutcome::Failed].map(with));
+    assert_eq!(reports, [WriteReport::unknown(), WriteReport::failed()]);
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
-    let third = writer.write(creation(2)).await.expect("stored");
+    let third = queue.submit(creation(2)).expect("queued").answer().await.expect("committed");
     assert_eq!(third.effect, Effect::Create);
-    assert_eq!(told(&traces[0]), (None, None, None, Some(WriteOutcome::Failed)));
+    assert_eq!(known(&given_up[0]), (None, None, None, Some(WriteOutcome::Failed)));
 
     let mut found = async |name: u8| {
         let sql = "SELECT COUNT(*) FROM identifier WHERE value = $1";
@@ -352,18 +321,19 @@ async fn a_write_that_was_asked_to_come_back_is_not_carried_out_later() {
         found
     };
     assert_eq!((found(0).await, found(1).await, found(2).await), (0, 0, 1));
-    writing.finish().await;
+    task.finish().await;
     storage.close().await;
 }
 
 #[tokio::test]
-async fn a_writing_task_that_panics_is_seen_to_have_ended() {
+async fn write_queue_task_that_panics_is_reported_as_ended() {
     let folder = tempfile::tempdir().expect("a folder");
     let storage = Storage::open(&format!("sqlite://{}/ended.db", folder.path().display())).await.expect("a database");
     let key = storage.exchanges_key().await.expect("a key");
     let clock = Clock::new(|| panic!("a clock without hands"), || Id::parse("a").expect("an id"));
-    let (writer, mut writing) = Writer::start(storage.clone(), clock, key);
-    writer.write(creation(0)).await.expect_err("nobody writes");
-    writing.ended().await;
-    assert!(!writer.is_ready());
+    let (queue, mut task) = WriteQueue::start(storage.clone(), clock, key);
+    let answer = queue.submit(creation(0)).expect("queued").answer().await;
+    assert!(matches!(answer, Err(WriteError::QueueClosed)));
+    task.ended().await;
+    assert!(!queue.is_ready());
 }

@@ -1,0 +1,281 @@
+//! The FHIR API over HTTP: from a request to the interaction, and from its outcome to the response.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::Response;
+use jiff::Timestamp;
+
+use super::body::{self, Expected};
+use super::bounds::Bounds;
+use super::media_type::fhir_json;
+use super::negotiation::{self, preferred_return};
+use super::observe::AuditLoan;
+use super::origin::Origin;
+use super::state::State;
+use super::{authorisation, outcome, response};
+use crate::audit::AuditDraft;
+use crate::error::{Error, Workload};
+use crate::fhir::bundle::Bundle;
+use crate::fhir::query::{Query, QueryError};
+use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
+use crate::interaction::create::Create;
+use crate::interaction::history::History;
+use crate::interaction::read::{Read, Vread};
+use crate::interaction::search::SearchRequest;
+use crate::interaction::update::{ConditionalUpdate, Update};
+use crate::interaction::validate::Validate;
+use crate::interaction::{
+    Interaction, Outcome, Preconditions, RequestContext, TypeInteraction, capabilities, query_too_large,
+};
+use crate::issue::Issue;
+use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
+
+/// Answers a request.
+pub async fn handle_fhir(
+    state: &State,
+    interaction: Interaction,
+    parameters: Option<RawPathParams>,
+    request: Request,
+) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let answered = async {
+        let mut audit = AuditLoan::take(&parts.extensions)?;
+        audit.set_interaction(interaction.as_str(), interaction.resource_type().map(ResourceType::as_str));
+        state.admission.authorise(&parts.extensions, authorisation::requirement(interaction))?;
+        match interaction {
+            Interaction::Capabilities => capability_statement(state, &parts),
+            Interaction::OnType(interaction, resource_type) => {
+                // A path that cannot be decoded designates nothing.
+                let parameters = &parameters.ok_or(Error::NotFound)?;
+                let request = TypeRequest { state, resource_type, parameters, parts: &parts };
+                let outcome = request.run(interaction, &mut body, &mut audit).await?;
+                request.respond(outcome)
+            }
+        }
+    };
+    match answered.await {
+        Ok(response) => response,
+        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
+    }
+}
+
+fn capability_statement(state: &State, parts: &Parts) -> Result<Response, Error> {
+    let query = negotiated_query(parts)?;
+    let base_url = &Origin::of(&parts.extensions)?.base_url;
+    let statement = capabilities::capabilities(base_url, query, state.admission.authentication())?;
+    Ok(response::statement(statement.to_string(), &parts.headers))
+}
+
+/// A request about resources of one type.
+struct TypeRequest<'a> {
+    state: &'a State,
+    resource_type: ResourceType,
+    parameters: &'a RawPathParams,
+    parts: &'a Parts,
+}
+
+impl TypeRequest<'_> {
+    async fn run(
+        &self,
+        interaction: TypeInteraction,
+        body: &mut Body,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let query = negotiated_query(self.parts)?;
+        match interaction {
+            TypeInteraction::Create => self.create(query, body, audit).await,
+            TypeInteraction::ConditionalUpdate => self.conditional_update(query, body, audit).await,
+            TypeInteraction::Update => self.update(query, body, audit).await,
+            TypeInteraction::Read => self.read(query, audit).await,
+            TypeInteraction::Vread => self.vread(query, audit).await,
+            TypeInteraction::History => self.history(query, audit).await,
+            TypeInteraction::Search => self.search(query, audit).await,
+            TypeInteraction::SearchByPost => self.search_by_post(query, body, audit).await,
+            TypeInteraction::Validate => self.validate(query, body, audit).await,
+        }
+    }
+
+    async fn create(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let (headers, resource_type) = (&self.parts.headers, self.resource_type);
+        let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
+        if if_none_exist.is_some() {
+            // It is a search as well: the resource that is found is what is answered.
+            let search = Interaction::OnType(TypeInteraction::Search, resource_type);
+            self.state.admission.authorise(&self.parts.extensions, authorisation::requirement(search))?;
+        }
+        let body = self.read_resource(body).await?;
+        let context = self.context(Workload::Writes).await?;
+        let create = Create { resource_type, query, if_none_exist, preconditions, body };
+        context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn conditional_update(
+        &self,
+        query: Query,
+        body: &mut Body,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let preconditions = preconditions(&self.parts.headers)?;
+        let body = self.read_resource(body).await?;
+        let context = self.context(Workload::Writes).await?;
+        let update = ConditionalUpdate { resource_type: self.resource_type, query, preconditions, body };
+        context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let preconditions = preconditions(&self.parts.headers)?;
+        let body = self.read_resource(body).await?;
+        let context = self.context(Workload::Writes).await?;
+        let id = self.parameter("id");
+        let update = Update { resource_type: self.resource_type, id, query, preconditions, body };
+        context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let context = self.context(Workload::Reads).await?;
+        let read = Read { resource_type: self.resource_type, id: self.parameter("id"), query };
+        context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let context = self.context(Workload::Reads).await?;
+        let (id, version) = (self.parameter("id"), self.parameter("vid"));
+        let vread = Vread { resource_type: self.resource_type, id, version, query };
+        context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn history(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let context = self.context(Workload::Reads).await?;
+        let history = History { resource_type: self.resource_type, id: self.parameter("id"), query };
+        context.deadline.limit(history.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let context = self.context(Workload::Searches).await?;
+        let is_lenient = negotiation::is_lenient(&self.parts.headers);
+        let search = SearchRequest { resource_type: self.resource_type, query, is_lenient };
+        context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    async fn search_by_post(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let headers = &self.parts.headers;
+        let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
+        let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
+        negotiation::format(headers, &mut form)?;
+        self.search(within_bounds(query.append(form))?, audit).await
+    }
+
+    async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, Error> {
+        let body = self.read_resource(body).await?;
+        let context = self.context(Workload::Validations).await?;
+        let validate = Validate { resource_type: self.resource_type, query, body };
+        context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await
+    }
+
+    fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    async fn read_resource(&self, body: &mut Body) -> Result<Bytes, Error> {
+        body::read(&self.parts.headers, body, Expected::Resource, &self.state.admission.bounds).await
+    }
+
+    /// Waits for a permit for this kind of work. To be called when the body has been read, so that a slow client
+    /// holds none.
+    async fn context(&self, workload: Workload) -> Result<RequestContext, Error> {
+        let origin = Origin::of(&self.parts.extensions)?;
+        Ok(RequestContext {
+            base_url: origin.base_url.clone(),
+            language: negotiation::language(&self.parts.headers),
+            deadline: self.state.admission.permit(workload).await?,
+        })
+    }
+
+    fn respond(&self, outcome: Outcome) -> Result<Response, Error> {
+        let headers = &self.parts.headers;
+        let language = negotiation::language(headers);
+        match outcome {
+            Outcome::Written(written) => {
+                let base_url = &Origin::of(&self.parts.extensions)?.base_url;
+                Ok(response::written(base_url, written, preferred_return(headers), language))
+            }
+            // A malformed tag is none that the client can have: fhirpy sends the bare number.
+            Outcome::Version(version) => {
+                Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH).unwrap_or_default()))
+            }
+            Outcome::Bundle(bundle) => bundle_response(bundle, &self.state.admission.bounds),
+            Outcome::Issues(issues) => Ok(outcome::of_issues(StatusCode::OK, &issues, language)),
+        }
+    }
+}
+
+/// The query without the parameters that only choose the format.
+fn negotiated_query(parts: &Parts) -> Result<Query, Error> {
+    let mut query = parsed_query(parts.uri.query().unwrap_or_default())?;
+    negotiation::format(&parts.headers, &mut query)?;
+    Ok(query)
+}
+
+fn parsed_query(text: &str) -> Result<Query, Error> {
+    within_bounds(Query::parse(text))
+}
+
+fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, Error> {
+    query.map_err(|error| Error::of(vec![error.issue(query_too_large)]))
+}
+
+fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, Error> {
+    // Links are escaped, and may be longer than the request was; those of a form stand for its body.
+    if !bundle.keep_links_within(bounds.max_url) {
+        return Err(Error::UrlTooLong { limit: bounds.max_url });
+    }
+    let text = bundle.into_text().map_err(Error::internal)?;
+    Ok(fhir_json(StatusCode::OK, Body::from(text)))
+}
+
+fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Error> {
+    Ok(Preconditions {
+        if_match: entity_tags(headers, &header::IF_MATCH)?,
+        if_none_match: entity_tags(headers, &header::IF_NONE_MATCH)?,
+        if_unmodified_since: date(headers, &header::IF_UNMODIFIED_SINCE),
+    })
+}
+
+/// The date in a header; what is no date is ignored, as RFC 9110 asks of conditions.
+fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+    let mut values = headers.get_all(name).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    httpdate::parse_http_date(value.to_str().ok()?).ok()?.try_into().ok()
+}
+
+fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, Error> {
+    let malformed = || {
+        let issue = Issue::new(&HTTP_HEADER, format!("http.{}", title(name)));
+        Error::of(vec![issue.with("found", title(name)).with("expected", format!("W/\"1\" (≤ {MAX_ENTITY_TAGS})"))])
+    };
+    let values = headers.get_all(name).iter().map(|value| value.to_str());
+    let values = values.collect::<Result<Vec<_>, _>>().map_err(|_| malformed())?;
+    if values.is_empty() {
+        return Ok(None);
+    }
+    EntityTags::parse(&values.join(",")).map(Some).ok_or_else(malformed)
+}
+
+/// `if-match` as people write it: `If-Match`.
+fn title(name: &HeaderName) -> String {
+    let words = name.as_str().split('-').map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
+    words.collect::<Vec<_>>().join("-")
+}
+
+fn if_none_exist(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let mut values = headers.get_all("if-none-exist").iter();
+    let malformed = || Error::of(vec![Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist")]);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| malformed()),
+        (Some(_), Some(_)) => Err(malformed()),
+    }
+}

@@ -1,0 +1,25 @@
+//! What a listener applies to its connections.
+
+use crate::access::Access;
+use crate::http::bounds::Bounds;
+use crate::http::origin::proxy;
+use crate::tls::server::Server;
+
+/// What a listener applies to its connections.
+pub struct ListenerConfig {
+    /// Timeouts, and maximum connections.
+    pub bounds: Bounds,
+    /// The server side of TLS handshakes; `None` for unencrypted connections.
+    pub tls: Option<Server>,
+    /// The trusted proxies, whose connections are not limited per address.
+    pub proxies: proxy::Settings,
+    /// The callers, whose connections are evicted last.
+    pub access: Access,
+}
+
+impl From<Bounds> for ListenerConfig {
+    /// An unencrypted listener without callers and proxies.
+    fn from(bounds: Bounds) -> Self {
+        Self { bounds, tls: None, proxies: proxy::Settings::default(), access: Access::open() }
+    }
+}
