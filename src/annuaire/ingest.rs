@@ -1,4 +1,4 @@
-//! What a load and a synchronisation share: reading resources, showing progress, and what they remember.
+//! Shared by load and sync: parsing of resources, progress, run log, state.
 
 pub(super) mod parsed_batch;
 pub mod progress;

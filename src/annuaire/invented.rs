@@ -48,7 +48,7 @@ pub struct Generate {
 impl Generate {
     /// Writes the directory as NDJSON, types in the order in which they are referred to.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let directory = Directory::of(self.seed, self.practitioners, self.date)?;
+        let directory = Directory::new(self.seed, self.practitioners, self.date)?;
         let mut lines = Lines { out, line: Json::default() };
         if self.delta { directory.write_delta(&mut lines) } else { directory.write_all(&mut lines) }
     }
@@ -73,10 +73,10 @@ impl Directory {
     /// The kinds whose entities stand for themselves, with how many there are and how one is written.
     fn sorts(&self) -> [(Kind, u64, Writer); 4] {
         [
-            (Kind::Organization, self.organizations, organization::write),
-            (Kind::Practitioner, self.practitioners, practitioner::write),
-            (Kind::Service, self.services, service::write),
-            (Kind::Device, self.devices, device::write),
+            (Kind::Organization, self.organizations, organization::write_organization),
+            (Kind::Practitioner, self.practitioners, practitioner::write_practitioner),
+            (Kind::Service, self.services, service::write_service),
+            (Kind::Device, self.devices, device::write_device),
         ]
     }
 
@@ -94,7 +94,7 @@ impl Directory {
         let roles =
             (0..self.practitioners).flat_map(|owner| (0..role::count(self, owner)).map(move |rank| (owner, rank)));
         for (practitioner, rank) in roles {
-            lines.write(|json| role::write(json, self, practitioner, rank, Fate::Published))?;
+            lines.write(|json| role::write_role(json, self, practitioner, rank, Fate::Published))?;
         }
         Ok(())
     }
@@ -120,15 +120,15 @@ impl Directory {
         let draw = |stretch| self.draw(Topic::Stretch, Kind::Role, stretch);
         let is_active = |owner| role::count(self, owner) > 0 && role::is_active(self, owner, 0);
         for (owner, fate) in delta::touched(total, draw, is_active) {
-            lines.write(|json| role::write(json, self, owner, 0, fate))?;
+            lines.write(|json| role::write_role(json, self, owner, 0, fate))?;
         }
         let added = delta::withdrawn(total);
         let old = (0..added.min(total)).map(|step| step * (total / added.min(total)));
         for owner in old.filter(|owner| self.is_active(Kind::Practitioner, *owner)) {
-            lines.write(|json| role::write(json, self, owner, role::count(self, owner), Fate::New))?;
+            lines.write(|json| role::write_role(json, self, owner, role::count(self, owner), Fate::New))?;
         }
         for owner in total..total + added {
-            lines.write(|json| role::write(json, self, owner, 0, Fate::New))?;
+            lines.write(|json| role::write_role(json, self, owner, 0, Fate::New))?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Whether professionals are in the directory, and in use there: asked for what is received elsewhere.
+//! Whether professionals are in the directory, and active there.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,31 +14,26 @@ use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::{IDNPS, Identifier};
 
-/// Professionals of the same national id that are looked at, on average: there should be one.
+/// Maximum practitioners per national id, on average. There should be one.
 const MAX_HOLDERS_PER_ID: usize = 4;
 
-/// How a professional stands in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PractitionerStatus {
-    /// There, and in use.
     Active,
-    /// There, and no longer in use.
     Inactive,
-    /// Not there.
     Unknown,
 }
 
-/// How some professionals stand, where one of them is not in use.
+/// The status of some professionals, of which at least one is not active.
 #[derive(Clone, Debug)]
 pub struct StatusReport {
-    /// The mirror has all that the directory had at that instant.
+    /// The mirror has everything that the directory had at this instant.
     pub as_of: Timestamp,
     in_use: HashMap<String, bool>,
 }
 
 impl StatusReport {
-    /// How the professional of this national id stands.
-    pub fn of(&self, national_id: &str) -> PractitionerStatus {
+    pub fn status(&self, national_id: &str) -> PractitionerStatus {
         match self.in_use.get(national_id) {
             Some(true) => PractitionerStatus::Active,
             Some(false) => PractitionerStatus::Inactive,
@@ -47,8 +42,8 @@ impl StatusReport {
     }
 }
 
-/// How the professionals of these national ids stand, by one search. `None` where there is nothing to
-/// say: all are in use; or the mirror is empty, or was never whole, so that nobody is missing from it.
+/// Looks up the status of these national ids, in one search. `None` where all are active, or where the mirror is empty
+/// or was never complete: a missing id then proves nothing.
 pub async fn report_status(mirror: &Mirror, national_ids: &BTreeSet<&str>) -> Result<Option<StatusReport>, Error> {
     let Some(at) = mirror.snapshot().await? else { return Ok(None) };
     let token = |id: &&str| Token::Both { system: IDNPS.to_owned(), code: (*id).to_owned() };
@@ -72,10 +67,10 @@ pub async fn report_status(mirror: &Mirror, national_ids: &BTreeSet<&str>) -> Re
     Ok(as_of(mirror).await?.map(|as_of| StatusReport { as_of, in_use }))
 }
 
-/// The instant whose professionals are all in the mirror: the mark of the synchronisation, or without one
-/// when the last load began that came to its end. `None` while neither did: there, most may be missing.
+/// The instant whose professionals are all in the mirror: the mark of the synchronisation, or else the begin of the
+/// last successful load. `None` without either: most professionals may be missing.
 async fn as_of(mirror: &Mirror) -> Result<Option<Timestamp>, Error> {
-    let state = SyncState::noted(mirror, DirectoryType::Practitioner).await?.unwrap_or_default();
+    let state = SyncState::load(mirror, DirectoryType::Practitioner).await?.unwrap_or_default();
     if state.high_water_mark.is_some() {
         return Ok(state.high_water_mark);
     }

@@ -1,4 +1,4 @@
-//! Searching: a query is read into criteria by a table of parameters, and these are evaluated over the index.
+//! Searches: a table of parameters turns a query into criteria, which are evaluated over the index.
 
 mod condition;
 mod evaluation;
@@ -20,130 +20,79 @@ pub use execution::Counts;
 /// A search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// What is searched.
     pub resource_type: DirectoryType,
-    /// All of these hold.
+    /// All criteria must match.
     pub criteria: Vec<Criterion>,
-    /// The most matches on a page.
+    /// Maximum matches of a page.
     pub count: usize,
-    /// Whether the number of matches is wanted.
     pub total: Total,
-    /// The part of each resource that is asked for.
     pub subset: Subset,
-    /// What comes along.
     pub includes: Vec<Include>,
 }
 
 /// `_total`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Total {
-    /// Nothing was said: told unless it takes more than a second.
+    /// Without `_total`: stated unless counting takes more than a second.
     BestEffort,
-    /// `none`: never told.
+    /// `none`: never stated.
     None,
-    /// `estimate` or `accurate`: always exact, left out past a second.
+    /// `estimate` or `accurate`: exact, or left out if counting takes more than a second.
     Wanted,
 }
 
-/// One parameter of a search; where it has several values, one of them suffices.
+/// One parameter of a search. One of several values suffices.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Criterion {
     /// `_id`
     Id(Vec<String>),
     /// `_lastUpdated`: of `meta.lastUpdated`.
     LastUpdated(Vec<DateBound>),
-    /// Of a period.
+    /// A date that is compared with a period.
     Period(Field, Vec<DateBound>),
-    /// A token, or with `not` none of them.
-    Token {
-        /// Where.
-        field: Field,
-        /// Which.
-        values: Vec<Token>,
-        /// `:not`: resources without any of the values.
-        not: bool,
-    },
+    /// One of the tokens; with `not`, none of them.
+    Token { field: Field, values: Vec<Token>, not: bool },
     /// A text in any of the fields.
-    Text {
-        /// Where.
-        fields: &'static [Field],
-        /// How it is compared.
-        matching: Matching,
-        /// As written in the query.
-        values: Vec<String>,
-    },
-    /// A reference, by the id it refers to.
-    Reference {
-        /// Where.
-        field: Field,
-        /// The ids.
-        ids: Vec<String>,
-    },
-    /// `:missing`: nothing (or, if `false`, something) stands in any of the fields.
-    Missing {
-        /// Where.
-        fields: &'static [Field],
-        /// Whether it must be missing.
-        missing: bool,
-    },
-    /// `organization.identifier=…`: the reference is to a resource for which the criterion holds.
-    Chain {
-        /// The reference.
-        field: Field,
-        /// The type it refers to.
-        target: DirectoryType,
-        /// What must hold there.
-        criterion: Box<Criterion>,
-    },
-    /// `_has:PractitionerRole:practitioner:role=…`: some resource refers here for which the criterion holds.
-    Has {
-        /// The type that refers here.
-        source: DirectoryType,
-        /// Its reference.
-        field: Field,
-        /// What must hold there.
-        criterion: Box<Criterion>,
-    },
+    Text { fields: &'static [Field], matching: Matching, values: Vec<String> },
+    /// A reference to one of the ids.
+    Reference { field: Field, ids: Vec<String> },
+    /// `:missing`: none of the fields has a value, or, if `false`, one has.
+    Missing { fields: &'static [Field], missing: bool },
+    /// `organization.identifier=…`: the reference is to a resource that matches the criterion.
+    Chain { field: Field, target: DirectoryType, criterion: Box<Criterion> },
+    /// `_has:PractitionerRole:practitioner:role=…`: a resource that matches the criterion refers to this one.
+    Has { source: DirectoryType, field: Field, criterion: Box<Criterion> },
 }
 
 /// How texts are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matching {
-    /// The text begins with the value; case and accents do not count.
+    /// The text begins with the value; case and accents are ignored.
     Prefix,
-    /// `:contains`: the value stands anywhere in the text; case and accents do not count.
+    /// `:contains`: the text contains the value; case and accents are ignored.
     Contains,
-    /// `:exact`: they are equal to the letter.
+    /// `:exact`: the text equals the value.
     Exact,
 }
 
-/// A token as searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
-    /// `code`, or `|code`: whatever the system.
+    /// `code`, or `|code`: of any system, as at the national directory.
     Code(String),
     /// `system|code`: both in the same coding.
-    Both {
-        /// The system.
-        system: String,
-        /// The code.
-        code: String,
-    },
-    /// `system|`: any code of it.
+    Both { system: String, code: String },
+    /// `system|`: any code of the system.
     System(String),
 }
 
 /// `_include` or `_revinclude`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Include {
-    /// The type that refers.
     pub source: DirectoryType,
-    /// Its reference.
     pub field: Field,
-    /// The type it refers to.
     pub target: DirectoryType,
-    /// `_revinclude`: what refers to a match comes along, rather than what a match refers to.
+    /// `_revinclude`: resources that refer to a match, instead of those that a match refers to.
     pub reverse: bool,
-    /// `:iterate`: of what came along too.
+    /// `:iterate`: from included resources too.
     pub iterate: bool,
 }

@@ -29,7 +29,7 @@ pub use writer::Writer;
 
 use crate::fhir::directory_type::DirectoryType;
 
-/// Where a type stands in [`DirectoryType::ALL`].
+/// The position of a type in [`DirectoryType::ALL`].
 pub(super) fn index(resource_type: DirectoryType) -> usize {
     DirectoryType::ALL.iter().position(|other| *other == resource_type).unwrap_or_default()
 }

@@ -1,9 +1,8 @@
-//! Bringing the mirror up to date from its upstream.
+//! Synchronises the mirror with its upstream.
 //!
-//! Each type is walked over page by page: all of it (a full walk) or what changed (a delta). What came
-//! is committed a batch at a time together with where the walk goes on, so that a run that is
-//! interrupted at any instant is continued by the next one, and ends as if nothing had happened. The
-//! mark of a type moves only when its walk came to the end.
+//! A run walks over each type page by page: over all resources (a full walk) or over changes (a delta). Each commit has
+//! a batch of resources together with the position of the walk, so that the next run resumes a run that was interrupted
+//! at any instant. The mark of a type advances only when its walk is complete.
 
 mod crawl;
 mod fetch;
@@ -26,38 +25,33 @@ use crate::error::chain::join_causes;
 use crate::fhir::directory_type::DirectoryType;
 use upstream::{Upstream, UpstreamError};
 
-/// How many resources are on a page: more has made the national API fail.
-pub const COUNT: u16 = 200;
+/// Resources of a page. The national API has failed with more.
+pub const PAGE_SIZE: u16 = 200;
 
-/// A batch is committed when it has this many resources, or is some seconds old. Each commit makes a
-/// segment of the index: many small ones would have to be merged, few large ones would be lost at an
-/// interruption and be seen late.
-pub const BATCH: u64 = 8_192;
+/// Resources of a commit, unless a batch reaches its maximum age before. Each commit makes a segment of the index: many
+/// small ones must be merged, and a large one is lost at an interruption and visible late.
+pub const COMMIT_BATCH: u64 = 8_192;
 
-/// How the mirror is brought up to date.
 #[derive(Clone)]
 pub struct Settings {
-    /// From where.
     pub upstream: upstream::Settings,
-    /// How many resources are on a page.
+    /// Resources of a page.
     pub count: u16,
-    /// How many resources are committed together: [`BATCH`].
+    /// Resources of a commit: [`COMMIT_BATCH`].
     pub batch: u64,
-    /// How long superseded versions are kept, for walks over the mirror that have begun.
+    /// How long superseded versions are kept for the walks of clients.
     pub keep: Duration,
-    /// What time it is.
     pub clock: Clock,
 }
 
-/// What is to be done.
+/// The request of a run.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// How much.
     pub asked: SyncMode,
-    /// Of which types; they are done in the order of [`DirectoryType::ALL`].
+    /// The types, which are synchronised in the order of [`DirectoryType::ALL`].
     pub types: Vec<DirectoryType>,
-    /// Whether a full walk removes what the directory no longer has, however much that is. A type of which something
-    /// was held back is then walked over again.
+    /// Whether a full walk removes what the directory no longer has, however much that is. A type with suppressed
+    /// deletions gets a full walk.
     pub allow_deletions: bool,
 }
 
@@ -67,16 +61,14 @@ impl Default for Request {
     }
 }
 
-/// Why a run did not come to its end. What was committed stays; the next run continues there.
+/// Why a run failed. Commits stay; the next run resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Its upstream.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
     /// Its own database.
     #[error("the directory mirror cannot be written: {}", join_causes(.0))]
     Database(#[from] Error),
-    /// Somebody else writes.
     #[error("another process is writing to the directory mirror: try again when it has finished")]
     Busy,
 }
@@ -84,11 +76,10 @@ pub enum Failure {
 impl Failure {
     /// Whether the directory sent less than it announced.
     pub fn is_incomplete(&self) -> bool {
-        matches!(self, Self::Upstream(trouble) if trouble.is_incomplete())
+        matches!(self, Self::Upstream(error) if error.is_incomplete())
     }
 }
 
-/// A run, under way.
 struct Run<'a> {
     mirror: &'a Mirror,
     writer: Writer,
@@ -97,13 +88,13 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     records: Records,
     record: Record,
-    /// The largest part of a type that is removed.
+    /// Maximum share of a type that is removed.
     max_removed: f64,
 }
 
-/// Does what is asked for, and says what it did.
+/// Runs a synchronisation, and returns its record.
 ///
-/// Dropping the future at any point is safe, as is killing the process.
+/// It is safe to drop the future, or to kill the process, at any point.
 pub async fn run(
     mirror: &Mirror,
     settings: &Settings,
@@ -115,30 +106,30 @@ pub async fn run(
     let records = Records::before_run(mirror).await?;
     let record = Record::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
     let mut run = Run { mirror, writer, upstream, settings, progress, records, record, max_removed: MAX_REMOVED };
-    let done = run.types(request).await;
-    run.end(done).await
+    let done = run.synchronise_types(request).await;
+    run.finish(done).await
 }
 
 impl Run<'_> {
-    async fn types(&mut self, request: &Request) -> Result<(), Failure> {
+    async fn synchronise_types(&mut self, request: &Request) -> Result<(), Failure> {
         let mut incomplete = None;
         for resource_type in DirectoryType::ALL {
             if request.types.contains(&resource_type) {
                 match self.bring_up_to_date(resource_type, request).await {
-                    // The directory answers: what is wrong with one type must not keep the others from it.
-                    Err(Failure::Upstream(trouble)) if trouble.is_incomplete() => {
-                        tracing::error!("{trouble}");
-                        incomplete.get_or_insert(trouble);
+                    // The directory answers: an incomplete type must not keep the others from being synchronised.
+                    Err(Failure::Upstream(error)) if error.is_incomplete() => {
+                        tracing::error!("{error}");
+                        incomplete.get_or_insert(error);
                     }
                     done => done?,
                 }
             }
         }
-        incomplete.map_or(Ok(()), |trouble| Err(trouble.into()))
+        incomplete.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Records how it ended. Where that was the database's fault, nothing can be written.
-    async fn end(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+    /// Records the outcome, unless the database failed.
+    async fn finish(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
         if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
@@ -147,10 +138,9 @@ impl Run<'_> {
             Ok(()) => self.record.end(true, self.record.summary(), now),
             Err(failure) => self.record.end(false, failure.to_string(), now),
         }
-        self.records.note(&mut self.writer, &self.record).await?;
+        self.records.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await?;
-        // Nothing that is served depends on it: after everything else, and after a failure too, which may
-        // come again for weeks.
+        // The purge is last, as no response depends on it. It runs after a failure too: failures may go on for weeks.
         if let Ok(before) = now.checked_sub(self.settings.keep) {
             self.writer.purge(before).await?;
         }
@@ -158,11 +148,11 @@ impl Run<'_> {
         Ok(self.record)
     }
 
-    /// Makes what came visible and lasting, with how far the walk is.
+    /// Commits the batch with the state of the walk.
     async fn commit(&mut self, resource_type: DirectoryType, state: &SyncState) -> Result<(), Error> {
         self.record.last = self.settings.clock.now();
-        state.note(&mut self.writer, resource_type).await?;
-        self.records.note(&mut self.writer, &self.record).await?;
+        state.save(&mut self.writer, resource_type).await?;
+        self.records.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await
     }
 }

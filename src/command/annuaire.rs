@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::failure::Failure;
 use super::logging::start_logging;
 use crate::annuaire::store::Mirror;
-use crate::annuaire::sync::COUNT;
+use crate::annuaire::sync::PAGE_SIZE;
 use crate::annuaire::sync::schedule::run_on_schedule;
 use crate::config::Config;
 use crate::config::annuaire::Command;
@@ -29,7 +29,7 @@ use sync_settings::settings;
 const INTERRUPTED: u8 = 130;
 
 /// What is said where there is no mirror.
-const NONE: &str = "there is no directory mirror at SAS_ANNUAIRE_DATABASE_URL: create one with `annuaire sync` or \
+const NO_MIRROR: &str = "there is no directory mirror at SAS_ANNUAIRE_DATABASE_URL: create one with `annuaire sync` or \
     `annuaire load`";
 
 /// Runs one of the commands.
@@ -45,16 +45,16 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
             until_interrupted(load::load(arguments, config, &display)).await
         }
         Command::Status(arguments) => {
-            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NO_MIRROR)?;
             status::status(arguments, &mirror).await
         }
         Command::Verify(arguments) => {
-            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            let mirror = Mirror::open_existing(&config.annuaire_database_url).await?.ok_or(NO_MIRROR)?;
             verify::verify(arguments, &mirror).await
         }
         Command::Reindex => {
             let _display = init_progress(config);
-            let mirror = Mirror::open_to_reindex(&config.annuaire_database_url).await?.ok_or(NONE)?;
+            let mirror = Mirror::open_to_reindex(&config.annuaire_database_url).await?.ok_or(NO_MIRROR)?;
             until_interrupted(verify::reindex(&mirror)).await
         }
         Command::Generate(arguments) => generate::generate(arguments),
@@ -65,7 +65,7 @@ pub async fn annuaire(command: &Command, config: &Config) -> Result<ExitCode, Fa
 pub fn keep_up_to_date(mirror: Mirror, config: &Config, stop: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let schedule = config.annuaire_sync.clone()?;
     tracing::info!(%schedule, upstream = config.annuaire_url, "the directory mirror is synchronised on schedule");
-    Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, COUNT), stop)))
+    Some(tokio::spawn(run_on_schedule(mirror, schedule, settings(config, PAGE_SIZE), stop)))
 }
 
 /// Starts the log, and the progress bars if standard error is a terminal.

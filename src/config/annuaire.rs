@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
-use crate::annuaire::sync::COUNT;
+use crate::annuaire::sync::PAGE_SIZE;
 use crate::fhir::directory_type::DirectoryType;
 
 #[derive(Clone, Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub struct Sync {
     #[arg(long = "type", value_name = "TYPE", value_parser = directory_type)]
     pub types: Vec<DirectoryType>,
     /// Resources per page; the national directory recommends at most 200
-    #[arg(long, value_name = "NUMBER", default_value_t = COUNT, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = PAGE_SIZE, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub count: u16,
 }
 

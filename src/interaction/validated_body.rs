@@ -85,7 +85,7 @@ impl Endpoint {
         if let Some(directory) = &self.directory
             && !issues.iter().any(Issue::is_error)
         {
-            issues.extend(directory.issues(&context.deadline, resource_type, resource, || self.clock.now()).await);
+            issues.extend(directory.check(&context.deadline, resource_type, resource, || self.clock.now()).await);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The tables of the mirror of the national directory: versions, their index, and what a synchronisation remembers.
+//! The tables of the mirror of the national directory: versions, index, and metadata.
 //!
-//! Only statements stand here, one a function. What a term means, when segments are merged and which resources are
-//! removed is decided in `annuaire`.
+//! This room has the statements only, one per function. `annuaire` decides what a term means, when segments are merged
+//! and which resources are removed.
 
 mod bulk_insert;
 mod cell;
@@ -22,12 +22,12 @@ pub use mark::Marks;
 pub(crate) use read::{Postings, ReadTransaction};
 pub(crate) use write::{NewVersion, WriteConnection};
 
-/// The state of the mirror at one instant; a search sees it from its first page to its last.
+/// A state of the mirror; all pages of a search see the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The last committed change that it knows.
+    /// The last revision that it sees.
     pub revision: i64,
-    /// For each type of [`DirectoryType::ALL`], the number of its last resource version.
+    /// The last sequence of each type of [`DirectoryType::ALL`].
     pub last: [u32; 5],
 }
 
@@ -39,29 +39,26 @@ impl TryFrom<(i64, String)> for Snapshot {
     }
 }
 
-/// A version of a resource, as kept.
+/// A stored version of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its type.
     pub resource_type: DirectoryType,
-    /// The number of this version: pages go in this order.
+    /// The sequence, in whose order pages are.
     pub seq: u32,
-    /// The logical id.
     pub id: String,
-    /// The resource, as served.
+    /// The resource, as it is served.
     pub body: String,
 }
 
-/// A resource that could not be read, put aside so that the others go on.
+/// A resource that cannot be read, recorded so that the others are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Its type, where that could be read.
+    /// The type, where it could be parsed.
     pub resource_type: Option<DirectoryType>,
-    /// Its id, or else a line number, for people.
+    /// The id, or its place in the source.
     pub name: String,
-    /// Why it cannot be read.
     pub reason: String,
-    /// When: fixed-width UTC text, by the clock of the writer.
+    /// Fixed-width UTC text, by the clock of the writer.
     pub at: String,
 }
 
@@ -71,7 +68,7 @@ pub(crate) struct Segment {
     pub id: i64,
     pub first: u32,
     pub last: u32,
-    /// How many versions of that range it has.
+    /// The number of versions it has.
     pub versions: u64,
 }
 
@@ -80,20 +77,20 @@ pub(crate) struct SegmentContent {
     pub first: u32,
     pub last: u32,
     pub versions: u64,
-    /// Terms and sets ([`sequences::encode`]), in the order of terms.
+    /// Terms with encoded sets ([`sequences::encode`]), in the order of terms.
     pub postings: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Terms from `from` up to, and without, `to`.
+/// Terms from `from` up to, but without, `to`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TermRange {
     pub from: Vec<u8>,
     pub to: Vec<u8>,
-    /// Whether the set of each term is wanted, rather than their union.
+    /// Whether the lookup returns the set of each term, instead of their union.
     pub by_term: bool,
 }
 
-/// The number of a type in the database; never given to another.
+/// The number of a type in the database. None is ever reused.
 fn type_number(resource_type: DirectoryType) -> i64 {
     match resource_type {
         DirectoryType::Organization => 1,
@@ -119,12 +116,12 @@ fn parts_of(number: i64) -> (Option<DirectoryType>, u32) {
     (type_of(number >> 32), (number & i64::from(u32::MAX)) as u32)
 }
 
-/// A sequence read from its column; one that is none is beyond all others.
+/// A sequence from its column; an illegal one becomes the maximum.
 fn sequence(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Encoded sets, together.
+/// The union of encoded sets.
 fn union(rows: Vec<Vec<u8>>) -> Result<RoaringBitmap, StorageError> {
     let mut union = RoaringBitmap::new();
     for bytes in rows {

@@ -1,4 +1,4 @@
-//! The commands of the copy, as an operator meets them.
+//! The commands of the mirror, as an operator meets them.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -18,7 +18,7 @@ use crate::played::{Played, directory, resource};
 use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase, folder};
 
-/// `sas-endpoint annuaire …` on this copy, with none of the settings of this environment.
+/// `sas-endpoint annuaire …` on this mirror, with none of the settings of this environment.
 pub fn annuaire(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sas-endpoint"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAS_")) {
@@ -48,10 +48,10 @@ async fn sqlite() -> TestDatabase {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn resources_are_loaded_from_standard_input_and_their_state_told() {
+async fn load_standard_input_is_stored_and_status_reports_it() {
     let database = sqlite().await;
     // Opening it makes it.
-    Mirror::open(&database.url).await.expect("the copy opens");
+    Mirror::open(&database.url).await.expect("the mirror opens");
     let empty = text(&run(annuaire(&database, &["status"])).await);
     assert!(empty.contains("never synchronised") && empty.contains("Last runs: none"), "{empty}");
     let mut child = annuaire(&database, &["load", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
@@ -73,7 +73,7 @@ async fn resources_are_loaded_from_standard_input_and_their_state_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_of_no_copy_says_so_and_makes_none() {
+async fn status_mirror_missing_is_reported_and_none_is_created() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(database) = TestDatabase::new(backend).await else { continue };
         for arguments in [&["status"][..], &["status", "--json"], &["status", "--hash"]] {
@@ -88,7 +88,7 @@ async fn status_of_no_copy_says_so_and_makes_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn load_of_a_missing_file_makes_no_copy() {
+async fn load_file_missing_creates_no_mirror() {
     let database = sqlite().await;
     let output = run(annuaire(&database, &["load", "/nowhere/mistyped.ndjson"])).await;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
@@ -97,25 +97,25 @@ async fn load_of_a_missing_file_makes_no_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_only_reads() {
+async fn status_does_not_write() {
     let database = sqlite().await;
     let file = std::path::PathBuf::from(database.url.trim_start_matches("sqlite://"));
-    // Something else than a copy, which an opened copy would be made of.
+    // Something else than a mirror, which an opened mirror would be made of.
     std::fs::write(&file, "").expect("written");
     let output = run(annuaire(&database, &["status"])).await;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("schema version 0") && text(&output).contains("annuaire sync"), "{}", text(&output));
     assert_eq!(std::fs::metadata(&file).expect("a file").len(), 0);
     // While somebody writes, and after.
-    let copy = Mirror::open(&database.url).await.expect("the copy opens");
-    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let mirror = Mirror::open(&database.url).await.expect("the mirror opens");
+    let writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
     let output = run(annuaire(&database, &["status"])).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     drop(writer);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
+async fn generate_output_and_its_next_day_are_loaded() {
     let database = sqlite().await;
     let arguments = ["generate", "--practitioners", "200", "--seed", "7", "--date", "2026-03-10"];
     let generated = run(annuaire(&database, &arguments)).await;
@@ -137,7 +137,7 @@ async fn an_invented_directory_is_loaded_as_it_comes_and_so_is_its_next_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
+async fn sync_ends_with_a_report_or_the_cause_of_failure() {
     let (database, played) = (sqlite().await, Played::with(directory(4)).await);
     let sync = |arguments: &[&str]| {
         let mut command = annuaire(&database, &[&["sync"], arguments].concat());
@@ -156,8 +156,8 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
     let told = text(&output);
     assert!(told.contains("refuses the key") && !told.contains("s3cret"), "{told}");
 
-    let copy = Mirror::open(&database.url).await.expect("the copy opens");
-    let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+    let mirror = Mirror::open(&database.url).await.expect("the mirror opens");
+    let writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
     let output = sync(&[]).await;
     assert_eq!(output.status.code(), Some(75), "{}", text(&output));
     drop(writer);
@@ -174,7 +174,7 @@ async fn a_synchronisation_ends_with_what_it_did_or_why_it_could_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
+async fn sync_cut_short_or_deletions_suppressed_has_its_exit_status() {
     let (database, played) = (sqlite().await, Played::with(directory(4)).await);
     // The program has the clock of this machine.
     played.world().date = sas_endpoint::clock::system_time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -222,7 +222,7 @@ async fn sync_exit_status_tells_what_was_cut_short_or_held_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() {
+async fn load_replace_too_many_deletions_ends_with_3_unless_allowed() {
     let database = sqlite().await;
     let folder = folder("replaced");
     let file = |name: &str, size: usize| {
@@ -250,7 +250,7 @@ async fn load_that_replaces_too_much_ends_with_3_unless_deletions_are_allowed() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_is_continued_by_the_next() {
+async fn sync_process_killed_is_resumed_by_the_next() {
     let resources: Vec<_> = (1..=12_000).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
     let (database, played) = (sqlite().await, Played::with(resources.clone()).await);
     // The program has the clock of this machine.
@@ -262,10 +262,10 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
         command.env("SAS_ANNUAIRE_URL", played.base());
         command
     };
-    let copy = Mirror::open(&database.url).await.expect("the copy opens");
+    let mirror = Mirror::open(&database.url).await.expect("the mirror opens");
     let mut child = sync().spawn().expect("it starts");
     let walk = async || {
-        SyncState::noted(&copy, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
+        SyncState::load(&mirror, DirectoryType::Practitioner).await.expect("an answer").and_then(|state| state.cursor)
     };
     poll_until("a walk is noted", async || walk().await.is_some()).await;
     child.kill().expect("killed");
@@ -279,13 +279,13 @@ async fn a_process_that_is_killed_is_continued_by_the_next() {
     let asked = played.asked();
     assert!(asked.contains(&format!("_page?id=2-{received}")), "{asked:?}");
     assert!(!asked.iter().any(|address| address.starts_with("Practitioner?_count")), "{asked:?}");
-    let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+    let test = TestMirror::empty(Backend::Sqlite).await.expect("a mirror");
     let folder = folder("killed");
     let file = folder.path().join("all.ndjson");
     std::fs::write(&file, resources.iter().map(|resource| format!("{resource}\n")).collect::<String>())
         .expect("written");
     let settings =
         load::Settings { replace: false, allow_deletions: false, keep: Duration::ZERO, clock: Clock::system() };
-    load(&test.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
-    assert_eq!(copy.content_hashes().await.expect("hashes"), test.copy.content_hashes().await.expect("hashes"));
+    load(&test.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+    assert_eq!(mirror.content_hashes().await.expect("hashes"), test.mirror.content_hashes().await.expect("hashes"));
 }

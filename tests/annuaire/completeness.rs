@@ -1,4 +1,4 @@
-//! A directory that sends less than it announced: the copy keeps what it has, and does not count as up to date.
+//! A directory that sends less than it announced: the mirror keeps what it has, and does not count as up to date.
 
 use sas_endpoint::annuaire::ingest::progress::Quiet;
 use sas_endpoint::annuaire::ingest::run_log::{Record, records};
@@ -74,16 +74,16 @@ async fn synchronise(
 ) -> Result<Record, Failure> {
     let request = Request { asked, types: vec![OF], allow_deletions };
     loop {
-        match run(&test.copy, &played.settings(), &request, &Quiet).await {
+        match run(&test.mirror, &played.settings(), &request, &Quiet).await {
             Err(Failure::Busy) => tokio::task::yield_now().await,
             outcome => return outcome,
         }
     }
 }
 
-/// What a copy is that was made of this directory in one go.
+/// What a mirror is that was made of this directory in one go.
 async fn whole(played: &Played) -> [String; 5] {
-    let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+    let test = TestMirror::empty(Backend::Sqlite).await.expect("a mirror");
     synchronise(&test, played, SyncMode::Full, false).await.expect("synchronised");
     hashes(&test).await
 }
@@ -94,16 +94,16 @@ fn marks(state: &SyncState) -> (Option<jiff::Timestamp>, Option<jiff::Timestamp>
 }
 
 async fn last_run_failed(test: &TestMirror) -> bool {
-    !records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
+    !records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
 }
 
 #[tokio::test]
-async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
+async fn sync_full_cut_short_leaves_an_empty_mirror_incomplete() {
     let played = Played::with(directory(4)).await;
     for (name, page, fault) in FAULTS {
         played.asked();
         played.alter(page, fault);
-        let test = TestMirror::empty(Backend::Sqlite).await.expect("a copy");
+        let test = TestMirror::empty(Backend::Sqlite).await.expect("a mirror");
         synchronise(&test, &played, SyncMode::Due, false).await.expect_err(name);
         assert_eq!(marks(&state(&test, OF).await), (None, None, None), "{name}");
         synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
@@ -112,7 +112,7 @@ async fn full_walk_cut_short_makes_an_empty_copy_not_whole() {
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn full_walk_cut_short_leaves_copy_and_marks_and_is_resumed(test: TestMirror) {
+    async fn sync_full_cut_short_keeps_mirror_and_marks_and_is_resumed(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
             synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -134,7 +134,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn delta_cut_short_leaves_the_mark_and_is_resumed(test: TestMirror) {
+    async fn sync_delta_cut_short_keeps_the_mark_and_is_resumed(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
             synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -155,7 +155,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn changes_after_a_full_walk_cut_short_sweep_nothing(test: TestMirror) {
+    async fn sync_delta_after_a_full_cut_short_sweeps_nothing(test: TestMirror) {
         for (name, page, fault) in FAULTS {
             let played = Played::with(directory(4)).await;
             synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -173,14 +173,14 @@ on_both_databases! { TestMirror::empty;
             let stopped = state(&test, OF).await;
             assert_eq!(marks(&stopped), marks(&before), "{name}");
             assert!(matches!(stopped.cursor.expect("a walk").phase, SyncPhase::Delta { completes: Some(_), .. }), "{name}");
-            assert!(test.copy.read(OF, "003-12").await.expect("an answer").is_some(), "{name}");
+            assert!(test.mirror.read(OF, "003-12").await.expect("an answer").is_some(), "{name}");
             let record = synchronise(&test, &played, SyncMode::Due, false).await.expect(name);
             assert_eq!(record.total().removed, 1, "{name}");
             assert_eq!(hashes(&test).await[1], whole(&played).await[1], "{name}");
         }
     }
 
-    async fn last_page_recovered_is_all_that_is_asked_for_again(test: TestMirror) {
+    async fn sync_resume_requests_only_the_last_page(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.alter(3, |page| {
             page["entry"] = json!([]);
@@ -194,7 +194,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(asked.len(), 3, "{asked:?}");
     }
 
-    async fn directory_always_short_fails_each_run_and_other_types_go_on(test: TestMirror) {
+    async fn sync_type_always_cut_short_fails_and_other_types_continue(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let request = Request { asked: SyncMode::Due, types: DirectoryType::ALL.to_vec(), allow_deletions: false };
         for _ in 0..4 {
@@ -206,17 +206,17 @@ on_both_databases! { TestMirror::empty;
                     without_next(page);
                 }
             }));
-            let failure = run(&test.copy, &played.settings(), &request, &Quiet).await.expect_err("it is cut short");
+            let failure = run(&test.mirror, &played.settings(), &request, &Quiet).await.expect_err("it is cut short");
             assert!(failure.to_string().contains("announced 8 resources for Organization"), "{failure}");
             played.world().plan.clear();
             assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, None);
             assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
         }
-        run(&test.copy, &played.settings(), &request, &Quiet).await.expect("all of it");
+        run(&test.mirror, &played.settings(), &request, &Quiet).await.expect("all of it");
         assert_eq!(state(&test, DirectoryType::Organization).await.high_water_mark, T0.parse().ok());
     }
 
-    async fn total_and_count_survive_an_interruption(test: TestMirror) {
+    async fn sync_resume_keeps_total_and_count(test: TestMirror) {
         for (name, fault) in [
             ("without next", without_next as Fault),
             ("short", |page| _ = entries(page).pop()),
@@ -241,7 +241,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn resources_that_cannot_be_read_count_as_received(test: TestMirror) {
+    async fn sync_unreadable_resources_count_as_received(test: TestMirror) {
         let mut resources = directory(4);
         let unreadable = |id: &str| json!({ "resourceType": "Practitioner", "id": id, "meta": { "lastUpdated": "1 March" } });
         resources.retain(|resource| resource["id"] != "003-3");
@@ -255,7 +255,7 @@ on_both_databases! { TestMirror::empty;
         synchronise(&test, &played, SyncMode::Full, false).await.expect_err("not all of it came");
     }
 
-    async fn included_resources_are_kept_and_count_for_nothing(test: TestMirror) {
+    async fn sync_included_resources_are_stored_and_not_counted(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.alter(2, |page| {
             let (other, organization) = (resource("Practitioner", 900, "2026-01-15"), resource("Organization", 900, "2026-01-15"));
@@ -268,10 +268,10 @@ on_both_databases! { TestMirror::empty;
         played.alter(3, |page| _ = entries(page).pop());
         let failure = synchronise(&test, &played, SyncMode::Full, false).await.expect_err("one is missing").to_string();
         assert!(failure.contains("announced 12 resources for Practitioner and sent 11"), "{failure}");
-        assert!(test.copy.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
+        assert!(test.mirror.read(DirectoryType::Organization, "001-01-900").await.expect("an answer").is_some());
     }
 
-    async fn delta_without_total_moves_the_mark_only_if_its_end_is_plain(test: TestMirror) {
+    async fn sync_delta_without_total_advances_the_mark_only_at_a_certain_end(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -306,7 +306,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, OF).await.high_water_mark, "2026-03-14T05:30:00Z".parse().ok());
     }
 
-    async fn full_walk_without_total_completes_whatever_its_changes_end_with(test: TestMirror) {
+    async fn sync_full_without_total_completes_whatever_its_delta_ends_with(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         // The changes since the walk began: two pages, of which the last is empty.
@@ -322,7 +322,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state.high_water_mark, state.last_full_sync, "the next run asks for the changes again");
     }
 
-    async fn full_walk_without_total_is_held_to_the_share_that_it_removes(test: TestMirror) {
+    async fn sync_full_without_total_is_limited_by_the_share_it_removes(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.world().tells_total = false;
         synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
@@ -337,7 +337,7 @@ on_both_databases! { TestMirror::empty;
         synchronise(&test, &played, SyncMode::Full, false).await.expect_err("9 of 12 came");
     }
 
-    async fn deletions_held_back_deltas_go_on_until_a_run_allows_them(test: TestMirror) {
+    async fn sync_deletions_suppressed_deltas_continue_until_allowed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised");
         played.world().resources.retain(|resource| resource["id"].as_str() <= Some("003-6"));
@@ -369,7 +369,7 @@ on_both_databases! { TestMirror::empty;
         assert!(synchronise(&test, &played, SyncMode::Full, false).await.expect("synchronised").held_back);
     }
 
-    async fn first_full_walk_over_a_loaded_copy_held_back_deltas_go_on(test: TestMirror) {
+    async fn sync_first_full_over_a_load_suppressed_deltas_continue(test: TestMirror) {
         let loaded: Vec<_> = (100..=120).map(|number| resource("Practitioner", number, "2026-01-15")).collect();
         test.load(&loaded).await;
         let played = Played::with(directory(4)).await;
@@ -380,7 +380,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(played.asked(), ["Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate"]);
     }
 
-    async fn gateway_404_on_a_next_page_is_retried_before_the_walk_begins_again(test: TestMirror) {
+    async fn sync_gateway_404_on_a_next_page_is_retried_before_a_restart(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let lost = wiremock::ResponseTemplate::new(404).set_body_string("<html>no Route matched</html>");
         played.plan([(2, lost.clone()), (3, lost.clone()), (5, lost.clone())]);
@@ -396,7 +396,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(asked[9], "Practitioner?_count=3&_total=accurate");
     }
 
-    async fn revisions_are_dated_and_purged_by_one_clock(test: TestMirror) {
+    async fn purge_uses_the_clock_that_dates_revisions(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let request = Request { asked: SyncMode::Full, types: vec![OF], allow_deletions: false };
         let mut settings = played.settings();
@@ -404,15 +404,15 @@ on_both_databases! { TestMirror::empty;
         for now in ["2016-03-10T06:31:00Z", "2016-03-11T06:31:00Z", "2016-03-13T06:31:00Z"] {
             settings.clock = clock_at(now);
             played.world().put(resource("Practitioner", 1, &now[..10].replace("2016", "2026")));
-            run(&test.copy, &settings, &request, &Quiet).await.expect("synchronised");
-            seen.push(test.copy.snapshot().await.expect("an answer").expect("a snapshot"));
+            run(&test.mirror, &settings, &request, &Quiet).await.expect("synchronised");
+            seen.push(test.mirror.snapshot().await.expect("an answer").expect("a snapshot"));
             played.world().put(json!({ "resourceType": "Practitioner", "id": "~", "meta": {} }));
         }
         // A day is kept, by the clock of the settings, whatever the machine's is.
-        let is_kept = async |at| test.copy.by_ids(at, OF, &["003-1".to_owned()]).await.is_ok();
+        let is_kept = async |at| test.mirror.by_ids(at, OF, &["003-1".to_owned()]).await.is_ok();
         assert!(!is_kept(&seen[0]).await, "what it saw was superseded two days ago");
         assert!(is_kept(&seen[2]).await);
-        let aside = test.copy.set_aside(1).await.expect("an answer").remove(0);
-        assert!(aside.at.starts_with("2016-03-13T"), "{}", aside.at);
+        let rejected = test.mirror.rejected(1).await.expect("an answer").remove(0);
+        assert!(rejected.at.starts_with("2016-03-13T"), "{}", rejected.at);
     }
 }

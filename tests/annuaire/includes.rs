@@ -7,7 +7,7 @@ use crate::on_both_databases;
 use crate::server::*;
 
 on_both_databases! { DirectoryServer::small;
-    async fn roles_bring_their_person_and_place(server: DirectoryServer) {
+    async fn include_roles_return_practitioner_and_organization(server: DirectoryServer) {
         for (query, along) in [
             ("_include=PractitionerRole:organization", vec!["001-01-1", "001-01-2"]),
             ("_include=PractitionerRole:practitioner", vec!["003-1-1"]),
@@ -21,7 +21,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn matches_come_before_what_comes_along_and_nothing_comes_twice(server: DirectoryServer) {
+    async fn include_follows_matches_and_repeats_none(server: DirectoryServer) {
         let page = server.search("/PractitionerRole?_include=*").await;
         let modes: Vec<_> = page["entry"].as_array().expect("entries").iter().map(|entry| &entry["search"]["mode"]).collect();
         assert!(modes[..5].iter().all(|mode| **mode == "match") && modes[5..].iter().all(|mode| **mode == "include"));
@@ -36,14 +36,14 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(included(&page), ["001-01-1", "001-01-2"]);
     }
 
-    async fn every_page_brings_its_own(server: DirectoryServer) {
+    async fn include_every_page_has_its_own(server: DirectoryServer) {
         let pages = server.pages("/PractitionerRole?_include=PractitionerRole:practitioner&_count=2").await;
         let along: Vec<_> = pages.iter().map(included).collect();
         assert_eq!(along, [vec!["003-1-1"], vec!["003-2-2", "003-3-3"], vec!["003-4-4"]]);
         assert!(pages.iter().all(|page| page["total"] == 5));
     }
 
-    async fn services_and_devices_bring_their_place(server: DirectoryServer) {
+    async fn include_services_and_devices_return_organization(server: DirectoryServer) {
         for (path, along) in [
             ("/Device?_include=Device:organization", vec!["001-01-1", "001-01-2"]),
             ("/Device?_include=*", vec!["001-01-1", "001-01-2"]),
@@ -53,7 +53,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn what_refers_to_matches_comes_along(server: DirectoryServer) {
+    async fn revinclude_returns_what_refers_to_matches(server: DirectoryServer) {
         for (path, along) in [
             ("/Practitioner?_id=003-1-1&_revinclude=PractitionerRole:practitioner", vec!["005-1-1", "005-1-2"]),
             ("/Organization?_id=001-01-2&_revinclude=Device:organization", vec!["002-1", "002-2"]),
@@ -68,7 +68,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn iterating_goes_on_from_what_came_along(server: DirectoryServer) {
+    async fn include_iterate_follows_included_resources(server: DirectoryServer) {
         let legal = "_include:iterate=Organization:partof";
         for (path, along) in [
             (format!("/PractitionerRole?_id=005-1-1&_include=PractitionerRole:organization&{legal}"), vec!["001-01-1", "001-02-1"]),
@@ -87,7 +87,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn iterating_ends_where_references_go_round(server: DirectoryServer) {
+    async fn include_iterate_ends_at_reference_cycles(server: DirectoryServer) {
         let part = |id: &str, whole: &str| with(organization(id, "RONDE", "FINESS"), json!({ "partOf": { "reference": format!("Organization/{whole}") } }));
         server.load(&[part("r-1", "r-2"), part("r-2", "r-3"), part("r-3", "r-1"), part("r-4", "r-4")]).await;
         let page = server.search("/Organization?_id=r-1&_include:iterate=Organization:partof").await;
@@ -96,7 +96,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(included(&page), [""; 0]);
     }
 
-    async fn what_comes_along_is_of_the_walks_snapshot(server: DirectoryServer) {
+    async fn include_sees_the_snapshot_of_the_walk(server: DirectoryServer) {
         let path = "/PractitionerRole?_include=PractitionerRole:organization&_count=1";
         let first = server.search(path).await;
         let laboratory = content::organizations().remove(2);
@@ -110,7 +110,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(included(&backwards), ["005-1-2", "005-3-1"]);
     }
 
-    async fn matches_whose_company_does_not_fit_go_to_the_next_page(server: DirectoryServer) {
+    async fn include_page_too_large_moves_matches_to_the_next_page(server: DirectoryServer) {
         // Three pharmacies of 900: two fit on a page, three do not.
         server.load(&(0..3).map(pharmacy).collect::<Vec<_>>()).await;
         let places = ["001-01-1000", "001-01-1001", "001-01-1002"];
@@ -131,7 +131,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn a_match_with_too_much_company_is_told_so(server: DirectoryServer) {
+    async fn include_match_with_too_many_has_an_outcome_entry(server: DirectoryServer) {
         let place = "001-01-3";
         server.load(&(0..2500).map(|number| work(number, place)).collect::<Vec<_>>()).await;
         let path = format!("/Organization?_id={place},001-01-4&_revinclude=PractitionerRole:organization");
@@ -157,7 +157,7 @@ on_both_databases! { DirectoryServer::small;
 }
 
 #[test]
-fn the_small_directory_is_as_consistent_as_the_national_one() {
+fn fixture_directory_is_consistent() {
     let everything = content::everything();
     let exists = |reference: &str| {
         everything.iter().any(|resource| {

@@ -1,4 +1,4 @@
-//! Filling the copy from files.
+//! Filling the mirror from files.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ fn settings(replace: bool) -> Settings {
 
 async fn load_files(test: &TestMirror, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {
     let inputs = files.iter().map(|file| Input::File(file.as_ref().to_owned())).collect();
-    load(&test.copy, inputs, &settings(replace), &Quiet).await
+    load(&test.mirror, inputs, &settings(replace), &Quiet).await
 }
 
 fn ndjson(resources: &[Value]) -> String {
@@ -60,11 +60,11 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> TestFile {
 }
 
 async fn hashes(test: &TestMirror) -> [String; 5] {
-    test.copy.content_hashes().await.expect("hashes")
+    test.mirror.content_hashes().await.expect("hashes")
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn every_form_of_the_same_resources_gives_the_same_copy(test: TestMirror) {
+    async fn load_every_file_format_gives_the_same_mirror(test: TestMirror) {
         let resources = directory(4);
         let (first, second) = resources.split_at(20);
         let record = load_files(&test, &[file("a.ndjson", ndjson(first)), file("b.ndjson.gz", gzip(&ndjson(second)))], false)
@@ -83,18 +83,18 @@ on_both_databases! { TestMirror::empty;
             assert_eq!((record.total().unchanged, record.total().received()), (32, 32), "{file:?}");
             assert_eq!(hashes(&test).await, expected);
         }
-        assert_eq!(records(&test.copy).await.expect("records").len(), 4);
+        assert_eq!(records(&test.mirror).await.expect("records").len(), 4);
     }
 
-    async fn a_synchronised_copy_and_a_loaded_one_are_equal(test: TestMirror) {
+    async fn load_and_sync_give_equal_mirrors(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         load_files(&test, &[file("a", ndjson(&directory(4)))], false).await.expect("loaded");
         let loaded = hashes(&test).await;
-        sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
+        sync::run(&test.mirror, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         assert_eq!(hashes(&test).await, loaded);
     }
 
-    async fn lines_that_cannot_be_read_are_set_aside_by_their_number(test: TestMirror) {
+    async fn load_unreadable_lines_are_rejected_with_their_number(test: TestMirror) {
         let mut text = ndjson(&directory(1)).into_bytes();
         text.extend_from_slice(b"\n{\"resourceType\":\"Patient\",\"id\":\"p\"}\n\xff\xfe\nnot json\n");
         text.extend(vec![b'x'; (4 << 20) + 1]);
@@ -102,26 +102,26 @@ on_both_databases! { TestMirror::empty;
         text.extend(ndjson(&[resource("Device", 1, "2026-01-15")]).into_bytes());
         let file = file("some.ndjson", text);
         let record = load_files(&test, std::slice::from_ref(&file), false).await.expect("loaded");
-        assert_eq!((record.total().new, record.total().set_aside), (9, 4));
-        let aside = test.copy.set_aside(10).await.expect("an answer");
-        let lines: Vec<_> = aside.iter().rev().map(|aside| aside.name.rsplit(':').next().unwrap_or_default()).collect();
+        assert_eq!((record.total().new, record.total().rejected), (9, 4));
+        let rejected = test.mirror.rejected(10).await.expect("an answer");
+        let lines: Vec<_> = rejected.iter().rev().map(|rejected| rejected.name.rsplit(':').next().unwrap_or_default()).collect();
         assert_eq!(lines, ["10)", "11", "12", "13"]);
-        assert!(aside[3].name.starts_with("p (") && aside[3].name.contains("some.ndjson"), "{:?}", aside[3]);
+        assert!(rejected[3].name.starts_with("p (") && rejected[3].name.contains("some.ndjson"), "{:?}", rejected[3]);
     }
 
-    async fn a_file_that_breaks_off_is_told_and_what_came_before_stays(test: TestMirror) {
+    async fn load_file_truncated_fails_and_keeps_what_was_read(test: TestMirror) {
         let whole = gzip(&ndjson(&directory(200)));
         let broken = file("broken.gz", &whole[..whole.len() / 2]);
         let failure = load_files(&test, std::slice::from_ref(&broken), true).await.expect_err("it breaks off").to_string();
         assert!(failure.contains("broken.gz: after line "), "{failure}");
-        let record = records(&test.copy).await.expect("records").remove(0);
+        let record = records(&test.mirror).await.expect("records").remove(0);
         assert!(record.total().new >= 1);
         assert!(!record.outcome.expect("an outcome").succeeded);
         let failure = load_files(&test, &["/nowhere.ndjson"], false).await.expect_err("no file").to_string();
         assert!(failure.starts_with("/nowhere.ndjson: "), "{failure}");
     }
 
-    async fn what_the_files_do_not_have_stays_unless_they_replace_the_copy(test: TestMirror) {
+    async fn load_missing_resources_stay_unless_replace(test: TestMirror) {
         let mut resources = directory(4);
         let all = file("all", ndjson(&resources));
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
@@ -136,22 +136,22 @@ on_both_databases! { TestMirror::empty;
         assert_eq!((record.total().removed, record.warnings.len()), (0, 3));
     }
 
-    async fn what_can_no_longer_be_read_is_not_removed(test: TestMirror) {
+    async fn load_replace_unreadable_resource_is_not_removed(test: TestMirror) {
         let mut resources = directory(4);
         load_files(&test, &[file("all", ndjson(&resources))], true).await.expect("loaded");
         let expected = hashes(&test).await;
         let known = resources.iter_mut().find(|resource| resource["id"] == "003-12").expect("it is there");
         known["meta"] = json!({});
         let record = load_files(&test, &[file("some", ndjson(&resources))], true).await.expect("loaded");
-        assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
+        assert_eq!((record.total().removed, record.total().rejected), (0, 1));
         assert_eq!(hashes(&test).await, expected);
     }
 
-    async fn a_load_changes_what_a_synchronisation_builds_upon(test: TestMirror) {
+    async fn load_resets_the_state_of_sync(test: TestMirror) {
         let played = Played::with(directory(4)).await;
-        sync::run(&test.copy, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
+        sync::run(&test.mirror, &played.settings(), &Request::default(), &Quiet).await.expect("synchronised");
         let all = file("all", ndjson(&directory(4)));
-        let mark = async || SyncState::noted(&test.copy, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
+        let mark = async || SyncState::load(&test.mirror, DirectoryType::Device).await.expect("an answer").and_then(|state| state.high_water_mark);
         load_files(&test, std::slice::from_ref(&all), false).await.expect("loaded");
         assert_eq!(mark().await, played_mark());
         load_files(&test, std::slice::from_ref(&all), true).await.expect("loaded");

@@ -1,4 +1,4 @@
-//! The local copy of the directory, and its API, on SQLite and on Postgres.
+//! The local mirror of the directory, and its API, on SQLite and on Postgres.
 
 #![allow(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
 

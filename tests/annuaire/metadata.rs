@@ -11,7 +11,7 @@ fn names<'a>(array: &'a Value, name: &str) -> Vec<&'a str> {
 }
 
 on_both_databases! { DirectoryServer::small;
-    async fn capability_statement_has_elements_required_of_an_instance(server: DirectoryServer) {
+    async fn capability_statement_has_what_r4_requires_of_an_instance(server: DirectoryServer) {
         let answer = server.get("/metadata").await.expect(200);
         assert!(!answer.text.contains("other.localhost"));
         let statement = answer.json();
@@ -38,7 +38,7 @@ on_both_databases! { DirectoryServer::small;
         assert!(!answer.text.contains("[]"), "an empty array is not FHIR");
     }
 
-    async fn the_statement_lists_the_types_and_what_is_served_of_them(server: DirectoryServer) {
+    async fn capability_statement_lists_types_and_interactions(server: DirectoryServer) {
         let statement = server.search("/metadata").await;
         let resources = &statement["rest"][0]["resource"];
         assert_eq!(names(resources, "type"), ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Device"]);
@@ -51,7 +51,7 @@ on_both_databases! { DirectoryServer::small;
         assert!(resources[2]["searchRevInclude"].to_string().contains("Organization:partof"));
     }
 
-    async fn every_listed_search_parameter_and_include_is_served(server: DirectoryServer) {
+    async fn capability_statement_parameters_and_includes_are_served(server: DirectoryServer) {
         let statement = server.search("/metadata").await;
         for resource in statement["rest"][0]["resource"].as_array().expect("resources") {
             let path = format!("/{}", resource["type"].as_str().expect("a type"));
@@ -82,7 +82,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn extras_are_declared_as_such(server: DirectoryServer) {
+    async fn capability_statement_local_parameters_are_declared_as_such(server: DirectoryServer) {
         let statement = server.search("/metadata").await;
         let organization = &statement["rest"][0]["resource"][2]["searchParam"];
         for name in ["mailbox-mss-type", "address-insee", "period"] {

@@ -1,4 +1,4 @@
-//! What the copy keeps, and what its searches find.
+//! What the mirror keeps, and what its searches find.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,21 +19,21 @@ use crate::support::{Backend, TestDatabase};
 /// A second is enough for a count, except on a machine that does much else, in a build for tests.
 pub const COUNT_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A copy of one test.
+/// A mirror of one test.
 pub struct TestMirror {
-    pub copy: Mirror,
+    pub mirror: Mirror,
     pub database: Arc<TestDatabase>,
 }
 
 impl TestMirror {
     pub async fn empty(backend: Backend) -> Option<Self> {
         let database = Arc::new(TestDatabase::new(backend).await?);
-        let copy = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
-        Some(Self { copy, database })
+        let mirror = Mirror::open(&database.url).await.expect("the mirror opens").with_count_timeout(COUNT_TIMEOUT);
+        Some(Self { mirror, database })
     }
 
     pub async fn writer(&self) -> Writer {
-        self.copy.writer().await.expect("the database answers").expect("nobody else writes")
+        self.mirror.writer().await.expect("the database answers").expect("nobody else writes")
     }
 
     /// Adds resources and commits.
@@ -45,23 +45,23 @@ impl TestMirror {
     }
 
     pub async fn now(&self) -> Snapshot {
-        self.copy.snapshot().await.expect("the database answers").expect("something was committed")
+        self.mirror.snapshot().await.expect("the database answers").expect("something was committed")
     }
 
     /// The ids that a search finds, in the order of a walk with pages of `size`.
     pub async fn walk(&self, at: &Snapshot, of: DirectoryType, criteria: &[Criterion], size: usize) -> Vec<String> {
         let (mut ids, mut after) = (vec![], 0);
         loop {
-            let page = self.copy.page(of, criteria, at, after, size).await.expect("a page");
+            let page = self.mirror.page(of, criteria, at, after, size).await.expect("a page");
             assert!(page.matches.len() <= size);
             ids.extend(page.matches.into_iter().map(|stored| stored.id));
             after = page.seen;
             if !page.more {
                 let (first, shared) =
-                    self.copy.first_page(of, criteria, at, size, Total::Wanted).await.expect("a page with its total");
+                    self.mirror.first_page(of, criteria, at, size, Total::Wanted).await.expect("a page with its total");
                 assert_eq!(shared, Some(ids.len() as u64), "counted behind the first page");
                 assert!(first.matches.iter().map(|stored| &stored.id).eq(ids.iter().take(size)));
-                let total = self.copy.total(of, criteria, at, Total::Wanted).await.expect("a total");
+                let total = self.mirror.total(of, criteria, at, Total::Wanted).await.expect("a total");
                 assert_eq!(total, Some(ids.len() as u64));
                 return ids;
             }
@@ -103,11 +103,11 @@ fn code(code: &str, not: bool) -> Criterion {
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn an_empty_copy_has_no_snapshot(test: TestMirror) {
-        assert_eq!(test.copy.snapshot().await.expect("an answer"), None);
+    async fn snapshot_mirror_empty_has_none(test: TestMirror) {
+        assert_eq!(test.mirror.snapshot().await.expect("an answer"), None);
     }
 
-    async fn what_was_committed_is_found_in_order_page_after_page(test: TestMirror) {
+    async fn search_committed_resources_are_found_in_order_on_every_page(test: TestMirror) {
         let all: Vec<_> = (1..=20).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
         assert_eq!(test.load(&all[..12]).await, ChangeCounts { new: 12, ..ChangeCounts::default() });
         assert_eq!(test.load(&all[10..]).await, ChangeCounts { new: 8, unchanged: 2, ..ChangeCounts::default() });
@@ -120,7 +120,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(test.practitioners(&[family(Matching::Exact, "MARTIN"), code("10", false)]).await, ids((2..=20).step_by(2)));
     }
 
-    async fn texts_and_codes_that_begin_alike_are_told_apart_however_long(test: TestMirror) {
+    async fn search_values_with_a_long_common_prefix_are_distinguished(test: TestMirror) {
         let long = |letter: &str, length: usize| letter.repeat(length);
         let all = (190..=205).map(|length| {
             let mut resource = practitioner(length, &long("x", length), "2025-03-04");
@@ -136,7 +136,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn the_two_characters_that_the_index_takes_for_one_are_told_apart(test: TestMirror) {
+    async fn search_characters_folded_by_the_index_are_distinguished(test: TestMirror) {
         let zero = practitioner(1, "a\0b", "2025-03-04");
         let one = practitioner(2, "a\u{1}b", "2025-03-04");
         test.load(&[zero, one]).await;
@@ -147,7 +147,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(test.practitioners(&[family(Matching::Contains, "\u{1}")]).await, ids([2]));
     }
 
-    async fn accents_alone_are_contained_in_every_text_and_in_nothing_else(test: TestMirror) {
+    async fn search_contains_accents_alone_matches_every_text(test: TestMirror) {
         let mut nameless = practitioner(2, "", "2025-03-04");
         nameless["name"] = json!([]);
         test.load(&[practitioner(1, "MARTIN", "2025-03-04"), nameless]).await;
@@ -159,14 +159,14 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn every_resource_has_an_id_and_was_updated(test: TestMirror) {
+    async fn search_missing_last_updated_matches_no_resource(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         let missing = |missing| Criterion::Missing { fields: &[Field::LastUpdated], missing };
         assert_eq!(test.practitioners(&[missing(false)]).await, ids([1]));
         assert_eq!(test.practitioners(&[missing(true)]).await, ids([]));
     }
 
-    async fn what_came_and_went_within_a_commit_was_never_there(test: TestMirror) {
+    async fn commit_resource_added_and_removed_within_it_is_invisible(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         let before = test.now().await;
         let mut writer = test.writer().await;
@@ -178,14 +178,14 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(test.practitioners(&[family(Matching::Prefix, "durand")]).await, ids([]));
         assert_eq!(test.walk(&before, DirectoryType::Practitioner, &[], 1).await, ids([1]));
         let known = async |at| {
-            let stored = test.copy.by_ids(at, DirectoryType::Practitioner, &ids([1, 2])).await.expect("an answer");
+            let stored = test.mirror.by_ids(at, DirectoryType::Practitioner, &ids([1, 2])).await.expect("an answer");
             stored.into_iter().map(|stored| stored.body.contains("PETIT")).collect::<Vec<_>>()
         };
         assert_eq!(known(&before).await, [false]);
         assert_eq!(known(&test.now().await).await, [true, true]);
     }
 
-    async fn what_was_swept_may_come_back(test: TestMirror) {
+    async fn sweep_removed_resource_may_return(test: TestMirror) {
         let all: Vec<_> = (1..=3).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
         test.load(&all).await;
         let mut writer = test.writer().await;
@@ -203,7 +203,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(test.walk(&between, DirectoryType::Practitioner, &[], 2).await, ids([1, 2]));
     }
 
-    async fn a_walk_sees_the_copy_as_it_was_at_its_first_page(test: TestMirror) {
+    async fn walk_sees_the_mirror_of_its_first_page(test: TestMirror) {
         test.load(&(1..=9).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let before = test.now().await;
         test.load(&[practitioner(4, "DURAND", "2025-03-05"), practitioner(10, "MARTIN", "2025-03-05")]).await;
@@ -211,20 +211,20 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(test.walk(&before, DirectoryType::Practitioner, &martins, 2).await, ids(1..=9));
         assert_eq!(test.practitioners(&martins).await, ids([1, 2, 3, 5, 6, 7, 8, 9, 10]));
         assert_eq!(test.practitioners(&[family(Matching::Prefix, "durand")]).await, ids([4]));
-        let stored = test.copy.by_ids(&before, DirectoryType::Practitioner, &ids([4, 10])).await.expect("an answer");
+        let stored = test.mirror.by_ids(&before, DirectoryType::Practitioner, &ids([4, 10])).await.expect("an answer");
         assert_eq!(stored.len(), 1);
         assert!(stored[0].body.contains("MARTIN"));
-        let stored = test.copy.read(DirectoryType::Practitioner, "003-4").await.expect("an answer").expect("a resource");
+        let stored = test.mirror.read(DirectoryType::Practitioner, "003-4").await.expect("an answer").expect("a resource");
         assert!(stored.body.contains("DURAND"));
     }
 
-    async fn what_is_older_than_the_copy_is_not_taken(test: TestMirror) {
+    async fn add_older_resource_is_not_stored(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         assert_eq!(test.load(&[practitioner(1, "DURAND", "2025-03-03")]).await, ChangeCounts { older: 1, ..ChangeCounts::default() });
         assert_eq!(test.practitioners(&[family(Matching::Prefix, "martin")]).await, ids([1]));
     }
 
-    async fn what_was_not_seen_is_swept_unless_it_is_too_much(test: TestMirror) {
+    async fn sweep_unseen_resources_are_removed_unless_too_many(test: TestMirror) {
         let all: Vec<_> = (1..=20).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect();
         test.load(&all).await;
         let before = test.now().await;
@@ -239,22 +239,22 @@ on_both_databases! { TestMirror::empty;
         writer.commit().await.expect("committed");
         assert_eq!(test.practitioners(&[]).await, ids(1..=18));
         assert_eq!(test.walk(&before, DirectoryType::Practitioner, &[], 7).await, ids(1..=20));
-        assert_eq!(test.copy.read(DirectoryType::Practitioner, "003-20").await.expect("an answer"), None);
+        assert_eq!(test.mirror.read(DirectoryType::Practitioner, "003-20").await.expect("an answer"), None);
     }
 
-    async fn a_walk_is_told_when_what_it_saw_is_no_longer_kept(test: TestMirror) {
+    async fn walk_snapshot_purged_is_gone(test: TestMirror) {
         test.load(&(1..=5).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let before = test.now().await;
         test.load(&[practitioner(4, "DURAND", "2025-03-05")]).await;
         test.writer().await.purge(Timestamp::from_second(0).expect("a time")).await.expect("purged");
         assert_eq!(test.walk(&before, DirectoryType::Practitioner, &[], 2).await, ids(1..=5));
         test.writer().await.purge(Timestamp::MAX).await.expect("purged");
-        let gone = test.copy.page(DirectoryType::Practitioner, &[], &before, 0, 2).await;
+        let gone = test.mirror.page(DirectoryType::Practitioner, &[], &before, 0, 2).await;
         assert!(matches!(gone, Err(Error::Gone)));
         assert_eq!(test.practitioners(&[]).await, ids([1, 2, 3, 5, 4]));
     }
 
-    async fn chains_over_many_resources_are_followed_as_those_over_few(test: TestMirror) {
+    async fn search_chain_over_many_resources_finds_the_same(test: TestMirror) {
         let role = |number: usize| json!({
             "resourceType": "PractitionerRole",
             "id": format!("005-{number}"),
@@ -291,16 +291,16 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn total_that_takes_too_long_is_left_out_and_pages_are_not(test: TestMirror) {
+    async fn total_timeout_omits_the_total_and_not_the_page(test: TestMirror) {
         test.load(&(1..=5).map(|number| practitioner(number, "MARTIN", "2025-03-04")).collect::<Vec<_>>()).await;
         let (at, of) = (test.now().await, DirectoryType::Practitioner);
-        let hasty = test.copy.clone().with_count_timeout(Duration::ZERO);
+        let hasty = test.mirror.clone().with_count_timeout(Duration::ZERO);
         assert_eq!(hasty.total(of, &[], &at, Total::Wanted).await.expect("an answer"), None);
         assert_eq!(hasty.page(of, &[], &at, 0, 5).await.expect("a page").matches.len(), 5);
-        assert_eq!(test.copy.total(of, &[], &at, Total::Wanted).await.expect("an answer"), Some(5));
+        assert_eq!(test.mirror.total(of, &[], &at, Total::Wanted).await.expect("an answer"), Some(5));
     }
 
-    async fn many_small_commits_leave_few_segments_and_the_same_answers(test: TestMirror) {
+    async fn compaction_many_small_commits_leave_few_segments_and_the_same_results(test: TestMirror) {
         for number in 1..=30 {
             test.load(&[practitioner(number, "MARTIN", "2025-03-04")]).await;
             if number % 3 == 0 {
@@ -317,38 +317,38 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(test.practitioners(&[family(Matching::Prefix, "martin")]).await.len(), 20);
     }
 
-    async fn one_process_at_a_time_writes_and_what_it_did_not_commit_is_nowhere(test: TestMirror) {
+    async fn writer_is_exclusive_and_uncommitted_writes_are_invisible(test: TestMirror) {
         test.load(&[practitioner(1, "MARTIN", "2025-03-04")]).await;
         let mut writer = test.writer().await;
-        assert!(test.copy.writer().await.expect("an answer").is_none());
+        assert!(test.mirror.writer().await.expect("an answer").is_none());
         writer.add(prepared(&[practitioner(2, "MARTIN", "2025-03-04")]), false).await.expect("added");
-        writer.note("place", "here").await.expect("noted");
+        writer.write_metadata("place", "here").await.expect("noted");
         assert_eq!(test.practitioners(&[]).await, ids([1]));
         drop(writer);
         // The connection ends in the background; the right to write with it.
         let mut next = None;
         let has_right = async || {
-            next = test.copy.writer().await.expect("an answer");
+            next = test.mirror.writer().await.expect("an answer");
             next.is_some()
         };
         poll_until("the right to write comes back", has_right).await;
         let mut writer = next.expect("a writer");
         writer.commit().await.expect("nothing");
         assert_eq!(test.practitioners(&[]).await, ids([1]));
-        assert_eq!(test.copy.noted("place").await.expect("an answer"), None);
+        assert_eq!(test.mirror.read_metadata("place").await.expect("an answer"), None);
     }
 }
 
 on_both_databases! { TestDatabase::new;
-    async fn several_processes_may_make_the_copy_at_the_same_moment(database: TestDatabase) {
+    async fn mirror_created_by_several_processes_at_once_is_one(database: TestDatabase) {
         let opened = futures_util::future::join_all((0..6).map(|_| Mirror::open(&database.url))).await;
-        let keys: Vec<_> = opened.into_iter().map(|copy| *copy.expect("the copy opens").page_key()).collect();
+        let keys: Vec<_> = opened.into_iter().map(|mirror| *mirror.expect("the mirror opens").page_key()).collect();
         assert!(keys.iter().all(|key| *key == keys[0]));
     }
 }
 
 #[tokio::test]
-async fn one_process_at_a_time_writes_by_whatever_name() {
+async fn writer_is_exclusive_through_links_and_relative_paths() {
     let folder = crate::support::folder("writer-links");
     let link = |to: &str, name: &str| {
         std::os::unix::fs::symlink(to, folder.path().join(name)).expect("a link");
@@ -358,15 +358,15 @@ async fn one_process_at_a_time_writes_by_whatever_name() {
     link(".", "folder");
     // The first name leads to a file that is yet to be made.
     let open = async |name: &str| {
-        Mirror::open(&format!("sqlite://{}/{name}", folder.path().display())).await.expect("the copy opens")
+        Mirror::open(&format!("sqlite://{}/{name}", folder.path().display())).await.expect("the mirror opens")
     };
     for first in ["second.db", "a.db", "folder/link.db"] {
-        let copy = open(first).await;
-        let writer = copy.writer().await.expect("an answer").expect("nobody else writes");
+        let mirror = open(first).await;
+        let writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
         for name in ["a.db", "link.db", "second.db", "folder/a.db", "folder/second.db"] {
             assert!(open(name).await.writer().await.expect("an answer").is_none(), "{name} beside {first}");
         }
         drop(writer);
-        poll_until("the right to write comes back", async || copy.writer().await.expect("an answer").is_some()).await;
+        poll_until("the right to write comes back", async || mirror.writer().await.expect("an answer").is_some()).await;
     }
 }

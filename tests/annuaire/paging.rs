@@ -19,7 +19,7 @@ async fn with_pharmacies(server: &DirectoryServer, number: usize) {
 }
 
 on_both_databases! { DirectoryServer::empty;
-    async fn search_pages_contain_every_match_once_in_order(server: DirectoryServer) {
+    async fn paging_returns_every_match_once_in_order(server: DirectoryServer) {
         with_pharmacies(&server, 7).await;
         for count in [1, 2, 3, 6, 7, 8, 1000] {
             let pages = server.pages(&format!("/Organization?type=SA33&_count={count}")).await;
@@ -31,7 +31,7 @@ on_both_databases! { DirectoryServer::empty;
         }
     }
 
-    async fn a_page_has_fifty_matches_unless_told_otherwise(server: DirectoryServer) {
+    async fn paging_default_count_is_fifty(server: DirectoryServer) {
         with_pharmacies(&server, 51).await;
         let pages = server.pages("/Organization").await;
         assert_eq!(pages.iter().map(|page| matches(page).len()).collect::<Vec<_>>(), [50, 1]);
@@ -39,7 +39,7 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(matches(&first).len(), 51);
     }
 
-    async fn links_are_absolute_and_only_forwards(server: DirectoryServer) {
+    async fn paging_links_are_absolute_and_forward_only(server: DirectoryServer) {
         with_pharmacies(&server, 3).await;
         let first = server.search("/Organization?_count=2&type=SA33").await;
         let next = link(&first, "next").expect("a second page");
@@ -54,13 +54,13 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(matches(&server.get(&path).await.expect(200).json()), matches(&second));
     }
 
-    async fn the_total_stays_out_of_every_page(server: DirectoryServer) {
+    async fn paging_total_none_stays_absent_on_every_page(server: DirectoryServer) {
         with_pharmacies(&server, 3).await;
         let pages = server.pages("/Organization?_total=none&_count=1").await;
         assert!(pages.iter().all(|page| page.get("total").is_none()));
     }
 
-    async fn a_walk_sees_the_directory_as_it_was_when_it_began(server: DirectoryServer) {
+    async fn paging_sees_the_snapshot_of_the_first_page(server: DirectoryServer) {
         with_pharmacies(&server, 6).await;
         let path = "/Organization?type=SA33&active=true&_count=2";
         let first = server.search(path).await;
@@ -87,7 +87,7 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(server.get("/Organization/001-01-1002").await.expect(200).json()["name"], "NOUVEAU NOM");
     }
 
-    async fn a_walk_whose_versions_are_gone_is_told_so(server: DirectoryServer) {
+    async fn paging_snapshot_purged_returns_410(server: DirectoryServer) {
         with_pharmacies(&server, 4).await;
         let first = server.search("/Organization?_count=2").await;
         server.load(&[changed(&pharmacy(3), "2025-06-01", json!({ "name": "NOUVEAU NOM" }))]).await;
@@ -98,7 +98,7 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(server.found("/Organization?_count=2").await.len(), 4);
     }
 
-    async fn any_instance_on_the_copy_answers_the_next_page(server: DirectoryServer) {
+    async fn paging_any_instance_on_the_mirror_answers_the_next_page(server: DirectoryServer) {
         with_pharmacies(&server, 4).await;
         let first = server.search("/Organization?_count=2").await;
         // Started after the token was made: a restart, or a second instance.
@@ -110,7 +110,7 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(server.found("/Organization?_count=2").await, ids(0..5));
     }
 
-    async fn a_token_that_is_not_ours_is_refused(server: DirectoryServer) {
+    async fn paging_foreign_token_is_refused(server: DirectoryServer) {
         with_pharmacies(&server, 4).await;
         let first = server.search("/Organization?_count=2").await;
         let next = link(&first, "next").expect("a second page");
@@ -140,13 +140,13 @@ on_both_databases! { DirectoryServer::empty;
             let answer = server.get(path).await.refused(400, "annuaire-page-missing");
             assert_eq!(answer.diagnostics(), "Parameter id required to fetch the next page");
         }
-        // Another copy has another key.
+        // Another mirror has another key.
         let stranger = DirectoryServer::empty(crate::support::Backend::Sqlite).await.expect("SQLite is always there");
         stranger.load(&content::organizations()).await;
         stranger.follow(&first, "next").await.refused(400, "annuaire-page");
     }
 
-    async fn a_form_of_many_codes_is_walked_by_get(server: DirectoryServer) {
+    async fn paging_form_of_many_codes_continues_by_get(server: DirectoryServer) {
         with_pharmacies(&server, 3).await;
         let codes: Vec<_> = (0..66).map(|code| format!("{}|{code}", nos("R66-CategorieEtablissement"))).collect();
         let form = format!("type={},SA33&_count=1", codes.join(","));
@@ -157,7 +157,7 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(matches(&second), ids([1]));
     }
 
-    async fn search_next_link_too_long_returns_414(server: DirectoryServer) {
+    async fn paging_link_longer_than_max_url_is_not_given(server: DirectoryServer) {
         with_pharmacies(&server, 40).await;
         // Letters that nothing deflates.
         let mut state = 7_u64;
@@ -198,13 +198,13 @@ on_both_databases! { DirectoryServer::empty;
         assert_eq!(matches(&server.post("/Organization/_search", &all).await.expect(200).json()).len(), 40);
     }
 
-    async fn approximate_dates_do_not_move_under_a_walk(server: DirectoryServer) {
+    async fn paging_approximate_dates_keep_their_reference_time(server: DirectoryServer) {
         with_pharmacies(&server, 3).await;
         let pages = server.pages("/Organization?_lastUpdated=ap2025&_count=1").await;
         assert_eq!(pages.iter().flat_map(matches).collect::<Vec<_>>(), ids(0..3));
     }
 
-    async fn types_do_not_mix(server: DirectoryServer) {
+    async fn paging_types_are_separate(server: DirectoryServer) {
         server.load(&content::everything()).await;
         for (path, number) in [("Organization", 6), ("Practitioner", 5), ("PractitionerRole", 5), ("HealthcareService", 2), ("Device", 3)] {
             let pages = server.pages(&format!("/{path}?_count=2")).await;
@@ -214,7 +214,7 @@ on_both_databases! { DirectoryServer::empty;
         }
     }
 
-    async fn a_page_is_bounded_in_size(server: DirectoryServer) {
+    async fn paging_page_is_bounded_in_bytes(server: DirectoryServer) {
         let large = |number: usize| with(pharmacy(number), json!({ "alias": ["x".repeat(9 << 20)] }));
         for number in 0..5 {
             server.load(&[large(number)]).await;

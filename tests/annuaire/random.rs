@@ -425,7 +425,7 @@ async fn check(test: &TestMirror, states: &[(Snapshot, Vec<Value>)], case: &Case
     let search = parse(*of, &query, Timestamp::UNIX_EPOCH).expect("a query");
     let (mut found, mut after, mut bodies) = (vec![], 0, vec![]);
     loop {
-        let page = test.copy.page(*of, &search.criteria, at, after, *size).await.expect("a page");
+        let page = test.mirror.page(*of, &search.criteria, at, after, *size).await.expect("a page");
         prop_assert!(page.matches.len() <= *size);
         for stored in page.matches {
             prop_assert!(stored.seq > after, "walks go forwards");
@@ -438,7 +438,7 @@ async fn check(test: &TestMirror, states: &[(Snapshot, Vec<Value>)], case: &Case
         }
         after = page.seen;
     }
-    let total = test.copy.total(*of, &search.criteria, at, Total::Wanted).await.expect("a total");
+    let total = test.mirror.total(*of, &search.criteria, at, Total::Wanted).await.expect("a total");
     prop_assert_eq!(total, Some(expected.len() as u64));
     for body in bodies {
         let body: Value = serde_json::from_str(&body).expect("JSON");
@@ -474,10 +474,10 @@ async fn given(backend: Backend) -> Option<Backend> {
 }
 
 on_both_databases! { given;
-    async fn random_searches_find_what_a_naive_filter_finds(backend: Backend) {
+    async fn search_random_queries_find_what_a_naive_filter_finds(backend: Backend) {
         let (seeds, many) = if backend == Backend::Sqlite { (1..=3, 250) } else { (4..=4, 120) };
         for seed in seeds {
-            let test = TestMirror::empty(backend).await.expect("a copy");
+            let test = TestMirror::empty(backend).await.expect("a mirror");
             let mut dice = Dice(seed);
             let states = history(&test, &mut dice).await;
             search(&test, &states, 0..states.len(), seed, many);

@@ -42,7 +42,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn everything_wrong_is_told_at_once_in_the_readers_language(server: DirectoryServer) {
+    async fn search_all_issues_are_reported_in_the_requested_language(server: DirectoryServer) {
         for (language, begins) in [("fr", "Le paramètre"), ("en", "There is no parameter")] {
             let headers = [("accept-language", language)];
             let answer = server.request("GET", "/Practitioner?foo=1&bar=2", &headers, "").await.refused(400, "annuaire-parameter");
@@ -54,7 +54,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn queries_beyond_the_bounds_are_refused_with_the_bounds(server: DirectoryServer) {
+    async fn search_beyond_bounds_is_refused_with_the_bounds(server: DirectoryServer) {
         let list = |values: usize| vec!["a"; values].join(",");
         let letters = |number: u32| number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
         let names: Vec<String> = (0..170_000).map(letters).collect();
@@ -84,7 +84,7 @@ on_both_databases! { DirectoryServer::small;
         server.get(&format!("/{}", "/".repeat(30_000))).await.expect(404);
     }
 
-    async fn unknown_types_are_told_which_ones_there_are(server: DirectoryServer) {
+    async fn route_unknown_type_returns_the_known_ones(server: DirectoryServer) {
         for path in ["/Patient", "/Patient?name=x", "/Patient/1", "/practitioner", "/Practitioners/003-1-1", "/Person", "/Location/1"] {
             let answer = server.get(path).await.refused(404, "annuaire-type");
             assert_eq!(answer.diagnostics(), TYPES, "{path}");
@@ -92,7 +92,7 @@ on_both_databases! { DirectoryServer::small;
         server.post("/Patient/_search", "name=x").await.refused(404, "annuaire-type");
     }
 
-    async fn what_is_not_there_is_named(server: DirectoryServer) {
+    async fn read_unknown_id_names_it(server: DirectoryServer) {
         for (path, id) in [
             ("/Practitioner/003-0-0", "003-0-0"),
             ("/Device/003-1-1", "003-1-1"),
@@ -109,7 +109,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(server.search("/Practitioner?_id=003-0-0").await["total"], 0);
     }
 
-    async fn other_methods_are_told_what_they_may_be(server: DirectoryServer) {
+    async fn route_method_not_allowed_returns_the_allowed_ones(server: DirectoryServer) {
         for (method, path, allowed) in [
             ("PUT", "/Practitioner/003-1-1", "GET, HEAD"),
             ("DELETE", "/Practitioner/003-1-1", "GET, HEAD"),
@@ -125,7 +125,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn other_paths_are_told_what_is_served(server: DirectoryServer) {
+    async fn route_unknown_path_returns_404(server: DirectoryServer) {
         for path in [
             "", "/", "?_type=Practitioner", "/_history", "/$export", "/Practitioner/_history", "/Practitioner/003-1-1/_history",
             "/Practitioner/003-1-1/_history/1", "/Practitioner/$everything", "/Practitioner/003-1-1/name", "//Practitioner/$everything", "/Practitioner//003-1-1//name",
@@ -137,7 +137,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn forms_are_forms_within_bounds(server: DirectoryServer) {
+    async fn search_by_post_form_is_bounded(server: DirectoryServer) {
         for (content_type, accepted) in [
             ("application/x-www-form-urlencoded", true),
             ("application/x-www-form-urlencoded; charset=utf-8", true),
@@ -161,17 +161,17 @@ on_both_databases! { DirectoryServer::small;
 }
 
 on_both_databases! { DirectoryServer::empty;
-    async fn an_empty_copy_says_how_to_fill_it(server: DirectoryServer) {
+    async fn search_mirror_empty_returns_503_with_the_remedy(server: DirectoryServer) {
         for path in ["/Practitioner", "/Practitioner?_count=0", "/Device?status=active", "/Organization/001-01-1"] {
             let answer = server.get(path).await.refused(503, "annuaire-empty");
             assert_eq!(answer.header("retry-after"), "60");
             assert!(answer.text.contains("sas-endpoint annuaire sync"), "{}", answer.text);
         }
-        // What is wrong is wrong all the same, and what needs no copy is answered.
+        // What is wrong is wrong all the same, and what needs no mirror is answered.
         server.get("/Practitioner?foo=1").await.refused(400, "annuaire-parameter");
         server.get("/Patient").await.refused(404, "annuaire-type");
         server.get("/metadata").await.expect(200);
-        // Filled by whoever has the copy open, it is served at once.
+        // Filled by whoever has the mirror open, it is served at once.
         server.another().await.load(&crate::content::devices()).await;
         assert_eq!(server.search("/Device").await["total"], 3);
         assert_eq!(server.search("/Practitioner").await["total"], 0);

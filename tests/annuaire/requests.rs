@@ -27,7 +27,7 @@ const SECTOR: &str =
     "https%3A%2F%2Fmos.esante.gouv.fr%2FNOS%2FTRE_R02-SecteurActivite%2FFHIR%2FTRE-R02-SecteurActivite%7C";
 
 on_both_databases! { DirectoryServer::small;
-    async fn the_page_of_full_calls(server: DirectoryServer) {
+    async fn search_published_full_calls_are_answered(server: DirectoryServer) {
         assert_found(&server, &[
             (&format!("{DOCTORS}&active=true"), &["003-1-1", "003-2-2"]),
             ("/Practitioner?qualification-code=10&active=true", &["003-1-1", "003-2-2"]),
@@ -39,7 +39,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(page["entry"][0]["fullUrl"], format!("{BASE}/Practitioner/003-1-1"));
     }
 
-    async fn the_page_of_delta_calls(server: DirectoryServer) {
+    async fn search_published_delta_calls_are_answered(server: DirectoryServer) {
         assert_found(&server, &[
             ("/Practitioner?qualification-code=10&_lastUpdated=ge2025-05-27", &["003-2-2", "003-4-4"]),
             ("/Practitioner?_lastUpdated=ge2025-05-28", &["003-3-3", "003-4-4", "003-9-9"]),
@@ -51,7 +51,7 @@ on_both_databases! { DirectoryServer::small;
         ]).await;
     }
 
-    async fn the_page_of_mailboxes(server: DirectoryServer) {
+    async fn search_published_mailbox_calls_are_answered(server: DirectoryServer) {
         let labs = format!("/Organization?type={SECTOR}SA25%2C{SECTOR}SA29&mailbox-mss:contains=%40");
         let pharmacies = format!("/Organization?type={SECTOR}SA33,{SECTOR}SA38,SA39,SA65&mailbox-mss%3Acontains=@");
         assert_found(&server, &[
@@ -79,7 +79,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn practitioners_one_by_one(server: DirectoryServer) {
+    async fn search_practitioners_by_every_parameter(server: DirectoryServer) {
         assert_found(&server, &[
             ("/Practitioner?identifier=10001234567", &["003-1-1"]),
             ("/Practitioner?identifier=https%3A%2F%2Frpps.esante.gouv.fr%7C10001234567", &["003-1-1"]),
@@ -100,7 +100,7 @@ on_both_databases! { DirectoryServer::small;
         ]).await;
     }
 
-    async fn roles(server: DirectoryServer) {
+    async fn search_roles_by_every_parameter(server: DirectoryServer) {
         assert_found(&server, &[
             ("/PractitionerRole?practitioner=003-1-1", &["005-1-1", "005-1-2"]),
             ("/PractitionerRole?practitioner=Practitioner/003-1-1,003-2-2", &["005-1-1", "005-1-2", "005-2-1"]),
@@ -121,7 +121,7 @@ on_both_databases! { DirectoryServer::small;
         ]).await;
     }
 
-    async fn organizations(server: DirectoryServer) {
+    async fn search_organizations_by_every_parameter(server: DirectoryServer) {
         assert_found(&server, &[
             ("/Organization?name:contains=imagerie,centre", &["001-01-1", "001-01-2", "001-01-3"]),
             ("/Organization?name:contains=ANDRE&name:contains=MIGNOT", &["001-01-2"]),
@@ -148,7 +148,7 @@ on_both_databases! { DirectoryServer::small;
         ]).await;
     }
 
-    async fn services_and_devices(server: DirectoryServer) {
+    async fn search_services_and_devices_by_every_parameter(server: DirectoryServer) {
         let profile = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-dp-healthcareservice-social-equipment";
         assert_found(&server, &[
             (&format!("/HealthcareService?_profile={profile}"), &["004-1-02"]),
@@ -167,7 +167,7 @@ on_both_databases! { DirectoryServer::small;
         ]).await;
     }
 
-    async fn a_form_finds_what_the_address_finds(server: DirectoryServer) {
+    async fn search_by_post_finds_what_get_finds(server: DirectoryServer) {
         for (path, query) in [
             ("/Practitioner", "qualification-code=10&active=true"),
             ("/Practitioner", "mailbox-mss%3Acontains=%40medecin.mssante.fr"),
@@ -198,7 +198,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(matches(&untyped.json()), ["003-4-4", "003-9-9"]);
     }
 
-    async fn a_bundle_has_its_keys_in_the_order_of_the_national_one(server: DirectoryServer) {
+    async fn search_bundle_keys_are_in_the_national_order(server: DirectoryServer) {
         let bundle = server.search("/PractitionerRole?_count=2&_include=PractitionerRole:organization").await;
         assert_eq!(keys(&bundle), ["resourceType", "type", "id", "total", "entry", "link"]);
         assert_eq!((&bundle["resourceType"], &bundle["type"]), (&json!("Bundle"), &json!("searchset")));
@@ -217,7 +217,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(none["total"], 0);
     }
 
-    async fn the_total_is_told_unless_it_is_not_wanted(server: DirectoryServer) {
+    async fn search_total_is_present_unless_none(server: DirectoryServer) {
         for (query, total) in [
             ("", json!(5)),
             ("&_total=accurate", json!(5)),
@@ -238,7 +238,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn a_part_of_each_match_is_marked_as_such(server: DirectoryServer) {
+    async fn search_elements_marks_resources_as_subsetted(server: DirectoryServer) {
         let page = server.search("/PractitionerRole?mailbox-mss:contains=%40&_elements=identifier,telecom&_include=PractitionerRole:practitioner&_count=1").await;
         for page in [page.clone(), server.follow(&page, "next").await.expect(200).json()] {
             let resource = &page["entry"][0]["resource"];
@@ -258,7 +258,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(keys(&device["entry"][0]["resource"]), kept);
     }
 
-    async fn period_is_searched_by_the_prefixes_of_r4(server: DirectoryServer) {
+    async fn search_period_by_the_prefixes_of_r4(server: DirectoryServer) {
         // 001-01-1 from 2010 on, 001-01-2 in 2015, 001-02-1 up to 2012.
         assert_found(&server, &[
             ("/Organization?period=2015", &["001-01-2"]),
@@ -283,7 +283,7 @@ on_both_databases! { DirectoryServer::small;
         ]).await;
     }
 
-    async fn escapes_are_read_in_every_kind_of_parameter(server: DirectoryServer) {
+    async fn search_escapes_are_read_in_every_parameter_type(server: DirectoryServer) {
         let resource = json!({
             "resourceType": "Organization",
             "id": "001-01-6",
@@ -316,7 +316,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn empty_parameters_are_ignored_and_not_repeated(server: DirectoryServer) {
+    async fn search_empty_parameters_are_ignored_and_not_in_links(server: DirectoryServer) {
         let all = server.search("/Practitioner").await;
         for query in [
             "active=", "_count=", "_format=", "_sort=", "_summary=", "_elements=,", "_include=", "_total=&family=&x=", "family=%20", "&&", "active",
@@ -331,7 +331,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn unknown_parameters_of_a_lenient_search_are_told_and_left_out(server: DirectoryServer) {
+    async fn search_lenient_unknown_parameters_are_reported_and_left_out(server: DirectoryServer) {
         let lenient = [("prefer", "handling=lenient"), ("accept-language", "en"), ("content-type", "application/x-www-form-urlencoded")];
         let query = "foo=1&active=false&_sort=family&organization.foo=1&_count=1&foo:exact=2";
         let page = server.request("GET", &format!("/Practitioner?{query}"), &lenient, "").await.expect(200).json();
@@ -369,7 +369,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn summary_shows_what_r4_says_in_searches_and_reads(server: DirectoryServer) {
+    async fn summary_of_searches_and_reads_follows_r4(server: DirectoryServer) {
         let of = |query: &str| format!("/Organization/001-01-1?{query}");
         for (query, expected) in [
             ("_summary=true", vec!["identifier", "active", "type", "name", "partOf"]),
@@ -400,7 +400,7 @@ on_both_databases! { DirectoryServer::small;
         assert!(elements["entry"][1]["resource"]["qualification"].is_array(), "{elements}");
     }
 
-    async fn responses_contain_no_empty_member(server: DirectoryServer) {
+    async fn response_has_no_empty_member(server: DirectoryServer) {
         let lenient = [("prefer", "handling=lenient")];
         for path in [
             "/metadata", "/Practitioner", "/Practitioner?_count=0", "/Practitioner?_summary=count", "/Practitioner?identifier=nobody",
@@ -418,7 +418,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn a_resource_is_read_as_it_was_received(server: DirectoryServer) {
+    async fn read_returns_the_resource_as_received(server: DirectoryServer) {
         for resource in crate::content::everything() {
             let path = format!("/{}/{}", resource["resourceType"].as_str().expect("a type"), resource["id"].as_str().expect("an id"));
             let answer = server.get(&path).await.expect(200);
@@ -428,7 +428,7 @@ on_both_databases! { DirectoryServer::small;
         assert_eq!(server.get(&format!("/Practitioner?identifier={RPPS}|&_count=1")).await.expect(200).json()["total"], 5);
     }
 
-    async fn the_path_of_the_base_url_is_served_too(server: DirectoryServer) {
+    async fn route_path_of_the_base_url_is_served(server: DirectoryServer) {
         for path in ["/annuaire/fhir/v2/Device", "/ans/annuaire/fhir/v2/Device"] {
             let request = axum::extract::Request::builder().uri(path).header("host", "other.localhost");
             let answer = server.send(request.body(axum::body::Body::empty()).expect("a request")).await.expect(200);
@@ -436,7 +436,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn letters_may_be_raw_or_encoded(server: DirectoryServer) {
+    async fn search_raw_and_encoded_letters_find_the_same(server: DirectoryServer) {
         for path in [
             "/Practitioner?given=h%C3%A9l%C3%A8ne",
             "/Practitioner?given=hélène",
@@ -449,7 +449,7 @@ on_both_databases! { DirectoryServer::small;
         }
     }
 
-    async fn whatever_the_client_accepts_it_is_given_json(server: DirectoryServer) {
+    async fn negotiation_every_accept_gets_json(server: DirectoryServer) {
         for accept in ["application/json", "application/fhir+xml", "text/html", "*/*", "nonsense"] {
             for path in ["/Device", "/Device/002-1", "/metadata", "/Device?_format=xml", "/Device/002-1?_format=html"] {
                 server.request("GET", path, &[("accept", accept)], "").await.expect(200);

@@ -185,7 +185,7 @@ async fn check(server: &DirectoryServer, token: &str, asked: &Asked) -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_asked_is_answered_or_refused_with_reasons() {
+async fn search_random_requests_are_answered_or_refused_with_issues() {
     let server = DirectoryServer::small(Backend::Sqlite).await.expect("SQLite is always there");
     let first = server.search("/Organization?_count=1").await;
     let next = link(&first, "next").expect("a second page");

@@ -1,4 +1,4 @@
-//! A server over a copy of the directory, for one test.
+//! A server over a mirror of the directory, for one test.
 
 use std::sync::{Arc, OnceLock};
 
@@ -40,23 +40,23 @@ pub const PATH: &str = "/annuaire/fhir/v2";
 /// Forms up to this size are read.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// A running server, over a copy of the directory.
+/// A running server, over a mirror of the directory.
 pub struct DirectoryServer {
     pub address: std::net::SocketAddr,
-    pub copy: Mirror,
+    pub mirror: Mirror,
     databases: Arc<[TestDatabase; 2]>,
     /// The server stops when it is dropped.
     _stop: watch::Sender<bool>,
 }
 
 impl DirectoryServer {
-    /// Over an empty copy; `None` where there is no Postgres.
+    /// Over an empty mirror; `None` where there is no Postgres.
     pub async fn empty(backend: Backend) -> Option<Self> {
         let accounts = TestDatabase::new(Backend::Sqlite).await?;
         Some(Self::start(Arc::new([TestDatabase::new(backend).await?, accounts]), Some(ENDPOINT)).await)
     }
 
-    /// Over an empty copy, and known by the address that is listened on: its links can be followed.
+    /// Over an empty mirror, and known by the address that is listened on: its links can be followed.
     pub async fn at_its_address(backend: Backend) -> Option<Self> {
         let accounts = TestDatabase::new(Backend::Sqlite).await?;
         Some(Self::start(Arc::new([TestDatabase::new(backend).await?, accounts]), None).await)
@@ -69,7 +69,7 @@ impl DirectoryServer {
         Some(server)
     }
 
-    /// A second server on the same copy.
+    /// A second server on the same mirror.
     pub async fn another(&self) -> Self {
         Self::start(self.databases.clone(), Some(ENDPOINT)).await
     }
@@ -78,11 +78,11 @@ impl DirectoryServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let base_url = base_url.map_or_else(|| format!("http://{address}/fhir"), str::to_owned);
-        let copy = Mirror::open(&databases[0].url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
+        let mirror = Mirror::open(&databases[0].url).await.expect("the mirror opens").with_count_timeout(COUNT_TIMEOUT);
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = WriteQueue::start(storage.clone(), Clock::system(), key);
-        let directory = Directory::new(copy.clone(), &base_url, Clock::system());
+        let directory = Directory::new(mirror.clone(), &base_url, Clock::system());
         let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
         let bounds = Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() };
         let parts = AppParts {
@@ -93,23 +93,23 @@ impl DirectoryServer {
         };
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(listener::serve(listener, http::service(parts), bounds, stopping));
-        Self { address, copy, databases, _stop: stop }
+        Self { address, mirror, databases, _stop: stop }
     }
 
-    /// Adds resources to the copy, all at once.
+    /// Adds resources to the mirror, all at once.
     pub async fn load(&self, resources: &[Value]) {
         let prepared =
             resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource"));
-        let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = self.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         writer.add(prepared.collect(), true).await.expect("added");
         writer.commit().await.expect("committed");
     }
 
-    /// Takes out of the copy every resource of a type but these.
+    /// Takes out of the mirror every resource of a type but these.
     pub async fn keep_only(&self, resource_type: DirectoryType, resources: &[Value]) {
         let prepared =
             resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource"));
-        let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = self.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         writer.forget_seen(resource_type).await.expect("forgotten");
         writer.add(prepared.collect(), true).await.expect("added");
         let swept = writer.sweep(resource_type, 1.0).await.expect("swept");
@@ -119,7 +119,7 @@ impl DirectoryServer {
 
     /// Forgets every version that was superseded so far.
     pub async fn purge(&self) {
-        let mut writer = self.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = self.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         let later = sas_endpoint::clock::system_time() + jiff::SignedDuration::from_hours(1);
         writer.purge(later).await.expect("purged");
     }

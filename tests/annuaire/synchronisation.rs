@@ -1,4 +1,4 @@
-//! Bringing the copy up to date from a directory that changes, fails, and is cut off from us.
+//! Bringing the mirror up to date from a directory that changes, fails, and is cut off from us.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub async fn synchronise(test: &TestMirror, settings: &Settings) -> Result<Recor
 pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Result<Record, Failure> {
     let request = Request { asked, ..Request::default() };
     loop {
-        match run(&test.copy, settings, &request, &Quiet).await {
+        match run(&test.mirror, settings, &request, &Quiet).await {
             Err(Failure::Busy) => tokio::task::yield_now().await,
             outcome => return outcome,
         }
@@ -39,22 +39,22 @@ pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Res
 }
 
 pub async fn state(test: &TestMirror, of: DirectoryType) -> SyncState {
-    SyncState::noted(&test.copy, of).await.expect("an answer").unwrap_or_default()
+    SyncState::load(&test.mirror, of).await.expect("an answer").unwrap_or_default()
 }
 
-/// What a copy is that was made in one go.
+/// What a mirror is that was made in one go.
 async fn expected(played: &Played, backend: Backend) -> [String; 5] {
-    let test = TestMirror::empty(backend).await.expect("a copy");
+    let test = TestMirror::empty(backend).await.expect("a mirror");
     synchronise(&test, &played.settings()).await.expect("synchronised");
-    test.copy.content_hashes().await.expect("hashes")
+    test.mirror.content_hashes().await.expect("hashes")
 }
 
 pub async fn hashes(test: &TestMirror) -> [String; 5] {
-    test.copy.content_hashes().await.expect("hashes")
+    test.mirror.content_hashes().await.expect("hashes")
 }
 
 pub async fn has(test: &TestMirror, of: DirectoryType, id: &str) -> bool {
-    test.copy.read(of, id).await.expect("an answer").is_some()
+    test.mirror.read(of, id).await.expect("an answer").is_some()
 }
 
 fn changed(number: usize) -> Value {
@@ -88,7 +88,7 @@ async fn cut_off_after(test: &TestMirror, settings: &Settings, asked: SyncMode, 
         tokio::select! {
             biased;
             () = after.reached.notified() => return false,
-            done = run(&test.copy, settings, &request, &after) => match done {
+            done = run(&test.mirror, settings, &request, &after) => match done {
                 Err(Failure::Busy) => tokio::task::yield_now().await,
                 done => return done.is_ok(),
             }
@@ -97,7 +97,7 @@ async fn cut_off_after(test: &TestMirror, settings: &Settings, asked: SyncMode, 
 }
 
 on_both_databases! { TestMirror::empty;
-    async fn a_first_run_takes_everything_and_the_next_ones_what_changed(test: TestMirror) {
+    async fn sync_first_run_is_full_and_the_next_are_deltas(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
         let asked = played.asked();
@@ -122,11 +122,11 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(asked[1], "Practitioner?_lastUpdated=ge2026-03-09&_count=3&_total=accurate");
         assert_eq!(asked.len(), 6);
         assert_eq!(state(&test, of).await.high_water_mark, "2026-03-10T17:30:00Z".parse().ok());
-        let stored = test.copy.read(of, "003-4").await.expect("an answer").expect("a resource");
+        let stored = test.mirror.read(of, "003-4").await.expect("an answer").expect("a resource");
         assert!(stored.body.contains(r#""versionId":"2""#));
     }
 
-    async fn a_bad_day_of_the_directory_changes_nothing_in_the_end(test: TestMirror) {
+    async fn sync_upstream_errors_do_not_change_the_result(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let answers = [
             outcome(429, "slow down").insert_header("retry-after", "1"),
@@ -141,7 +141,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(played.asked().len() as u64, 2 * PAGES);
     }
 
-    async fn an_expired_page_begins_its_type_anew(test: TestMirror) {
+    async fn sync_page_expired_restarts_its_type(test: TestMirror) {
         for answer in [
             outcome(400, "bad"),
             outcome(404, ""),
@@ -160,7 +160,7 @@ on_both_databases! { TestMirror::empty;
         }
     }
 
-    async fn a_directory_whose_pages_always_expire_ends_the_run_and_no_mark_is_set(test: TestMirror) {
+    async fn sync_pages_always_expired_fails_and_sets_no_mark(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let gone = outcome(410, "gone");
         played.plan([2, 4, 6, 8].into_iter().map(|number| (number, gone.clone())));
@@ -170,12 +170,12 @@ on_both_databases! { TestMirror::empty;
             "Organization?_count=3&_total=accurate", "_page?id=2-3", "Organization?_count=3&_total=accurate", "_page?id=3-3"]);
         let organizations = state(&test, DirectoryType::Organization).await;
         assert_eq!((organizations.high_water_mark, organizations.cursor.map(|walk| walk.received)), (None, Some(3)));
-        let record = records(&test.copy).await.expect("records").remove(0);
+        let record = records(&test.mirror).await.expect("records").remove(0);
         assert!(!record.outcome.expect("an outcome").succeeded);
         synchronise(&test, &played.settings()).await.expect("the next run goes on");
     }
 
-    async fn a_run_that_is_cut_off_anywhere_is_continued(test: TestMirror) {
+    async fn sync_interrupted_anywhere_is_resumed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let settings = played.settings();
         let mut cut_off = 0;
@@ -193,7 +193,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::PractitionerRole).await.cursor, None);
     }
 
-    async fn a_run_that_is_cut_off_time_and_again_comes_to_its_end(test: TestMirror) {
+    async fn sync_interrupted_repeatedly_completes(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let mut runs = 1;
         // Types that are done take a page of changes each time; the last page may not have been committed.
@@ -204,7 +204,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
-    async fn a_run_goes_on_at_the_page_where_it_was_cut_off(test: TestMirror) {
+    async fn sync_resume_starts_at_the_interrupted_page(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let failing = outcome(503, "maintenance");
         played.plan((6..14).map(|number| (number, failing.clone())));
@@ -220,7 +220,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected(&played, Backend::Sqlite).await);
     }
 
-    async fn what_happens_to_the_directory_during_a_walk_is_seen_by_the_delta_after_it(test: TestMirror) {
+    async fn sync_changes_during_a_full_walk_come_with_its_delta(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         played.before(6, |world| {
             world.put(changed(2));
@@ -229,7 +229,7 @@ on_both_databases! { TestMirror::empty;
         });
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let of = DirectoryType::Practitioner;
-        let stored = test.copy.read(of, "003-2").await.expect("an answer").expect("a resource");
+        let stored = test.mirror.read(of, "003-2").await.expect("an answer").expect("a resource");
         assert!(stored.body.contains(r#""active":false"#));
         assert!(has(&test, of, "003-200").await);
         // It was there when the walk began; the next full walk removes it.
@@ -238,7 +238,7 @@ on_both_databases! { TestMirror::empty;
         assert!(!has(&test, of, "003-3").await);
     }
 
-    async fn a_directory_that_loses_what_changes_during_a_walk_does_not_make_it_vanish(test: TestMirror) {
+    async fn sync_resource_left_out_of_the_full_walk_is_not_removed(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         played.asked();
@@ -250,7 +250,7 @@ on_both_databases! { TestMirror::empty;
         assert!(has(&test, DirectoryType::Practitioner, "003-7").await);
     }
 
-    async fn an_order_that_changes_and_entries_that_are_repeated_do_no_harm(test: TestMirror) {
+    async fn sync_entries_reordered_or_repeated_are_stored_once(test: TestMirror) {
         let mut resources = directory(4);
         let expected = expected(&Played::with(resources.clone()).await, Backend::Sqlite).await;
         resources.extend(directory(2));
@@ -260,16 +260,16 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(hashes(&test).await, expected);
     }
 
-    async fn what_cannot_be_read_is_set_aside_and_told(test: TestMirror) {
+    async fn sync_unreadable_resources_are_rejected_and_reported(test: TestMirror) {
         let mut resources = directory(4);
         resources[1] = json!({ "resourceType": "Organization", "id": "001-01-2", "meta": { "lastUpdated": "1 March" } });
         resources.insert(0, json!({ "resourceType": "Organization", "id": "~", "meta": {} }));
         let played = Played::with(resources).await;
         let record = synchronise(&test, &played.settings()).await.expect("synchronised");
-        assert_eq!((record.total().new, record.total().set_aside), (31, 2));
-        let status = status(&test.copy, true, T0.parse().expect("an instant")).await.expect("a status");
-        assert_eq!(status.set_aside_count, 2);
-        let names: Vec<_> = status.set_aside.iter().map(|aside| aside.name.as_str()).collect();
+        assert_eq!((record.total().new, record.total().rejected), (31, 2));
+        let status = status(&test.mirror, true, T0.parse().expect("an instant")).await.expect("a status");
+        assert_eq!(status.rejected_count, 2);
+        let names: Vec<_> = status.rejected.iter().map(|rejected| rejected.name.as_str()).collect();
         assert_eq!(names, ["001-01-2 (entry 3 of a page of Organization)", "entry 1 of a page of Organization"]);
         assert_eq!(status.types[0].active, 7);
         assert_eq!(status.types[0].age_seconds, Some(0));
@@ -277,21 +277,21 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(status.runs, [record]);
     }
 
-    async fn what_can_no_longer_be_read_stays_as_it_was(test: TestMirror) {
+    async fn sync_resource_become_unreadable_stays(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let expected = hashes(&test).await;
         let unreadable = json!({ "resourceType": "Practitioner", "id": "003-12", "meta": { "lastUpdated": "1 March" } });
         played.world().put(unreadable);
         let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
-        assert_eq!((record.total().removed, record.total().set_aside), (0, 1));
+        assert_eq!((record.total().removed, record.total().rejected), (0, 1));
         assert_eq!(hashes(&test).await, expected);
         played.world().remove("003-12");
         let record = ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(record.total().removed, 1);
     }
 
-    async fn what_the_directory_no_longer_has_is_removed_unless_it_is_too_much(test: TestMirror) {
+    async fn sync_missing_resources_are_removed_unless_too_many(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         played.world().remove("003-12");
@@ -316,7 +316,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::Practitioner).await.held_back, None);
     }
 
-    async fn an_old_mark_or_another_directory_makes_a_full_run_due(test: TestMirror) {
+    async fn sync_old_mark_or_other_upstream_makes_a_full_run(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         for (now, first) in [
@@ -333,7 +333,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(other.asked()[0], "Organization?_count=3&_total=accurate");
     }
 
-    async fn another_directory_that_never_answers_makes_nothing_forgotten(test: TestMirror) {
+    async fn sync_other_upstream_unreachable_keeps_the_state(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         synchronise(&test, &played.settings()).await.expect("synchronised");
         let before = state(&test, DirectoryType::Organization).await;
@@ -343,10 +343,10 @@ on_both_databases! { TestMirror::empty;
             ask(&test, &other.settings(), asked).await.expect_err("it does not answer");
         }
         assert_eq!(state(&test, DirectoryType::Organization).await, before);
-        assert!(!records(&test.copy).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
+        assert!(!records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
     }
 
-    async fn pages_that_lead_back_to_one_another_end_the_run(test: TestMirror) {
+    async fn sync_next_links_in_a_cycle_fail(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let leading_to = |name: &str| {
             let next = json!({ "relation": "next", "url": format!("{}/_page?id={name}", played.base()) });
@@ -358,17 +358,17 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(played.asked().len(), 3);
     }
 
-    async fn changes_since_a_day_and_some_types_are_asked_for(test: TestMirror) {
+    async fn sync_since_and_types_limit_the_run(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let asked = SyncMode::Since("2025-12-01".parse().expect("a day"));
         let request = Request { asked, types: vec![DirectoryType::Device, DirectoryType::HealthcareService], ..Request::default() };
-        run(&test.copy, &played.settings(), &request, &Quiet).await.expect("synchronised");
+        run(&test.mirror, &played.settings(), &request, &Quiet).await.expect("synchronised");
         assert_eq!(played.asked(), [
             "HealthcareService?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
             "_page?id=0-3",
             "Device?_lastUpdated=ge2025-12-01&_count=3&_total=accurate",
         ]);
-        // Changes alone make no copy whole.
+        // Changes alone make no mirror whole.
         assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, None);
         ask(&test, &played.settings(), SyncMode::Full).await.expect("synchronised");
         assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
@@ -379,13 +379,13 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(state(&test, DirectoryType::Device).await.high_water_mark, T0.parse().ok());
     }
 
-    async fn a_schedule_runs_when_it_is_due_and_stops_when_told(test: TestMirror) {
+    async fn schedule_runs_when_due_and_stops_on_shutdown(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let schedule: Schedule = "every 6h".parse().expect("a schedule");
         // The first run is due at once; the next one not, by a clock that stands still.
         let (stop, stopping) = watch::channel(false);
-        let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule.clone(), played.settings(), stopping));
-        let has_run = async || records(&test.copy).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
+        let running = tokio::spawn(run_on_schedule(test.mirror.clone(), schedule.clone(), played.settings(), stopping));
+        let has_run = async || records(&test.mirror).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
         poll_until("the first run ends", has_run).await;
         stop.send_replace(true);
         running.await.expect("it stops");
@@ -397,27 +397,27 @@ on_both_databases! { TestMirror::empty;
         played.plan([(2, outcome(200, "").set_delay(Duration::from_hours(1)))]);
         let (stop, stopping) = watch::channel(false);
         let later = Settings { clock: clock_at("2026-03-10T11:32:00Z"), ..played.settings() };
-        let running = tokio::spawn(run_on_schedule(test.copy.clone(), schedule, later, stopping));
+        let running = tokio::spawn(run_on_schedule(test.mirror.clone(), schedule, later, stopping));
         poll_until("the second page is asked for", async || played.world().asked.len() >= 2).await;
         stop.send_replace(true);
         running.await.expect("it stops at once");
     }
 
-    async fn one_process_at_a_time_synchronises(test: TestMirror) {
+    async fn sync_is_exclusive_to_one_process(test: TestMirror) {
         let played = Played::with(directory(4)).await;
         let _writer = test.writer().await;
         let request = Request::default();
-        let busy = run(&test.copy, &played.settings(), &request, &Quiet).await.expect_err("another writes");
+        let busy = run(&test.mirror, &played.settings(), &request, &Quiet).await.expect_err("another writes");
         assert!(matches!(busy, Failure::Busy));
         assert!(busy.to_string().contains("another process"));
         assert!(played.asked().is_empty());
     }
 
-    async fn only_the_last_runs_are_remembered(test: TestMirror) {
+    async fn run_log_keeps_the_last_runs_only(test: TestMirror) {
         let played = Played::with(vec![]).await;
         for _ in 0..22 {
             synchronise(&test, &played.settings()).await.expect("synchronised");
         }
-        assert_eq!(records(&test.copy).await.expect("records").len(), 20);
+        assert_eq!(records(&test.mirror).await.expect("records").len(), 20);
     }
 }

@@ -11,7 +11,7 @@ use sas_endpoint::annuaire::search::Total;
 use sas_endpoint::annuaire::store::ChangeCounts;
 use sas_endpoint::annuaire::store::{Mirror, Snapshot, Stored};
 use sas_endpoint::annuaire::sync::upstream;
-use sas_endpoint::annuaire::sync::{BATCH, COUNT, Failure, Request, Settings, SyncMode, run};
+use sas_endpoint::annuaire::sync::{COMMIT_BATCH, Failure, PAGE_SIZE, Request, Settings, SyncMode, run};
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ use crate::support::{Backend, TestDatabase, folder};
 /// The day on which the invented directory is published; its next day is another file.
 const DAY: Date = date(2026, 3, 10);
 
-/// An instance that serves, and the copy of another that is to follow it.
+/// An instance that serves, and the mirror of another that is to follow it.
 struct Pair {
     first: DirectoryServer,
     second: Mirror,
@@ -37,7 +37,7 @@ impl Pair {
     async fn empty(backend: Backend) -> Option<Self> {
         let database = TestDatabase::new(backend).await?;
         let first = DirectoryServer::at_its_address(backend).await?;
-        let second = Mirror::open(&database.url).await.expect("the copy opens").with_count_timeout(COUNT_TIMEOUT);
+        let second = Mirror::open(&database.url).await.expect("the mirror opens").with_count_timeout(COUNT_TIMEOUT);
         Some(Self { first, second, database })
     }
 
@@ -52,7 +52,7 @@ impl Pair {
             keep: Duration::from_hours(24),
             clock: Clock::system(),
         };
-        load(&self.first.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+        load(&self.first.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     }
 
     fn base(&self) -> String {
@@ -62,8 +62,8 @@ impl Pair {
     fn settings(&self) -> Settings {
         Settings {
             upstream: upstream::Settings { url: self.base(), key: None, rate: 0, retry_policy: RETRY_POLICY },
-            count: COUNT,
-            batch: BATCH,
+            count: PAGE_SIZE,
+            batch: COMMIT_BATCH,
             keep: Duration::from_hours(24),
             clock: Clock::system(),
         }
@@ -81,9 +81,9 @@ impl Pair {
     }
 
     async fn assert_equal(&self) {
-        let hashes = self.first.copy.content_hashes().await.expect("hashes");
+        let hashes = self.first.mirror.content_hashes().await.expect("hashes");
         assert_eq!(self.second.content_hashes().await.expect("hashes"), hashes);
-        let counts = self.first.copy.counts().await.expect("counts");
+        let counts = self.first.mirror.counts().await.expect("counts");
         assert_eq!(self.second.counts().await.expect("counts"), counts);
     }
 }
@@ -101,10 +101,10 @@ fn resources(lines: &[u8]) -> Vec<Value> {
 }
 
 /// Everything of a type that a snapshot sees, in pages of this size.
-async fn walk(copy: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) -> Vec<Stored> {
+async fn walk(mirror: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) -> Vec<Stored> {
     let (mut all, mut after) = (vec![], 0);
     loop {
-        let page = copy.page(of, &[], at, after, size).await.expect("a page");
+        let page = mirror.page(of, &[], at, after, size).await.expect("a page");
         all.extend(page.matches);
         after = page.seen;
         if !page.more {
@@ -114,12 +114,12 @@ async fn walk(copy: &Mirror, at: &Snapshot, of: DirectoryType, size: usize) -> V
 }
 
 on_both_databases! { Pair::empty;
-    async fn the_second_becomes_equal_to_the_first_and_follows_it(pair: Pair) {
+    async fn two_instances_second_becomes_equal_and_follows(pair: Pair) {
         let everything = generated(2_000, false);
         let lines = everything.iter().filter(|byte| **byte == b'\n').count() as u64;
         pair.load(everything).await;
         let count = pair.synchronise(&pair.settings(), SyncMode::Due).await;
-        assert_eq!((count.new, count.changed, count.set_aside), (lines, 0, 0));
+        assert_eq!((count.new, count.changed, count.rejected), (lines, 0, 0));
         pair.assert_equal().await;
 
         let next_day = generated(2_000, true);
@@ -134,7 +134,7 @@ on_both_databases! { Pair::empty;
         pair.assert_equal().await;
     }
 
-    async fn walks_see_the_same_while_a_synchronisation_goes_on(pair: Pair) {
+    async fn two_instances_walk_during_a_sync_sees_one_snapshot(pair: Pair) {
         let everything = generated(150, false);
         pair.load(everything.clone()).await;
         // Pages of forty, each committed alone: many revisions, segments and merges.
@@ -178,7 +178,7 @@ on_both_databases! { Pair::empty;
         pair.assert_equal().await;
     }
 
-    async fn a_second_instance_that_is_killed_again_and_again_becomes_equal(pair: Pair) {
+    async fn two_instances_second_killed_repeatedly_becomes_equal(pair: Pair) {
         pair.load(generated(400, false)).await;
         let kills = killed_whenever_it_gets_on(&pair, &[], 12).await;
         assert!(kills >= 2, "{kills} kills");
@@ -222,7 +222,7 @@ async fn killed_whenever_it_gets_on(pair: &Pair, arguments: &[&str], most: usize
 async fn states(pair: &Pair) -> Vec<Option<SyncState>> {
     let mut states = vec![];
     for of in DirectoryType::ALL {
-        states.push(SyncState::noted(&pair.second, of).await.expect("an answer"));
+        states.push(SyncState::load(&pair.second, of).await.expect("an answer"));
     }
     states
 }

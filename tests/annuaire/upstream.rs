@@ -26,7 +26,7 @@ fn status(status: u16) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn what_is_over_in_a_moment_is_asked_again() {
+async fn upstream_transient_failure_is_retried() {
     let truncated = r#"{"resourceType":"Bundle","type":"searchset","entry":[{"resource":{"resourceType":"Pra"#;
     for answer in [
         status(429),
@@ -51,7 +51,7 @@ async fn what_is_over_in_a_moment_is_asked_again() {
 }
 
 #[tokio::test]
-async fn there_is_an_end_to_asking() {
+async fn upstream_retries_are_bounded() {
     let played = played().await;
     played.plan((1..=20).map(|number| (number, outcome(503, "maintenance until 6"))));
     let trouble = first(&played.upstream(None)).await.expect_err("no page");
@@ -60,7 +60,7 @@ async fn there_is_an_end_to_asking() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_asked_for_replaces_ours() {
+async fn upstream_retry_after_replaces_the_backoff() {
     let played = played().await;
     played.plan([(1, status(429).insert_header("retry-after", "0"))]);
     let mut settings = played.upstream(None);
@@ -70,7 +70,7 @@ async fn a_wait_that_is_asked_for_replaces_ours() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_is_asked_for_again() {
+async fn upstream_timeout_is_retried() {
     let played = played().await;
     played.plan([(1, page("{}").set_delay(Duration::from_hours(1)))]);
     let mut settings = played.upstream(None);
@@ -90,7 +90,7 @@ async fn an_answer_that_does_not_come_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn what_waiting_does_not_help_ends_at_once() {
+async fn upstream_permanent_failure_is_not_retried() {
     for (answer, sentence) in [
         (status(401), "refuses the key: check SAS_ANNUAIRE_API_KEY (status 401)"),
         (status(403).set_body_string("<html>"), "refuses the key: check SAS_ANNUAIRE_API_KEY (status 403)"),
@@ -111,7 +111,7 @@ async fn what_waiting_does_not_help_ends_at_once() {
 }
 
 #[tokio::test]
-async fn the_key_goes_along_where_there_is_one() {
+async fn upstream_api_key_is_sent_where_set() {
     let played = played().await;
     for key in [Some("s3cret"), None] {
         let upstream = Upstream::new(&played.upstream(key)).expect("an address");
@@ -123,7 +123,7 @@ async fn the_key_goes_along_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn the_key_never_goes_elsewhere() {
+async fn upstream_api_key_is_never_sent_to_another_host() {
     let elsewhere = MockServer::start().await;
     Mock::given(any()).respond_with(status(200)).mount(&elsewhere).await;
     let played = played().await;
@@ -141,7 +141,7 @@ async fn the_key_never_goes_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_compressed_page_is_read() {
+async fn upstream_compressed_page_is_read() {
     let played = played().await;
     let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
     std::io::Write::write_all(&mut encoder, br#"{"resourceType":"Bundle","type":"searchset","total":5}"#)
@@ -153,7 +153,7 @@ async fn a_compressed_page_is_read() {
 }
 
 #[tokio::test]
-async fn requests_keep_their_distance() {
+async fn upstream_requests_keep_to_the_rate() {
     let played = played().await;
     let upstream = Upstream::new(&Settings { rate: 50, ..played.upstream(None) }).expect("an address");
     let begun = std::time::Instant::now();

@@ -28,7 +28,7 @@ async fn execute(test: &TestMirror, sql: &str) {
 }
 
 async fn check(test: &TestMirror, extent: Extent) -> IndexCheck {
-    test.copy.verify(OF, extent).await.expect("checked")
+    test.mirror.verify(OF, extent).await.expect("checked")
 }
 
 /// Some commits, so that the index has segments, superseded versions and removed resources.
@@ -53,7 +53,7 @@ on_both_databases! { TestMirror::empty;
         for _ in 0..2 {
             for extent in [Extent::Sample, Extent::All] {
                 for of in DirectoryType::ALL {
-                    let check = test.copy.verify(of, extent).await.expect("checked");
+                    let check = test.mirror.verify(of, extent).await.expect("checked");
                     assert!(check.is_sound(), "{of} {extent:?} {check:?}");
                 }
             }
@@ -117,7 +117,7 @@ on_both_databases! { TestMirror::empty;
         assert!(check.wrong_state > 0 && check.covered > check.resources, "{check:?}");
     }
 
-    async fn index_of_another_format_is_refused_and_reindex_is_told(test: TestMirror) {
+    async fn index_format_unknown_is_refused_and_the_message_names_reindex(test: TestMirror) {
         fill(&test).await;
         let url = &test.database.url;
         for format in ["0", "2", "x"] {
@@ -137,7 +137,7 @@ on_both_databases! { TestMirror::empty;
         assert_eq!(mirror.total(OF, &[], &at, Total::Wanted).await.expect("a total"), Some(65));
     }
 
-    async fn verify_and_reindex_commands_tell_what_they_find(test: TestMirror) {
+    async fn verify_and_reindex_commands_report_what_they_find(test: TestMirror) {
         let run = |arguments: &'static [&'static str]| {
             let mut command = annuaire(&test.database, arguments);
             async move {

@@ -31,15 +31,15 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 struct Scene {
     backend: Backend,
     directory: TestDatabase,
-    copy: Mirror,
+    mirror: Mirror,
 }
 
 impl Scene {
-    /// With nothing in the copy.
+    /// With nothing in the mirror.
     async fn empty(backend: Backend) -> Option<Self> {
         let directory = TestDatabase::new(backend).await?;
-        let copy = Mirror::open(&directory.url).await.expect("the copy opens");
-        Some(Self { backend, directory, copy })
+        let mirror = Mirror::open(&directory.url).await.expect("the mirror opens");
+        Some(Self { backend, directory, mirror })
     }
 
     /// With two professionals, four days before the servers' time.
@@ -57,15 +57,15 @@ impl Scene {
         let file = folder.path().join("professionals.ndjson");
         let text: String = professionals().iter().map(|professional| format!("{professional}\n")).collect();
         std::fs::write(&file, text).expect("written");
-        load(&self.copy, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
+        load(&self.mirror, vec![Input::File(file)], &settings, &Quiet).await.expect("loaded");
     }
 
     async fn server(&self, check: Check) -> TestServer {
-        let directory = DirectoryCheck::new(self.copy.clone(), check).map(|check| check.waiting(CHECK_TIMEOUT));
+        let directory = DirectoryCheck::new(self.mirror.clone(), check).map(|check| check.with_timeout(CHECK_TIMEOUT));
         TestServer::checking(self.backend, directory).await.expect("a database")
     }
 
-    /// Makes every search of the copy fail.
+    /// Makes every search of the mirror fail.
     async fn break_copy(&self) {
         match self.backend {
             Backend::Sqlite => {
@@ -199,9 +199,9 @@ on_both_databases! { Scene::loaded;
     }
 
     async fn directory_check_warning_has_the_date_of_the_mirror(scene: Scene) {
-        let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = scene.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         let state = json!({ "upstream": "https://x", "mark": "2026-02-27T23:30:00Z" });
-        writer.note("sync.Practitioner", &state.to_string()).await.expect("noted");
+        writer.write_metadata("sync.Practitioner", &state.to_string()).await.expect("noted");
         writer.commit().await.expect("committed");
         let server = scene.server(Check::Warn).await;
         let answer = create(&server, &regulator(&[(N, NOBODY)])).await.expect(201);
@@ -209,9 +209,9 @@ on_both_databases! { Scene::loaded;
     }
 
     async fn directory_check_broken_or_slow_mirror_delays_no_write(scene: Scene) {
-        let impatient = DirectoryCheck::new(scene.copy.clone(), Check::Refuse).map(|check| check.waiting(Duration::ZERO));
-        // Without any patience the copy is not asked: no answer can be quick enough.
-        let slow = TestServer::checking(scene.backend, impatient).await.expect("a database");
+        let timed_out = DirectoryCheck::new(scene.mirror.clone(), Check::Refuse).map(|check| check.with_timeout(Duration::ZERO));
+        // With a timeout of zero, the mirror is not asked.
+        let slow = TestServer::checking(scene.backend, timed_out).await.expect("a database");
         assert_eq!(cited(&create(&slow, &regulator(&[(N, NOBODY)])).await.expect(201)), [""; 0]);
         scene.break_copy().await;
         for check in [Check::Warn, Check::Refuse] {
@@ -232,7 +232,7 @@ on_both_databases! { Scene::empty;
 
         // As in the middle of the first synchronisation.
         let [known, _] = professionals();
-        let mut writer = scene.copy.writer().await.expect("the copy answers").expect("nobody else writes");
+        let mut writer = scene.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
         writer.add(vec![ParsedResource::parse(&known.to_string()).expect("a resource")], true).await.expect("added");
         writer.commit().await.expect("committed");
         drop(writer);

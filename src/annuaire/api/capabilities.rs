@@ -67,7 +67,10 @@ fn resource(resource_type: DirectoryType) -> Value {
     set("interaction", codes.map(|code| json!({ "code": code })).collect());
     set("searchInclude", parameter::includes(resource_type).into_iter().map(Value::from).collect());
     set("searchRevInclude", parameter::reverse_includes(resource_type).into_iter().map(Value::from).collect());
-    set("searchParam", parameter::of(resource_type).map(|known| search_parameter(known, resource_type)).collect());
+    set(
+        "searchParam",
+        parameter::for_type(resource_type).map(|known| search_parameter(known, resource_type)).collect(),
+    );
     resource["versioning"] = "no-version".into();
     resource
 }

@@ -1,6 +1,4 @@
-//! `_include` and `_revinclude`: what comes along with the matches of a page.
-//!
-//! <http://hl7.org/fhir/R4/search.html#include>
+//! `_include` and `_revinclude`: the resources included in a page. <http://hl7.org/fhir/R4/search.html#include>
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,114 +9,122 @@ use crate::annuaire::store::{Mirror, Snapshot, Stored};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// The most resources that come along with the matches of a page.
+/// Maximum included resources of a page.
 pub const MAX_INCLUDED: usize = 2000;
-/// How far `:iterate` goes from a match.
-const MAX_INCLUDE_PAGES: usize = 16;
+/// Maximum references that `:iterate` follows from a match.
+const MAX_INCLUDE_STEPS: usize = 16;
 
-/// What comes along.
+/// The included resources of a page.
 pub struct Included {
-    /// Each once, none of them a match of the page.
+    /// Without duplicates, and without the matches of the page.
     pub resources: Vec<Stored>,
-    /// Whether that is all of it.
-    pub whole: bool,
-    /// Where it is not: how many times too much there is, about; at least twice.
+    /// Whether these are all included resources.
+    pub is_complete: bool,
+    /// Where they are not: approximately by what factor the matches have too many; at least 2.
     pub excess: usize,
 }
 
-/// What comes along with these matches, in at most `room` bytes. Where it is more than a page carries,
-/// that is what fits with one match, and of no use with several: fewer matches are to be tried then.
-pub async fn included(
+/// The resources included with these matches, in at most `free_bytes` bytes. Where the bounds are exceeded, the result is
+/// partial for one match, and useless for several: the caller tries fewer matches.
+pub async fn resolve_includes(
     mirror: &Mirror,
     at: &Snapshot,
     includes: &[Include],
     matches: &[Stored],
-    room: usize,
+    free_bytes: usize,
 ) -> Result<Included, Error> {
     let known = matches.iter().map(|found| (found.resource_type, found.id.clone())).collect();
-    let alone = matches.len() == 1;
-    let mut gathering = Gathering { mirror, at, known, alone, free: MAX_INCLUDED, room, whole: true, excess: 2 };
+    let has_one_match = matches.len() == 1;
+    let mut resolver = IncludeResolver {
+        mirror,
+        at,
+        known,
+        has_one_match,
+        free_resources: MAX_INCLUDED,
+        free_bytes,
+        is_complete: true,
+        excess: 2,
+    };
     let iterated: Vec<_> = includes.iter().filter(|include| include.iterate).copied().collect();
     let mut resources = vec![];
-    let mut last = gathering.follow(matches, includes).await?;
+    let mut last = resolver.follow(matches, includes).await?;
     let mut steps = 1;
-    while !last.is_empty() && !iterated.is_empty() && !gathering.gives_up() {
-        if steps == MAX_INCLUDE_PAGES {
-            // There may be more where the last ones lead.
-            gathering.whole = false;
+    while !last.is_empty() && !iterated.is_empty() && !resolver.is_useless() {
+        if steps == MAX_INCLUDE_STEPS {
+            // The last resources may refer to more.
+            resolver.is_complete = false;
             break;
         }
-        let new = gathering.follow(&last, &iterated).await?;
+        let new = resolver.follow(&last, &iterated).await?;
         resources.append(&mut last);
         last = new;
         steps += 1;
     }
     resources.append(&mut last);
-    Ok(Included { resources, whole: gathering.whole, excess: gathering.excess })
+    Ok(Included { resources, is_complete: resolver.is_complete, excess: resolver.excess })
 }
 
-struct Gathering<'a> {
+struct IncludeResolver<'a> {
     mirror: &'a Mirror,
     at: &'a Snapshot,
-    /// What is on the page, or was asked for.
+    /// Resources that are on the page, or were looked up.
     known: HashSet<(DirectoryType, String)>,
-    /// Whether there is one match only.
-    alone: bool,
-    /// How many more may come along.
-    free: usize,
-    /// How many more bytes they may have.
-    room: usize,
-    /// Whether everything was taken so far.
-    whole: bool,
+    has_one_match: bool,
+    /// How many more resources may be included.
+    free_resources: usize,
+    /// How many more bytes the included resources may have.
+    free_bytes: usize,
+    /// Whether nothing was left out so far.
+    is_complete: bool,
     excess: usize,
 }
 
-impl Gathering<'_> {
-    /// Whether what is missing makes the rest useless.
-    fn gives_up(&self) -> bool {
-        !self.whole && !self.alone
+impl IncludeResolver<'_> {
+    /// Whether the result is useless, because it is partial for several matches.
+    fn is_useless(&self) -> bool {
+        !self.is_complete && !self.has_one_match
     }
 
-    /// What is one step away from these resources.
+    /// The resources one reference away from these.
     async fn follow(&mut self, from: &[Stored], includes: &[Include]) -> Result<Vec<Stored>, Error> {
         let mut new = vec![];
         for (target, mut ids) in self.referred(from, includes) {
-            self.whole &= ids.len() <= self.free;
-            ids.truncate(self.free);
-            if !ids.is_empty() && !self.gives_up() {
+            self.is_complete &= ids.len() <= self.free_resources;
+            ids.truncate(self.free_resources);
+            if !ids.is_empty() && !self.is_useless() {
                 let found = self.mirror.by_ids(self.at, target, &ids).await?;
-                self.take(found, &mut new);
+                self.take_fitting(found, &mut new);
             }
         }
         for include in includes.iter().filter(|include| include.reverse) {
             let of_target = from.iter().filter(|stored| stored.resource_type == include.target);
             let ids: Vec<_> = of_target.map(|stored| stored.id.clone()).collect();
-            if ids.is_empty() || self.gives_up() {
+            if ids.is_empty() || self.is_useless() {
                 continue;
             }
             let found = self.referring(include, ids).await?;
-            self.take(found, &mut new);
+            self.take_fitting(found, &mut new);
         }
         Ok(new)
     }
 
-    /// What refers to these ids and is not known yet: all of it, or more than may come along.
+    /// The unknown resources that refer to these ids: all of them, or more than may be included.
     async fn referring(&mut self, include: &Include, ids: Vec<String>) -> Result<Vec<Stored>, Error> {
         let criteria = [Criterion::Reference { field: include.field, ids }];
         let (mut new, mut after) = (vec![], 0);
         loop {
-            let limit = self.free + 1 - new.len();
+            let limit = self.free_resources + 1 - new.len();
             let page = self.mirror.page(include.source, &criteria, self.at, after, limit).await?;
             let known = &mut self.known;
             let found = page.matches.into_iter();
             new.extend(found.filter(|one| known.insert((one.resource_type, one.id.clone()))));
-            // A page may be short for other reasons than that there is no more.
+            // A page that took too long is short, and more may follow.
             if !page.more {
                 return Ok(new);
             }
-            if new.len() > self.free {
-                if !self.alone {
-                    // Counting is cheap, and spares several trials with too many matches.
+            if new.len() > self.free_resources {
+                if !self.has_one_match {
+                    // Counting is cheap, and saves several tries with too many matches.
                     let total = self.mirror.total(include.source, &criteria, self.at, Total::Wanted).await?;
                     let total = total.unwrap_or_default();
                     let total = usize::try_from(total).unwrap_or(usize::MAX);
@@ -130,7 +136,7 @@ impl Gathering<'_> {
         }
     }
 
-    /// The ids that these resources refer to, by type, each once, of those that are not known yet.
+    /// The unknown ids that these resources refer to, by type, without duplicates.
     fn referred(&mut self, from: &[Stored], includes: &[Include]) -> BTreeMap<DirectoryType, Vec<String>> {
         let mut referred: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for stored in from {
@@ -138,7 +144,7 @@ impl Gathering<'_> {
             if followed().next().is_none() {
                 continue;
             }
-            let references = References::of(&stored.body);
+            let references = References::parse(&stored.body);
             for include in followed() {
                 let Some((target, id)) = references.target(stored.resource_type, include.field) else { continue };
                 if target == include.target && self.known.insert((target, id.to_owned())) {
@@ -149,23 +155,23 @@ impl Gathering<'_> {
         referred
     }
 
-    /// Takes these, in the order of their numbers, as long as they fit.
-    fn take(&mut self, mut found: Vec<Stored>, new: &mut Vec<Stored>) {
+    /// Takes resources in the order of their sequences while they are within the bounds.
+    fn take_fitting(&mut self, mut found: Vec<Stored>, new: &mut Vec<Stored>) {
         found.sort_unstable_by_key(|stored| stored.seq);
         for stored in found {
-            if self.free == 0 || self.room < stored.body.len() {
-                self.whole = false;
+            if self.free_resources == 0 || self.free_bytes < stored.body.len() {
+                self.is_complete = false;
                 return;
             }
-            self.free -= 1;
-            self.room -= stored.body.len();
+            self.free_resources -= 1;
+            self.free_bytes -= stored.body.len();
             new.push(stored);
         }
     }
 }
 
-/// The searches that give all of what comes along with a match only in part.
-pub fn instead(search: &Search, id: &str) -> String {
+/// The searches that return all of the resources of which a match includes only some.
+pub fn suggest_searches(search: &Search, id: &str) -> String {
     let backwards = search.includes.iter().filter(|one| one.reverse && one.target == search.resource_type);
     let links =
         backwards.filter_map(|one| LINKS.iter().find(|link| (link.source, link.field) == (one.source, one.field)));

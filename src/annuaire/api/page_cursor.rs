@@ -1,7 +1,7 @@
-//! A walk over the matches of a search, carried from page to page by a token in the link `next`.
+//! The state of a walk over the matches of a search, in a token in the link `next`.
 //!
-//! The token says everything that the next page needs, so that no instance keeps anything of a walk,
-//! and each can answer for another. Nobody but us can make one: it ends with an HMAC of the rest.
+//! The token holds everything that the next page needs: no instance keeps state, and any instance on the mirror can
+//! answer. It ends with an HMAC, so that clients cannot forge it.
 
 use std::io::{Read, Write};
 
@@ -21,37 +21,35 @@ use crate::fhir::query::Query;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_PAGE;
 
-/// What a token begins with; the national directory's begin so where they hold the whole walk.
-const MARK: char = 'u';
-/// The length of the HMAC kept: half of it, as RFC 2104 allows.
-const TAG: usize = 16;
-/// What is longer than this is deflated: a form of sixty codes repeats the url of their system as often.
+/// Prefix of the tokens. The national directory uses it for tokens that hold the whole state.
+const TOKEN_PREFIX: char = 'u';
+/// Bytes of the HMAC that are kept: half of it, as RFC 2104 allows.
+const TAG_BYTES: usize = 16;
+/// Longer content is compressed: a form of sixty codes repeats the URL of their system sixty times.
 const MAX_PLAIN_BYTES: usize = 300;
-/// The longest walk before it is deflated.
+/// Maximum bytes of the content before compression.
 const MAX_INFLATED_BYTES: u64 = 4 << 20;
 
-/// Where a walk stands.
+/// The position of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCursor {
-    /// What is searched.
     pub resource_type: DirectoryType,
     pub parameters: Query,
-    /// The state of the mirror that every page shows.
+    /// The state of the mirror that every page of the walk sees.
     pub snapshot: Snapshot,
-    /// When it began: what approximate dates are relative to. To the millisecond.
+    /// When the walk began, to the millisecond: approximate dates are relative to it.
     pub began: Timestamp,
-    /// The number of matches, where it is told.
+    /// The number of matches, where the pages state it.
     pub total: Option<u64>,
-    /// The number of the last match shown.
+    /// The sequence of the last match of the pages so far.
     pub after: u32,
 }
 
-/// A walk as the token holds it, positions instead of names.
+/// The content of a token: positions instead of names keep it short.
 type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Query);
 
 impl PageCursor {
-    /// The token that stands for this walk.
-    pub fn token(&self, key: &[u8; 32]) -> Result<String, Error> {
+    pub fn to_token(&self, key: &[u8; 32]) -> Result<String, Error> {
         let resource_type = DirectoryType::ALL.iter().position(|known| *known == self.resource_type);
         let fields: Fields = (
             resource_type.and_then(|position| u8::try_from(position).ok()).unwrap_or_default(),
@@ -72,22 +70,22 @@ impl PageCursor {
             bytes.extend(plain);
         }
         let tag = mac(key, &bytes).finalize().into_bytes();
-        bytes.extend(&tag[..TAG]);
-        Ok(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(bytes)))
+        bytes.extend(&tag[..TAG_BYTES]);
+        Ok(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// The walk that a token of ours stands for; any other text is refused.
-    pub fn of(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
-        read(token, key).ok_or_else(|| {
+    /// Decodes a token. Refuses any text that was not made with this key.
+    pub fn from_token(token: &str, key: &[u8; 32]) -> Result<Self, Error> {
+        parse_token(token, key).ok_or_else(|| {
             let issue = Issue::new(&ANNUAIRE_PAGE, "http.id");
             Error::from_issues(vec![issue.diagnostics("The url can't be processed. Maybe it is too old or corrupted.")])
         })
     }
 }
 
-fn read(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
-    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(MARK)?).ok()?;
-    let (bytes, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
+fn parse_token(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN_PREFIX)?).ok()?;
+    let (bytes, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG_BYTES)?)?;
     mac(key, bytes).verify_truncated_left(tag).ok()?;
     let (deflated, content) = bytes.split_first()?;
     let fields: Fields = match deflated {
@@ -110,7 +108,7 @@ fn read(token: &str, key: &[u8; 32]) -> Option<PageCursor> {
 }
 
 fn mac(key: &[u8; 32], bytes: &[u8]) -> Hmac<Sha256> {
-    // HMAC fills a short key up with zeros to the block of its hash; done here, nothing can fail.
+    // HMAC pads a short key with zeros to the block size of its hash. With the padding done here, nothing can fail.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());
@@ -138,36 +136,36 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_by_whoever_has_the_key() {
+    fn page_cursor_token_is_decoded_with_its_key_only() {
         for walk in [walk(0), walk(1), walk(66), PageCursor { total: None, ..walk(2) }] {
-            let token = walk.token(&[7; 32]).expect("a token");
+            let token = walk.to_token(&[7; 32]).expect("a token");
             assert!(token.starts_with('u') && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
-            assert_eq!(PageCursor::of(&token, &[7; 32]).expect("ours"), walk);
-            assert!(PageCursor::of(&token, &[8; 32]).is_err());
+            assert_eq!(PageCursor::from_token(&token, &[7; 32]).expect("ours"), walk);
+            assert!(PageCursor::from_token(&token, &[8; 32]).is_err());
         }
     }
 
     #[test]
-    fn a_long_query_makes_a_short_token() {
-        let token = walk(66).token(&[7; 32]).expect("a token");
+    fn page_cursor_long_query_is_compressed() {
+        let token = walk(66).to_token(&[7; 32]).expect("a token");
         assert!(token.len() < 1000, "{}", token.len());
     }
 
     #[test]
-    fn a_token_that_was_touched_is_nobodys() {
-        let token = walk(1).token(&[7; 32]).expect("a token");
+    fn page_cursor_token_changed_is_refused() {
+        let token = walk(1).to_token(&[7; 32]).expect("a token");
         for end in 0..token.len() {
-            assert!(PageCursor::of(&token[..end], &[7; 32]).is_err(), "{end}");
+            assert!(PageCursor::from_token(&token[..end], &[7; 32]).is_err(), "{end}");
         }
         for at in 0..token.len() {
             for letter in ["A", "z", "_", "=", "+"] {
                 let mut touched = token.clone();
                 touched.replace_range(at..=at, letter);
-                assert_eq!(PageCursor::of(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
+                assert_eq!(PageCursor::from_token(&touched, &[7; 32]).is_ok(), touched == token, "{at} {letter}");
             }
         }
         for text in ["u", "", "d0f0f1a2", "é", "uAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &format!("{token}A"), &token[1..]] {
-            assert!(PageCursor::of(text, &[7; 32]).is_err(), "{text}");
+            assert!(PageCursor::from_token(text, &[7; 32]).is_err(), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The references of a resource, read from its text for `_include` to follow.
+//! The references of a resource that `_include` follows, parsed from its text.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::annuaire::store::index_entry::Field;
 use crate::fhir::directory_type::DirectoryType;
 
-/// The references that may be followed, of any type.
+/// The references of all types.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct References<'a> {
@@ -31,12 +31,12 @@ struct Reference<'a> {
 }
 
 impl<'a> References<'a> {
-    /// Reads only what it looks for; a reference of another form than FHIR's refers to nothing.
-    pub fn of(body: &'a str) -> Self {
+    /// Parses the references only. A reference that does not have the form of FHIR refers to nothing.
+    pub fn parse(body: &'a str) -> Self {
         serde_json::from_str(body).unwrap_or_default()
     }
 
-    /// What is referred to, from a resource of this type.
+    /// The type and id that a field of a resource refers to.
     pub fn target(&self, source: DirectoryType, field: Field) -> Option<(DirectoryType, &str)> {
         let reference = match (source, field) {
             (DirectoryType::PractitionerRole, Field::Practitioner) => &self.practitioner,
@@ -59,9 +59,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_read_and_nothing_else() {
+    fn references_of_every_form_are_parsed() {
         let role = r#"{"resourceType":"PractitionerRole","id":"1","x":[{"practitioner":1}],"practitioner":{"reference":"Practitioner/003-1","type":"Practitioner"},"organization":{"reference":"https:\/\/h\/fhir\/v2\/Organization\/001-01-1"}}"#;
-        let references = References::of(role);
+        let references = References::parse(role);
         let target = |field| references.target(DirectoryType::PractitionerRole, field);
         assert_eq!(target(Field::Practitioner), Some((DirectoryType::Practitioner, "003-1")));
         assert_eq!(target(Field::Organization), Some((DirectoryType::Organization, "001-01-1")));
@@ -69,7 +69,7 @@ mod tests {
         for body in
             ["{}", r##"{"partOf":{"reference":"#a"}}"##, r#"{"partOf":3}"#, r#"{"partOf":{"display":"x"}}"#, "["]
         {
-            assert_eq!(References::of(body).target(DirectoryType::Organization, Field::PartOf), None, "{body}");
+            assert_eq!(References::parse(body).target(DirectoryType::Organization, Field::PartOf), None, "{body}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading resources, many at a time, on threads where that may take its time.
+//! Parsing of resources in batches, on the threads for blocking work.
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -10,72 +10,70 @@ use crate::annuaire::store::{Rejected, Writer};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
-/// Resources that were read, in their order, and those that could not be.
+/// Parsed resources, in their order, and rejected ones.
 #[derive(Default)]
 pub(in crate::annuaire) struct ParsedBatch {
     pub prepared: Vec<ParsedResource>,
-    /// What came along with the matches of a page.
+    /// The included resources of a page.
     pub included: Vec<ParsedResource>,
-    pub aside: Vec<Rejected>,
-    /// Of the latter, those whose type and id could be read.
+    pub rejected: Vec<Rejected>,
+    /// The rejected resources whose type and id could be parsed.
     pub unreadable: Vec<(DirectoryType, String)>,
-    /// Of the former, those that are no legal JSON.
+    /// How many rejected resources are no JSON.
     pub malformed: usize,
 }
 
-/// What became of a page.
 pub(in crate::annuaire) struct IngestedPage {
     pub count: ChangeCounts,
-    /// Its matches that could not be read and that the mirror does not have: no mark tells that they came.
+    /// Matches of the page that were rejected and are not in the mirror: no mark counts them.
     pub unmarked: u64,
 }
 
-/// A batch whose parsing is in progress.
 pub(in crate::annuaire) type ParseTask = JoinHandle<ParsedBatch>;
 
 impl ParsedBatch {
-    /// Reads the resources of a page.
+    /// Parses the resources of a page.
     pub(in crate::annuaire) fn of_page(content: &SearchsetPage, page: &str) -> Self {
-        let mut readings = Self::default();
+        let mut batch = Self::default();
         for (index, json) in content.resources.iter().enumerate() {
-            readings.read(json.get(), || format!("entry {} of {page}", index + 1));
+            batch.parse(json.get(), || format!("entry {} of {page}", index + 1));
         }
-        // Included resources are kept where they can be read.
-        readings.included = content.included.iter().filter_map(|json| ParsedResource::parse(json.get()).ok()).collect();
-        readings
+        // An included resource that cannot be parsed is ignored, not rejected: no walk counts it.
+        batch.included = content.included.iter().filter_map(|json| ParsedResource::parse(json.get()).ok()).collect();
+        batch
     }
 
-    /// Reads one more resource, which stands at `place`.
-    pub(in crate::annuaire) fn read(&mut self, json: &str, place: impl FnOnce() -> String) {
+    /// Parses one more resource, found at `place`.
+    pub(in crate::annuaire) fn parse(&mut self, json: &str, place: impl FnOnce() -> String) {
         match ParsedResource::parse(json) {
             Ok(prepared) => self.prepared.push(prepared),
             Err(unreadable) => self.reject(unreadable, place()),
         }
     }
 
-    /// Reads a line of a file: a resource, or a page of a search.
-    pub(in crate::annuaire) fn read_line(&mut self, line: &[u8], place: impl FnOnce() -> String) {
+    /// Parses a line of a file: a resource, or a page of a search.
+    pub(in crate::annuaire) fn parse_line(&mut self, line: &[u8], place: impl FnOnce() -> String) {
         let unreadable = match std::str::from_utf8(line).map(ParsedResource::parse) {
             Ok(Ok(prepared)) => return self.prepared.push(prepared),
             Ok(Err(unreadable)) => unreadable,
-            Err(_) => told("it is not UTF-8"),
+            Err(_) => unreadable("it is not UTF-8"),
         };
         let place = place();
-        // Only what is no resource of the directory is worth a second look.
+        // A line may be a page only if it has no type of the directory.
         match SearchsetPage::parse(&Bytes::copy_from_slice(line)) {
             Ok(content) if unreadable.resource_type.is_none() => {
                 let page = Self::of_page(&content, &place);
                 self.prepared.extend(page.prepared.into_iter().chain(page.included));
-                self.aside.extend(page.aside);
+                self.rejected.extend(page.rejected);
                 self.unreadable.extend(page.unreadable);
             }
             _ => self.reject(unreadable, place),
         }
     }
 
-    /// Puts aside what was not even looked at.
+    /// Rejects a line without parsing it.
     pub(in crate::annuaire) fn skip(&mut self, reason: &str, place: String) {
-        self.reject(told(reason), place);
+        self.reject(unreadable(reason), place);
     }
 
     fn reject(&mut self, unreadable: Unreadable, place: String) {
@@ -83,18 +81,25 @@ impl ParsedBatch {
         let Unreadable { resource_type, id, reason } = unreadable;
         self.unreadable.extend(resource_type.zip(id.clone()));
         self.malformed += usize::from(is_malformed);
-        let name = id.map_or(place.clone(), |id| format!("{id} ({place})"));
-        self.aside.push(Rejected { resource_type, name, reason, at: String::new() });
+        let name = match id {
+            Some(id) => format!("{id} ({place})"),
+            None => place,
+        };
+        self.rejected.push(Rejected { resource_type, name, reason, at: String::new() });
     }
 
-    /// Hands the resources of a page to the mirror, and marks the matches as met.
-    pub(in crate::annuaire) async fn keep(self, writer: &mut Writer, of: DirectoryType) -> Result<IngestedPage, Error> {
-        let mut count = ChangeCounts { set_aside: self.aside.len() as u64, ..ChangeCounts::default() };
+    /// Adds the resources of a page to the mirror, and marks the matches as seen.
+    pub(in crate::annuaire) async fn store(
+        self,
+        writer: &mut Writer,
+        resource_type: DirectoryType,
+    ) -> Result<IngestedPage, Error> {
+        let mut count = ChangeCounts { rejected: self.rejected.len() as u64, ..ChangeCounts::default() };
         // An entry without a resource, or with one of another type, is no match.
-        let of_type = self.aside.iter().filter(|aside| aside.resource_type == Some(of));
+        let of_type = self.rejected.iter().filter(|rejected| rejected.resource_type == Some(resource_type));
         let unreadable = of_type.count() + self.malformed;
-        for aside in self.aside {
-            writer.reject(aside).await?;
+        for rejected in self.rejected {
+            writer.reject(rejected).await?;
         }
         let marked = writer.mark_seen(&self.unreadable).await?;
         count.add(writer.add(self.included, false).await?);
@@ -103,6 +108,6 @@ impl ParsedBatch {
     }
 }
 
-fn told(reason: &str) -> Unreadable {
+fn unreadable(reason: &str) -> Unreadable {
     Unreadable { resource_type: None, id: None, reason: reason.to_owned() }
 }

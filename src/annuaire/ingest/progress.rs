@@ -1,42 +1,38 @@
-//! Telling how far a walk or a load is. Whoever does the work does not know how that is shown.
+//! Progress of a walk or a load. The work does not know how it is displayed.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How often a line is logged.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// Minimum time between two log lines.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long a piece of work is, and in what it is measured.
+/// The length of a piece of work, and its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// Nobody knows.
     Unknown,
-    /// So many resources.
     Resources(u64),
-    /// So many bytes.
     Bytes(u64),
 }
 
-/// Some more work, done.
+/// Work done since the last step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Resources that were taken in, or set aside.
+    /// Stored or rejected resources.
     pub resources: u64,
-    /// Bytes as received, or as read from the file.
+    /// Bytes received, or read from the file.
     pub bytes: u64,
 }
 
-/// Shows how far the work is.
+/// Displays the progress of work.
 pub trait Progress: Send + Sync {
-    /// A piece of work begins, of which `done` was done before.
+    /// Begins a piece of work. `done` was done by an earlier run.
     fn begin(&self, name: &str, length: Length, done: Step);
-    /// Some of it is done.
     fn advance(&self, step: Step);
-    /// It ended, or was given up.
+    /// Ends the display, whether the work succeeded or not.
     fn end(&self);
 }
 
-/// Shows nothing.
+/// Displays nothing.
 pub struct Quiet;
 
 impl Progress for Quiet {
@@ -45,7 +41,7 @@ impl Progress for Quiet {
     fn end(&self) {}
 }
 
-/// Logs a line every ten seconds.
+/// Logs a line at most every ten seconds.
 #[derive(Default)]
 pub struct Logged(Mutex<Option<Work>>);
 
@@ -53,18 +49,18 @@ struct Work {
     name: String,
     length: Length,
     done: Step,
-    told: Told,
+    logged: Logging,
 }
 
-/// What was done when that was last logged.
-struct Told {
+/// The time and count of the last log line.
+struct Logging {
     at: Instant,
     resources: u64,
 }
 
 impl Logged {
     fn with(&self, then: impl FnOnce(&mut Option<Work>)) {
-        // Nothing that holds the lock panics; if it did, there would be one line less.
+        // No holder of the lock panics. If one did, a log line would be missing.
         if let Ok(mut work) = self.0.lock() {
             then(&mut work);
         }
@@ -73,8 +69,8 @@ impl Logged {
 
 impl Progress for Logged {
     fn begin(&self, name: &str, length: Length, done: Step) {
-        let told = Told { at: Instant::now(), resources: done.resources };
-        self.with(|work| *work = Some(Work { name: name.to_owned(), length, done, told }));
+        let logged = Logging { at: Instant::now(), resources: done.resources };
+        self.with(|work| *work = Some(Work { name: name.to_owned(), length, done, logged }));
     }
 
     fn advance(&self, step: Step) {
@@ -82,8 +78,8 @@ impl Progress for Logged {
             let Some(work) = work else { return };
             work.done.resources += step.resources;
             work.done.bytes += step.bytes;
-            if work.told.at.elapsed() >= INTERVAL {
-                work.tell();
+            if work.logged.at.elapsed() >= LOG_INTERVAL {
+                work.log();
             }
         });
     }
@@ -94,16 +90,17 @@ impl Progress for Logged {
 }
 
 impl Work {
-    fn tell(&mut self) {
-        let since = self.told.at.elapsed().as_secs_f64();
-        let rate = ((self.done.resources - self.told.resources) as f64 / since).round();
+    fn log(&mut self) {
+        let since = self.logged.at.elapsed().as_secs_f64();
+        let rate = ((self.done.resources - self.logged.resources) as f64 / since).round();
         let megabytes = self.done.bytes / 1_000_000;
         let resources = self.done.resources;
-        match self.percent() {
-            Some(percent) => tracing::info!(resources, megabytes, rate, percent, "{}", self.name),
-            None => tracing::info!(resources, megabytes, rate, "{}", self.name),
+        if let Some(percent) = self.percent() {
+            tracing::info!(resources, megabytes, rate, percent, "{}", self.name);
+        } else {
+            tracing::info!(resources, megabytes, rate, "{}", self.name);
         }
-        self.told = Told { at: Instant::now(), resources };
+        self.logged = Logging { at: Instant::now(), resources };
     }
 
     fn percent(&self) -> Option<u64> {

@@ -1,4 +1,4 @@
-//! What was done to the mirror, kept in it: the last runs, with what each of them changed.
+//! The log of the last runs, stored in the mirror: what each of them changed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,38 +6,33 @@ use serde::{Deserialize, Serialize};
 use crate::annuaire::store::{ChangeCounts, Mirror, Writer};
 use crate::error::Error;
 
-/// The note that holds the records.
-const NOTE: &str = "runs";
+/// Name of the metadata that holds the log.
+const METADATA_NAME: &str = "runs";
 
-/// How many are kept.
 const MAX_RECORDS: usize = 20;
 
 /// A run: a synchronisation or a load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Which of the two.
     pub work: Work,
     /// Where the resources came from.
     pub source: String,
-    /// When it began.
     pub began: Timestamp,
-    /// When it ended, or when it last wrote.
+    /// When it ended, or last committed.
     pub last: Timestamp,
-    /// What it did, a type and a kind each.
+    /// The changes, by type and kind.
     pub parts: Vec<Part>,
-    /// Bytes received, or read.
+    /// Bytes received, or read from files.
     pub bytes: u64,
-    /// What somebody should look at.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// Whether something was not removed because it seemed too much.
+    /// Whether deletions were suppressed.
     #[serde(default)]
     pub held_back: bool,
-    /// How it ended; `None` while it runs, and for ever if it was killed.
+    /// How it ended; `None` while it runs, or if its process was killed.
     pub outcome: Option<Outcome>,
 }
 
-/// What kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Work {
@@ -47,34 +42,29 @@ pub enum Work {
     Load,
 }
 
-/// What a run did to the resources of one type.
+/// The changes of a run to the resources of one type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The type.
     pub resource_type: String,
     /// `full`, `delta` or `load`.
     pub kind: String,
-    /// What became of them.
     pub count: ChangeCounts,
 }
 
-/// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Whether it did what it was to do.
     pub succeeded: bool,
-    /// In a sentence.
+    /// The outcome in one sentence.
     pub sentence: String,
 }
 
 impl Record {
-    /// A run that begins.
     pub fn new(work: Work, source: String, now: Timestamp) -> Self {
         let (parts, warnings) = (vec![], vec![]);
         Self { work, source, began: now, last: now, parts, bytes: 0, warnings, held_back: false, outcome: None }
     }
 
-    /// What it did so far to a type.
+    /// The counts of a type so far.
     pub fn count(&mut self, resource_type: &str, kind: &str) -> &mut ChangeCounts {
         let same = |part: &Part| part.resource_type == resource_type && part.kind == kind;
         let index = self.parts.iter().position(same).unwrap_or(self.parts.len());
@@ -85,19 +75,21 @@ impl Record {
         &mut self.parts[index].count
     }
 
-    /// What it did to everything.
+    /// The counts of all types together.
     pub fn total(&self) -> ChangeCounts {
         let mut total = ChangeCounts::default();
         self.parts.iter().for_each(|part| total.add(part.count));
         total
     }
 
-    /// What it did, in a sentence.
+    /// The changes in one sentence.
     pub fn summary(&self) -> String {
         let total = self.total();
         let mut summary = format!("{} new, {} changed, {} removed", total.new, total.changed, total.removed);
-        if total.set_aside > 0 {
-            summary += &format!(", {} rejected", total.set_aside);
+        if total.rejected > 0 {
+            summary += ", ";
+            summary += &total.rejected.to_string();
+            summary += " rejected";
         }
         for warning in &self.warnings {
             summary += "; ";
@@ -106,7 +98,6 @@ impl Record {
         summary
     }
 
-    /// Ends it.
     pub fn end(&mut self, succeeded: bool, sentence: String, now: Timestamp) {
         self.outcome = Some(Outcome { succeeded, sentence });
         self.last = now;
@@ -115,26 +106,24 @@ impl Record {
 
 /// The last runs, newest first.
 pub async fn records(mirror: &Mirror) -> Result<Vec<Record>, Error> {
-    // What an earlier version of the program noted and this one cannot read is forgotten: no more than
-    // a history is lost.
-    Ok(mirror.noted(NOTE).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    // A log that another version of the program wrote, and this one cannot parse, is dropped: only history is lost.
+    Ok(mirror.read_metadata(METADATA_NAME).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
-/// The records while a run adds to its own.
+/// The records of earlier runs, while a run writes its own.
 pub(in crate::annuaire) struct Records(Vec<Record>);
 
 impl Records {
-    /// Those there are, before a run begins.
     pub(in crate::annuaire) async fn before_run(mirror: &Mirror) -> Result<Self, Error> {
         let mut records = records(mirror).await?;
         records.truncate(MAX_RECORDS - 1);
         Ok(Self(records))
     }
 
-    /// Notes them with what is committed next.
-    pub(in crate::annuaire) async fn note(&self, writer: &mut Writer, current: &Record) -> Result<(), Error> {
+    /// Writes the log with the next commit.
+    pub(in crate::annuaire) async fn save(&self, writer: &mut Writer, current: &Record) -> Result<(), Error> {
         let all: Vec<_> = std::iter::once(current).chain(&self.0).collect();
         let text = serde_json::to_string(&all).map_err(Error::internal)?;
-        writer.note(NOTE, &text).await
+        writer.write_metadata(METADATA_NAME, &text).await
     }
 }

@@ -1,20 +1,19 @@
-//! A page of a walk, as a searchset.
+//! A page of a walk: a searchset.
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What a searchset says. The resources are the text they came as: whoever keeps them reads them, on
-/// another thread.
+/// A parsed searchset. The resources stay text: they are parsed later, on another thread.
 #[derive(Debug)]
 pub struct SearchsetPage {
-    /// Each match; of each, whoever reads it sees the type.
+    /// The matches, of any type.
     pub resources: Vec<Box<RawValue>>,
-    /// What came along with the matches: `total` does not count it.
+    /// The included resources, which `total` does not count.
     pub included: Vec<Box<RawValue>>,
-    /// Where the next page is; `None` on the last.
+    /// The link `next`; `None` on the last page.
     pub next: Option<String>,
-    /// How many matches there are, where that is told.
+    /// The number of matches, where the server states it.
     pub total: Option<u64>,
 }
 
@@ -54,7 +53,7 @@ struct EntrySearch {
 }
 
 impl SearchsetPage {
-    /// Reads a searchset; says in a few words why it is none.
+    /// Parses a searchset, or returns the reason why the body is none.
     pub fn parse(body: &Bytes) -> Result<Self, String> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err("it is empty".to_owned());
@@ -66,7 +65,7 @@ impl SearchsetPage {
             _ => return Err("it is a resource, but not a Bundle".to_owned()),
         }
         let next = bundle.link.into_iter().flatten().find(|link| link.relation == "next").map(|link| link.url);
-        // Not what the server says of the search itself.
+        // An entry of mode `outcome` is about the search itself.
         let entries = bundle.entry.into_iter().flatten().filter(|entry| entry.mode() != Some("outcome"));
         let (included, matches): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.mode() == Some("include"));
         let resources = |entries: Vec<Entry>| entries.into_iter().map(Entry::resource).collect();
@@ -74,18 +73,18 @@ impl SearchsetPage {
     }
 }
 
-/// Where it is malformed; the parser's own words might quote what belongs to a person.
+/// The position of the error. The message of the parser could quote personal data.
 fn malformed(error: &serde_json::Error) -> String {
     format!("it is not a Bundle: malformed at line {}, column {}", error.line(), error.column())
 }
 
 impl Entry {
-    /// How it came in; the national directory does not tell.
+    /// The search mode; the national directory does not state it.
     fn mode(&self) -> Option<&str> {
         self.search.as_ref().and_then(|search| search.mode.as_deref())
     }
 
-    /// An entry without a resource is left for the reader to complain about.
+    /// An entry without a resource becomes `null`, which is rejected later.
     fn resource(self) -> Box<RawValue> {
         self.resource.unwrap_or_else(|| RawValue::NULL.to_owned())
     }
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_searchset_gives_its_resources_as_text_and_the_next_address() {
+    fn searchset_page_has_resources_as_text_and_next() {
         let page = read(
             r#"{"resourceType":"Bundle","type":"searchset","total":3,"entry":[
                 {"fullUrl":"u","resource":{"id":"a", "meta":{"versionId":2}}},
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_page() {
+    fn searchset_page_of_other_content_is_refused() {
         for text in [
             "",
             " \n",

@@ -18,7 +18,7 @@ pub struct Calendar {
 
 impl Calendar {
     /// The two years before, and with, the day of the publication.
-    pub fn of(published: Date) -> Result<Self, jiff::Error> {
+    pub fn new(published: Date) -> Result<Self, jiff::Error> {
         let paris = TimeZone::get("Europe/Paris")?;
         let text = |date: Date| {
             let noon = date.at(12, 0, 0, 0).to_zoned(paris.clone())?;

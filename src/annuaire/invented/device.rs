@@ -12,12 +12,12 @@ use crate::annuaire::invented::system::{ARHGOS, DP_DEVICE, EQUIPEMENT};
 const FIRST_NUMBER: u64 = 10_000_000;
 
 /// Writes the device of this index.
-pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+pub fn write_device(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
     let draw = &mut directory.draw(Topic::Device, Kind::Device, index);
     let id = format!("002-{}", 3_000_000 + index);
     let version = directory.version(fate, Kind::Device, index);
     let active = directory.is_active_after(fate, Kind::Device, index);
-    let trace = active.then(|| Trace::of("FINESS"));
+    let trace = active.then(|| Trace::new("FINESS"));
     json.head("Device", &id, &version, trace.as_ref(), &[DP_DEVICE]);
     let arhgos = arhgos(draw, FIRST_NUMBER + index);
     if active {

@@ -49,11 +49,11 @@ pub struct Directory {
 
 impl Directory {
     /// The directory of this seed, of so many practitioners, published on this day.
-    pub fn of(seed: u64, practitioners: u32, date: Date) -> io::Result<Self> {
+    pub fn new(seed: u64, practitioners: u32, date: Date) -> io::Result<Self> {
         let practitioners = u64::from(practitioners);
         Ok(Self {
             seed,
-            calendar: Calendar::of(date).map_err(io::Error::other)?,
+            calendar: Calendar::new(date).map_err(io::Error::other)?,
             practitioners,
             organizations: (practitioners * 26 / 100).max(20),
             services: (practitioners / 50).max(6),
@@ -63,7 +63,7 @@ impl Directory {
 
     /// The chance of an entity for this topic.
     pub fn draw(&self, topic: Topic, kind: Kind, index: u64) -> Draw {
-        Draw::of(self.seed, topic, kind as u64, index)
+        Draw::new(self.seed, topic, kind as u64, index)
     }
 
     /// Whether the directory of the day has the entity as active.

@@ -26,7 +26,7 @@ pub struct Draw(Pcg32);
 
 impl Draw {
     /// The chance of the entity `index` for this topic.
-    pub fn of(seed: u64, topic: Topic, kind: u64, index: u64) -> Self {
+    pub fn new(seed: u64, topic: Topic, kind: u64, index: u64) -> Self {
         let key = [topic as u64, kind, index].into_iter().fold(mix(seed), |key, part| mix(key ^ part));
         Self(Pcg32::seed_from_u64(key))
     }

@@ -13,7 +13,7 @@ pub struct Trace {
 
 impl Trace {
     /// Of this system, with nothing more said.
-    pub fn of(system: &'static str) -> Self {
+    pub fn new(system: &'static str) -> Self {
         Self { system, authority: None, updated: None }
     }
 }

@@ -22,16 +22,16 @@ impl Identity {
             given.push(given_name(draw, woman));
         }
         let family = family_name(draw);
-        Self::of(draw, &family, given, woman)
+        Self::new(draw, &family, given, woman)
     }
 
     /// The same person under another family name, as after a marriage.
     pub fn renamed(self, draw: &mut Draw) -> Self {
         let family = family_name(draw);
-        Self::of(draw, &family, self.given, self.woman)
+        Self::new(draw, &family, self.given, self.woman)
     }
 
-    fn of(draw: &mut Draw, name: &str, given: Vec<String>, woman: bool) -> Self {
+    fn new(draw: &mut Draw, name: &str, given: Vec<String>, woman: bool) -> Self {
         let upper = name.to_uppercase();
         let family = if draw.per_mille(150) { upper } else { plain(&upper) };
         let shown = if draw.per_mille(400) { name } else { &family };

@@ -14,8 +14,8 @@ fn luhn_key(number: &str) -> u32 {
     (10 - sum % 10) % 10
 }
 
-fn with_key(number: String) -> String {
-    let key = luhn_key(&number);
+fn with_key(number: &str) -> String {
+    let key = luhn_key(number);
     format!("{number}{key}")
 }
 
@@ -26,7 +26,7 @@ fn eight_digits(index: u64) -> u64 {
 
 /// The RPPS number of a professional: 11 digits, the last one a key.
 pub fn rpps(practitioner: u64) -> String {
-    with_key(format!("10{:08}", eight_digits(practitioner)))
+    with_key(&format!("10{:08}", eight_digits(practitioner)))
 }
 
 /// The number of a situation d'exercice: 10 digits.
@@ -36,15 +36,15 @@ pub fn activity(role: u64) -> String {
 
 /// The FINESS number of a structure of this département: 9 digits, the last one a key.
 pub fn finess(departement: &str, organization: u64) -> String {
-    with_key(format!("{departement}{:06}", (organization % 1_000_000 * 618_033 + 271_828) % 1_000_000))
+    with_key(&format!("{departement}{:06}", (organization % 1_000_000 * 618_033 + 271_828) % 1_000_000))
 }
 
 /// The SIREN of a legal entity: 9 digits, the last one a key.
 pub fn siren(organization: u64) -> String {
-    with_key(format!("{:08}", eight_digits(organization)))
+    with_key(&format!("{:08}", eight_digits(organization)))
 }
 
 /// The SIRET of an establishment of the legal entity: its SIREN, a rank, and a key over both.
 pub fn siret(siren: &str, rank: u64) -> String {
-    with_key(format!("{siren}{rank:04}"))
+    with_key(&format!("{siren}{rank:04}"))
 }

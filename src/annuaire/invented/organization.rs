@@ -30,7 +30,7 @@ pub fn own_cabinet(directory: &Directory, practitioner: u64) -> Option<u64> {
     let index = practitioner / CABINET_STEP;
     let is_own = practitioner.is_multiple_of(CABINET_STEP)
         && index < directory.organizations
-        && Structure::of(index) == Structure::Cabinet;
+        && Structure::of_organization(index) == Structure::Cabinet;
     is_own.then_some(index)
 }
 
@@ -54,15 +54,15 @@ struct Organization {
 }
 
 /// Writes the organization of this index.
-pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+pub fn write_organization(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
     let id = directory.organization_id(index);
     let version = directory.version(fate, Kind::Organization, index);
     let active = directory.is_active_after(fate, Kind::Organization, index);
-    let mut organization = Organization::of(directory, index);
+    let mut organization = Organization::derive(directory, index);
     if fate == Fate::Changed {
         organization = organization.changed(&mut directory.draw(Topic::Change, Kind::Organization, index));
     }
-    let trace = active.then(|| Trace::of(organization.system));
+    let trace = active.then(|| Trace::new(organization.system));
     json.head("Organization", &id, &version, trace.as_ref(), &[CORE_ORGANIZATION, DP_ORGANIZATION]);
     if active {
         organization.write(json);
@@ -74,15 +74,15 @@ pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
 }
 
 impl Organization {
-    fn of(directory: &Directory, index: u64) -> Self {
+    fn derive(directory: &Directory, index: u64) -> Self {
         let draw = &mut directory.draw(Topic::Organization, Kind::Organization, index);
-        let (structure, juridique) = (Structure::of(index), Structure::is_juridique(index));
+        let (structure, juridique) = (Structure::of_organization(index), Structure::is_juridique(index));
         // An entité juridique and its entités géographiques are in one commune.
         let root = Structure::parent(index).unwrap_or(index);
         let commune = directory.draw(Topic::Commune, Kind::Organization, root).pick(COMMUNES);
         let owner = (structure == Structure::Cabinet).then(|| {
             let (practitioner, rank) = owner(directory, index);
-            (Professional::of(directory, practitioner), rank)
+            (Professional::derive(directory, practitioner), rank)
         });
         let name = label::name(draw, structure, juridique, &commune, owner.as_ref().map(|(owner, _)| owner));
         let rang = owner.filter(|_| draw.per_mille(600)).map(|(owner, rank)| format!("{}{rank:03}", owner.rpps));

@@ -26,7 +26,7 @@ pub struct Professional {
 
 impl Professional {
     /// The professional of this index.
-    pub fn of(directory: &Directory, index: u64) -> Self {
+    pub fn derive(directory: &Directory, index: u64) -> Self {
         let mut draw = directory.draw(Topic::Identity, Kind::Practitioner, index);
         let profession = draw.weighted(PROFESSIONS, |profession| profession.weight);
         let identity = Identity::draw(&mut draw, profession.women_per_mille);
@@ -48,7 +48,7 @@ struct Practitioner {
 }
 
 /// Writes the practitioner of this index.
-pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+pub fn write_practitioner(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
     let id = directory.practitioner_id(index);
     let version = directory.version(fate, Kind::Practitioner, index);
     let profiles = [CORE_PRACTITIONER, DP_PRACTITIONER];
@@ -58,7 +58,7 @@ pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
         json.flag("active", false);
         return;
     }
-    let mut practitioner = Practitioner::of(directory, index);
+    let mut practitioner = Practitioner::derive(directory, index);
     if fate == Fate::Changed {
         practitioner = practitioner.changed(&mut directory.draw(Topic::Change, Kind::Practitioner, index));
     }
@@ -67,9 +67,9 @@ pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
 }
 
 impl Practitioner {
-    fn of(directory: &Directory, index: u64) -> Self {
+    fn derive(directory: &Directory, index: u64) -> Self {
         let draw = &mut directory.draw(Topic::Practitioner, Kind::Practitioner, index);
-        let professional = Professional::of(directory, index);
+        let professional = Professional::derive(directory, index);
         let category = match draw.below(1000) {
             0..25 => "E",
             25..31 => "M",
@@ -78,7 +78,7 @@ impl Practitioner {
         let suffix =
             (professional.profession.doctor && category != "E").then(|| if draw.per_mille(30) { "PR" } else { "DR" });
         let cards = if draw.per_mille(600) { 1 + u64::from(draw.per_mille(40)) } else { 0 };
-        let smartcards = (0..cards).map(|_| Smartcard::of(directory, draw)).collect();
+        let smartcards = (0..cards).map(|_| Smartcard::derive(directory, draw)).collect();
         let mailboxes = mailboxes(draw, &professional);
         let savoir_faire = if category == "E" { Vec::new() } else { savoir_faire(draw, professional.profession) };
         let trace = draw.per_mille(300).then(|| Trace {

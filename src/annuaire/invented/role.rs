@@ -39,7 +39,7 @@ struct Role {
 }
 
 /// Writes a practitioner's role of this rank.
-pub fn write(json: &mut Json, directory: &Directory, practitioner: u64, rank: u64, fate: Fate) {
+pub fn write_role(json: &mut Json, directory: &Directory, practitioner: u64, rank: u64, fate: Fate) {
     let number = role_number(practitioner, rank);
     let id = directory.role_id(practitioner, rank);
     let version = directory.version(fate, Kind::Role, number);
@@ -47,7 +47,7 @@ pub fn write(json: &mut Json, directory: &Directory, practitioner: u64, rank: u6
         Fate::Published => is_active(directory, practitioner, rank),
         _ => directory.is_active_after(fate, Kind::Role, number),
     };
-    let role = active.then(|| Role::of(directory, practitioner, number, fate));
+    let role = active.then(|| Role::derive(directory, practitioner, number, fate));
     let trace = role.as_ref().and_then(|role| role.trace.as_ref());
     json.head("PractitionerRole", &id, &version, trace, &[CORE_ROLE, DP_ROLE]);
     json.list("identifier", |json| json.identifier(None, RPPS, &numbers::activity(number)));
@@ -59,9 +59,9 @@ pub fn write(json: &mut Json, directory: &Directory, practitioner: u64, rank: u6
 }
 
 impl Role {
-    fn of(directory: &Directory, practitioner: u64, number: u64, fate: Fate) -> Self {
+    fn derive(directory: &Directory, practitioner: u64, number: u64, fate: Fate) -> Self {
         let draw = &mut directory.draw(Topic::Role, Kind::Role, number);
-        let professional = Professional::of(directory, practitioner);
+        let professional = Professional::derive(directory, practitioner);
         let profession = professional.profession;
         let mode = match draw.below(1000) {
             chance if chance < profession.liberal_per_mille => "L",
@@ -71,7 +71,7 @@ impl Role {
         let mut codes = codes(draw, profession, mode);
         let organization = organization(directory, draw, profession, mode, practitioner);
         let mut mailbox = draw.per_mille(100).then(|| mailbox(draw, &professional));
-        let trace = draw.per_mille(200).then(|| Trace::of("RPPS"));
+        let trace = draw.per_mille(200).then(|| Trace::new("RPPS"));
         if fate == Fate::Changed {
             let draw = &mut directory.draw(Topic::Change, Kind::Role, number);
             if draw.per_mille(500) {

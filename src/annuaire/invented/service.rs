@@ -16,13 +16,13 @@ use crate::annuaire::invented::system::{
 const REGIONS: &[&str] = &["11", "24", "27", "28", "32", "44", "52", "53", "75", "76", "84", "93"];
 
 /// Writes the healthcare service of this index. Every third one is an équipement social.
-pub fn write(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+pub fn write_service(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
     let social = index % 3 == 2;
     let draw = &mut directory.draw(Topic::Service, Kind::Service, index);
     let id = format!("004-{}-{:02}", 1_000_000 + index, 1 + index % 40);
     let version = directory.version(fate, Kind::Service, index);
     let active = directory.is_active_after(fate, Kind::Service, index);
-    let trace = active.then(|| Trace::of("FINESS"));
+    let trace = active.then(|| Trace::new("FINESS"));
     let profile = if social { DP_SOCIAL } else { DP_ACTIVITY };
     json.head("HealthcareService", &id, &version, trace.as_ref(), &[profile]);
     let arhgos = arhgos(draw, index);

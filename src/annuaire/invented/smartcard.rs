@@ -17,7 +17,7 @@ pub struct Smartcard {
 
 impl Smartcard {
     /// A card of the last three years.
-    pub fn of(directory: &Directory, draw: &mut Draw) -> Self {
+    pub fn derive(directory: &Directory, draw: &mut Draw) -> Self {
         let start = directory.calendar.day_before(draw.below(3 * 365));
         Self {
             kind: draw.pick(&["CPS", "CPS", "CPS", "CPS", "CPF", "CPE"]),

@@ -25,7 +25,7 @@ impl Structure {
     pub const QUARTER: u64 = PLAN.len() as u64;
 
     /// What the organization of this index is.
-    pub fn of(organization: u64) -> Self {
+    pub fn of_organization(organization: u64) -> Self {
         match letter(organization).to_ascii_lowercase() {
             b'h' => Self::Hopital,
             b'p' => Self::Pharmacie,
@@ -53,7 +53,8 @@ impl Structure {
 
     /// One of the places in a quarter where this structure has an entité géographique.
     pub fn site_slot(self, draw: &mut Draw) -> Option<u64> {
-        let sites = || (0..Self::QUARTER).filter(|slot| !Self::is_juridique(*slot) && Self::of(*slot) == self);
+        let sites =
+            || (0..Self::QUARTER).filter(|slot| !Self::is_juridique(*slot) && Self::of_organization(*slot) == self);
         sites().nth(draw.below(sites().count() as u64) as usize)
     }
 

@@ -63,7 +63,7 @@ fn passes_luhn(number: &str) -> bool {
 }
 
 #[test]
-fn the_same_directory_is_the_same_bytes() {
+fn invented_same_seed_gives_the_same_bytes() {
     assert_eq!(text(200, 1, false), text(200, 1, false));
     assert_eq!(text(200, 1, true), text(200, 1, true));
     assert_ne!(text(200, 1, false), text(200, 2, false));
@@ -73,7 +73,7 @@ fn the_same_directory_is_the_same_bytes() {
 }
 
 #[test]
-fn every_line_is_a_resource_published_by_the_day() {
+fn invented_lines_are_resources_published_by_the_day() {
     let order = ["Organization", "Practitioner", "PractitionerRole", "HealthcareService", "Device"];
     let mut ids = HashSet::new();
     let mut types = Vec::new();
@@ -95,7 +95,7 @@ fn every_line_is_a_resource_published_by_the_day() {
 }
 
 #[test]
-fn numbers_carry_valid_keys() {
+fn invented_numbers_have_valid_check_digits() {
     let mut seen: HashMap<&str, HashSet<&str>> = HashMap::new();
     for resource in FULL.iter() {
         for identifier in items(resource, "/identifier") {
@@ -116,7 +116,7 @@ fn numbers_carry_valid_keys() {
 }
 
 #[test]
-fn an_idnst_repeats_another_identifier_after_a_digit() {
+fn invented_idnst_repeats_another_identifier_after_a_digit() {
     for resource in of_type("Organization") {
         let values: Vec<&str> = items(resource, "/identifier").map(|identifier| string(identifier, "/value")).collect();
         assert!(values[1..].contains(&&values[0][1..]), "{values:?}");
@@ -125,7 +125,7 @@ fn an_idnst_repeats_another_identifier_after_a_digit() {
 }
 
 #[test]
-fn references_lead_to_resources() {
+fn invented_references_resolve() {
     let held: HashSet<String> = FULL.iter().map(reference).collect();
     let (mut places, mut dangling) = (0, 0);
     for resource in FULL.iter() {
@@ -141,7 +141,7 @@ fn references_lead_to_resources() {
 }
 
 #[test]
-fn roles_are_spread_unevenly_over_organizations() {
+fn invented_roles_are_spread_unevenly_over_organizations() {
     let mut roles: HashMap<&str, usize> = HashMap::new();
     of_type("PractitionerRole")
         .for_each(|role| *roles.entry(string(role, "/organization/reference")).or_default() += 1);
@@ -152,7 +152,7 @@ fn roles_are_spread_unevenly_over_organizations() {
 }
 
 #[test]
-fn the_proportions_are_the_national_ones() {
+fn invented_proportions_are_the_national_ones() {
     let text = text(20_000, 3, false);
     let of = |resource_type: &str| {
         let start = format!("{{\"resourceType\":\"{resource_type}\",");
@@ -177,7 +177,7 @@ fn the_proportions_are_the_national_ones() {
 }
 
 #[test]
-fn the_codes_of_the_use_cases_occur() {
+fn invented_codes_of_the_use_cases_occur() {
     let all: String = FULL.iter().map(Value::to_string).collect();
     let has = |table: &str, code: &str| all.contains(&format!("/FHIR/TRE-{table}\",\"code\":\"{code}\""));
     for secteur in [
@@ -232,7 +232,7 @@ fn the_codes_of_the_use_cases_occur() {
 }
 
 #[test]
-fn what_is_inactive_tells_little() {
+fn invented_inactive_resources_have_few_elements() {
     let expected: HashMap<&str, &[&str]> = HashMap::from([
         ("Organization", &["identifier", "active", "name"][..]),
         ("Practitioner", &["identifier", "active"][..]),
@@ -248,7 +248,7 @@ fn what_is_inactive_tells_little() {
 }
 
 #[test]
-fn the_next_day_changes_withdraws_and_adds() {
+fn invented_delta_changes_withdraws_and_adds() {
     let before: HashMap<String, &Value> = FULL.iter().map(|resource| (reference(resource), resource)).collect();
     let mut seen = HashSet::new();
     let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
@@ -280,7 +280,7 @@ fn the_next_day_changes_withdraws_and_adds() {
 }
 
 #[test]
-fn the_next_day_refers_to_what_it_and_the_day_before_have() {
+fn invented_delta_references_resolve() {
     let held: HashSet<String> = FULL.iter().chain(DELTA.iter()).map(reference).collect();
     for resource in DELTA.iter() {
         for pointer in ["/practitioner", "/partOf", "/providedBy", "/owner"] {
@@ -291,7 +291,7 @@ fn the_next_day_refers_to_what_it_and_the_day_before_have() {
 }
 
 #[test]
-fn a_directory_of_any_size_is_written() {
+fn invented_directory_of_any_size_is_written() {
     for practitioners in [0, 1, 2, 3, 19, 51] {
         let full = resources(&text(practitioners, 1, false));
         assert!(full.iter().filter(|resource| resource["resourceType"] == "Organization").count() >= 20);
@@ -300,7 +300,7 @@ fn a_directory_of_any_size_is_written() {
 }
 
 #[test]
-fn practitioners_have_the_structure_of_r4() {
+fn invented_practitioners_have_the_structure_of_r4() {
     let profiles = Profiles::compile().expect("schemas compile");
     for practitioner in of_type("Practitioner").take(150) {
         let mut issues = vec![];

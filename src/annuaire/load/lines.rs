@@ -1,4 +1,4 @@
-//! The lines of files, whatever their compression.
+//! Reads the lines of files: plain, gzip or zstd.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -10,40 +10,34 @@ use tokio::sync::mpsc;
 
 use super::input::Input;
 
-/// The longest line that is read, in bytes. Resources of the directory have a few thousand; a line may
-/// also be a page of a search.
+/// Maximum bytes of a line. A resource of the directory has a few thousand; a line may also be a page of a search.
 const MAX_LINE_BYTES: usize = 4 << 20;
 
-/// What is said of a longer one.
-pub(super) const TOO_LONG: &str = "the line is longer than 4 MiB";
+pub(super) const LINE_TOO_LONG: &str = "the line is longer than 4 MiB";
 
-/// A chunk has this many lines, or this many bytes.
+/// Maximum lines and bytes of a chunk.
 const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// How much is read from a file at once.
-const BUFFER: usize = 256 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
 
-/// Some lines of a file.
+/// Consecutive lines of a file.
 pub(super) struct Chunk {
-    /// What the file is called.
     pub file: Arc<str>,
-    /// The lines that are not blank.
+    /// Without blank lines.
     pub lines: Vec<Line>,
-    /// How many bytes of the file, as it stands on the disk, were read for them.
+    /// Bytes read from the file for these lines, compressed where the file is.
     pub bytes: u64,
 }
 
-/// A line.
 pub(super) struct Line {
-    /// Its number; the first is 1.
+    /// The first line is 1.
     pub number: u64,
-    /// Its text, without its end; `None` if it is too long.
+    /// Without the line end; `None` if the line is longer than [`MAX_LINE_BYTES`].
     pub text: Option<Vec<u8>>,
 }
 
-/// The bytes of all files together, where that can be known. Fails with a sentence where a file cannot
-/// be opened.
+/// The bytes of all files together; `None` with standard input or a pipe. The error says which file cannot be opened.
 pub(super) fn length(inputs: &[Input]) -> Result<Option<u64>, String> {
     let mut length = Some(0);
     for input in inputs {
@@ -62,10 +56,10 @@ pub(super) fn length(inputs: &[Input]) -> Result<Option<u64>, String> {
     Ok(length)
 }
 
-/// Sends every line, in chunks; a sentence where a file breaks off. Ends early if nobody listens.
-pub(super) fn read(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>>) {
+/// Sends every line, in chunks, or an error where a file cannot be read. Ends early if the receiver is dropped.
+pub(super) fn read_chunks(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>>) {
     for input in inputs {
-        match read_one(input, chunks) {
+        match read_input(input, chunks) {
             Ok(true) => {}
             Ok(false) => return,
             Err(sentence) => {
@@ -76,19 +70,19 @@ pub(super) fn read(inputs: &[Input], chunks: &mpsc::Sender<Result<Chunk, String>
     }
 }
 
-/// Whether somebody still listens.
-fn read_one(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Result<bool, String> {
+/// Whether the receiver still exists.
+fn read_input(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Result<bool, String> {
     let name: Arc<str> = input.name().into();
     let count = Arc::new(AtomicU64::new(0));
-    let mut lines = open(input, &count).map_err(|error| format!("{name}: {error}"))?;
-    let (mut number, mut told) = (0, 0);
+    let mut lines = open_input(input, &count).map_err(|error| format!("{name}: {error}"))?;
+    let (mut number, mut reported) = (0, 0);
     loop {
         let mut chunk = Chunk { file: name.clone(), lines: vec![], bytes: 0 };
-        let end = fill(&mut chunk, &mut lines, &mut number)
+        let end = fill_chunk(&mut chunk, &mut lines, &mut number)
             .map_err(|error| format!("{name}: after line {number}: {error}"))?;
         let read = count.load(Ordering::Relaxed);
-        chunk.bytes = read - told;
-        told = read;
+        chunk.bytes = read - reported;
+        reported = read;
         if chunks.blocking_send(Ok(chunk)).is_err() {
             return Ok(false);
         }
@@ -98,8 +92,8 @@ fn read_one(input: &Input, chunks: &mpsc::Sender<Result<Chunk, String>>) -> Resu
     }
 }
 
-/// Fills a chunk; says whether that was the end of the file.
-fn fill(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> io::Result<bool> {
+/// Fills a chunk; returns whether it ends the file.
+fn fill_chunk(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> io::Result<bool> {
     let mut bytes = 0;
     while chunk.lines.len() < CHUNK_LINES && bytes < CHUNK_BYTES {
         let Some(text) = next_line(lines)? else { return Ok(true) };
@@ -140,8 +134,8 @@ fn next_line(lines: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
     }
 }
 
-/// Opens a file, and takes its compression away.
-fn open(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
+/// Opens a file, decompressed.
+fn open_input(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
     let raw: Box<dyn Read> = match input {
         Input::File(path) => Box::new(File::open(path)?),
         Input::Standard => Box::new(io::stdin().lock()),
@@ -149,28 +143,28 @@ fn open(input: &Input, count: &Arc<AtomicU64>) -> io::Result<Box<dyn BufRead>> {
     decompressed(Counted { raw, count: count.clone() })
 }
 
-/// What is compressed begins with a magic number, and JSON does not.
+/// Detects compression by the magic number, with which no JSON begins.
 fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
     let mut magic = vec![];
     raw.by_ref().take(4).read_to_end(&mut magic)?;
     let is = |number: &[u8]| magic.starts_with(number);
     let (gzip, zstd) = (is(&[0x1F, 0x8B]), is(&[0x28, 0xB5, 0x2F, 0xFD]) || is_skippable_frame(&magic));
-    let raw = BufReader::with_capacity(BUFFER, Cursor::new(magic).chain(raw));
+    let raw = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(magic).chain(raw));
     Ok(if gzip {
-        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw)))
     } else if zstd {
-        Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(raw)?))
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, zstd::Decoder::with_buffer(raw)?))
     } else {
         Box::new(raw)
     })
 }
 
-/// Some writers of zstd begin with a frame of their own, which readers skip.
+/// Some zstd encoders begin with a skippable frame. <https://www.rfc-editor.org/rfc/rfc8878#name-skippable-frames>
 fn is_skippable_frame(magic: &[u8]) -> bool {
     matches!(magic, [0x50..=0x5F, 0x2A, 0x4D, 0x18])
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 struct Counted<R> {
     raw: R,
     count: Arc<AtomicU64>,
@@ -196,7 +190,7 @@ mod tests {
         let mut number = 0;
         loop {
             let mut chunk = Chunk { file: "f".into(), lines: vec![], bytes: 0 };
-            let end = fill(&mut chunk, &mut reader, &mut number)?;
+            let end = fill_chunk(&mut chunk, &mut reader, &mut number)?;
             all.extend(chunk.lines.into_iter().map(|line| (line.number, line.text.map(|text| text.len()))));
             if end {
                 return Ok(all);
@@ -211,14 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_numbered_and_blank_ones_left_out() {
+    fn load_lines_are_numbered_without_blank_ones() {
         let seen = lines(b"ab\n\n \r\nabc\r\nlast".to_vec()).expect("lines");
         assert_eq!(seen, [(1, Some(2)), (4, Some(4)), (5, Some(4))]);
         assert_eq!(lines(vec![]).expect("lines"), []);
     }
 
     #[test]
-    fn compression_is_found_out_and_may_come_in_several_parts() {
+    fn load_compression_of_several_members_is_detected() {
         let expected = [(1, Some(1)), (2, Some(2))];
         let parts = [gzip("a\n"), gzip("bc\n")].concat();
         assert_eq!(lines(parts).expect("lines"), expected);
@@ -229,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compressed_file_that_breaks_off_is_an_error() {
+    fn load_compressed_file_truncated_fails() {
         let whole = gzip(&"a line of some length\n".repeat(100));
         assert!(lines(whole[..whole.len() / 2].to_vec()).is_err());
         let whole = zstd::encode_all("a line of some length\n".repeat(100).as_bytes(), 1).expect("compressed");
@@ -237,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_passed_over() {
+    fn load_line_too_long_is_skipped() {
         let text = [
             "a".repeat(MAX_LINE_BYTES),
             "b".repeat(MAX_LINE_BYTES + 1),

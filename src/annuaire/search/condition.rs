@@ -1,4 +1,4 @@
-//! What a criterion asks of the index, and what the index answers.
+//! Conditions: what a criterion looks up in the index, and the candidates that a segment has.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -11,45 +11,48 @@ use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::fhir::query::date::{DateBound, Interval};
 use crate::storage::mirror::{Postings, Segment, TermRange};
 
-/// A criterion, in terms of the index.
+/// A criterion as a lookup in the index.
 pub enum Condition {
-    /// Some row of the ranges.
+    /// A term in one of the ranges.
     Any {
         ranges: Vec<TermRange>,
-        /// Whether that is all the criterion asks; if not, the resource must be looked at.
+        /// Whether the term decides the criterion. If not, the resource must be verified.
         exact: bool,
-        /// Whether it must not be so.
+        /// Whether the versions without such a term match.
         negated: bool,
     },
-    /// A row of each range, for one of the values.
-    All { values: Vec<Vec<TermRange>>, exact: bool },
-    /// A day within the intervals.
-    Days { range: TermRange, intervals: Vec<Interval> },
-    /// One of these versions.
+    /// For one of the values, a term in each of its ranges.
+    All {
+        values: Vec<Vec<TermRange>>,
+        exact: bool,
+    },
+    /// A day that the intervals have a part of.
+    Days {
+        range: TermRange,
+        intervals: Vec<Interval>,
+    },
     Versions(RoaringBitmap),
-    /// Nothing is asked.
     Everything,
-    /// Nothing is asked of the index; every resource must be looked at.
+    /// The index cannot help: every resource must be verified.
     ScanAll,
 }
 
-/// What the index answers of a segment.
+/// The versions of a segment that may match.
 #[derive(Default)]
 pub struct Candidates {
-    /// These match.
     pub exact: RoaringBitmap,
-    /// These may match.
+    /// The resource must be verified.
     pub unverified: RoaringBitmap,
 }
 
-/// More ranges than this take a while.
+/// Looking up more ranges counts as expensive.
 const MAX_CHEAP_RANGES: usize = 100;
 
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
 impl Condition {
-    /// What a criterion asks; `None` for those whose versions must be found first: ids, chains.
-    pub fn of(criterion: &Criterion) -> Option<Self> {
+    /// The condition of a criterion; `None` for ids and chains, whose versions must be found first.
+    pub fn from_criterion(criterion: &Criterion) -> Option<Self> {
         Some(match criterion {
             Criterion::Id(_) | Criterion::Chain { .. } | Criterion::Has { .. } => return None,
             Criterion::LastUpdated(bounds) => days(bounds),
@@ -63,7 +66,7 @@ impl Condition {
                 exact: true,
                 negated: false,
             },
-            // Every resource has been updated; the index has the day, and no marker beside it.
+            // Every resource has `meta.lastUpdated`; the index has no marker for it.
             Criterion::Missing { fields, missing } if fields.contains(&Field::LastUpdated) => match missing {
                 true => Self::Versions(RoaringBitmap::new()),
                 false => Self::Everything,
@@ -76,18 +79,18 @@ impl Condition {
         })
     }
 
-    /// A reference to one of these.
+    /// A reference to one of the ids.
     pub fn referring(field: Field, ids: &[String]) -> Self {
         let ranges = ids.iter().map(|id| term::reference(field, id)).collect();
         Self::Any { ranges, exact: true, negated: false }
     }
 
-    /// Some row of the ranges, and something that only the resource tells.
+    /// A term in one of the ranges; the resource must be verified.
     pub fn unverified(ranges: Vec<TermRange>) -> Self {
         Self::Any { ranges, exact: false, negated: false }
     }
 
-    /// What must be looked up, in the order in which [`Condition::answer`] expects it.
+    /// The ranges to look up, in the order that [`Condition::answer`] expects.
     pub fn ranges(&self) -> Vec<TermRange> {
         match self {
             Self::Any { ranges, .. } => ranges.clone(),
@@ -97,7 +100,7 @@ impl Condition {
         }
     }
 
-    /// Whether answering may take long: resources must be looked at one by one, or much be looked up.
+    /// Whether the condition may take long: it verifies resources one by one, or looks up many ranges.
     pub fn is_expensive(&self) -> bool {
         match self {
             Self::Any { exact, ranges, .. } => !exact || ranges.len() > MAX_CHEAP_RANGES,
@@ -111,7 +114,7 @@ impl Condition {
         }
     }
 
-    /// Whether few versions of the whole mirror will match, so that all segments must be looked at.
+    /// Whether few versions of the mirror match, so that a page needs all segments.
     pub fn is_selective(&self) -> bool {
         let selective = [Field::Identifier, Field::Practitioner, Field::Organization, Field::PartOf];
         match self {
@@ -123,18 +126,18 @@ impl Condition {
         }
     }
 
-    /// What a segment answers; `numbers` are those of its ranges among the postings.
+    /// The candidates of a segment. `numbers` are the numbers of this condition's ranges in the postings.
     pub fn answer(&self, segment: &Segment, postings: &Postings, numbers: &[usize]) -> Candidates {
         let all = || {
-            // By its ends: number by number, it would take longer than everything else.
+            // As one range: inserting number by number would dominate the search.
             let mut all = RoaringBitmap::new();
             all.insert_range(segment.first..=segment.last);
             all
         };
         let posting = |n: &usize| postings.get(&(segment.id, *n));
-        let answer = |found: RoaringBitmap, exact: bool| match exact {
-            true => Candidates { exact: found, unverified: RoaringBitmap::new() },
-            false => Candidates { exact: RoaringBitmap::new(), unverified: found },
+        let answer = |found: RoaringBitmap, exact: bool| {
+            let (exact, unverified) = if exact { (found, RoaringBitmap::new()) } else { (RoaringBitmap::new(), found) };
+            Candidates { exact, unverified }
         };
         match self {
             Self::Everything => answer(all(), true),
@@ -176,12 +179,11 @@ impl Condition {
 }
 
 impl Candidates {
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.unverified.is_empty()
     }
 
-    /// Takes the first ones away, at most `count`.
+    /// Removes the first candidates, at most `count`, and returns them.
     pub fn take_first(&mut self, count: usize) -> Self {
         let all = &self.exact | &self.unverified;
         let nth = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -194,14 +196,14 @@ impl Candidates {
         first
     }
 
-    /// What matches both.
+    /// The candidates of both conditions.
     pub fn and(self, other: Self) -> Self {
         let all = (&self.exact | &self.unverified) & (&other.exact | &other.unverified);
         let exact = self.exact & other.exact;
         Self { unverified: all - &exact, exact }
     }
 
-    /// Those after a number, up to another.
+    /// The candidates after `after`, up to `last`.
     pub fn between(mut self, after: u32, last: u32) -> Self {
         for set in [&mut self.exact, &mut self.unverified] {
             set.remove_range(..=after);
@@ -212,7 +214,6 @@ impl Candidates {
         self
     }
 
-    /// Without these.
     pub fn without(self, others: &RoaringBitmap) -> Self {
         Self { exact: self.exact - others, unverified: self.unverified - others }
     }
@@ -224,42 +225,43 @@ fn tokens(field: Field, values: &[Token], negated: bool) -> Condition {
         Token::Both { system, code } => term::code_of(field, system, code),
         Token::System(system) => term::any_of(field, system),
     };
-    let fits = |value: &Token| match value {
+    let is_exact = |value: &Token| match value {
         Token::Code(text) | Token::System(text) => term::is_exactly_indexable(text),
         Token::Both { system, code } => term::is_exactly_indexable(system) && term::is_exactly_indexable(code),
     };
-    if values.iter().all(fits) {
+    if values.iter().all(is_exact) {
         return Condition::Any { ranges: values.iter().map(range).collect(), exact: true, negated };
     }
     if negated {
-        // What shares its first two hundred bytes with the value may well not have it.
+        // A text may share its first two hundred bytes with the value and still not have it.
         return Condition::All { values: vec![vec![]], exact: false };
     }
     Condition::Any { ranges: values.iter().map(range).collect(), exact: false, negated }
 }
 
 fn texts(fields: &[Field], matching: Matching, values: &[String]) -> Condition {
-    let fits = values
+    let is_exact = values
         .iter()
         .all(|value| term::is_exactly_indexable(value) && term::is_exactly_indexable(&fold_case_and_accents(value)));
     let of_fields = |range: &dyn Fn(Field, &str) -> TermRange| {
         values.iter().flat_map(|value| fields.iter().map(|field| range(*field, value)).collect::<Vec<_>>()).collect()
     };
     match matching {
-        Matching::Exact => Condition::Any { ranges: of_fields(&term::exact), exact: fits, negated: false },
+        Matching::Exact => Condition::Any { ranges: of_fields(&term::exact), exact: is_exact, negated: false },
         Matching::Prefix => {
             let prefix = |field: Field, value: &str| term::prefix(field, &fold_case_and_accents(value));
-            Condition::Any { ranges: of_fields(&prefix), exact: fits, negated: false }
+            Condition::Any { ranges: of_fields(&prefix), exact: is_exact, negated: false }
         }
         Matching::Contains => {
             let Some(first) = fields.first() else { return Condition::Everything };
             if values.iter().any(|value| fold_case_and_accents(value).is_empty()) {
-                // Accents alone: every text contains nothing.
+                // The value is accents alone, which fold to the empty text: every text contains it.
                 let ranges = fields.iter().map(|field| term::present(*field)).collect();
                 return Condition::Any { ranges, exact: true, negated: false };
             }
             let group = term::group(*first);
-            let short = fits && values.iter().all(|value| fold_case_and_accents(value).chars().count() <= term::GRAM);
+            let short =
+                is_exact && values.iter().all(|value| fold_case_and_accents(value).chars().count() <= term::GRAM);
             let values = values.iter().map(|value| term::grams_of(group, &fold_case_and_accents(value))).collect();
             Condition::All { values, exact: short && fields.len() == term::size_of_group(*first) }
         }
@@ -274,7 +276,7 @@ fn days(bounds: &[DateBound]) -> Condition {
     Condition::Days { range: term::days(first, last), intervals }
 }
 
-/// Whether all of the term's day lies in an interval, or some of it; `None` if nothing does.
+/// Whether an interval has all of the term's day (`Some(true)`) or a part of it; `None` if none has.
 fn covers(intervals: &[Interval], term: &[u8]) -> Option<bool> {
     let day: jiff::civil::Date = term::value(term)?.parse().ok()?;
     let midnight = |day: jiff::civil::Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());

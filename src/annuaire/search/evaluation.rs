@@ -1,4 +1,4 @@
-//! Searching: segment by segment, in the order of the versions, until a page is full.
+//! Evaluation: segment by segment, in the order of the versions, until a page is full.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_TOO_BROAD;
 use crate::storage::mirror::{Postings, ReadTransaction, Segment, TermRange};
 
-/// How long a page may take before it is sent with what was found; the next goes on from there.
+/// After this time, a page is sent with the matches found so far; the next page continues there.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The criterion of a chain may have this many resources looked at.
+/// Maximum resources verified for the criterion of a chain.
 const MAX_CHAIN_CANDIDATES: usize = 20_000;
 
 /// How many candidates are looked at together.
-const CANDIDATES: usize = 128;
+const CANDIDATE_BATCH: usize = 128;
 
 /// Some matches.
 #[derive(Clone, Debug)]
@@ -51,9 +51,9 @@ pub struct Evaluation<'a> {
 pub fn is_expensive(criteria: &[Criterion]) -> bool {
     criteria.iter().any(|criterion| match criterion {
         Criterion::Id(_) => false,
-        // A prefix may be that of nearly everything.
+        // A prefix may match nearly every resource.
         Criterion::Text { matching: Matching::Prefix, .. } => true,
-        criterion => Condition::of(criterion).is_none_or(|condition| condition.is_expensive()),
+        criterion => Condition::from_criterion(criterion).is_none_or(|condition| condition.is_expensive()),
     })
 }
 
@@ -64,7 +64,7 @@ impl<'a> Evaluation<'a> {
         Ok(Progress { batches, rest: Candidates::default(), matches: 0, unverified: 0 })
     }
 
-    /// The next matches, up to `limit`, and whether there may be more.
+    /// The next matches, at most `limit`, and whether there may be more.
     pub async fn page(
         &self,
         transaction: &mut ReadTransaction,
@@ -74,9 +74,9 @@ impl<'a> Evaluation<'a> {
         let mut page = Page { matches: vec![], more: false, seen: progress.batches.after };
         let deadline = Instant::now() + PAGE_TIMEOUT;
         while self.advance(transaction, progress).await? {
-            // One more than asked for: whether there is a next page.
+            // One more than `limit` shows whether there is a next page.
             let wanted = limit + 1 - page.matches.len();
-            let together = if progress.rest.unverified.is_empty() { wanted } else { wanted.max(CANDIDATES) };
+            let together = if progress.rest.unverified.is_empty() { wanted } else { wanted.max(CANDIDATE_BATCH) };
             let now = progress.rest.take_first(together);
             let numbers = Vec::from_iter(&now.exact | &now.unverified);
             let rows = transaction.versions(self.resource_type, &numbers).await?;
@@ -101,8 +101,8 @@ impl<'a> Evaluation<'a> {
         Ok(page)
     }
 
-    /// The number of all matches, those of pages included; `None` if more than `max_unverified` candidates must be
-    /// verified.
+    /// The number of all matches, including those of pages; `None` if it takes the verification of more than
+    /// `max_unverified` candidates.
     pub async fn total(
         &self,
         transaction: &mut ReadTransaction,
@@ -119,7 +119,7 @@ impl<'a> Evaluation<'a> {
         Ok(Some(progress.matches))
     }
 
-    /// Goes on to the next candidates where none are left; false where there are no more.
+    /// Advances to the next segment with candidates where none are left; false at the end.
     async fn advance(&self, transaction: &mut ReadTransaction, progress: &mut Progress) -> Result<bool, Error> {
         if progress.rest.is_empty() {
             let Some(next) = self.next(transaction, &mut progress.batches).await? else { return Ok(false) };
@@ -129,7 +129,7 @@ impl<'a> Evaluation<'a> {
         Ok(true)
     }
 
-    /// All matches; fails if too many resources must be looked at.
+    /// All matches. Fails if it takes the verification of too many resources.
     pub async fn versions(&self, transaction: &mut ReadTransaction) -> Result<RoaringBitmap, Error> {
         let (mut found, mut verified) = (RoaringBitmap::new(), 0);
         let mut answers = self.answers(transaction, 0).await?;
@@ -144,21 +144,21 @@ impl<'a> Evaluation<'a> {
         Ok(found)
     }
 
-    /// Those of the candidates that match.
+    /// The candidates that match.
     async fn verified(
         &self,
         transaction: &mut ReadTransaction,
         candidates: &RoaringBitmap,
     ) -> Result<RoaringBitmap, Error> {
         let mut found = RoaringBitmap::new();
-        for some in Vec::from_iter(candidates).chunks(CANDIDATES) {
+        for some in Vec::from_iter(candidates).chunks(CANDIDATE_BATCH) {
             let rows = transaction.versions(self.resource_type, some).await?;
             found |= self.confirmed(transaction, candidates, &rows).await?;
         }
         Ok(found)
     }
 
-    /// Of the rows that are candidates, those for which all criteria hold.
+    /// The rows that match all criteria.
     async fn confirmed(
         &self,
         transaction: &mut ReadTransaction,
@@ -173,12 +173,12 @@ impl<'a> Evaluation<'a> {
         let resources = candidates.filter_map(|row| Some((row.seq, SearchableResource::parse(&row.body).ok()?)));
         let mut resources: Vec<_> = resources.filter(|(_, resource)| holds(resource)).collect();
         for link in &self.links {
-            resources = link.keep(transaction, resources, self.at).await?;
+            resources = link.retain_linked(transaction, resources, self.at).await?;
         }
         Ok(resources.into_iter().map(|(version, _)| version).collect())
     }
 
-    /// What the segments after a version number answer, yet to be asked.
+    /// The segments after a sequence, not looked up yet.
     async fn answers(&self, transaction: &mut ReadTransaction, after: u32) -> Result<CandidateBatches, Error> {
         let last = self.at.last[crate::annuaire::store::index(self.resource_type)];
         let segments = transaction.segments(self.resource_type, after, last).await?;
@@ -195,7 +195,7 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// What the next segment answers that has something to say, in order.
+    /// The candidates of the next segment that has some.
     async fn next(
         &self,
         transaction: &mut ReadTransaction,
@@ -213,9 +213,10 @@ impl<'a> Evaluation<'a> {
             let rest = &answers.segments[first..];
             let now = &rest[..answers.segment_batch.min(MAX_SEGMENTS_IN_MEMORY).min(rest.len())];
             let (Some(begin), Some(end)) = (now.first(), now.last()) else { return Ok(None) };
-            answers.postings = match self.ranges.is_empty() {
-                true => Postings::new(),
-                false => transaction.postings(self.resource_type, now, &self.ranges).await?,
+            answers.postings = if self.ranges.is_empty() {
+                Postings::new()
+            } else {
+                transaction.postings(self.resource_type, now, &self.ranges).await?
             };
             let bounds = (begin.first, end.last);
             answers.closed = transaction.closed(self.resource_type, bounds, self.at.revision).await?;
@@ -231,31 +232,31 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// How far a search is: what a page has looked up is not looked up again for the total.
+/// The position of a search. The total continues behind the page, so that nothing is looked up twice.
 pub struct Progress {
     batches: CandidateBatches,
-    /// Candidates of a segment that nobody has looked at.
+    /// Candidates of the current segment that were not taken yet.
     rest: Candidates,
     /// Matches so far.
     matches: u64,
-    /// Candidates so far that the index alone does not decide.
+    /// Unverified candidates so far.
     unverified: u64,
 }
 
-/// What segments answer: asked in batches, the first ones small, for a page may need no more.
+/// Segments are looked up in batches, of which the first are small: they may fill the page.
 struct CandidateBatches {
     after: u32,
     last: u32,
     segments: Vec<Segment>,
-    /// Those of the batch that were not looked at yet.
+    /// Segments of the batch that were not evaluated yet.
     asked: std::ops::Range<usize>,
-    /// How many are in the next batch.
+    /// Segments of the next batch.
     segment_batch: usize,
     postings: Postings,
     closed: RoaringBitmap,
 }
 
-/// Segments looked at together: their postings are held in memory at once.
+/// Maximum segments of a batch: all their postings are in memory.
 const MAX_SEGMENTS_IN_MEMORY: usize = 64;
 
 fn too_broad() -> Error {

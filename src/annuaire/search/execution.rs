@@ -1,4 +1,4 @@
-//! Searches of the mirror: pages and totals, within their bounds of time and number.
+//! Pages and totals of searches, within bounds of time and number.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::error::{Error, Workload};
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::ReadTransaction;
 
-/// How long an expensive search waits for its turn.
+/// How long an expensive search waits for a permit.
 const EXPENSIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many resources are looked at for a total that nobody asked for.
+/// Maximum candidates verified for a total that was not requested.
 const MAX_BEST_EFFORT_CANDIDATES: u64 = 500;
 
 /// How many resources of a type there are.
@@ -26,9 +26,9 @@ pub struct Counts {
 }
 
 impl Mirror {
-    /// The first `limit` matches after the version number `after` (0 at the beginning).
+    /// The first `limit` matches after the sequence `after` (0 at the beginning).
     ///
-    /// Fails with [`Error::Gone`] when versions that the snapshot knew are no longer kept.
+    /// Fails with [`Error::Gone`] where versions that the snapshot sees may have been purged.
     pub async fn page(
         &self,
         resource_type: DirectoryType,
@@ -44,8 +44,8 @@ impl Mirror {
         evaluation.page(&mut transaction, &mut progress, limit).await
     }
 
-    /// The first page of a search and the number of all matches, for which nothing is looked up twice: see
-    /// [`Mirror::total`] for where it is left out.
+    /// The first page of a search and its total, which share their lookups. [`Mirror::total`] says where the total is
+    /// left out.
     pub async fn first_page(
         &self,
         resource_type: DirectoryType,
@@ -65,7 +65,7 @@ impl Mirror {
             let total = page.matches.len() as u64;
             return Ok((page, Some(total)));
         }
-        // What is executed when the time is over ends with the transaction, which belongs to the counting.
+        // The timeout drops the future of the counting, and with it the transaction and its statement.
         let counting = async move { evaluation.total(&mut transaction, progress, max_unverified).await };
         match deadline.limit(counting).await {
             Err(Error::DeadlineExceeded) => Ok((page, None)),
@@ -73,8 +73,8 @@ impl Mirror {
         }
     }
 
-    /// The number of matches, exactly; `None` where counting takes longer than a second, too many expensive searches
-    /// are under way, or, with [`Total::BestEffort`], where many candidates would have to be verified for it.
+    /// The exact number of matches; `None` where counting takes longer than a second, where no permit for an expensive
+    /// search is free, or, with [`Total::BestEffort`], where many candidates would have to be verified.
     pub async fn total(
         &self,
         resource_type: DirectoryType,
@@ -83,7 +83,7 @@ impl Mirror {
         effort: Total,
     ) -> Result<Option<u64>, Error> {
         let Some(max_unverified) = max_unverified(effort) else { return Ok(None) };
-        // The time includes the wait for a connection.
+        // The timeout includes the wait for a connection.
         let deadline = self.deadline.at_most(self.count_timeout);
         let counting = async {
             let _expensive = self.expensive_permit(criteria).await?;
@@ -98,8 +98,8 @@ impl Mirror {
         }
     }
 
-    /// How many resources there are, for each type of [`DirectoryType::ALL`], in use and not
-    /// (`active` false, or for a device `status` inactive).
+    /// The numbers of active and inactive resources (`active` false, or, of a device, `status` inactive), for each type
+    /// of [`DirectoryType::ALL`].
     pub async fn counts(&self) -> Result<[Counts; 5], Error> {
         let mut counts = [Counts::default(); 5];
         let Some(at) = self.snapshot().await? else { return Ok(counts) };
@@ -117,7 +117,7 @@ impl Mirror {
         Ok(counts)
     }
 
-    /// A permit of the expensive searches, for one that is; given back when it is dropped.
+    /// A permit for an expensive search; `None` for a cheap one.
     async fn expensive_permit(&self, criteria: &[Criterion]) -> Result<Option<SemaphorePermit<'_>>, Error> {
         match is_expensive(criteria) {
             true => match tokio::time::timeout(EXPENSIVE_TIMEOUT, self.expensive.acquire()).await {
@@ -129,7 +129,7 @@ impl Mirror {
     }
 }
 
-/// How many candidates are verified for a total; `None` where none is wanted.
+/// Maximum candidates verified for a total; `None` where no total is wanted.
 fn max_unverified(effort: Total) -> Option<u64> {
     match effort {
         Total::None => None,
@@ -138,7 +138,7 @@ fn max_unverified(effort: Total) -> Option<u64> {
     }
 }
 
-/// The number of matches, however long that takes.
+/// The number of matches, without a bound of time.
 async fn count(
     transaction: &mut ReadTransaction,
     of: DirectoryType,

@@ -14,15 +14,15 @@ use crate::storage::mirror::{ReadTransaction, Segment};
 
 /// Resources that are linked, where there are many.
 pub enum Link {
-    /// The reference in the field must be to one of these versions.
+    /// The field must refer to one of the versions.
     To { field: Field, target: DirectoryType, versions: RoaringBitmap },
-    /// One of these versions must refer here.
+    /// One of the versions must refer to the candidate.
     From { source: DirectoryType, field: Field, versions: RoaringBitmap, segments: Vec<Segment> },
 }
 
 impl Link {
-    /// Of these resources, those that are linked as they must be.
-    pub async fn keep(
+    /// Keeps the resources that have the link.
+    pub async fn retain_linked(
         &self,
         transaction: &mut ReadTransaction,
         resources: Vec<(u32, SearchableResource)>,
@@ -31,7 +31,7 @@ impl Link {
         match self {
             Self::To { field, target: target_type, versions } => {
                 let ids = resources.iter().filter_map(|(_, resource)| target(resource, *field));
-                let targets = transaction.versions_of(*target_type, &Vec::from_iter(ids), at.revision).await?;
+                let targets = transaction.versions_of(*target_type, &ids.collect::<Vec<_>>(), at.revision).await?;
                 let is_linked = |resource: &SearchableResource| {
                     target(resource, *field)
                         .and_then(|id| targets.get(&id).copied())

@@ -1,4 +1,4 @@
-//! Whether a criterion holds for one resource: how a candidate is verified, and what a search means.
+//! Whether a resource matches a criterion: the verification of candidates, and the definition of what a search means.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,9 @@ use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::fhir::query::date::Interval;
 
 impl Criterion {
-    /// Whether it holds for the resource with these values.
+    /// Whether the resource with these values matches.
     ///
-    /// [`Chain`](Criterion::Chain) and [`Has`](Criterion::Has) are about other resources: here they hold
-    /// for any.
+    /// [`Chain`](Criterion::Chain) and [`Has`](Criterion::Has) are about other resources: here they match any.
     pub fn matches(&self, indexed: &[IndexEntry], last_updated: Timestamp, id: &str) -> bool {
         let mut values = indexed.iter();
         match self {
@@ -44,7 +43,7 @@ impl Criterion {
                 _ => false,
             }),
             Self::Missing { fields, missing } => {
-                // Every resource has been updated, though that is not among its values.
+                // Every resource has `meta.lastUpdated`, though it is not among the values.
                 let found = fields.contains(&Field::LastUpdated) || values.any(|value| fields.contains(&value.field()));
                 found != *missing
             }
@@ -54,7 +53,6 @@ impl Criterion {
 }
 
 impl Token {
-    /// Whether it designates this code of this system.
     pub fn matches(&self, system: &str, code: &str) -> bool {
         match self {
             Self::Code(wanted) => wanted == code,
@@ -65,7 +63,7 @@ impl Token {
 }
 
 impl Matching {
-    /// Whether the text of a resource is what the value of a query looks for.
+    /// Whether the text of a resource matches the value of a query.
     pub fn holds(self, text: &str, value: &str) -> bool {
         match self {
             Self::Prefix => fold_case_and_accents(text).starts_with(&*fold_case_and_accents(value)),

@@ -1,8 +1,7 @@
-//! The search parameters of the directory, and the references that searches follow: what queries are
-//! read by, and what the CapabilityStatement lists.
+//! The search parameters and references of the directory. Queries are parsed by these tables, and the
+//! CapabilityStatement lists them.
 //!
-//! They are those of the national API; the few that only its implementation guide defines, or that
-//! nobody else has, are marked as local.
+//! The parameters are those of the national API, and some that it does not have, marked as local.
 
 use crate::annuaire::store::index_entry::Field;
 use crate::fhir::directory_type::DirectoryType;
@@ -31,22 +30,16 @@ impl Kind {
     }
 }
 
-/// A search parameter.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its name in a query.
     pub name: &'static str,
-    /// Its type.
     pub kind: Kind,
-    /// The resource types that have it.
     pub types: &'static [DirectoryType],
-    /// What it looks at: a value in any of these suffices.
+    /// A value in one of these fields suffices.
     pub fields: &'static [Field],
-    /// The national API does not have it.
+    /// Whether the national API does not have it.
     pub is_local: bool,
-    /// Where it is defined.
     definition: Definition,
-    /// What it looks at, for people.
     pub documentation: &'static str,
 }
 
@@ -55,11 +48,10 @@ pub struct Parameter {
 enum Definition {
     /// In R4, under this name.
     Base(&'static str),
-    /// In R4, once for each type, as `Type-name`.
+    /// In R4, for each type, as `Type-name`.
     Each,
-    /// In the guide of the directory, under this name.
+    /// In the implementation guide of the directory, under this name.
     Guide(&'static str),
-    /// Nowhere.
     None,
 }
 
@@ -76,10 +68,10 @@ impl Parameter {
         }
     }
 
-    /// The modifiers it may have, without their colon; `:missing` is among them.
+    /// The modifiers that it may have, without the colon, including `missing`.
     pub fn modifiers(&self, resource_type: DirectoryType) -> Vec<&'static str> {
         let own: &[_] = match self.kind {
-            // An id has no negation: to leave out what is known is not what a directory is searched for.
+            // `_id:not` has no use in a directory.
             Kind::Token if self.name == "_id" => &[],
             Kind::Token => &["not"],
             Kind::String if self.name == "name" && resource_type == Practitioner => {
@@ -100,7 +92,7 @@ const NATIONAL: bool = false;
 /// Declares the table of parameters.
 macro_rules! parameters {
     ($( $name:literal $kind:ident $types:expr, [$($field:ident),+], $definition:expr, $local:expr, $documentation:literal; )+) => {
-        /// Every search parameter, for each type in the order in which it is documented.
+        /// Every search parameter; of each type in the order of the national documentation.
         pub static PARAMETERS: &[Parameter] = &[$( Parameter {
             name: $name,
             kind: Kind::$kind,
@@ -115,7 +107,7 @@ macro_rules! parameters {
 
 use Definition::{Base, Each, Guide, None as Undefined};
 
-// `_id` looks at its own criterion; its field, which every resource has, is for `:missing`.
+// `_id` has a criterion of its own. Its field, which every resource has, is for `:missing`.
 parameters! {
     "_id" Token ALL, [LastUpdated], Base("Resource-id"), NATIONAL, "Logical id.";
     "_lastUpdated" Date ALL, [LastUpdated], Base("Resource-lastUpdated"), NATIONAL,
@@ -181,30 +173,24 @@ parameters! {
 }
 
 /// The parameters of a type.
-pub fn of(resource_type: DirectoryType) -> impl Iterator<Item = &'static Parameter> {
+pub fn for_type(resource_type: DirectoryType) -> impl Iterator<Item = &'static Parameter> {
     PARAMETERS.iter().filter(move |parameter| parameter.types.contains(&resource_type))
 }
 
-/// The parameter of this name that a type has.
 pub fn find(resource_type: DirectoryType, name: &str) -> Option<&'static Parameter> {
-    of(resource_type).find(|parameter| parameter.name == name)
+    for_type(resource_type).find(|parameter| parameter.name == name)
 }
 
-/// A reference from one type to another: it can be searched, chained over, reversed with `_has`, and
-/// what it links can come along with `_include` and `_revinclude`.
+/// A reference from one type to another, for searches, chains, `_has`, `_include` and `_revinclude`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The type that refers.
     pub source: DirectoryType,
-    /// The search parameter that is the reference.
+    /// The search parameter of the reference.
     pub name: &'static str,
-    /// What it is indexed under.
     pub field: Field,
-    /// The type referred to.
     pub target: DirectoryType,
 }
 
-/// Every reference.
 pub static LINKS: [Link; 5] = [
     Link { source: PractitionerRole, name: "practitioner", field: Field::Practitioner, target: Practitioner },
     Link { source: PractitionerRole, name: "organization", field: Field::Organization, target: Organization },
@@ -213,19 +199,19 @@ pub static LINKS: [Link; 5] = [
     Link { source: HealthcareService, name: "organization", field: Field::Organization, target: Organization },
 ];
 
-/// The reference that this parameter of a type is.
+/// The reference of a parameter, if it is one.
 pub fn link(source: DirectoryType, name: &str) -> Option<&'static Link> {
     LINKS.iter().find(|link| link.source == source && link.name == name)
 }
 
 impl Link {
-    /// As `_include` and `_revinclude` write it: `PractitionerRole:organization`.
+    /// The value of `_include` and `_revinclude`: `PractitionerRole:organization`.
     pub fn path(&self) -> String {
         format!("{}:{}", self.source, self.name)
     }
 }
 
-/// What `_include` may be when this type is searched; `*` stands for all of them.
+/// The values of `_include` in searches of a type; `*` stands for all.
 pub fn includes(resource_type: DirectoryType) -> Vec<String> {
     let mut paths: Vec<_> = LINKS.iter().filter(|link| link.source == resource_type).map(Link::path).collect();
     if !paths.is_empty() {
@@ -234,7 +220,7 @@ pub fn includes(resource_type: DirectoryType) -> Vec<String> {
     paths
 }
 
-/// What `_revinclude` may be when this type is searched.
+/// The values of `_revinclude` in searches of a type.
 pub fn reverse_includes(resource_type: DirectoryType) -> Vec<String> {
     LINKS.iter().filter(|link| link.target == resource_type).map(Link::path).collect()
 }

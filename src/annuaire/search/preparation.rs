@@ -44,7 +44,7 @@ impl<'a> Evaluation<'a> {
         let (mut conditions, mut links) = (vec![], vec![]);
         let mut places: HashMap<TermRange, usize> = HashMap::new();
         for criterion in criteria {
-            let (condition, link) = match Condition::of(criterion) {
+            let (condition, link) = match Condition::from_criterion(criterion) {
                 Some(condition) => (condition, None),
                 None => resolve_link(transaction, resource_type, criterion, at).await?,
             };

@@ -1,8 +1,8 @@
-//! Queries, read into a [`Search`].
+//! Parses a query into a [`Search`].
 //!
-//! A parameter that is repeated must hold each time, and of values separated by commas one suffices;
-//! what is empty asks for nothing. Nothing else is ignored but `_format`, `_pretty` and, where that is asked for, unknown
-//! parameters: what is not understood is told, all of it at once, in our words and in those of the national API.
+//! Each repetition of a parameter must match; of values separated by commas, one suffices. Empty parameters, `_format`,
+//! `_pretty` and, in a lenient search, unknown parameters are ignored. Everything else that is not understood is
+//! refused, with all issues at once, in our sentences and with the diagnostics of the national API.
 
 mod criterion;
 mod include;
@@ -23,12 +23,12 @@ use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SI
 
 /// The size of a page when the client names none.
 pub const DEFAULT_COUNT: usize = 50;
-/// The largest page; a client that asks for more gets this.
+/// Maximum size of a page; a client that asks for more gets this.
 pub const MAX_COUNT: usize = 1000;
 /// The bounds of the parameters of a search.
 const BOUNDS: QueryBounds = QueryBounds { criteria: MAX_PARAMETERS, list: 256, values: 1200 };
 
-/// The parameters that are no criteria, for people.
+/// The parameters that are no criteria, for messages.
 const RESULT_PARAMETERS: &str = "_count, _total, _elements, _summary, _include, _revinclude";
 
 /// The issue of a query that exceeds the bounds of the directory's API.
@@ -43,7 +43,7 @@ fn check_bounds(query: &Query) -> Result<(), Error> {
     if query.exceeds(&BOUNDS, |_| true) { Err(Error::from_issues(vec![too_large()])) } else { Ok(()) }
 }
 
-/// Parses the parameters of a query. `now` is what `ap` is about.
+/// Parses a query. The prefix `ap` is relative to `now`.
 pub fn parse(resource_type: DirectoryType, query: &Query, now: Timestamp) -> Result<Search, Error> {
     check_bounds(query)?;
     let mut parser = QueryParser::new(resource_type, now);
@@ -55,13 +55,12 @@ pub fn parse(resource_type: DirectoryType, query: &Query, now: Timestamp) -> Res
         parser.search.count = 0;
     }
     if parser.search.subset.summary == Summary::Text && !parser.search.includes.is_empty() {
-        // R4 says so: what is included has no narrative of the match.
+        // R4 excludes this combination. <http://hl7.org/fhir/R4/search.html#summary>
         issues.push(malformed("_summary", "true, data, false (_include, _revinclude)").diagnostics(value::BAD_VALUE));
     }
     if issues.is_empty() { Ok(parser.search) } else { Err(Error::from_issues(issues)) }
 }
 
-/// A query that is being read.
 struct QueryParser<'a> {
     search: Search,
     now: Timestamp,
@@ -102,7 +101,7 @@ impl<'a> QueryParser<'a> {
                     self.search.subset.summary = summary(text, Summary::OF_SEARCHES)?;
                 }
             }
-            _ if include::is_include(name) => include::read(name, value, &mut self.search)?,
+            _ if include::is_include(name) => include::parse_include(name, value, &mut self.search)?,
             _ => {
                 let written = Written { whole: name, value, now: self.now };
                 self.search.criteria.extend(parse_criterion(self.search.resource_type, written)?);
@@ -112,7 +111,7 @@ impl<'a> QueryParser<'a> {
     }
 }
 
-/// The value of a parameter that has one; it may be repeated, but not contradicted.
+/// The value of a parameter that may be repeated only with the same value; `None` where it is empty.
 fn once<'a>(name: &str, value: &'a str, known: &mut Option<&'a str>) -> Result<Option<&'a str>, Issue> {
     let value = value.trim();
     if value.is_empty() {
@@ -126,17 +125,15 @@ fn once<'a>(name: &str, value: &'a str, known: &mut Option<&'a str>) -> Result<O
     }
 }
 
-/// `_count`, as far as it goes.
 fn count(text: &str) -> Result<usize, Issue> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         let bad = "Bad value for the _count parameter. An integer of 0 or more is expected";
         return Err(malformed("_count", &format!("0…{MAX_COUNT}")).diagnostics(bad));
     }
-    // Digits that are no number here are more than the largest.
+    // A number that overflows is more than the maximum.
     Ok(text.parse().unwrap_or(MAX_COUNT).min(MAX_COUNT))
 }
 
-/// `_total`
 fn total(text: &str) -> Result<Total, Issue> {
     match text {
         "none" => Ok(Total::None),
@@ -148,18 +145,16 @@ fn total(text: &str) -> Result<Total, Issue> {
     }
 }
 
-/// `_elements`
 fn elements(list: &str, subset: &mut Subset) -> Result<(), Issue> {
     let expected = || malformed("_elements", "identifier, telecom…").diagnostics(value::BAD_VALUE);
     subset.add_elements(list).ok_or_else(expected)
 }
 
-/// `_summary`, which may be one of these.
 fn summary(text: &str, summaries: &'static str) -> Result<Summary, Issue> {
     Summary::parse(text, summaries).ok_or_else(|| malformed("_summary", summaries).diagnostics(value::BAD_VALUE))
 }
 
-/// The part of a resource that the parameters of a read ask for. They may have no others.
+/// The subset that the parameters of a read ask for. Any other parameter is refused.
 pub fn parse_read_subset(resource_type: DirectoryType, query: &Query) -> Result<Subset, Error> {
     let (mut subset, mut said, mut issues) = (Subset::default(), None, vec![]);
     for (name, value) in query.iter() {
@@ -175,22 +170,21 @@ pub fn parse_read_subset(resource_type: DirectoryType, query: &Query) -> Result<
     if issues.is_empty() { Ok(subset) } else { Err(Error::from_issues(issues)) }
 }
 
-/// The parameters of a search that are not ignored, and a warning for each that is told as ignored.
+/// The parameters of a search without the ignored ones, and a warning for each ignored unknown parameter.
 #[derive(Debug)]
 pub struct SearchQuery {
     pub parameters: Query,
-    /// The warnings.
     pub ignored: Vec<Issue>,
 }
 
 impl SearchQuery {
-    /// Takes out what a search ignores: parameters without a value and, where it is lenient, those that are not known. Only
-    /// the latter are told. A modifier changes what a parameter means: one that is not known is never ignored.
+    /// Removes the parameters that a search ignores: empty ones, without a warning, and in a lenient search unknown
+    /// ones. An unknown modifier is never ignored: it changes the meaning of its parameter.
     pub fn new(resource_type: DirectoryType, mut parameters: Query, is_lenient: bool) -> Result<Self, Error> {
         check_bounds(&parameters)?;
         parameters.retain(|_, value| !is_blank(value));
         let is_ignored = |name: &str, value: &str| {
-            // What is known does not depend on the time.
+            // Whether a parameter is known does not depend on the time.
             let read = || QueryParser::new(resource_type, Timestamp::UNIX_EPOCH).parameter(name, value);
             is_lenient
                 && !include::is_include(name)
@@ -201,12 +195,12 @@ impl SearchQuery {
     }
 }
 
-/// The issue of a value that has not the form expected.
+/// The issue of a malformed value.
 fn malformed(name: &str, expected: &str) -> Issue {
     Issue::new(&ANNUAIRE_VALUE, format!("http.{name}")).with("found", name).with("expected", expected)
 }
 
-/// The issue of a parameter that a type does not have, which stands in the parameter `whole`.
+/// The issue of a parameter that a type does not have; `whole` is the full name, with chain and modifier.
 fn unknown(resource_type: DirectoryType, name: &str, whole: &str) -> Issue {
     Issue::new(&ANNUAIRE_PARAMETER, format!("http.{whole}"))
         .with("found", name)
@@ -215,7 +209,7 @@ fn unknown(resource_type: DirectoryType, name: &str, whole: &str) -> Issue {
         .diagnostics(not_found(name, resource_type.as_str()))
 }
 
-/// The issue of a parameter that something else than a search does not have.
+/// The issue of a parameter that an interaction other than search does not have.
 pub fn unsupported(place: &str, name: &str, expected: &str) -> Issue {
     Issue::new(&ANNUAIRE_PARAMETER, format!("http.{name}"))
         .with("found", name)
@@ -225,13 +219,13 @@ pub fn unsupported(place: &str, name: &str, expected: &str) -> Issue {
 }
 
 fn known_parameters(resource_type: DirectoryType) -> String {
-    let known = parameter::of(resource_type).map(|parameter| parameter.name);
+    let known = parameter::for_type(resource_type).map(|parameter| parameter.name);
     known.chain([RESULT_PARAMETERS]).collect::<Vec<_>>().join(", ")
 }
 
-/// What the national API says of a parameter or a link that it does not know.
+/// The diagnostics of the national API for an unknown parameter or link.
 fn not_found(name: &str, resource_type: &str) -> String {
-    // Cut before the type, which is what matters of a name without end.
+    // The name is cut, so that the type at the end stays within the length of diagnostics.
     let name: String = name.chars().take(200).collect();
     format!("Parameter {name} not found for resource {resource_type}")
 }

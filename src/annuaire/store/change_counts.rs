@@ -1,22 +1,23 @@
-//! What became of resources: the counts of an addition, of a sweep and of a whole run.
+//! Counts of changes: of an addition, a sweep or a whole run.
 
 use serde::{Deserialize, Serialize};
 
 /// What became of resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeCounts {
-    /// They were not in the mirror.
+    /// Resources that were not in the mirror.
     pub new: u64,
-    /// They were, with another content.
+    /// Resources with other content than in the mirror.
     pub changed: u64,
-    /// They were, with the same content.
+    /// Resources with the same content as in the mirror.
     pub unchanged: u64,
-    /// The mirror had a later state; it was kept.
+    /// Resources older than in the mirror, which were not stored.
     pub older: u64,
-    /// They were in the mirror, and no longer in the directory.
+    /// Resources that the directory no longer has.
     pub removed: u64,
-    /// They could not be read.
-    pub set_aside: u64,
+    /// Resources that cannot be read.
+    #[serde(rename = "set_aside")]
+    pub rejected: u64,
 }
 
 /// What a sweep found.
@@ -31,25 +32,23 @@ pub struct Swept {
 }
 
 impl ChangeCounts {
-    /// Counts what a sweep did.
     pub fn add_swept(&mut self, swept: Swept) {
         if swept.removed {
             self.removed += swept.unseen;
         }
     }
 
-    /// Counts together.
     pub fn add(&mut self, other: Self) {
         self.new += other.new;
         self.changed += other.changed;
         self.unchanged += other.unchanged;
         self.older += other.older;
         self.removed += other.removed;
-        self.set_aside += other.set_aside;
+        self.rejected += other.rejected;
     }
 
-    /// How many resources came.
+    /// The number of received resources.
     pub fn received(&self) -> u64 {
-        self.new + self.changed + self.unchanged + self.older + self.set_aside
+        self.new + self.changed + self.unchanged + self.older + self.rejected
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping the index small: segments that many commits left are merged, what nobody can see is dropped.
+//! Compaction: merges small segments, and purges versions that no walk can see.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,20 @@ use crate::fhir::date::instant;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{Segment, SegmentContent, sequences};
 
-/// So many neighbouring segments of one size are merged into one of the next.
+/// Neighbouring segments of one size that are merged into one of the next size.
 const MERGED_SEGMENTS: usize = 8;
 
 /// The sizes below which segments are merged, in versions.
 const SMALL_SEGMENT_SIZES: [u64; 2] = [MAX_SEGMENT_VERSIONS / 32, MAX_SEGMENT_VERSIONS / 4];
 
-/// Versions that one statement drops.
+/// Versions deleted by one statement.
 const PURGE_BATCH: i64 = 5_000;
 
-/// What was set aside is kept up to this number.
+/// Maximum rejected resources that are kept.
 const MAX_REJECTED: i64 = 1_000;
 
 impl Writer {
-    /// Merges small segments, where there are enough of them side by side.
+    /// Merges small segments where enough of them are neighbours.
     pub(super) async fn merge(&mut self) -> Result<(), Error> {
         for resource_type in DirectoryType::ALL {
             while let Some(ids) = mergeable(&self.connection.segments(resource_type).await?) {
@@ -35,7 +35,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Replaces neighbouring segments by one, without the versions in `dropped`.
+    /// Replaces neighbouring segments by one, without the versions of `dropped`.
     async fn rewrite(
         &mut self,
         resource_type: DirectoryType,
@@ -53,7 +53,7 @@ impl Writer {
                 sequences::add(&bytes, postings.entry(term).or_default()).map_err(Error::internal)?;
             }
         }
-        let mut range = RoaringBitmap::from_iter(first..=last);
+        let mut range: RoaringBitmap = (first..=last).collect();
         range -= dropped;
         let postings = postings.into_iter().map(|(term, set)| (term, set - dropped)).filter(|(_, set)| !set.is_empty());
         let merged = SegmentContent {
@@ -67,14 +67,15 @@ impl Writer {
         self.end().await
     }
 
-    /// Drops versions that were superseded before `before`, and the snapshots that saw them: how many versions.
+    /// Deletes the versions that were superseded before `before`, and the snapshots that saw them. Returns the number
+    /// of versions.
     pub async fn purge(&mut self, before: Timestamp) -> Result<usize, Error> {
         self.commit().await?;
         let Some(oldest) = self.connection.newest_revision_before(instant(before)).await? else { return Ok(0) };
-        // First the snapshots: no walk may go on that could miss what is dropped next.
+        // The snapshots first: a walk that could miss a deleted version must get 410.
         self.begin().await?;
         self.connection.delete_revisions_before(oldest).await?;
-        self.connection.trim_set_aside(MAX_REJECTED).await?;
+        self.connection.trim_rejected(MAX_REJECTED).await?;
         self.end().await?;
         let mut dropped = 0;
         loop {
@@ -89,7 +90,7 @@ impl Writer {
         Ok(dropped)
     }
 
-    /// Drops some of the versions closed up to a revision: how many; none when none is left.
+    /// Deletes some of the versions closed up to a revision. Returns how many, 0 when none is left.
     async fn drop_some(&mut self, oldest: i64) -> Result<usize, Error> {
         self.begin().await?;
         let dropped = self.connection.delete_superseded(oldest, PURGE_BATCH).await?;
@@ -97,7 +98,7 @@ impl Writer {
         Ok(dropped)
     }
 
-    /// Joins the closings up to a revision, and rewrites segments of which half is dropped.
+    /// Joins the closings up to a revision, and rewrites segments of which half is deleted.
     async fn compact_closed(&mut self, resource_type: DirectoryType, oldest: i64) -> Result<(), Error> {
         let dropped = self.connection.closings(resource_type, oldest).await?;
         if dropped.is_empty() {
@@ -105,9 +106,9 @@ impl Writer {
         }
         self.join_closings(resource_type, oldest, &dropped).await?;
         for Segment { id, first, last, versions } in self.connection.segments(resource_type).await? {
-            let range = RoaringBitmap::from_iter(first..=last);
+            let range: RoaringBitmap = (first..=last).collect();
             let width = range.len();
-            // What was dropped by an earlier rewriting is dropped for good.
+            // Versions that an earlier rewriting dropped are no longer in the segment.
             let alive = width - range.intersection_len(&dropped);
             if alive < versions / 2 {
                 self.rewrite(resource_type, &[id], &dropped).await?;
@@ -133,7 +134,7 @@ impl Writer {
     }
 }
 
-/// Neighbours that are to be merged: enough of one size, and together not too large.
+/// The neighbours to merge: enough of one size, and together not too large.
 fn mergeable(segments: &[Segment]) -> Option<Vec<i64>> {
     for size in SMALL_SEGMENT_SIZES {
         let mut run: Vec<(i64, u64)> = vec![];
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_small_neighbours_are_merged() {
+    fn compaction_eight_small_neighbours_are_merged() {
         assert_eq!(mergeable(&segments(&[5; 7])), None);
         assert_eq!(mergeable(&segments(&[5; 8])), Some((0..8).collect()));
         assert_eq!(mergeable(&segments(&[5, 5, 5, 60_000, 5, 5, 5, 5, 5, 5, 5])), None);

@@ -1,4 +1,4 @@
-//! What a resource is found by: one [`IndexEntry`] for each value of each searched element.
+//! Extracts the index entries of a resource: one for each value of each searched element.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,12 +10,12 @@ use crate::fhir::date::Range;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::id::Id;
 
-/// The system of the information system that a resource comes from, which is a code without one.
+/// The system of `systeme-information` codes, which the data writes without a system.
 pub const INFORMATION_SYSTEM: &str =
     "https://interop.esante.gouv.fr/ig/fhir/annuaire/CodeSystem/as-cs-type-systeme-information";
-/// The kinds of e-mail addresses: `MSSANTE` makes one a mailbox.
+/// The types of e-mail addresses; `MSSANTE` is that of mailboxes.
 pub const EMAIL_TYPE: &str = "https://mos.esante.gouv.fr/NOS/TRE_R256-TypeMessagerie/FHIR/TRE-R256-TypeMessagerie";
-/// The types of mailboxes, in the data; the texts of the guide say [`EMAIL_TYPE`] instead.
+/// The types of mailboxes in the data; the implementation guide writes [`EMAIL_TYPE`] instead.
 pub const MAILBOX_TYPE: &str = "https://mos.esante.gouv.fr/NOS/TRE_R257-TypeBAL/FHIR/TRE-R257-TypeBAL";
 
 const AS: &str = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/";
@@ -23,7 +23,7 @@ const FR_CORE: &str = "https://hl7.fr/ig/fhir/core/StructureDefinition/";
 const ADDRESS_PART: &str = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-";
 const ORGANIZATION_PERIOD: &str = "http://hl7.org/fhir/StructureDefinition/organization-period";
 
-/// Everything that searches find the resource by, sorted, no value twice.
+/// All index entries of a resource, sorted, without duplicates.
 pub(super) fn indexed(resource_type: DirectoryType, resource: &Resource<'_>) -> Vec<IndexEntry> {
     let mut index = Index(Vec::with_capacity(64));
     index.common(resource);
@@ -60,7 +60,7 @@ impl Index {
             self.token(Field::Identifier, identifier.system.as_deref(), identifier.value.as_deref());
             self.concept(Field::IdentifierType, &identifier.concept_type);
         }
-        // A device has a status instead; were it to say `active`, nothing would search for that.
+        // A device has `status` instead, and no search parameter `active`.
         if let Some(active) = *resource.active {
             self.token(Field::Active, Some(BOOLEANS.system), Some(if active { "true" } else { "false" }));
         }
@@ -123,7 +123,7 @@ impl Index {
         resource.device_name.iter().for_each(|device| self.text(Field::Model, device.name.as_deref()));
     }
 
-    /// Of telecoms, only those that their e-mail type makes MSSanté mailboxes.
+    /// Only the telecoms whose e-mail type is MSSanté are mailboxes.
     fn mailboxes(&mut self, telecoms: &[Telecom<'_>]) {
         for telecom in telecoms {
             let mut kinds = extensions(&telecom.extension, FR_CORE, "fr-core-contact-point-email-type");
@@ -174,10 +174,13 @@ impl Index {
     }
 
     fn concepts(&mut self, field: Field, concepts: &[Concept<'_>]) {
-        concepts.iter().for_each(|concept| self.concept(field, concept));
+        for concept in concepts {
+            self.concept(field, concept);
+        }
     }
 
-    /// A reference to a resource of the directory, relative or absolute; a contained one is none.
+    /// A reference to a resource of the directory, relative or absolute. A reference to a contained resource has no
+    /// entry.
     fn reference(&mut self, field: Field, target: DirectoryType, reference: &Reference<'_>) {
         let Some(url) = reference.reference.as_deref() else { return };
         let url = url.split_once("/_history/").map_or(url, |(url, _)| url);
@@ -188,7 +191,7 @@ impl Index {
         }
     }
 
-    /// A period; a limit that cannot be read leaves it open.
+    /// A period; a limit that cannot be parsed counts as open.
     fn period(&mut self, field: Field, period: &Period<'_>) {
         let range = |date: Option<&str>| Range::parse_in(date?, &TimeZone::UTC);
         let start: Option<Timestamp> = range(period.start.as_deref()).map(|range| range.start);
@@ -208,7 +211,7 @@ pub(in crate::annuaire) fn system_of(field: Field, system: &str) -> &str {
     }
 }
 
-/// The extensions of this url, which is told in two parts.
+/// The extensions with this URL, given in two parts.
 fn extensions<'a, 'b>(
     all: &'b [Extension<'a>],
     base: &'static str,
@@ -219,7 +222,6 @@ fn extensions<'a, 'b>(
     })
 }
 
-/// The part of a street address that an extension gives.
 fn address_part<'b>(extension: &'b Extension<'_>) -> Option<&'b str> {
     let url = extension.url.as_deref()?;
     let is_part = url.starts_with(ADDRESS_PART) || url.strip_prefix(AS) == Some("as-ext-lieu-dit");

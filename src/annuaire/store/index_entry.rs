@@ -1,14 +1,14 @@
-//! What searches find a resource by.
+//! Index entries: the values by which searches find a resource.
 
 use jiff::Timestamp;
 
 use crate::fhir::directory_type::DirectoryType;
 
-/// What a value is indexed under. The numbers are stored: they are never given to anything else.
+/// The field of a value. The numbers are stored: none is ever reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Field {
-    /// The day (UTC) of `meta.lastUpdated`; made by the mirror itself.
+    /// The day (UTC) of `meta.lastUpdated`, which is no [`IndexEntry`]: the terms get it from the version.
     LastUpdated = 1,
     /// `active`, as the codes `true` and `false`.
     Active = 2,
@@ -54,7 +54,7 @@ pub enum Field {
     AddressPostalCode = 22,
     /// `address.line`, or the parts of `address._line`, joined.
     AddressLine = 23,
-    /// What else an address says: country, district, state, text.
+    /// Country, district, state and text of an address.
     AddressOther = 24,
     /// The INSEE code of the commune.
     AddressInsee = 25,
@@ -76,47 +76,29 @@ pub enum Field {
     ServiceType = 33,
 }
 
-/// One value of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IndexEntry {
     /// A code, an identifier or a uri.
     Token {
-        /// What it stands in.
         field: Field,
-        /// Its system; empty where there is none.
+        /// Empty where there is none.
         system: String,
-        /// The code or value.
         code: String,
     },
-    /// A text, as it stands in the resource.
-    Text {
-        /// What it stands in.
-        field: Field,
-        /// As received.
-        raw: String,
-    },
+    /// A text, not folded.
+    Text { field: Field, raw: String },
     /// A reference to another resource of the directory.
-    Reference {
-        /// What it stands in.
-        field: Field,
-        /// The type referred to.
-        target: DirectoryType,
-        /// The id referred to.
-        id: String,
-    },
-    /// From an instant to another, either of which may be open.
+    Reference { field: Field, target: DirectoryType, id: String },
+    /// A period; either side may be open.
     Period {
-        /// What it stands in.
         field: Field,
-        /// Its first instant.
         start: Option<Timestamp>,
-        /// The first instant after.
+        /// The first instant after the period.
         end: Option<Timestamp>,
     },
 }
 
 impl IndexEntry {
-    /// What it stands in.
     pub fn field(&self) -> Field {
         match self {
             Self::Token { field, .. }

@@ -1,9 +1,8 @@
-//! The elements that are indexed, read in one pass over the text of a resource; everything else is
-//! only stepped over. This is where loading a directory spends its time.
+//! Deserialises the indexed elements of a resource in one pass over its text, and skips everything else. A load spends
+//! most of its time here.
 //!
-//! Whatever has another JSON type than expected counts as absent: a resource is not lost for an
-//! element that nobody searches by. No type here contains itself, so that no depth of nesting in the
-//! text becomes depth of the stack.
+//! A value of another JSON type than expected counts as absent: one malformed element must not lose the resource. No
+//! type here contains itself, so that nested text cannot overflow the stack.
 
 mod elements;
 
@@ -17,36 +16,33 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 pub use elements::*;
 
-/// What a JSON value means, by its type; where a type is not expected, nothing.
-pub trait Shape<'de>: Default {
-    /// A string.
-    fn of_text(_: Cow<'de, str>) -> Self {
+/// Makes a value from JSON, by JSON type. The default methods are for types that are not expected.
+pub trait FromJsonType<'de>: Default {
+    fn from_string(_: Cow<'de, str>) -> Self {
         Self::default()
     }
 
-    /// A boolean.
-    fn of_flag(_: bool) -> Self {
+    fn from_bool(_: bool) -> Self {
         Self::default()
     }
 
-    /// An array.
-    fn of_list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+    fn from_array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
 
-    /// An object. A number too arrives as one, of a single member of a private name.
-    fn of_object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+    /// Objects and numbers: `arbitrary_precision` makes a number an object with one private member.
+    fn from_object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
 }
 
-/// A value that may have any JSON type.
+/// A value that is the default where the JSON has another type than expected.
 #[derive(Debug, Default)]
-pub struct Lenient<T>(pub T);
+pub struct OrDefault<T>(pub T);
 
-impl<T> Deref for Lenient<T> {
+impl<T> Deref for OrDefault<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -54,7 +50,7 @@ impl<T> Deref for Lenient<T> {
     }
 }
 
-impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
+impl<'de, T: FromJsonType<'de>> Deserialize<'de> for OrDefault<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any(PhantomData)).map(Self)
     }
@@ -62,7 +58,7 @@ impl<'de, T: Shape<'de>> Deserialize<'de> for Lenient<T> {
 
 struct Any<T>(PhantomData<T>);
 
-impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
+impl<'de, T: FromJsonType<'de>> Visitor<'de> for Any<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +70,7 @@ impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<T, E> {
-        Ok(T::of_flag(flag))
+        Ok(T::from_bool(flag))
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
@@ -90,45 +86,42 @@ impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
-        Ok(T::of_text(Cow::Borrowed(text)))
+        Ok(T::from_string(Cow::Borrowed(text)))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        Ok(T::of_text(Cow::Owned(text.to_owned())))
+        Ok(T::from_string(Cow::Owned(text.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<T, A::Error> {
-        T::of_list(items)
+        T::from_array(items)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-        T::of_object(members)
+        T::from_object(members)
     }
 }
 
-/// A string.
-pub type Text<'a> = Lenient<Option<Cow<'a, str>>>;
-/// A boolean.
-pub type Flag = Lenient<Option<bool>>;
-/// An array.
-pub type List<T> = Lenient<Vec<T>>;
+pub type Text<'a> = OrDefault<Option<Cow<'a, str>>>;
+pub type Flag = OrDefault<Option<bool>>;
+pub type List<T> = OrDefault<Vec<T>>;
 
-impl<'de> Shape<'de> for Option<Cow<'de, str>> {
-    fn of_text(text: Cow<'de, str>) -> Self {
+impl<'de> FromJsonType<'de> for Option<Cow<'de, str>> {
+    fn from_string(text: Cow<'de, str>) -> Self {
         Some(text)
     }
 }
 
-impl Shape<'_> for Option<bool> {
-    fn of_flag(flag: bool) -> Self {
+impl FromJsonType<'_> for Option<bool> {
+    fn from_bool(flag: bool) -> Self {
         Some(flag)
     }
 }
 
-impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
-    fn of_list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+impl<'de, T: FromJsonType<'de>> FromJsonType<'de> for Vec<T> {
+    fn from_array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut list = Self::new();
-        while let Some(item) = items.next_element::<Lenient<T>>()? {
+        while let Some(item) = items.next_element::<OrDefault<T>>()? {
             list.push(item.0);
         }
         Ok(list)

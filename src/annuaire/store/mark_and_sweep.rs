@@ -1,4 +1,4 @@
-//! What the walks over a directory have met, and the removal of what they have not.
+//! Mark and sweep: marks the resources that walks have seen, and removes the others.
 
 use roaring::RoaringBitmap;
 
@@ -9,7 +9,7 @@ use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::Marks;
 
 impl Writer {
-    /// Chooses the walk that marks resources from here on.
+    /// Sets the walk that marks resources from now on.
     pub fn mark_as(&mut self, marks: Marks) {
         self.marks = marks;
     }
@@ -18,7 +18,7 @@ impl Writer {
         self.seen.entry((resource_type, self.marks, sequence >> 16)).or_default().insert(sequence);
     }
 
-    /// Marks resources that came but could not be read: what the mirror has of them stays. Returns how many it has.
+    /// Marks rejected resources, so that the mirror keeps their last version. Returns how many of them it has.
     pub async fn mark_seen(&mut self, resources: &[(DirectoryType, String)]) -> Result<usize, Error> {
         let mut marked = 0;
         for resource_type in DirectoryType::ALL {
@@ -36,29 +36,29 @@ impl Writer {
         Ok(marked)
     }
 
-    /// Forgets what every walk over a type has met: a walk over all of it begins.
+    /// Deletes all marks of a type: a full walk begins.
     pub async fn forget_seen(&mut self, resource_type: DirectoryType) -> Result<(), Error> {
         self.forget_marks(resource_type, Marks::Full).await?;
         self.forget_marks(resource_type, Marks::Delta).await
     }
 
-    /// Forgets what one walk over a type has met.
+    /// Deletes the marks of one walk over a type.
     pub async fn forget_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
         self.begin().await?;
         self.seen.retain(|(seen, by, _), _| (*seen, *by) != (resource_type, marks));
         Ok(self.connection.delete_marks(resource_type, marks).await?)
     }
 
-    /// The number of resources of a type that one walk has met, each counted once. Commits what was added before.
+    /// The number of resources of a type that one walk has marked. Commits earlier additions.
     pub async fn count_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<u64, Error> {
         self.commit().await?;
-        // A resource that came twice with different content has left a mark on a version that is closed.
+        // A resource that was received twice with different content has marked a superseded version.
         let alive = self.alive(resource_type).await?;
         Ok(alive.intersection_len(&self.connection.marked(resource_type, marks).await?))
     }
 
-    /// Removes what was not seen of a type since [`Writer::forget_seen`], unless that is more than
-    /// `most` of it (0.15: 15 %). Commits what was added before; the removal itself is committed next.
+    /// Removes the resources of a type that were not seen since [`Writer::forget_seen`], unless they are more than the
+    /// share `most` (0.15 is 15 %). Commits earlier additions; the removal is part of the next commit.
     pub async fn sweep(&mut self, resource_type: DirectoryType, most: f64) -> Result<Swept, Error> {
         self.commit().await?;
         self.begin().await?;
@@ -73,7 +73,7 @@ impl Writer {
         Ok(Swept { of, unseen: unseen_count, removed })
     }
 
-    /// The versions of a type that the mirror has now.
+    /// The current versions of a type.
     async fn alive(&mut self, resource_type: DirectoryType) -> Result<RoaringBitmap, Error> {
         let mut alive = RoaringBitmap::new();
         for segment in self.connection.segments(resource_type).await? {
@@ -82,7 +82,7 @@ impl Writer {
         Ok(alive - self.connection.closings(resource_type, i64::MAX).await?)
     }
 
-    /// Writes what was seen since the last commit.
+    /// Writes the marks since the last commit.
     pub(super) async fn write_seen(&mut self) -> Result<(), Error> {
         for ((resource_type, marks, bucket), set) in std::mem::take(&mut self.seen) {
             self.connection.add_marks(resource_type, marks, bucket, set).await?;

@@ -1,4 +1,4 @@
-//! The mirror, open: what is read of it by id or by name. Searches are in `search/execution.rs`.
+//! An open mirror, and its reads by id or name. Searches are in `search/execution.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,9 @@ use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{MirrorDatabase, OpenedMirror, Purpose, ReadTransaction};
 use crate::storage::{COUNT_TIMEOUT, OpenError};
 
-/// Demanding searches at the same time: far fewer than connections, so that all others go on beside them.
-const EXPENSIVE: usize = 3;
+/// Concurrent expensive searches: far fewer than connections, so that they do not delay cheap ones.
+const MAX_EXPENSIVE_SEARCHES: usize = 3;
 
-/// A mirror of the directory, open.
 #[derive(Clone)]
 pub struct Mirror {
     database: MirrorDatabase,
@@ -26,20 +25,19 @@ pub struct Mirror {
     page_key: [u8; 32],
     index_format: i64,
     pub(in crate::annuaire) expensive: Arc<Semaphore>,
-    /// How long a total is counted before it is left out.
+    /// After this time, a total is left out.
     pub(in crate::annuaire) count_timeout: Duration,
-    /// Which of the connections search.
     purpose: Purpose,
     pub(in crate::annuaire) deadline: Deadline,
 }
 
 impl Mirror {
-    /// Opens the mirror at `sqlite://path` (made if missing) or `postgres://…` (schema `annuaire`).
+    /// Opens the mirror at `sqlite://path` or `postgres://…` (schema `annuaire`), and creates what is missing.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Self::of(MirrorDatabase::open(url, INDEX_FORMAT).await?).checked()
     }
 
-    /// Opens the mirror at this address as it is, and makes nothing; `None` where there is none.
+    /// Opens an existing mirror, and creates nothing; `None` where there is none.
     pub async fn open_existing(url: &str) -> Result<Option<Self>, OpenError> {
         match Self::exists(url).await? {
             true => Ok(Some(Self::of(MirrorDatabase::open_existing(url).await?).checked()?)),
@@ -47,7 +45,7 @@ impl Mirror {
         }
     }
 
-    /// The same, whatever the format of its index: for [`Writer::reindex`].
+    /// Opens an existing mirror with any format of its index, for [`Writer::reindex`].
     pub async fn open_to_reindex(url: &str) -> Result<Option<Self>, OpenError> {
         match Self::exists(url).await? {
             true => Ok(Some(Self::of(MirrorDatabase::open_existing(url).await?))),
@@ -66,46 +64,46 @@ impl Mirror {
 
     fn of(opened: OpenedMirror) -> Self {
         let OpenedMirror { database, description, page_key, index_format } = opened;
-        let expensive = Arc::new(Semaphore::new(EXPENSIVE));
+        let expensive = Arc::new(Semaphore::new(MAX_EXPENSIVE_SEARCHES));
         let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
         Self { database, description, page_key, index_format, expensive, count_timeout, purpose, deadline }
     }
 
-    /// The same mirror with another time in which a total is counted, or left out.
     #[must_use]
     pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
         Self { count_timeout, ..self }
     }
 
-    /// The same mirror, for what must be answered until this deadline: what it executes then is stopped.
+    /// The same mirror, which stops its statements at this deadline.
     #[must_use]
     pub fn until(&self, deadline: &Deadline) -> Self {
         Self { deadline: deadline.clone(), ..self.clone() }
     }
 
-    /// The same, for searches that find a few resources by their identifiers: they do not wait for others.
+    /// The same, with the connections of lookups, which do not wait for searches: for searches by identifier that find
+    /// few resources.
     #[must_use]
     pub fn for_lookups(&self, deadline: &Deadline) -> Self {
         Self { purpose: Purpose::Lookups, ..self.until(deadline) }
     }
 
-    /// Whether there is a mirror at this address; none is made.
+    /// Whether there is a mirror at this address. Creates none.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
         MirrorDatabase::exists(url).await
     }
 
-    /// What and where it is, for people; never a password.
+    /// The database, for messages; without a password.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// The key that authenticates page tokens: made with the mirror, and shared by all who serve it.
+    /// The key that authenticates page tokens, which all instances on the mirror share.
     pub fn page_key(&self) -> &[u8; 32] {
         &self.page_key
     }
 
-    /// The state of the mirror now; `None` while it holds nothing.
+    /// The newest snapshot; `None` before the first commit.
     pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
         Ok(self.begin().await?.snapshot().await?)
     }
@@ -118,7 +116,7 @@ impl Mirror {
         Ok(transaction.versions(resource_type, &found).await?.pop())
     }
 
-    /// The resources of these ids, as the snapshot knows them; those it does not know are left out.
+    /// The resources with these ids that the snapshot sees.
     pub async fn by_ids(
         &self,
         at: &Snapshot,
@@ -130,12 +128,12 @@ impl Mirror {
         Ok(transaction.versions(resource_type, &found).await?)
     }
 
-    /// A value noted with [`Writer::note`].
-    pub async fn noted(&self, name: &str) -> Result<Option<String>, Error> {
-        Ok(self.begin().await?.note(name).await?)
+    /// A value written with [`Writer::write_metadata`].
+    pub async fn read_metadata(&self, name: &str) -> Result<Option<String>, Error> {
+        Ok(self.begin().await?.read_metadata(name).await?)
     }
 
-    /// For each type, a hash of all its resources as they are now: equal for equal mirrors.
+    /// For each type, a hash of all current resources; equal for equal mirrors.
     pub async fn content_hashes(&self) -> Result<[String; 5], Error> {
         let mut hashes: [String; 5] = Default::default();
         let mut transaction = self.begin().await?;
@@ -145,7 +143,7 @@ impl Mirror {
             loop {
                 let rows = transaction.hashes(resource_type, &after).await?;
                 let Some((last, _)) = rows.last() else { break };
-                after = last.clone();
+                after.clone_from(last);
                 for (id, hash) in &rows {
                     digest.update(id.as_bytes());
                     digest.update([0]);
@@ -157,12 +155,12 @@ impl Mirror {
         Ok(hashes)
     }
 
-    /// What was set aside, newest first, at most `limit`.
-    pub async fn set_aside(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
-        Ok(self.begin().await?.set_aside(i64::try_from(limit).unwrap_or(i64::MAX)).await?)
+    /// The rejected resources, newest first, at most `limit`.
+    pub async fn rejected(&self, limit: usize) -> Result<Vec<Rejected>, Error> {
+        Ok(self.begin().await?.rejected(i64::try_from(limit).unwrap_or(i64::MAX)).await?)
     }
 
-    /// Takes the right to write, which one process at a time has; `None` where another has it.
+    /// The writer, which one process at a time has; `None` where another process has it.
     pub async fn writer(&self) -> Result<Option<Writer>, Error> {
         match self.database.writer().await? {
             Some(connection) => Ok(Some(Writer::new(connection).await?)),
@@ -176,7 +174,6 @@ impl Mirror {
         if transaction.has_snapshot(at).await? { Ok(transaction) } else { Err(Error::Gone) }
     }
 
-    /// Begins to read.
     pub(in crate::annuaire) async fn begin(&self) -> Result<ReadTransaction, Error> {
         Ok(self.database.begin(self.purpose, &self.deadline).await?)
     }

@@ -1,4 +1,4 @@
-//! Rebuilding the index from the resources.
+//! Rebuilds the index from the resources.
 
 use super::resource::SearchableResource;
 use super::segment_builder::{Builder, MAX_SEGMENT_VERSIONS};
@@ -12,8 +12,8 @@ use crate::storage::mirror::Segment;
 const READ_BATCH: u32 = 1_000;
 
 impl Writer {
-    /// Rewrites every segment, one per transaction, so that searches go on meanwhile; calls `done` with how many
-    /// versions each has. The index has the format of this program when all are written.
+    /// Rewrites every segment, one per transaction, so that searches continue; calls `done` with the versions of each.
+    /// At the end, the index gets the format of this program.
     pub async fn reindex(&mut self, mut done: impl FnMut(DirectoryType, u64)) -> Result<(), Error> {
         for resource_type in DirectoryType::ALL {
             let last = self.last[index(resource_type)];
@@ -35,7 +35,7 @@ impl Writer {
         self.end().await
     }
 
-    /// Replaces segments by one over a range of versions: how many it has.
+    /// Replaces segments by one over a range of versions. Returns the number of versions.
     async fn replace(
         &mut self,
         resource_type: DirectoryType,
@@ -63,7 +63,7 @@ impl Writer {
     }
 }
 
-/// The versions of the next segment: those of the one that begins there, or, where there is none, those up to the next.
+/// The versions of the next segment: those of the segment that begins there, or else those up to the next segment.
 fn next_range(segments: &[Segment], after: u32, last: u32) -> (u32, u32) {
     let first = after + 1;
     let next = segments.iter().find(|segment| segment.last >= first);

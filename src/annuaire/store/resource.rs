@@ -1,4 +1,4 @@
-//! The resources of the directory, as they arrive.
+//! Parses the resources of the directory.
 
 use jiff::Timestamp;
 use serde_json::error::Category;
@@ -6,18 +6,17 @@ use sha2::{Digest, Sha256};
 
 use crate::annuaire::store::extraction;
 use crate::annuaire::store::index_entry::IndexEntry;
-use crate::annuaire::store::lenient_json::{Lenient, Resource, Text};
+use crate::annuaire::store::lenient_json::{OrDefault, Resource, Text};
 use crate::fhir::date::parse_instant;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::id::Id;
 use crate::fhir::json::compact;
 
-/// A resource, ready to be kept.
+/// A resource, ready to be stored.
 #[derive(Clone, Debug)]
 pub struct ParsedResource {
-    /// Its type.
     pub resource_type: DirectoryType,
-    /// Its logical id: `[A-Za-z0-9.-]{1,64}`.
+    /// `[A-Za-z0-9.-]{1,64}`
     pub id: String,
     /// `meta.lastUpdated`
     pub last_updated: Timestamp,
@@ -25,50 +24,47 @@ pub struct ParsedResource {
     pub hash: [u8; 16],
     /// The resource as it is served: compact, `meta.versionId` always a string, otherwise as received.
     pub body: String,
-    /// What searches find it by; no value twice.
+    /// Without duplicates.
     pub indexed: Vec<IndexEntry>,
 }
 
-/// What searches ask of a resource.
+/// The part of a resource that searches verify.
 #[derive(Clone, Debug)]
 pub struct SearchableResource {
-    /// Its type.
     pub resource_type: DirectoryType,
-    /// Its logical id.
     pub id: String,
     /// `meta.lastUpdated`
     pub last_updated: Timestamp,
-    /// What searches find it by; no value twice.
+    /// Without duplicates.
     pub indexed: Vec<IndexEntry>,
 }
 
-/// A text that is no resource of the directory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Unreadable {
-    /// Its type, where that could be read.
+    /// The type, where it could be parsed.
     pub resource_type: Option<DirectoryType>,
-    /// Its id, where that could be read.
+    /// The id, where it could be parsed.
     pub id: Option<String>,
-    /// Why, for people; holds nothing of what the resource says.
+    /// The reason, without any content of the resource.
     pub reason: String,
 }
 
-/// What the reason begins with where a text is no JSON.
+/// How the reason begins where the text is no JSON.
 const MALFORMED: &str = "the JSON";
 
 impl Unreadable {
-    /// Whether it is no legal JSON, so that nothing could be read of it.
+    /// Whether the text is no JSON.
     pub fn is_malformed(&self) -> bool {
         self.reason.starts_with(MALFORMED)
     }
 }
 
 impl ParsedResource {
-    /// Reads the JSON text of a resource: a line of a file, or the text of a `RawValue` in a page.
+    /// Parses the text of a resource: a line of a file, or an entry of a page.
     ///
-    /// It must be legal JSON, with a type of the directory, an id and `meta.lastUpdated`; anything else
-    /// in it may have any shape.
+    /// It must be JSON with a type of the directory, an id and `meta.lastUpdated`. All other elements may have any
+    /// form.
     pub fn parse(json: &str) -> Result<Self, Unreadable> {
         let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
         let (searchable, version) = parse(json)?;
@@ -79,16 +75,16 @@ impl ParsedResource {
 }
 
 impl SearchableResource {
-    /// Reads the text of a resource that is kept, without preparing it to be kept again.
+    /// Parses a stored resource, without hash and body.
     pub fn parse(json: &str) -> Result<Self, Unreadable> {
         Ok(parse(json)?.0)
     }
 }
 
-/// What searches ask, and the text of `meta.versionId`.
+/// The searchable part, and the text of `meta.versionId`.
 fn parse(json: &str) -> Result<(SearchableResource, Option<&str>), Unreadable> {
-    let resource = match serde_json::from_str::<Lenient<Resource<'_>>>(json) {
-        Ok(Lenient(resource)) => resource,
+    let resource = match serde_json::from_str::<OrDefault<Resource<'_>>>(json) {
+        Ok(OrDefault(resource)) => resource,
         Err(error) => return Err(Unreadable { resource_type: None, id: None, reason: malformed(&error) }),
     };
     let resource_type = resource.resource_type.as_deref().and_then(DirectoryType::parse);
@@ -103,7 +99,7 @@ fn parse(json: &str) -> Result<(SearchableResource, Option<&str>), Unreadable> {
     Ok((SearchableResource { resource_type, id, last_updated, indexed }, version))
 }
 
-/// Why a text is no JSON; the words of the parser could quote it.
+/// Why a text is no JSON. The message of the parser could quote it.
 fn malformed(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
@@ -112,15 +108,15 @@ fn malformed(error: &serde_json::Error) -> String {
     }
 }
 
-/// What a resource lacks to be one of the directory.
+/// Why a text is no resource of the directory.
 fn missing(resource: &Resource<'_>, resource_type: Option<DirectoryType>, id: Option<&str>) -> &'static str {
-    let is_told = |text: &Text<'_>| text.is_some();
+    let is_present = |text: &Text<'_>| text.is_some();
     match (resource_type, id) {
-        (None, _) if is_told(&resource.resource_type) => "its resourceType is not one of the directory",
+        (None, _) if is_present(&resource.resource_type) => "its resourceType is not one of the directory",
         (None, _) => "it is not a JSON object with a resourceType",
-        (_, None) if is_told(&resource.id) => "its id does not have the form of one",
+        (_, None) if is_present(&resource.id) => "its id does not have the form of one",
         (_, None) => "it has no id",
-        _ if is_told(&resource.meta.last_updated) => "its meta.lastUpdated is not an instant",
+        _ if is_present(&resource.meta.last_updated) => "its meta.lastUpdated is not an instant",
         _ => "it has no meta.lastUpdated",
     }
 }

@@ -1,4 +1,4 @@
-//! A segment in the making: what is added, by term.
+//! Builds a segment: collects versions by term.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use crate::annuaire::store::index_entry::IndexEntry;
 use crate::annuaire::store::term::{self, GRAM};
 use crate::storage::mirror::{SegmentContent, sequences};
 
-/// The most versions of a segment. A larger one costs more memory to make; a smaller one makes lookups
-/// slower, as each asks every segment.
+/// Maximum versions of a segment. Larger ones take more memory to build; smaller ones make lookups slower, as each
+/// lookup asks every segment.
 pub const MAX_SEGMENT_VERSIONS: u64 = 1 << 16;
 
-/// The terms of versions that are not yet in the index. Versions come in growing order.
+/// The terms of versions that are not in the index yet. Versions must be added in ascending order.
 #[derive(Default)]
 pub struct Builder {
     first: u32,
@@ -24,7 +24,6 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Adds a version.
     pub fn add(&mut self, sequence: u32, values: &[IndexEntry], last_updated: Timestamp) {
         if self.versions == 0 {
             self.first = sequence;
@@ -42,12 +41,11 @@ impl Builder {
         });
     }
 
-    /// How many versions were added.
     pub fn versions(&self) -> u64 {
         self.versions
     }
 
-    /// The segment; the builder is empty afterwards.
+    /// Returns the segment, and empties the builder.
     pub fn finish(&mut self) -> SegmentContent {
         let Self { first, last, versions, terms, grams } = std::mem::take(self);
         let terms = terms.into_iter().map(|(term, sequences)| (term, sequences::encode_sorted(&sequences)));

@@ -1,9 +1,9 @@
-//! Terms: what the index is looked up by, as bytes whose order is that of a dictionary.
+//! Terms: the keys of the index, compared as bytes.
 //!
-//! `field value 0 detail`, where the detail is the system of a token, or the letters of a text before
-//! its normalisation. So a code whatever its system, and all texts that begin alike, are each one range.
-//! A value's field also has markers, `field 0` (something stands there) and `field 0 system` (some code of
-//! that system does), and each text its grams: `128+group piece`, for pieces of one to three characters.
+//! A term is `field value 0 detail`, where the detail is the system of a token, or the text before folding. A code of
+//! any system is one range, and so are all texts with a common prefix. Each value also has markers, `field 0` (the
+//! field has a value) and `field 0 system` (it has a code of the system), and each text has grams, `128+group piece`,
+//! for its pieces of one to three characters.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,20 +13,20 @@ use crate::annuaire::store::index_entry::{Field, IndexEntry};
 use crate::annuaire::store::text_folding::fold_case_and_accents;
 use crate::storage::mirror::TermRange;
 
-/// The format of the index: raised whenever a resource would have other terms, or sets another encoding, than before.
-/// An index of another format is refused until it is rebuilt.
+/// The format of the index. Raise it when the terms of a resource or the encoding of sets change: an index of another
+/// format is refused until it is rebuilt.
 pub const INDEX_FORMAT: i64 = 1;
 
-/// A value is indexed up to this length, in bytes; what is longer must be compared in the resource.
+/// Maximum bytes of a value in a term. Longer values are cut, and their matches must be verified.
 pub const MAX_VALUE_BYTES: usize = 200;
 
-/// The longest piece of a text that is indexed, in characters.
+/// Maximum characters of a gram.
 pub const GRAM: usize = 3;
 
-/// All terms that begin like this.
+/// All terms with this prefix.
 fn beginning(from: Vec<u8>) -> TermRange {
     let mut to = from.clone();
-    // Terms begin with a field, which is not 255: something is left to be incremented.
+    // The first byte is a field, which is never 255: one byte can always be incremented.
     while to.last() == Some(&u8::MAX) {
         to.pop();
     }
@@ -36,21 +36,21 @@ fn beginning(from: Vec<u8>) -> TermRange {
     TermRange { from, to, by_term: false }
 }
 
-/// This term alone.
+/// This term only.
 fn alone(term: Vec<u8>) -> TermRange {
     let mut to = term.clone();
     to.push(0);
     TermRange { from: term, to, by_term: false }
 }
 
-/// The text without its end where it is too long to be indexed; a zero would be taken for the separator.
+/// The text, cut to the maximum length, without zeros: a zero is the separator.
 fn indexed(text: &str) -> impl Iterator<Item = u8> {
     let end = if text.len() <= MAX_VALUE_BYTES { text.len() } else { text.floor_char_boundary(MAX_VALUE_BYTES) };
     text[..end].bytes().map(|byte| byte.max(1))
 }
 
-/// Whether what the index finds under this text is nothing else: the beginning of a longer text, which is cut
-/// after a whole character, or a text with another of the two characters that are taken for one.
+/// Whether the term of this text is that of no other: the text is not cut, and contains neither of the two characters that
+/// terms do not distinguish.
 pub fn is_exactly_indexable(text: &str) -> bool {
     text.len() <= MAX_VALUE_BYTES - char::MAX_LEN_UTF8 && !text.contains(['\0', '\u{1}'])
 }
@@ -70,7 +70,7 @@ fn gram(group: u8, piece: &str) -> Vec<u8> {
     term
 }
 
-/// The fields whose texts are cut into pieces together.
+/// The group of fields that share their grams.
 pub fn group(field: Field) -> u8 {
     let head = match field {
         Field::Family | Field::Given | Field::Name => Field::Name,
@@ -80,7 +80,6 @@ pub fn group(field: Field) -> u8 {
     head as u8
 }
 
-/// How many fields a group has.
 pub fn size_of_group(field: Field) -> usize {
     match field {
         Field::Family | Field::Given | Field::Name => 3,
@@ -94,7 +93,7 @@ pub fn day(instant: Timestamp) -> Date {
     instant.to_zoned(TimeZone::UTC).date()
 }
 
-/// Calls `found` with every term of a resource; some come more than once.
+/// Calls `found` with every term of a resource; some are repeated.
 pub fn terms(values: &[IndexEntry], last_updated: Timestamp, mut found: impl FnMut(Vec<u8>)) {
     found(term(Field::LastUpdated, &day(last_updated).to_string(), ""));
     for value in values {
@@ -116,7 +115,7 @@ pub fn terms(values: &[IndexEntry], last_updated: Timestamp, mut found: impl FnM
     }
 }
 
-/// Calls `found` with every piece of the texts of a resource, as group and characters; some come more than once.
+/// Calls `found` with every gram of a resource, as group and characters; some are repeated.
 pub fn grams(values: &[IndexEntry], mut found: impl FnMut(u8, [char; GRAM])) {
     for value in values {
         let IndexEntry::Text { field, raw } = value else { continue };
@@ -135,12 +134,12 @@ pub fn grams(values: &[IndexEntry], mut found: impl FnMut(u8, [char; GRAM])) {
     }
 }
 
-/// The term of a piece.
+/// The term of a gram.
 pub fn of_gram(group: u8, piece: [char; GRAM]) -> Vec<u8> {
     gram(group, &piece.iter().take_while(|character| **character != '\0').collect::<String>())
 }
 
-/// The pieces that a text has if it contains this one, which is not empty: itself if it is short.
+/// The grams of every text that contains this non-empty one; a short text is one gram.
 pub fn grams_of(group: u8, normal: &str) -> Vec<TermRange> {
     let characters: Vec<char> = normal.chars().map(|character| character.max('\u{1}')).collect();
     let length = characters.len().clamp(1, GRAM);
@@ -150,12 +149,12 @@ pub fn grams_of(group: u8, normal: &str) -> Vec<TermRange> {
     pieces.into_iter().map(alone).collect()
 }
 
-/// Anything that stands in the field.
+/// Any value of a field.
 pub fn present(field: Field) -> TermRange {
     alone(term(field, "", ""))
 }
 
-/// A code, whatever its system.
+/// A code of any system.
 pub fn code(field: Field, code: &str) -> TermRange {
     beginning(term(field, code, ""))
 }
@@ -170,23 +169,21 @@ pub fn any_of(field: Field, system: &str) -> TermRange {
     alone(term(field, "", system))
 }
 
-/// A text that begins like this; already normalised, and not empty.
+/// Texts with this prefix, which is folded and not empty.
 pub fn prefix(field: Field, normal: &str) -> TermRange {
     beginning(std::iter::once(field as u8).chain(indexed(normal)).collect())
 }
 
-/// A text to the letter.
+/// Texts that equal this one.
 pub fn exact(field: Field, raw: &str) -> TermRange {
     alone(term(field, &fold_case_and_accents(raw), raw))
 }
 
-/// A reference to this id.
 pub fn reference(field: Field, id: &str) -> TermRange {
     alone(term(field, id, ""))
 }
 
-/// All days from one to another, both included; `None` for an open end. There are few of them, and each is to be
-/// compared.
+/// All days from one to another, inclusive; `None` is open. Their sets are returned by term, as each day is compared.
 pub fn days(from: Option<Date>, to: Option<Date>) -> TermRange {
     let field = Field::LastUpdated;
     let of_day = |day: Date| beginning(term(field, &day.to_string(), ""));
@@ -197,7 +194,6 @@ pub fn days(from: Option<Date>, to: Option<Date>) -> TermRange {
     }
 }
 
-/// The value of a term, as it was indexed.
 pub fn value(term: &[u8]) -> Option<&str> {
     let value = term.get(1..)?.split(|byte| *byte == 0).next()?;
     std::str::from_utf8(value).ok()

@@ -1,18 +1,17 @@
-//! The form in which texts are compared: without accents, in lower case.
+//! Folds texts for comparison: without accents, in lower case.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// `text` decomposed (NFD), without its combining marks, in lower case.
+/// `text` decomposed (NFD), without combining marks, in lower case.
 ///
-/// Each character has its own part in the result: a prefix of a text gives a prefix of its normal form.
-/// White space is left alone.
+/// Each character is folded alone, so that a prefix of a text folds to a prefix of its folded form. White space stays.
 pub fn fold_case_and_accents(text: &str) -> Cow<'_, str> {
     if !text.is_ascii() {
-        // Lower case comes last, letter by letter: `str::to_lowercase` writes a sigma at the end of
-        // a word differently, and `ΟΔΟΣ` would no longer be the beginning of `ΟΔΟΣΑ`.
+        // Lower case is the last step, letter by letter: `str::to_lowercase` has another sigma at the end of a word,
+        // and `ΟΔΟΣ` would no longer be a prefix of `ΟΔΟΣΑ`.
         return Cow::Owned(text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect());
     }
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -29,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_and_accents_do_not_count() {
+    fn text_folding_ignores_case_and_accents() {
         let cases = [
             ("", ""),
             ("rue de l'ete 12", "rue de l'ete 12"),
@@ -48,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_normal_already_is_not_copied() {
+    fn text_folding_folded_text_is_borrowed() {
         assert!(matches!(fold_case_and_accents("a.b-1@c"), Cow::Borrowed(_)));
     }
 

@@ -1,4 +1,4 @@
-//! Checking the index against the resources: what a search would find wrongly, or not at all.
+//! Checks the index against the resources: versions that a search would find wrongly, or not find.
 
 use std::collections::HashMap;
 
@@ -11,52 +11,50 @@ use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{ReadTransaction, Segment, sequences};
 
-/// A sample has segments of a type from its first to its last.
+/// Segments of a type in a sample, from the first to the last.
 const SAMPLED_SEGMENTS: usize = 4;
 
-/// It has so many versions of each of them.
+/// Versions of each segment in a sample.
 const SAMPLED_VERSIONS: u32 = 250;
 
 /// Resources read by one statement.
 const READ_BATCH: usize = 1_000;
 
-/// Ids of faulty resources that are reported.
+/// Maximum ids of faulty resources that are reported.
 const MAX_EXAMPLES: usize = 5;
 
-/// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Some hundred resources of each type; other ones after the next change of the mirror.
+    /// Some hundred resources of each type; others after the next change of the mirror.
     Sample,
     /// Every resource.
     All,
 }
 
-/// What a check found of a type.
+/// The result of the check of a type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexCheck {
     /// Versions whose terms were compared with the index.
     pub checked: u64,
-    /// Segments that were read for them.
+    /// Segments that were read.
     pub segments: usize,
-    /// Versions that some search for one of their values would not find.
+    /// Versions that a search for one of their values would not find.
     pub missing: u64,
-    /// Versions that some search would find for a value that they do not have.
+    /// Versions that a search would find for a value that they do not have.
     pub spurious: u64,
-    /// Versions that are searched and are not current, or are current and not searched.
+    /// Versions that are searched but not current, or current but not searched.
     pub wrong_state: u64,
-    /// Entries of the index, or resources, that cannot be read.
+    /// Entries of the index, or resources, that cannot be parsed.
     pub unreadable: u64,
     /// Current resources.
     pub resources: u64,
-    /// Those that the index covers: equal in a sound one.
+    /// Resources that the index covers; equal to `resources` in a sound one.
     pub covered: u64,
-    /// Some ids of faulty resources.
     pub examples: Vec<String>,
 }
 
 impl IndexCheck {
-    /// Whether the index says what the resources say.
+    /// Whether the index agrees with the resources.
     pub fn is_sound(&self) -> bool {
         let faults = self.missing + self.spurious + self.wrong_state + self.unreadable;
         faults == 0 && self.resources == self.covered
@@ -64,7 +62,7 @@ impl IndexCheck {
 }
 
 impl Mirror {
-    /// Checks the index of a type as it is now, in one transaction.
+    /// Checks the index of a type, in one transaction.
     pub async fn verify(&self, resource_type: DirectoryType, extent: Extent) -> Result<IndexCheck, Error> {
         let mut check = IndexCheck::default();
         let mut transaction = self.begin().await?;
@@ -90,7 +88,7 @@ impl Mirror {
 }
 
 impl IndexCheck {
-    /// Compares some versions of a segment with its postings: the faulty ones.
+    /// Compares versions of a segment with its postings. Returns the faulty ones.
     async fn segment(
         &mut self,
         transaction: &mut ReadTransaction,
@@ -136,7 +134,9 @@ impl IndexCheck {
             missing |= &expected - &found;
             spurious |= found - expected;
         }
-        expected.into_values().for_each(|versions| missing |= versions);
+        for versions in expected.into_values() {
+            missing |= versions;
+        }
         self.missing += missing.len();
         self.spurious += spurious.len();
         self.wrong_state += wrong_state.len();

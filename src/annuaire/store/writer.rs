@@ -1,4 +1,4 @@
-//! Writing: resources are added as versions, and committed with their part of the index.
+//! The writer: adds resources as versions, and commits them with their part of the index.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,27 +14,27 @@ use crate::fhir::date::instant;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{Marks, NewVersion, Rejected, Snapshot, WriteConnection};
 
-/// The right to write. What is added becomes visible, and lasting, with [`Writer::commit`], all at once;
-/// dropped before, nothing of it remains.
+/// The one writer of a mirror. [`Writer::commit`] makes all additions visible and durable at once; a writer that is
+/// dropped before leaves nothing.
 pub struct Writer {
     pub(super) connection: WriteConnection,
-    /// The revision in the making.
+    /// The revision of the next commit.
     revision: i64,
-    /// For each type, the number of its last version.
+    /// The last sequence of each type.
     pub(super) last: [u32; 5],
     builders: [Builder; 5],
     in_transaction: bool,
-    /// Whether something that snapshots see was changed.
+    /// Whether the next commit changes what snapshots see.
     changed: bool,
     pub(super) closed: BTreeMap<(DirectoryType, u32), RoaringBitmap>,
-    /// What was marked since the last commit.
+    /// Marks since the last commit.
     pub(super) seen: BTreeMap<(DirectoryType, Marks, u32), RoaringBitmap>,
     pub(super) marks: Marks,
-    /// Dates revisions; they are purged by the same clock.
+    /// Dates revisions. The purge must use the same clock.
     clock: Clock,
 }
 
-/// Versions closed or removed by one statement.
+/// Versions superseded by one statement.
 const SUPERSEDE_BATCH: usize = 1_000;
 
 impl Writer {
@@ -61,14 +61,14 @@ impl Writer {
         Ok(writer)
     }
 
-    /// The same writer with another clock than the system's: the one that [`Writer::purge`] is told times of.
+    /// The same writer with another clock, which must be that of the times given to [`Writer::purge`].
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Adds resources; of two with the same id, the one updated later wins, or else the last. `mark_seen`
-    /// records those in the mirror for [`Writer::sweep`].
+    /// Adds resources. Of two with the same id, the one updated later wins, or else the last. `mark_seen` marks them
+    /// for [`Writer::sweep`].
     pub async fn add(&mut self, resources: Vec<ParsedResource>, mark_seen: bool) -> Result<ChangeCounts, Error> {
         self.begin().await?;
         let mut counts = ChangeCounts::default();
@@ -138,7 +138,7 @@ impl Writer {
         Ok(*last)
     }
 
-    /// Supersedes versions: the revision in the making no longer sees them.
+    /// Supersedes versions: the next revision does not see them.
     pub(super) async fn close(&mut self, resource_type: DirectoryType, sequences: Vec<u32>) -> Result<(), Error> {
         for sequences in sequences.chunks(SUPERSEDE_BATCH) {
             self.connection.supersede(resource_type, sequences, self.revision).await?;
@@ -150,20 +150,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts aside a resource that cannot be read, now.
+    /// Records a resource that cannot be read.
     pub async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
         self.begin().await?;
         let at = instant(self.clock.now());
-        Ok(self.connection.insert_set_aside(Rejected { at, ..what }).await?)
+        Ok(self.connection.insert_rejected(Rejected { at, ..what }).await?)
     }
 
-    /// Notes a value under a name, with what is committed next.
-    pub async fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    /// Writes a value under a name, with the next commit.
+    pub async fn write_metadata(&mut self, name: &str, value: &str) -> Result<(), Error> {
         self.begin().await?;
-        Ok(self.connection.upsert_note(name, value).await?)
+        Ok(self.connection.upsert_metadata(name, value).await?)
     }
 
-    /// Makes everything since the last commit visible and lasting, all at once.
+    /// Makes everything since the last commit visible and durable at once.
     pub async fn commit(&mut self) -> Result<(), Error> {
         if !self.in_transaction && !self.changed {
             return Ok(());
@@ -184,7 +184,7 @@ impl Writer {
         self.merge().await
     }
 
-    /// Writes the segment of what was added of a type, if anything was.
+    /// Writes the segment of the added versions of a type, if there are any.
     async fn write_segment(&mut self, resource_type: DirectoryType) -> Result<(), Error> {
         let builder = &mut self.builders[index(resource_type)];
         if builder.versions() == 0 {
@@ -202,7 +202,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a transaction that changes nothing snapshots see.
+    /// Ends a transaction that makes no revision.
     pub(super) async fn end(&mut self) -> Result<(), Error> {
         self.connection.commit().await?;
         self.in_transaction = false;
@@ -210,7 +210,7 @@ impl Writer {
     }
 }
 
-/// Of several with the same id the one updated last; the others are counted as unchanged.
+/// Of resources with the same id, the one updated last; the others count as unchanged.
 fn newest_of_each(resources: Vec<ParsedResource>, counts: &mut ChangeCounts) -> Vec<ParsedResource> {
     let mut newest: Vec<ParsedResource> = Vec::with_capacity(resources.len());
     let mut places: HashMap<String, usize> = HashMap::with_capacity(resources.len());

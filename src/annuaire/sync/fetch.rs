@@ -1,5 +1,5 @@
-//! Fetching pages ahead of who writes them: a page tells where the next one is, so that one can be
-//! asked for while the other is read and kept.
+//! Fetches pages ahead of their storage: a page has the URL of the next one, which is fetched while the page is parsed
+//! and stored.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -12,61 +12,59 @@ use tokio::task::JoinSet;
 use crate::annuaire::ingest::parsed_batch::{ParseTask, ParsedBatch};
 use crate::annuaire::sync::upstream::{Query, Upstream, UpstreamError};
 
-/// The resources that may be waiting to be written: enough to bridge a commit, and some 30 MB.
+/// Maximum fetched resources that wait to be stored: enough for the time of a commit, and some 30 MB.
 const MAX_PREFETCHED: usize = 4_096;
 
-/// A page, received; its resources are being read.
+/// A received page, whose resources are being parsed.
 pub(super) struct Fetched {
-    pub reading: ParseTask,
+    pub parsing: ParseTask,
     pub next: Option<String>,
     pub total: Option<u64>,
     pub date: Option<Timestamp>,
     pub bytes: u64,
 }
 
-/// Why no page follows.
 pub(super) struct Stopped {
-    pub trouble: UpstreamError,
-    /// Whether the walk can go on from its beginning: the address of its next page is not valid any more.
+    pub error: UpstreamError,
+    /// Whether the URL of the next page has expired, so that the walk must restart.
     pub expired: bool,
 }
 
-/// The pages of a walk, in order. Fetching ends when this is dropped.
+/// The pages of a walk, in order. Dropping it ends the fetching.
 pub(super) struct Pages {
     pages: mpsc::Receiver<Result<Fetched, Stopped>>,
     _fetching: JoinSet<()>,
 }
 
 impl Pages {
-    /// Fetches from `next` on, or from the beginning.
-    pub(super) fn of(upstream: Arc<Upstream>, query: Query, next: Option<String>) -> Self {
+    /// Fetches pages from `next`, or from the beginning.
+    pub(super) fn fetch(upstream: Arc<Upstream>, query: Query, next: Option<String>) -> Self {
         let (sender, pages) = mpsc::channel((MAX_PREFETCHED / usize::from(query.count.max(1))).max(2));
         let mut fetching = JoinSet::new();
-        fetching.spawn(fetch(upstream, query, next, sender));
+        fetching.spawn(fetch_pages(upstream, query, next, sender));
         Self { pages, _fetching: fetching }
     }
 
-    /// The next page; nothing is lost if the future is dropped. `None` if fetching broke away, which
-    /// is a fault.
+    /// The next page. It is safe to drop the future. `None` if the fetching task panicked.
     pub(super) async fn next(&mut self) -> Option<Result<Fetched, Stopped>> {
         self.pages.recv().await
     }
 }
 
-async fn fetch(
+async fn fetch_pages(
     upstream: Arc<Upstream>,
     query: Query,
     mut address: Option<String>,
     pages: mpsc::Sender<Result<Fetched, Stopped>>,
 ) {
     let hasher = RandomState::new();
-    // A hash of each address: a walk over everything has twenty thousand, of hundreds of bytes each.
+    // Hashes instead of URLs: a full walk has twenty thousand URLs of hundreds of bytes.
     let mut followed: HashSet<u64> = address.iter().map(|address| hasher.hash_one(address)).collect();
     loop {
-        let page = match one(&upstream, &query, address.as_deref()).await {
+        let page = match fetch_page(&upstream, &query, address.as_deref()).await {
             Ok(page) => page,
             Err(stopped) => {
-                // Who does not listen any more does not need to know.
+                // The receiver may be dropped already.
                 let _ = pages.send(Err(stopped)).await;
                 return;
             }
@@ -74,7 +72,7 @@ async fn fetch(
         address = page.next.clone();
         let repeats = address.as_ref().is_some_and(|next| !followed.insert(hasher.hash_one(next)));
         if repeats {
-            let _ = pages.send(Err(Stopped { trouble: upstream.endless(), expired: false })).await;
+            let _ = pages.send(Err(Stopped { error: upstream.endless(), expired: false })).await;
             return;
         }
         if pages.send(Ok(page)).await.is_err() || address.is_none() {
@@ -83,18 +81,18 @@ async fn fetch(
     }
 }
 
-async fn one(upstream: &Upstream, query: &Query, address: Option<&str>) -> Result<Fetched, Stopped> {
+async fn fetch_page(upstream: &Upstream, query: &Query, address: Option<&str>) -> Result<Fetched, Stopped> {
     let received = match address {
         None => upstream.first(query).await,
         Some(next) => upstream.following(next).await,
     };
-    let page = received.map_err(|trouble| {
-        let expired = address.is_some() && trouble.is_expired();
-        Stopped { trouble, expired }
+    let page = received.map_err(|error| {
+        let expired = address.is_some() && error.is_expired();
+        Stopped { error, expired }
     })?;
     let (next, total) = (page.content.next.clone(), page.content.total);
     let name = format!("a page of {}", query.resource_type);
     let content = page.content;
-    let reading = tokio::task::spawn_blocking(move || ParsedBatch::of_page(&content, &name));
-    Ok(Fetched { reading, next, total, date: page.date, bytes: page.bytes })
+    let parsing = tokio::task::spawn_blocking(move || ParsedBatch::of_page(&content, &name));
+    Ok(Fetched { parsing, next, total, date: page.date, bytes: page.bytes })
 }

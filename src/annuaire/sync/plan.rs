@@ -1,37 +1,33 @@
-//! What is due: a full walk, a delta, or the end of a walk that was interrupted.
+//! Plans the walk of a type: full, delta, or the rest of an interrupted one.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::annuaire::ingest::sync_state::{SyncCursor, SyncPhase, SyncState};
 
-/// A mark older than this is not built upon: the directory tells changes of the last 30 days only.
+/// Maximum age of a mark for a delta: the directory has the changes of the last 30 days only.
 const MAX_MARK_AGE: SignedDuration = SignedDuration::from_hours(25 * 24);
 
-/// A full walk is due after this even if every delta went well: removals are told by nothing else.
-/// Less than a month, so that it is not forgotten for longer than one.
+/// Maximum age of the last full walk: only a full walk finds removals. Less than a month, so that a monthly schedule
+/// finds it due.
 const MAX_FULL_SYNC_AGE: SignedDuration = SignedDuration::from_hours(28 * 24);
 
-/// What was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncMode {
-    /// What is due.
     #[default]
     Due,
-    /// Everything.
     Full,
-    /// What changed since that day.
     Since(Date),
 }
 
-/// The walk that a type needs now: a new one, or the one that was interrupted.
+/// The walk that is due: a new one, or the interrupted one.
 pub fn plan_sync(state: &SyncState, asked: SyncMode, now: Timestamp) -> SyncCursor {
     let interrupted = state.cursor.as_ref().filter(|walk| is_recent(walk.began.unwrap_or(now), now));
     let stage = match asked {
         SyncMode::Full => SyncPhase::Full,
         SyncMode::Since(since) => SyncPhase::Delta { since, completes: None },
-        // A full walk that was held back would most often be held back again: deltas go on, until deletions are allowed
-        // or the next full walk is due.
+        // A full walk with suppressed deletions would most often suppress them again: deltas continue until deletions
+        // are allowed or the next full walk is due.
         SyncMode::Due => {
             match (state.high_water_mark, state.last_full_sync.max(state.held_back.map(|held_back| held_back.at))) {
                 (Some(mark), Some(whole)) if is_recent(mark, now) && now.duration_since(whole) <= MAX_FULL_SYNC_AGE => {
@@ -42,7 +38,7 @@ pub fn plan_sync(state: &SyncState, asked: SyncMode, now: Timestamp) -> SyncCurs
         }
     };
     let continues = |walk: &&SyncCursor| match asked {
-        // A full walk does more than a delta, and has already cost more.
+        // An interrupted full walk is resumed before a delta: it does more.
         SyncMode::Due => walk.phase.is_full() || !stage.is_full(),
         SyncMode::Full => walk.phase.is_full(),
         SyncMode::Since(_) => walk.phase == stage,
@@ -86,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delta_reaches_a_day_before_the_mark() {
+    fn plan_delta_reaches_a_day_before_the_mark() {
         assert_eq!(plan_sync(&marked(1, 1), SyncMode::Due, now()), SyncCursor::over(changes(day("2026-03-08"))));
         let mut state = marked(1, 1);
         state.high_water_mark = Some("2026-03-10T00:10:00Z".parse().expect("an instant"));
@@ -94,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_walk_is_due_without_a_mark_with_an_old_one_and_once_a_month() {
+    fn plan_full_is_due_without_a_mark_with_an_old_one_and_monthly() {
         for (state, full) in [
             (SyncState::empty("https://h"), true),
             (marked(25, 25), false),
@@ -107,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn due_held_back_full_walk_is_followed_by_deltas_for_a_month() {
+    fn plan_deletions_suppressed_deltas_follow_for_a_month() {
         for (whole, held_back, full) in [(None, 1, false), (Some(40), 1, false), (Some(40), 29, true), (None, 29, true)]
         {
             let held_back = DeletionsSuppressed { unseen: 1, of: 2, at: days_ago(held_back) };
@@ -117,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_wins() {
+    fn plan_requested_mode_wins() {
         assert_eq!(plan_sync(&marked(1, 1), SyncMode::Full, now()), SyncCursor::over(SyncPhase::Full));
         let since = day("2025-01-01");
         assert_eq!(
@@ -127,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_walk_is_continued_where_it_does_what_is_asked() {
+    fn plan_interrupted_walk_is_resumed_where_it_does_what_is_requested() {
         let since = day("2026-03-01");
         let under_way = |stage, days| SyncCursor {
             began: Some(days_ago(days)),
@@ -151,7 +147,7 @@ mod tests {
             let state = SyncState { cursor: Some(walk.clone()), ..marked(2, 2) };
             assert_eq!(plan_sync(&state, asked, now()) == walk, continued, "{walk:?} {asked:?}");
         }
-        // A delta does not do where everything is due.
+        // A delta is not resumed where a full walk is due.
         let state = SyncState { cursor: Some(under_way(changes(since), 1)), ..marked(2, 29) };
         assert_eq!(plan_sync(&state, SyncMode::Due, now()), SyncCursor::over(SyncPhase::Full));
     }

@@ -30,14 +30,14 @@ pub fn run(record: &Record) -> String {
 }
 
 fn counts(name: &str, kind: &str, count: ChangeCounts) -> String {
-    let ChangeCounts { new, changed, unchanged, older, removed, set_aside } = count;
-    let [new, changed, unchanged, older, removed, set_aside] =
-        [new, changed, unchanged, older, removed, set_aside].map(number);
-    line([name.to_owned(), kind.to_owned(), new, changed, unchanged, older, removed, set_aside])
+    let ChangeCounts { new, changed, unchanged, older, removed, rejected } = count;
+    let [new, changed, unchanged, older, removed, rejected] =
+        [new, changed, unchanged, older, removed, rejected].map(number);
+    line([name.to_owned(), kind.to_owned(), new, changed, unchanged, older, removed, rejected])
 }
 
-fn line([name, kind, new, changed, unchanged, older, removed, set_aside]: [String; 8]) -> String {
-    format!("{name:18} {kind:5} {new:>11} {changed:>11} {unchanged:>11} {older:>9} {removed:>9} {set_aside:>9}")
+fn line([name, kind, new, changed, unchanged, older, removed, rejected]: [String; 8]) -> String {
+    format!("{name:18} {kind:5} {new:>11} {changed:>11} {unchanged:>11} {older:>9} {removed:>9} {rejected:>9}")
 }
 
 /// With a space between thousands, which neither French nor English readers take for a decimal sign.

@@ -41,11 +41,11 @@ fn for_people(status: &status::Status) -> Result<String, std::fmt::Error> {
     }
     writeln!(text, "\nLast runs:{}", if status.runs.is_empty() { " none" } else { "" })?;
     status.runs.iter().try_for_each(|record| run_line(&mut text, record))?;
-    let at_least = if status.set_aside_count >= MAX_COUNTED { "at least " } else { "" };
-    writeln!(text, "\nRejected because they cannot be parsed: {at_least}{}", number(status.set_aside_count as u64))?;
-    for aside in &status.set_aside {
-        let of = aside.resource_type.unwrap_or("?");
-        writeln!(text, "  {}  {of} {}: {}", aside.at, aside.name, aside.reason)?;
+    let at_least = if status.rejected_count >= MAX_COUNTED { "at least " } else { "" };
+    writeln!(text, "\nRejected because they cannot be parsed: {at_least}{}", number(status.rejected_count as u64))?;
+    for rejected in &status.rejected {
+        let of = rejected.resource_type.unwrap_or("?");
+        writeln!(text, "  {}  {of} {}: {}", rejected.at, rejected.name, rejected.reason)?;
     }
     Ok(text)
 }

@@ -1,7 +1,7 @@
 //! The settings of a synchronisation, from those of the program.
 
 use crate::annuaire::sync::upstream;
-use crate::annuaire::sync::{BATCH, Settings};
+use crate::annuaire::sync::{COMMIT_BATCH, Settings};
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -13,5 +13,5 @@ pub fn settings(config: &Config, count: u16) -> Settings {
         rate: config.annuaire_rate,
         retry_policy: upstream::RetryPolicy::default(),
     };
-    Settings { upstream, count, batch: BATCH, keep: config.annuaire_keep, clock: Clock::system() }
+    Settings { upstream, count, batch: COMMIT_BATCH, keep: config.annuaire_keep, clock: Clock::system() }
 }

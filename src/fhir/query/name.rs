@@ -20,15 +20,11 @@ impl<'a> ParameterName<'a> {
             let mut parts = parts.splitn(3, ':');
             return Some(Self::Has { source: parts.next()?, reference: parts.next()?, inner: parts.next()? });
         }
-        Some(match text.split_once('.') {
-            Some((reference, inner)) => {
-                let (reference, target) = split_modifier(reference);
-                Self::Chain { reference, target, inner }
-            }
-            None => {
-                let (name, modifier) = split_modifier(text);
-                Self::Plain { name, modifier }
-            }
+        let (head, inner) = text.split_once('.').map_or((text, None), |(head, inner)| (head, Some(inner)));
+        let (name, modifier) = split_modifier(head);
+        Some(match inner {
+            Some(inner) => Self::Chain { reference: name, target: modifier, inner },
+            None => Self::Plain { name, modifier },
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Many rows at once: a few statements of many rows on SQLite, `COPY` in its binary form on Postgres.
+//! Inserts many rows: a few statements of many rows on SQLite, binary `COPY` on Postgres.
 //!
 //! <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4>
 
@@ -9,11 +9,10 @@ use super::write::WriteConnection;
 use crate::storage::error::StorageError;
 use crate::storage::sql::{placeholders, runs};
 
-/// How much is sent to Postgres at once, in bytes.
+/// Bytes sent to Postgres at once.
 const CHUNK_BYTES: usize = 1 << 18;
 
 impl WriteConnection {
-    /// Adds rows to a table.
     pub(super) async fn insert<const N: usize>(
         &mut self,
         table: &str,

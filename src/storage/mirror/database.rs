@@ -1,4 +1,4 @@
-//! Opening the database of the mirror: a SQLite file of its own, or the schema `annuaire` on Postgres.
+//! Opens the database of the mirror: a separate SQLite file, or the schema `annuaire` on Postgres.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,6 @@ use crate::storage::schema::{Schema, Sql};
 use crate::storage::sqlite::SqliteReaders;
 use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, pooler, private_file};
 
-/// The schema of the mirror.
 const SCHEMA: Schema = Schema {
     migrations: &[(
         1,
@@ -33,20 +32,20 @@ const SCHEMA: Schema = Schema {
 };
 
 /// Connections for reads by id.
-const LOOKUPS: u32 = 4;
+const MAX_LOOKUP_CONNECTIONS: u32 = 4;
 /// Connections for searches.
-const SEARCHES: u32 = 8;
+const MAX_SEARCH_CONNECTIONS: u32 = 8;
 
-/// The right to write, on Postgres: an advisory lock of the session. The number is arbitrary.
+/// The write lock on Postgres: a session advisory lock. The number is arbitrary.
 const POSTGRES_WRITE_LOCK: &str = "SELECT pg_advisory_lock(7302452)";
 
-/// The server takes a moment to see that a session has ended.
+/// The lock waits a second: the server takes a moment to notice that a session has ended.
 const POSTGRES_WRITE_LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// The database of the mirror: connections that read, by purpose, and how to make one that writes.
+/// The database of the mirror: pools of readers by purpose, and the options for the writer.
 #[derive(Clone)]
 pub(crate) struct MirrorDatabase {
     lookups: Readers,
@@ -60,34 +59,30 @@ enum Options {
     Postgres(Box<PgConnectOptions>),
 }
 
-/// What connections are used for: none waits for another's.
+/// The purpose of connections. Each has its own pool, so that none waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Reads by id, and lookups on behalf of a write.
+    /// Reads by id, and lookups during a write.
     Lookups,
     Searches,
 }
 
-/// An open database.
 pub(crate) struct OpenedMirror {
     pub database: MirrorDatabase,
-    /// What and where it is, for people.
+    /// The database, for messages.
     pub description: String,
-    /// The key that authenticates page tokens.
     pub page_key: [u8; 32],
-    /// The format of its index.
     pub index_format: i64,
 }
 
-/// The format of an index that was made before formats were noted.
+/// The format of an index that was made before formats were stored.
 const FIRST_INDEX_FORMAT: &str = "1";
 
 const SELECT_INDEX_FORMAT: &str = "SELECT value FROM note WHERE name = 'index-format'";
 
 const SELECT_PAGE_KEY: &str = "SELECT value FROM note WHERE name = 'page-token-key'";
 
-/// The note that holds the key of page tokens, in hexadecimal: made with the copy, and shared by all who
-/// serve it.
+/// The row with the key of page tokens, in hexadecimal, which all instances on the mirror share.
 macro_rules! page_key {
     ($connection:ident) => {
         async {
@@ -98,7 +93,7 @@ macro_rules! page_key {
                     let insert =
                         "INSERT INTO note (name, value) VALUES ('page-token-key', $1) ON CONFLICT (name) DO NOTHING";
                     sqlx::query(insert).bind(new_key()?).execute(&mut $connection).await?;
-                    // Another process may have been first.
+                    // Another process may have inserted it first.
                     sqlx::query_scalar(SELECT_PAGE_KEY).fetch_one(&mut $connection).await?
                 }
             };
@@ -108,7 +103,7 @@ macro_rules! page_key {
     };
 }
 
-/// The note that holds the format of the index: that of this program, where there is no index yet.
+/// The row with the format of the index: that of this program where there is no index yet.
 macro_rules! index_format {
     ($connection:ident, $own:expr) => {
         async {
@@ -123,7 +118,7 @@ macro_rules! index_format {
 }
 
 impl MirrorDatabase {
-    /// Whether there is a copy; none is made.
+    /// Whether there is a mirror. Creates none.
     pub async fn exists(url: &str) -> Result<bool, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => Ok(sqlite_options(url)?.0.get_filename().exists()),
@@ -137,7 +132,7 @@ impl MirrorDatabase {
         }
     }
 
-    /// The same as [`MirrorDatabase::open`], where nothing is missing: nothing is made.
+    /// Opens an existing mirror, and creates nothing.
     pub async fn open_existing(url: &str) -> Result<OpenedMirror, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
@@ -172,13 +167,13 @@ impl MirrorDatabase {
     }
 
     fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions) -> Self {
-        // A power loss may take the last pages that were synchronised, never the copy's consistency:
-        // where the synchronisation stands is committed with them.
+        // A power loss may lose the last commits, but not consistency: each commit has the position of the
+        // synchronisation too.
         let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
         let reading = reading.pragma("cache_size", "-32768");
         let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
         let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
-        Self { lookups: readers(LOOKUPS), searches: readers(SEARCHES), options }
+        Self { lookups: readers(MAX_LOOKUP_CONNECTIONS), searches: readers(MAX_SEARCH_CONNECTIONS), options }
     }
 
     fn of_postgres(options: PgConnectOptions) -> Self {
@@ -186,16 +181,17 @@ impl MirrorDatabase {
             let session = Session { writes: false, statement_timeout, settings: SESSION };
             Readers::Postgres(Connections::new(options.clone(), size, session))
         };
-        let (lookups, searches) = (connections(LOOKUPS, READ_TIMEOUT), connections(SEARCHES, SEARCH_TIMEOUT));
+        let (lookups, searches) =
+            (connections(MAX_LOOKUP_CONNECTIONS, READ_TIMEOUT), connections(MAX_SEARCH_CONNECTIONS, SEARCH_TIMEOUT));
         Self { lookups, searches, options: Options::Postgres(Box::new(options)) }
     }
 
-    /// Connects, makes what is missing, describes what to, and reads the key of page tokens.
+    /// Connects, creates what is missing, and reads the key of page tokens.
     pub async fn open(url: &str, own_format: i64) -> Result<OpenedMirror, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
                 let (options, description) = sqlite_options(url)?;
-                // A commit of tens of thousands of resources takes seconds, and nobody waits for it.
+                // A commit of tens of thousands of resources takes seconds, and no request waits for it.
                 let options = options.disable_statement_logging();
                 private_file::create_database(options.get_filename());
                 private_file::warn_if_shared(options.get_filename());
@@ -211,8 +207,8 @@ impl MirrorDatabase {
             Backend::Postgres => {
                 let (address, mut writer) = connect(url).await?;
                 let failed = |error| address.failed(error);
-                // Of two processes that make a schema at the same moment, one would fail; the lock ends with the
-                // connection.
+                // Without the lock, one of two processes that create the schema at once would fail. The lock ends with
+                // the connection.
                 writer.execute("SELECT pg_advisory_lock(7302453)").await.map_err(failed)?;
                 writer.execute("CREATE SCHEMA IF NOT EXISTS annuaire").await.map_err(failed)?;
                 SCHEMA.migrate_postgres(&mut writer, &address).await?;
@@ -224,7 +220,7 @@ impl MirrorDatabase {
         }
     }
 
-    /// Begins to read; what is executed at the deadline is stopped.
+    /// Begins a read transaction, whose statements stop at the deadline.
     pub async fn begin(&self, purpose: Purpose, deadline: &Deadline) -> Result<ReadTransaction, StorageError> {
         let readers = match purpose {
             Purpose::Lookups => &self.lookups,
@@ -233,7 +229,7 @@ impl MirrorDatabase {
         ReadTransaction::begin(readers, deadline).await
     }
 
-    /// Connects for writing, if nobody else has.
+    /// Connects for writing; `None` where another process has the write lock.
     pub async fn writer(&self) -> Result<Option<WriteConnection>, StorageError> {
         match &self.options {
             Options::Sqlite(options) => {
@@ -246,7 +242,7 @@ impl MirrorDatabase {
             }
             Options::Postgres(options) => {
                 let mut connection = options.connect().await?;
-                // Where the machine that writes is gone, another one may.
+                // If the machine of the writer is gone, the server ends its session and its lock.
                 connection.execute(KEEP_ALIVE).await?;
                 connection.execute(SESSION).await?;
                 connection.execute(POSTGRES_WRITE_LOCK_TIMEOUT).await?;
@@ -267,12 +263,12 @@ impl MirrorDatabase {
 impl OpenedMirror {
     fn new(database: MirrorDatabase, description: String, page_key: [u8; 32], format: Option<String>) -> Self {
         let format = format.as_deref().unwrap_or(FIRST_INDEX_FORMAT);
-        // No program writes what is no number: 0 is the format of none.
+        // No version of the program writes anything but a number; 0 is the format of no version.
         Self { database, description, page_key, index_format: format.parse().unwrap_or_default() }
     }
 }
 
-/// A first connection to the schema of the copy, made or not.
+/// The first connection, to a schema that may not exist yet.
 async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
     let mut address = PostgresAddress::parse(url)?;
     address.description += ", schema annuaire";
@@ -284,25 +280,25 @@ async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError
     Ok((address, connection))
 }
 
-/// The key of page tokens; where nobody has made one yet, no token is to be read.
+/// The key of page tokens. Without a stored one, a random key: there are no tokens yet.
 fn existing_key(kept: Option<String>) -> Result<[u8; 32], sqlx::Error> {
     Ok(Sha256::digest(kept.map_or_else(new_key, Ok)?).into())
 }
 
-/// Thirty-two bytes that nobody can guess, in hexadecimal.
+/// 32 random bytes, in hexadecimal.
 fn new_key() -> Result<String, sqlx::Error> {
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
     Ok(HEXLOWER.encode(&key))
 }
 
-/// Where the tables of the copy are. As a statement: poolers refuse it as a parameter of the connection.
+/// The schema of the tables, set by a statement: poolers refuse it as a connection parameter.
 const SEARCH_PATH: &str = "SET search_path = annuaire";
 
-/// What every session on Postgres is told.
+/// The settings of every session on Postgres.
 ///
-/// Every statement reaches its rows by a key. Without statistics, as in a database that is being filled,
-/// Postgres would read whole tables instead, or keep a plan for as long as they grow.
+/// Every statement reaches its rows by a key. Without statistics, as in a database that is being filled, Postgres would
+/// scan whole tables instead, or keep such a plan while they grow.
 const SESSION: &str = concat!(
     "SET search_path = annuaire;",
     "SET idle_in_transaction_session_timeout = '60s';",

@@ -1,4 +1,4 @@
-//! Marks: which versions the walks over the directory have met.
+//! Marks: the versions that the walks over the directory have seen.
 
 use roaring::RoaringBitmap;
 
@@ -7,19 +7,18 @@ use super::{sequences, type_number, union};
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::error::StorageError;
 
-/// Which walk marks the resources that it meets. The walks over a type are kept apart, so that what each of them met
-/// can be counted.
+/// The walk that a mark belongs to. The walks over a type have separate marks, so that each can be counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Marks {
-    /// The walk over everything.
+    /// The full walk.
     #[default]
     Full,
-    /// The walk over changes: after the one over everything, or alone.
+    /// The delta, after a full walk or alone.
     Delta,
 }
 
 impl Marks {
-    /// The number under which the table `seen` has a type's set.
+    /// The number of a type and walk in the table `seen`.
     fn number(self, resource_type: DirectoryType) -> i64 {
         match self {
             Self::Full => type_number(resource_type),
@@ -29,7 +28,6 @@ impl Marks {
 }
 
 impl WriteConnection {
-    /// Deletes the marks of one walk over a type.
     pub async fn delete_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), StorageError> {
         on_connection!(self, connection => {
             let query = sqlx::query("DELETE FROM seen WHERE resource_type = $1").bind(marks.number(resource_type));
@@ -47,7 +45,7 @@ impl WriteConnection {
         union(rows)
     }
 
-    /// Marks more versions of a bucket (sequence >> 16).
+    /// Adds marks to a bucket (sequence >> 16).
     pub async fn add_marks(
         &mut self,
         resource_type: DirectoryType,

@@ -1,4 +1,4 @@
-//! What nobody can see any more is deleted.
+//! Deletes what no walk can see any more.
 
 use super::type_number;
 use super::write::{WriteConnection, on_connection, on_listed};
@@ -14,7 +14,6 @@ impl WriteConnection {
         })?)
     }
 
-    /// Deletes the revisions before one.
     pub async fn delete_revisions_before(&mut self, revision: i64) -> Result<(), StorageError> {
         on_connection!(self, connection => {
             let query = sqlx::query("DELETE FROM revision WHERE revision < $1").bind(revision);
@@ -23,8 +22,8 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Keeps that many of what was set aside, the newest.
-    pub async fn trim_set_aside(&mut self, kept: i64) -> Result<(), StorageError> {
+    /// Deletes all rejected resources but the newest `kept`.
+    pub async fn trim_rejected(&mut self, kept: i64) -> Result<(), StorageError> {
         let sql = "DELETE FROM set_aside WHERE number <= (SELECT MAX(number) FROM set_aside) - $1";
         on_connection!(self, connection => {
             sqlx::query(sql).bind(kept).execute(&mut *connection).await.map(|_| ())
@@ -32,7 +31,7 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Deletes at most `limit` of the versions closed up to a revision: how many; 0 when none is left.
+    /// Deletes at most `limit` of the versions closed up to a revision. Returns how many, 0 when none is left.
     pub async fn delete_superseded(&mut self, revision: i64, limit: i64) -> Result<usize, StorageError> {
         let sql = "SELECT number FROM superseded WHERE closed <= $1 LIMIT $2";
         let numbers: Vec<i64> = on_connection!(&mut *self, connection => {

@@ -1,5 +1,4 @@
-//! What is read of the mirror, in one transaction: what it sees does not change while segments are merged and
-//! versions purged.
+//! Reads of the mirror, in one transaction: what it sees does not change while segments are merged and versions purged.
 
 use std::collections::HashMap;
 
@@ -18,13 +17,12 @@ use crate::storage::error::StorageError;
 use crate::storage::postgres::PooledConnection;
 use crate::storage::sqlite::SqliteReader;
 
-/// A transaction that reads.
 pub(crate) enum ReadTransaction {
     Sqlite(SqliteReader),
     Postgres(PooledConnection),
 }
 
-/// Expands a body once for each database.
+/// Expands a body for each database.
 macro_rules! on_transaction {
     ($reading:expr, $transaction:ident => $body:expr) => {
         match $reading {
@@ -34,7 +32,7 @@ macro_rules! on_transaction {
     };
 }
 
-/// `column IN` a list that is one parameter, `$1`, however long it is.
+/// `column IN` a list of any length, which is one parameter, `$1`.
 macro_rules! on_listed {
     ($reading:expr, $list:expr, $sql:expr, $query:ident, $transaction:ident => $body:expr) => {
         match $reading {
@@ -55,20 +53,20 @@ macro_rules! on_listed {
     };
 }
 
-/// What the index has, by segment and number of the range.
+/// Postings by segment and number of the range.
 pub(crate) type Postings = HashMap<(i64, usize), Posting>;
 
-/// What the index of a segment has in a range.
+/// The postings of a segment in a range.
 #[derive(Default)]
 pub(crate) struct Posting {
-    /// Every version that has some term of it.
+    /// The versions with a term of the range.
     pub versions: RoaringBitmap,
-    /// The terms with their sets instead, of a range that asks for them ([`TermRange::by_term`]).
+    /// The sets by term instead, of a range with [`TermRange::by_term`].
     pub terms: Vec<(Vec<u8>, RoaringBitmap)>,
 }
 
 impl ReadTransaction {
-    /// Begins to read; what is executed at the deadline is stopped.
+    /// Begins the transaction, whose statements stop at the deadline.
     pub async fn begin(readers: &Readers, deadline: &Deadline) -> Result<Self, StorageError> {
         match readers {
             Readers::Sqlite(readers) => {
@@ -101,7 +99,7 @@ impl ReadTransaction {
         Ok(row.is_some())
     }
 
-    /// The segments of a type that reach beyond `after` and begin up to `last`, in order.
+    /// The segments of a type that end after `after` and begin at most at `last`, in order.
     pub async fn segments(
         &mut self,
         resource_type: DirectoryType,
@@ -130,7 +128,7 @@ impl ReadTransaction {
         for (run, ranges) in all.chunks(MAX_RANGES).enumerate() {
             let wanted: Vec<_> = (0..ranges.len()).map(|n| format!("({n}, ${}, ${})", 2 * n + 4, 2 * n + 5)).collect();
             let sql = match self {
-                // CROSS JOIN: SQLite keeps to this order.
+                // CROSS JOIN makes SQLite keep this order of loops.
                 Self::Sqlite(_) => format!(
                     "WITH wanted (n, low, high) AS (VALUES {}) SELECT p.segment, w.n, p.term, p.sequences \
                      FROM segment s CROSS JOIN wanted w CROSS JOIN posting p \
@@ -138,8 +136,8 @@ impl ReadTransaction {
                      AND p.segment = s.id AND p.term >= w.low AND p.term < w.high",
                     wanted.join(", "),
                 ),
-                // OFFSET 0: Postgres asks the index for each range; it would rather read all of a segment's
-                // postings and compare each to all ranges.
+                // OFFSET 0 makes Postgres use the index for each range. It would otherwise read all postings of a
+                // segment and compare each to all ranges.
                 Self::Postgres(_) => format!(
                     "WITH wanted (n, low, high) AS (VALUES {}) \
                      SELECT s.id, CAST(w.n AS BIGINT), p.term, p.sequences FROM segment s CROSS JOIN wanted w \
@@ -156,7 +154,7 @@ impl ReadTransaction {
                 for range in ranges {
                     query = query.bind(range.from.clone()).bind(range.to.clone());
                 }
-                // One after the other: a range may have more rows than memory should hold.
+                // Row by row: a range may have more rows than fit in memory.
                 let mut rows = query.fetch(&mut **transaction);
                 while let Some(row) = rows.try_next().await? {
                     let (segment, n, term, bytes): (i64, i64, Vec<u8>, Vec<u8>) = row;
@@ -183,7 +181,6 @@ impl ReadTransaction {
         })?)
     }
 
-    /// How many resources of a type there are.
     pub async fn resource_count(&mut self, resource_type: DirectoryType) -> Result<u64, StorageError> {
         let sql = "SELECT COUNT(*) FROM resource WHERE resource_type = $1";
         let count: i64 = on_transaction!(self, transaction => {
@@ -209,7 +206,7 @@ impl ReadTransaction {
         union(rows)
     }
 
-    /// These versions, in order, with their bodies; those that were purged are left out.
+    /// Versions with their bodies, in order, without purged ones.
     pub async fn versions(
         &mut self,
         resource_type: DirectoryType,
@@ -222,7 +219,7 @@ impl ReadTransaction {
         Ok(rows.into_iter().filter_map(stored).collect())
     }
 
-    /// The ids of these versions, in order.
+    /// The ids of versions, in order.
     pub async fn ids(&mut self, resource_type: DirectoryType, numbers: &[u32]) -> Result<Vec<String>, StorageError> {
         let numbers: Vec<i64> = numbers.iter().map(|sequence| number_of(resource_type, *sequence)).collect();
         let sql = |list: &str| format!("SELECT id FROM version WHERE number {list} ORDER BY number");
@@ -231,7 +228,7 @@ impl ReadTransaction {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// The versions of these ids that a revision sees, by id.
+    /// The versions of ids that a revision sees, by id.
     pub async fn versions_of(
         &mut self,
         resource_type: DirectoryType,
@@ -259,29 +256,29 @@ impl ReadTransaction {
         Ok(rows.into_iter().map(|(id, number)| (id, parts_of(number).1)).collect())
     }
 
-    /// A value noted under a name.
-    pub async fn note(&mut self, name: &str) -> Result<Option<String>, StorageError> {
+    /// A value written under a name.
+    pub async fn read_metadata(&mut self, name: &str) -> Result<Option<String>, StorageError> {
         let sql = "SELECT value FROM note WHERE name = $1";
         Ok(on_transaction!(self, transaction => {
             sqlx::query_scalar(sql).bind(name).fetch_optional(&mut **transaction).await
         })?)
     }
 
-    /// What was set aside, newest first.
-    pub async fn set_aside(&mut self, limit: i64) -> Result<Vec<Rejected>, StorageError> {
+    /// The rejected resources, newest first.
+    pub async fn rejected(&mut self, limit: i64) -> Result<Vec<Rejected>, StorageError> {
         let sql = "SELECT at, resource_type, name, reason FROM set_aside ORDER BY number DESC LIMIT $1";
         let rows: Vec<(String, Option<i64>, String, String)> =
             on_transaction!(self, transaction => sqlx::query_as(sql).bind(limit).fetch_all(&mut **transaction).await)?;
-        let set_aside = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| Rejected {
+        let rejected = |(at, resource_type, name, reason): (String, Option<i64>, String, String)| Rejected {
             resource_type: resource_type.and_then(type_of),
             name,
             reason,
             at,
         };
-        Ok(rows.into_iter().map(set_aside).collect())
+        Ok(rows.into_iter().map(rejected).collect())
     }
 
-    /// Resources of a type, some thousand at a time: their ids and hashes, after an id.
+    /// The next ids and hashes of a type after an id, some thousand at a time.
     pub async fn hashes(
         &mut self,
         resource_type: DirectoryType,
@@ -294,7 +291,8 @@ impl ReadTransaction {
     }
 }
 
-/// Ranges looked up by one statement: both databases bear ten thousands of parameters, but take long to plan them.
+/// Maximum ranges looked up by one statement: both databases accept tens of thousands of parameters, but take long to
+/// plan them.
 const MAX_RANGES: usize = 400;
 
 impl From<(i64, i64, i64, i64)> for Segment {

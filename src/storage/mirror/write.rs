@@ -1,4 +1,4 @@
-//! The one connection that writes, and its statements.
+//! The writing connection, and its statements.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,13 +12,13 @@ use crate::fhir::directory_type::DirectoryType;
 use crate::storage::error::StorageError;
 use roaring::RoaringBitmap;
 
-/// A connection that writes, and the right to; both end when it is dropped, or the process.
+/// A writing connection with the write lock. Both end when it is dropped, or the process ends.
 pub(crate) enum WriteConnection {
     Sqlite { connection: SqliteConnection, _lock: File },
     Postgres { connection: PgConnection },
 }
 
-/// Expands a body once for each database, with `$connection` the connection.
+/// Expands a body for each database, with `$connection` the connection.
 macro_rules! on_connection {
     ($writer:expr, $name:ident => $body:expr) => {
         match $writer {
@@ -29,8 +29,8 @@ macro_rules! on_connection {
 }
 pub(super) use on_connection;
 
-/// Expands a body once for each database, with a query whose `$1` is a list, however long:
-/// `$sql` is given what to write after a column.
+/// Expands a body for each database, with a query whose `$1` is a list of any length: `$sql` gets the text to write
+/// after a column.
 macro_rules! on_listed {
     ($writer:expr, $kind:ident, $list:expr, $sql:expr, $query:ident, $name:ident => $body:expr) => {
         match $writer {
@@ -49,7 +49,7 @@ macro_rules! on_listed {
 }
 pub(super) use on_listed;
 
-/// The version that a resource has now.
+/// The current version of a resource.
 pub(crate) struct KnownVersion {
     pub sequence: u32,
     /// In milliseconds since 1970.
@@ -57,7 +57,7 @@ pub(crate) struct KnownVersion {
     pub hash: Vec<u8>,
 }
 
-/// A version to be added: from then on, the one that its resource has.
+/// A version to add, which becomes the current one.
 pub(crate) struct NewVersion {
     pub sequence: u32,
     pub id: String,
@@ -68,7 +68,6 @@ pub(crate) struct NewVersion {
 }
 
 impl WriteConnection {
-    /// Begins a transaction.
     pub async fn begin(&mut self) -> Result<(), StorageError> {
         let begin = match self {
             Self::Sqlite { .. } => "BEGIN IMMEDIATE",
@@ -77,7 +76,6 @@ impl WriteConnection {
         self.execute(begin).await
     }
 
-    /// Commits it.
     pub async fn commit(&mut self) -> Result<(), StorageError> {
         self.execute("COMMIT").await
     }
@@ -96,14 +94,14 @@ impl WriteConnection {
         row.map(Snapshot::try_from).transpose()
     }
 
-    /// Adds a revision, committed at that time.
+    /// Adds a revision with the time of its commit.
     pub async fn insert_revision(&mut self, snapshot: &Snapshot, committed_at: String) -> Result<(), StorageError> {
         let last = serde_json::to_string(&snapshot.last).map_err(StorageError::internal)?;
         let row = [Cell::Integer(snapshot.revision), Cell::Text(committed_at), Cell::Text(last)];
         self.insert("revision", ["revision", "committed_at", "last"], vec![row]).await
     }
 
-    /// The current versions of these ids, by id.
+    /// The current versions of ids, by id.
     pub async fn known(
         &mut self,
         resource_type: DirectoryType,
@@ -121,7 +119,7 @@ impl WriteConnection {
         Ok(known.collect())
     }
 
-    /// Adds versions, which revisions see from this one on.
+    /// Adds versions, visible from this revision on.
     pub async fn insert_versions(
         &mut self,
         resource_type: DirectoryType,
@@ -147,7 +145,7 @@ impl WriteConnection {
         self.insert("resource", columns, current).await
     }
 
-    /// Supersedes versions: revisions from this one on do not see them.
+    /// Supersedes versions, invisible from this revision on.
     pub async fn supersede(
         &mut self,
         resource_type: DirectoryType,
@@ -189,7 +187,7 @@ impl WriteConnection {
         super::union(rows)
     }
 
-    /// Records that versions were closed by a revision: sets of them by type and bucket (sequence >> 16).
+    /// Records the versions that a revision closed, as sets by type and bucket (sequence >> 16).
     pub async fn insert_closings(
         &mut self,
         revision: i64,
@@ -203,19 +201,17 @@ impl WriteConnection {
         self.insert("closing", ["resource_type", "bucket", "revision", "sequences"], rows).await
     }
 
-    /// Adds a resource that could not be read.
-    pub async fn insert_set_aside(&mut self, aside: Rejected) -> Result<(), StorageError> {
+    pub async fn insert_rejected(&mut self, rejected: Rejected) -> Result<(), StorageError> {
         let sql = "INSERT INTO set_aside (number, at, resource_type, name, reason) \
             VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM set_aside), $1, $2, $3, $4)";
         on_connection!(self, connection => {
-            let query = sqlx::query(sql).bind(aside.at).bind(aside.resource_type.map(type_number));
-            query.bind(aside.name).bind(aside.reason).execute(&mut *connection).await.map(|_| ())
+            let query = sqlx::query(sql).bind(rejected.at).bind(rejected.resource_type.map(type_number));
+            query.bind(rejected.name).bind(rejected.reason).execute(&mut *connection).await.map(|_| ())
         })?;
         Ok(())
     }
 
-    /// Keeps a value under a name.
-    pub async fn upsert_note(&mut self, name: &str, value: &str) -> Result<(), StorageError> {
+    pub async fn upsert_metadata(&mut self, name: &str, value: &str) -> Result<(), StorageError> {
         let sql =
             "INSERT INTO note (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         on_connection!(self, connection => {
@@ -224,12 +220,12 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Notes the format of the index.
+    /// Stores the format of the index.
     pub async fn write_index_format(&mut self, format: i64) -> Result<(), StorageError> {
-        self.upsert_note("index-format", &format.to_string()).await
+        self.upsert_metadata("index-format", &format.to_string()).await
     }
 
-    /// The bodies of the versions from one to another, both included, with their sequences.
+    /// The bodies of a range of versions, both ends included, with their sequences.
     pub async fn bodies(
         &mut self,
         resource_type: DirectoryType,
@@ -261,7 +257,6 @@ impl WriteConnection {
         })?)
     }
 
-    /// Adds a segment to the index.
     pub async fn insert_segment(
         &mut self,
         resource_type: DirectoryType,
@@ -284,7 +279,6 @@ impl WriteConnection {
         self.insert("posting", ["segment", "term", "sequences"], postings).await
     }
 
-    /// Removes segments from the index.
     pub async fn delete_segments(&mut self, ids: &[i64]) -> Result<(), StorageError> {
         for (table, column) in [("posting", "segment"), ("segment", "id")] {
             let sql = |list: &str| format!("DELETE FROM {table} WHERE {column} {list}");

@@ -23,7 +23,7 @@ pub fn identifiers(index: u64, root: u64, commune: &Commune, rang: Option<String
     let juridique = Structure::is_juridique(index);
     let business =
         if juridique { ("SIREN", SIRENE, siren) } else { ("SIRET", SIRENE, numbers::siret(&siren, index - root + 1)) };
-    let has_finess = !Structure::of(index).categories().is_empty();
+    let has_finess = !Structure::of_organization(index).categories().is_empty();
     let finess = has_finess
         .then(|| (if juridique { "FINEJ" } else { "FINEG" }, FINESS, numbers::finess(commune.finess_prefix(), index)));
     let rang = rang.map(|rang| ("RPPSRG", RPPS_RANG, rang));

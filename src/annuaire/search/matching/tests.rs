@@ -22,7 +22,7 @@ fn bound(comparison: Comparison) -> DateBound {
 }
 
 #[test]
-fn texts_are_compared_from_their_beginning_anywhere_or_to_the_letter() {
+fn matching_text_by_prefix_contains_or_exact() {
     let text = "CENTRE DE SANTÉ";
     let cases = [
         ("centre de sante", [true, true, false]),
@@ -39,7 +39,7 @@ fn texts_are_compared_from_their_beginning_anywhere_or_to_the_letter() {
 }
 
 #[test]
-fn a_criterion_holds_for_a_resource_or_does_not() {
+fn matching_criterion_of_each_kind() {
     let code = |code: &str| Token::Code(code.into());
     let token = |field, values: Vec<Token>, not| Criterion::Token { field, values, not };
     let text =
@@ -82,7 +82,7 @@ fn a_criterion_holds_for_a_resource_or_does_not() {
 }
 
 #[test]
-fn what_is_about_other_resources_is_left_to_whoever_knows_them() {
+fn matching_chain_and_has_match_any_resource() {
     let criterion = Box::new(Criterion::Id(vec![]));
     let chain = Criterion::Chain { field: Field::PartOf, target: DirectoryType::Organization, criterion };
     assert!(holds(&chain, DirectoryType::Organization));
@@ -97,7 +97,7 @@ proptest! {
     })]
 
     #[test]
-    fn what_is_equal_begins_alike_and_what_begins_alike_contains(text in "[a-cÀ-Äé ]{0,6}", value in "[a-cÀ-Äé ]{0,3}") {
+    fn matching_exact_implies_prefix_and_prefix_implies_contains(text in "[a-cÀ-Äé ]{0,6}", value in "[a-cÀ-Äé ]{0,3}") {
         let [prefix, contains, exact] =
             [Matching::Prefix, Matching::Contains, Matching::Exact].map(|matching| matching.holds(&text, &value));
         prop_assert!(!exact || prefix);

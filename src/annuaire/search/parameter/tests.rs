@@ -7,9 +7,9 @@ use super::*;
 use crate::annuaire::store::resource::tests::sample;
 
 #[test]
-fn a_type_has_no_parameter_twice_and_every_one_is_explained() {
+fn parameter_is_unique_in_its_type_and_documented() {
     for resource_type in DirectoryType::ALL {
-        let names: Vec<_> = of(resource_type).map(|parameter| parameter.name).collect();
+        let names: Vec<_> = for_type(resource_type).map(|parameter| parameter.name).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
     }
     for parameter in PARAMETERS {
@@ -19,7 +19,7 @@ fn a_type_has_no_parameter_twice_and_every_one_is_explained() {
 }
 
 #[test]
-fn every_reference_is_a_parameter_and_the_other_way_round() {
+fn parameter_of_each_reference_exists_and_the_reverse() {
     for link in &LINKS {
         let parameter = find(link.source, link.name).expect("a parameter");
         assert_eq!((parameter.kind, parameter.fields), (Kind::Reference, &[link.field][..]), "{}", link.path());
@@ -30,9 +30,9 @@ fn every_reference_is_a_parameter_and_the_other_way_round() {
 }
 
 #[test]
-fn every_indexed_field_of_a_type_has_a_parameter() {
+fn parameter_of_each_indexed_field_exists() {
     for resource_type in DirectoryType::ALL {
-        let searched: BTreeSet<_> = of(resource_type).flat_map(|parameter| parameter.fields).collect();
+        let searched: BTreeSet<_> = for_type(resource_type).flat_map(|parameter| parameter.fields).collect();
         for value in sample(resource_type).indexed {
             // Profiles are indexed for all, and can be searched where they tell anything.
             let field = value.field();
@@ -42,7 +42,7 @@ fn every_indexed_field_of_a_type_has_a_parameter() {
 }
 
 #[test]
-fn includes_are_those_that_the_national_api_allows() {
+fn parameter_includes_are_those_of_the_national_api() {
     let role = ["*", "PractitionerRole:practitioner", "PractitionerRole:organization"];
     assert_eq!(includes(PractitionerRole), role);
     assert_eq!(includes(Organization), ["*", "Organization:partof"]);
@@ -63,7 +63,7 @@ fn includes_are_those_that_the_national_api_allows() {
 }
 
 #[test]
-fn definitions_are_those_of_r4_or_of_the_guide() {
+fn parameter_definitions_are_those_of_r4_or_the_guide() {
     let definition = |resource_type, name| find(resource_type, name).and_then(|found| found.definition(resource_type));
     let r4 = |name| Some(format!("http://hl7.org/fhir/SearchParameter/{name}"));
     assert_eq!(definition(Device, "_id"), r4("Resource-id"));
@@ -77,7 +77,7 @@ fn definitions_are_those_of_r4_or_of_the_guide() {
 /// The guide's CapabilityStatement. It is not copied into the project: where it is not at hand, there is
 /// nothing to test.
 #[test]
-fn the_guide_lists_the_same_parameters_but_for_the_local_ones() {
+fn parameter_list_is_that_of_the_guide_and_local_ones() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/data/annuaire/conformance/CapabilityStatement-AsServerDPCapabilityStatement.json");
     let Ok(text) = std::fs::read_to_string(path) else {
@@ -90,7 +90,7 @@ fn the_guide_lists_the_same_parameters_but_for_the_local_ones() {
         let listed = resource["searchParam"].as_array().expect("parameters").iter();
         let listed: BTreeMap<_, _> =
             listed.map(|parameter| (text_of(&parameter["name"]), text_of(&parameter["type"]))).collect();
-        let ours = of(resource_type).filter(|parameter| !parameter.is_local);
+        let ours = for_type(resource_type).filter(|parameter| !parameter.is_local);
         let ours: BTreeMap<_, _> =
             ours.map(|parameter| (parameter.name.to_owned(), parameter.kind.code().to_owned())).collect();
         assert_eq!(ours, listed, "{resource_type}");

@@ -80,7 +80,7 @@ impl Written<'_> {
             return Err(self.wrong_modifier(resource_type, base, other, &modifiers));
         }
         let (known, modifier) = match modifier {
-            // Not FHIR, but what the examples of the directory say.
+            // Not FHIR, but used in the examples of the national directory.
             Some(part @ ("family" | "given")) => (find(part).unwrap_or(known), None),
             modifier => (known, modifier),
         };

@@ -1,4 +1,4 @@
-//! `_include` and `_revinclude`: what comes along with the matches.
+//! Parses `_include` and `_revinclude`.
 
 use crate::annuaire::search::parameter::{self, LINKS, Link};
 use crate::annuaire::search::query::{not_found, unknown};
@@ -8,13 +8,13 @@ use crate::fhir::query::name::split_modifier;
 use crate::issue::Issue;
 use crate::issue::catalogue::ANNUAIRE_INCLUDE;
 
-/// Whether the parameter is one of the two, with whatever modifier.
+/// Whether the parameter is one of the two, with any modifier.
 pub(super) fn is_include(name: &str) -> bool {
     matches!(split_modifier(name).0, "_include" | "_revinclude")
 }
 
-/// Adds what the parameter asks for; an empty value asks for nothing.
-pub(super) fn read(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
+/// Adds the includes of a parameter; an empty value adds none.
+pub(super) fn parse_include(name: &str, value: &str, search: &mut Search) -> Result<(), Issue> {
     let whole = name;
     let (name, modifier) = split_modifier(name);
     let iterate = match modifier {
@@ -36,17 +36,19 @@ pub(super) fn read(name: &str, value: &str, search: &mut Search) -> Result<(), I
     if found.is_empty() {
         return Err(wrong(name, value, search.resource_type, reverse));
     }
-    found.into_iter().for_each(|link| add(link, reverse, iterate, &mut search.includes));
+    for link in found {
+        add(link, reverse, iterate, &mut search.includes);
+    }
     Ok(())
 }
 
-/// Whether the link leads away from a match, or with `:iterate` from anything that came along.
+/// Whether the link starts at a match, or, with `:iterate`, at any included resource.
 fn starts(link: &Link, resource_type: DirectoryType, reverse: bool, iterate: bool) -> bool {
     let end = if reverse { link.target } else { link.source };
     iterate || end == resource_type
 }
 
-/// Adds a link once; where it is iterated too, that is all of it.
+/// Adds a link without duplicates; with and without `:iterate`, it is iterated.
 fn add(link: &Link, reverse: bool, iterate: bool, includes: &mut Vec<Include>) {
     let include = Include { source: link.source, field: link.field, target: link.target, reverse, iterate };
     let same = |known: &&mut Include| Include { iterate, ..**known } == include;
@@ -57,10 +59,8 @@ fn add(link: &Link, reverse: bool, iterate: bool, includes: &mut Vec<Include>) {
 }
 
 fn wrong(name: &str, value: &str, resource_type: DirectoryType, reverse: bool) -> Issue {
-    let possible = match reverse {
-        true => parameter::reverse_includes(resource_type),
-        false => parameter::includes(resource_type),
-    };
+    let possible =
+        if reverse { parameter::reverse_includes(resource_type) } else { parameter::includes(resource_type) };
     let possible = if possible.is_empty() { "∅".to_owned() } else { possible.join(", ") };
     Issue::new(&ANNUAIRE_INCLUDE, format!("http.{name}"))
         .with("found", value)

@@ -78,7 +78,7 @@ fn bound(comparison: Comparison, start: &str, end: &str) -> DateBound {
 }
 
 #[test]
-fn a_search_for_nothing_in_particular_is_for_everything() {
+fn query_empty_searches_everything() {
     let everything = search(Device, "");
     assert_eq!((everything.resource_type, everything.count, everything.total), (Device, 50, Total::BestEffort));
     assert!(everything.criteria.is_empty() && everything.subset == Subset::default() && everything.includes.is_empty());
@@ -86,7 +86,7 @@ fn a_search_for_nothing_in_particular_is_for_everything() {
 }
 
 #[test]
-fn the_requests_of_the_published_pages_are_read() {
+fn query_published_requests_are_parsed() {
     let profession = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante";
     let active = || token(Field::Active, [code("true")]);
     assert_eq!(
@@ -116,7 +116,7 @@ fn the_requests_of_the_published_pages_are_read() {
 }
 
 #[test]
-fn texts_begin_with_the_value_contain_it_or_are_it() {
+fn query_string_modifiers_are_parsed() {
     let name: &[Field] = &[Field::Family, Field::Given, Field::Name];
     let cases = [
         ("name=An dré", text(name, Matching::Prefix, &["An dré"])),
@@ -138,7 +138,7 @@ fn texts_begin_with_the_value_contain_it_or_are_it() {
 }
 
 #[test]
-fn tokens_have_four_forms_and_are_trimmed() {
+fn query_token_forms_are_parsed_and_trimmed() {
     let type_is = |token_: Token| vec![token(Field::Type, [token_])];
     let cases = [
         ("type=124", type_is(code("124"))),
@@ -166,7 +166,7 @@ fn tokens_have_four_forms_and_are_trimmed() {
 }
 
 #[test]
-fn code_of_no_value_of_a_closed_set_is_malformed() {
+fn query_token_unknown_code_of_a_code_set_is_malformed() {
     for (resource_type, parameter, good, bad) in [
         (
             Practitioner,
@@ -208,7 +208,7 @@ fn code_of_no_value_of_a_closed_set_is_malformed() {
 }
 
 #[test]
-fn some_systems_have_two_names() {
+fn query_token_system_aliases_are_resolved() {
     for system in ["http://hl7.org/fhir/special-values", "http://hl7.org/fhir/ValueSet/special-values"] {
         let expected = both("http://hl7.org/fhir/special-values", "true");
         assert_eq!(criteria(Practitioner, &format!("active={system}|true")), [token(Field::Active, [expected])]);
@@ -221,7 +221,7 @@ fn some_systems_have_two_names() {
 }
 
 #[test]
-fn references_are_an_id_or_a_type_and_an_id() {
+fn query_reference_forms_are_parsed() {
     let organization = |ids: &[&str]| [reference(Field::Organization, ids)];
     let cases: [(&str, &[&str]); 5] = [
         ("organization=001-01-7", &["001-01-7"]),
@@ -245,7 +245,7 @@ fn references_are_an_id_or_a_type_and_an_id() {
 }
 
 #[test]
-fn ids_and_profiles_are_compared_to_the_letter() {
+fn query_ids_and_profiles_are_compared_exactly() {
     assert_eq!(
         criteria(Practitioner, "_id=003-32783-88722, x,"),
         [Criterion::Id(vec!["003-32783-88722".into(), "x".into()])]
@@ -260,7 +260,7 @@ fn ids_and_profiles_are_compared_to_the_letter() {
 }
 
 #[test]
-fn dates_stand_for_their_precision_in_utc() {
+fn query_date_stands_for_its_precision_in_utc() {
     let cases = [
         ("2025", "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
         ("2025-02", "2025-02-01T00:00:00Z", "2025-03-01T00:00:00Z"),
@@ -281,7 +281,7 @@ fn dates_stand_for_their_precision_in_utc() {
 }
 
 #[test]
-fn dates_have_nine_prefixes() {
+fn query_date_prefixes_are_parsed() {
     let year = |comparison| bound(comparison, "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z");
     let cases = [
         ("eq", Comparison::Equal),
@@ -313,9 +313,9 @@ fn dates_have_nine_prefixes() {
 }
 
 #[test]
-fn every_parameter_may_be_missing() {
+fn query_missing_is_a_modifier_of_every_parameter() {
     for resource_type in DirectoryType::ALL {
-        for known in parameter::of(resource_type) {
+        for known in parameter::for_type(resource_type) {
             for (value, missing) in [("true", true), ("false,", false)] {
                 let query = format!("{}:missing={value}", known.name);
                 let expected = Criterion::Missing { fields: known.fields, missing };
@@ -330,7 +330,7 @@ fn every_parameter_may_be_missing() {
 }
 
 #[test]
-fn what_is_empty_asks_for_nothing() {
+fn query_empty_values_are_ignored() {
     let of_organizations = "name=&type=,,&type:not=&active:missing=&_id= , &partof= &_lastUpdated=&_count=&_total=&_elements=,&_include=&_revinclude:iterate=";
     let of_roles = "organization.name=&organization:Organization=&practitioner.active:missing=";
     for (resource_type, query) in [
@@ -345,7 +345,7 @@ fn what_is_empty_asks_for_nothing() {
 }
 
 #[test]
-fn unknown_parameters_and_modifiers_are_refused() {
+fn query_unknown_parameter_or_modifier_is_refused() {
     for name in ["foo", "_since", "_sort", "_contained", "Identifier", "specialty", "foo:contains", "_has", ""] {
         let base = name.split(':').next().unwrap_or_default();
         let told = format!("Parameter {base} not found for resource Practitioner");
@@ -380,7 +380,7 @@ fn unknown_parameters_and_modifiers_are_refused() {
 }
 
 #[test]
-fn summary_is_read_and_bounded() {
+fn query_summary_is_parsed_and_refused_where_r4_excludes_it() {
     for (value, summary) in [
         ("true", Summary::On),
         ("text", Summary::Text),
@@ -415,7 +415,7 @@ fn summary_is_read_and_bounded() {
 }
 
 #[test]
-fn ignored_parameters_are_empty_or_where_that_is_asked_for_unknown() {
+fn query_lenient_ignores_empty_and_unknown_parameters() {
     let taken = |query: &str, is_lenient| {
         let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -442,7 +442,7 @@ fn ignored_parameters_are_empty_or_where_that_is_asked_for_unknown() {
 }
 
 #[test]
-fn values_that_are_too_long_or_hold_control_characters_are_refused() {
+fn query_value_too_long_or_with_control_characters_is_refused() {
     let names =
         ["family", "identifier", "_id", "_lastUpdated", "active:missing", "_has:PractitionerRole:practitioner:role"];
     for name in names {
@@ -458,7 +458,7 @@ fn values_that_are_too_long_or_hold_control_characters_are_refused() {
 }
 
 #[test]
-fn a_search_has_a_bounded_number_of_values() {
+fn query_too_many_values_are_refused() {
     let list = |length: usize| vec!["a"; length].join(",");
     let lists = |number: usize| vec![format!("_id={}", list(240)); number].join("&");
     assert_eq!(criteria(Practitioner, &lists(5)).len(), 5);
@@ -490,7 +490,7 @@ fn a_search_has_a_bounded_number_of_values() {
 }
 
 #[test]
-fn a_criterion_of_what_is_referred_to_may_be_chained() {
+fn query_chain_is_parsed_or_refused() {
     let chain =
         |field, target, criterion: Criterion| Criterion::Chain { field, target, criterion: Box::new(criterion) };
     let organization = |criterion| chain(Field::Organization, Organization, criterion);
@@ -540,7 +540,7 @@ fn a_criterion_of_what_is_referred_to_may_be_chained() {
 }
 
 #[test]
-fn what_refers_here_may_be_asked_for_a_criterion() {
+fn query_has_is_parsed_or_refused() {
     let has = |source, field, criterion| Criterion::Has { source, field, criterion: Box::new(criterion) };
     let role = |criterion| has(PractitionerRole, Field::Practitioner, criterion);
     let cases = [
@@ -608,7 +608,7 @@ fn what_refers_here_may_be_asked_for_a_criterion() {
 }
 
 #[test]
-fn a_page_has_a_bounded_size() {
+fn query_count_is_bounded() {
     for (value, count) in [
         ("0", 0),
         ("1", 1),
@@ -630,7 +630,7 @@ fn a_page_has_a_bounded_size() {
 }
 
 #[test]
-fn the_total_may_be_wanted_or_not() {
+fn query_total_is_parsed() {
     for (value, total) in
         [("", Total::BestEffort), ("none", Total::None), ("estimate", Total::Wanted), ("accurate", Total::Wanted)]
     {
@@ -643,7 +643,7 @@ fn the_total_may_be_wanted_or_not() {
 }
 
 #[test]
-fn elements_are_listed_by_their_names() {
+fn query_elements_are_parsed() {
     let elements = search(Organization, "_elements=identifier, telecom,,identifier&_elements=foo").subset.elements;
     assert_eq!(elements, ["foo", "identifier", "telecom"].map(str::to_owned).into());
     for value in ["a.b", "a b", "é", "_line", "a1"] {
@@ -652,7 +652,7 @@ fn elements_are_listed_by_their_names() {
 }
 
 #[test]
-fn what_comes_along_is_named_by_type_and_reference() {
+fn query_include_is_parsed() {
     let include = |source, field, target| Include { source, field, target, reverse: false, iterate: false };
     let practitioner = include(PractitionerRole, Field::Practitioner, Practitioner);
     let organization = include(PractitionerRole, Field::Organization, Organization);
@@ -701,7 +701,7 @@ fn what_comes_along_is_named_by_type_and_reference() {
 }
 
 #[test]
-fn what_is_no_link_of_the_searched_type_is_refused() {
+fn query_include_unknown_link_is_refused() {
     let wrong = [
         ":partof",
         "Organization:",
@@ -739,7 +739,7 @@ fn what_is_no_link_of_the_searched_type_is_refused() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn query_all_issues_are_reported_at_once() {
     let told = refused(
         Practitioner,
         "foo=1&name:bar=2&_lastUpdated=x&_count=y&_total=z&_include=*&active=true&a.b=c&_count=1",
@@ -761,7 +761,7 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
-fn the_sentence_of_an_issue_names_what_is_possible() {
+fn query_issue_sentence_lists_the_possible_values() {
     let Err(error) = parsed(Organization, "name:bar=1&foo=1&_include=x") else { panic!("refused") };
     let sentences: Vec<_> = error.issues().iter().map(|issue| issue.text(Language::English)).collect();
     assert_eq!(
@@ -784,7 +784,7 @@ fn the_sentence_of_an_issue_names_what_is_possible() {
 }
 
 #[test]
-fn a_name_without_end_is_told_in_part() {
+fn query_name_too_long_is_cut_in_the_diagnostics() {
     let told = refused(Practitioner, &format!("{}=1", "é".repeat(100_000)));
     assert!(told[0].2.ends_with("é not found for resource Practitioner") && told[0].2.chars().count() < 300);
     assert!(told[0].1.chars().count() < 500);
@@ -799,7 +799,7 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_is_asked_is_read_or_told(
+    fn query_random_parameters_are_parsed_or_refused(
         resource_type in prop::sample::select(&DirectoryType::ALL[..]),
         parameters in prop::collection::vec(
             (

@@ -1,4 +1,4 @@
-//! What stands behind the `=`.
+//! Parses the values of parameters.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,41 +11,42 @@ use crate::fhir::id::Id;
 use crate::fhir::query::date::DateBound;
 use crate::fhir::query::value::{split_token, split_unescaped, unescape};
 
-/// What the national API says of a value that it does not take.
+/// The diagnostics of the national API for a refused value.
 pub(super) const BAD_VALUE: &str = "Bad parameter value.";
 
-/// A value of this many characters is too long.
-const TOO_LONG: usize = 1024;
+/// Maximum characters of a value, as at the national API.
+const MAX_VALUE_CHARS: usize = 1023;
 
-/// The alternatives of a value, with their escapes.
+/// The alternatives of a value, still escaped.
 pub(super) fn items(value: &str) -> Result<Vec<&str>, ()> {
-    let is_good =
-        |item: &&str| !item.contains(char::is_control) && (item.len() < TOO_LONG || item.chars().count() < TOO_LONG);
+    let is_good = |item: &&str| {
+        !item.contains(char::is_control) && (item.len() <= MAX_VALUE_CHARS || item.chars().count() <= MAX_VALUE_CHARS)
+    };
     let items: Vec<&str> = split_unescaped(value, ',').filter(|item| !item.is_empty()).collect();
     if items.iter().all(is_good) { Ok(items) } else { Err(()) }
 }
 
-/// The items that are not empty without the white space around them.
+/// The items, trimmed, without empty ones.
 fn not_blank<'a>(items: &'a [&str]) -> impl Iterator<Item = &'a str> {
     items.iter().map(|item| item.trim()).filter(|item| !item.is_empty())
 }
 
-/// Texts as they are meant.
+/// The items, unescaped.
 pub(super) fn texts(items: &[&str]) -> Vec<String> {
     items.iter().map(|item| unescape(item)).collect()
 }
 
-/// Logical ids; `None` where one cannot be the id of anything.
+/// Logical ids; `None` where one is malformed.
 pub(super) fn logical_ids(items: &[&str]) -> Option<Vec<String>> {
     not_blank(items).map(|item| Some(unescape(item)).filter(|id| Id::is_legal(id))).collect()
 }
 
-/// Uris, as codes of no system: they are compared to the letter, whatever they hold.
+/// URIs, as codes without a system: they are compared exactly.
 pub(super) fn uris(items: &[&str]) -> Vec<Token> {
     not_blank(items).map(|uri| Token::Code(unescape(uri))).collect()
 }
 
-/// `code`, `|code`, `system|code`, `system|`; `None` where one is neither.
+/// Tokens: `code`, `|code`, `system|code`, `system|`; `None` where one is malformed.
 pub(super) fn tokens(field: Field, items: &[&str]) -> Option<Vec<Token>> {
     not_blank(items).map(|item| token(field, item)).collect()
 }
@@ -63,7 +64,7 @@ fn token(field: Field, text: &str) -> Option<Token> {
     })
 }
 
-/// The codes of a field that has no others.
+/// The code set of a field that has only known codes.
 pub(super) fn code_set(field: Field) -> Option<&'static CodeSet> {
     match field {
         Field::Active => Some(&BOOLEANS),
@@ -72,7 +73,7 @@ pub(super) fn code_set(field: Field) -> Option<&'static CodeSet> {
     }
 }
 
-/// `id` or `Type/id`, of this type; `None` where one is neither.
+/// References: `id` or `Type/id` of this type; `None` where one is malformed.
 pub(super) fn ids(type_name: &str, items: &[&str]) -> Option<Vec<String>> {
     let id = |item| {
         let text = unescape(item);
@@ -85,7 +86,7 @@ pub(super) fn ids(type_name: &str, items: &[&str]) -> Option<Vec<String>> {
     not_blank(items).map(id).collect()
 }
 
-/// Dates with their prefixes, without a zone in UTC; `None` where one is not.
+/// Dates with their prefixes, in UTC where they have no zone; `None` where one is malformed.
 pub(super) fn bounds(items: &[&str], now: Timestamp) -> Option<Vec<DateBound>> {
     not_blank(items).map(|item| DateBound::parse(item, &TimeZone::UTC, now)).collect()
 }

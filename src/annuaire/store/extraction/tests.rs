@@ -45,7 +45,7 @@ fn of(resource_type: &str, members: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_practitioner_is_found_by_names_identifiers_qualifications_cards_and_mailboxes() {
+fn extraction_of_a_practitioner() {
     assert_indexed(
         &sample(DirectoryType::Practitioner),
         [
@@ -79,7 +79,7 @@ fn a_practitioner_is_found_by_names_identifiers_qualifications_cards_and_mailbox
 }
 
 #[test]
-fn a_role_is_found_by_whom_it_links_and_a_mailbox_may_have_no_type() {
+fn extraction_of_a_role_with_a_mailbox_without_type() {
     assert_indexed(
         &sample(DirectoryType::PractitionerRole),
         [
@@ -98,7 +98,7 @@ fn a_role_is_found_by_whom_it_links_and_a_mailbox_may_have_no_type() {
 }
 
 #[test]
-fn of_an_organization_only_mailboxes_count_and_a_street_is_joined_from_its_parts() {
+fn extraction_of_an_organization_with_a_street_in_parts() {
     assert_indexed(
         &sample(DirectoryType::Organization),
         [
@@ -129,7 +129,7 @@ fn of_an_organization_only_mailboxes_count_and_a_street_is_joined_from_its_parts
 }
 
 #[test]
-fn services_and_devices_belong_to_an_organization() {
+fn extraction_of_services_and_devices() {
     assert_indexed(
         &sample(DirectoryType::HealthcareService),
         [
@@ -158,13 +158,13 @@ fn services_and_devices_belong_to_an_organization() {
 }
 
 #[test]
-fn values_are_sorted_and_none_stands_twice() {
+fn extraction_values_are_sorted_and_unique() {
     let twice = r#""name":[{"given":["B","A","B"]},{"given":["A"]}]"#;
     assert_eq!(of("Practitioner", twice), ["Given A", "Given B"]);
 }
 
 #[test]
-fn elements_of_another_shape_than_expected_are_ignored() {
+fn extraction_elements_of_another_json_type_are_ignored() {
     let cases = [
         ("Practitioner", r#""name":"Leclerc""#),
         ("Practitioner", r#""name":[3,null,["x"],{"family":{"a":1},"given":"A","text":[]}]"#),
@@ -189,7 +189,7 @@ fn elements_of_another_shape_than_expected_are_ignored() {
 }
 
 #[test]
-fn references_are_relative_or_absolute_and_to_the_right_type() {
+fn extraction_references_are_relative_or_absolute_and_of_the_right_type() {
     let cases = [
         ("Organization/1-a", Some("1-a")),
         ("https://example.org/fhir/v2/Organization/1-a", Some("1-a")),
@@ -209,7 +209,7 @@ fn references_are_relative_or_absolute_and_to_the_right_type() {
 }
 
 #[test]
-fn a_period_ends_with_its_last_day() {
+fn extraction_period_ends_with_its_last_day() {
     let period = |value: &str| {
         let url = "http://hl7.org/fhir/StructureDefinition/organization-period";
         of("Organization", &format!(r#""extension":[{{"url":"{url}","valuePeriod":{value}}}]"#))
@@ -221,7 +221,7 @@ fn a_period_ends_with_its_last_day() {
 }
 
 #[test]
-fn tokens_are_trimmed_and_the_type_of_a_mailbox_has_one_system() {
+fn extraction_tokens_are_trimmed_and_mailbox_types_have_one_system() {
     assert_eq!(of("Practitioner", r#""identifier":[{"system":" urn:x ","value":" 1 2 "}]"#), ["Identifier urn:x|1 2"]);
     assert_eq!(system_of(Field::MailboxMssType, EMAIL_TYPE), MAILBOX_TYPE);
     assert_eq!(system_of(Field::Type, EMAIL_TYPE), EMAIL_TYPE);
@@ -230,7 +230,7 @@ fn tokens_are_trimmed_and_the_type_of_a_mailbox_has_one_system() {
 /// The published examples. They are not copied into the project: where they are not at hand, there is
 /// nothing to test.
 #[test]
-fn the_published_examples_are_read() {
+fn extraction_published_examples_are_parsed() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/annuaire");
     let Ok(files) = std::fs::read_dir(&folder) else {
         return eprintln!("skipped: the official examples are not at hand");

@@ -1,21 +1,21 @@
-//! The elements themselves, with those of their members that are indexed.
+//! The elements, with their indexed members.
 
 use std::borrow::Cow;
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
-use crate::annuaire::store::lenient_json::{Flag, Lenient, List, Shape, Text};
+use crate::annuaire::store::lenient_json::{Flag, FromJsonType, List, OrDefault, Text};
 
-/// Declares objects with the members that are read of them; of a member that stands twice, the last.
+/// Declares objects with their indexed members. Of a repeated member, the last counts.
 macro_rules! objects {
     ($( #[doc = $doc:literal] $name:ident { $( $field:ident: $type:ty = $key:literal, )+ } )+) => { $(
         #[doc = $doc]
         #[derive(Debug, Default)]
         pub struct $name<'a> { $( pub $field: $type, )+ }
 
-        impl<'a> Shape<'a> for $name<'a> {
-            fn of_object<A: MapAccess<'a>>(mut members: A) -> Result<Self, A::Error> {
+        impl<'a> FromJsonType<'a> for $name<'a> {
+            fn from_object<A: MapAccess<'a>>(mut members: A) -> Result<Self, A::Error> {
                 let mut object = Self::default();
                 while let Some(key) = members.next_key::<Text<'a>>()? {
                     match key.as_deref() {
@@ -34,24 +34,24 @@ objects! {
     Resource {
         resource_type: Text<'a> = "resourceType",
         id: Text<'a> = "id",
-        meta: Lenient<Meta<'a>> = "meta",
+        meta: OrDefault<Meta<'a>> = "meta",
         extension: List<Extension<'a>> = "extension",
         identifier: List<Identifier<'a>> = "identifier",
         active: Flag = "active",
         status: Text<'a> = "status",
-        name: Lenient<Names<'a>> = "name",
+        name: OrDefault<Names<'a>> = "name",
         telecom: List<Telecom<'a>> = "telecom",
         address: List<Address<'a>> = "address",
         qualification: List<Qualification<'a>> = "qualification",
-        code: Lenient<Concepts<'a>> = "code",
-        concept_type: Lenient<Concepts<'a>> = "type",
-        category: Lenient<Concepts<'a>> = "category",
-        characteristic: Lenient<Concepts<'a>> = "characteristic",
-        practitioner: Lenient<Reference<'a>> = "practitioner",
-        organization: Lenient<Reference<'a>> = "organization",
-        part_of: Lenient<Reference<'a>> = "partOf",
-        owner: Lenient<Reference<'a>> = "owner",
-        provided_by: Lenient<Reference<'a>> = "providedBy",
+        code: OrDefault<Concepts<'a>> = "code",
+        concept_type: OrDefault<Concepts<'a>> = "type",
+        category: OrDefault<Concepts<'a>> = "category",
+        characteristic: OrDefault<Concepts<'a>> = "characteristic",
+        practitioner: OrDefault<Reference<'a>> = "practitioner",
+        organization: OrDefault<Reference<'a>> = "organization",
+        part_of: OrDefault<Reference<'a>> = "partOf",
+        owner: OrDefault<Reference<'a>> = "owner",
+        provided_by: OrDefault<Reference<'a>> = "providedBy",
         manufacturer: Text<'a> = "manufacturer",
         model_number: Text<'a> = "modelNumber",
         device_name: List<DeviceName<'a>> = "deviceName",
@@ -67,16 +67,16 @@ objects! {
     Extension {
         url: Text<'a> = "url",
         parts: List<Part<'a>> = "extension",
-        value_coding: Lenient<Coding<'a>> = "valueCoding",
+        value_coding: OrDefault<Coding<'a>> = "valueCoding",
         value_string: Text<'a> = "valueString",
-        value_period: Lenient<Period<'a>> = "valuePeriod",
+        value_period: OrDefault<Period<'a>> = "valuePeriod",
     }
     /// An extension in an extension.
     Part {
         url: Text<'a> = "url",
         value_code: Text<'a> = "valueCode",
         value_string: Text<'a> = "valueString",
-        value_concept: Lenient<Concept<'a>> = "valueCodeableConcept",
+        value_concept: OrDefault<Concept<'a>> = "valueCodeableConcept",
     }
     /// <http://hl7.org/fhir/R4/datatypes.html#Coding>
     Coding {
@@ -89,7 +89,7 @@ objects! {
     }
     /// <http://hl7.org/fhir/R4/datatypes.html#Identifier>
     Identifier {
-        concept_type: Lenient<Concept<'a>> = "type",
+        concept_type: OrDefault<Concept<'a>> = "type",
         system: Text<'a> = "system",
         value: Text<'a> = "value",
     }
@@ -118,13 +118,13 @@ objects! {
         postal_code: Text<'a> = "postalCode",
         country: Text<'a> = "country",
     }
-    /// What extensions say of a line of an address.
+    /// The extensions of a line of an address.
     Line {
         extension: List<Extension<'a>> = "extension",
     }
     /// A diploma, a profession or a specialty.
     Qualification {
-        code: Lenient<Concept<'a>> = "code",
+        code: OrDefault<Concept<'a>> = "code",
     }
     /// <http://hl7.org/fhir/R4/references.html#Reference>
     Reference {
@@ -141,20 +141,20 @@ objects! {
     }
 }
 
-/// `name`: a text where it is an organization's, a list where it is a person's.
+/// `name`: a text of an organization, a list of a person.
 #[derive(Debug, Default)]
 pub struct Names<'a> {
     pub text: Option<Cow<'a, str>>,
     pub people: Vec<HumanName<'a>>,
 }
 
-impl<'a> Shape<'a> for Names<'a> {
-    fn of_text(text: Cow<'a, str>) -> Self {
+impl<'a> FromJsonType<'a> for Names<'a> {
+    fn from_string(text: Cow<'a, str>) -> Self {
         Self { text: Some(text), people: vec![] }
     }
 
-    fn of_list<A: SeqAccess<'a>>(items: A) -> Result<Self, A::Error> {
-        Ok(Self { text: None, people: Vec::of_list(items)? })
+    fn from_array<A: SeqAccess<'a>>(items: A) -> Result<Self, A::Error> {
+        Ok(Self { text: None, people: Vec::from_array(items)? })
     }
 }
 
@@ -162,12 +162,12 @@ impl<'a> Shape<'a> for Names<'a> {
 #[derive(Debug, Default)]
 pub struct Concepts<'a>(pub Vec<Concept<'a>>);
 
-impl<'a> Shape<'a> for Concepts<'a> {
-    fn of_list<A: SeqAccess<'a>>(items: A) -> Result<Self, A::Error> {
-        Vec::of_list(items).map(Self)
+impl<'a> FromJsonType<'a> for Concepts<'a> {
+    fn from_array<A: SeqAccess<'a>>(items: A) -> Result<Self, A::Error> {
+        Vec::from_array(items).map(Self)
     }
 
-    fn of_object<A: MapAccess<'a>>(members: A) -> Result<Self, A::Error> {
-        Concept::of_object(members).map(|concept| Self(vec![concept]))
+    fn from_object<A: MapAccess<'a>>(members: A) -> Result<Self, A::Error> {
+        Concept::from_object(members).map(|concept| Self(vec![concept]))
     }
 }

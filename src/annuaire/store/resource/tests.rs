@@ -18,7 +18,7 @@ fn read(text: &str) -> ParsedResource {
 }
 
 #[test]
-fn a_resource_is_kept_as_received_without_white_space_between_its_tokens() {
+fn resource_is_stored_as_received_without_white_space() {
     let text = "\u{FEFF} {\"resourceType\":\"Device\",\n\t\"id\" : \"a.B-1\", \"z\":1.50, \"a\":[1E2, -0],\r\n
         \"text\":\"a  b \\\" \\u00e9\", \"meta\":{\"lastUpdated\":\"2025-04-28T18:19:26.335+02:00\", \"versionId\": \"3\"}} \n";
     let prepared = read(text);
@@ -31,14 +31,14 @@ fn a_resource_is_kept_as_received_without_white_space_between_its_tokens() {
 }
 
 #[test]
-fn what_is_compact_already_is_kept_to_the_letter() {
+fn resource_compact_is_stored_unchanged() {
     for line in SAMPLES.lines().filter(|line| !line.contains("\"versionId\":2")) {
         assert_eq!(read(line).body, line);
     }
 }
 
 #[test]
-fn a_version_that_is_a_number_becomes_a_string_and_nothing_else_does() {
+fn resource_version_id_number_becomes_a_string() {
     let text = |version: &str| {
         format!(
             r#"{{"versionId":7,"resourceType":"Device","meta":{{"versionId":{version},"lastUpdated":"2025-01-01T00:00:00Z"}},"id":"1","x":{{"versionId":2}}}}"#
@@ -54,7 +54,7 @@ fn a_version_that_is_a_number_becomes_a_string_and_nothing_else_does() {
 }
 
 #[test]
-fn equal_content_has_an_equal_hash() {
+fn resource_equal_content_has_an_equal_hash() {
     let text = r#"{"resourceType":"Device","id":"1","meta":{"versionId":2,"lastUpdated":"2025-01-01T00:00:00Z"}}"#;
     let hash = read(text).hash;
     assert_eq!(read(&text.replace(',', " ,\n ")).hash, hash);
@@ -63,7 +63,7 @@ fn equal_content_has_an_equal_hash() {
 }
 
 #[test]
-fn what_cannot_be_read_says_why_and_what_is_known_of_it() {
+fn resource_unreadable_has_a_reason_and_what_could_be_parsed() {
     let meta = r#""meta":{"lastUpdated":"2025-01-01T00:00:00Z"}"#;
     let cases = [
         (String::new(), None, None, "the JSON ends too early, at line 1, column 0"),
@@ -108,7 +108,7 @@ fn what_cannot_be_read_says_why_and_what_is_known_of_it() {
 }
 
 #[test]
-fn depth_and_size_are_no_danger() {
+fn resource_deep_or_large_is_parsed_safely() {
     let resource = |member: &str| {
         format!(r#"{{"resourceType":"Device","id":"1","meta":{{"lastUpdated":"2025-01-01T00:00:00Z"}},{member}}}"#)
     };
@@ -125,7 +125,7 @@ fn depth_and_size_are_no_danger() {
 }
 
 #[test]
-fn the_text_that_is_served_says_what_was_received() {
+fn resource_served_text_equals_the_received_one() {
     for text in SAMPLES.lines() {
         let mut received: Value = serde_json::from_str(text).expect("JSON");
         let pretty = serde_json::to_string_pretty(&received).expect("JSON");
@@ -146,7 +146,7 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_is_changed_in_a_resource_it_is_read_or_told(
+    fn resource_random_changes_are_parsed_or_refused(
         line in 0..5_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), "\\PC{0,3}|[\\[\\]{}\",:0-9]{1,4}"), 1..4),
     ) {
