@@ -177,9 +177,9 @@ fn files_import_each_other_in_no_circle() {
     // What imports no file that is left is in no circle.
     while let Some(file) = imports.iter().find(|(_, imports)| imports.is_empty()).map(|(file, _)| file.clone()) {
         imports.remove(&file);
-        imports.values_mut().for_each(|imports| {
+        for imports in imports.values_mut() {
             imports.remove(&file);
-        });
+        }
     }
     // Each file that is left leads to a circle: what is followed comes back.
     let Some(start) = imports.keys().next() else { return };

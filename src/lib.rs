@@ -5,8 +5,6 @@
 //! asks and what they may do, [`audit`] what is kept of it. [`fhir`], [`issue`], [`error`], [`deadline`] and [`clock`] are
 //! vocabulary: everybody uses them, they use nobody above them.
 
-#![forbid(unsafe_code)]
-
 pub mod command;
 pub mod config;
 

@@ -70,8 +70,8 @@ pub fn sync(url: &str, from: SocketAddr) -> Result<Running, Failure> {
     Running::start(command)
 }
 
-/// The hash of each type, as `annuaire status` tells them.
-pub async fn hashes(url: &str) -> Result<Vec<String>, Failure> {
+/// The hash of each type, as `annuaire status` prints it.
+pub fn hashes(url: &str) -> Result<Vec<String>, Failure> {
     let mut command = program();
     command.args(["annuaire", "status", "--hash", "--json"]).env("SAS_ANNUAIRE_DATABASE_URL", url);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;

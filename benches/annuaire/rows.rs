@@ -91,7 +91,9 @@ impl Rows {
         };
         let most = usize::try_from(last & i64::from(u32::MAX))?.max(1);
         let mut random = Random::default();
-        let numbers: Vec<i64> = (0..count).map(|_| PRACTITIONER << 32 | (1 + random.below(most)) as i64).collect();
+        let numbers: Vec<i64> = (0..count)
+            .map(|_| PRACTITIONER << 32 | i64::try_from(1 + random.below(most)).unwrap_or_default())
+            .collect();
         let mut found = vec![];
         for (_, _, body) in self.bodies(&numbers).await? {
             let practitioner: Practitioner = serde_json::from_str(&body)?;

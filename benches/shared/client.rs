@@ -77,6 +77,7 @@ impl Measured {
 
     /// The latency that this share of the answers did not exceed.
     pub fn percentile(&self, share: f64) -> Duration {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
         let index = (self.latencies.len() as f64 * share) as usize;
         self.latencies.get(index.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or_default()
     }
@@ -171,7 +172,7 @@ async fn client(
         creates = !creates;
         let number = if creates { accounts.new_number() } else { own[random.below(own.len())] };
         let (intrn, body) = accounts.body(number);
-        let request = Request::put(format!("/fhir/Practitioner?identifier={}%7C{intrn}", INTRN))
+        let request = Request::put(format!("/fhir/Practitioner?identifier={INTRN}%7C{intrn}"))
             .header("host", "localhost")
             .header("content-type", "application/fhir+json")
             .body(Full::from(body))?;
@@ -227,6 +228,8 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 as usize % bound
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of a random number are random")]
+        let number = self.0 as usize;
+        number % bound
     }
 }

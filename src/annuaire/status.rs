@@ -96,6 +96,7 @@ impl From<Rejected> for RejectedResource {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn by_name<S: Serializer>(resource_type: &DirectoryType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(resource_type.as_str())
 }

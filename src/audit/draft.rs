@@ -306,7 +306,7 @@ mod tests {
         let event = event(&draft);
         assert_eq!(
             (event.identifiers.len(), event.identifiers_left_out),
-            (MAX_EVENT_IDENTIFIERS, 322 - MAX_EVENT_IDENTIFIERS as u32)
+            (MAX_EVENT_IDENTIFIERS, 322 - u32::try_from(MAX_EVENT_IDENTIFIERS).expect("a small number"))
         );
         let key = Key::from_bytes(b"k");
         let hash = |system, value: &str| Some(key.identifier(&Identifier::new(system, value)));
@@ -392,7 +392,7 @@ mod tests {
             assert_eq!(count(&|draft| draft.add_body(&json!({ "identifier": identifiers }))), expected);
         }
         let values = |draft: &mut AuditDraft| {
-            draft.add_query([("identifier", "a"), ("practitioner.identifier:not", "b")].into_iter())
+            draft.add_query([("identifier", "a"), ("practitioner.identifier:not", "b")].into_iter());
         };
         assert_eq!(count(&values), 2);
     }

@@ -54,7 +54,7 @@ impl Key {
     /// The key of these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         // Keys of any length are taken: it cannot fail.
-        Self(Hmac::new_from_slice(bytes).unwrap_or_else(|_| Hmac::new(&Default::default())))
+        Self(Hmac::new_from_slice(bytes).unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default())))
     }
 
     /// What a new key is made of: 32 random bytes in hexadecimal.

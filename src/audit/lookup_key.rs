@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(LookupKey::from_hash("ffffffffffffffff0000000000000000"), Some(LookupKey(-1)));
         assert_eq!(LookupKey::from_hash("short"), None);
         // printf 'Practitioner/1' | sha256sum
-        assert_eq!(LookupKey::from_resource("Practitioner", "1"), LookupKey(8857242042538056637));
+        assert_eq!(LookupKey::from_resource("Practitioner", "1"), LookupKey(8_857_242_042_538_056_637));
     }
 
     #[test]

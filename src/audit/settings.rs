@@ -57,6 +57,7 @@ impl Settings {
 }
 
 /// Never fails, as an error would quote the secret.
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers return a Result")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }

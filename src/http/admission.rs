@@ -120,7 +120,7 @@ pub async fn respond_unrouted(error: HttpError, request: Request, admission: &Ad
 /// Whether the body has a transfer coding beside `chunked`: hyper undoes that one only, and what it hands over would
 /// still be encoded.
 fn has_other_coding(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::TRANSFER_ENCODING).iter().map(|value| value.as_bytes());
+    let values = headers.get_all(header::TRANSFER_ENCODING).iter().map(axum::http::HeaderValue::as_bytes);
     let mut codings = values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }

@@ -121,7 +121,7 @@ async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Byte
 }
 
 fn check(headers: &HeaderMap, expected: Expected) -> Result<(), HttpError> {
-    let encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.as_bytes());
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(axum::http::HeaderValue::as_bytes);
     let mut encodings = encodings.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     // An empty value is no encoding.
     if encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")) {
@@ -251,7 +251,7 @@ mod tests {
     async fn drain_reads_a_bounded_number_of_bytes_and_frames() {
         let drained = async |number, length, max_bytes| {
             let frames = Frames::default();
-            let limits = DrainLimits { max_bytes, timeout: Duration::from_secs(60) };
+            let limits = DrainLimits { max_bytes, timeout: Duration::from_mins(1) };
             (drain(frames.body(number, length), limits).await, frames.read())
         };
         assert_eq!(drained(16, 4096, 64 << 10).await, (true, 16));

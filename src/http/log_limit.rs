@@ -59,7 +59,9 @@ pub fn next_line(reason: Reason) -> Option<u64> {
 
 /// Logs the sums of lines left out and not reported yet. Called before the program ends.
 pub fn write_sums() {
-    Reason::ALL.into_iter().for_each(|reason| reason.limit().write_sum());
+    for reason in Reason::ALL {
+        reason.limit().write_sum();
+    }
 }
 
 /// The limit of one reason.

@@ -1,5 +1,7 @@
 //! `GET /{type}?…` and `POST /{type}/_search`. <http://hl7.org/fhir/R4/search.html>
 
+#![expect(clippy::cast_possible_wrap, reason = "a page has at most a thousand matches")]
+
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 

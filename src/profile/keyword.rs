@@ -78,6 +78,7 @@ pub fn derive(schema: &mut Value) {
 
 type AdaptedKeyword<'a> = Result<Box<dyn for<'i> Keyword<'i>>, ValidationError<'a>>;
 
+#[expect(clippy::unnecessary_wraps, reason = "jsonschema's factories return a Result")]
 fn adapt<'a>(check: Box<dyn Check>) -> AdaptedKeyword<'a> {
     Ok(Box::new(Adapter(check)))
 }

@@ -144,7 +144,7 @@ mod tests {
         }
         impl std::error::Error for Answered {}
         impl DatabaseError for Answered {
-            fn message(&self) -> &str {
+            fn message(&self) -> &'static str {
                 "answered"
             }
             fn code(&self) -> Option<std::borrow::Cow<'_, str>> {

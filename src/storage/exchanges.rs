@@ -1,5 +1,7 @@
 //! The table of audit events: added with the changes they describe, looked up by identifier and by resource.
 
+#![expect(clippy::cast_possible_wrap, reason = "a batch has some hundred events")]
+
 use std::collections::BTreeSet;
 
 use super::database::{Storage, Writer, on_reader};

@@ -3,6 +3,8 @@
 //! This room has the statements only, one per function. `annuaire` decides what a term means, when segments are merged
 //! and which resources are removed.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the mask leaves 32 bits")]
+
 mod bulk_insert;
 mod cell;
 mod database;

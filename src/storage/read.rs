@@ -1,5 +1,7 @@
 //! Reading: one version, the current one, the history.
 
+#![expect(clippy::cast_possible_wrap, reason = "a page has at most a thousand versions")]
+
 use std::pin::pin;
 
 use futures_util::{Stream, TryStreamExt};

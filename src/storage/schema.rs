@@ -1,5 +1,7 @@
 //! The schema of a database: its migrations, and whether a database has had them.
 
+#![expect(clippy::cast_possible_wrap, reason = "there are a few migrations")]
+
 use std::cmp::Ordering;
 
 use sqlx::error::DatabaseError;

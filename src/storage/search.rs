@@ -170,7 +170,8 @@ impl Statement {
 
     fn bind(&mut self, value: impl Into<String>) {
         self.binds.push(value.into());
-        self.sql.push_str(&format!("${}", self.binds.len()));
+        self.sql.push('$');
+        self.sql.push_str(&self.binds.len().to_string());
     }
 
     /// The condition that one of the values matches; of no values, none does. The parentheses keep the
@@ -278,7 +279,8 @@ impl Statement {
             Sort::LastUpdated => " ORDER BY r.last_updated, r.id",
             Sort::LastUpdatedDescending => " ORDER BY r.last_updated DESC, r.id DESC",
         });
-        self.sql.push_str(&format!(" LIMIT {}", search.count + 1));
+        self.sql.push_str(" LIMIT ");
+        self.sql.push_str(&(search.count + 1).to_string());
     }
 }
 

@@ -214,7 +214,7 @@ mod tests {
         let (_folder, readers) = readers(1).await;
         let mut reader = readers.acquire(&Deadline::after(Duration::from_millis(20))).await.expect("a reader");
         let stopped = sqlx::query(ENDLESS).fetch_one(&mut *reader).await.expect_err("it is stopped");
-        assert_eq!(stopped.as_database_error().and_then(|error| error.code()).as_deref(), Some("9"));
+        assert_eq!(stopped.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("9"));
         assert!(matches!(StorageError::from(stopped), StorageError::Unavailable(_)));
         drop(reader);
         // The same connection serves whoever comes next.

@@ -45,6 +45,6 @@ impl Tls {
 
     /// The revocation lists in use; none if revocation is not checked.
     pub fn lists(&self) -> Vec<RevocationList> {
-        self.trust.as_ref().map(|trust| trust.lists()).unwrap_or_default()
+        self.trust.as_ref().map(super::trust::Trust::lists).unwrap_or_default()
     }
 }

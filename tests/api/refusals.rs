@@ -311,7 +311,7 @@ on_both_databases! { TestServer::tolerant;
                 headers.extend(header.split_once(": "));
                 let answer = server.request(method, path, &headers, body.clone()).await;
                 assert_operation_outcome(&answer);
-                reported += &format!("{}\n{:#}\n\n", answer.status, answer.json());
+                reported.extend([answer.status.to_string(), format!("\n{:#}\n\n", answer.json())]);
             }
             insta::assert_snapshot!(name, reported);
         }

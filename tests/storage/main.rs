@@ -71,7 +71,9 @@ async fn write(storage: &Storage, wanted: &StateKeys, entries: Vec<Entry>) -> Re
             content: format!("{{\"v\":{}}}", entry.version),
         };
         let versions = entries.iter().map(version).collect();
-        entries.into_iter().for_each(|entry| registry.record(entry));
+        for entry in entries {
+            registry.record(entry);
+        }
         WriteSet { versions, events: vec![] }
     };
     storage.write(wanted, &[], decide).await?;
@@ -156,7 +158,7 @@ on_both_databases! { given;
         // The time of a request counts as well as that of a count.
         let late = given.storage.until(&Deadline::after(Duration::ZERO));
         assert!(matches!(late.count(&all(ACCOUNT)).await, Err(StorageError::DeadlineExceeded)));
-        let in_time = given.storage.until(&Deadline::after(Duration::from_secs(60)));
+        let in_time = given.storage.until(&Deadline::after(Duration::from_mins(1)));
         assert_eq!(in_time.count(&all(ACCOUNT)).await.expect("a number"), 1);
         assert!(in_time.read(ACCOUNT, &id("a")).await.expect("read").is_some());
     }

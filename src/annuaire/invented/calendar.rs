@@ -1,5 +1,7 @@
 //! When things were published: the days before the publication, in French civil time.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "days and places are small")]
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

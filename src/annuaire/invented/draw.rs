@@ -1,5 +1,7 @@
 //! Chance that is the same on each machine: what is drawn follows from the seed alone.
 
+#![expect(clippy::cast_possible_truncation, reason = "drawn below a bound that fits")]
+
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 

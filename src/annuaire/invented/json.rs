@@ -1,11 +1,13 @@
 //! A writer of compact JSON in one buffer: a directory of millions is written without trees.
 
+use std::fmt::Write as _;
+
 /// The text of one line.
 #[derive(Default)]
 pub struct Json(String);
 
 impl Json {
-    /// Begins a line anew, in the same memory.
+    /// Begins a new line in the same memory.
     pub fn clear(&mut self) {
         self.0.clear();
     }
@@ -93,7 +95,8 @@ impl Json {
     fn escaped(&mut self, character: char) {
         match character {
             '"' | '\\' => self.0.extend(['\\', character]),
-            '\0'..='\u{1f}' => self.0.push_str(&format!("\\u{:04x}", u32::from(character))),
+            // Writing to a `String` cannot fail.
+            '\0'..='\u{1f}' => _ = write!(self.0, "\\u{:04x}", u32::from(character)),
             _ => self.0.push(character),
         }
     }

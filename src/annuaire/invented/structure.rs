@@ -1,5 +1,7 @@
 //! The kinds of structures, and their place in the list of all organizations.
 
+#![expect(clippy::cast_possible_truncation, reason = "drawn below a bound that fits")]
+
 use crate::annuaire::invented::draw::Draw;
 
 /// A kind of structure.

@@ -108,6 +108,7 @@ fn fill_chunk(chunk: &mut Chunk, lines: &mut impl BufRead, number: &mut u64) -> 
 }
 
 /// The next line, or `Some(None)` where it is too long; `None` at the end.
+#[expect(clippy::option_option, reason = "the end, a line, and a line that is too long")]
 fn next_line(lines: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
     let mut line = vec![];
     let (mut begun, mut too_long) = (false, false);

@@ -1,5 +1,7 @@
 //! Evaluation: segment by segment, in the order of the versions, until a page is full.
 
+#![expect(clippy::cast_possible_truncation, reason = "a set of u32 has no more members than a usize counts")]
+
 use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
@@ -57,7 +59,7 @@ pub fn is_expensive(criteria: &[Criterion]) -> bool {
     })
 }
 
-impl<'a> Evaluation<'a> {
+impl Evaluation<'_> {
     /// Begins after a version number.
     pub async fn begin(&self, transaction: &mut ReadTransaction, after: u32) -> Result<Progress, Error> {
         let batches = self.answers(transaction, after).await?;

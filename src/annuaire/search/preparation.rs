@@ -85,7 +85,7 @@ async fn resolve_link(
                 let referring = Condition::unverified(vec![term::present(*field)]);
                 return Ok((referring, Some(Link::To { field: *field, target: *target, versions })));
             }
-            let ids = transaction.ids(*target, &Vec::from_iter(versions)).await?;
+            let ids = transaction.ids(*target, &versions.into_iter().collect::<Vec<_>>()).await?;
             Ok((Condition::referring(*field, &ids), None))
         }
         Criterion::Has { source, field, criterion } => {
@@ -95,9 +95,9 @@ async fn resolve_link(
                 let link = Link::From { source: *source, field: *field, versions, segments };
                 return Ok((Condition::ScanAll, Some(link)));
             }
-            let sources = transaction.versions(*source, &Vec::from_iter(versions)).await?;
+            let sources = transaction.versions(*source, &versions.into_iter().collect::<Vec<_>>()).await?;
             let targets = sources.iter().filter_map(|row| target(&SearchableResource::parse(&row.body).ok()?, *field));
-            let targets = transaction.versions_of(resource_type, &Vec::from_iter(targets), at.revision).await?;
+            let targets = transaction.versions_of(resource_type, &targets.collect::<Vec<_>>(), at.revision).await?;
             Ok((Condition::Versions(targets.into_values().collect()), None))
         }
         _ => Ok((Condition::Everything, None)),

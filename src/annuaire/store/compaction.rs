@@ -157,8 +157,8 @@ mod tests {
     use super::*;
 
     fn segments(versions: &[u64]) -> Vec<Segment> {
-        let segment = |(at, versions): (usize, &u64)| Segment { id: at as i64, first: 0, last: 0, versions: *versions };
-        versions.iter().enumerate().map(segment).collect()
+        let segment = |(id, versions): (i64, &u64)| Segment { id, first: 0, last: 0, versions: *versions };
+        (0..).zip(versions).map(segment).collect()
     }
 
     #[test]

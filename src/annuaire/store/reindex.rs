@@ -1,5 +1,7 @@
 //! Rebuilds the index from the resources.
 
+#![expect(clippy::cast_possible_truncation, reason = "numbers of versions are u32")]
+
 use super::resource::SearchableResource;
 use super::segment_builder::{Builder, MAX_SEGMENT_VERSIONS};
 use super::term::INDEX_FORMAT;

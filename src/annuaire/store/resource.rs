@@ -95,7 +95,7 @@ fn parse(json: &str) -> Result<(SearchableResource, Option<&str>), Unreadable> {
         return Err(Unreadable { resource_type, id: id.map(str::to_owned), reason: reason.to_owned() });
     };
     let (id, indexed) = (id.to_owned(), extraction::indexed(resource_type, &resource));
-    let version = resource.meta.version_id.map(|version| version.get());
+    let version = resource.meta.version_id.map(serde_json::value::RawValue::get);
     Ok((SearchableResource { resource_type, id, last_updated, indexed }, version))
 }
 

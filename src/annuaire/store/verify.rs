@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn verify_sample_has_the_first_and_the_last_segment_and_all_of_a_small_one() {
-        let segments: Vec<_> = (0..10).map(|n| segment(n, n as u32 * 10 + 1, n as u32 * 10 + 10)).collect();
+        let segments: Vec<_> = (0..10_u32).map(|n| segment(n.into(), n * 10 + 1, n * 10 + 10)).collect();
         let ids = |extent, count: usize| {
             selected(&segments[..count], extent).into_iter().map(|segment| segment.id).collect::<Vec<_>>()
         };

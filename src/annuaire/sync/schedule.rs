@@ -32,7 +32,7 @@ const MAX_DOUBLINGS: u32 = 5;
 
 /// Maximum time between two reads of the clock and of the records: a machine that was suspended resumes with a later
 /// time. The records are one read by key.
-const POLL_INTERVAL: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// When synchronisations are due.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -132,8 +132,7 @@ impl Upstream {
             return Err(self.refused(status, &headers, &body));
         }
         let received = body.len() as u64;
-        let page = self
-            .decoded(&headers, body)
+        let page = Self::decoded(&headers, body)
             .and_then(|text| SearchsetPage::parse(&text))
             .map_err(|reason| UpstreamError::NotAPage { base: self.base().to_owned(), reason })?;
         Ok(Page { content: page, date: date(&headers), bytes: received })
@@ -157,7 +156,7 @@ impl Upstream {
 
     /// The text of the body; decompressed here because that takes three lines, and a layer of
     /// middleware otherwise.
-    fn decoded(&self, headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
+    fn decoded(headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
         let compressed = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes() == b"gzip");
         if !compressed || body.is_empty() {
             return Ok(body);

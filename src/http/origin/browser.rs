@@ -58,7 +58,7 @@ fn is_ours(origin: WebOrigin<'_>, parts: &Parts, base_urls: &[&str]) -> bool {
     // Anyone on the network can forge a page served without TLS. If clients reach this server over TLS, such a page is
     // another site of the same host; pages of this machine cross no network.
     let is_trustworthy = origin.is_https || origin.host.is_loopback() || bases().all(|base| !base.is_https);
-    let target = parts.uri.authority().map(|authority| authority.as_str());
+    let target = parts.uri.authority().map(axum::http::uri::Authority::as_str);
     let host = target.or_else(|| parts.headers.get(header::HOST)?.to_str().ok());
     is_trustworthy && host.and_then(Host::parse).is_some_and(|host| origin.is_at(host))
 }

@@ -2,6 +2,8 @@
 //!
 //! <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4>
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a row has a few columns")]
+
 use sqlx::AssertSqlSafe;
 
 use super::cell::Cell;

@@ -29,14 +29,18 @@ pub(super) async fn commit_together<W: QueuedWrite>(
         set
     };
     let mut keys = StateKeys::default();
-    batch.iter().for_each(|queued| queued.write.add_state_keys(&mut keys));
+    for queued in batch {
+        queued.write.add_state_keys(&mut keys);
+    }
     keys.sort();
     let deadlines = batch.iter().map(|queued| queued.write.deadline().clone());
     let last = deadlines.reduce(|last, next| last.later(&next)).unwrap_or_default();
     let written = with_commit_timeout(storage.until(&last).write(&keys, others, decide_all)).await;
     if let Err(error) = written {
         let outcome = if error.is_rolled_back() { WriteOutcome::Failed } else { WriteOutcome::Unknown };
-        batch.iter().for_each(|queued| queued.report.send_modify(|report| report.outcome = Some(outcome)));
+        for queued in batch {
+            queued.report.send_modify(|report| report.outcome = Some(outcome));
+        }
         return Err(error);
     }
     let answers = batch.iter().zip(attempts).map(|(queued, attempt)| {

@@ -540,6 +540,7 @@ fn query_chain_is_parsed_or_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn query_has_is_parsed_or_refused() {
     let has = |source, field, criterion| Criterion::Has { source, field, criterion: Box::new(criterion) };
     let role = |criterion| has(PractitionerRole, Field::Practitioner, criterion);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::annuaire::ingest::run_log::Part;
+use crate::annuaire::store::ChangeCounts;
 
 fn instant(text: &str) -> Timestamp {
     text.parse().expect("an instant")
@@ -72,7 +73,7 @@ fn run(began: &str, types: &[DirectoryType], succeeded: Option<bool>) -> Record 
     let part = |of: &DirectoryType| Part {
         resource_type: of.to_string(),
         kind: "delta".to_owned(),
-        count: Default::default(),
+        count: ChangeCounts::default(),
     };
     record.parts = types.iter().map(part).collect();
     if let Some(succeeded) = succeeded {

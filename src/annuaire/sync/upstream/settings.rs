@@ -75,9 +75,9 @@ impl Default for RetryPolicy {
         Self {
             retries: 7,
             first: Duration::from_secs(1),
-            longest: Duration::from_secs(60),
-            retry_after: Duration::from_secs(300),
-            timeout: Duration::from_secs(60),
+            longest: Duration::from_mins(1),
+            retry_after: Duration::from_mins(5),
+            timeout: Duration::from_mins(1),
         }
     }
 }

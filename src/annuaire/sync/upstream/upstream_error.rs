@@ -112,7 +112,7 @@ pub enum UpstreamError {
 
 impl UpstreamError {
     /// Whether it may be over in a moment. A 500 may be, unless it says that the page has expired: a walk
-    /// of an hour is not to be begun anew because a server was away for ten seconds.
+    /// of an hour must not begin again because a server was away for ten seconds.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Status { status: 500, said: Some(said), .. } => !said.contains(EXPIRED),
@@ -133,7 +133,7 @@ impl UpstreamError {
         matches!(self, Self::CutShort { .. } | Self::MaybeCutShort { .. })
     }
 
-    /// Whether, said of a `next` page, it means that the walk must begin anew.
+    /// Whether, said of a `next` page, it means that the walk must begin again.
     pub fn is_expired(&self) -> bool {
         matches!(self, Self::Status { status: 400 | 404 | 410 | 500, .. })
     }
