@@ -273,11 +273,11 @@ mod tests {
     use axum::routing::any;
     use tower::Service;
 
-    use super::super::http_error::HttpError;
     use super::*;
     use crate::access::principal::{AuthFailure, Denied};
     use crate::audit::AuditEvent;
     use crate::error::Workload;
+    use crate::http::http_error::HttpError;
     use crate::tls::certificate::ClientCertificate;
 
     /// The audit events of so many requests of this principal that are answered with this status; `None`: never.

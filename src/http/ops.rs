@@ -63,7 +63,7 @@ async fn ready(State(OpsState { endpoint, tls }): State<OpsState>) -> impl IntoR
         "ready": database && writing,
         "database": if database { "available" } else { "not available" },
         "writing": writing,
-        "serverCertificateUntil": tls.server.as_ref().map(super::super::tls::server::Server::not_after),
+        "serverCertificateUntil": tls.server.as_ref().map(crate::tls::server::Server::not_after),
         "certificateFilesRefused": &**tls.refused.load(),
         "revocationLists": lists.collect::<Vec<_>>(),
     });

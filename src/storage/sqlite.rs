@@ -196,8 +196,8 @@ impl DerefMut for SqliteReader {
 mod tests {
     use std::time::Duration;
 
-    use super::super::error::StorageError;
     use super::*;
+    use crate::storage::error::StorageError;
 
     /// Counts until it is stopped.
     const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
