@@ -1,6 +1,6 @@
 //! The FHIR interactions, one file each. <http://hl7.org/fhir/R4/http.html>
 //!
-//! Each takes the parts of a request that are its own, a [`RequestContext`] and the [`AuditDraft`] of the request, and
+//! Each takes the parts of a request that are its own, a [`RequestContext`] and the [`AuditDraft`](crate::audit::AuditDraft) of the request, and
 //! returns an [`Outcome`]: it reads the query, validates the body, stores or looks up, and answers. HTTP makes the
 //! response of the outcome.
 

@@ -1,7 +1,7 @@
 //! The only door to the database: SQLite by default, or Postgres. Each query is written once.
 //!
-//! Writes are batches ([`Storage::write`]): one transaction reads what the batch needs, a pure
-//! function decides, and the changes of the whole batch are written and committed together.
+//! Writes are queued ([`write_queue`]) and committed in batches ([`Storage::write`]): one transaction reads the state that a
+//! batch depends on, each write decides over it, and the changes of the whole batch are committed together.
 
 mod address;
 pub mod backup;
@@ -29,6 +29,6 @@ mod write_transaction;
 pub use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
 pub use error::StorageError;
 pub use open_error::OpenError;
-pub(crate) use read::LARGEST_PAGE;
+pub(crate) use read::MAX_PAGE_BYTES;
 pub use read::{HistoryPage, StoredVersion};
 pub use write::{NewVersion, StateKeys, WriteSet};

@@ -25,7 +25,7 @@ pub struct Status {
     /// At most [`MAX_COUNTED`].
     #[serde(rename = "set_aside_count")]
     pub rejected_count: usize,
-    /// The newest rejected resources, at most [`MAX_SHOWN`].
+    /// The newest rejected resources, at most `MAX_SHOWN`.
     #[serde(rename = "set_aside")]
     pub rejected: Vec<RejectedResource>,
     /// Newest first.

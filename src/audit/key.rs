@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
 
 /// The key by which identifiers of persons are hashed: HMAC-SHA-256, cut to 128 bits.
 ///
-/// National identifiers are short: without a key, whoever holds a hash would find its identifier by trying
+/// National identifiers are short: without a key, anyone with a hash would find its identifier by trying
 /// them all. A key that is kept **in the database** protects what leaves it: the output of
 /// `sas-endpoint exchanges`, a copy of these tables alone. A key that is **set** (`SAS_EXCHANGES_KEY`) also
 /// protects them from whoever has the whole database, or a backup of it, and not the settings. Neither hides

@@ -60,7 +60,7 @@ impl AuditQueue {
     }
 
     /// Queues an event. While the queue is full, as when the database is away for long, the answer waits up to
-    /// [`ENQUEUE_TIMEOUT`]; then the event is counted as lost.
+    /// a second; then the event is counted as lost.
     pub async fn send(&self, event: AuditEvent) {
         if self.queue.send_timeout(event, ENQUEUE_TIMEOUT).await.is_err() {
             self.lost.add(1);

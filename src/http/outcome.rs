@@ -107,7 +107,7 @@ pub async fn refused(error: &HttpError, parts: &Parts, body: Body, bounds: &Boun
 }
 
 /// Enough for an ordinary PUT, and little of what is sent by a stranger or is too much already.
-const STRANGERS: DrainLimits = DrainLimits { max_bytes: 64 << 10, timeout: Duration::from_secs(1) };
+const UNAUTHENTICATED: DrainLimits = DrainLimits { max_bytes: 64 << 10, timeout: Duration::from_secs(1) };
 
 /// How much of the body of a refused request is still read.
 fn drain_limits(error: &HttpError, parts: &Parts, bounds: &Bounds) -> DrainLimits {
@@ -126,14 +126,16 @@ fn drain_limits(error: &HttpError, parts: &Parts, bounds: &Bounds) -> DrainLimit
         // It would only take longer still.
         HttpError::TooSlow { .. } => (0, Duration::ZERO),
         _ if body::is_withheld(&parts.headers, error) => (0, Duration::ZERO),
-        _ if is_too_much || is_stranger(parts) => (STRANGERS.max_bytes, STRANGERS.timeout.min(bounds.body_timeout)),
+        _ if is_too_much || is_unauthenticated(parts) => {
+            (UNAUTHENTICATED.max_bytes, UNAUTHENTICATED.timeout.min(bounds.body_timeout))
+        }
         _ => (8 << 20, bounds.body_timeout),
     };
     DrainLimits { max_bytes, timeout }
 }
 
 /// Whether callers are asked for, and the client is none; or its certificate is not believed.
-fn is_stranger(parts: &Parts) -> bool {
+fn is_unauthenticated(parts: &Parts) -> bool {
     parts.extensions.get::<Origin>().is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)))
 }
 

@@ -6,12 +6,12 @@ use crate::fhir::query::{MAX_PARAMETERS, Query, QueryBounds};
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_PARAMETER, QUERY_REPEATED, QUERY_SIZE, QUERY_VALUE};
-use crate::storage::LARGEST_PAGE;
+use crate::storage::MAX_PAGE_BYTES;
 
 /// The size of a page when the client names none.
 const DEFAULT_COUNT: usize = 50;
 /// The largest page; a client that asks for more gets this.
-const LARGEST_COUNT: usize = 1000;
+const MAX_COUNT: usize = 1000;
 
 /// The bounds of a search: databases take long to plan many criteria, and SQLite nests a thousand comparisons at most.
 pub const SEARCH_BOUNDS: QueryBounds = QueryBounds { criteria: 16, list: 256, values: 256 };
@@ -23,7 +23,7 @@ const MAX_LINKS: usize = 256 << 10;
 
 /// The size of the largest page, where no resource is larger than `max_resource`.
 pub fn max_page_bytes(max_resource: usize) -> usize {
-    LARGEST_PAGE + max_resource + LARGEST_COUNT * MAX_ENTRY_OVERHEAD + MAX_LINKS
+    MAX_PAGE_BYTES + max_resource + MAX_COUNT * MAX_ENTRY_OVERHEAD + MAX_LINKS
 }
 
 /// The issue of a query that exceeds the bounds of the FHIR API.
@@ -87,7 +87,7 @@ pub fn parse_subset(query: &mut Query, summaries: &'static str, issues: &mut Vec
 /// `_count`: how many entries a page has at the most.
 pub fn count(query: &mut Query, issues: &mut Vec<Issue>) -> usize {
     let count = parsed(query, "_count", "0…1000", issues, |text| text.parse().ok());
-    count.unwrap_or(DEFAULT_COUNT).min(LARGEST_COUNT)
+    count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT)
 }
 
 /// `url?name=value&…`, encoded; without parameters, `url`.

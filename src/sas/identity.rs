@@ -21,7 +21,7 @@ use crate::issue::catalogue::{
     APPOINTMENT_IDENTIFIER_CHANGED, APPOINTMENT_OPERATOR_REQUIRED, APPOINTMENT_OPERATOR_UNKNOWN, IDENTIFIER_COUNT,
     IDENTIFIER_DUPLICATE, IDENTIFIER_LENGTH, IDENTIFIER_NOT_IN_BODY,
 };
-use crate::storage::registry::{Entry, Hold, Identifiers, Registry};
+use crate::storage::registry::{Claim, Entry, Identifiers, Registry};
 
 /// How a request designates the resource that it writes.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
     }
     let identifiers = match write.resource_type {
         ResourceType::Practitioner => account_identifiers(write, designated),
-        ResourceType::Appointment => write.identifiers.iter().map(|own| (own.clone(), Hold::Held)).collect(),
+        ResourceType::Appointment => write.identifiers.iter().map(|own| (own.clone(), Claim::Held)).collect(),
     };
     let effect = match designated {
         None => Effect::Create,
@@ -207,7 +207,7 @@ fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entr
         return Some(account);
     }
     // P12: a repeated change of the identifier. A national id that is only in the body selects no account (P13).
-    let released = |account: &&Entry| account.identifiers.get(query) == Some(&Hold::Released);
+    let released = |account: &&Entry| account.identifiers.get(query) == Some(&Claim::Released);
     write.identifiers.iter().filter_map(holder).find(released)
 }
 
@@ -350,18 +350,18 @@ fn account_identifiers(write: &Write, designated: Option<&Entry>) -> Identifiers
     // remembered for a repetition of this change (P12).
     for (former, hold) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
         match hold {
-            Hold::Held if former.is_intrn() => identifiers.insert(former.clone(), Hold::Held),
-            Hold::Held | Hold::Released => identifiers.insert(former.clone(), Hold::Released),
-            Hold::Mentioned => None,
+            Claim::Held if former.is_intrn() => identifiers.insert(former.clone(), Claim::Held),
+            Claim::Held | Claim::Released => identifiers.insert(former.clone(), Claim::Released),
+            Claim::Mentioned => None,
         };
     }
     // P11: the query's identifier was this account's, even if it was never received. It is remembered for a repetition of
     // this creation; as no body had it, it stays free for its person.
     if let (Target::Identifier(Token::Exact(query)), None) = (&write.target, designated) {
-        identifiers.insert(query.clone(), Hold::Released);
+        identifiers.insert(query.clone(), Claim::Released);
     }
     for own in &write.identifiers {
-        identifiers.insert(own.clone(), if own.is_account_key() { Hold::Held } else { Hold::Mentioned });
+        identifiers.insert(own.clone(), if own.is_account_key() { Claim::Held } else { Claim::Mentioned });
     }
     identifiers
 }

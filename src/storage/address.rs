@@ -1,4 +1,4 @@
-//! Addresses of databases: which of the two it names, and how a SQLite file is opened.
+//! Addresses of databases: SQLite or Postgres, and the options with which a SQLite file is opened.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::open_error::OpenError;
 
-/// How long a write waits for another process's, on either database, while nobody waits for its answer.
+/// How long a write without a deadline waits for the lock of another process, on either database.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The two databases.
@@ -20,7 +20,7 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    /// The database that an address is of.
+    /// The database of an address.
     pub(super) fn of(url: &str) -> Result<Self, OpenError> {
         // A database in memory would vanish with its connection.
         if url.starts_with("sqlite:") && !url.contains(":memory:") && !url.contains("mode=memory") {
@@ -33,7 +33,7 @@ impl Backend {
     }
 }
 
-/// How to connect to a SQLite file, and what it is, for people.
+/// The options for a SQLite file, and its description for people.
 pub(super) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String), OpenError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(OpenError::Address)?
@@ -45,14 +45,14 @@ pub(super) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String)
     Ok((options, description))
 }
 
-/// The same for a connection that only reads: nothing is made, and the journal stays what it is.
+/// The same for a connection that only reads: it creates no file and keeps the journal mode.
 pub(super) fn sqlite_reading_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
     let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Address)?;
     Ok(options.create_if_missing(false).read_only(true).busy_timeout(LOCK_TIMEOUT).statement_cache_capacity(200))
 }
 
-/// A connection to a SQLite file that may be new. Whoever makes one notes its journal mode in it, and of several
-/// at the same moment SQLite tells all but one that it is busy, however long they would wait.
+/// A connection to a SQLite file that may be new. The connection that creates a file sets its journal mode, and of
+/// several at the same time all but one get `SQLITE_BUSY`, whatever their timeout.
 pub(super) async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
     let often = ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(100);
     let is_busy = |error: &sqlx::Error| {

@@ -10,7 +10,7 @@ use super::address::{Backend, sqlite_options, sqlite_reading_options};
 use super::open_error::OpenError;
 use super::private_file;
 
-/// What was copied.
+/// The result of a backup.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
     /// The size of the copy, in bytes.
@@ -19,13 +19,13 @@ pub struct Copied {
     pub accounts: i64,
 }
 
-/// Why there is no copy.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// It is not SQLite.
     #[error("this is a Postgres database: copy it with pg_dump (pg_dump --format=custom --file=FILE DATABASE)")]
     Postgres,
-    /// Nothing is overwritten.
+    /// The file exists; a backup never overwrites one.
     #[error("{0} exists already; nothing was copied")]
     Exists(PathBuf),
     /// The database cannot be found.
@@ -36,19 +36,19 @@ pub enum BackupError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The database cannot be read, or the copy not written.
     #[error("the database cannot be copied: {0}")]
     Copy(#[from] sqlx::Error),
-    /// What was written is not a sound database.
+    /// The integrity check of the copy failed.
     #[error("the copy is damaged and was removed: {0}")]
     Damaged(String),
 }
 
-/// Copies the database to a new file, as it is at one moment, beside whoever writes. The file appears under its
-/// name when it is whole, on disk, and checked; only its owner may read it.
+/// Copies the database to a new file as of one moment, while others write. The file gets its name when it is
+/// complete, on disk and checked; only its owner may read it.
 pub async fn backup(url: &str, file: &Path) -> Result<Copied, BackupError> {
     if Backend::of(url)? == Backend::Postgres {
         return Err(BackupError::Postgres);
@@ -61,16 +61,16 @@ pub async fn backup(url: &str, file: &Path) -> Result<Copied, BackupError> {
     let unfinished = PathBuf::from(unfinished);
     let written = async {
         let failed = |source| BackupError::Write { path: unfinished.clone(), source };
-        // VACUUM INTO takes a file that is empty, and leaves its mode as it is.
+        // VACUUM INTO accepts an empty file, and keeps its mode.
         private_file::create_new(&unfinished).map_err(failed)?;
         let copied = copy(url, &unfinished).await?;
         File::open(&unfinished).and_then(|copy| copy.sync_all()).map_err(failed)?;
-        // Whoever has made that file in the meantime keeps it.
+        // A file that another process has created in the meantime stays.
         match std::fs::hard_link(&unfinished, file) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(BackupError::Exists(file.to_owned()));
             }
-            // A file system without links.
+            // The file system has no hard links.
             Err(_) => std::fs::rename(&unfinished, file).map_err(failed)?,
             Ok(()) => {}
         }

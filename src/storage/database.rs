@@ -1,4 +1,4 @@
-//! Opening the database, bringing its schema up to date, and asking whether it is there.
+//! Opens the database, migrates its schema, and keeps its pools of connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::schema::{Schema, Sql};
 use super::sqlite::{SqliteReaders, StopAt};
 use crate::deadline::Deadline;
 
-/// The schema of accounts, appointments and the record.
+/// The schema of accounts, appointments and audit events.
 const SCHEMA: Schema = Schema {
     migrations: &[
         (1, "resource", Sql::Both(include_str!("../../migrations/0001_resource.sql"))),
@@ -37,13 +37,13 @@ const SCHEMA: Schema = Schema {
     remedy: "run `sas-endpoint migrate`, or start `serve` of this program",
 };
 
-/// A write and a search take no longer, from the moment a permit is asked for.
+/// Deadline of a write, from the moment it asks for a permit.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(6);
-/// The same of a search.
+/// Deadline of a search.
 pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(6);
-/// The same of a read by id, by version, or of a history.
+/// Deadline of a read by id or version, or of a history.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
-/// The number of all matches of a search is counted for so long.
+/// How long the number of all matches of a search is counted.
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections for reads by id.
@@ -64,9 +64,9 @@ fn sqlite_searches() -> u32 {
         .map_or(2, |processors| processors.clamp(2, MAX_SQLITE_SEARCHES))
 }
 
-/// What every session on Postgres is told that reads and writes resources.
+/// The settings of every Postgres session.
 const SESSION: &str = concat!(
-    // An instance that hangs inside a transaction must not hold up the others for ever.
+    // An instance that hangs inside a transaction must not block the others for ever.
     "SET idle_in_transaction_session_timeout = '10s';",
     // Acknowledged means on disk, and decided over what was committed before.
     "SET synchronous_commit = on;",
@@ -77,7 +77,7 @@ const SESSION: &str = concat!(
 
 /// An open database.
 ///
-/// What is asked of it ends with its deadline: see [`Storage::until`].
+/// Its statements are stopped at its deadline: see [`Storage::until`].
 #[derive(Clone)]
 pub struct Storage {
     pub(super) writer: Writer,
@@ -87,24 +87,24 @@ pub struct Storage {
     pub(super) count_timeout: Duration,
 }
 
-/// The one connection that writes: however many searches run, a write never waits for one of theirs.
+/// The connection that writes. It is apart from those that read, so that a write waits for no search.
 #[derive(Clone)]
 pub(super) enum Writer {
     Sqlite { pool: SqlitePool, stop_at: StopAt },
     Postgres(Connections),
 }
 
-/// Connections that read, by purpose: none waits for another's.
+/// Connections that read, by purpose, so that no purpose waits for another.
 pub(super) struct ReaderPools {
     /// Reads by id.
     pub lookups: Readers,
-    /// What a write that changes nothing answers.
+    /// The content that a write without a change returns.
     pub unchanged: Readers,
     /// Pages of searches.
     pub searches: Readers,
-    /// Numbers of all matches.
+    /// Counts of all matches.
     pub counts: Readers,
-    /// Whether the database answers.
+    /// Health checks.
     pub probe: Readers,
 }
 
@@ -124,7 +124,7 @@ impl Readers {
         }
     }
 
-    /// Waits for what is under way and closes them all.
+    /// Waits for the statements in progress, and closes all connections.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(readers) => readers.close().await,
@@ -139,7 +139,7 @@ impl ReaderPools {
     }
 }
 
-/// Expands a body once for each database, with `$reader` a connection of this purpose, until the deadline.
+/// Expands the body once for each database, with a connection of this purpose as `$reader`.
 macro_rules! on_reader {
     ($storage:expr, $purpose:ident, $reader:ident => $body:expr) => {
         match &$storage.readers.$purpose {
@@ -159,7 +159,7 @@ macro_rules! on_reader {
 pub(super) use on_reader;
 
 impl Storage {
-    /// Opens the database at `sqlite://path` (made if missing) or `postgres://…`, and applies the
+    /// Opens the database at `sqlite://path` (created if missing) or `postgres://…`, and applies the
     /// migrations that it lacks.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         match Backend::of(url)? {
@@ -168,7 +168,7 @@ impl Storage {
         }
     }
 
-    /// Opens the database beside a running server: nothing is created, and the schema stays as it is.
+    /// Opens an existing database, which a server may be using: it is neither created nor migrated.
     pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
@@ -194,13 +194,13 @@ impl Storage {
         }
     }
 
-    /// The same database, for what must be answered until this deadline: what it executes then is stopped.
+    /// The same database with another deadline: statements that run at the deadline are stopped.
     #[must_use]
     pub fn until(&self, deadline: &Deadline) -> Self {
         Self { deadline: deadline.clone(), ..self.clone() }
     }
 
-    /// The same database with another time in which the matches of a search are counted.
+    /// The same database with another timeout of counts.
     #[must_use]
     pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
         Self { count_timeout, ..self }
@@ -220,8 +220,8 @@ impl Storage {
     }
 
     fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions, description: &str) -> Self {
-        // Where the disk is full, SQLite itself rolls back, and the connection then refuses every further
-        // transaction for the one that it believes to be in: another takes its place.
+        // If the disk is full, SQLite rolls back by itself, and sqlx believes that the connection is still in the
+        // transaction and refuses the next one: the pool replaces such a connection.
         let stop_at = StopAt::never();
         let installed = stop_at.clone();
         let pool = SqlitePoolOptions::new()
@@ -282,12 +282,12 @@ impl Storage {
         Ok(applied == newest)
     }
 
-    /// What and where it is, for people; never a password.
+    /// The kind and the address of the database, for people; without password.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// Connections that are open and connections that are idle, over all pools.
+    /// The numbers of open and of idle connections in all pools.
     pub fn connections(&self) -> (u32, usize) {
         let writers = match &self.writer {
             Writer::Sqlite { pool, .. } => (pool.size(), pool.num_idle()),
@@ -302,7 +302,7 @@ impl Storage {
         })
     }
 
-    /// Waits for what is under way and closes every connection.
+    /// Waits for the statements in progress, and closes every connection.
     pub async fn close(&self) {
         for readers in self.readers.all() {
             readers.close().await;
@@ -314,7 +314,7 @@ impl Storage {
     }
 }
 
-/// A first connection. A pool would try again and again, and in the end hide what went wrong.
+/// A first connection outside a pool, which would retry and hide the cause of a failure.
 async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
     let address = PostgresAddress::parse(url)?;
     address.warn_if_unverified();

@@ -15,21 +15,21 @@ pub(super) const RUN: i64 = 128;
 
 /// Maximum events that one transaction removes: writes wait for it.
 const MAX_PURGED_EVENTS: i64 = 500;
-/// Among so many of the first numbers they are looked for. Those that came late, or were told a wrong time by a
-/// clock that was ahead, stand before older ones and must not hide them.
+/// Maximum events that are searched for old ones, from the lowest number. Events that were committed late, or while the
+/// clock was ahead, have lower numbers than older ones and must not hide them.
 const MAX_PURGE_CANDIDATES: i64 = 20_000;
 /// Maximum runs of lookup keys that one transaction removes: more than these events fill.
 const MAX_PURGED_RUNS: i64 = 8;
 /// Events read at once.
 const PAGE: i64 = 500;
-/// Events are numbered as they are committed: one that waited, while the database was away, stands after later
-/// ones. This is more than ever wait together.
+/// Events are numbered in the order of commits: an event that waited while the database was away has a higher number
+/// than later ones. This exceeds the number of events that can wait.
 const MAX_LATE_EVENTS: usize = 4096;
 
 const SELECT_KEY: &str = "SELECT value FROM note WHERE name = 'exchanges-key'";
 
-/// Adds events within a write transaction, in which nobody else numbers any: they follow the last one. A
-/// whole batch is one value of each statement: on SQLite a statement costs as much as many rows.
+/// Adds events within a write transaction, which excludes other writers: their numbers follow the last one. A batch is
+/// one bound value per statement: on SQLite a statement costs as much as many rows.
 macro_rules! add_events {
     ($storage:expr, $transaction:ident, $events:expr) => {
         let batch = $crate::storage::exchanges::Batch::new($events)?;
@@ -69,7 +69,7 @@ impl Batch {
 
 /// The statements that add a [`Batch`]: its events after the last one, then their lookup keys.
 ///
-/// Where every event was removed, numbers start from 1 again, and may meet keys that are yet to be removed.
+/// If every event has been removed, numbers start from 1 again, and may meet keys that are not yet removed.
 pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
     match storage.writer {
         // SQLite numbers from the largest on, in the order of the rows. Asked for the largest number, it would read
@@ -104,7 +104,7 @@ pub struct AuditQuery {
     pub since: Option<String>,
     /// Before this time, as stored.
     pub until: Option<String>,
-    /// The most that are given.
+    /// Maximum number of events.
     pub limit: usize,
 }
 
@@ -132,7 +132,7 @@ impl Storage {
         Ok(())
     }
 
-    /// The key that hashes are made with where none is set: made at random once, and kept in the database.
+    /// The key of the hashes if none is configured: generated once, and stored in the database.
     pub async fn exchanges_key(&self) -> Result<Key, StorageError> {
         if let Some(kept) = self.kept_exchanges_key().await? {
             return Ok(kept);
@@ -147,7 +147,7 @@ impl Storage {
         Ok(Key::from_bytes(kept.as_bytes()))
     }
 
-    /// The same, where it was made.
+    /// The stored key, if there is one.
     pub async fn kept_exchanges_key(&self) -> Result<Option<Key>, StorageError> {
         let kept: Option<String> =
             on_reader!(self, searches, reader => sqlx::query_scalar(SELECT_KEY).fetch_optional(reader).await)?;
@@ -234,7 +234,7 @@ impl Storage {
         Ok(on_reader!(self, searches, reader => sqlx::query_as(sql).bind(value).bind(system).fetch_all(reader).await)?)
     }
 
-    /// Removes some of the events that are older than this, with their keys, and returns how many: zero when none is
+    /// Removes some of the events that are older than this, with their lookup keys. Returns their number: 0 if none is
     /// left.
     pub async fn purge_exchanges(&self, before: &str) -> Result<u64, StorageError> {
         let purge = "DELETE FROM exchange WHERE id IN ( \

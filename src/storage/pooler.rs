@@ -1,7 +1,7 @@
 //! Recognises a connection pooler (PgBouncer) that changes the server's session between transactions.
 //!
 //! The program cannot work behind one: prepared statements, settings such as `statement_timeout`, and the advisory
-//! locks of migrations and of the copy belong to a session. Alone, a client often gets the same session again; the
+//! locks of migrations and of the mirror belong to a session. Alone, a client often gets the same session again; the
 //! start would then succeed, and fail later under load.
 
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::open_error::OpenError;
 use super::pooler_error::SHARED_SESSION;
 use super::postgres_address::PostgresAddress;
 
-/// A pooler that has no session left keeps its client waiting.
+/// How long a statement waits for a session: a pooler without a free one blocks its client.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Other clients of the pooler may hide in one round that a session is shared.
+/// Rounds of the check: in one round, other clients of the pooler may hide that sessions are shared.
 const ROUNDS: usize = 3;
 
 const NO_SESSION: &str = "it gives no second session within 10 s; raise default_pool_size, or connect to Postgres \
@@ -36,7 +36,7 @@ pub(crate) async fn check(address: &PostgresAddress, first: &mut PgConnection) -
         if other == before {
             return Err(shared());
         }
-        // Where there is none left, the one that it had is another's.
+        // If there is none left, another connection has its session.
         let after = session(address, first).await?.ok_or_else(shared)?;
         if after != before {
             return Err(shared());
@@ -46,7 +46,7 @@ pub(crate) async fn check(address: &PostgresAddress, first: &mut PgConnection) -
     Ok(())
 }
 
-/// The number of the server's session; `None` where none was given in time.
+/// The process id of the server's session; `None` if there was no session in time.
 async fn session(address: &PostgresAddress, connection: &mut PgConnection) -> Result<Option<i32>, OpenError> {
     let asked = connection.fetch_one("SELECT pg_backend_pid()");
     let Ok(row) = tokio::time::timeout(SESSION_TIMEOUT, asked).await else { return Ok(None) };

@@ -1,6 +1,6 @@
-//! Connections to Postgres, where any of them may fall silent: a firewall forgot it, or a cable was pulled.
-//! Nobody is told then, so that both ends are bounded: the server drops a session whose client does not
-//! answer, with its locks, and the pool a connection whose server does not.
+//! Connections to Postgres. Any of them may fall silent, as when a firewall forgets it, and neither end is notified. So
+//! both ends have timeouts: the server drops a session whose client does not answer, with its locks, and the pool drops
+//! a connection whose server does not.
 //!
 //! After a failover, the former primary may go on answering, read-only. Its connections are closed, so that the
 //! host's name is resolved again.
@@ -15,19 +15,19 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
 use super::address::LOCK_TIMEOUT;
 use crate::deadline::Deadline;
 
-/// A connection that does not answer within this time is given up, and makes room for another: early enough
-/// for the read that waits, and for whoever asks whether the program is ready.
+/// A connection that does not answer within this time is closed and replaced: soon enough for a waiting read and for a
+/// health check.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What every session is told: a client that does not answer is gone after ten seconds, and its locks with it.
+/// Settings of every session: the server drops a client that does not answer after ten seconds, and its locks.
 ///
-/// No time-out of Postgres runs while it waits for the rest of what it was sent, say the `Sync` after an
-/// `Execute`. The first three count while nothing is being sent to the client, the last while something is.
-/// On a socket file they mean nothing.
+/// No timeout of Postgres runs while it waits for the rest of a message, such as the `Sync` after an `Execute`. The
+/// first three settings apply while the server sends nothing to the client, the last while it does. They have no effect
+/// on a Unix socket.
 pub(crate) const KEEP_ALIVE: &str = "SET tcp_keepalives_idle = '4s';SET tcp_keepalives_interval = '2s';\
     SET tcp_keepalives_count = 3;SET tcp_user_timeout = '10s'";
 
-/// What the sessions of a pool are told.
+/// The settings of the sessions of a pool.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     /// Whether they write.
@@ -38,13 +38,13 @@ pub(crate) struct Session {
     pub settings: &'static str,
 }
 
-/// A reader's connection to a read-only server is kept for so long: while there is no other server, every search
-/// would connect again.
+/// How long a reader keeps a connection to a read-only server. Without it, every search would connect again while there
+/// is no other server.
 const READ_ONLY_MAX_AGE: Duration = Duration::from_secs(1);
 
-/// Whether there is still a server at the other end, which answers in time, and whether it takes writes.
+/// Whether the server answers in time, and whether it accepts writes.
 async fn probe(connection: &mut PgConnection) -> Option<Server> {
-    // True of a standby, and of a primary that `default_transaction_read_only` holds back.
+    // On for a standby, and for a primary with `default_transaction_read_only`.
     let asked = connection.fetch_one("SHOW transaction_read_only");
     let row = tokio::time::timeout(PING_TIMEOUT, asked).await.ok()?.ok()?;
     let is_read_only = row.try_get::<String, _>(0).ok()?;
@@ -57,7 +57,7 @@ enum Server {
     ReadOnly,
 }
 
-/// Connections that are lent, each with an answering server at its other end.
+/// A pool of connections, each checked when it is acquired.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pool: PgPool,
@@ -73,7 +73,7 @@ impl Connections {
         let pool = PgPoolOptions::new()
             .max_connections(size)
             .acquire_timeout(LOCK_TIMEOUT)
-            // The pool's own test has no time-out: a silent server would keep every caller waiting.
+            // The pool's own test has no timeout: a silent server would block every caller.
             .test_before_acquire(false)
             .before_acquire(move |connection, metadata| {
                 let is_young = metadata.age < read_only_max_age;
@@ -94,16 +94,16 @@ impl Connections {
                     Ok(())
                 })
             });
-        // A statement that nobody waits for any more ends by its time-out.
+        // An abandoned statement ends by its timeout.
         Self { pool: pool.connect_lazy_with(options), release_timeout: statement_timeout + PING_TIMEOUT }
     }
 
-    /// The same, whose connections are given up when they do not answer at once, even in the middle of a statement.
+    /// The same, which closes connections that do not answer at once, even in the middle of a statement.
     pub fn given_up_early(self) -> Self {
         Self { release_timeout: PING_TIMEOUT, ..self }
     }
 
-    /// Lends one until it is dropped.
+    /// A connection, which returns to the pool when it is dropped.
     pub async fn acquire(&self, deadline: &Deadline) -> Result<PooledConnection, sqlx::Error> {
         Ok(PooledConnection {
             connection: Some(self.pool.acquire().await?),
@@ -124,12 +124,11 @@ impl Connections {
     }
 }
 
-/// A connection that is given back when it is dropped, if it still answers.
+/// A connection that returns to its pool when it is dropped, if it still answers.
 ///
-/// Giving back is the pool's: it asks the server for an answer, without end where the server fell silent, and
-/// keeps the slot meanwhile (<https://github.com/launchbadge/sqlx/issues/4349>). Of the one connection that
-/// writes there would be none until the program is restarted. Here it has an end; what is dropped then is
-/// closed, and its slot is free.
+/// The pool asks the server for an answer first, without a timeout, and keeps the slot meanwhile
+/// (<https://github.com/launchbadge/sqlx/issues/4349>): with a silent server, the only connection that writes would be
+/// lost until a restart. Here the return has a timeout; then the connection is closed and its slot is free.
 pub(crate) struct PooledConnection {
     /// Until it is dropped.
     connection: Option<PoolConnection<Postgres>>,
@@ -164,7 +163,7 @@ impl Drop for PooledConnection {
                 Ok::<_, sqlx::Error>(())
             };
             if !matches!(tokio::time::timeout(timeout, returned).await, Ok(Ok(()))) {
-                // Giving it back would wait for its server without end.
+                // Its return would wait for the server without end.
                 connection.close_on_drop();
             }
             drop(deadline);

@@ -1,4 +1,4 @@
-//! Files that only their owner may read and write, whatever the umask: accounts stand in them in clear.
+//! Files that only their owner may read and write, whatever the umask: they contain accounts unencrypted.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,15 +10,15 @@ const MODE: u32 = 0o600;
 /// As many symbolic links as Linux follows.
 const MAX_LINKS: usize = 40;
 
-/// Makes an empty database, unless there is a file. SQLite gives `-wal` and `-shm` the mode of the database.
+/// Creates an empty database, unless the file exists. SQLite gives `-wal` and `-shm` the mode of the database.
 ///
-/// A file that exists is not opened: to close it would end the locks that this process has on it through SQLite.
+/// An existing file is not opened: closing it would release the locks that this process has on it through SQLite.
 pub(crate) fn create_database(path: &Path) {
-    // SQLite says better what is wrong, and where.
+    // SQLite's own error is better.
     let _ = create_new(&target(path));
 }
 
-/// The file that a path leads to, made or not: SQLite keeps its other files beside that one.
+/// The file that a path leads to, existing or not: SQLite keeps its other files next to it.
 fn target(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -28,8 +28,8 @@ fn target(path: &Path) -> PathBuf {
     path
 }
 
-/// The name of a file without links, so that by whatever name it is opened a lock beside it is the same; also of one
-/// that is yet to be made.
+/// The path of a file without symbolic links, so that every name of a file has the same lock file. The file need not
+/// exist.
 pub(crate) fn real(path: &Path) -> PathBuf {
     let path = target(path);
     let in_real_folder = || {
@@ -39,24 +39,24 @@ pub(crate) fn real(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(in_real_folder).unwrap_or(path)
 }
 
-/// The path of a file beside a database, however the database is called.
+/// The path of a file next to a database.
 pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = real(database).into_os_string();
     path.push(suffix);
     path.into()
 }
 
-/// Makes a file that does not exist.
+/// Creates a file that does not exist.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
 }
 
-/// Opens a file that carries a lock and nothing else, and makes it if there is none.
+/// Opens a lock file, and creates it if it is missing.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(path)
 }
 
-/// Warns of files of this database that others than their owner may read or write.
+/// Warns about files of this database that other users may read or write.
 pub(crate) fn warn_if_shared(database: &Path) {
     let files = shared(database);
     if !files.is_empty() {
@@ -65,7 +65,7 @@ pub(crate) fn warn_if_shared(database: &Path) {
     }
 }
 
-/// The database, what SQLite keeps beside it, and the locks of this program.
+/// The database, SQLite's other files, and the lock files of this program.
 fn shared(database: &Path) -> Vec<String> {
     let is_shared =
         |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 != 0);

@@ -1,4 +1,4 @@
-//! Reading: one version, the current one, the history.
+//! Reads: one version, the current version, the history.
 
 #![expect(clippy::cast_possible_wrap, reason = "a page has at most a thousand versions")]
 
@@ -19,11 +19,11 @@ pub struct StoredVersion {
     pub id: String,
     /// The number of this version.
     pub version: Version,
-    /// When it came to be: UTC text of fixed width.
+    /// When it was written: UTC text of fixed width.
     pub last_updated: String,
-    /// What made it: `create` or `update`.
+    /// The interaction that wrote it: `create` or `update`.
     pub interaction: String,
-    /// The resource, as answered.
+    /// The resource as JSON text.
     pub content: String,
 }
 
@@ -41,10 +41,10 @@ const VERSION: &str = "\
     SELECT id, version, last_updated, interaction, content FROM resource_version \
     WHERE resource_type = $1 AND id = $2 AND version = $3";
 
-/// A page ends where its contents exceed this, in bytes, however many entries were asked for.
-pub(crate) const LARGEST_PAGE: usize = 8 << 20;
+/// A page ends after the entry with which its contents exceed this, in bytes.
+pub(crate) const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// Up to `count` versions of those that come, and whether there are more.
+/// Up to `count` versions of the rows, and whether there are more.
 pub(super) async fn page(
     rows: impl Stream<Item = Result<VersionRow, sqlx::Error>>,
     count: usize,
@@ -52,7 +52,7 @@ pub(super) async fn page(
     let mut rows = pin!(rows);
     let (mut versions, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        if versions.len() == count || size >= LARGEST_PAGE {
+        if versions.len() == count || size >= MAX_PAGE_BYTES {
             return Ok((versions, true));
         }
         let version = StoredVersion::from(row);
@@ -88,7 +88,7 @@ impl Storage {
         Ok(row.map(Into::into))
     }
 
-    /// The version at which a write left a resource as it was. It does not wait for reads.
+    /// The version that a write left unchanged. It does not wait for reads.
     pub async fn read_unchanged(
         &self,
         resource_type: ResourceType,

@@ -1,4 +1,4 @@
-//! The part of the database that a batch of writes touches, in memory: who is who, at which version.
+//! The part of the database that a batch of writes concerns, in memory: resources, versions and identifiers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,16 +11,16 @@ use crate::fhir::version::Version;
 
 /// How a resource relates to a business identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// It answers to it; no other resource of its type does.
+pub enum Claim {
+    /// The identifier designates the resource, and no other of its type.
     Held,
-    /// It answered to it once; the identifier is free, or another's.
+    /// The identifier designated the resource once; it is free, or another resource holds it.
     Released,
-    /// It carries it, without being designated by it.
+    /// The resource contains the identifier, which does not designate it.
     Mentioned,
 }
 
-impl Hold {
+impl Claim {
     /// The word in the database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Hold {
 }
 
 /// The identifiers of a resource and how it relates to each.
-pub type Identifiers = BTreeMap<Identifier, Hold>;
+pub type Identifiers = BTreeMap<Identifier, Claim>;
 
 /// A resource without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub struct Entry {
     pub id: Id,
     /// Its current version.
     pub version: Version,
-    /// When that version came to be.
+    /// When that version was written.
     pub last_updated: Timestamp,
     /// Equal for contents that are equal as JSON.
     pub content_hash: String,
-    /// Whether its identifiers are exclusively its own: an active account, any appointment.
+    /// Whether no other resource may take its identifiers: an active account, or an appointment.
     pub active: bool,
     /// `Appointment.status`
     pub status: Option<String>,
@@ -99,31 +99,31 @@ impl Registry {
         self.stored_versions.get(&key).copied().or_else(|| Some(self.entries.get(&key)?.version))
     }
 
-    /// The resource that answers to this identifier.
+    /// The resource that holds this identifier.
     pub fn holder(&self, resource_type: ResourceType, identifier: &Identifier) -> Option<&Entry> {
         let id = self.holders.get(&(resource_type, identifier.clone()))?;
         self.entry(resource_type, id)
     }
 
-    /// The resources that carry, or answer to, an identifier that the token designates.
+    /// The resources that hold or mention an identifier that matches the token.
     pub fn matching<'a>(&'a self, resource_type: ResourceType, token: &Token) -> impl Iterator<Item = &'a Entry> {
         self.entries.values().filter(move |entry| {
             let designated =
-                |(identifier, hold): (&Identifier, &Hold)| *hold != Hold::Released && token.matches(identifier);
+                |(identifier, hold): (&Identifier, &Claim)| *hold != Claim::Released && token.matches(identifier);
             entry.resource_type == resource_type && entry.identifiers.iter().any(designated)
         })
     }
 
-    /// Records the new state of a resource. Whoever held one of its identifiers releases it.
+    /// Records the new state of a resource. Other resources release the identifiers that it holds now.
     pub fn record(&mut self, entry: Entry) {
         let key = (entry.resource_type, entry.id.clone());
-        let held = entry.identifiers.iter().filter(|(_, hold)| **hold == Hold::Held);
+        let held = entry.identifiers.iter().filter(|(_, hold)| **hold == Claim::Held);
         for (identifier, _) in held {
             let Some(holder) = self.holders.get(&(entry.resource_type, identifier.clone())) else { continue };
             if *holder != entry.id {
                 let holder = (entry.resource_type, holder.clone());
                 if let Some(other) = self.entries.get_mut(&holder) {
-                    other.identifiers.insert(identifier.clone(), Hold::Released);
+                    other.identifiers.insert(identifier.clone(), Claim::Released);
                 }
                 self.changed_identifiers.insert(holder);
             }
@@ -153,7 +153,7 @@ impl Registry {
 
     fn index(&mut self, entry: &Entry) {
         for (identifier, hold) in &entry.identifiers {
-            if *hold == Hold::Held {
+            if *hold == Claim::Held {
                 self.holders.insert((entry.resource_type, identifier.clone()), entry.id.clone());
             }
         }
@@ -169,8 +169,8 @@ impl Registry {
         self.changed_identifiers.iter().filter_map(|key| self.entries.get(key)).collect()
     }
 
-    /// Those of them that the database knew before, with identifiers that may be no more.
-    pub fn outdated_identifiers(&self) -> Vec<&Entry> {
+    /// Those of them whose stored identifiers must be replaced.
+    pub fn replaced_identifiers(&self) -> Vec<&Entry> {
         self.changed_identifiers.difference(&self.created).filter_map(|key| self.entries.get(key)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The schema of a database: its migrations, and whether a database has had them.
+//! The schema of a database: its migrations, and the check of its version.
 
 #![expect(clippy::cast_possible_wrap, reason = "there are a few migrations")]
 
@@ -14,9 +14,9 @@ use super::postgres_address::PostgresAddress;
 
 /// The migrations of one schema.
 pub(super) struct Schema {
-    /// In order, each with its version and name; a released one is never edited.
+    /// In order, each with its version and name; a released migration is never edited.
     pub migrations: &'static [(i64, &'static str, Sql)],
-    /// What brings an older database up to date, for people.
+    /// What to do about an older database, for people.
     pub remedy: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Sql {
     Each { sqlite: &'static str, postgres: &'static str },
 }
 
-/// The number of the last migration that a database has had; 0 for one that has had none.
+/// The version of the last migration of a database; 0 if there is none.
 macro_rules! schema_version {
     ($connection:expr) => {{
         let sql = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
@@ -39,12 +39,12 @@ macro_rules! schema_version {
 }
 
 impl Schema {
-    /// The version that this program reads.
+    /// The version of this program.
     pub fn version(&self) -> i64 {
         self.migrations.len() as i64
     }
 
-    /// Applies the migrations that a SQLite file lacks.
+    /// Applies the missing migrations to a SQLite file.
     ///
     /// SQLite has no lock around migrations: of two processes that create a database at the same moment, one finds
     /// the other's tables and fails. The second time, it also finds them recorded.
@@ -56,7 +56,7 @@ impl Schema {
         Ok(())
     }
 
-    /// Applies the migrations that a Postgres database lacks.
+    /// Applies the missing migrations to a Postgres database.
     pub async fn migrate_postgres(
         &self,
         connection: &mut PgConnection,

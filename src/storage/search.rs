@@ -1,4 +1,4 @@
-//! Searching: criteria become conditions with bound values; pages continue by key, never by offset.
+//! Searches: criteria become conditions with bound values; pages continue by key, never by offset.
 
 use sqlx::AssertSqlSafe;
 
@@ -20,9 +20,9 @@ pub struct Search {
     pub criteria: Vec<Criterion>,
     /// The order of the matches.
     pub sort: Sort,
-    /// Where the page before ended.
+    /// The last match of the page before.
     pub after: Option<Key>,
-    /// How many matches a page has; none for a count alone.
+    /// Maximum matches of a page; 0 to count only.
     pub count: usize,
 }
 
@@ -43,7 +43,7 @@ pub enum Criterion {
     LastUpdated(Vec<DateBound>),
 }
 
-/// The order of the matches; ties, and the default, go by id.
+/// The order of the matches; ties are ordered by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// By id.
@@ -101,8 +101,8 @@ impl Storage {
     /// every resource of the type may have to be read.
     pub async fn count(&self, search: &Search) -> Result<i64, StorageError> {
         let Statement { sql, binds } = Statement::count(search);
-        // A page does not wait for its number. A number alone may wait for a connection, and then has its whole time:
-        // begun with little of it left, it would be stopped, and its work be for nothing.
+        // A page does not wait for the number. A number alone may wait for a connection, and has the whole timeout from
+        // then on: a count that begins late would be stopped, and its work lost.
         let waiting = if search.count > 0 { self.deadline.at_most(self.count_timeout) } else { self.deadline.clone() };
         macro_rules! counted_by {
             ($lent:expr) => {{
@@ -131,7 +131,7 @@ impl Storage {
     }
 }
 
-/// SQL made of constant pieces, and the values bound to it.
+/// SQL text of constant pieces, with the values to bind.
 struct Statement {
     sql: String,
     binds: Vec<String>,
@@ -174,8 +174,8 @@ impl Statement {
         self.sql.push_str(&self.binds.len().to_string());
     }
 
-    /// The condition that one of the values matches; of no values, none does. The parentheses keep the
-    /// expression as shallow as can be: SQLite has a limit.
+    /// The condition that one of the values matches; without values, none does. SQLite limits the depth of
+    /// expressions, so that the parentheses keep this one flat.
     fn any_of<T: PartialEq>(&mut self, values: &[T], mut condition: impl FnMut(&mut Self, &T)) {
         if values.is_empty() {
             self.sql.push_str("1 = 0");
@@ -284,8 +284,8 @@ impl Statement {
     }
 }
 
-/// The values, each once: a criterion that is repeated says nothing more, and would be evaluated again. A search has
-/// few enough for each to be compared with those before it.
+/// The values without duplicates, which would be evaluated again. A search has few enough to compare each with those
+/// before it.
 fn unique<T: PartialEq>(values: &[T]) -> impl Iterator<Item = &T> {
     values.iter().enumerate().filter(|(index, value)| !values[..*index].contains(value)).map(|(_, value)| value)
 }

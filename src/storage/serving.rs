@@ -6,15 +6,15 @@ use super::address::{Backend, sqlite_options};
 use super::open_error::OpenError;
 use super::private_file;
 
-/// The right to serve a SQLite file. It ends with the process, however that ends: the lock is the
-/// operating system's, and the file beside the database that carries it means nothing by itself.
+/// The right to serve a SQLite file, as a lock of the operating system on a file next to the database. It ends with the
+/// process, however the process ends.
 #[derive(Debug)]
 pub struct Serving {
     _lock: Option<File>,
 }
 
 impl Serving {
-    /// Takes that right, unless another process has it. On Postgres several instances serve one database.
+    /// Takes the right, unless another process has it. On Postgres, several instances may serve one database.
     pub fn of(url: &str) -> Result<Self, OpenError> {
         match Backend::of(url)? {
             Backend::Postgres => Ok(Self { _lock: None }),

@@ -1,4 +1,4 @@
-//! The few pieces of SQL text that are made at run time: lists of placeholders, never values.
+//! The pieces of SQL text that are built at run time: lists of placeholders, never values.
 
 /// `($1, $2), ($3, $4)`: `rows` rows of `columns` placeholders, from `$first` on.
 pub fn placeholders(first: usize, rows: usize, columns: usize) -> String {
@@ -16,7 +16,7 @@ pub fn placeholders(first: usize, rows: usize, columns: usize) -> String {
     text
 }
 
-/// Cuts rows into runs of 64, 32, …, 1, so that few different statements are ever prepared.
+/// Splits rows into runs of 64, 32, …, 1, so that few different statements are prepared.
 pub fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         if rows.is_empty() {

@@ -1,4 +1,4 @@
-//! Connections that read a SQLite file, each of which stops what it executes at a deadline.
+//! Connections that read a SQLite file. Each stops its statement at a deadline.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,25 +11,24 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 
-/// SQLite asks whether to go on each time that it has executed so many instructions of its virtual machine: some
-/// tens of microseconds.
+/// Instructions of SQLite's virtual machine between two checks of the deadline: some tens of microseconds.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 1000;
 
-/// The instant at which a connection stops what it executes, which then fails with `SQLITE_INTERRUPT`.
+/// The instant at which a connection stops its statement, which then fails with `SQLITE_INTERRUPT`.
 #[derive(Clone, Debug)]
 pub(crate) struct StopAt(Arc<AtomicU64>);
 
-/// What instants are counted from, in nanoseconds.
+/// The zero of instants in nanoseconds.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl StopAt {
-    /// One that stops nothing yet.
+    /// No instant.
     pub fn never() -> Self {
         LazyLock::force(&EPOCH);
         Self(Arc::new(AtomicU64::new(u64::MAX)))
     }
 
-    /// Lets a connection look at it.
+    /// Makes a connection check it.
     pub async fn install(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let own = self.clone();
         let goes_on = move || nanoseconds(Instant::now()) < own.0.load(Ordering::Relaxed);
@@ -37,7 +36,7 @@ impl StopAt {
         Ok(())
     }
 
-    /// From now on.
+    /// Sets the instant.
     pub fn set(&self, deadline: &Deadline) {
         self.0.store(deadline.instant().map_or(u64::MAX, nanoseconds), Ordering::Relaxed);
     }
@@ -53,14 +52,14 @@ fn nanoseconds(instant: Instant) -> u64 {
 
 /// A pool of connections that read.
 ///
-/// sqlx's own pool has no place for what belongs to a connection, such as its [`StopAt`].
+/// sqlx's pool has no place for data of a connection, such as its [`StopAt`].
 #[derive(Clone)]
 pub(crate) struct SqliteReaders(Arc<Shared>);
 
 struct Shared {
     options: SqliteConnectOptions,
     size: u32,
-    /// One permit for each connection that may be lent.
+    /// One permit per connection.
     slots: Arc<Semaphore>,
     idle: Mutex<Vec<Connected>>,
 }
@@ -78,7 +77,8 @@ impl SqliteReaders {
         Self(Arc::new(Shared { options, size, slots, idle: Mutex::default() }))
     }
 
-    /// Lends a connection until it is dropped. What it executes is stopped at the deadline, and when it is dropped.
+    /// A connection, which returns to the pool when it is dropped. Its statement is stopped at the deadline, and when the
+    /// connection is dropped.
     pub async fn acquire(&self, deadline: &Deadline) -> Result<SqliteReader, sqlx::Error> {
         let slot = self.0.slots.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let idle = self.0.idle().pop();
@@ -98,7 +98,7 @@ impl SqliteReaders {
         (lent + u32::try_from(idle).unwrap_or(u32::MAX), idle)
     }
 
-    /// Lends no more, waits for what is lent and closes every connection.
+    /// Waits until every connection has returned, and closes them.
     pub async fn close(&self) {
         let _all = self.0.slots.acquire_many(self.0.size).await;
         self.0.slots.close();
@@ -125,18 +125,18 @@ impl Connected {
     }
 }
 
-/// A lent connection.
+/// A connection of the pool.
 pub(crate) struct SqliteReader {
     /// Until it is dropped.
     connected: Option<Connected>,
     in_transaction: bool,
     pool: Arc<Shared>,
-    /// The slot, and the permit of the request that it is lent for: free once the connection is.
+    /// The slot, and the permit of the request: both are released when the connection is free.
     held: Option<(OwnedSemaphorePermit, Deadline)>,
 }
 
 impl SqliteReader {
-    /// Stops what it executes at another deadline from now on.
+    /// Sets another deadline.
     pub fn stop_at(&mut self, deadline: &Deadline) {
         if let Some(connected) = &self.connected {
             connected.stop_at.set(deadline);
@@ -161,7 +161,7 @@ impl Drop for SqliteReader {
         // Without a runtime, the program ends.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            // Carried out after what is being executed has ended.
+            // Executed after the statement in progress has ended.
             let ended = match in_transaction {
                 true => connected.connection.execute("ROLLBACK").await.map(|_| ()),
                 false => connected.connection.ping().await,
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(stopped.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("9"));
         assert!(matches!(StorageError::from(stopped), StorageError::Unavailable(_)));
         drop(reader);
-        // The same connection serves whoever comes next.
+        // The same connection serves the next caller.
         let mut reader = readers.acquire(&Deadline::none()).await.expect("a reader");
         let one: i64 = sqlx::query_scalar("SELECT 1").fetch_one(&mut *reader).await.expect("a row");
         assert_eq!((one, readers.count()), (1, (1, 0)));
@@ -233,7 +233,7 @@ mod tests {
         let permit = permits.clone().try_acquire_owned().expect("a permit");
         let mut reader = readers.acquire(&Deadline::none().holding(permit)).await.expect("a reader");
         let mut endless = Box::pin(sqlx::query(ENDLESS).fetch_one(&mut *reader));
-        // Handed over to the connection's thread, and given up.
+        // The connection's thread has it, and the future is dropped.
         assert!(futures_util::poll!(&mut endless).is_pending());
         drop(endless);
         drop(reader);

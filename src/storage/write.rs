@@ -1,4 +1,4 @@
-//! Writing a batch: one transaction, few statements, all or nothing.
+//! Writes a batch: one transaction, few statements, all or nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::database::Storage;
 use super::error::StorageError;
 use super::exchanges::add_events;
-use super::registry::{Entry, Hold, Identifiers, Registry};
+use super::registry::{Claim, Entry, Identifiers, Registry};
 use super::sql::{placeholders, runs};
 use super::write_transaction::in_write_transaction;
 use crate::audit::AuditEvent;
@@ -49,11 +49,11 @@ pub struct NewVersion {
     pub id: Id,
     /// The number of this version.
     pub version: Version,
-    /// When it came to be, as stored.
+    /// When it was written, as stored.
     pub last_updated: String,
-    /// What made it: `create` or `update`.
+    /// The interaction that wrote it: `create` or `update`.
     pub interaction: &'static str,
-    /// The resource, as answered.
+    /// The resource as JSON text.
     pub content: String,
 }
 
@@ -62,7 +62,7 @@ pub struct NewVersion {
 pub struct WriteSet {
     /// Versions of resources.
     pub versions: Vec<NewVersion>,
-    /// Events of the exchanges that led to them.
+    /// Their audit events.
     pub events: Vec<AuditEvent>,
 }
 
@@ -96,11 +96,10 @@ macro_rules! for_rows {
 }
 
 impl Storage {
-    /// Reads what `wanted` names, lets `decide` make its changes, writes and commits them, along with the
-    /// events of `others`.
+    /// Reads the state of these keys, lets `decide` change it, and commits the changes with the events of `others`.
     ///
-    /// When this returns, the changes are on disk. When it fails, nothing is written; only where
-    /// the connection broke during the commit itself is the outcome unknown.
+    /// When this returns, the changes are on disk. When it fails, nothing is written, unless
+    /// [`StorageError::is_rolled_back`] says that this is unknown.
     pub async fn write(
         &self,
         wanted: &StateKeys,
@@ -139,8 +138,8 @@ impl Storage {
                 .bind(i64::from(row.active))
                 .bind(row.status.as_deref())
                 .bind(row.start.map(instant)));
-            // Row by row: of a list, SQLite would not look up each by its key.
-            for_rows!(transaction, &registry.outdated_identifiers(), 2, |rows: &str| format!(
+            // With `IN`, SQLite would not look up each row by its key.
+            for_rows!(transaction, &registry.replaced_identifiers(), 2, |rows: &str| format!(
                 "DELETE FROM identifier WHERE (resource_type, resource_id) = {}",
                 rows.replace("), (", ") OR (resource_type, resource_id) = (")
             ), |query, row| query.bind(row.resource_type.as_str()).bind(row.id.as_str()));
@@ -163,15 +162,15 @@ impl Storage {
     }
 }
 
-/// The one statement that reads the state: the resources named by id or by an identifier, each with
-/// all its identifiers. The lists are padded, so that few different statements are ever prepared.
+/// The statement that reads the state: the resources with these ids or identifiers, each with all its identifiers.
+/// The lists are padded, so that few different statements are prepared.
 /// 128 writes of 50 identifiers each stay well below the 32,766 values that SQLite binds.
 ///
-/// `NOT IN ('released', 'mentioned')` says *held* without offering Postgres the partial index
-/// `identifier_holder`, all of which it would read while the table is small.
+/// `NOT IN ('released', 'mentioned')` means *held* without the partial index `identifier_holder`, all of which Postgres
+/// would read while the table is small.
 ///
-/// SQLite keeps the order of a `CROSS JOIN`: from what is named to the tables, by their keys.
-/// Queried with `(type, id) IN (…)`, it scans both tables for every batch.
+/// SQLite keeps the order of a `CROSS JOIN`: from the lists to the tables, by their keys. With `(type, id) IN (…)`, it
+/// would scan both tables for every batch.
 fn state_query(keys: &StateKeys) -> (String, Vec<&str>) {
     let ids = padded(keys.ids.iter().map(|(resource_type, id)| [resource_type.as_str(), id.as_str()]));
     let held = padded(keys.identifiers.iter().map(|(resource_type, identifier)| {
@@ -201,7 +200,7 @@ fn state_query(keys: &StateKeys) -> (String, Vec<&str>) {
     (sql, ids.into_iter().flatten().chain(held.into_iter().flatten()).chain(values.into_iter().flatten()).collect())
 }
 
-/// The rows, repeated up to a power of two; of none, a row that matches nothing.
+/// The rows, padded to a power of two by repeating the last; without rows, one that matches nothing.
 fn padded<'a, const COLUMNS: usize>(rows: impl Iterator<Item = [&'a str; COLUMNS]>) -> Vec<[&'a str; COLUMNS]> {
     let mut rows: Vec<_> = rows.collect();
     let last = rows.last().copied().unwrap_or([""; COLUMNS]);
@@ -209,7 +208,7 @@ fn padded<'a, const COLUMNS: usize>(rows: impl Iterator<Item = [&'a str; COLUMNS
     rows
 }
 
-/// Gathers the rows of each resource. A row that is none of ours is passed over.
+/// Groups the rows by resource. A row of an unknown type is skipped.
 fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
     let mut entries: BTreeMap<(ResourceType, Id), Entry> = BTreeMap::new();
     for (resource_type, id, version, last_updated, content_hash, active, status, start, system, value, hold) in rows {
@@ -226,7 +225,7 @@ fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
             start: start.as_deref().and_then(parse_instant),
             identifiers: Identifiers::new(),
         });
-        if let (Some(system), Some(value), Some(hold)) = (system, value, hold.as_deref().and_then(Hold::parse)) {
+        if let (Some(system), Some(value), Some(hold)) = (system, value, hold.as_deref().and_then(Claim::parse)) {
             entry.identifiers.insert(Identifier { system, value }, hold);
         }
     }
@@ -282,7 +281,7 @@ mod tests {
             let additions = WriteSet { versions: vec![version], events: vec![] };
             storage.write(&StateKeys::default(), &[], |_| additions).await
         };
-        // To SQLite the same as a disk without room; the setting is this connection's.
+        // For SQLite, the same as a full disk; the setting is of this connection.
         sqlx::query("PRAGMA max_page_count = 60").execute(writer).await.expect("set");
         let full = write("a").await.expect_err("no room");
         assert!(matches!(full, StorageError::Unavailable(_)), "{full:?}");

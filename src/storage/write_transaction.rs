@@ -1,10 +1,10 @@
 //! A transaction that keeps other writers out, on both databases.
 
-/// One batch at a time, over all instances that share a Postgres database: each then decides over
-/// what the one before has committed. The number is arbitrary, and the same for every instance.
+/// One batch at a time, over all instances that share a Postgres database: each decides over the commits of the others.
+/// The number is arbitrary, and the same for every instance.
 ///
-/// A batch reaches every row by its key. Without statistics, as in a database that is being
-/// filled, Postgres would read whole tables instead: until the commit it may not.
+/// A batch finds every row by its key. Without statistics, as while a database is being filled, Postgres would read
+/// whole tables: until the commit it must not.
 pub(super) const POSTGRES_WRITE_LOCK: &str = "SELECT set_config('enable_seqscan', 'off', true), \
      set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), \
      pg_advisory_xact_lock(7302451)";

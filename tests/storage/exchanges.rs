@@ -3,7 +3,7 @@
 use sas_endpoint::audit::{AuditEvent, Caller, HashedIdentifier, Key, LookupKey};
 use sas_endpoint::fhir::identifier::{Identifier, Token};
 use sas_endpoint::storage::exchanges::AuditQuery;
-use sas_endpoint::storage::registry::Hold;
+use sas_endpoint::storage::registry::Claim;
 use sas_endpoint::storage::{NewVersion, StateKeys, WriteSet};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
@@ -151,10 +151,10 @@ on_both_databases! {
     async fn audit_identifier_holders_include_former_ones(given: Given) {
         let national = Identifier::new("s", "1");
         let entries = vec![
-            entry(ACCOUNT, "held", 1, &[("s", "1", Hold::Held)]),
-            entry(ACCOUNT, "released", 1, &[("s", "1", Hold::Released)]),
-            entry(ACCOUNT, "mentioned", 1, &[("s", "1", Hold::Mentioned)]),
-            entry(ACCOUNT, "another", 1, &[("s", "2", Hold::Held)]),
+            entry(ACCOUNT, "held", 1, &[("s", "1", Claim::Held)]),
+            entry(ACCOUNT, "released", 1, &[("s", "1", Claim::Released)]),
+            entry(ACCOUNT, "mentioned", 1, &[("s", "1", Claim::Mentioned)]),
+            entry(ACCOUNT, "another", 1, &[("s", "2", Claim::Held)]),
         ];
         write(&given.storage, &StateKeys::default(), entries).await.expect("written");
         let mut holders = given.storage.holders(&national).await.expect("holders");

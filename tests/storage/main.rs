@@ -14,7 +14,7 @@ use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
 use sas_endpoint::fhir::query::date::{Comparison, DateBound};
 use sas_endpoint::fhir::resource_type::ResourceType;
-use sas_endpoint::storage::registry::{Entry, Hold, Registry};
+use sas_endpoint::storage::registry::{Claim, Entry, Registry};
 use sas_endpoint::storage::search::{Criterion, Key, Search, Sort};
 use sas_endpoint::storage::{NewVersion, OpenError, StateKeys, Storage, StorageError, WriteSet};
 use support::TestDatabase;
@@ -42,7 +42,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
-fn entry(resource_type: ResourceType, name: &str, version: i64, holds: &[(&str, &str, Hold)]) -> Entry {
+fn entry(resource_type: ResourceType, name: &str, version: i64, holds: &[(&str, &str, Claim)]) -> Entry {
     let identifiers = holds.iter().map(|(system, value, hold)| (Identifier::new(system, value), *hold));
     Entry {
         resource_type,
@@ -166,10 +166,10 @@ on_both_databases! { given;
     async fn write_batch_reads_the_requested_state_only(given: Given) {
         let storage = &given.storage;
         let entries = vec![
-            entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
-            entry(ACCOUNT, "b", 1, &[("s", "2", Hold::Held), ("other", "1", Hold::Mentioned)]),
-            entry(ACCOUNT, "c", 1, &[("s", "3", Hold::Held)]),
-            entry(APPOINTMENT, "d", 1, &[("s", "1", Hold::Held)]),
+            entry(ACCOUNT, "a", 1, &[("s", "1", Claim::Held), ("s", "old", Claim::Released)]),
+            entry(ACCOUNT, "b", 1, &[("s", "2", Claim::Held), ("other", "1", Claim::Mentioned)]),
+            entry(ACCOUNT, "c", 1, &[("s", "3", Claim::Held)]),
+            entry(APPOINTMENT, "d", 1, &[("s", "1", Claim::Held)]),
         ];
         write(storage, &StateKeys::default(), entries.clone()).await.expect("written");
         let state = write(storage, &by_value(ACCOUNT, &["1", "old"]), vec![]).await.expect("read");
@@ -189,20 +189,20 @@ on_both_databases! { given;
 
     async fn write_batch_moves_an_identifier(given: Given) {
         let storage = &given.storage;
-        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
-        let taker = entry(ACCOUNT, "b", 1, &[("s", "1", Hold::Held)]);
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Claim::Held)])]).await.expect("written");
+        let taker = entry(ACCOUNT, "b", 1, &[("s", "1", Claim::Held)]);
         write(storage, &by_value(ACCOUNT, &["1"]), vec![taker.clone()]).await.expect("written");
         let state = write(storage, &by_id(ACCOUNT, &["a", "b"]), vec![]).await.expect("read");
         assert_eq!(state.holder(ACCOUNT, &Identifier::new("s", "1")), Some(&taker));
         let former = state.entry(ACCOUNT, &id("a")).expect("there");
-        assert_eq!(former.identifiers[&Identifier::new("s", "1")], Hold::Released);
+        assert_eq!(former.identifiers[&Identifier::new("s", "1")], Claim::Released);
     }
 
     async fn write_batch_with_second_holder_is_refused_by_the_database(given: Given) {
         let storage = &given.storage;
-        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held)])]).await.expect("written");
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[("s", "1", Claim::Held)])]).await.expect("written");
         // A writer that did not look: the batch knows nothing of "a".
-        let blind = vec![entry(ACCOUNT, "b", 1, &[("s", "2", Hold::Held)]), entry(ACCOUNT, "c", 1, &[("s", "1", Hold::Held)])];
+        let blind = vec![entry(ACCOUNT, "b", 1, &[("s", "2", Claim::Held)]), entry(ACCOUNT, "c", 1, &[("s", "1", Claim::Held)])];
         let refused = write(storage, &StateKeys::default(), blind).await.expect_err("refused");
         let is_unique_violation = format!("{refused:?}").to_ascii_lowercase().contains("unique");
         assert!(matches!(refused, StorageError::Internal(_)) && is_unique_violation, "{refused:?}");
@@ -212,7 +212,7 @@ on_both_databases! { given;
     async fn write_batch_larger_than_a_statement_is_written_completely(given: Given) {
         let names: Vec<_> = (0..300).map(|number| format!("n{number:03}")).collect();
         let value = |name: &str| format!("value of {name}");
-        let entries = names.iter().map(|name| entry(ACCOUNT, name, 1, &[("s", &value(name), Hold::Held)])).collect();
+        let entries = names.iter().map(|name| entry(ACCOUNT, name, 1, &[("s", &value(name), Claim::Held)])).collect();
         let values: Vec<_> = names.iter().map(|name| value(name)).collect();
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         write(&given.storage, &by_value(ACCOUNT, &values), entries).await.expect("written");
@@ -223,8 +223,8 @@ on_both_databases! { given;
     async fn storage_search_by_identifier_finds_held_and_mentioned(given: Given) {
         let storage = &given.storage;
         write(storage, &StateKeys::default(), vec![
-            entry(ACCOUNT, "a", 1, &[("s", "1", Hold::Held), ("s", "old", Hold::Released)]),
-            entry(ACCOUNT, "b", 1, &[(INTRN, "ABC", Hold::Held), ("t", "1", Hold::Mentioned)]),
+            entry(ACCOUNT, "a", 1, &[("s", "1", Claim::Held), ("s", "old", Claim::Released)]),
+            entry(ACCOUNT, "b", 1, &[(INTRN, "ABC", Claim::Held), ("t", "1", Claim::Mentioned)]),
         ]).await.expect("written");
         let by = async |tokens: &[&str]| {
             let tokens = tokens.iter().map(|token| Token::parse(token).expect("a token")).collect();

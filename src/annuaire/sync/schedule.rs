@@ -1,6 +1,6 @@
 //! Synchronises the mirror on a schedule.
 //!
-//! Not with a cron crate: of these lines it would replace [`next_at`] only. "every 6h" counts from the last run, which is no
+//! Not with a cron crate: of these lines it would replace `next_at` only. "every 6h" counts from the last run, which is no
 //! cron pattern; and what is due follows from the records of the runs, so that a missed or failed run is made up for.
 
 use std::fmt;

@@ -21,7 +21,7 @@ use crate::fhir::version::Version;
 use crate::interaction::ResourceWrite;
 use crate::sas::deviation::Validation;
 use crate::sas::identity::{Effect, Target, Write};
-use crate::storage::registry::{Entry, Hold, Registry};
+use crate::storage::registry::{Claim, Entry, Registry};
 use crate::storage::write::{StateKeys, WriteSet};
 use jiff::Timestamp;
 
@@ -121,12 +121,12 @@ impl World {
             let by_id = wanted.ids.iter().any(|(_, id)| *id == entry.id);
             by_id
                 || entry.identifiers.iter().any(|(own, hold)| match hold {
-                    Hold::Held => {
+                    Claim::Held => {
                         wanted.identifiers.iter().any(|(_, named)| named == own)
                             || wanted.values.iter().any(|(_, value)| *value == own.value)
                     }
-                    Hold::Mentioned => wanted.values.iter().any(|(_, value)| *value == own.value),
-                    Hold::Released => false,
+                    Claim::Mentioned => wanted.values.iter().any(|(_, value)| *value == own.value),
+                    Claim::Released => false,
                 })
         };
         let mut registry = Registry::new(self.entries.values().filter(is_wanted).cloned());
@@ -140,7 +140,7 @@ impl World {
         if !matches!(write.target, Target::New(Some(_))) || effect != Effect::Keep {
             for own in &write.identifiers {
                 let hold = self.entries[&id].identifiers.get(own);
-                assert_eq!(hold, Some(&Hold::Held), "an accepted account answers to its identifiers");
+                assert_eq!(hold, Some(&Claim::Held), "an accepted account answers to its identifiers");
             }
             self.acknowledged.insert(id.clone(), (version, write.content_hash.clone()));
             for own in write.identifiers.iter().filter(|own| own.is_intrn()) {
@@ -162,7 +162,7 @@ impl World {
             let (version, hash) = &self.acknowledged[&entry.id];
             assert_eq!((entry.version, &entry.content_hash), (*version, hash), "what was acknowledged is what is kept");
             for (identifier, hold) in &entry.identifiers {
-                if *hold == Hold::Held {
+                if *hold == Claim::Held {
                     let other = holders.insert(identifier.clone(), entry.id.clone());
                     assert_eq!(other, None, "{identifier:?} has two holders");
                 }
