@@ -1,4 +1,4 @@
-//! What every request is held to before it is carried out: rights, size, rate, permits.
+//! Limits and rights of every request: rate, sizes, host, rights, permits.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -26,32 +26,32 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::fhir::rest_security::Authentication;
 
-/// Who may do what, and how much of it.
+/// The access policy, the limits and the permits.
 pub struct Admission {
     access: Access,
-    /// The bounds of each request.
+    /// The limits of each request.
     pub bounds: Bounds,
     bulkheads: Bulkheads,
     rates: Option<Rates>,
 }
 
 impl Admission {
-    /// Admission of those who have access, within these bounds.
+    /// Admission by this access policy and within these limits.
     pub fn new(access: Access, bounds: Bounds) -> Self {
         let bulkheads = Bulkheads::new(&bounds);
         let rates = NonZeroU32::new(bounds.rate).map(Rates::new);
         Self { access, bounds, bulkheads, rates }
     }
 
-    /// Whether the sender of a request may have what is needed.
+    /// Checks that the sender of a request meets the requirement.
     ///
     /// # Errors
-    /// What the sender lacks.
-    pub fn authorise(&self, extensions: &Extensions, needed: Requirement) -> Result<(), HttpError> {
-        Ok(self.access.authorise(&Origin::of(extensions)?.principal, needed)?)
+    /// [`HttpError::Denied`] with the reason.
+    pub fn authorise(&self, extensions: &Extensions, requirement: Requirement) -> Result<(), HttpError> {
+        Ok(self.access.authorise(&Origin::of(extensions)?.principal, requirement)?)
     }
 
-    /// What clients are recognised by, as the CapabilityStatements say it.
+    /// The methods of authentication, for the CapabilityStatements.
     pub fn authentication(&self) -> Authentication {
         match &self.access.callers {
             None => Authentication::None,
@@ -61,11 +61,11 @@ impl Admission {
         }
     }
 
-    /// A deadline that holds a permit for this kind of work. To be asked for when the body has been read, so that a
-    /// slow client holds none.
+    /// A deadline that holds a permit for this kind of work. Acquire it after the body has been read, so that a slow
+    /// client holds none.
     ///
     /// # Errors
-    /// [`Error::TooBusy`] where no permit is free soon enough.
+    /// [`Error::TooBusy`] if no permit becomes free within a second.
     pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
         self.bulkheads.permit(workload).await
     }
@@ -100,7 +100,7 @@ impl Admission {
     }
 }
 
-/// Refuses what is too large, or comes too fast.
+/// Middleware: refuses requests that exceed the limits.
 pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match admission.within_bounds(&parts) {
@@ -112,20 +112,20 @@ pub async fn admit(State(admission): State<Arc<Admission>>, request: Request, ne
 /// The answer to a request that no route serves.
 pub async fn respond_unrouted(error: HttpError, request: Request, admission: &Admission) -> Response {
     let (parts, body) = request.into_parts();
-    // Which paths exist is told to callers only.
+    // Only callers may find out which paths exist.
     let error = admission.authorise(&parts.extensions, Requirement::Authenticated).err().unwrap_or(error);
     outcome::refused(&error, &parts, body, &admission.bounds).await
 }
 
-/// Whether the body has a transfer coding beside `chunked`: hyper undoes that one only, and what it hands over would
-/// still be encoded.
+/// Whether the body has another transfer coding than `chunked`. hyper decodes `chunked` only, and would hand over the body
+/// still encoded.
 fn has_other_coding(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::TRANSFER_ENCODING).iter().map(axum::http::HeaderValue::as_bytes);
     let mut codings = values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }
 
-/// The length of the URL as it was sent.
+/// The length of the URL as sent, in bytes.
 fn length(parts: &Parts) -> usize {
     let uri = &parts.uri;
     let before = match (uri.scheme_str(), uri.authority()) {
@@ -135,18 +135,18 @@ fn length(parts: &Parts) -> usize {
     before + uri.path_and_query().map_or(0, |path| path.as_str().len())
 }
 
-/// What the headers take, as lines.
+/// The size of the headers as lines, in bytes.
 fn size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + ": \r\n".len() + value.len()).sum()
 }
 
-/// How many requests a second each client sends.
+/// The rate limit per client.
 struct Rates {
     limiter: DefaultKeyedRateLimiter<Client>,
     counted: AtomicU32,
 }
 
-/// Whom requests are counted for.
+/// The client that a request counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     Caller(String),
@@ -154,7 +154,7 @@ pub(super) enum Client {
 }
 
 impl Client {
-    pub(super) fn of(origin: &Origin) -> Self {
+    pub(super) fn from_origin(origin: &Origin) -> Self {
         match origin.caller() {
             Some(name) => Self::Caller(name.to_owned()),
             None => Self::Address(bounds::rate_limit_key(origin.peer)),
@@ -163,19 +163,19 @@ impl Client {
 }
 
 impl Rates {
-    /// Clients who have not been seen for a while are forgotten each time so many requests were counted.
-    const UNTIL_FORGOTTEN: u32 = 4096;
+    /// Requests between two removals of idle clients.
+    const CLEANUP_INTERVAL: u32 = 4096;
 
-    /// As much may come at once.
+    /// A client may send `rate` requests at once.
     fn new(rate: NonZeroU32) -> Self {
         Self { limiter: RateLimiter::keyed(Quota::per_second(rate)), counted: AtomicU32::new(0) }
     }
 
     fn count(&self, origin: &Origin) -> Result<(), HttpError> {
-        if self.counted.fetch_add(1, Ordering::Relaxed) % Self::UNTIL_FORGOTTEN == Self::UNTIL_FORGOTTEN - 1 {
+        if self.counted.fetch_add(1, Ordering::Relaxed) % Self::CLEANUP_INTERVAL == Self::CLEANUP_INTERVAL - 1 {
             self.limiter.retain_recent();
         }
-        let counted = self.limiter.check_key(&Client::of(origin));
+        let counted = self.limiter.check_key(&Client::from_origin(origin));
         counted.map_err(|until| HttpError::TooManyRequests {
             retry_after: until.wait_time_from(DefaultClock::default().now()),
         })

@@ -1,7 +1,6 @@
-//! The directory's API over HTTP: what a path and a method ask for, and the answer.
+//! The directory's API over HTTP: from a request to the search, and from its result to the response.
 //!
-//! Its clients are those of the national directory, which ignores `Accept` and `_format`: so are they
-//! here, and a client of that API is never told 406.
+//! `Accept` and `_format` are ignored, as by the national directory: a client of that API never gets 406.
 
 use std::sync::Arc;
 
@@ -30,15 +29,13 @@ use crate::fhir::query::{Query, QueryError, retain_encoded};
 use crate::fhir::route::Route;
 use crate::interaction::capabilities::take_mode;
 
-/// What the exchanges with the directory share.
+/// The state that requests share.
 pub struct State {
-    /// The directory.
     pub directory: Directory,
-    /// Who may ask it what, and how much.
     pub admission: Arc<Admission>,
 }
 
-/// What is asked of the directory.
+/// A request for the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DirectoryRequest<'a> {
     Capabilities,
@@ -63,7 +60,7 @@ impl DirectoryRequest<'_> {
 pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
     let answered = async {
-        let mut audit = AuditLoan::take(&parts.extensions)?;
+        let mut audit = AuditLoan::borrow(&parts.extensions)?;
         let request = parse_request(&parts.method, path);
         let required = match request {
             Ok((Interaction::Capabilities, _)) => Requirement::Metadata,
@@ -87,13 +84,13 @@ pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Res
     }
 }
 
-/// What a method on a path asks for, and its interaction: that of the first path of [`ROUTES`] that matches.
+/// The request of a method on a path, and its interaction: that of the first path of [`ROUTES`] that matches.
 fn parse_request<'a>(method: &Method, path: &'a str) -> Result<(Interaction, DirectoryRequest<'a>), HttpError> {
     // No path has more than two segments.
     let segments: Vec<_> = path.split('/').take(3).collect();
     let pattern = ROUTES.iter().map(|route| route.path).find(|pattern| matches_pattern(pattern, &segments));
     let pattern = pattern.ok_or(HttpError::UnknownPath)?;
-    // An unknown type is told before a method that is not allowed.
+    // An unknown type takes precedence over a method that is not allowed.
     let resource_type = if pattern.starts_with("/{type}") { Some(parse_type(segments[0])?) } else { None };
     let routes = ROUTES.iter().filter(|route| route.path == pattern);
     let name = if method == Method::HEAD { "GET" } else { method.as_str() };
@@ -132,7 +129,7 @@ fn parse_type(name: &str) -> Result<DirectoryType, HttpError> {
     })
 }
 
-/// Carries it out. The type of a page is known only from its token.
+/// Answers the request. The type of a page is known only from its token.
 async fn answer(
     state: &State,
     request: DirectoryRequest<'_>,
@@ -191,7 +188,7 @@ async fn answer(
     }
 }
 
-/// The page that this cursor stands before.
+/// The page after this cursor.
 async fn next_page(
     state: &State,
     directory: &Directory,
@@ -206,7 +203,7 @@ async fn next_page(
     Ok(deadline.limit(directory.next_page(cursor, &own_url, negotiation::language(&parts.headers))).await?)
 }
 
-/// The query without the parameters that only choose the format, of which there is one.
+/// The query without the parameters that choose the format.
 fn parsed(text: &str) -> Result<Query, HttpError> {
     let mut query = within_bounds(Query::parse(text))?;
     query.take("_format");
@@ -218,18 +215,18 @@ fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, HttpError> {
     query.map_err(|error| HttpError::from_issues(vec![error.issue(too_large)]))
 }
 
-/// Refuses what is left of the query of something that is no search.
+/// Refuses unknown parameters of a request that is no search.
 fn nothing_else(query: &Query, place: &str, expected: &str) -> Result<(), HttpError> {
     let issues: Vec<_> = query.iter().map(|(name, _)| unsupported(place, name, expected)).collect();
     if issues.is_empty() { Ok(()) } else { Err(HttpError::from_issues(issues)) }
 }
 
-/// The search that a query asks for.
+/// The search of a query.
 fn search_query(parts: &Parts, resource_type: DirectoryType, query: Query) -> Result<SearchQuery, Error> {
     SearchQuery::new(resource_type, query, negotiation::is_lenient(&parts.headers))
 }
 
-/// The URL of a search, on our base, as received, without what is ignored.
+/// The URL of a search as received, with our base and without ignored parameters.
 fn self_url(directory: &Directory, resource_type: DirectoryType, parts: &Parts, query: &SearchQuery) -> String {
     let SearchQuery { parameters, .. } = query;
     let query = retain_encoded(parts.uri.query().unwrap_or_default(), |name, value| {

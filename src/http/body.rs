@@ -60,14 +60,14 @@ pub async fn drain(mut body: Body, limits: DrainLimits) -> bool {
     tokio::time::timeout(limits.timeout, reading).await.unwrap_or(false)
 }
 
-/// Whether the client sends the body only once it is told to, and was not: any of it is asked for by reading, and
-/// `error` came before that. <https://www.rfc-editor.org/rfc/rfc9110#name-expect>
+/// Whether the client waits for `100 Continue` and has not received it: reading the body sends it, and `error` occurred
+/// before that. <https://www.rfc-editor.org/rfc/rfc9110#name-expect>
 pub fn is_withheld(headers: &HeaderMap, error: &HttpError) -> bool {
-    // hyper heeds the last one too.
+    // Like hyper, use the last one.
     let expect = headers.get_all(header::EXPECT).iter().next_back();
     let expects_continue = expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let is_read = match error {
-        // Without a length, this was seen while it was read.
+        // Without a length, the size was detected while reading.
         HttpError::BodyTooLarge { .. } => announced_length(headers).is_none(),
         HttpError::BodyTooFragmented { .. } => true,
         _ => false,
@@ -79,8 +79,8 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The whole body, if it is what is expected and arrives within the bounds. Where it is refused, some of
-/// it may be left.
+/// Reads the body, if it has the expected media type and stays within the limits. After an error, part of it may be
+/// unread.
 pub async fn read(
     headers: &HeaderMap,
     body: &mut Body,
@@ -95,13 +95,13 @@ pub async fn read(
     }
     let content = tokio::time::timeout(bounds.body_timeout, collect(body, announced, limit)).await;
     let content = content.map_err(|_| HttpError::TooSlow { allowed: bounds.body_timeout })??;
-    // Nothing is left, and with chunks hyper does not say so.
+    // It is read completely; of a chunked body, hyper does not report that.
     *body = Body::empty();
     Ok(content)
 }
 
-/// Copies every frame into one buffer: a frame that is kept keeps the buffer that it was read into, and of a body
-/// in chunks of one byte there are as many frames as bytes.
+/// Copies every frame into one buffer: a frame keeps its whole read buffer in memory, and a body in chunks of one byte has
+/// as many frames as bytes.
 async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, HttpError> {
     let mut content = BytesMut::with_capacity(announced);
     let mut frames = 0;

@@ -43,7 +43,7 @@ pub async fn handle_fhir(
 ) -> Response {
     let (parts, mut body) = request.into_parts();
     let answered = async {
-        let mut audit = AuditLoan::take(&parts.extensions)?;
+        let mut audit = AuditLoan::borrow(&parts.extensions)?;
         audit.set_interaction(interaction.as_str(), interaction.resource_type().map(ResourceType::as_str));
         state.admission.authorise(&parts.extensions, authorisation::requirement(interaction))?;
         match interaction {
@@ -52,8 +52,7 @@ pub async fn handle_fhir(
                 // A path that cannot be decoded designates nothing.
                 let parameters = &parameters.ok_or(Error::NotFound)?;
                 let request = TypeRequest { state, resource_type, parameters, parts: &parts };
-                let outcome = request.run(interaction, &mut body, &mut audit).await?;
-                request.respond(outcome)
+                request.run(interaction, &mut body, &mut audit).await
             }
         }
     };
@@ -84,7 +83,7 @@ impl TypeRequest<'_> {
         interaction: TypeInteraction,
         body: &mut Body,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, HttpError> {
+    ) -> Result<Response, HttpError> {
         let query = negotiated_query(self.parts)?;
         match interaction {
             TypeInteraction::Create => self.create(query, body, audit).await,
@@ -99,7 +98,7 @@ impl TypeRequest<'_> {
         }
     }
 
-    async fn create(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn create(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let (headers, resource_type) = (&self.parts.headers, self.resource_type);
         let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
         if if_none_exist.is_some() {
@@ -110,7 +109,7 @@ impl TypeRequest<'_> {
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Writes).await?;
         let create = Create { resource_type, query, if_none_exist, preconditions, body };
-        Ok(context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     async fn conditional_update(
@@ -118,47 +117,47 @@ impl TypeRequest<'_> {
         query: Query,
         body: &mut Body,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, HttpError> {
+    ) -> Result<Response, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Writes).await?;
         let update = ConditionalUpdate { resource_type: self.resource_type, query, preconditions, body };
-        Ok(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Writes).await?;
         let id = self.parameter("id");
         let update = Update { resource_type: self.resource_type, id, query, preconditions, body };
-        Ok(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let context = self.context(Workload::Reads).await?;
         let read = Read { resource_type: self.resource_type, id: self.parameter("id"), query };
-        Ok(context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let context = self.context(Workload::Reads).await?;
         let (id, version) = (self.parameter("id"), self.parameter("vid"));
         let vread = Vread { resource_type: self.resource_type, id, version, query };
-        Ok(context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn history(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn history(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let context = self.context(Workload::Reads).await?;
         let history = History { resource_type: self.resource_type, id: self.parameter("id"), query };
-        Ok(context.deadline.limit(history.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(history.run(&self.state.endpoint, &context, audit)).await?)
     }
 
-    async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let context = self.context(Workload::Searches).await?;
         let is_lenient = negotiation::is_lenient(&self.parts.headers);
         let search = SearchRequest { resource_type: self.resource_type, query, is_lenient };
-        Ok(context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     async fn search_by_post(
@@ -166,7 +165,7 @@ impl TypeRequest<'_> {
         query: Query,
         body: &mut Body,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, HttpError> {
+    ) -> Result<Response, HttpError> {
         let headers = &self.parts.headers;
         let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
         let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
@@ -174,11 +173,11 @@ impl TypeRequest<'_> {
         self.search(within_bounds(query.append(form))?, audit).await
     }
 
-    async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Outcome, HttpError> {
+    async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let body = self.read_resource(body).await?;
         let context = self.context(Workload::Validations).await?;
         let validate = Validate { resource_type: self.resource_type, query, body };
-        Ok(context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await?)
+        self.respond(context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     fn parameter(&self, name: &str) -> &str {
@@ -200,6 +199,7 @@ impl TypeRequest<'_> {
         })
     }
 
+    /// The response of an outcome. The request holds its permit until it is made: a page may have some MiB.
     fn respond(&self, outcome: Outcome) -> Result<Response, HttpError> {
         let headers = &self.parts.headers;
         let language = negotiation::language(headers);

@@ -64,11 +64,11 @@ impl AuditLoan {
         Self { draft, returned: Arc::default() }
     }
 
-    /// Takes the draft from the extensions of a request.
+    /// The draft of the request with these extensions. Only the first handler that returns it counts.
     ///
     /// # Errors
     /// [`Error::Internal`] where the request did not pass [`observe`].
-    pub fn take(extensions: &Extensions) -> Result<impl DerefMut<Target = AuditDraft> + use<>, Error> {
+    pub fn borrow(extensions: &Extensions) -> Result<impl DerefMut<Target = AuditDraft> + use<>, Error> {
         let loan = extensions.get::<Self>().ok_or_else(|| Error::internal("a request without an audit draft"))?;
         let returned = loan.returned.clone();
         Ok(scopeguard::guard(loan.draft.clone(), move |draft| {
@@ -100,7 +100,7 @@ impl CitedRules {
         self.0.iter().map(|(rule, _)| *rule)
     }
 
-    /// Whether a page of another site sends the request, which no caller asked for.
+    /// Whether a page of another site sends the request.
     fn is_of_foreign_page(&self) -> bool {
         self.rules().any(|rule| [HTTP_ORIGIN.id, FOREIGN_HOST.id, HTTP_HOST.id].contains(&rule))
     }
@@ -148,7 +148,7 @@ pub async fn observe(State(queue): State<AuditQueue>, mut request: Request, next
 }
 
 /// A request that has yet to leave its log line, metrics and audit event. It leaves them too if its client goes away
-/// before it is answered: what it asked for may have been done.
+/// before it is answered: its write may have been committed.
 struct InFlightGuard {
     start: Instant,
     queue: AuditQueue,
@@ -251,7 +251,7 @@ fn caller(origin: Option<&Origin>) -> Caller {
     }
 }
 
-/// A text of a certificate without control characters: Postgres takes no NUL, nor anything recorded with one. Bounded:
+/// A text of a certificate without control characters: Postgres accepts no NUL. Bounded:
 /// the client chooses it.
 fn legible_text(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(MAX_CERTIFICATE_TEXT).collect()
@@ -284,7 +284,7 @@ mod tests {
     async fn audit_events(requests: usize, principal: Principal, status: Option<StatusCode>) -> Vec<AuditEvent> {
         let (queue, mut events) = AuditQueue::without_task();
         let answer = async move |request: Request| {
-            let mut audit = AuditLoan::take(request.extensions()).expect("an audit draft");
+            let mut audit = AuditLoan::borrow(request.extensions()).expect("an audit draft");
             audit.set_interaction("read", Some("Practitioner"));
             match status {
                 Some(status) => status,

@@ -23,17 +23,17 @@ use crate::error::Error;
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::issue::{Issue, Language};
 
-/// When a client may come back after a passing fault, in seconds.
+/// Seconds until a client may retry after a temporary failure.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
-/// When one may ask again for a directory that somebody has yet to load, in seconds.
+/// Seconds until a client may retry while the directory mirror is empty.
 const RETRY_AFTER_LOADING: HeaderValue = HeaderValue::from_static("60");
 
-/// How one may say who one is. <https://www.rfc-editor.org/rfc/rfc6750#section-3>
+/// The methods of authentication. <https://www.rfc-editor.org/rfc/rfc6750#section-3>
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
-/// The encoding of bodies that is read. <https://www.rfc-editor.org/rfc/rfc9110#name-415-unsupported-media-type>
+/// The accepted encoding of bodies. <https://www.rfc-editor.org/rfc/rfc9110#name-415-unsupported-media-type>
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// The answer to a request that failed. Faults of this program are logged with their causes.
@@ -54,7 +54,7 @@ pub fn response(error: &HttpError, language: Language) -> Response {
     response
 }
 
-/// The header that says what the client may do about a failure.
+/// The header that tells the client what to do about a failure.
 fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
     match error {
         HttpError::MethodNotAllowed { allowed, .. } => Some((header::ALLOW, HeaderValue::from_str(allowed).ok()?)),
@@ -78,7 +78,7 @@ fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
     }
 }
 
-/// Counts and logs failures that an operator can do something about.
+/// Counts and logs failures that concern the operator.
 fn log_failure(error: &Error) {
     match error {
         Error::TooBusy(workload) => {
@@ -95,8 +95,8 @@ fn log_failure(error: &Error) {
     }
 }
 
-/// The answer to a request that is refused, once what is left of its body is read; where that is too much, the
-/// connection ends with it.
+/// The answer to a request that is refused, after the rest of its body has been read. If the rest is too large, the
+/// connection is closed.
 pub async fn refused(error: &HttpError, parts: &Parts, body: Body, bounds: &Bounds) -> Response {
     let is_read = body::drain(body, drain_limits(error, parts, bounds)).await;
     let mut response = response(error, negotiation::language(&parts.headers));
@@ -106,10 +106,10 @@ pub async fn refused(error: &HttpError, parts: &Parts, body: Body, bounds: &Boun
     response
 }
 
-/// Enough for an ordinary PUT, and little of what is sent by a stranger or is too much already.
+/// The limits for unauthenticated clients and for requests that exceed another limit: enough for an ordinary PUT.
 const UNAUTHENTICATED: DrainLimits = DrainLimits { max_bytes: 64 << 10, timeout: Duration::from_secs(1) };
 
-/// How much of the body of a refused request is still read.
+/// The limits of the rest of a refused request's body.
 fn drain_limits(error: &HttpError, parts: &Parts, bounds: &Bounds) -> DrainLimits {
     let is_too_much = matches!(
         error,
@@ -123,7 +123,7 @@ fn drain_limits(error: &HttpError, parts: &Parts, bounds: &Bounds) -> DrainLimit
             | HttpError::BodyTooFragmented { .. }
     );
     let (max_bytes, timeout) = match error {
-        // It would only take longer still.
+        // The client has exceeded the timeout already.
         HttpError::TooSlow { .. } => (0, Duration::ZERO),
         _ if body::is_withheld(&parts.headers, error) => (0, Duration::ZERO),
         _ if is_too_much || is_unauthenticated(parts) => {
@@ -134,12 +134,12 @@ fn drain_limits(error: &HttpError, parts: &Parts, bounds: &Bounds) -> DrainLimit
     DrainLimits { max_bytes, timeout }
 }
 
-/// Whether callers are asked for, and the client is none; or its certificate is not believed.
+/// Whether authentication is required, and failed.
 fn is_unauthenticated(parts: &Parts) -> bool {
     parts.extensions.get::<Origin>().is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)))
 }
 
-/// An answer that consists of issues.
+/// An answer with these issues.
 pub fn of_issues(status: StatusCode, issues: &[Issue], language: Language) -> Response {
     let outcome = operation_outcome(issues, language).to_string();
     let mut response = fhir_json(status, Body::from(outcome));
@@ -176,33 +176,29 @@ mod tests {
     }
 
     #[test]
-    fn drain_limits_are_small_for_strangers_and_for_what_is_too_much() {
-        let (strangers, callers) = ((64 << 10, 1), (8 << 20, 20));
+    fn drain_limits_are_small_for_unauthenticated_clients_and_exceeded_limits() {
+        let (small, callers) = ((64 << 10, 1), (8 << 20, 20));
         let too_fast = HttpError::TooManyRequests { retry_after: Duration::ZERO };
-        for stranger in [
+        for failure in [
             AuthFailure::NoCredentials,
             AuthFailure::UnknownToken,
             AuthFailure::UntrustedCertificate(CertificateRejection::Expired),
         ] {
-            // The statement is open to strangers: what they ask for there may be refused for another reason.
+            // Unauthenticated clients may read the CapabilityStatement: their request may fail for another reason.
             for error in [
                 &HttpError::Denied(Denied::Unauthenticated(AuthFailure::NoCredentials)),
                 &HttpError::from_issues(vec![]),
                 &HttpError::UnknownPath,
                 &too_fast,
             ] {
-                assert_eq!(
-                    limits(Principal::Unauthenticated(stranger), &[], error),
-                    strangers,
-                    "{stranger:?}: {error}"
-                );
+                assert_eq!(limits(Principal::Unauthenticated(failure), &[], error), small, "{failure:?}: {error}");
             }
         }
         let too_large = HttpError::HeadersTooLarge { size: 1, count: 1 };
         let fragmented = HttpError::BodyTooFragmented { limit: 1 };
         let (page, host, long) = (HttpError::ForeignPage, HttpError::ForeignHost, HttpError::UrlTooLong { limit: 1 });
         for error in [&page, &host, &too_fast, &long, &too_large, &fragmented] {
-            assert_eq!(limits(Principal::Anyone, &[], error), strangers, "{error}");
+            assert_eq!(limits(Principal::Anyone, &[], error), small, "{error}");
         }
         for error in [
             &HttpError::from_issues(vec![]),

@@ -104,7 +104,7 @@ fn is_refusable(status: StatusCode, interaction: Option<&str>, length: usize) ->
 /// Middleware: reserves the length of each response, or refuses it if too many bytes are unread.
 pub async fn reserve(State(budget): State<Arc<ResponseBudget>>, request: Request, next: Next) -> Response {
     let is_head = request.method() == Method::HEAD;
-    let client = request.extensions().get::<Origin>().map(Client::of);
+    let client = request.extensions().get::<Origin>().map(Client::from_origin);
     let languages = request.headers().get_all(header::ACCEPT_LANGUAGE).iter();
     let languages: HeaderMap = languages.map(|value| (header::ACCEPT_LANGUAGE, value.clone())).collect();
     let audit = request.extensions().get::<AuditLoan>().cloned();

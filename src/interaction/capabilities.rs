@@ -20,10 +20,10 @@ const INSTANTIATES: [&str; 3] = [
     "https://interop.esante.gouv.fr/ig/fhir/sas/CapabilityStatement/SAS-GestionnaireAgenda-RDVSOS",
 ];
 
-/// When what is stated below last changed; to be moved with it.
+/// The date of the last change of the statement; update it with the statement.
 const DATE: &str = "2026-11-26";
 
-/// What this endpoint is able to do.
+/// The CapabilityStatement of this endpoint.
 pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentication) -> Result<Value, Error> {
     let mut issues = vec![];
     take_mode(&mut query, &mut issues);
@@ -49,14 +49,14 @@ pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentica
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
-            "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it. Searches: empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and told in an entry of mode outcome. _elements and _summary apply to reads, histories and searches (_summary=count to searches only).",
+            "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it. Searches: empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and reported in an entry of mode outcome. _elements and _summary apply to reads, histories and searches (_summary=count to searches only).",
             "security": rest_security(authentication, "practitioner:write, appointment:write, read"),
             "resource": ResourceType::ALL.map(resource),
         }],
     }))
 }
 
-/// Takes out `mode`: all that is served is normative, or as stable as that. Of terminology nothing is served.
+/// Removes and checks `mode`: the answer is the same for `full` and `normative`; `terminology` is not served.
 /// <http://hl7.org/fhir/R4/http.html#capabilities>
 pub fn take_mode(query: &mut Query, issues: &mut Vec<Issue>) {
     let modes = query.take("mode");

@@ -1,4 +1,4 @@
-//! The criterion of a conditional interaction: one identifier, and nothing that could widen it.
+//! The criterion of a conditional interaction: one identifier, and no other parameter.
 //!
 //! <http://hl7.org/fhir/R4/http.html#cond-update>
 
@@ -20,7 +20,7 @@ const EXPECTED: &str = "identifier, _format, _pretty";
 
 /// The criterion of a conditional update, and its issues.
 pub struct Criterion {
-    /// The identifier, where it could be read.
+    /// The identifier, if it is well-formed.
     pub token: Option<Token>,
     /// Errors and warnings.
     pub issues: Vec<Issue>,
@@ -55,7 +55,7 @@ pub fn parse_if_none_exist(resource_type: ResourceType, header: &str) -> Result<
     let malformed = || Issue::new(&HTTP_IF_NONE_EXIST, "http.If-None-Exist");
     let query = match header.split_once('?') {
         Some((url, query)) if url.is_empty() || names_type(url, resource_type) => query,
-        // A question mark may stand in a value.
+        // A value may contain a question mark.
         Some((before, _)) if !before.contains('=') => return Err(malformed()),
         _ => header,
     };

@@ -1,4 +1,4 @@
-//! What searches and histories share: parameters that may stand once, page sizes, links.
+//! What searches and histories share: parameters that may occur once, page sizes, links.
 
 use form_urlencoded::Serializer;
 
@@ -10,15 +10,15 @@ use crate::storage::MAX_PAGE_BYTES;
 
 /// The size of a page when the client names none.
 const DEFAULT_COUNT: usize = 50;
-/// The largest page; a client that asks for more gets this.
+/// Maximum size of a page; a larger `_count` gets this.
 const MAX_COUNT: usize = 1000;
 
 /// The bounds of a search: databases take long to plan many criteria, and SQLite nests a thousand comparisons at most.
 pub const SEARCH_BOUNDS: QueryBounds = QueryBounds { criteria: 16, list: 256, values: 256 };
 
-/// What an entry holds beside its resource: its URL, and what made a version.
+/// Size of an entry without its resource, in bytes: its URL, and the request of a version.
 const MAX_ENTRY_OVERHEAD: usize = 1024;
-/// What a page holds beside its entries: links that repeat the query, escaped.
+/// Size of a page without its entries, in bytes: links that repeat the query, escaped.
 const MAX_LINKS: usize = 256 << 10;
 
 /// The size of the largest page, where no resource is larger than `max_resource`.
@@ -42,7 +42,7 @@ pub fn unknown_parameters(query: &Query, expected: &str) -> Vec<Issue> {
     unknown.collect()
 }
 
-/// The value of a parameter that may stand once.
+/// The value of a parameter that may occur once.
 pub fn single(query: &mut Query, name: &str, issues: &mut Vec<Issue>) -> Option<String> {
     let mut values = query.take(name);
     if values.len() > 1 {
@@ -51,7 +51,7 @@ pub fn single(query: &mut Query, name: &str, issues: &mut Vec<Issue>) -> Option<
     values.pop()
 }
 
-/// The value of a parameter that may stand once, parsed.
+/// The value of a parameter that may occur once, parsed.
 pub fn parsed<T>(
     query: &mut Query,
     name: &str,
@@ -67,12 +67,12 @@ pub fn parsed<T>(
     parsed
 }
 
-/// The issue of a value that has not the form expected.
+/// The issue of a malformed value.
 pub fn malformed(name: &str, expected: &str) -> Issue {
     Issue::new(&QUERY_VALUE, format!("http.{name}")).with("found", name).with("expected", expected)
 }
 
-/// `_elements` and `_summary`, which may be one of `summaries`: the part of each resource that is answered.
+/// `_elements` and `_summary`, which may be one of `summaries`: the part of each resource to return.
 pub fn parse_subset(query: &mut Query, summaries: &'static str, issues: &mut Vec<Issue>) -> Subset {
     let summary = parsed(query, "_summary", summaries, issues, |text| Summary::parse(text, summaries));
     let mut subset = Subset { summary: summary.unwrap_or_default(), ..Subset::default() };
@@ -84,7 +84,7 @@ pub fn parse_subset(query: &mut Query, summaries: &'static str, issues: &mut Vec
     subset
 }
 
-/// `_count`: how many entries a page has at the most.
+/// `_count`: maximum entries of a page.
 pub fn count(query: &mut Query, issues: &mut Vec<Issue>) -> usize {
     let count = parsed(query, "_count", "0…1000", issues, |text| text.parse().ok());
     count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT)

@@ -68,7 +68,7 @@ impl Vread<'_> {
     }
 }
 
-/// The part of the resource that is asked for. Any other parameter is refused.
+/// The part of the resource to return. Any other parameter is refused.
 fn parse_subset(mut query: Query) -> Result<Subset, Error> {
     query.retain(|name, value| !(is_blank(value) && matches!(name, "_elements" | "_summary")));
     let mut issues = vec![];

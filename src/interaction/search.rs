@@ -34,7 +34,7 @@ pub struct SearchParameter {
     pub kind: &'static str,
     /// The only resource type that has it, if not all do.
     pub only: Option<ResourceType>,
-    /// What it looks at.
+    /// The elements that it compares.
     pub documentation: &'static str,
 }
 
@@ -68,7 +68,7 @@ pub const SEARCH_PARAMETERS: [SearchParameter; 6] = [
     },
 ];
 
-/// Where a page continues: after this match.
+/// The parameter of `next` links: the page begins after this match.
 const AFTER: &str = "_after";
 
 /// A request for a page of a search.
@@ -106,7 +106,7 @@ impl SearchRequest {
             true => Some(page.versions.len() as i64),
             false if wants_total || search.count == 0 => {
                 match storage.count(&search).await {
-                    // A page is worth having without the number; a number alone is not.
+                    // A page is useful without the number.
                     Err(StorageError::DeadlineExceeded) if search.count > 0 => None,
                     counted => Some(counted?),
                 }
@@ -144,18 +144,18 @@ fn entry(mode: &'static str, full_url: Option<String>, resource: String) -> Resu
     })
 }
 
-/// What a query means.
+/// A parsed query.
 struct Parsed {
     search: Search,
-    /// Whether the number of matches is asked for.
+    /// Whether the number of matches is requested.
     wants_total: bool,
-    /// The part of each match that is asked for.
+    /// The part of each match to return.
     subset: Subset,
     /// A warning for each parameter that was ignored.
     ignored: Vec<Issue>,
 }
 
-/// The search that a query means. What is ignored is taken out of the query.
+/// Parses a query. Ignored parameters are removed from it.
 fn parse(
     resource_type: ResourceType,
     whole_query: &mut Query,
@@ -198,7 +198,7 @@ fn parse(
     let expected = format!("{}, _sort, _count, _total, _elements, _summary, _format, _pretty", names.join(", "));
     let mut ignored = vec![];
     if is_lenient {
-        // A modifier changes what a parameter means: one that is not known is never ignored.
+        // A modifier changes the meaning of a parameter: an unknown modifier is never ignored.
         let is_known = |name: &str| name == AFTER || expected.split(", ").any(|known| known == split_modifier(name).0);
         ignored = query.take_ignored(&expected, |name, _| !is_known(name));
         whole_query.retain(|name, _| is_known(name));
@@ -232,7 +232,7 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
             Ok(Criterion::Status(codes.into_iter().map(str::to_owned).collect()))
         }
         _ => {
-            // Without a zone, a date is meant in Europe/Paris, as the SAS pages write it.
+            // A date without a zone is in Europe/Paris, as on the SAS pages.
             let bounds = paris().and_then(|zone| values().map(|value| DateBound::parse(value, &zone, now)).collect());
             let bounds = bounds.ok_or_else(|| malformed("eq|ne|gt|lt|ge|le|sa|eb|ap + 2026-03-04T14:00:00+01:00"))?;
             Ok(if name == "date" { Criterion::Start(bounds) } else { Criterion::LastUpdated(bounds) })

@@ -18,10 +18,8 @@ use crate::issue::catalogue::{
 };
 use crate::issue::{Issue, MAX_ISSUES};
 use crate::profile::{Profile, json_type};
-use crate::sas::validation::Validator;
 
-/// `delete` asks whether a resource may be deleted, and nothing is ever deleted here. The others make no
-/// difference.
+/// The modes that are served: they make no difference. `delete` is refused, as nothing is ever deleted.
 const MODES: [&str; 3] = ["create", "update", "profile"];
 
 /// A request to validate a resource: the body itself, or the `resource` of a `Parameters`. `mode` and `profile` are
@@ -36,8 +34,8 @@ impl Validate {
     /// Validates the resource.
     ///
     /// # Errors
-    /// Where the validation is not carried out: the query or `Parameters` ask for what is not served, or the body
-    /// cannot be read. Issues of the resource are no error.
+    /// If the resource is not validated: the query or `Parameters` are not supported, or the body cannot be parsed. Issues
+    /// of the resource are no error.
     pub async fn run(
         self,
         endpoint: &Endpoint,
@@ -55,47 +53,48 @@ impl Validate {
         if !issues.is_empty() {
             return Err(Error::from_issues(issues));
         }
-        let (validator, mut own_audit, body_len) = (endpoint.validator.clone(), audit.clone(), body.len());
-        let work = move || {
-            let validated = validate(&validator, &mut own_audit, parameters, &body);
-            (validated, own_audit)
+        let body_len = body.len();
+        // The identifiers first: the validation of a large body takes longer, and the client may go away meanwhile.
+        let mut own_audit = audit.clone();
+        let parse = move || (parameters.read(&body, &mut own_audit), own_audit);
+        let (read, read_audit) = validated_body::run(context, Workload::Validations, body_len, parse).await?;
+        *audit = read_audit;
+        let (resource, defects, profiles) = read.map_err(Error::from_issues)?;
+        let validator = endpoint.validator.clone();
+        let validate = move || {
+            let issues = validator.issues(resource_type, &resource, defects, profiles);
+            (resource, issues)
         };
-        let validated;
-        (validated, *audit) = validated_body::run(context, Workload::Validations, body_len, work).await?;
-        let (resource, mut issues) = validated.map_err(Error::from_issues)?;
+        let (resource, mut issues) = validated_body::run(context, Workload::Validations, body_len, validate).await?;
         endpoint.check_directory(context, resource_type, &resource, &mut issues).await;
         Ok(Outcome::Issues(issues))
     }
 }
 
-/// The resource in the body, and the issues found in it; or why it is not validated.
-fn validate(
-    validator: &Validator,
-    audit: &mut AuditDraft,
-    mut parameters: ValidateParams,
-    body: &[u8],
-) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
-    let root = parameters.resource_type.as_str();
-    let Received { value, defects, .. } = parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
-    let (resource, defects) = if value["resourceType"] == "Parameters" {
-        parameters.unwrap(value, defects, audit)?
-    } else {
-        validated_body::add_identifiers(audit, &value);
-        (value, defects)
-    };
-    let issues = validator.issues(parameters.resource_type, &resource, defects, parameters.profiles);
-    Ok((resource, issues))
-}
+/// A resource, the defects of its JSON, and the profiles to check.
+type Parsed = (Value, Vec<Issue>, Option<Vec<Profile>>);
 
-/// What the client asks for.
+/// The parameters of the operation.
 struct ValidateParams {
     resource_type: ResourceType,
     has_mode: bool,
-    /// The profiles to check, instead of those that the resource claims. None beyond R4's own for the type itself.
+    /// The profiles to check, instead of those that the resource claims. Empty for the base type.
     profiles: Option<Vec<Profile>>,
 }
 
 impl ValidateParams {
+    /// Parses the body, and adds its identifiers to the audit event.
+    fn read(mut self, body: &[u8], audit: &mut AuditDraft) -> Result<Parsed, Vec<Issue>> {
+        let root = self.resource_type.as_str();
+        let Received { value, defects, .. } = parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
+        if value["resourceType"] == "Parameters" {
+            let (resource, defects) = self.unwrap(value, defects, audit)?;
+            return Ok((resource, defects, self.profiles));
+        }
+        validated_body::add_identifiers(audit, &value);
+        Ok((value, defects, self.profiles))
+    }
+
     /// Sets `mode` or `profile`, given at `place`.
     fn set(&mut self, name: &str, value: &str, place: &str) -> Result<(), Issue> {
         let is_mode = name == "mode";
@@ -118,8 +117,8 @@ impl ValidateParams {
         Ok(())
     }
 
-    /// The resource in a `Parameters`, with the defects of its JSON. Any fault of the `Parameters` around it is an
-    /// error: what they ask for would not be what is answered.
+    /// The resource in a `Parameters`, with the defects of its JSON. Any fault of the `Parameters` themselves is an error:
+    /// the answer would not be the one requested.
     fn unwrap(
         &mut self,
         mut parameters: Value,
@@ -171,7 +170,7 @@ impl ValidateParams {
         }
     }
 
-    /// Takes one parameter into account; the resource, if it is that.
+    /// Applies one parameter; returns the resource if the parameter is that.
     fn take(&mut self, parameter: &mut Value, place: &str) -> Result<Option<Value>, Issue> {
         let Some(members) = parameter.as_object_mut() else {
             return Err(wrong_json_type(parameter, place, "object"));
@@ -211,7 +210,7 @@ fn place_in_parameters(mut issues: Vec<Issue>, root: &str) -> Vec<Issue> {
     issues
 }
 
-/// What follows `place` in the expression of something at it or below.
+/// The rest of an expression at or below `place`.
 fn rest_below<'a>(expression: &'a str, place: &str) -> Option<&'a str> {
     expression.strip_prefix(place).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

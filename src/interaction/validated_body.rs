@@ -69,8 +69,8 @@ impl Endpoint {
             let content = accepted.map(Content::new);
             (ValidatedBody { result, content }, audit)
         };
-        let validated;
-        (validated, *audit) = run(context, Workload::Writes, body_len, work).await?;
+        let (validated, validated_audit) = run(context, Workload::Writes, body_len, work).await?;
+        *audit = validated_audit;
         Ok(validated)
     }
 

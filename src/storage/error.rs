@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::deadline::{DeadlineExceeded, Limited};
 use crate::error::Error;
 
-/// Why the database did not do what it was asked for.
+/// Why an operation of the database failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StorageError {
     /// The database is away, busy, full or shutting down. What was not written may be repeated as it is.
@@ -45,7 +45,7 @@ impl StorageError {
         Self::Internal(Cause { source: Arc::from(cause.into()), is_rolled_back: true })
     }
 
-    /// Whether nothing was written. Where the connection broke or fell silent, the commit may have been carried out.
+    /// Whether nothing was written. If the connection broke or fell silent, the commit may have succeeded.
     pub fn is_rolled_back(&self) -> bool {
         match self {
             Self::Unavailable(cause) | Self::Internal(cause) => cause.is_rolled_back,

@@ -90,7 +90,7 @@ mod tests {
         std::os::unix::fs::symlink("other.db", &link).expect("a link");
         create_database(&link);
         assert_eq!(mode(&target), MODE);
-        // What stands beside it is looked at there.
+        // SQLite's other files are next to the file that the link leads to.
         std::fs::write(folder.path().join("target.db-wal"), "").expect("written");
         std::fs::set_permissions(folder.path().join("target.db-wal"), PermissionsExt::from_mode(0o644)).expect("set");
         assert_eq!(shared(&link).len(), 1);

@@ -102,12 +102,12 @@ impl Storage {
     /// [`StorageError::is_rolled_back`] says that this is unknown.
     pub async fn write(
         &self,
-        wanted: &StateKeys,
+        keys: &StateKeys,
         others: &[AuditEvent],
         decide: impl FnOnce(&mut Registry) -> WriteSet,
     ) -> Result<(), StorageError> {
         in_write_transaction!(self, transaction => {
-            let (sql, binds) = state_query(wanted);
+            let (sql, binds) = state_query(keys);
             let mut query = sqlx::query_as::<_, StateRow>(AssertSqlSafe(sql));
             for bind in binds {
                 query = query.bind(bind);

@@ -20,6 +20,7 @@ use super::database::Storage;
 use super::error::StorageError;
 use crate::audit::{AuditEvent, AuditQueue, Key, LostEvents, WriteOutcome, WriteReport};
 use crate::clock::Clock;
+use crate::error::chain::join_causes;
 use crate::fhir::date::instant;
 
 pub use self::queued_write::{Decided, PendingWrite, QueuedWrite, WriteError};
@@ -170,7 +171,7 @@ impl<W: QueuedWrite> Task<W> {
     }
 
     async fn commit_batch(&mut self, batch: &mut Vec<Queued<W>>) {
-        // A client that was asked to come back, or went away, sends its write again: the write must not be carried out
+        // A client that was asked to come back, or went away, sends its write again: the write must not be committed
         // later, after what the client sends next through another instance.
         batch.retain(|queued| {
             // In this order: the audit event of a client that goes away in between says that the outcome is unknown.
@@ -196,7 +197,7 @@ impl<W: QueuedWrite> Task<W> {
 
     /// Commits a batch, with the audit events that wait. Where it fails for good, another writer was faster or one
     /// write is poisoned: the batch is run again, then each write alone. Where the database is away, nothing is
-    /// retried: whether the commit was carried out may be unknown.
+    /// retried: whether it was committed may be unknown.
     async fn commit(&mut self, batch: &[Queued<W>]) -> Vec<Answer<W>> {
         for _attempt in 0..2 {
             match commit_together(&self.storage, &self.clock, batch, &self.waiting).await {
@@ -251,12 +252,12 @@ impl<W: QueuedWrite> Task<W> {
         match with_commit_timeout(written).await {
             Ok(()) => self.committed(),
             Err(StorageError::Internal(cause)) => {
-                tracing::error!("the database refused audit events, which are lost: {cause}");
+                tracing::error!("the database refused audit events, which are lost: {}", join_causes(&cause));
                 self.lost.add(self.waiting.len() as u64);
                 self.committed();
             }
             Err(error) => {
-                tracing::debug!("audit events are waiting for the database: {error}");
+                tracing::debug!("audit events are waiting for the database: {}", join_causes(&error));
                 self.failed();
             }
         }

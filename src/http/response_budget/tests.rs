@@ -19,7 +19,7 @@ async fn answer(
     (status, interaction, length): (u16, &'static str, usize),
 ) -> Response {
     let answer = async move |request: Request| {
-        let mut audit = AuditLoan::take(request.extensions()).expect("an audit draft");
+        let mut audit = AuditLoan::borrow(request.extensions()).expect("an audit draft");
         audit.set_interaction(interaction, None);
         let mut response = Response::new(Body::from("x".repeat(length)));
         *response.status_mut() = StatusCode::from_u16(status).expect("a status");

@@ -50,11 +50,11 @@ pub(super) async fn commit_together<W: QueuedWrite>(
     Ok(answers.collect())
 }
 
-/// A decision that is in the registry, and not yet committed.
+/// What a write learns once its batch is committed.
 struct Attempt<A> {
     answer: A,
-    /// What the audit event says once the batch is committed. Until then it says what the database holds: the decision
-    /// may never be stored.
+    /// Its report once the batch is committed. Until then the report says what the database holds, as the decision may
+    /// never be stored.
     report: WriteReport,
 }
 
@@ -66,7 +66,7 @@ fn decide_one<W: QueuedWrite>(
 ) -> Attempt<Answer<W>> {
     let write = &queued.write;
     let resource_type = write.resource_type();
-    // The client was told to retry while this transaction waited for its turn: the write, carried out now, might undo a
+    // The client was told to retry while this transaction waited for its turn: the write, committed now, might undo a
     // later one of the same client.
     let is_late = write.deadline().has_passed();
     let events = set.events.len();

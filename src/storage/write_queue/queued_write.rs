@@ -16,7 +16,7 @@ use crate::storage::write::{StateKeys, WriteSet};
 pub trait QueuedWrite: Send + Sync + 'static {
     /// What its sender learns once it is committed.
     type Answer: Send;
-    /// Why it is not carried out.
+    /// Why it is refused.
     type Refusal: Send;
 
     /// The type of the resource that it writes.
@@ -57,7 +57,7 @@ pub struct Decided<A> {
     pub after: Version,
 }
 
-/// Why a write was not committed.
+/// Why a write was not answered with success. Whether it was committed is in its [`WriteReport`].
 #[derive(Debug)]
 pub enum WriteError<R> {
     /// It was decided so.
@@ -68,7 +68,7 @@ pub enum WriteError<R> {
     QueueFull,
     /// The writing task has ended.
     QueueClosed,
-    /// The database did not take it.
+    /// The database failed.
     Storage(StorageError),
 }
 
@@ -94,7 +94,7 @@ impl<W: QueuedWrite> PendingWrite<W> {
 
     /// Gives it up if it has not been begun, and reports what is known of it.
     pub fn close(&mut self) -> WriteReport {
-        // In this order: the task reports the beginning of a write before it asks whether somebody waits.
+        // In this order: the task reports the beginning of a write before it checks whether its sender still waits.
         self.answer.close();
         self.report.borrow().clone()
     }

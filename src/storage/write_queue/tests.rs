@@ -16,11 +16,15 @@ use crate::fhir::content::Content;
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::json::parse;
+use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
-use crate::interaction::ResourceWrite;
+use crate::interaction::create::Create;
+use crate::interaction::{Endpoint, Preconditions, RequestContext, ResourceWrite};
+use crate::issue::Language;
 use crate::sas::deviation::Validation;
 use crate::sas::identity::{Effect, Target, Write};
+use crate::sas::validation::Validator;
 use crate::storage::registry::{Claim, Entry, Registry};
 use crate::storage::write::{StateKeys, WriteSet};
 use jiff::Timestamp;
@@ -208,6 +212,9 @@ proptest! {
     }
 }
 
+/// How long a client waits that gives up.
+const SHORT: Duration = Duration::from_millis(50);
+
 /// An account of its own for each name.
 fn creation(name: u8) -> ResourceWrite {
     let (technical, target) = (Some(name), Named::Technical(name));
@@ -269,10 +276,12 @@ async fn write_report_of_a_batch_says_what_is_committed_and_nothing_else() {
     assert!(pending.iter().all(|pending| !pending.report.borrow().is_audited));
 
     sqlx::query("DROP TRIGGER full_disk").execute(&mut other).await.expect("room");
-    commit_together(&storage, &clock, &batch, &[]).await.map(|answers| answers.len()).expect("committed");
+    let answers = commit_together(&storage, &clock, &batch, &[]).await.expect("committed");
+    let Ok(answered) = &answers[2] else { panic!("the third is stored") };
+    let answered = answered.id.to_string();
     let reported: Vec<_> = pending.iter().map(known).collect();
     let (second, by_id) = (reported[2].0.clone(), id("by-id-2"));
-    assert!(second.is_some());
+    assert_eq!(second, id(&answered));
     let expected = [
         (first(), Some(1), Some(2), None),
         (first(), Some(2), Some(3), None),
@@ -292,7 +301,6 @@ async fn write_report_of_a_batch_says_what_is_committed_and_nothing_else() {
 
 #[tokio::test]
 async fn write_queue_given_up_write_is_not_carried_out_later() {
-    const SHORT: Duration = Duration::from_millis(50);
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}/writer.db", folder.path().display());
     let storage = Storage::open(&url).await.expect("a database");
@@ -326,6 +334,44 @@ async fn write_queue_given_up_write_is_not_carried_out_later() {
         found
     };
     assert_eq!((found(0).await, found(1).await, found(2).await), (0, 0, 1));
+    task.finish().await;
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn write_dropped_while_it_waits_is_audited_with_what_is_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}/dropped.db", folder.path().display());
+    let storage = Storage::open(&url).await.expect("a database");
+    let key = storage.exchanges_key().await.expect("a key");
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.expect("another connection");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
+    let clock = Clock::system();
+    let (writer, task) = WriteQueue::start(storage.clone(), clock.clone(), key.clone());
+    let validator = Arc::new(Validator::new(Validation::Tolerant).expect("sound schemas"));
+    let endpoint = Endpoint { validator, storage: storage.clone(), writer, directory: None, clock };
+    let context =
+        RequestContext { base_url: "http://h/fhir".into(), language: Language::English, deadline: Deadline::none() };
+
+    // The first is being committed, for as long as the file is locked; the second waits behind it.
+    let mut outcomes = vec![];
+    for _ in 0..2 {
+        let mut audit = AuditDraft::new(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), key.clone());
+        let create = Create {
+            resource_type: ResourceType::Practitioner,
+            query: Query::default(),
+            if_none_exist: None,
+            preconditions: Preconditions::default(),
+            body: include_str!("../../../tests/fixtures/regulator.json").into(),
+        };
+        let answered = tokio::time::timeout(SHORT, create.run(&endpoint, &context, &mut audit)).await;
+        assert!(answered.is_err(), "the client goes away first");
+        let event = audit.event(499, std::iter::empty());
+        assert!(!event.identifiers.is_empty());
+        outcomes.push(event.write_outcome);
+    }
+    assert_eq!(outcomes, [WriteOutcome::Unknown, WriteOutcome::Failed].map(Some));
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
     task.finish().await;
     storage.close().await;
 }
