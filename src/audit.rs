@@ -20,50 +20,49 @@ pub use queue::AuditQueue;
 pub(crate) use queue::LostEvents;
 pub use settings::Settings;
 
-/// The audit event of one exchange. It is never changed, and removed when its retention ends.
+/// The audit event of one request. It is never changed, and deleted when its retention ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEvent {
     /// When the request came in: UTC text of fixed width.
     pub at: String,
-    /// `X-Request-Id`: ours, or the client's where it is a UUID or 16 to 64 hexadecimal digits; otherwise
-    /// [`Key::request_id`] of the client's, as a client may put a name there.
+    /// `X-Request-Id`: the server's, or the client's if it is a UUID or 16 to 64 hexadecimal digits; otherwise
+    /// [`Key::request_id`] of the client's, which may be a name.
     pub request_id: String,
-    /// Who asked.
+    /// The sender.
     #[serde(flatten)]
     pub caller: Caller,
     /// The name of the interaction, as in logs; `none` where nothing is served.
     pub interaction: String,
-    /// The type of the resource that it was about.
+    /// The type of the resource.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resource_type: Option<String>,
-    /// The id of that resource, where it is one that the server gave.
+    /// The id of the resource, if the server assigned it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
     /// [`Key::resource`] of any other id: a client may choose the name of a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id_hash: Option<String>,
-    /// Its version before the exchange, as committed.
+    /// The committed version before the request.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<Version>,
-    /// Its version after the exchange, as committed: the same as before where nothing had to be written or the
-    /// request was refused. Absent where a write failed.
+    /// The committed version after the request: the same as before if nothing had to be written or the request was
+    /// refused. Absent if a write failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Version>,
-    /// Set where a write was neither carried out nor refused.
+    /// Set if a write was neither committed nor refused.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub write_outcome: Option<WriteOutcome>,
-    /// The HTTP status that was answered. Where the database breaks away in the middle of a commit, two events
-    /// may be of one exchange: of a write, what was done, and the 503 that was answered. Likewise where the client
-    /// goes away during a commit: what was done, and 499.
+    /// The HTTP status of the answer; 499 if the client went away. A request may have two events if, during
+    /// a commit, the connection to the database breaks, the deadline passes or the client goes away: that of the committed
+    /// change, and that of the 503 or 499.
     pub status: u16,
     /// The ids of the rules cited.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub rules: Vec<String>,
-    /// The identifiers that the request named: in its criterion, in its body, as operator of an appointment.
+    /// The identifiers in the request: in its criterion, in its body, of the operator of an appointment.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub identifiers: Vec<HashedIdentifier>,
-    /// How many more identifiers of the request were looked at and are not in the event, which is bounded. One that
-    /// the request repeats may be counted again.
+    /// Number of further identifiers, which exceed the limit of an event. A repeated one may count twice.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub identifiers_left_out: u32,
     /// From the request to the answer, in milliseconds; of a write, to its decision.

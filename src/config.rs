@@ -62,7 +62,7 @@ pub enum Command {
     /// The backup is a consistent database. To restore it, stop the server, replace the database with it, and delete the
     /// -wal and -shm files. Exit status: 0 success; 1 failure; 2 the database is Postgres: use pg_dump.
     Backup(exchanges::Backup),
-    /// Delete audit records older than --exchanges-keep, and directory versions superseded longer than --annuaire-keep
+    /// Delete audit events older than --exchanges-keep, and directory versions superseded longer than --annuaire-keep
     Purge,
     /// Manage the mirror of the national directory (Annuaire Santé)
     #[command(subcommand, disable_help_subcommand = true)]

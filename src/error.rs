@@ -78,10 +78,7 @@ pub enum Error {
     NotFound,
     /// The directory has no resource of this id.
     #[error("not found in the directory")]
-    NotInDirectory {
-        /// The id that was asked for.
-        id: String,
-    },
+    NotInDirectory { id: String },
     /// Nothing has been loaded into the directory mirror.
     #[error("the directory mirror is empty")]
     EmptyDirectory,

@@ -1,8 +1,7 @@
 //! The FHIR interactions, one file each. <http://hl7.org/fhir/R4/http.html>
 //!
-//! Each takes the parts of a request that are its own, a [`RequestContext`] and the [`AuditDraft`](crate::audit::AuditDraft) of the request, and
-//! returns an [`Outcome`]: it reads the query, validates the body, stores or looks up, and answers. HTTP makes the
-//! response of the outcome.
+//! Each takes its parts of a request, a [`RequestContext`] and the [`AuditDraft`](crate::audit::AuditDraft) of the request: it
+//! parses the query, validates the body, stores or looks up, and returns an [`Outcome`], of which HTTP makes the response.
 
 pub mod capabilities;
 pub mod create;

@@ -1,9 +1,9 @@
 //! `sas-endpoint`: receives the flows of the French SAS (Service d'Accès aux Soins) over FHIR R4.
 //!
-//! The rooms, in the order in which a request meets them: [`http`] takes it in, [`interaction`]
-//! carries it out, [`profile`] and [`sas`] judge it, [`storage`] keeps it. [`tls`] and [`access`] say who
-//! asks and what they may do, [`audit`] what is kept of it. [`fhir`], [`issue`], [`error`], [`deadline`] and [`clock`] are
-//! vocabulary: everybody uses them, they use nobody above them.
+//! The modules, in the order in which a request passes them: [`http`] receives it, [`interaction`] answers it, [`profile`]
+//! and [`sas`] validate it, [`storage`] stores it. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
+//! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
+//! [`error`], [`deadline`] and [`clock`], which use no module above them.
 
 pub mod command;
 pub mod config;

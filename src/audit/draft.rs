@@ -15,8 +15,7 @@ use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::query::value::split_unescaped;
 use crate::fhir::version::Version;
 
-/// More identifiers than this of one request are not looked at: no request that is accepted names as many, and
-/// each costs a hash.
+/// Maximum identifiers of a request that are hashed. No request that is accepted has as many.
 const MAX_READ_IDENTIFIERS: usize = 320;
 
 /// Identifiers beyond these are counted, not kept: an event takes some kilobytes at most.
@@ -52,18 +51,18 @@ pub struct ResourceRef {
     pub after: Option<Version>,
 }
 
-/// How a write ended that was neither carried out nor refused.
+/// How a write ended that was neither committed nor refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WriteOutcome {
     /// Nothing was written.
     Failed,
-    /// The database did not say whether it was written, or had not yet when the exchange ended. Where it was, another
-    /// record of the same exchange, committed with the change, says so.
+    /// It is unknown whether the write was committed. If it was, the request has a second audit event, which was committed
+    /// with the change.
     Unknown,
 }
 
-/// What is known of a write.
+/// What is known of the resource of a request, and of its write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteReport {
     /// The resource, at versions that are committed. Before the commit, the one that the write is meant for.
@@ -80,7 +79,8 @@ impl WriteReport {
         Self { outcome: Some(WriteOutcome::Failed), ..Self::default() }
     }
 
-    /// Of a write that may have been carried out.
+    /// Of a write that may have been committed.
+    #[cfg(test)]
     pub fn unknown() -> Self {
         Self { outcome: Some(WriteOutcome::Unknown), ..Self::default() }
     }

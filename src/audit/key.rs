@@ -8,21 +8,20 @@ use sha2::Sha256;
 
 use crate::fhir::identifier::{Identifier, Token};
 
-/// The shortest secret that makes a key, in characters.
+/// Minimum length of a secret, in characters.
 const MIN_SECRET_CHARS: usize = 32;
 
-/// A secret of the settings; never shown.
+/// A secret of the settings; its debug form hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A secret, without the white space that pasting leaves around it. One that is empty, as where a variable
-    /// is set to nothing, is none.
+    /// A secret, trimmed. An empty one, as of a variable that is set to nothing, counts as not set.
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_owned())
     }
 
-    /// Whether nothing was said.
+    /// Whether the secret is not set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -36,28 +35,27 @@ impl fmt::Debug for Secret {
 
 /// The key by which identifiers of persons are hashed: HMAC-SHA-256, cut to 128 bits.
 ///
-/// National identifiers are short: without a key, anyone with a hash would find its identifier by trying
-/// them all. A key that is kept **in the database** protects what leaves it: the output of
-/// `sas-endpoint exchanges`, a copy of these tables alone. A key that is **set** (`SAS_EXCHANGES_KEY`) also
-/// protects them from whoever has the whole database, or a backup of it, and not the settings. Neither hides
-/// anything from who has both. Hashes of another key match nothing: with the key that made them, they are
-/// lost to lookups by identifier, and still found by resource where the server gave its id.
+/// National identifiers are short: without a key, anyone with a hash could find its identifier by trying all. A key
+/// **in the database** protects hashes outside it: the output of `sas-endpoint exchanges`, or a copy of these tables
+/// alone. A **configured** key (`SAS_EXCHANGES_KEY`) also protects them from a reader of the whole database, or of a
+/// backup, who does not have the settings. Nothing protects them from a reader of both. With another key, older events
+/// are no longer found by identifier, but still by resource if the server assigned its id.
 #[derive(Clone)]
 pub struct Key(Hmac<Sha256>);
 
 impl Key {
-    /// The key of a secret; `None` where that is too short to be one.
+    /// The key of a secret; `None` if it is too short.
     pub fn from_secret(secret: &Secret) -> Option<Self> {
         (secret.0.chars().count() >= MIN_SECRET_CHARS).then(|| Self::from_bytes(secret.0.as_bytes()))
     }
 
     /// The key of these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        // Keys of any length are taken: it cannot fail.
+        // HMAC accepts keys of any length: this cannot fail.
         Self(Hmac::new_from_slice(bytes).unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default())))
     }
 
-    /// What a new key is made of: 32 random bytes in hexadecimal.
+    /// A new key as text: 32 random bytes in hexadecimal.
     pub fn random() -> Result<String, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
@@ -69,8 +67,8 @@ impl Key {
         self.hash(&identifier.system, &identifier.value)
     }
 
-    /// The hash of what a criterion designates; `None` where that is nobody in particular. Of a value without
-    /// system, in lower case: some system may compare it so.
+    /// The hash of a criterion; `None` if it has no value. A value without a system is hashed in lower case, as some
+    /// systems compare it.
     pub fn token(&self, token: &Token) -> Option<String> {
         match token {
             Token::Exact(identifier) => Some(self.identifier(identifier)),
@@ -84,7 +82,7 @@ impl Key {
         self.hash("resource", &format!("{resource_type}/{id}"))
     }
 
-    /// A request id as it is logged and recorded: itself where it is a UUID or 16 to 64 hexadecimal digits, as
+    /// A request id as it is logged and audited: itself if it is a UUID or 16 to 64 hexadecimal digits, as
     /// tracing systems make them; otherwise its hash, in hexadecimal.
     pub fn request_id(&self, request_id: &str) -> String {
         let is_hexadecimal = request_id.bytes().all(|byte| byte.is_ascii_hexdigit());

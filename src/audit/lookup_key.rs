@@ -5,26 +5,26 @@ use sha2::{Digest, Sha256};
 
 use crate::fhir::identifier::{IDNPS, INS, INTRN};
 
-/// An identifier that an exchange named: its system, and a hash instead of its value.
+/// An identifier in a request: its system, and a hash instead of its value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HashedIdentifier {
-    /// The assigning authority, where one was named and it may be shown: a whole OID, or the scheme and host of a URL.
+    /// The assigning authority, if there is one that may be kept unhashed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system: Option<String>,
-    /// HMAC-SHA-256 of the comparable `system|value`, or of `|value` where no system was named, cut to 128
-    /// bits, in hexadecimal. Absent where only a system was named.
+    /// HMAC-SHA-256 of the comparable `system|value`, or of `|value` without a system, cut to 128
+    /// bits, in hexadecimal. Absent for a system without value.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hash: Option<String>,
 }
 
 impl HashedIdentifier {
-    /// The key under which events that name it are looked up.
+    /// The key under which events with this identifier are found.
     pub fn lookup_key(&self) -> Option<LookupKey> {
         LookupKey::from_hash(self.hash.as_deref()?)
     }
 }
 
-/// The key under which events are looked up: the first 64 bits of the hash of an identifier or of `Type/id`. Two
+/// The key under which events are found: the first 64 bits of the hash of an identifier or of `Type/id`. Two
 /// hashes may share them, so the reader of an event checks its hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LookupKey(pub i64);
@@ -35,8 +35,8 @@ impl LookupKey {
         u64::from_str_radix(hexadecimal.get(..16)?, 16).ok().map(|bits| Self(bits.cast_signed()))
     }
 
-    /// The key of a resource whose id the server gave. Without a key: such an id says nothing of a person, and is
-    /// found under any key.
+    /// The key of a resource whose id the server assigned. It is not keyed: such an id identifies no person, and is found
+    /// whatever the key.
     pub fn from_resource(resource_type: &str, id: &str) -> Self {
         let digest = Sha256::digest(format!("{resource_type}/{id}"));
         let bits = digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
@@ -44,17 +44,17 @@ impl LookupKey {
     }
 }
 
-/// Systems under which ids of persons and structures are given: what stands below one of them is a value.
+/// Systems of identifiers of persons and structures: an OID below one of them is an identifier.
 const KNOWN_SYSTEMS: [&str; 3] = [IDNPS, INTRN, "urn:oid:1.2.250.1.71.4.2.2"];
 
-/// Where organisations receive their OIDs: ISO members, enterprises of IANA, countries, and examples.
+/// Roots below which organisations receive OIDs: ISO members, IANA's enterprises, countries, examples.
 const OID_ROOTS: [&str; 4] = ["1.2.", "1.3.6.1.", "2.16.", "2.999."];
 
-/// A host of more characters is not shown: an event is bounded.
+/// Maximum length of a host in an event, in characters.
 const MAX_HOST: usize = 64;
 
-/// The part of a system that may be kept in clear. The client chooses that text: one that has put the value, an address or a name in its
-/// place must not leave it in the event. OIDs of legal form are kept; of a URL, scheme and host are.
+/// The part of a system that may be kept unhashed. The client chooses the text, which may be a value, an address or a
+/// name. Well-formed OIDs are kept; of a URL, scheme and host.
 pub fn safe_system(system: &str) -> Option<String> {
     if let Some(arc) = system.strip_prefix(INS) {
         let is_system = (1..=2).contains(&arc.len()) && arc.bytes().all(|byte| byte.is_ascii_digit());
@@ -73,7 +73,7 @@ pub fn safe_system(system: &str) -> Option<String> {
 }
 
 /// Whether an OID has the form of a system: legal, below a root that gives OIDs to organisations, of few and short
-/// arcs. A telephone number, or an id of a person below its system, is none.
+/// arcs. A telephone number, or an identifier appended to its system, has another form.
 fn is_safe_oid(oid: &str) -> bool {
     let is_arc = |arc: &str| {
         (1..=6).contains(&arc.len())
@@ -87,7 +87,7 @@ fn is_safe_oid(oid: &str) -> bool {
         && OID_ROOTS.iter().any(|root| oid.starts_with(root))
 }
 
-/// Whether this is the name of a host on a network: a domain in lower case, without the numbers that designate persons.
+/// Whether this is a domain name in lower case, without numbers that may identify a person.
 fn is_safe_host(host: &str) -> bool {
     let is_label = |label: &str| {
         let digits = label.bytes().filter(u8::is_ascii_digit).count();
@@ -106,8 +106,8 @@ fn is_safe_host(host: &str) -> bool {
         && last.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Whether an id has the form of those that the server gives: a UUID of version 7. It says nothing of a person; any
-/// other may be a name, or the INTRN of an account.
+/// Whether an id has the form of those that the server assigns: a UUID of version 7, which identifies no person. Any other
+/// may be a name, or the INTRN of an account.
 pub fn is_server_id(id: &str) -> bool {
     uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.get_version_num() == 7 && uuid.hyphenated().to_string() == id)
 }

@@ -1,4 +1,4 @@
-//! The settings of the record of exchanges.
+//! The settings of the audit log.
 
 use clap::Args;
 use jiff::{Span, Timestamp};
@@ -6,30 +6,33 @@ use jiff::{Span, Timestamp};
 use super::{Key, Secret};
 use crate::clock::duration::{parse_period, subtract_period};
 
-/// What is set of the record of exchanges.
+/// The settings of the audit log.
 #[derive(Clone, Debug, Args)]
 pub struct Settings {
     /// Secret with which the audit log hashes identifiers of persons, at least 32 characters (default: a random one, stored
     /// in the database)
     ///
-    /// If set, a copy of the database without the settings does not reveal the identifiers. Do not change it: records
+    /// If set, a copy of the database without the settings does not reveal the identifiers. Do not change it: events
     /// hashed with another secret are no longer found by identifier. Set it in the environment or in the file: every user
     /// of a machine can read command lines.
     #[arg(long, env = "SAS_EXCHANGES_KEY", hide_env_values = true, global = true, value_name = "SECRET", value_parser = secret)]
     pub exchanges_key: Option<Secret>,
 
-    /// Accept another secret than the one that hashed the identifiers in the audit log: existing records are then found by
+    /// Accept another secret than the one that hashed the identifiers in the audit log: existing events are then found by
     /// resource only, if the server assigned its id
     #[arg(long, env = "SAS_EXCHANGES_NEW_KEY", global = true)]
     pub exchanges_new_key: bool,
 
-    /// How long the audit log keeps records (365d, 18 months, 2y)
+    /// How long the audit log keeps events (365d, 18 months, 2y)
     #[arg(long, env = "SAS_EXCHANGES_KEEP", global = true, value_name = "DURATION", default_value = "365d", value_parser = keep)]
     pub exchanges_keep: Span,
 }
 
 impl Settings {
-    /// The key of the secret that is set, if one is. Fails with a sentence.
+    /// The key of the configured secret.
+    ///
+    /// # Errors
+    /// A sentence, if the secret is too short.
     pub fn key(&self) -> Result<Option<Key>, &'static str> {
         let set = self.exchanges_key.as_ref().filter(|secret| !secret.is_empty());
         let key =
@@ -37,8 +40,10 @@ impl Settings {
         key.transpose()
     }
 
-    /// Whether this key may be gone on with: of the one that made the hashes in the database, it is known
-    /// whether it is the same. Fails with a sentence.
+    /// Accepts the key, given whether it is the one of the hashes in the database, if that is known.
+    ///
+    /// # Errors
+    /// A sentence, if it is another key and `SAS_EXCHANGES_NEW_KEY` is not set.
     pub fn accept(&self, is_same: Option<bool>) -> Result<(), &'static str> {
         match is_same {
             Some(false) if !self.exchanges_new_key => Err(
@@ -50,7 +55,7 @@ impl Settings {
         }
     }
 
-    /// Records from before this time are no longer kept.
+    /// Events before this time are deleted.
     pub fn kept_since(&self, now: Timestamp) -> Timestamp {
         subtract_period(now, self.exchanges_keep).unwrap_or(Timestamp::MIN)
     }

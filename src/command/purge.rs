@@ -18,13 +18,13 @@ use crate::storage::Storage;
 /// Interval between two purges of `serve`.
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// Deletes audit records and superseded directory versions, and prints how many.
+/// Deletes audit events and superseded directory versions, and prints how many.
 pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     let storage = Storage::open_existing(&config.database_url).await?;
     let before = config.audit.kept_since(crate::clock::system_time());
     let purged = purge_exchanges(&storage, before).await?;
     println!(
-        "{}: deleted {purged} audit records older than {}.",
+        "{}: deleted {purged} audit events older than {}.",
         terminal::cell(storage.description()),
         instant(before)
     );
@@ -38,7 +38,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
                 println!("{description}: deleted {purged} directory versions superseded before {}.", instant(before));
             }
             None => println!(
-                "{}: nothing deleted: another process is writing, and purges at its end.",
+                "{}: nothing deleted: another process is writing; try again when it has finished.",
                 terminal::cell(mirror.description())
             ),
         }
@@ -46,7 +46,7 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Deletes audit records each hour until `stop`.
+/// Deletes audit events each hour until `stop`.
 pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch::Receiver<bool>) {
     let runs = async {
         let mut interval = tokio::time::interval(INTERVAL);
@@ -54,8 +54,8 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
             interval.tick().await;
             match purge_exchanges(&storage, settings.kept_since(crate::clock::system_time())).await {
                 Ok(0) => {}
-                Ok(purged) => tracing::info!(purged, "deleted audit records older than SAS_EXCHANGES_KEEP"),
-                Err(error) => tracing::error!("audit records cannot be deleted: {}", error.causes()),
+                Ok(purged) => tracing::info!(purged, "deleted audit events older than SAS_EXCHANGES_KEEP"),
+                Err(error) => tracing::error!("audit events cannot be deleted: {}", error.causes()),
             }
         }
     };
@@ -66,7 +66,7 @@ pub async fn purge_hourly(storage: Storage, settings: Settings, mut stop: watch:
     }
 }
 
-/// Deletes audit records in small batches, so that writes can run in between.
+/// Deletes audit events in small batches, so that writes can run in between.
 async fn purge_exchanges(storage: &Storage, before: Timestamp) -> Result<u64, Error> {
     let (before, mut purged) = (instant(before), 0);
     loop {

@@ -32,7 +32,7 @@ pub struct Exchanges {
     /// Only the exchange with this request id, as sent by the client or as in the log
     #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
-    /// Maximum exchanges shown, the newest first
+    /// Maximum exchanges shown: the newest ones, oldest first
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: usize,
     /// Print one JSON object per line

@@ -83,7 +83,7 @@ async fn unread_responses_of_one_address_are_bounded_and_others_are_served() {
     let mut streams = unread(&server, "x-forwarded-for: 192.0.2.1", UNREAD).await;
     assert_refused(server.ask("GET", PAGE, &[one]).await);
     let english = server.ask("GET", PAGE, &[one, ("accept-language", "en")]).await;
-    assert!(english.refused(503, "responses-unread").text.contains("Too many responses are still unread"));
+    assert!(english.refused(503, "responses-unread").text.contains("Too many bytes of responses are still unread"));
     // What has no body costs nothing, and what is small fits beside.
     let head = server.ask("HEAD", PAGE, &[one]).await.expect(200);
     assert!(head.header("content-length").parse::<usize>().expect("a number") > 3 << 20);

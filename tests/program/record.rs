@@ -82,7 +82,7 @@ async fn an_operator_learns_what_happened_to_an_account(backend: Backend) {
     assert_eq!(last, Some(("history-instance".to_owned(), 200)));
 
     let purged = text(&beside(&database.url, &["purge", "--exchanges-keep", "1ms"]));
-    assert!(purged.contains(": deleted 5 audit records older than 20"), "{purged}");
+    assert!(purged.contains(": deleted 5 audit events older than 20"), "{purged}");
     assert_eq!(reported(&[]), []);
 }
 

@@ -25,11 +25,11 @@ pub fn capabilities(base_url: &str, authentication: Authentication) -> Value {
         "url": format!("{base_url}/metadata"),
         "version": env!("CARGO_PKG_VERSION"),
         "name": "SasEndpointAnnuaire",
-        "title": "sas-endpoint: local copy of the Annuaire Santé",
+        "title": "sas-endpoint: mirror of the Annuaire Santé",
         "status": "active",
         "date": DATE,
         "publisher": "sas-endpoint",
-        "description": "Answers the search API of the national directory, Annuaire Santé (API FHIR v2, free-access data), from a local copy.",
+        "description": "Answers the search API of the national directory, Annuaire Santé (API FHIR v2, free-access data), from a local mirror.",
         "kind": "instance",
         "instantiates": [INSTANTIATES],
         "software": { "name": "sas-endpoint", "version": env!("CARGO_PKG_VERSION") },
@@ -38,7 +38,7 @@ pub fn capabilities(base_url: &str, authentication: Authentication) -> Value {
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
-            "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {MAX_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _summary (both on reads too), _include, _include:iterate, _revinclude, searches by POST. Empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and told in an entry of mode outcome. Parameters marked “only here” are extras of this server."),
+            "documentation": format!("Read-only. Pages have {DEFAULT_COUNT} matches unless _count says otherwise, at most {MAX_COUNT}; every page of a search shows the directory as it was at the first one. Also: _total, _elements, _summary (both on reads too), _include, _include:iterate, _revinclude, searches by POST. Empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and reported in an entry of mode outcome. Parameters marked “only here” are extras of this server."),
             "security": rest_security(authentication, "annuaire:read"),
             // In the order of the guide's statement.
             "resource": [

@@ -137,7 +137,7 @@ impl DeletionsSuppressed {
 
     /// The command that removes the resources after all.
     pub fn remedy(resource_type: DirectoryType) -> String {
-        format!("`annuaire sync --allow-deletions --type {resource_type}` deletes them")
+        format!("`annuaire sync --allow-deletions --type {resource_type}` fetches the type again and deletes them")
     }
 }
 

@@ -23,7 +23,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum resources verified for the criterion of a chain.
 const MAX_CHAIN_CANDIDATES: usize = 20_000;
 
-/// How many candidates are looked at together.
+/// Candidates that are verified together.
 const CANDIDATE_BATCH: usize = 128;
 
 /// Some matches.
@@ -33,7 +33,7 @@ pub struct Page {
     pub matches: Vec<Stored>,
     /// Whether there may be more. Where finding them takes long, a page may be short, or empty.
     pub more: bool,
-    /// The number of the last version that was looked at: the next page comes after it.
+    /// The number of the last version that was evaluated: the next page begins after it.
     pub seen: u32,
 }
 

@@ -113,7 +113,7 @@ parameters! {
     "_lastUpdated" Date ALL, [LastUpdated], Base("Resource-lastUpdated"), NATIONAL,
         "meta.lastUpdated: when the resource last changed in the directory. Without a zone, a date is meant in UTC. Prefixes: eq, ne, gt, lt, ge, le, sa, eb, ap.";
     "_profile" Uri &[HealthcareService], [Profile], Base("Resource-profile"), NATIONAL,
-        "meta.profile, any of them, with or without its version: tells health care activities from social equipment.";
+        "meta.profile, any of them, with or without its version: distinguishes health care activities from social equipment.";
     "identifier" Token ALL, [Identifier], Each, NATIONAL,
         "Business identifiers (RPPS, IDNPS, FINESS, SIREN, SIRET, ARHGOS…): value, system|value, or system| for any of that system.";
     "identifier-type" Token &[Practitioner, Organization], [IdentifierType], Undefined, NATIONAL,

@@ -67,7 +67,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// What a criterion about other resources asks of the index, and of each candidate.
+/// The condition of a criterion about other resources, and the link to verify for each candidate.
 async fn resolve_link(
     transaction: &mut ReadTransaction,
     resource_type: DirectoryType,
@@ -116,7 +116,7 @@ async fn find_versions(
     evaluation.versions(transaction).await
 }
 
-/// What a search is told that takes more than one search should.
+/// The refusal of a search that would cost too much.
 fn too_costly() -> Error {
     Error::from_issues(vec![Issue::new(&ANNUAIRE_TOO_COSTLY, "http.query")])
 }

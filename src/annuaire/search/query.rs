@@ -6,12 +6,13 @@
 
 mod criterion;
 mod include;
+mod refusal;
 mod value;
 
 use jiff::Timestamp;
 
 use self::criterion::{Written, parse_criterion};
-use crate::annuaire::search::parameter;
+use self::refusal::{known_parameters, malformed};
 use crate::annuaire::search::{Search, Total};
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
@@ -19,17 +20,16 @@ use crate::fhir::query::value::is_blank;
 use crate::fhir::query::{MAX_PARAMETERS, Query, QueryBounds};
 use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
-use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE, ANNUAIRE_VALUE};
+use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE};
+
+pub use self::refusal::unsupported;
 
 /// The size of a page when the client names none.
 pub const DEFAULT_COUNT: usize = 50;
-/// Maximum size of a page; a client that asks for more gets this.
+/// Maximum size of a page; a larger `_count` gets this.
 pub const MAX_COUNT: usize = 1000;
 /// The bounds of the parameters of a search.
 const BOUNDS: QueryBounds = QueryBounds { criteria: MAX_PARAMETERS, list: 256, values: 1200 };
-
-/// The parameters that are no criteria, for messages.
-const RESULT_PARAMETERS: &str = "_count, _total, _elements, _summary, _include, _revinclude";
 
 /// The issue of a query that exceeds the bounds of the directory's API.
 pub fn too_large() -> Issue {
@@ -193,41 +193,6 @@ impl SearchQuery {
         let ignored = parameters.take_ignored(&known_parameters(resource_type), is_ignored);
         Ok(Self { parameters, ignored })
     }
-}
-
-/// The issue of a malformed value.
-fn malformed(name: &str, expected: &str) -> Issue {
-    Issue::new(&ANNUAIRE_VALUE, format!("http.{name}")).with("found", name).with("expected", expected)
-}
-
-/// The issue of a parameter that a type does not have; `whole` is the full name, with chain and modifier.
-fn unknown(resource_type: DirectoryType, name: &str, whole: &str) -> Issue {
-    Issue::new(&ANNUAIRE_PARAMETER, format!("http.{whole}"))
-        .with("found", name)
-        .with("type", resource_type.as_str())
-        .with("expected", known_parameters(resource_type))
-        .diagnostics(not_found(name, resource_type.as_str()))
-}
-
-/// The issue of a parameter that an interaction other than search does not have.
-pub fn unsupported(place: &str, name: &str, expected: &str) -> Issue {
-    Issue::new(&ANNUAIRE_PARAMETER, format!("http.{name}"))
-        .with("found", name)
-        .with("type", place)
-        .with("expected", expected)
-        .diagnostics(not_found(name, place))
-}
-
-fn known_parameters(resource_type: DirectoryType) -> String {
-    let known = parameter::for_type(resource_type).map(|parameter| parameter.name);
-    known.chain([RESULT_PARAMETERS]).collect::<Vec<_>>().join(", ")
-}
-
-/// The diagnostics of the national API for an unknown parameter or link.
-fn not_found(name: &str, resource_type: &str) -> String {
-    // The name is cut, so that the type at the end stays within the length of diagnostics.
-    let name: String = name.chars().take(200).collect();
-    format!("Parameter {name} not found for resource {resource_type}")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ const MAX_PAGE_BYTES: usize = 64 << 20;
 pub struct Page {
     /// What it says.
     pub content: SearchsetPage,
-    /// The server's time when it answered, where it told.
+    /// The header `Date`, if there is one.
     pub date: Option<Timestamp>,
     /// How many bytes were received.
     pub bytes: u64,
@@ -61,7 +61,7 @@ impl Upstream {
         if key.is_some() && base.is_in_clear() {
             tracing::warn!(upstream = base.as_str(), "the API key is sent unencrypted: SAS_ANNUAIRE_URL is not https");
         }
-        // A redirect is told rather than followed: the key must not follow it.
+        // Redirects are reported, not followed: the API key must not go elsewhere.
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(settings.retry_policy.timeout)
@@ -71,7 +71,7 @@ impl Upstream {
         Ok(Self { client, base, key, rate_limit: RateLimit::new(settings.rate), retry_policy: settings.retry_policy })
     }
 
-    /// Its base, as it is told and compared.
+    /// The base URL.
     pub fn base(&self) -> &str {
         self.base.as_str()
     }
@@ -81,7 +81,7 @@ impl Upstream {
         self.page(self.base.search(query), UpstreamError::is_temporary).await
     }
 
-    /// The page at an address that [`SearchsetPage::next`] told.
+    /// The page at an address of [`SearchsetPage::next`].
     pub async fn following(&self, next: &str) -> Result<Page, UpstreamError> {
         let url = self.base.resolve_same_origin(next)?;
         self.page(url, UpstreamError::is_temporary_on_next).await

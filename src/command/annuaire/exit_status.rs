@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use crate::annuaire::ingest::run_log::Record;
 
-/// The status of a run that held deletions back.
-const HELD_BACK: u8 = 3;
+/// The status of a run that suppressed deletions.
+const DELETIONS_SUPPRESSED: u8 = 3;
 
 /// The status of a process that could not begin because of another (`EX_TEMPFAIL` of `sysexits.h`).
 pub const BUSY: u8 = 75;
 
 /// The status of a run that came to its end.
 pub fn status_of(record: &Record) -> ExitCode {
-    if record.held_back { ExitCode::from(HELD_BACK) } else { ExitCode::SUCCESS }
+    if record.held_back { ExitCode::from(DELETIONS_SUPPRESSED) } else { ExitCode::SUCCESS }
 }

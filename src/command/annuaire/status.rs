@@ -74,7 +74,11 @@ fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
             false => "is in progress, or was interrupted,",
         };
         let continued = "`annuaire sync` resumes it";
-        writeln!(text, "\n{}: a {kind} walk {is} after {received}{total} resources; {continued}.", of.resource_type)?;
+        writeln!(
+            text,
+            "\n{}: a {kind} synchronisation {is} after {received}{total} resources; {continued}.",
+            of.resource_type
+        )?;
     }
     if let Some(held_back) = of.state.held_back {
         let (sentence, remedy) = (held_back.sentence(of.resource_type), DeletionsSuppressed::remedy(of.resource_type));

@@ -1,4 +1,4 @@
-//! `annuaire sync`: what is due, or what is asked for.
+//! `annuaire sync`: synchronises the mirror.
 
 use std::process::ExitCode;
 

@@ -66,6 +66,10 @@ pub async fn reindex(mirror: &Mirror) -> Result<ExitCode, Failure> {
         tracing::info!(%resource_type, versions, "reindexed");
     };
     writer.reindex(&mut written).await?;
-    println!("{}: the index was rebuilt from {} resources.", terminal::cell(mirror.description()), number(versions));
+    println!(
+        "{}: the index was rebuilt from {} versions of resources.",
+        terminal::cell(mirror.description()),
+        number(versions)
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -33,7 +33,7 @@ rules! { APPOINTMENT:
     "The identifier's system is missing; expected: the vendor's OID (urn:oid:…) or URL.";
 
     APPOINTMENT_IDENTIFIER_VALUE = "appointment-identifier-value", Refused, Required, PROFILE;
-    "La valeur de l'identifiant manque ; attendu : une valeur unique à ce rendez-vous, par exemple un UUID.";
+    "La valeur de l'identifiant manque ; attendu : une valeur propre à ce rendez-vous, par exemple un UUID.";
     "The identifier's value is missing; expected: a value unique to this appointment, such as a UUID.";
 
     APPOINTMENT_OPERATOR = "appointment-operator", Refused, Required, EXAMPLE;

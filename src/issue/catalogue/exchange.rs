@@ -113,8 +113,8 @@ rules! { EXCHANGE:
     "The response was not ready within the allowed time; processing is stopped, except for a commit in progress. Try again after Retry-After (a PUT may be sent again unchanged), or narrow the search.";
 
     RESPONSES_UNREAD = "responses-unread", Http, Throttled, RFC_9110;
-    "Trop de réponses ne sont pas encore lues, par cet appelant ou par l'ensemble des appelants ; lire les réponses en attente, puis renvoyer la requête telle quelle après Retry-After.";
-    "Too many responses are still unread, by this caller or by all callers together; read the pending responses, then send the request again unchanged after Retry-After.";
+    "Trop d'octets de réponses ne sont pas encore lus, par cet appelant ou par l'ensemble des appelants ; lire les réponses en attente, puis renvoyer la requête telle quelle après Retry-After.";
+    "Too many bytes of responses are still unread, by this caller or by all callers together; read the pending responses, then send the request again unchanged after Retry-After.";
 
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas sur ce serveur ; chemins possibles : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
@@ -185,7 +185,7 @@ rules! { EXCHANGE:
     "An internal error occurred; send the value of this response's X-Request-Id header to the operator.";
 
     QUERY_ENCODING = "query-encoding", NotFhir, Invalid, SEARCH;
-    "Les paramètres contiennent un encodage pourcent invalide, de l'UTF-8 invalide ou un caractère de contrôle.";
+    "Les paramètres contiennent un encodage-pourcent (%XX) invalide, de l'UTF-8 invalide ou un caractère de contrôle.";
     "The query contains an invalid percent-encoding, invalid UTF-8 or a control character.";
 
     QUERY_PARAMETER = "query-parameter", NotFhir, NotSupported, SEARCH;
@@ -254,11 +254,11 @@ rules! { EXCHANGE:
 
     APPOINTMENT_OPERATOR_UNKNOWN = "appointment-operator-unknown", Warning, BusinessRule, SAS_OPERATOR;
     "Le régulateur opérateur du rendez-vous n'a pas de compte sur ce serveur (jamais reçu par INT_R02).";
-    "The regulator who operates the appointment has no account on this server (never received by INT_R02).";
+    "The regulator who is the operator of the appointment has no account on this server (never received by INT_R02).";
 
     APPOINTMENT_OPERATOR_REQUIRED = "appointment-operator-required", Refused, BusinessRule, SAS_OPERATOR;
     "Le régulateur opérateur du rendez-vous n'a pas de compte sur ce serveur ; en mode strict, son compte doit avoir été reçu par INT_R02.";
-    "The regulator who operates the appointment has no account on this server; in strict mode the account must have been received by INT_R02.";
+    "The regulator who is the operator of the appointment has no account on this server; in strict mode the account must have been received by INT_R02.";
 
     ALL_GOOD = "all-good", Information, Informational, HTTP;
     "Aucune anomalie.";

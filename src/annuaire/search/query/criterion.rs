@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::annuaire::search::parameter::{self, Kind, Parameter};
+use crate::annuaire::search::query::refusal::{malformed, not_found, unknown};
 use crate::annuaire::search::query::value;
-use crate::annuaire::search::query::{malformed, not_found, unknown};
 use crate::annuaire::search::{Criterion, Matching};
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::query::name::ParameterName;

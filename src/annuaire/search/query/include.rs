@@ -1,7 +1,7 @@
 //! Parses `_include` and `_revinclude`.
 
 use crate::annuaire::search::parameter::{self, LINKS, Link};
-use crate::annuaire::search::query::{not_found, unknown};
+use crate::annuaire::search::query::refusal::{not_found, unknown};
 use crate::annuaire::search::{Include, Search};
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::query::name::split_modifier;

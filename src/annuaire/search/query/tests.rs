@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::annuaire::search::parameter;
 use crate::annuaire::search::{Criterion, Include, Matching, Token};
 use crate::annuaire::store::index_entry::Field;
 use crate::fhir::date::Range;

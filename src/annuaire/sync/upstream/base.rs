@@ -51,7 +51,7 @@ impl Base {
         url
     }
 
-    /// An address that the directory told, if it is its own.
+    /// An address in a response of the directory, if it has the same origin.
     pub(super) fn resolve_same_origin(&self, told: &str) -> Result<Url, UpstreamError> {
         let elsewhere =
             |place: &str| UpstreamError::ForeignNextLink { base: self.text.clone(), place: place.to_owned() };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The most of an answer's own words that is told.
+/// Maximum length of a quotation of a response.
 const MAX_DIAGNOSTICS_CHARS: usize = 300;
 
 /// How the national server says, with status 500, that the address of a page has expired.
@@ -44,7 +44,6 @@ pub enum UpstreamError {
         status: u16,
         /// In its words, where it has some.
         said: Option<String>,
-        /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
     /// No answer, or half of one.
