@@ -68,7 +68,7 @@ const WRITERS: usize = 8;
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How long writes are measured beside a load, if it takes longer.
-const LONGEST_LOAD: Duration = Duration::from_mins(5);
+const LOAD_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Measures the copy of the national directory.
 #[derive(Parser)]
@@ -292,7 +292,7 @@ impl Bench<'_> {
         let writes = client::put_while(server.address, &accounts, WRITERS, move || goes_on.get());
         let load = async {
             // Dropped, it ends.
-            let ended = tokio::time::timeout(LONGEST_LOAD, load.ended()).await;
+            let ended = tokio::time::timeout(LOAD_TIMEOUT, load.ended()).await;
             loading.set(false);
             ended.map_or(Ok(()), |ended| ended.map(drop))
         };

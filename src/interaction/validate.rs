@@ -4,6 +4,7 @@
 
 use axum::body::Bytes;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::endpoint::{Endpoint, RequestContext};
 use super::outcome::Outcome;
@@ -53,19 +54,25 @@ impl Validate {
         if !issues.is_empty() {
             return Err(Error::from_issues(issues));
         }
-        let body_len = body.len();
-        // The identifiers first: the validation of a large body takes longer, and the client may go away meanwhile.
-        let mut own_audit = audit.clone();
-        let parse = move || (parameters.read(&body, &mut own_audit), own_audit);
-        let (read, read_audit) = validated_body::run(context, Workload::Validations, body_len, parse).await?;
-        *audit = read_audit;
-        let (resource, defects, profiles) = read.map_err(Error::from_issues)?;
-        let validator = endpoint.validator.clone();
-        let validate = move || {
+        let (validator, mut own_audit, body_len) = (endpoint.validator.clone(), audit.clone(), body.len());
+        let (identified, identifiers) = oneshot::channel();
+        // One piece of work, so that no parsed body waits for a permit.
+        let work = move || {
+            let parsed = parameters.read(&body, &mut own_audit);
+            // The validation takes longer, and the client may go away meanwhile: then nobody receives it.
+            let _ = identified.send(own_audit);
+            let (resource, defects, profiles) = parsed?;
             let issues = validator.issues(resource_type, &resource, defects, profiles);
-            (resource, issues)
+            Ok::<_, Vec<Issue>>((resource, issues))
         };
-        let (resource, mut issues) = validated_body::run(context, Workload::Validations, body_len, validate).await?;
+        let add_identifiers = async {
+            if let Ok(draft) = identifiers.await {
+                *audit = draft;
+            }
+        };
+        let run = validated_body::run(context, Workload::Validations, body_len, work);
+        let (validated, ()) = tokio::join!(run, add_identifiers);
+        let (resource, mut issues) = validated?.map_err(Error::from_issues)?;
         endpoint.check_directory(context, resource_type, &resource, &mut issues).await;
         Ok(Outcome::Issues(issues))
     }

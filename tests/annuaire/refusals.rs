@@ -171,7 +171,7 @@ on_both_databases! { DirectoryServer::empty;
         server.get("/Practitioner?foo=1").await.refused(400, "annuaire-parameter");
         server.get("/Patient").await.refused(404, "annuaire-type");
         server.get("/metadata").await.expect(200);
-        // Filled by whoever has the mirror open, it is served at once.
+        // What a process that has the mirror open loads is served at once.
         server.another().await.load(&crate::content::devices()).await;
         assert_eq!(server.search("/Device").await["total"], 3);
         assert_eq!(server.search("/Practitioner").await["total"], 0);
