@@ -28,7 +28,8 @@ pub fn parse(headers: &HeaderMap) -> BearerCredentials<'_> {
 }
 
 fn token(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
+    // Whitespace around a value is not part of it (RFC 9110, section 5.5); hyper removes it from requests on the wire.
+    let (scheme, token) = value.trim_matches([' ', '\t']).split_once(' ')?;
     let token = token.trim_matches(' ');
     let characters = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     let whole = !token.is_empty() && token.len() <= MAX_TOKEN && token.trim_end_matches('=').bytes().all(characters);
@@ -46,7 +47,7 @@ mod tests {
     #[test]
     fn authorization_header_with_one_bearer_token_is_parsed() {
         assert_eq!(parse(&HeaderMap::new()), BearerCredentials::Missing);
-        for value in ["Bearer a-._~+/1==", "bearer a-._~+/1==", "BEARER   a-._~+/1== "] {
+        for value in ["Bearer a-._~+/1==", "bearer a-._~+/1==", "BEARER   a-._~+/1== ", "\tBearer a-._~+/1==\t"] {
             assert_eq!(parse(&headers(&[value])), BearerCredentials::Token("a-._~+/1=="), "{value}");
         }
         let long = format!("Bearer {}", "a".repeat(MAX_TOKEN + 1));
