@@ -62,7 +62,7 @@ pub enum WriteOutcome {
     Unknown,
 }
 
-/// What is known of the resource of a request, and of its write.
+/// What is known of a write, and of its resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteReport {
     /// The resource, at versions that are committed. Before the commit, the one that the write is meant for.
@@ -94,7 +94,10 @@ pub struct AuditDraft {
     resource_type: Option<&'static str>,
     identifiers: Vec<HashedIdentifier>,
     identifiers_left_out: u32,
-    report: WriteReport,
+    /// The resource that was found, or written.
+    resource: ResourceRef,
+    write_outcome: Option<WriteOutcome>,
+    is_audited: bool,
 }
 
 /// What is known of a request when it arrives.
@@ -116,7 +119,9 @@ impl AuditDraft {
             resource_type: None,
             identifiers: vec![],
             identifiers_left_out: 0,
-            report: WriteReport::default(),
+            resource: ResourceRef::default(),
+            write_outcome: None,
+            is_audited: false,
         }
     }
 
@@ -213,22 +218,22 @@ impl AuditDraft {
     /// Sets the resource that was found, at this version. Only for ids that the database has: a client may send the
     /// identifier of a person in the place of an id.
     pub fn set_found(&mut self, id: &str, version: Option<Version>) {
-        self.report.resource = ResourceRef { id: Some(id.to_owned()), before: version, after: version };
+        self.resource = ResourceRef { id: Some(id.to_owned()), before: version, after: version };
     }
 
     /// Sets what is known of the write.
     pub fn set_write(&mut self, report: WriteReport) {
-        self.report = report;
+        (self.resource, self.write_outcome, self.is_audited) = (report.resource, report.outcome, report.is_audited);
     }
 
     /// Whether the audit event is committed already, with the change that it describes.
     pub fn is_audited(&self) -> bool {
-        self.report.is_audited
+        self.is_audited
     }
 
     /// The audit event of a request that ends now.
     pub fn event<'a>(&self, status: u16, rules: impl Iterator<Item = &'a str>) -> AuditEvent {
-        self.event_about(&self.report.resource, self.report.outcome, status, rules)
+        self.event_about(&self.resource, self.write_outcome, status, rules)
     }
 
     /// The audit event that is committed with a change.

@@ -99,11 +99,11 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     pub write: Duration,
-    /// Of searches, and of all requests that are neither a write nor a read.
+    /// For searches, and for all requests that are neither a write nor a read.
     pub search: Duration,
-    /// Of reads by id or version, and of histories.
+    /// For reads by id or version, and for histories.
     pub read: Duration,
-    /// Of the wait for a permit.
+    /// For the wait for a permit.
     pub permit: Duration,
 }
 

@@ -16,6 +16,7 @@ use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value};
 
 pub use check::{Check, Contained, Place, Receiver, Violation};
+pub use value::Narrative;
 
 /// Builds a keyword from its value in a schema.
 type Build = fn(&Value) -> Box<dyn Check>;

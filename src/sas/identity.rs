@@ -348,8 +348,8 @@ fn account_identifiers(write: &Write, designated: Option<&Entry>) -> Identifiers
     let mut identifiers = Identifiers::new();
     // P6, P10: identifiers that the body drops. An INTRN still designates its person; a national id is free at once, and
     // remembered for a repetition of this change (P12).
-    for (former, hold) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
-        match hold {
+    for (former, claim) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
+        match claim {
             Claim::Held if former.is_intrn() => identifiers.insert(former.clone(), Claim::Held),
             Claim::Held | Claim::Released => identifiers.insert(former.clone(), Claim::Released),
             Claim::Mentioned => None,

@@ -179,7 +179,7 @@ impl Upstream {
             status => UpstreamError::Status {
                 base,
                 status: status.as_u16(),
-                said: upstream_error::diagnostics(body),
+                diagnostics: upstream_error::diagnostics(body),
                 retry_after: retry_after(headers, crate::clock::system_time()),
             },
         }
