@@ -2,7 +2,7 @@
 
 pub mod caller;
 pub mod file;
-pub mod principal;
+pub(crate) mod principal;
 pub mod right;
 pub mod token;
 

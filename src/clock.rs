@@ -1,6 +1,6 @@
 //! The source of the current time and of new resource ids, which tests replace.
 
-pub mod duration;
+pub(crate) mod duration;
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub mod annuaire;
-pub mod exchanges;
+pub(crate) mod annuaire;
+pub(crate) mod exchanges;
 mod file;
 mod settings;
 

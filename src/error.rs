@@ -1,6 +1,6 @@
-//! The failures of the domain and of storage. Those of HTTP itself are [`crate::http::http_error`]'s.
+//! The failures of the domain and of storage. Those of HTTP itself are `http::http_error`'s.
 
-pub mod chain;
+pub(crate) mod chain;
 
 use std::sync::Arc;
 

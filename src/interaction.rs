@@ -3,19 +3,19 @@
 //! Each takes its parts of a request, a [`RequestContext`] and the [`AuditDraft`](crate::audit::AuditDraft) of the request: it
 //! parses the query, validates the body, stores or looks up, and returns an [`Outcome`], of which HTTP makes the response.
 
-pub mod capabilities;
-pub mod create;
+pub(crate) mod capabilities;
+pub(crate) mod create;
 mod criterion;
 pub mod directory;
 mod endpoint;
-pub mod history;
+pub(crate) mod history;
 mod outcome;
 mod page;
-pub mod read;
+pub(crate) mod read;
 mod resource_write;
-pub mod search;
-pub mod update;
-pub mod validate;
+pub(crate) mod search;
+pub(crate) mod update;
+pub(crate) mod validate;
 mod validated_body;
 mod write;
 

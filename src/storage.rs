@@ -4,11 +4,11 @@
 //! batch depends on, each write decides over it, and the changes of the whole batch are committed together.
 
 mod address;
-pub mod backup;
+pub(crate) mod backup;
 mod database;
 mod error;
 pub mod exchanges;
-pub mod mirror;
+pub(crate) mod mirror;
 mod open_error;
 mod pooler;
 mod pooler_error;
@@ -19,7 +19,7 @@ mod read;
 pub mod registry;
 mod schema;
 pub mod search;
-pub mod serving;
+pub(crate) mod serving;
 mod sql;
 mod sqlite;
 mod write;

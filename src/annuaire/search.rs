@@ -5,7 +5,7 @@ mod evaluation;
 mod execution;
 mod link;
 mod matching;
-pub mod parameter;
+pub(crate) mod parameter;
 mod preparation;
 pub mod query;
 

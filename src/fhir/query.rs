@@ -3,8 +3,8 @@
 //! Each API has its own parameters, bounds and issues. <http://hl7.org/fhir/R4/search.html>
 
 pub mod date;
-pub mod name;
-pub mod value;
+pub(crate) mod name;
+pub(crate) mod value;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};

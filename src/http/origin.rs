@@ -2,10 +2,10 @@
 
 mod address;
 mod authorization;
-pub mod browser;
+pub(crate) mod browser;
 mod certificate;
 mod header_params;
-pub mod host;
+pub(crate) mod host;
 pub mod proxy;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
