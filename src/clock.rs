@@ -49,7 +49,7 @@ impl Clock {
     }
 
     /// A unique id.
-    pub fn new_id(&self) -> Id {
+    pub(crate) fn new_id(&self) -> Id {
         (self.new_id)()
     }
 }

@@ -5,8 +5,8 @@
 //! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
 //!
-//! A module is `pub` only if the program, `tests/` or `benches/` name something in it; in a module that is not, `pub` means
-//! the crate.
+//! What the program, `tests/` and `benches/` name is `pub`, with the types that its signature or its fields show. All else is
+//! `pub(crate)`, or in a module that is not `pub`, where `pub` means the crate.
 
 pub mod command;
 pub mod config;

@@ -26,9 +26,10 @@ mod write;
 pub mod write_queue;
 mod write_transaction;
 
-pub use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
+pub use database::Storage;
+pub(crate) use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 pub use error::StorageError;
 pub use open_error::OpenError;
 pub(crate) use read::MAX_PAGE_BYTES;
-pub use read::{HistoryPage, StoredVersion};
+pub(crate) use read::StoredVersion;
 pub use write::{NewVersion, StateKeys, WriteSet};

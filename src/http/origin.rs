@@ -36,7 +36,7 @@ pub struct Connection {
 
 /// The origin of a request; added to its extensions before any other middleware runs.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The address of the client: the remote address, or the one that a trusted proxy forwards.
     pub peer: IpAddr,
     /// The validated certificate of the client.

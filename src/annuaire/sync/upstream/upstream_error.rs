@@ -112,7 +112,7 @@ pub enum UpstreamError {
 impl UpstreamError {
     /// Whether it may be over in a moment. A 500 may be, unless it says that the page has expired: a walk
     /// of an hour must not begin again because a server was away for ten seconds.
-    pub fn is_temporary(&self) -> bool {
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Status { status: 500, said: Some(said), .. } => !said.contains(EXPIRED),
             Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
@@ -128,12 +128,12 @@ impl UpstreamError {
     }
 
     /// Whether a walk came to its end too early.
-    pub fn is_incomplete(&self) -> bool {
+    pub(crate) fn is_incomplete(&self) -> bool {
         matches!(self, Self::CutShort { .. } | Self::MaybeCutShort { .. })
     }
 
     /// Whether, said of a `next` page, it means that the walk must begin again.
-    pub fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         matches!(self, Self::Status { status: 400 | 404 | 410 | 500, .. })
     }
 
