@@ -55,7 +55,7 @@ pub enum Failure {
 }
 
 /// Checks that all files can be opened, so that a mistyped name creates no mirror.
-pub fn check(inputs: &[Input]) -> Result<(), Failure> {
+pub(crate) fn check(inputs: &[Input]) -> Result<(), Failure> {
     lines::length(inputs).map(|_| ()).map_err(Failure::Input)
 }
 

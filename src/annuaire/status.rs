@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
 /// Maximum rejected resources that are counted; the report then says “at least”.
-pub const MAX_COUNTED: usize = 1_000;
+pub(crate) const MAX_COUNTED: usize = 1_000;
 
 /// Maximum rejected resources that are shown.
 const MAX_SHOWN: usize = 10;

@@ -75,7 +75,7 @@ pub enum Failure {
 
 impl Failure {
     /// Whether the directory sent less than it announced.
-    pub fn is_incomplete(&self) -> bool {
+    pub(crate) fn is_incomplete(&self) -> bool {
         matches!(self, Self::Upstream(error) if error.is_incomplete())
     }
 }

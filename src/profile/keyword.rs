@@ -21,7 +21,7 @@ pub use value::Narrative;
 /// Builds a keyword from its value in a schema.
 type Build = fn(&Value) -> Box<dyn Check>;
 
-/// All keywords. The last one is in no file: [`derive`] adds it to the objects that need it.
+/// All keywords. The last one is in no file: [`derive()`] adds it to the objects that need it.
 const KEYWORDS: [(&str, Build); 13] = [
     ("x-fhir-required", element::required),
     ("x-fhir-dependent", element::dependent),

@@ -37,7 +37,7 @@ impl Claim {
 }
 
 /// The identifiers of a resource and how it relates to each.
-pub type Identifiers = BTreeMap<Identifier, Claim>;
+pub(crate) type Identifiers = BTreeMap<Identifier, Claim>;
 
 /// A resource without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,12 +165,12 @@ impl Registry {
     }
 
     /// The resources whose identifiers changed.
-    pub fn changed_identifiers(&self) -> Vec<&Entry> {
+    pub(crate) fn changed_identifiers(&self) -> Vec<&Entry> {
         self.changed_identifiers.iter().filter_map(|key| self.entries.get(key)).collect()
     }
 
     /// Those of them whose stored identifiers must be replaced.
-    pub fn replaced_identifiers(&self) -> Vec<&Entry> {
+    pub(crate) fn replaced_identifiers(&self) -> Vec<&Entry> {
         self.changed_identifiers.difference(&self.created).filter_map(|key| self.entries.get(key)).collect()
     }
 }

@@ -90,7 +90,7 @@ pub enum UpstreamError {
 impl UpstreamError {
     /// Whether a retry may succeed. A 500 is temporary unless it says that the page has expired: a run of an hour must not
     /// start again because a server was unavailable for ten seconds.
-    pub fn is_temporary(&self) -> bool {
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Status { status: 500, diagnostics: Some(text), .. } => !text.contains(EXPIRED),
             Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
@@ -106,12 +106,12 @@ impl UpstreamError {
     }
 
     /// Whether the directory sent, or may have sent, fewer resources than it has.
-    pub fn is_incomplete(&self) -> bool {
+    pub(crate) fn is_incomplete(&self) -> bool {
         matches!(self, Self::CutShort { .. } | Self::MaybeCutShort { .. })
     }
 
     /// Whether a `next` link has expired, so that the run must start again.
-    pub fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         matches!(self, Self::Status { status: 400 | 404 | 410 | 500, .. })
     }
 
