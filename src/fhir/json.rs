@@ -18,10 +18,10 @@ use crate::issue::catalogue::{JSON_EMPTY, JSON_ENCODING, JSON_ROOT};
 
 use reader::{Reader, Refusal};
 
-pub use compact::compact;
-pub use members::{Members, push_name};
-pub use path::Path;
-pub use reader::{MAX_DEPTH, MAX_NAME_LENGTH, MAX_VALUES};
+pub(crate) use compact::compact;
+pub(crate) use members::{Members, push_name};
+pub(crate) use path::Path;
+pub use reader::MAX_VALUES;
 
 /// A parsed JSON object.
 #[derive(Debug)]
