@@ -36,7 +36,7 @@ fuzz: ## send malformed input to every public interface (CASES=50000, some minut
 check: sizes ## check sizes, formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
 
 sizes: ## print the longest file and function of src/, tests apart, and how many exceed 400 and 60 lines
 	@awk -f .ci/sizes.awk $$(find src -name '*.rs' ! -name tests.rs)

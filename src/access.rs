@@ -2,7 +2,7 @@
 
 pub mod caller;
 pub mod file;
-pub mod principal;
+pub(crate) mod principal;
 pub mod right;
 pub mod token;
 
@@ -73,7 +73,7 @@ impl Access {
     }
 
     /// Whether this certificate is the credential of a caller.
-    pub fn is_caller(&self, certificate: &ClientCertificate) -> bool {
+    pub(crate) fn is_caller(&self, certificate: &ClientCertificate) -> bool {
         self.callers.as_ref().is_some_and(|callers| callers.by_certificate(certificate).is_some())
     }
 }

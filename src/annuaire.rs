@@ -10,7 +10,7 @@ pub mod api;
 pub mod ingest;
 pub mod invented;
 pub mod load;
-pub mod practitioner_status;
+pub(crate) mod practitioner_status;
 pub mod search;
 pub mod status;
 pub mod store;

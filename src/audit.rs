@@ -16,7 +16,7 @@ use crate::fhir::version::Version;
 pub use draft::{AuditDraft, Caller, ResourceRef, WriteOutcome, WriteReport};
 pub use key::{Key, Secret};
 pub use lookup_key::{HashedIdentifier, LookupKey, is_server_id};
-pub use queue::AuditQueue;
+pub(crate) use queue::AuditQueue;
 pub(crate) use queue::LostEvents;
 pub use settings::Settings;
 

@@ -1,6 +1,6 @@
 //! The source of the current time and of new resource ids, which tests replace.
 
-pub mod duration;
+pub(crate) mod duration;
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Clock {
     }
 
     /// A unique id.
-    pub fn new_id(&self) -> Id {
+    pub(crate) fn new_id(&self) -> Id {
         (self.new_id)()
     }
 }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub mod annuaire;
-pub mod exchanges;
+pub(crate) mod annuaire;
+pub(crate) mod exchanges;
 mod file;
 mod settings;
 
 use file::SettingsFile;
-pub use settings::{Config, LogFormat};
+pub(crate) use settings::{Config, LogFormat};
 
 /// A FHIR R4 server that receives the regulator accounts and appointments of the French SAS (Service d'Accès aux Soins).
 #[derive(Debug, Parser)]
@@ -137,7 +137,7 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
 }
 
 /// Environment variables `SAS_…` that are no setting, and probably misspelt.
-pub fn unknown_variables() -> Vec<String> {
+pub(crate) fn unknown_variables() -> Vec<String> {
     let command = Cli::command();
     let known: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
     let names = std::env::vars_os().map(|(name, _)| name);

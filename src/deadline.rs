@@ -68,7 +68,7 @@ impl Deadline {
     }
 
     /// Whether it is over.
-    pub fn has_passed(&self) -> bool {
+    pub(crate) fn has_passed(&self) -> bool {
         self.at.is_some_and(|at| at <= Instant::now())
     }
 

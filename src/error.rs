@@ -1,6 +1,6 @@
-//! The failures of the domain and of storage. Those of HTTP itself are [`crate::http::http_error`]'s.
+//! The failures of the domain and of storage. Those of HTTP itself are `http::http_error`'s.
 
-pub mod chain;
+pub(crate) mod chain;
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ pub enum Error {
 
 impl Error {
     /// The failure of which these issues are the reasons: not FHIR R4 if any says so, refused otherwise.
-    pub fn from_issues(issues: Vec<Issue>) -> Self {
+    pub(crate) fn from_issues(issues: Vec<Issue>) -> Self {
         if issues.iter().any(|issue| issue.rule.level == Level::NotFhir) {
             Self::NotFhir(issues)
         } else {
@@ -129,7 +129,7 @@ impl Error {
     }
 
     /// What its causes say of themselves, for the log. Their debug form may hold values of a person.
-    pub fn causes(&self) -> String {
+    pub(crate) fn causes(&self) -> String {
         std::error::Error::source(self).map(join_causes).unwrap_or_default()
     }
 

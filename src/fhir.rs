@@ -2,21 +2,21 @@
 //!
 //! <http://hl7.org/fhir/R4/>
 
-pub mod bundle;
-pub mod code_set;
-pub mod code_system;
+pub(crate) mod bundle;
+pub(crate) mod code_set;
+pub(crate) mod code_system;
 pub mod content;
 pub mod date;
 pub mod directory_type;
 pub mod id;
 pub mod identifier;
 pub mod json;
-pub mod narrative;
+pub(crate) mod narrative;
 pub mod operation_outcome;
-pub mod primitive;
+pub(crate) mod primitive;
 pub mod query;
 pub mod resource_type;
-pub mod rest_security;
-pub mod route;
-pub mod subset;
+pub(crate) mod rest_security;
+pub(crate) mod route;
+pub(crate) mod subset;
 pub mod version;

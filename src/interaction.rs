@@ -3,19 +3,19 @@
 //! Each takes its parts of a request, a [`RequestContext`] and the [`AuditDraft`](crate::audit::AuditDraft) of the request: it
 //! parses the query, validates the body, stores or looks up, and returns an [`Outcome`], of which HTTP makes the response.
 
-pub mod capabilities;
-pub mod create;
+pub(crate) mod capabilities;
+pub(crate) mod create;
 mod criterion;
 pub mod directory;
 mod endpoint;
-pub mod history;
+pub(crate) mod history;
 mod outcome;
 mod page;
-pub mod read;
+pub(crate) mod read;
 mod resource_write;
-pub mod search;
-pub mod update;
-pub mod validate;
+pub(crate) mod search;
+pub(crate) mod update;
+pub(crate) mod validate;
 mod validated_body;
 mod write;
 
@@ -23,14 +23,14 @@ use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route;
 
 pub use endpoint::{Endpoint, RequestContext};
-pub use outcome::{Outcome, Written};
-pub use page::{max_page_bytes, query_too_large};
+pub(crate) use outcome::{Outcome, Written};
+pub(crate) use page::{max_page_bytes, query_too_large};
 pub use resource_write::ResourceWrite;
-pub use write::Preconditions;
+pub(crate) use write::Preconditions;
 
 /// An interaction of the FHIR RESTful API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interaction {
+pub(crate) enum Interaction {
     /// <http://hl7.org/fhir/R4/http.html#capabilities>
     Capabilities,
     /// An interaction with resources of a type.
@@ -105,10 +105,10 @@ impl TypeInteraction {
 }
 
 /// The path of the CapabilityStatement, below the base.
-pub const METADATA: &str = "/metadata";
+pub(crate) const METADATA: &str = "/metadata";
 
 /// A route of the FHIR API; `{type}` in its path stands for each resource type.
-pub type Route = route::Route<TypeInteraction>;
+pub(crate) type Route = route::Route<TypeInteraction>;
 
 /// Everything that is served below the base, but [`METADATA`]. The router and the CapabilityStatement are made of it.
 pub const ROUTES: [Route; 9] = [

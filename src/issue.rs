@@ -7,7 +7,7 @@ mod findings;
 mod rule;
 
 pub use findings::{Findings, MAX_ISSUES};
-pub use rule::{IssueType, Level, Rule, Severity};
+pub use rule::{IssueType, Level, Rule};
 
 /// The languages of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Issue {
 }
 
 /// Maximum issues in one response: it must not grow with a hostile body.
-pub const MAX_ISSUES_RETURNED: usize = 200;
+pub(crate) const MAX_ISSUES_RETURNED: usize = 200;
 
 /// Maximum length of an expression, in characters.
 const MAX_EXPRESSION: usize = 400;

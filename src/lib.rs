@@ -4,6 +4,9 @@
 //! and [`sas`] validate it, [`storage`] stores it. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
 //! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
+//!
+//! What the program, `tests/` and `benches/` name is `pub`, with the types that its signature or its fields show. All else is
+//! `pub(crate)`, or in a module that is not `pub`, where `pub` means the crate.
 
 pub mod command;
 pub mod config;
@@ -12,14 +15,14 @@ pub mod http;
 
 pub mod interaction;
 
-pub mod profile;
+mod profile;
 pub mod sas;
 
 pub mod storage;
 
 pub mod annuaire;
 
-pub mod telemetry;
+mod telemetry;
 
 pub mod access;
 pub mod audit;

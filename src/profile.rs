@@ -23,7 +23,7 @@ use crate::fhir::date::{is_date, is_date_time, is_instant};
 use crate::fhir::primitive;
 use crate::fhir::resource_type::ResourceType;
 
-pub use issue::{Report, json_type, primitive};
+pub use issue::{Report, primitive, wrong_json_type};
 
 /// A SAS profile, which a resource must conform to beyond the structure of R4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

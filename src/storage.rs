@@ -4,11 +4,11 @@
 //! batch depends on, each write decides over it, and the changes of the whole batch are committed together.
 
 mod address;
-pub mod backup;
+pub(crate) mod backup;
 mod database;
 mod error;
 pub mod exchanges;
-pub mod mirror;
+pub(crate) mod mirror;
 mod open_error;
 mod pooler;
 mod pooler_error;
@@ -19,16 +19,17 @@ mod read;
 pub mod registry;
 mod schema;
 pub mod search;
-pub mod serving;
+pub(crate) mod serving;
 mod sql;
 mod sqlite;
 mod write;
 pub mod write_queue;
 mod write_transaction;
 
-pub use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, Storage, WRITE_TIMEOUT};
+pub use database::Storage;
+pub(crate) use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 pub use error::StorageError;
 pub use open_error::OpenError;
 pub(crate) use read::MAX_PAGE_BYTES;
-pub use read::{HistoryPage, StoredVersion};
+pub(crate) use read::StoredVersion;
 pub use write::{NewVersion, StateKeys, WriteSet};

@@ -74,12 +74,12 @@ impl Callers {
     }
 
     /// Whether any caller authenticates with a certificate.
-    pub fn has_certificates(&self) -> bool {
+    pub(crate) fn has_certificates(&self) -> bool {
         !self.by_common_name.is_empty()
     }
 
     /// Whether any caller authenticates with a token.
-    pub fn has_tokens(&self) -> bool {
+    pub(crate) fn has_tokens(&self) -> bool {
         !self.by_token.is_empty()
     }
 

@@ -57,7 +57,7 @@ impl Access {
     ///
     /// # Errors
     /// The authentication failure, or the rights that are missing.
-    pub fn authorise(&self, principal: &Principal, requirement: Requirement) -> Result<(), Denied> {
+    pub(crate) fn authorise(&self, principal: &Principal, requirement: Requirement) -> Result<(), Denied> {
         match (principal, requirement) {
             (_, Requirement::Metadata) if self.metadata == Metadata::Open => Ok(()),
             (Principal::Unauthenticated(failure), _) => Err(Denied::Unauthenticated(*failure)),

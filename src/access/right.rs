@@ -33,7 +33,7 @@ impl Right {
 
 /// What a request requires of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requirement {
+pub(crate) enum Requirement {
     /// Authentication, unless `SAS_METADATA` is `open`.
     Metadata,
     /// Authentication, with any rights: for URLs that do not exist, which unauthenticated clients must not find out.

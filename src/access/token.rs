@@ -40,7 +40,7 @@ impl fmt::Debug for TokenHash {
 ///
 /// # Errors
 /// If the operating system provides no random numbers.
-pub fn generate() -> Result<String, getrandom::Error> {
+pub(crate) fn generate() -> Result<String, getrandom::Error> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits)?;
     Ok(URL_SAFE_NO_PAD.encode(bits))

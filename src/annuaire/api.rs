@@ -26,8 +26,8 @@ use crate::fhir::subset::Subset;
 use crate::issue::catalogue::{ANNUAIRE_INCLUDES, ANNUAIRE_PAGE_LENGTH, ANNUAIRE_PAGE_MISSING};
 use crate::issue::{Issue, Language};
 use included::{Included, MAX_INCLUDED, resolve_includes, suggest_searches};
-pub use interaction::{Interaction, ROUTES};
-pub use page_cursor::PageCursor;
+pub(crate) use interaction::{Interaction, ROUTES};
+pub(crate) use page_cursor::PageCursor;
 use searchset::Searchset;
 
 /// Path of the API, below the path of the endpoint.
@@ -41,7 +41,7 @@ const MAX_ENTRY_OVERHEAD: usize = 512;
 const MAX_LINKS: usize = 256 << 10;
 
 /// Maximum bytes of a page.
-pub const MAX_PAGE_BYTES: usize =
+pub(crate) const MAX_PAGE_BYTES: usize =
     MAX_RESOURCE_BYTES + (query::MAX_COUNT + MAX_INCLUDED) * MAX_ENTRY_OVERHEAD + MAX_LINKS;
 
 /// The API of a mirror of the directory.
@@ -65,20 +65,20 @@ impl Directory {
 
     /// The same API, which returns no link longer than `max_url` bytes: the server would refuse it.
     #[must_use]
-    pub fn with_max_url(self, max_url: usize) -> Self {
+    pub(crate) fn with_max_url(self, max_url: usize) -> Self {
         Self { max_url, ..self }
     }
 
     /// The same API, with the base URL derived from that of the endpoint.
     #[must_use]
-    pub fn with_base_url(&self, endpoint_base_url: &str) -> Self {
+    pub(crate) fn with_base_url(&self, endpoint_base_url: &str) -> Self {
         Self { base_url: base_url(endpoint_base_url).into(), ..self.clone() }
     }
 
     /// The same API for a read by id, until this deadline. It uses the connections of lookups, so it does not wait for
     /// searches.
     #[must_use]
-    pub fn for_lookups(&self, deadline: &Deadline) -> Self {
+    pub(crate) fn for_lookups(&self, deadline: &Deadline) -> Self {
         Self { mirror: self.mirror.for_lookups(deadline), ..self.clone() }
     }
 
@@ -123,7 +123,7 @@ impl Directory {
     }
 
     /// The next page of a walk. Fails with [`Error::Gone`] where versions that the walk sees may have been purged.
-    pub async fn next_page(&self, walk: PageCursor, own_url: &str, language: Language) -> Result<String, Error> {
+    pub(crate) async fn next_page(&self, walk: PageCursor, own_url: &str, language: Language) -> Result<String, Error> {
         let search = query::parse(walk.resource_type, &walk.parameters, walk.began)?;
         let page =
             self.mirror.page(search.resource_type, &search.criteria, &walk.snapshot, walk.after, search.count).await?;

@@ -3,5 +3,5 @@
 pub(super) mod parsed_batch;
 pub mod progress;
 pub mod run_log;
-pub mod searchset_page;
+pub(crate) mod searchset_page;
 pub mod sync_state;

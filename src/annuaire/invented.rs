@@ -1,7 +1,7 @@
-//! An invented directory, as large as the national one, to try and to measure with.
+//! Generates test data: a directory of any size, up to that of the national one.
 //!
-//! Every entity is derived from its index: nothing is kept, and the same bytes come out on each run
-//! and machine. The shapes are those of the API v2 « libre accès »; the persons are nobody.
+//! Every entity is a function of the seed and its index, so generation needs constant memory, and gives the same bytes on
+//! each run and machine. The resources have the form of the API v2 « libre accès »; no person in them exists.
 
 mod calendar;
 mod communes;
@@ -28,25 +28,25 @@ mod tests;
 
 use std::io::{self, Write};
 
-use self::directory::{Directory, Fate, Kind};
+use self::directory::{Directory, EntityState, Kind};
 use self::draw::Topic;
 use self::json::Json;
 
-/// What directory to invent.
+/// The settings of a generated directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Generate {
-    /// How many practitioners it has; of everything else it has in proportion.
+    /// Number of practitioners; the numbers of other resources are proportional to it.
     pub practitioners: u32,
-    /// Another seed invents another directory.
+    /// Seed of the random numbers: the same seed gives the same directory.
     pub seed: u64,
-    /// The day of its publication: nothing in it is later.
+    /// Day of publication: no date in the directory is later.
     pub date: jiff::civil::Date,
-    /// Whether to tell only what the next day changes.
+    /// Whether to write only the changes of the next day.
     pub delta: bool,
 }
 
 impl Generate {
-    /// Writes the directory as NDJSON, types in the order in which they are referred to.
+    /// Writes the directory as NDJSON. A type precedes the types that refer to it.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let directory = Directory::new(self.seed, self.practitioners, self.date)?;
         let mut lines = Lines { out, line: Json::default() };
@@ -54,7 +54,7 @@ impl Generate {
     }
 }
 
-/// Lines of NDJSON, each written in the memory of the one before.
+/// Writes lines of NDJSON, all through one buffer.
 struct Lines<'a, W> {
     out: &'a mut W,
     line: Json,
@@ -70,8 +70,8 @@ impl<W: Write> Lines<'_, W> {
 }
 
 impl Directory {
-    /// The kinds whose entities stand for themselves, with how many there are and how one is written.
-    fn sorts(&self) -> [(Kind, u64, Writer); 4] {
+    /// The kinds of entities that belong to no other entity: number, and function that writes one.
+    fn independent_kinds(&self) -> [(Kind, u64, Writer); 4] {
         [
             (Kind::Organization, self.organizations, organization::write_organization),
             (Kind::Practitioner, self.practitioners, practitioner::write_practitioner),
@@ -81,8 +81,8 @@ impl Directory {
     }
 
     fn write_all(&self, lines: &mut Lines<impl Write>) -> io::Result<()> {
-        for (kind, total, writer) in self.sorts() {
-            (0..total).try_for_each(|index| lines.write(|json| writer(json, self, index, Fate::Published)))?;
+        for (kind, total, writer) in self.independent_kinds() {
+            (0..total).try_for_each(|index| lines.write(|json| writer(json, self, index, EntityState::Published)))?;
             if let Kind::Practitioner = kind {
                 self.write_roles(lines)?;
             }
@@ -94,18 +94,18 @@ impl Directory {
         let roles =
             (0..self.practitioners).flat_map(|owner| (0..role::count(self, owner)).map(move |rank| (owner, rank)));
         for (practitioner, rank) in roles {
-            lines.write(|json| role::write_role(json, self, practitioner, rank, Fate::Published))?;
+            lines.write(|json| role::write_role(json, self, practitioner, rank, EntityState::Published))?;
         }
         Ok(())
     }
 
     fn write_delta(&self, lines: &mut Lines<impl Write>) -> io::Result<()> {
-        for (kind, total, writer) in self.sorts() {
-            let draw = |stretch| self.draw(Topic::Stretch, kind, stretch);
-            let touched = delta::touched(total, draw, |index| self.is_active(kind, index));
-            let new = (total..total + delta::withdrawn(total)).map(|index| (index, Fate::New));
-            for (index, fate) in touched.chain(new) {
-                lines.write(|json| writer(json, self, index, fate))?;
+        for (kind, total, writer) in self.independent_kinds() {
+            let draw = |segment| self.draw(Topic::Segment, kind, segment);
+            let changed = delta::changed_entities(total, draw, |index| self.is_active(kind, index));
+            let new = (total..total + delta::count_withdrawn(total)).map(|index| (index, EntityState::New));
+            for (index, state) in changed.chain(new) {
+                lines.write(|json| writer(json, self, index, state))?;
             }
             if let Kind::Practitioner = kind {
                 self.write_delta_of_roles(lines)?;
@@ -114,25 +114,25 @@ impl Directory {
         Ok(())
     }
 
-    /// A role is touched by its practitioner's index; practitioners, old and new, take new ones.
+    /// Changes the first role of some practitioners, and adds roles to existing and to new practitioners.
     fn write_delta_of_roles(&self, lines: &mut Lines<impl Write>) -> io::Result<()> {
         let total = self.practitioners;
-        let draw = |stretch| self.draw(Topic::Stretch, Kind::Role, stretch);
+        let draw = |segment| self.draw(Topic::Segment, Kind::Role, segment);
         let is_active = |owner| role::count(self, owner) > 0 && role::is_active(self, owner, 0);
-        for (owner, fate) in delta::touched(total, draw, is_active) {
-            lines.write(|json| role::write_role(json, self, owner, 0, fate))?;
+        for (owner, state) in delta::changed_entities(total, draw, is_active) {
+            lines.write(|json| role::write_role(json, self, owner, 0, state))?;
         }
-        let added = delta::withdrawn(total);
+        let added = delta::count_withdrawn(total);
         let old = (0..added.min(total)).map(|step| step * (total / added.min(total)));
         for owner in old.filter(|owner| self.is_active(Kind::Practitioner, *owner)) {
-            lines.write(|json| role::write_role(json, self, owner, role::count(self, owner), Fate::New))?;
+            lines.write(|json| role::write_role(json, self, owner, role::count(self, owner), EntityState::New))?;
         }
         for owner in total..total + added {
-            lines.write(|json| role::write_role(json, self, owner, 0, Fate::New))?;
+            lines.write(|json| role::write_role(json, self, owner, 0, EntityState::New))?;
         }
         Ok(())
     }
 }
 
-/// Writes the entity of an index, after what became of it.
-type Writer = fn(&mut Json, &Directory, u64, Fate);
+/// Writes the entity with this index, in this state.
+type Writer = fn(&mut Json, &Directory, u64, EntityState);

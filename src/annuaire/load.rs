@@ -12,7 +12,7 @@ pub use input::Input;
 
 use crate::annuaire::ingest::parsed_batch::ParsedBatch;
 use crate::annuaire::ingest::progress::{Length, Progress, Step};
-use crate::annuaire::ingest::run_log::{Record, Records, Work};
+use crate::annuaire::ingest::run_log::{EarlierRuns, RunRecord, Work};
 use crate::annuaire::ingest::sync_state::{DeletionsSuppressed, MAX_REMOVED, SyncCursor, SyncPhase, SyncState};
 use crate::annuaire::store::resource::ParsedResource;
 use crate::annuaire::store::{Mirror, Rejected, Writer};
@@ -55,7 +55,7 @@ pub enum Failure {
 }
 
 /// Checks that all files can be opened, so that a mistyped name creates no mirror.
-pub fn check(inputs: &[Input]) -> Result<(), Failure> {
+pub(crate) fn check(inputs: &[Input]) -> Result<(), Failure> {
     lines::length(inputs).map(|_| ()).map_err(Failure::Input)
 }
 
@@ -65,15 +65,15 @@ pub async fn load(
     inputs: Vec<Input>,
     settings: &Settings,
     progress: &dyn Progress,
-) -> Result<Record, Failure> {
+) -> Result<RunRecord, Failure> {
     // A mistyped name fails before anything is written.
     let length = lines::length(&inputs).map_err(Failure::Input)?;
     let writer = mirror.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
-    let records = Records::before_run(mirror).await?;
+    let earlier_runs = EarlierRuns::read(mirror).await?;
     let names: Vec<_> = inputs.iter().map(Input::name).collect();
-    let record = Record::new(Work::Load, names.join(" "), settings.clock.now());
+    let record = RunRecord::new(Work::Load, names.join(" "), settings.clock.now());
     let mut load =
-        Load { mirror, writer, settings, progress, records, record, waiting: Default::default(), pending: 0 };
+        Load { mirror, writer, settings, progress, earlier_runs, record, waiting: Default::default(), pending: 0 };
     progress.begin("load", length.map_or(Length::Unknown, Length::Bytes), Step::default());
     let done = load.load_inputs(inputs).await;
     progress.end();
@@ -85,8 +85,8 @@ struct Load<'a> {
     writer: Writer,
     settings: &'a Settings,
     progress: &'a dyn Progress,
-    records: Records,
-    record: Record,
+    earlier_runs: EarlierRuns,
+    record: RunRecord,
     /// Resources that are not yet handed to the mirror, a list for each type of [`DirectoryType::ALL`].
     waiting: [Vec<ParsedResource>; 5],
     /// Resources received since the last commit.
@@ -160,7 +160,7 @@ impl Load<'_> {
         self.flush().await?;
         self.pending = 0;
         self.record.last = self.settings.clock.now();
-        self.records.save(&mut self.writer, &self.record).await?;
+        self.earlier_runs.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await
     }
 
@@ -200,7 +200,7 @@ impl Load<'_> {
     }
 
     /// Commits the rest, and records the outcome.
-    async fn finish(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+    async fn finish(mut self, done: Result<(), Failure>) -> Result<RunRecord, Failure> {
         if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
@@ -210,7 +210,7 @@ impl Load<'_> {
             Ok(()) => self.record.end(true, self.record.summary(), now),
             Err(failure) => self.record.end(false, failure.to_string(), now),
         }
-        self.records.save(&mut self.writer, &self.record).await?;
+        self.earlier_runs.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await?;
         done?;
         if let Ok(before) = now.checked_sub(self.settings.keep) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::annuaire::ingest::run_log::{Record, Work, records};
+use crate::annuaire::ingest::run_log::{RunRecord, Work, read_run_records};
 use crate::annuaire::ingest::sync_state::SyncState;
 use crate::annuaire::search::{Criterion, Token};
 use crate::annuaire::store::Mirror;
@@ -74,10 +74,14 @@ async fn as_of(mirror: &Mirror) -> Result<Option<Timestamp>, Error> {
     if state.high_water_mark.is_some() {
         return Ok(state.high_water_mark);
     }
-    Ok(records(mirror).await?.iter().find(|record| is_load_of_professionals(record)).map(|record| record.began))
+    Ok(read_run_records(mirror)
+        .await?
+        .iter()
+        .find(|record| is_load_of_professionals(record))
+        .map(|record| record.began))
 }
 
-fn is_load_of_professionals(record: &Record) -> bool {
+fn is_load_of_professionals(record: &RunRecord) -> bool {
     let has_professionals = record.parts.iter().any(|part| part.resource_type == DirectoryType::Practitioner.as_str());
     let succeeded = record.outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
     record.work == Work::Load && has_professionals && succeeded

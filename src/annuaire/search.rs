@@ -5,7 +5,7 @@ mod evaluation;
 mod execution;
 mod link;
 mod matching;
-pub mod parameter;
+pub(crate) mod parameter;
 mod preparation;
 pub mod query;
 
@@ -14,8 +14,8 @@ use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::query::date::DateBound;
 use crate::fhir::subset::Subset;
 
-pub use evaluation::Page;
-pub use execution::Counts;
+pub(crate) use evaluation::Page;
+pub(crate) use execution::Counts;
 
 /// A search.
 #[derive(Clone, Debug, PartialEq)]

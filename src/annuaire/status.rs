@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::annuaire::ingest::run_log::{Record, records};
+use crate::annuaire::ingest::run_log::{RunRecord, read_run_records};
 use crate::annuaire::ingest::sync_state::SyncState;
 use crate::annuaire::search::Counts;
 use crate::annuaire::store::{Mirror, Rejected};
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 
 /// Maximum rejected resources that are counted; the report then says “at least”.
-pub const MAX_COUNTED: usize = 1_000;
+pub(crate) const MAX_COUNTED: usize = 1_000;
 
 /// Maximum rejected resources that are shown.
 const MAX_SHOWN: usize = 10;
@@ -29,7 +29,7 @@ pub struct Status {
     #[serde(rename = "set_aside")]
     pub rejected: Vec<RejectedResource>,
     /// Newest first.
-    pub runs: Vec<Record>,
+    pub runs: Vec<RunRecord>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -73,7 +73,7 @@ pub async fn status(mirror: &Mirror, with_hashes: bool, now: Timestamp) -> Resul
         types,
         rejected_count: rejected.len(),
         rejected: rejected.into_iter().take(MAX_SHOWN).map(RejectedResource::from).collect(),
-        runs: records(mirror).await?,
+        runs: read_run_records(mirror).await?,
     })
 }
 

@@ -8,7 +8,7 @@
 
 mod change_counts;
 mod compaction;
-pub mod extraction;
+pub(crate) mod extraction;
 pub mod index_entry;
 mod lenient_json;
 mod mark_and_sweep;
@@ -17,7 +17,7 @@ mod reindex;
 pub mod resource;
 mod segment_builder;
 pub(super) mod term;
-pub mod text_folding;
+pub(crate) mod text_folding;
 mod verify;
 mod writer;
 

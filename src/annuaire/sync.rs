@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use plan::SyncMode;
 
 use crate::annuaire::ingest::progress::Progress;
-use crate::annuaire::ingest::run_log::{Record, Records, Work};
+use crate::annuaire::ingest::run_log::{EarlierRuns, RunRecord, Work};
 use crate::annuaire::ingest::sync_state::{MAX_REMOVED, SyncState};
 use crate::annuaire::store::{Mirror, Writer};
 use crate::clock::Clock;
@@ -75,7 +75,7 @@ pub enum Failure {
 
 impl Failure {
     /// Whether the directory sent less than it announced.
-    pub fn is_incomplete(&self) -> bool {
+    pub(crate) fn is_incomplete(&self) -> bool {
         matches!(self, Self::Upstream(error) if error.is_incomplete())
     }
 }
@@ -86,8 +86,8 @@ struct Run<'a> {
     upstream: Arc<Upstream>,
     settings: &'a Settings,
     progress: &'a dyn Progress,
-    records: Records,
-    record: Record,
+    earlier_runs: EarlierRuns,
+    record: RunRecord,
     /// Maximum share of a type that is removed.
     max_removed: f64,
 }
@@ -100,12 +100,12 @@ pub async fn run(
     settings: &Settings,
     request: &Request,
     progress: &dyn Progress,
-) -> Result<Record, Failure> {
+) -> Result<RunRecord, Failure> {
     let upstream = Arc::new(Upstream::new(&settings.upstream)?);
     let writer = mirror.writer().await?.ok_or(Failure::Busy)?.with_clock(settings.clock.clone());
-    let records = Records::before_run(mirror).await?;
-    let record = Record::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
-    let mut run = Run { mirror, writer, upstream, settings, progress, records, record, max_removed: MAX_REMOVED };
+    let earlier_runs = EarlierRuns::read(mirror).await?;
+    let record = RunRecord::new(Work::Sync, upstream.base().to_owned(), settings.clock.now());
+    let mut run = Run { mirror, writer, upstream, settings, progress, earlier_runs, record, max_removed: MAX_REMOVED };
     let done = run.synchronise_types(request).await;
     run.finish(done).await
 }
@@ -129,7 +129,7 @@ impl Run<'_> {
     }
 
     /// Records the outcome, unless the database failed.
-    async fn finish(mut self, done: Result<(), Failure>) -> Result<Record, Failure> {
+    async fn finish(mut self, done: Result<(), Failure>) -> Result<RunRecord, Failure> {
         if let Err(failure @ (Failure::Database(_) | Failure::Busy)) = done {
             return Err(failure);
         }
@@ -138,7 +138,7 @@ impl Run<'_> {
             Ok(()) => self.record.end(true, self.record.summary(), now),
             Err(failure) => self.record.end(false, failure.to_string(), now),
         }
-        self.records.save(&mut self.writer, &self.record).await?;
+        self.earlier_runs.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await?;
         // The purge is last, as no response depends on it. It runs after a failure too: failures may go on for weeks.
         if let Ok(before) = now.checked_sub(self.settings.keep) {
@@ -152,7 +152,7 @@ impl Run<'_> {
     async fn commit(&mut self, resource_type: DirectoryType, state: &SyncState) -> Result<(), Error> {
         self.record.last = self.settings.clock.now();
         state.save(&mut self.writer, resource_type).await?;
-        self.records.save(&mut self.writer, &self.record).await?;
+        self.earlier_runs.save(&mut self.writer, &self.record).await?;
         self.writer.commit().await
     }
 }

@@ -62,7 +62,7 @@ pub enum WriteOutcome {
     Unknown,
 }
 
-/// What is known of the resource of a request, and of its write.
+/// What is known of a write, and of its resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteReport {
     /// The resource, at versions that are committed. Before the commit, the one that the write is meant for.
@@ -94,7 +94,10 @@ pub struct AuditDraft {
     resource_type: Option<&'static str>,
     identifiers: Vec<HashedIdentifier>,
     identifiers_left_out: u32,
-    report: WriteReport,
+    /// The resource that was found, or written.
+    resource: ResourceRef,
+    write_outcome: Option<WriteOutcome>,
+    is_audited: bool,
 }
 
 /// What is known of a request when it arrives.
@@ -116,12 +119,14 @@ impl AuditDraft {
             resource_type: None,
             identifiers: vec![],
             identifiers_left_out: 0,
-            report: WriteReport::default(),
+            resource: ResourceRef::default(),
+            write_outcome: None,
+            is_audited: false,
         }
     }
 
     /// Sets the name of the interaction and the type of the resource.
-    pub fn set_interaction(&mut self, interaction: &'static str, resource_type: Option<&'static str>) {
+    pub(crate) fn set_interaction(&mut self, interaction: &'static str, resource_type: Option<&'static str>) {
         (self.interaction, self.resource_type) = (Some(interaction), resource_type);
     }
 
@@ -141,7 +146,7 @@ impl AuditDraft {
     }
 
     /// Adds the identifiers in the parameters of a query.
-    pub fn add_query<'a>(&mut self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
+    pub(crate) fn add_query<'a>(&mut self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
         // `identifier:not`, `practitioner.identifier`, and `Identifier` as the SAS pages write it.
         let is_identifier = |name: &str| {
             let name = name.split(':').next().unwrap_or_default();
@@ -153,7 +158,7 @@ impl AuditDraft {
     }
 
     /// Adds the identifier of a criterion.
-    pub fn add_token(&mut self, token: &Token) {
+    pub(crate) fn add_token(&mut self, token: &Token) {
         let system = match token {
             Token::Exact(Identifier { system, .. }) | Token::System(system) => lookup_key::safe_system(system),
             Token::Value(_) | Token::NoSystem(_) => None,
@@ -163,14 +168,14 @@ impl AuditDraft {
     }
 
     /// Adds an identifier. Those that are added first are in the event, however many follow.
-    pub fn add_identifier(&mut self, identifier: &Identifier) {
+    pub(crate) fn add_identifier(&mut self, identifier: &Identifier) {
         let system = lookup_key::safe_system(&identifier.system);
         let hash = Some(self.request.key.identifier(identifier));
         self.add(HashedIdentifier { system, hash });
     }
 
     /// Adds the identifiers in a body: those of the resource, and those of the persons it refers to, at any depth.
-    pub fn add_body(&mut self, body: &Value) {
+    pub(crate) fn add_body(&mut self, body: &Value) {
         let mut left = MAX_READ_IDENTIFIERS;
         // Level by level, so that the resource's own identifiers come first.
         let mut unread = VecDeque::from([body]);
@@ -212,27 +217,27 @@ impl AuditDraft {
 
     /// Sets the resource that was found, at this version. Only for ids that the database has: a client may send the
     /// identifier of a person in the place of an id.
-    pub fn set_found(&mut self, id: &str, version: Option<Version>) {
-        self.report.resource = ResourceRef { id: Some(id.to_owned()), before: version, after: version };
+    pub(crate) fn set_found(&mut self, id: &str, version: Option<Version>) {
+        self.resource = ResourceRef { id: Some(id.to_owned()), before: version, after: version };
     }
 
     /// Sets what is known of the write.
-    pub fn set_write(&mut self, report: WriteReport) {
-        self.report = report;
+    pub(crate) fn set_write(&mut self, report: WriteReport) {
+        (self.resource, self.write_outcome, self.is_audited) = (report.resource, report.outcome, report.is_audited);
     }
 
     /// Whether the audit event is committed already, with the change that it describes.
-    pub fn is_audited(&self) -> bool {
-        self.report.is_audited
+    pub(crate) fn is_audited(&self) -> bool {
+        self.is_audited
     }
 
     /// The audit event of a request that ends now.
     pub fn event<'a>(&self, status: u16, rules: impl Iterator<Item = &'a str>) -> AuditEvent {
-        self.event_about(&self.report.resource, self.report.outcome, status, rules)
+        self.event_about(&self.resource, self.write_outcome, status, rules)
     }
 
     /// The audit event that is committed with a change.
-    pub fn event_of_change<'a>(
+    pub(crate) fn event_of_change<'a>(
         &self,
         resource: &ResourceRef,
         status: u16,

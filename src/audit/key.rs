@@ -45,7 +45,7 @@ pub struct Key(Hmac<Sha256>);
 
 impl Key {
     /// The key of a secret; `None` if it is too short.
-    pub fn from_secret(secret: &Secret) -> Option<Self> {
+    pub(crate) fn from_secret(secret: &Secret) -> Option<Self> {
         (secret.0.chars().count() >= MIN_SECRET_CHARS).then(|| Self::from_bytes(secret.0.as_bytes()))
     }
 
@@ -91,7 +91,7 @@ impl Key {
     }
 
     /// The fingerprint of the key: it identifies the key and reveals no hash made with it.
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         self.hash("sas-endpoint", "check")
     }
 

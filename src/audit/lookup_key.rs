@@ -19,7 +19,7 @@ pub struct HashedIdentifier {
 
 impl HashedIdentifier {
     /// The key under which events with this identifier are found.
-    pub fn lookup_key(&self) -> Option<LookupKey> {
+    pub(crate) fn lookup_key(&self) -> Option<LookupKey> {
         LookupKey::from_hash(self.hash.as_deref()?)
     }
 }
@@ -37,7 +37,7 @@ impl LookupKey {
 
     /// The key of a resource whose id the server assigned. It is not keyed: such an id identifies no person, and is found
     /// whatever the key.
-    pub fn from_resource(resource_type: &str, id: &str) -> Self {
+    pub(crate) fn from_resource(resource_type: &str, id: &str) -> Self {
         let digest = Sha256::digest(format!("{resource_type}/{id}"));
         let bits = digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         Self(bits.cast_signed())

@@ -55,7 +55,7 @@ impl AuditQueue {
     }
 
     /// The draft for a request that arrives now, with its request id as it is kept.
-    pub fn draft(&self, request_id: &str, caller: Caller) -> AuditDraft {
+    pub(crate) fn draft(&self, request_id: &str, caller: Caller) -> AuditDraft {
         AuditDraft::new(self.clock.now(), request_id.to_owned(), caller, self.key.clone())
     }
 
@@ -68,14 +68,14 @@ impl AuditQueue {
     }
 
     /// Queues an event without waiting; where there is no room, it is counted as lost.
-    pub fn try_send(&self, event: AuditEvent) {
+    pub(crate) fn try_send(&self, event: AuditEvent) {
         if self.queue.try_send(event).is_err() {
             self.lost.add(1);
         }
     }
 
     /// Whether one more event of an unauthenticated request is kept; where not, it is counted.
-    pub fn allow_unauthenticated(&self) -> bool {
+    pub(crate) fn allow_unauthenticated(&self) -> bool {
         let is_allowed = self.unauthenticated.check().is_ok();
         if !is_allowed {
             metrics::counter!("sas_exchanges_unrecorded_total", "reason" => "stranger").increment(1);

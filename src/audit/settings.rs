@@ -56,7 +56,7 @@ impl Settings {
     }
 
     /// Events before this time are deleted.
-    pub fn kept_since(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn kept_since(&self, now: Timestamp) -> Timestamp {
         subtract_period(now, self.exchanges_keep).unwrap_or(Timestamp::MIN)
     }
 }

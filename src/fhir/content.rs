@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::date::instant;
 use super::id::Id;
-use super::json::{Members, Received, members};
+use super::json::{Members, Received, push_name};
 use super::version::Version;
 
 /// A received resource as text, with gaps for the elements that the server sets when it writes: `id`, `meta.versionId`
@@ -40,10 +40,10 @@ impl Content {
         if resource.get("resourceType").is_none() {
             writer.server_elements(resource);
         }
-        for (key, text) in &received.members {
-            match key.as_str() {
+        for (key, text) in received.members() {
+            match key {
                 "id" => writer.id(),
-                "meta" => writer.meta(&members(text)),
+                "meta" => writer.meta(text),
                 _ => writer.member(key, text),
             }
             if key == "resourceType" {
@@ -110,8 +110,7 @@ impl Writer {
         if !self.text.ends_with('{') {
             self.text.push(',');
         }
-        self.text.push_str(&Value::from(key).to_string());
-        self.text.push(':');
+        push_name(&mut self.text, key);
     }
 
     fn member(&mut self, key: &str, value: &str) {
@@ -124,7 +123,9 @@ impl Writer {
         self.gap(Piece::Id);
     }
 
-    fn meta(&mut self, received: &Members) {
+    /// `received` is the text of the received element; an empty one if there was none.
+    fn meta(&mut self, received: &str) {
+        let Members(received) = serde_json::from_str(received).unwrap_or_default();
         self.key("meta");
         self.text.push('{');
         self.key("versionId");
@@ -132,8 +133,8 @@ impl Writer {
         self.key("lastUpdated");
         self.gap(Piece::LastUpdated);
         for (key, value) in received {
-            if !is_server_meta(key) {
-                self.member(key, value);
+            if !is_server_meta(&key) {
+                self.member(&key, value);
             }
         }
         self.text.push('}');
@@ -144,7 +145,7 @@ impl Writer {
             self.id();
         }
         if resource.get("meta").is_none() {
-            self.meta(&Members::new());
+            self.meta("{}");
         }
     }
 }

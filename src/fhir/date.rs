@@ -19,7 +19,7 @@ pub fn instant(timestamp: Timestamp) -> String {
 }
 
 /// Parses a FHIR `instant`: seconds and zone are mandatory.
-pub fn parse_instant(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_instant(text: &str) -> Option<Timestamp> {
     let (local, zone) = parse_local(text)?;
     Some(to_timestamp(local, &zone.to_time_zone()))
 }
@@ -34,17 +34,17 @@ fn parse_local(text: &str) -> Option<(DateTime, Offset)> {
 }
 
 /// Whether the text is a `date`: a year, a month or a day of the calendar.
-pub fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     parse_days(text).is_some()
 }
 
 /// Whether the text is an `instant`: a day and a time of the calendar, with seconds and zone.
-pub fn is_instant(text: &str) -> bool {
+pub(crate) fn is_instant(text: &str) -> bool {
     parse_local(text).is_some()
 }
 
 /// Whether the text is a `dateTime`: a `date`, or the form of an `instant`.
-pub fn is_date_time(text: &str) -> bool {
+pub(crate) fn is_date_time(text: &str) -> bool {
     is_date(text) || is_instant(text)
 }
 
@@ -65,7 +65,7 @@ impl Range {
 
     /// Parses a search date of any precision from the year to the fraction of a second. Without a zone, it is in `zone`.
     /// A space before the offset is read as `+`: URLs that do not encode the `+` are decoded so.
-    pub fn parse_in(text: &str, zone: &TimeZone) -> Option<Self> {
+    pub(crate) fn parse_in(text: &str, zone: &TimeZone) -> Option<Self> {
         let text = text.replace(' ', "+");
         let Some((date, time)) = text.split_once('T') else {
             let (first, span) = parse_days(&text)?;
@@ -81,7 +81,7 @@ impl Range {
 
     /// The range with this much more on both sides.
     #[must_use]
-    pub fn widen(self, by: SignedDuration) -> Self {
+    pub(crate) fn widen(self, by: SignedDuration) -> Self {
         Self::new(self.start.checked_sub(by).unwrap_or(Timestamp::MIN), self.end.checked_add(by).ok())
     }
 
@@ -172,7 +172,7 @@ fn to_timestamp(local: DateTime, zone: &TimeZone) -> Timestamp {
 }
 
 /// French civil time, from the time zones compiled in.
-pub fn paris() -> Option<TimeZone> {
+pub(crate) fn paris() -> Option<TimeZone> {
     TimeZone::get("Europe/Paris").ok()
 }
 

@@ -13,7 +13,7 @@ impl Id {
     }
 
     /// Whether the text is a well-formed id.
-    pub fn is_legal(text: &str) -> bool {
+    pub(crate) fn is_legal(text: &str) -> bool {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         (1..=64).contains(&text.len()) && text.bytes().all(legal)
     }

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::query::value::split_token;
 
 /// Assigning authority of national ids of persons (IDNPS).
-pub const IDNPS: &str = "urn:oid:1.2.250.1.71.4.2.1";
+pub(crate) const IDNPS: &str = "urn:oid:1.2.250.1.71.4.2.1";
 /// Assigning authority of SAS technical ids (INTRN); also the value of `meta.source`.
 pub const INTRN: &str = "urn:oid:1.2.250.1.213.3.6";
 /// The prefix of the systems of patients' national ids (identité nationale de santé). A further arc tells NIR, NIA and test
 /// ids apart. <https://esante.gouv.fr/produits-services/referentiel-ins>
-pub const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
+pub(crate) const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
 
 /// A business identifier, normalised for comparison: without surrounding white space, and in lower case if it is an INTRN, which
 /// is a UUID. The stored resource keeps the text as received.
@@ -34,13 +34,13 @@ impl Identifier {
     }
 
     /// Parses an `Identifier` element; `None` if it lacks a part.
-    pub fn from_element(element: &Value) -> Option<Self> {
+    pub(crate) fn from_element(element: &Value) -> Option<Self> {
         let part = |name| element.get(name).and_then(Value::as_str);
         Some(Self::new(part("system")?, part("value")?))
     }
 
     /// Whether this is a SAS technical id, which designates one person for ever.
-    pub fn is_intrn(&self) -> bool {
+    pub(crate) fn is_intrn(&self) -> bool {
         self.system == INTRN
     }
 

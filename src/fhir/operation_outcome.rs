@@ -6,7 +6,7 @@ use crate::issue::catalogue::ALL_GOOD;
 use crate::issue::{Issue, Language, MAX_ISSUES_RETURNED};
 
 /// The code system of rule ids, in `issue.details.coding`.
-pub const RULE_SYSTEM: &str = "urn:sas-endpoint:rule";
+pub(crate) const RULE_SYSTEM: &str = "urn:sas-endpoint:rule";
 
 /// Formats issues as an OperationOutcome. `issues` must not be empty.
 pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {

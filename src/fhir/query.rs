@@ -3,8 +3,8 @@
 //! Each API has its own parameters, bounds and issues. <http://hl7.org/fhir/R4/search.html>
 
 pub mod date;
-pub mod name;
-pub mod value;
+pub(crate) mod name;
+pub(crate) mod value;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::issue::Issue;
 use crate::issue::catalogue::{QUERY_ENCODING, QUERY_IGNORED};
 
 /// Parameters of a request, known or not, in the URL and in a form together; of each API.
-pub const MAX_PARAMETERS: usize = 64;
+pub(crate) const MAX_PARAMETERS: usize = 64;
 
 /// Why a text is no query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl QueryError {
 }
 
 /// How many criteria and values the searches of an API may have.
-pub struct QueryBounds {
+pub(crate) struct QueryBounds {
     /// Criteria of a search.
     pub criteria: usize,
     /// Values of one criterion.
@@ -88,7 +88,7 @@ impl Query {
     }
 
     /// Removes the parameters that a lenient search ignores, and returns a warning for each.
-    pub fn take_ignored(&mut self, expected: &str, is_ignored: impl Fn(&str, &str) -> bool) -> Vec<Issue> {
+    pub(crate) fn take_ignored(&mut self, expected: &str, is_ignored: impl Fn(&str, &str) -> bool) -> Vec<Issue> {
         let ignored = self.0.extract_if(.., |(name, value)| is_ignored(name, value));
         let warning = |(name, _): (String, String)| {
             Issue::new(&QUERY_IGNORED, format!("http.{name}")).with("found", name).with("expected", expected)
@@ -98,7 +98,7 @@ impl Query {
 
     /// Whether the criteria, of all parameters, exceed the bounds. Nothing is built of a value beyond them. Empty values count:
     /// they are read too.
-    pub fn exceeds(&self, bounds: &QueryBounds, is_criterion: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn exceeds(&self, bounds: &QueryBounds, is_criterion: impl Fn(&str) -> bool) -> bool {
         let criteria = self.iter().filter(|(name, _)| is_criterion(name));
         let lists = || criteria.clone().map(|(_, value)| split_unescaped(value, ','));
         lists().nth(bounds.criteria).is_some()
@@ -113,7 +113,7 @@ impl Query {
 }
 
 /// The text of a query with only the parameters, decoded, for which `is_kept` is true. They stay encoded as received.
-pub fn retain_encoded(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> String {
+pub(crate) fn retain_encoded(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> String {
     let is_kept =
         |pair: &&str| Query::parse(pair).is_ok_and(|pair| pair.iter().any(|(name, value)| is_kept(name, value)));
     text.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
@@ -121,7 +121,7 @@ pub fn retain_encoded(text: &str, is_kept: impl Fn(&str, &str) -> bool) -> Strin
 
 /// The name of a parameter as issues repeat it; `?` for a text that cannot be a name, such as a resource sent in place of a
 /// form: it may contain personal data.
-pub fn shown_name(name: String) -> String {
+pub(crate) fn shown_name(name: String) -> String {
     let may_be_one = |c: char| c.is_alphanumeric() || "_-.:$[]*".contains(c);
     if name.chars().all(may_be_one) { name } else { "?".to_owned() }
 }

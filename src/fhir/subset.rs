@@ -2,12 +2,9 @@
 //!
 //! <http://hl7.org/fhir/R4/search.html#elements>, <http://hl7.org/fhir/R4/search.html#summary>
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::json::{Members, push_name};
 
 /// The tag of a partial resource.
 const SUBSETTED: &str = concat!(
@@ -143,7 +140,7 @@ impl Subset {
     /// an object.
     pub fn write(&self, text: &mut String, resource_type: &str, body: &str) {
         let members = if self.is_whole() { None } else { serde_json::from_str(body).ok() };
-        let Some(Object(members)) = members else {
+        let Some(Members(members)) = members else {
             text.push_str(body);
             return;
         };
@@ -155,7 +152,7 @@ impl Subset {
                 || self.summary.keeps(resource_type, name) && (self.elements.is_empty() || self.elements.contains(name))
         };
         // A reference to a contained resource needs its target: dom-3.
-        let refers = || members.iter().any(|(name, value)| is_kept(name) && value.get().contains(r##""#"##));
+        let refers = || members.iter().any(|(name, value)| is_kept(name) && value.contains(r##""#"##));
         let keeps_contained = is_kept("contained") || refers();
         let mut separator = '{';
         let kept = members.iter().filter(|(name, _)| is_kept(name) || name == "contained" && keeps_contained);
@@ -164,8 +161,8 @@ impl Subset {
             separator = ',';
             push_name(text, name);
             match &**name {
-                "meta" => write_meta(text, value.get()),
-                _ => text.push_str(value.get()),
+                "meta" => write_meta(text, value),
+                _ => text.push_str(value),
             }
         }
         if !members.iter().any(|(name, _)| name == "meta") {
@@ -183,17 +180,17 @@ impl Subset {
 
 /// Writes `meta` with the tag added.
 fn write_meta(text: &mut String, meta: &str) {
-    let Object(members) = serde_json::from_str(meta).unwrap_or_default();
+    let Members(members) = serde_json::from_str(meta).unwrap_or_default();
     let mut separator = '{';
     for (name, value) in members.iter().filter(|(name, _)| name != "tag") {
         text.push(separator);
         separator = ',';
         push_name(text, name);
-        text.push_str(value.get());
+        text.push_str(value);
     }
     text.push(separator);
     text.push_str(r#""tag":["#);
-    let tags = members.iter().find(|(name, _)| name == "tag").map(|(_, value)| value.get());
+    let tags = members.iter().find(|(name, _)| name == "tag").map(|(_, value)| *value);
     let inner = tags.and_then(|tags| tags.strip_prefix('[')?.strip_suffix(']')).map(str::trim);
     if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
         text.push_str(inner);
@@ -202,41 +199,6 @@ fn write_meta(text: &mut String, meta: &str) {
     text.push_str(SUBSETTED);
     text.push_str("]}");
 }
-
-fn push_name(text: &mut String, name: &str) {
-    text.push_str(&serde_json::Value::from(name).to_string());
-    text.push(':');
-}
-
-/// The members of an object, in order, with the text of their values.
-#[derive(Default)]
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members = vec![];
-                while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    members.push((name.0, value));
-                }
-                Ok(Object(members))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-/// A name, borrowed if it has no escape.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 //! <http://hl7.org/fhir/R4/http.html#versioning>, <https://www.rfc-editor.org/rfc/rfc9110#name-etag>
 
 /// `meta.versionId`: 1 for the created version, then one more for each change.
-pub type Version = i64;
+pub(crate) type Version = i64;
 
 /// The weak entity tag of a version: `W/"3"`.
 pub fn entity_tag(version: Version) -> String {
@@ -11,7 +11,7 @@ pub fn entity_tag(version: Version) -> String {
 }
 
 /// Maximum entity tags in a list; a longer list is malformed.
-pub const MAX_ENTITY_TAGS: usize = 256;
+pub(crate) const MAX_ENTITY_TAGS: usize = 256;
 
 /// The value of `If-Match` or `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]

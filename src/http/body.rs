@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(drained(16, 4096, 64 << 10).await, (true, 16));
         assert_eq!(drained(17, 4096, 64 << 10).await, (false, 17));
         assert_eq!(drained(1 << 20, 4096, 64 << 10).await, (false, 17));
-        // A chunk of one byte is not for nothing.
+        // A chunk of one byte counts for more than its size.
         assert_eq!(drained(256, 1, 64 << 10).await, (true, 256));
         assert_eq!(drained(1 << 20, 1, 64 << 10).await, (false, 257));
         assert_eq!(drained(1 << 20, 0, 64 << 10).await, (false, 257));

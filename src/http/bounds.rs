@@ -99,11 +99,11 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     pub write: Duration,
-    /// Of searches, and of all requests that are neither a write nor a read.
+    /// For searches, and for all requests that are neither a write nor a read.
     pub search: Duration,
-    /// Of reads by id or version, and of histories.
+    /// For reads by id or version, and for histories.
     pub read: Duration,
-    /// Of the wait for a permit.
+    /// For the wait for a permit.
     pub permit: Duration,
 }
 
@@ -141,7 +141,7 @@ impl Default for Bounds {
 
 impl Bounds {
     /// Maximum open connections of this address.
-    pub fn max_connections_of(&self, address: IpAddr) -> usize {
+    pub(crate) fn max_connections_of(&self, address: IpAddr) -> usize {
         let quarter = (self.max_connections / 4).max(1);
         let default = match address.to_canonical().is_loopback() {
             true => quarter,
@@ -156,7 +156,7 @@ const MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// The address that limits per address count by. For IPv6 that is its /64 network, all of whose addresses one client can
 /// use.
-pub fn rate_limit_key(address: IpAddr) -> IpAddr {
+pub(crate) fn rate_limit_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address @ IpAddr::V4(_) => address,

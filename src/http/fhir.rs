@@ -102,7 +102,7 @@ impl TypeRequest<'_> {
         let (headers, resource_type) = (&self.parts.headers, self.resource_type);
         let (preconditions, if_none_exist) = (preconditions(headers)?, if_none_exist(headers)?);
         if if_none_exist.is_some() {
-            // It is a search as well: the resource that is found is what is answered.
+            // A conditional create is a search too: the response contains the resource that was found.
             let search = Interaction::OnType(TypeInteraction::Search, resource_type);
             self.state.admission.authorise(&self.parts.extensions, authorisation::requirement(search))?;
         }
@@ -208,7 +208,7 @@ impl TypeRequest<'_> {
                 let base_url = &Origin::of(&self.parts.extensions)?.base_url;
                 Ok(response::written(base_url, written, preferred_return(headers), language))
             }
-            // A malformed tag is none that the client can have: fhirpy sends the bare number.
+            // A malformed entity tag matches no version, and is ignored: fhirpy sends the bare number.
             Outcome::Version(version) => {
                 Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH).unwrap_or_default()))
             }
@@ -234,7 +234,7 @@ fn within_bounds(query: Result<Query, QueryError>) -> Result<Query, HttpError> {
 }
 
 fn bundle_response(mut bundle: Bundle, bounds: &Bounds) -> Result<Response, HttpError> {
-    // Links are escaped, and may be longer than the request was; those of a form stand for its body.
+    // Links are escaped, and may be longer than the URL of the request; those of a `_search` contain its form.
     if !bundle.keep_links_within(bounds.max_url) {
         return Err(HttpError::UrlTooLong { limit: bounds.max_url });
     }
@@ -250,7 +250,7 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, HttpError> {
     })
 }
 
-/// The date in a header; what is no date is ignored, as RFC 9110 asks of conditions.
+/// The date in a header. A value that is not a date is ignored, as RFC 9110 requires of conditions.
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let mut values = headers.get_all(name).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
@@ -272,7 +272,7 @@ fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTa
     EntityTags::parse(&values.join(",")).map(Some).ok_or_else(malformed)
 }
 
-/// `if-match` as people write it: `If-Match`.
+/// The usual form of a header name: `If-Match` for `if-match`.
 fn title(name: &HeaderName) -> String {
     let words = name.as_str().split('-').map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
     words.collect::<Vec<_>>().join("-")

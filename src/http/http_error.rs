@@ -17,7 +17,7 @@ use crate::issue::catalogue::{
 };
 use crate::tls::rejection::CertificateRejection;
 
-/// The sentence of the national directory, which its clients may look for.
+/// The message of the national directory, on which its clients may rely.
 const UNKNOWN_DIRECTORY_TYPE: &str = "Can't process the request. Resource type not supported. Server knows how to handle: \
     [Device, HealthcareService, Organization, Practitioner, PractitionerRole]";
 

@@ -32,13 +32,13 @@ use shutdown::shutdown_requested;
 
 pub use activity::OnConnection;
 pub use config::ListenerConfig;
-pub use file_limit::cap_at_file_limit;
+pub(crate) use file_limit::cap_at_file_limit;
 
 /// Pause after `accept` failed. The usual cause, too many open files, lasts for a while.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Marks the connection of a request as authenticated, if its sender is a caller.
-pub fn mark_authenticated(extensions: &Extensions) {
+pub(crate) fn mark_authenticated(extensions: &Extensions) {
     let is_caller = extensions.get::<Origin>().is_some_and(|origin| origin.caller().is_some());
     if let (true, Some(connection)) = (is_caller, extensions.get::<OnConnection>()) {
         connection.authenticate();

@@ -23,19 +23,19 @@ use crate::telemetry::{RequestSpan, SpanOutcome};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Counted, and without an audit event.
+/// Requests with this status are counted, and have no audit event.
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Of overload, if it cites a rule with the code `throttled`.
+/// The status of overload, if the response cites a rule with the code `throttled`.
 const SERVICE_UNAVAILABLE: u16 = 503;
 
-/// The status in the log, as in those of other servers, of a request whose client did not wait for the answer.
+/// The status in the log of a request whose client closed the connection before the response, as in the log of nginx.
 const CLIENT_WENT_AWAY: u16 = 499;
 
-/// Characters of a text of a certificate in an audit event: X.520 allows 64.
+/// Maximum characters of a text of a certificate in an audit event: X.520 allows 64.
 const MAX_CERTIFICATE_TEXT: usize = 64;
 
-/// Organizational units of a certificate in an audit event.
+/// Maximum organizational units of a certificate in an audit event.
 const MAX_UNITS: usize = 8;
 
 tokio::task_local! {
@@ -53,7 +53,7 @@ pub fn request_id() -> Option<String> {
 /// draft comes back to the middleware, which makes the audit event of it.
 #[derive(Clone)]
 pub struct AuditLoan {
-    /// As it is before the handler has it.
+    /// The draft before the handler takes it.
     draft: AuditDraft,
     returned: Arc<OnceLock<AuditDraft>>,
 }
@@ -153,10 +153,10 @@ struct InFlightGuard {
     start: Instant,
     queue: AuditQueue,
     audit: AuditLoan,
-    /// Whether callers are configured, and this is none of them.
+    /// Whether callers are configured, and the sender is none of them.
     is_unauthenticated: bool,
     span: Span,
-    /// Until it has ended.
+    /// `None` once the span has ended.
     request_span: Option<RequestSpan>,
 }
 
@@ -166,7 +166,7 @@ impl InFlightGuard {
         let draft = self.audit.draft();
         let event = || draft.event(status, cited.rules());
         if draft.is_audited() || status == TOO_MANY_REQUESTS {
-            // The event is committed with the change; or the request is one of too many, and its event would be too.
+            // The event was committed with the change; or a flood of requests would cause a flood of events.
         } else if !self.is_unauthenticated && !cited.is_of_foreign_page() {
             self.queue.send(event()).await;
         } else if self.queue.allow_unauthenticated() {
@@ -175,7 +175,7 @@ impl InFlightGuard {
         self.end(elapsed, status, cited);
     }
 
-    /// Counts and logs it.
+    /// Counts and logs the request.
     fn end(&mut self, elapsed: Duration, status: u16, cited: &CitedRules) {
         let Some(request_span) = self.request_span.take() else { return };
         let draft = self.audit.draft();

@@ -22,7 +22,7 @@ pub const MAX_OPS_CONNECTIONS: usize = 64;
 /// A database that does not respond within this time is not ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the handlers report on.
+/// The parts of the program on which the handlers report.
 #[derive(Clone)]
 struct OpsState {
     endpoint: Endpoint,

@@ -2,10 +2,10 @@
 
 mod address;
 mod authorization;
-pub mod browser;
+pub(crate) mod browser;
 mod certificate;
 mod header_params;
-pub mod host;
+pub(crate) mod host;
 pub mod proxy;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,7 +36,7 @@ pub struct Connection {
 
 /// The origin of a request; added to its extensions before any other middleware runs.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The address of the client: the remote address, or the one that a trusted proxy forwards.
     pub peer: IpAddr,
     /// The validated certificate of the client.

@@ -1,4 +1,4 @@
-//! What all requests to the FHIR API share.
+//! The state that all requests to the FHIR API share.
 
 use std::sync::Arc;
 

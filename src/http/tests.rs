@@ -1,4 +1,4 @@
-//! What surrounds every route.
+//! Tests of the middleware.
 
 use axum::body::Body;
 use axum::routing::get;

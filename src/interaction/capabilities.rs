@@ -61,7 +61,7 @@ pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentica
 pub fn take_mode(query: &mut Query, issues: &mut Vec<Issue>) {
     let modes = query.take("mode");
     let is_unknown = |mode: &String| !["", "full", "normative"].contains(&mode.as_str());
-    issues.extend(modes.iter().any(is_unknown).then(|| page::malformed("mode", "full, normative")));
+    issues.extend(modes.iter().any(is_unknown).then(|| page::malformed("http.mode", "mode", "full, normative")));
 }
 
 fn resource(resource_type: ResourceType) -> Value {

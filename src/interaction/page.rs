@@ -36,17 +36,29 @@ pub fn query_too_large() -> Issue {
 
 /// An issue for each parameter that is left in the query.
 pub fn unknown_parameters(query: &Query, expected: &str) -> Vec<Issue> {
-    let unknown = query.iter().map(|(name, _)| {
-        Issue::new(&QUERY_PARAMETER, format!("http.{name}")).with("found", name).with("expected", expected)
-    });
-    unknown.collect()
+    query.iter().map(|(name, _)| unknown(format!("http.{name}"), name, expected)).collect()
+}
+
+/// The issue of an unknown parameter.
+pub fn unknown(place: impl Into<String>, name: &str, expected: &str) -> Issue {
+    Issue::new(&QUERY_PARAMETER, place).with("found", name).with("expected", expected)
+}
+
+/// The issue of a parameter that occurs again.
+pub fn repeated(place: impl Into<String>, name: &str) -> Issue {
+    Issue::new(&QUERY_REPEATED, place).with("found", name)
+}
+
+/// The issue of a malformed value.
+pub fn malformed(place: impl Into<String>, name: &str, expected: &str) -> Issue {
+    Issue::new(&QUERY_VALUE, place).with("found", name).with("expected", expected)
 }
 
 /// The value of a parameter that may occur once.
 pub fn single(query: &mut Query, name: &str, issues: &mut Vec<Issue>) -> Option<String> {
     let mut values = query.take(name);
     if values.len() > 1 {
-        issues.push(Issue::new(&QUERY_REPEATED, format!("http.{name}")).with("found", name));
+        issues.push(repeated(format!("http.{name}"), name));
     }
     values.pop()
 }
@@ -62,14 +74,9 @@ pub fn parsed<T>(
     let value = single(query, name, issues)?;
     let parsed = parse(&value);
     if parsed.is_none() {
-        issues.push(malformed(name, expected));
+        issues.push(malformed(format!("http.{name}"), name, expected));
     }
     parsed
-}
-
-/// The issue of a malformed value.
-pub fn malformed(name: &str, expected: &str) -> Issue {
-    Issue::new(&QUERY_VALUE, format!("http.{name}")).with("found", name).with("expected", expected)
 }
 
 /// `_elements` and `_summary`, which may be one of `summaries`: the part of each resource to return.
@@ -78,7 +85,7 @@ pub fn parse_subset(query: &mut Query, summaries: &'static str, issues: &mut Vec
     let mut subset = Subset { summary: summary.unwrap_or_default(), ..Subset::default() };
     for list in query.take("_elements") {
         if subset.add_elements(&list).is_none() {
-            issues.push(malformed("_elements", "identifier, telecom…"));
+            issues.push(malformed("http._elements", "_elements", "identifier, telecom…"));
         }
     }
     subset

@@ -213,7 +213,7 @@ fn parse(
 
 /// A criterion; alternatives are separated by commas.
 fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue> {
-    let malformed = |expected: &str| page::malformed(name, expected);
+    let malformed = |expected: &str| page::malformed(format!("http.{name}"), name, expected);
     let values = || split_unescaped(value, ',');
     match name {
         "_id" => values().map(Id::parse).collect::<Option<_>>().map(Criterion::Id).ok_or_else(|| malformed("id")),

@@ -14,11 +14,9 @@ use crate::error::{Error, Workload};
 use crate::fhir::json::{Received, parse};
 use crate::fhir::query::{self, Query};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{
-    FHIR_CHOICE, FHIR_JSON_TYPE, FHIR_REQUIRED_ELEMENT, QUERY_PARAMETER, QUERY_REPEATED, QUERY_VALUE,
-};
+use crate::issue::catalogue::{FHIR_CHOICE, FHIR_REQUIRED_ELEMENT};
 use crate::issue::{Issue, MAX_ISSUES};
-use crate::profile::{Profile, json_type};
+use crate::profile::{Profile, wrong_json_type};
 
 /// The modes that are served: they make no difference. `delete` is refused, as nothing is ever deleted.
 const MODES: [&str; 3] = ["create", "update", "profile"];
@@ -106,9 +104,9 @@ impl ValidateParams {
     fn set(&mut self, name: &str, value: &str, place: &str) -> Result<(), Issue> {
         let is_mode = name == "mode";
         if (is_mode && std::mem::replace(&mut self.has_mode, true)) || (!is_mode && self.profiles.is_some()) {
-            return Err(Issue::new(&QUERY_REPEATED, place).with("found", name));
+            return Err(page::repeated(place, name));
         }
-        let refused = |expected: &str| Issue::new(&QUERY_VALUE, place).with("found", name).with("expected", expected);
+        let refused = |expected: &str| page::malformed(place, name, expected);
         if is_mode {
             return if MODES.contains(&value) { Ok(()) } else { Err(refused(&MODES.join(", "))) };
         }
@@ -149,7 +147,7 @@ impl ValidateParams {
             let place = format!("Parameters.parameter[{index}]");
             match self.take(parameter, &place) {
                 Ok(Some(_)) if resource.is_some() => {
-                    issues.push(Issue::new(&QUERY_REPEATED, place).with("found", "resource"));
+                    issues.push(page::repeated(place, "resource"));
                 }
                 Ok(Some(own)) => resource = Some((own, format!("{}.parameter[{index}].resource", self.resource_type))),
                 Ok(None) => {}
@@ -192,17 +190,13 @@ impl ValidateParams {
         let (value, expected) = match name.as_str() {
             "resource" => {
                 let own = members.get_mut("resource").filter(|own| own.is_object()).map(Value::take);
-                let refused = Issue::new(&QUERY_VALUE, place).with("found", name).with("expected", "resource");
-                return own.map(Some).ok_or(refused);
+                return own.map(Some).ok_or_else(|| page::malformed(place, &name, "resource"));
             }
             "mode" => (text(&["valueCode"]), "valueCode"),
             "profile" => (text(&["valueUri", "valueCanonical"]), "valueUri"),
-            _ => {
-                let unknown = Issue::new(&QUERY_PARAMETER, place).with("found", query::shown_name(name));
-                return Err(unknown.with("expected", "resource, mode, profile"));
-            }
+            _ => return Err(page::unknown(place, &query::shown_name(name), "resource, mode, profile")),
         };
-        let refused = || Issue::new(&QUERY_VALUE, place).with("found", &name).with("expected", expected);
+        let refused = || page::malformed(place, &name, expected);
         self.set(&name, value.ok_or_else(refused)?, place).map(|()| None)
     }
 }
@@ -220,8 +214,4 @@ fn place_in_parameters(mut issues: Vec<Issue>, root: &str) -> Vec<Issue> {
 /// The rest of an expression at or below `place`.
 fn rest_below<'a>(expression: &'a str, place: &str) -> Option<&'a str> {
     expression.strip_prefix(place).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-}
-
-fn wrong_json_type(value: &Value, place: &str, expected: &str) -> Issue {
-    Issue::new(&FHIR_JSON_TYPE, place).with("found", json_type(value)).with("expected", expected)
 }

@@ -8,7 +8,7 @@ mod exchange;
 mod practitioner;
 mod structure;
 
-pub use {annuaire::*, appointment::*, exchange::*, practitioner::*, structure::*};
+pub(crate) use {annuaire::*, appointment::*, exchange::*, practitioner::*, structure::*};
 
 use super::Rule;
 
@@ -38,7 +38,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// The rules of the directory's API, and of national identifiers that the directory does not know.
-pub fn annuaire_rules() -> impl Iterator<Item = &'static Rule> {
+pub(crate) fn annuaire_rules() -> impl Iterator<Item = &'static Rule> {
     ANNUAIRE.iter().copied()
 }
 

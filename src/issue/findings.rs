@@ -29,7 +29,7 @@ impl Findings {
 
     /// Lists a violation of `rule`, once per rule and element. `issue` is called only if there is room, and may return
     /// `None`. Warnings do not count against the maximum of errors. Breaks if the check may end.
-    pub fn offer(&mut self, rule: &Rule, issue: impl FnOnce() -> Option<Issue>) -> ControlFlow<()> {
+    pub(crate) fn offer(&mut self, rule: &Rule, issue: impl FnOnce() -> Option<Issue>) -> ControlFlow<()> {
         let listed = self.issues.len();
         if self.has_room(rule.is_error())
             && let Some(issue) = issue()
@@ -45,7 +45,7 @@ impl Findings {
     }
 
     /// The listed issues, in the order in which they were offered.
-    pub fn into_issues(self) -> Vec<Issue> {
+    pub(crate) fn into_issues(self) -> Vec<Issue> {
         self.issues
     }
 

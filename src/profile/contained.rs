@@ -7,13 +7,12 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
-use super::issue::{Report, primitive};
-use super::keyword::Contained;
+use super::issue::{Report, keyword_issue};
+use super::keyword::{Check, Contained, Narrative};
 use crate::fhir::json::Path;
-use crate::fhir::narrative::{self, Fault};
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_PRIMITIVE, FHIR_REF_1, FHIR_TXT_1, FHIR_TXT_2};
-use crate::issue::{Issue, Rule};
+use crate::issue::Issue;
+use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_REF_1};
 
 /// The types of the contained resources, by id.
 pub fn contained(resource: &Value) -> Contained<'_> {
@@ -26,7 +25,7 @@ pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>)
     let contained = resource.get("contained").and_then(Value::as_array).into_iter().flatten();
     let contained: Vec<_> = contained.map(|resource| (id_of(resource), resource)).collect();
     let ids = contained.iter().filter_map(|(id, _)| *id).collect();
-    let mut walk = Walk { root: resource_type.as_str(), ids, references: HashSet::new(), report };
+    let mut walk = Walk { resource_type, ids, references: HashSet::new(), report };
     walk.visit(resource, &Path::Root)?;
     let Walk { references, report, .. } = walk;
     let mut known = HashSet::new();
@@ -43,7 +42,7 @@ pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>)
 }
 
 struct Walk<'a, 'r> {
-    root: &'a str,
+    resource_type: ResourceType,
     /// The ids of the contained resources.
     ids: HashSet<&'a str>,
     /// The ids that a local reference (`#id`) names.
@@ -65,7 +64,7 @@ impl<'a> Walk<'a, '_> {
                     match value {
                         // The schemas know only the common elements of other types: a narrative may be in a section, or in
                         // a resource within. A `div` is never a reference, even if it begins with `#`.
-                        Value::String(text) if key == "div" && is_contained(&path) => self.narrative(text, &path)?,
+                        Value::String(_) if key == "div" && is_contained(&path) => self.narrative(value, &path)?,
                         Value::String(text) if text.starts_with('#') => self.local(key, text, &path)?,
                         Value::Object(_) | Value::Array(_) => self.visit(value, &path)?,
                         _ => {}
@@ -83,25 +82,15 @@ impl<'a> Walk<'a, '_> {
         // In a contained resource, `#` alone refers to the container.
         let is_known = if id.is_empty() { is_contained(path) } else { self.ids.contains(id) };
         if key == "reference" && !is_known {
-            self.report(&FHIR_REF_1, path)?;
+            (self.report)(&FHIR_REF_1, &|| Issue::new(&FHIR_REF_1, path.expression(self.resource_type.as_str())))?;
         }
         ControlFlow::Continue(())
     }
 
-    fn narrative(&mut self, text: &str, path: &Path<'_>) -> ControlFlow<()> {
-        match narrative::check(text) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(Fault::Unreadable) => {
-                let issue = || primitive("xhtml", path.expression(self.root));
-                (self.report)(&FHIR_PRIMITIVE, &issue)
-            }
-            Err(Fault::Forbidden) => self.report(&FHIR_TXT_1, path),
-            Err(Fault::Invisible) => self.report(&FHIR_TXT_2, path),
-        }
-    }
-
-    fn report(&mut self, rule: &'static Rule, path: &Path<'_>) -> ControlFlow<()> {
-        (self.report)(rule, &|| Issue::new(rule, path.expression(self.root)))
+    fn narrative(&mut self, div: &Value, path: &Path<'_>) -> ControlFlow<()> {
+        Narrative.check(div, &Contained::new(), &mut |violation| {
+            (self.report)(violation.rule, &|| keyword_issue(violation, path, self.resource_type))
+        })
     }
 }
 

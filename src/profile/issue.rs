@@ -69,29 +69,29 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
     match kind {
         // R4 has no element of this name: the expression is that of the parent.
         Kind::Unknown(name) => Issue::new(rule, at()).with("found", name),
-        Kind::Own(Violation { place, found, expected, .. }) => {
-            let place = match place {
-                Place::Here => at(),
-                Place::Member(name) => below(name),
-                Place::Item(name, index) => {
-                    Path::Index(&Path::Key(path, name), *index).expression(resource_type.as_str())
-                }
-            };
-            if *rule == FHIR_PRIMITIVE {
-                return primitive(expected, place);
-            }
-            Issue::new(rule, place).with("found", *found).with("expected", *expected)
-        }
-        Kind::Keyword("type", expected) => {
-            let expected = expected.as_str().unwrap_or_default();
-            Issue::new(rule, at()).with("found", json_type(instance)).with("expected", expected)
-        }
+        Kind::Own(violation) => keyword_issue(violation, path, resource_type),
+        Kind::Keyword("type", expected) => wrong_json_type(instance, at(), expected.as_str().unwrap_or_default()),
         Kind::Keyword("enum", options) => {
             let codes: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             Issue::new(rule, at()).with("found", found.unwrap_or_default()).with("expected", codes.join(", "))
         }
         Kind::Keyword(..) | Kind::Required(_) => primitive(fhir_type, at()),
     }
+}
+
+/// The issue of what a keyword reports of the instance at `path`.
+pub fn keyword_issue(violation: &Violation<'_>, path: &Path<'_>, resource_type: ResourceType) -> Issue {
+    let Violation { rule, place, found, expected } = *violation;
+    let root = resource_type.as_str();
+    let place = match place {
+        Place::Here => path.expression(root),
+        Place::Member(name) => Path::Key(path, name).expression(root),
+        Place::Item(name, index) => Path::Index(&Path::Key(path, name), index).expression(root),
+    };
+    if *rule == FHIR_PRIMITIVE {
+        return primitive(expected, place);
+    }
+    Issue::new(rule, place).with("found", found).with("expected", expected)
 }
 
 /// The codes of an array of codings, `system#code`; other values are not reported.
@@ -132,14 +132,15 @@ fn form(fhir_type: &str) -> &str {
     }
 }
 
-/// The JSON type of a value, for messages.
-pub fn json_type(value: &Value) -> &'static str {
-    match value {
+/// The issue of a value at `expression` whose JSON type is not the expected one.
+pub fn wrong_json_type(value: &Value, expression: impl Into<String>, expected: &str) -> Issue {
+    let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
         Value::Number(_) => "number",
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-    }
+    };
+    Issue::new(&FHIR_JSON_TYPE, expression).with("found", found).with("expected", expected)
 }

@@ -16,11 +16,12 @@ use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value};
 
 pub use check::{Check, Contained, Place, Receiver, Violation};
+pub use value::Narrative;
 
 /// Builds a keyword from its value in a schema.
 type Build = fn(&Value) -> Box<dyn Check>;
 
-/// All keywords. The last one is in no file: [`derive`] adds it to the objects that need it.
+/// All keywords. The last one is in no file: [`derive()`] adds it to the objects that need it.
 const KEYWORDS: [(&str, Build); 13] = [
     ("x-fhir-required", element::required),
     ("x-fhir-dependent", element::dependent),

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::claimed_profiles;
 use super::deviation::{PROFILE_URL, Validation};
+use super::{claimed_profiles, unknown_profile};
 use crate::fhir::date::parse_instant;
 use crate::issue::Issue;
-use crate::issue::catalogue::{APPOINTMENT_PERIOD, PROFILE_UNKNOWN};
+use crate::issue::catalogue::APPOINTMENT_PERIOD;
 use crate::profile::Profile;
 
 /// Former or announced URLs of FrAppointmentSAS, which is published under `http://sas.fr/fhir`.
@@ -35,8 +35,7 @@ pub fn profiles(resource: &Value, validation: Validation) -> (Vec<Profile>, Vec<
             profiles.push(Profile::FrAppointmentSas);
             issues.push(PROFILE_URL.at(expression, validation).with("found", claim));
         } else if !PARENTS.contains(&claim) {
-            let unknown = Issue::new(&PROFILE_UNKNOWN, expression).with("found", claim);
-            issues.push(unknown.with("expected", "FrAppointmentSAS"));
+            issues.push(unknown_profile(expression, claim, "FrAppointmentSAS"));
         }
     }
     if profiles.is_empty() {

@@ -30,28 +30,28 @@ pub struct Deviation {
 }
 
 /// `participant.status: "refused"`, which is no FHIR code.
-pub const PARTICIPANT_REFUSED: Deviation = Deviation {
+pub(crate) const PARTICIPANT_REFUSED: Deviation = Deviation {
     tolerated_as: &APPOINTMENT_PARTICIPANT_REFUSED,
     refused_as: &FHIR_CODE,
     source: "Mise à jour de rendez-vous (INT_R03), Exemple de requête: written on 2023-04-27, official since 2024-08-28: accepted",
 };
 
 /// `meta.profile` with a former or unpublished URL of FrAppointmentSAS.
-pub const PROFILE_URL: Deviation = Deviation {
+pub(crate) const PROFILE_URL: Deviation = Deviation {
     tolerated_as: &PROFILE_ALIAS,
     refused_as: &PROFILE_NOT_PUBLISHED,
     source: "Mise à jour de rendez-vous (INT_R03), Exemple de requête: meta.profile",
 };
 
 /// `Appointment?Identifier=`: names of search parameters are case-sensitive.
-pub const IDENTIFIER_CASE: Deviation = Deviation {
+pub(crate) const IDENTIFIER_CASE: Deviation = Deviation {
     tolerated_as: &QUERY_IDENTIFIER_CASE,
     refused_as: &QUERY_PARAMETER,
     source: "Mise à jour de rendez-vous (INT_R03), Construction de la requête de base: PUT[base]/Appointment?Identifier=[ID]",
 };
 
 /// A constant `id` in the body of a conditional update, the same for every resource.
-pub const BODY_ID: Deviation = Deviation {
+pub(crate) const BODY_ID: Deviation = Deviation {
     tolerated_as: &BODY_ID_IGNORED,
     refused_as: &BODY_ID_MISMATCH,
     source: "Mise à jour de rendez-vous (INT_R03), Exemple de requête: \"id\": \"1\"",

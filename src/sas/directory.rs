@@ -28,7 +28,7 @@ pub enum Check {
 }
 
 /// A problem of a national identifier.
-pub struct Problem {
+pub(crate) struct Problem {
     /// The rule if the resource is accepted.
     pub warned_as: &'static Rule,
     /// The rule if it is refused.
@@ -36,10 +36,10 @@ pub struct Problem {
 }
 
 /// No professional of the directory has this identifier.
-pub const UNKNOWN: Problem = Problem { warned_as: &ANNUAIRE_UNKNOWN, refused_as: &ANNUAIRE_UNKNOWN_REFUSED };
+pub(crate) const UNKNOWN: Problem = Problem { warned_as: &ANNUAIRE_UNKNOWN, refused_as: &ANNUAIRE_UNKNOWN_REFUSED };
 
 /// The professional is inactive in the directory.
-pub const INACTIVE: Problem = Problem { warned_as: &ANNUAIRE_INACTIVE, refused_as: &ANNUAIRE_INACTIVE_REFUSED };
+pub(crate) const INACTIVE: Problem = Problem { warned_as: &ANNUAIRE_INACTIVE, refused_as: &ANNUAIRE_INACTIVE_REFUSED };
 
 impl Problem {
     /// The issue at `expression`, for this setting.
@@ -55,7 +55,7 @@ impl Problem {
 /// and the participants of an appointment.
 ///
 /// Inactive accounts and cancelled appointments have none: a professional who has left the directory is often the reason.
-pub fn cited_identifiers(resource_type: ResourceType, resource: &Value) -> Vec<(String, String)> {
+pub(crate) fn cited_identifiers(resource_type: ResourceType, resource: &Value) -> Vec<(String, String)> {
     let cited = match resource_type {
         ResourceType::Practitioner if resource["active"] != true => return vec![],
         ResourceType::Appointment if matches!(resource["status"].as_str(), Some("cancelled" | "entered-in-error")) => {

@@ -84,7 +84,7 @@ impl Effect {
 
 /// An accepted write.
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub(crate) struct Decision {
     pub effect: Effect,
     /// The resource that is written, or kept.
     pub id: Id,
@@ -101,10 +101,10 @@ pub fn identifiers(resource: &Value) -> Vec<Identifier> {
 }
 
 /// Maximum length of the system and of the value of an identifier, in characters: the limit of the index.
-pub const MAX_IDENTIFIER_PART: usize = 255;
+pub(crate) const MAX_IDENTIFIER_PART: usize = 255;
 
 /// Whether both parts of an identifier fit into the index.
-pub fn is_indexable(identifier: &Identifier) -> bool {
+pub(crate) fn is_indexable(identifier: &Identifier) -> bool {
     [&identifier.system, &identifier.value].iter().all(|part| part.chars().count() <= MAX_IDENTIFIER_PART)
 }
 
@@ -112,7 +112,7 @@ pub fn is_indexable(identifier: &Identifier) -> bool {
 const MAX_IDENTIFIERS: usize = 50;
 
 /// The issues of identifiers that are too many, or too long for the index.
-pub fn check_identifier_limits(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
+pub(crate) fn check_identifier_limits(resource_type: ResourceType, resource: &Value) -> impl Iterator<Item = Issue> {
     let elements = resource.get("identifier").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let too_many = (elements.len() > MAX_IDENTIFIERS).then(|| {
         let issue = Issue::new(&IDENTIFIER_COUNT, format!("{resource_type}.identifier"));
@@ -130,7 +130,7 @@ pub fn check_identifier_limits(resource_type: ResourceType, resource: &Value) ->
 }
 
 /// The regulator who made an appointment, with the FHIRPath of the identifier.
-pub fn operator(resource: &Value) -> Option<(Identifier, String)> {
+pub(crate) fn operator(resource: &Value) -> Option<(Identifier, String)> {
     const URL: &str = "http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator";
     let extensions = resource.get("extension").and_then(Value::as_array)?;
     let index = extensions.iter().position(|extension| extension.get("url").and_then(Value::as_str) == Some(URL))?;
@@ -139,7 +139,7 @@ pub fn operator(resource: &Value) -> Option<(Identifier, String)> {
 }
 
 /// Decides a write from the stored state; no I/O, no clock.
-pub fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
+pub(crate) fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
     if let Target::New(Some(criterion)) = &write.target {
         let mut matches = known.matching(write.resource_type, criterion);
         match (matches.next(), matches.next()) {
@@ -348,8 +348,8 @@ fn account_identifiers(write: &Write, designated: Option<&Entry>) -> Identifiers
     let mut identifiers = Identifiers::new();
     // P6, P10: identifiers that the body drops. An INTRN still designates its person; a national id is free at once, and
     // remembered for a repetition of this change (P12).
-    for (former, hold) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
-        match hold {
+    for (former, claim) in designated.into_iter().flat_map(|entry| &entry.identifiers) {
+        match claim {
             Claim::Held if former.is_intrn() => identifiers.insert(former.clone(), Claim::Held),
             Claim::Held | Claim::Released => identifiers.insert(former.clone(), Claim::Released),
             Claim::Mentioned => None,

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::claimed_profiles;
+use super::{claimed_profiles, unknown_profile};
 use crate::issue::Issue;
-use crate::issue::catalogue::PROFILE_UNKNOWN;
 use crate::profile::Profile;
 
 /// Parent and sibling profiles that an account may claim too.
@@ -20,9 +19,7 @@ pub fn profiles(resource: &Value) -> (Vec<Profile>, Vec<Issue>) {
     let unknown =
         claimed_profiles(resource).filter(|(_, claim)| *claim != profile.canonical() && !KNOWN.contains(claim));
     let issues = unknown.map(|(index, claim)| {
-        Issue::new(&PROFILE_UNKNOWN, format!("Practitioner.meta.profile[{index}]"))
-            .with("found", claim)
-            .with("expected", "FrPractitionerRegul")
+        unknown_profile(format!("Practitioner.meta.profile[{index}]"), claim, "FrPractitionerRegul")
     });
     (vec![profile], issues.collect())
 }

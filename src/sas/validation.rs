@@ -30,7 +30,7 @@ pub struct ValidationResult {
 
 impl ValidationResult {
     /// Whether there is no error.
-    pub fn is_accepted(&self) -> bool {
+    pub(crate) fn is_accepted(&self) -> bool {
         !self.issues.iter().any(Issue::is_error)
     }
 }

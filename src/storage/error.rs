@@ -46,7 +46,7 @@ impl StorageError {
     }
 
     /// Whether nothing was written. If the connection broke or fell silent, the commit may have succeeded.
-    pub fn is_rolled_back(&self) -> bool {
+    pub(crate) fn is_rolled_back(&self) -> bool {
         match self {
             Self::Unavailable(cause) | Self::Internal(cause) => cause.is_rolled_back,
             Self::DeadlineExceeded => false,

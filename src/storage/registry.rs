@@ -30,14 +30,14 @@ impl Claim {
         }
     }
 
-    /// The relation of this word.
+    /// The claim with this word in the database.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Held, Self::Released, Self::Mentioned].into_iter().find(|hold| hold.as_str() == word)
+        [Self::Held, Self::Released, Self::Mentioned].into_iter().find(|claim| claim.as_str() == word)
     }
 }
 
 /// The identifiers of a resource and how it relates to each.
-pub type Identifiers = BTreeMap<Identifier, Claim>;
+pub(crate) type Identifiers = BTreeMap<Identifier, Claim>;
 
 /// A resource without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Registry {
     pub fn matching<'a>(&'a self, resource_type: ResourceType, token: &Token) -> impl Iterator<Item = &'a Entry> {
         self.entries.values().filter(move |entry| {
             let designated =
-                |(identifier, hold): (&Identifier, &Claim)| *hold != Claim::Released && token.matches(identifier);
+                |(identifier, claim): (&Identifier, &Claim)| *claim != Claim::Released && token.matches(identifier);
             entry.resource_type == resource_type && entry.identifiers.iter().any(designated)
         })
     }
@@ -117,7 +117,7 @@ impl Registry {
     /// Records the new state of a resource. Other resources release the identifiers that it holds now.
     pub fn record(&mut self, entry: Entry) {
         let key = (entry.resource_type, entry.id.clone());
-        let held = entry.identifiers.iter().filter(|(_, hold)| **hold == Claim::Held);
+        let held = entry.identifiers.iter().filter(|(_, claim)| **claim == Claim::Held);
         for (identifier, _) in held {
             let Some(holder) = self.holders.get(&(entry.resource_type, identifier.clone())) else { continue };
             if *holder != entry.id {
@@ -152,8 +152,8 @@ impl Registry {
     }
 
     fn index(&mut self, entry: &Entry) {
-        for (identifier, hold) in &entry.identifiers {
-            if *hold == Claim::Held {
+        for (identifier, claim) in &entry.identifiers {
+            if *claim == Claim::Held {
                 self.holders.insert((entry.resource_type, identifier.clone()), entry.id.clone());
             }
         }
@@ -165,12 +165,12 @@ impl Registry {
     }
 
     /// The resources whose identifiers changed.
-    pub fn changed_identifiers(&self) -> Vec<&Entry> {
+    pub(crate) fn changed_identifiers(&self) -> Vec<&Entry> {
         self.changed_identifiers.iter().filter_map(|key| self.entries.get(key)).collect()
     }
 
     /// Those of them whose stored identifiers must be replaced.
-    pub fn replaced_identifiers(&self) -> Vec<&Entry> {
+    pub(crate) fn replaced_identifiers(&self) -> Vec<&Entry> {
         self.changed_identifiers.difference(&self.created).filter_map(|key| self.entries.get(key)).collect()
     }
 }

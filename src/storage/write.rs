@@ -146,7 +146,7 @@ impl Storage {
             let identifiers: Vec<_> = registry
                 .changed_identifiers()
                 .into_iter()
-                .flat_map(|entry| entry.identifiers.iter().map(move |(identifier, hold)| (entry, identifier, *hold)))
+                .flat_map(|entry| entry.identifiers.iter().map(move |(identifier, claim)| (entry, identifier, *claim)))
                 .collect();
             for_rows!(transaction, &identifiers, 5, |rows: &str| format!(
                 "INSERT INTO identifier (resource_type, resource_id, system, value, hold) VALUES {rows}"
@@ -211,7 +211,7 @@ fn padded<'a, const COLUMNS: usize>(rows: impl Iterator<Item = [&'a str; COLUMNS
 /// Groups the rows by resource. A row of an unknown type is skipped.
 fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
     let mut entries: BTreeMap<(ResourceType, Id), Entry> = BTreeMap::new();
-    for (resource_type, id, version, last_updated, content_hash, active, status, start, system, value, hold) in rows {
+    for (resource_type, id, version, last_updated, content_hash, active, status, start, system, value, claim) in rows {
         let (Some(resource_type), Some(id)) = (ResourceType::parse(&resource_type), Id::parse(&id)) else { continue };
         let Some(last_updated) = parse_instant(&last_updated) else { continue };
         let entry = entries.entry((resource_type, id.clone())).or_insert_with(|| Entry {
@@ -225,8 +225,8 @@ fn entries(rows: Vec<StateRow>) -> impl Iterator<Item = Entry> {
             start: start.as_deref().and_then(parse_instant),
             identifiers: Identifiers::new(),
         });
-        if let (Some(system), Some(value), Some(hold)) = (system, value, hold.as_deref().and_then(Claim::parse)) {
-            entry.identifiers.insert(Identifier { system, value }, hold);
+        if let (Some(system), Some(value), Some(claim)) = (system, value, claim.as_deref().and_then(Claim::parse)) {
+            entry.identifiers.insert(Identifier { system, value }, claim);
         }
     }
     entries.into_values()

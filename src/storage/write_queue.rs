@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::error::chain::join_causes;
 use crate::fhir::date::instant;
 
-pub use self::queued_write::{Decided, PendingWrite, QueuedWrite, WriteError};
+pub(crate) use self::queued_write::{Decided, PendingWrite, QueuedWrite, WriteError};
 
 /// Maximum writes that are committed together.
 const MAX_BATCH: usize = 128;
@@ -93,7 +93,7 @@ impl<W: QueuedWrite> WriteQueue<W> {
     ///
     /// # Errors
     /// [`WriteError::QueueFull`], [`WriteError::QueueClosed`]
-    pub fn submit(&self, write: W) -> Result<PendingWrite<W>, WriteError<W::Refusal>> {
+    pub(crate) fn submit(&self, write: W) -> Result<PendingWrite<W>, WriteError<W::Refusal>> {
         let (report, reported) = watch::channel(WriteReport::failed());
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Queued { write, report, answer }).map_err(|error| match error {

@@ -49,7 +49,7 @@ impl ClientCertificate {
 ///
 /// # Errors
 /// [`CertificateRejection::UnusableKey`], `NotForClients`, or `Malformed` if it cannot be parsed.
-pub fn check_key_and_usage(der: &[u8]) -> Result<(), CertificateRejection> {
+pub(crate) fn check_key_and_usage(der: &[u8]) -> Result<(), CertificateRejection> {
     let (_, certificate) = X509Certificate::from_der(der).map_err(|_| CertificateRejection::Malformed)?;
     let key = certificate.public_key();
     let parameters = key.algorithm.parameters.as_ref();

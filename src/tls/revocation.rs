@@ -48,7 +48,7 @@ impl RevocationList {
 ///
 /// # Errors
 /// A sentence that names the issuer.
-pub fn check_signature(
+pub(crate) fn check_signature(
     list: &CertificateRevocationListDer<'_>,
     authorities: &[CertificateDer<'_>],
 ) -> Result<(), String> {
@@ -135,7 +135,7 @@ pub fn merge(
 }
 
 /// Parses the lists, and sorts both forms newest first: rustls consults the first list of an issuer.
-pub fn parse_newest_first(
+pub(crate) fn parse_newest_first(
     lists: Vec<CertificateRevocationListDer<'static>>,
 ) -> Result<(Vec<RevocationList>, Vec<CertificateRevocationListDer<'static>>), String> {
     let parsed = lists.into_iter().map(|der| Ok((RevocationList::parse(&der)?, der)));

@@ -142,7 +142,7 @@ impl Trust {
 
     /// Returns once a valid certificate becomes invalid: revoked, expired, or its authority removed. Checks after each
     /// reload, and at least every `RECHECK_INTERVAL`.
-    pub async fn wait_until_untrusted(&self, chain: &[CertificateDer<'_>]) -> CertificateRejection {
+    pub(crate) async fn wait_until_untrusted(&self, chain: &[CertificateDer<'_>]) -> CertificateRejection {
         let mut reloads = self.0.reloads.subscribe();
         loop {
             if let Err(rejection) = self.verify(chain, UnixTime::now()) {

@@ -1,7 +1,7 @@
 //! A directory that sends less than it announced: the mirror keeps what it has, and does not count as up to date.
 
 use sas_endpoint::annuaire::ingest::progress::Quiet;
-use sas_endpoint::annuaire::ingest::run_log::{Record, records};
+use sas_endpoint::annuaire::ingest::run_log::{RunRecord, read_run_records};
 use sas_endpoint::annuaire::ingest::sync_state::{DeletionsSuppressed, SyncPhase, SyncState};
 use sas_endpoint::annuaire::sync::{Failure, Request, SyncMode, run};
 use sas_endpoint::fhir::directory_type::DirectoryType;
@@ -71,7 +71,7 @@ async fn synchronise(
     played: &Played,
     asked: SyncMode,
     allow_deletions: bool,
-) -> Result<Record, Failure> {
+) -> Result<RunRecord, Failure> {
     let request = Request { asked, types: vec![OF], allow_deletions };
     loop {
         match run(&test.mirror, &played.settings(), &request, &Quiet).await {
@@ -94,7 +94,7 @@ fn marks(state: &SyncState) -> (Option<jiff::Timestamp>, Option<jiff::Timestamp>
 }
 
 async fn last_run_failed(test: &TestMirror) -> bool {
-    !records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
+    !read_run_records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sas_endpoint::annuaire::ingest::progress::Quiet;
-use sas_endpoint::annuaire::ingest::run_log::{Record, Work, records};
+use sas_endpoint::annuaire::ingest::run_log::{RunRecord, Work, read_run_records};
 use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::load::{Failure, Input, Settings, load};
 use sas_endpoint::annuaire::sync::{self, Request};
@@ -24,7 +24,7 @@ fn settings(replace: bool) -> Settings {
     Settings { replace, allow_deletions: false, keep: Duration::from_hours(24), clock: Clock::system() }
 }
 
-async fn load_files(test: &TestMirror, files: &[impl AsRef<Path>], replace: bool) -> Result<Record, Failure> {
+async fn load_files(test: &TestMirror, files: &[impl AsRef<Path>], replace: bool) -> Result<RunRecord, Failure> {
     let inputs = files.iter().map(|file| Input::File(file.as_ref().to_owned())).collect();
     load(&test.mirror, inputs, &settings(replace), &Quiet).await
 }
@@ -83,7 +83,7 @@ on_both_databases! { TestMirror::empty;
             assert_eq!((record.total().unchanged, record.total().received()), (32, 32), "{file:?}");
             assert_eq!(hashes(&test).await, expected);
         }
-        assert_eq!(records(&test.mirror).await.expect("records").len(), 4);
+        assert_eq!(read_run_records(&test.mirror).await.expect("records").len(), 4);
     }
 
     async fn load_and_sync_give_equal_mirrors(test: TestMirror) {
@@ -114,7 +114,7 @@ on_both_databases! { TestMirror::empty;
         let broken = file("broken.gz", &whole[..whole.len() / 2]);
         let failure = load_files(&test, std::slice::from_ref(&broken), true).await.expect_err("it breaks off").to_string();
         assert!(failure.contains("broken.gz: after line "), "{failure}");
-        let record = records(&test.mirror).await.expect("records").remove(0);
+        let record = read_run_records(&test.mirror).await.expect("records").remove(0);
         assert!(record.total().new >= 1);
         assert!(!record.outcome.expect("an outcome").succeeded);
         let failure = load_files(&test, &["/nowhere.ndjson"], false).await.expect_err("no file").to_string();

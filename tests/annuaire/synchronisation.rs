@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sas_endpoint::annuaire::ingest::progress::{Length, Progress, Quiet, Step};
-use sas_endpoint::annuaire::ingest::run_log::{Record, records};
+use sas_endpoint::annuaire::ingest::run_log::{RunRecord, read_run_records};
 use sas_endpoint::annuaire::ingest::sync_state::SyncState;
 use sas_endpoint::annuaire::status::status;
 use sas_endpoint::annuaire::store::ChangeCounts;
@@ -23,12 +23,12 @@ use crate::support::polling::poll_until;
 /// Pages of `directory(4)` in a full run: 3, 4, 3, 2 and 1 of whole types, and 1 of changes for each.
 const PAGES: u64 = 18;
 
-pub async fn synchronise(test: &TestMirror, settings: &Settings) -> Result<Record, Failure> {
+pub async fn synchronise(test: &TestMirror, settings: &Settings) -> Result<RunRecord, Failure> {
     ask(test, settings, SyncMode::Due).await
 }
 
 /// The right to write may need a moment to come back from a run that was cut off.
-pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Result<Record, Failure> {
+pub async fn ask(test: &TestMirror, settings: &Settings, asked: SyncMode) -> Result<RunRecord, Failure> {
     let request = Request { asked, ..Request::default() };
     loop {
         match run(&test.mirror, settings, &request, &Quiet).await {
@@ -170,7 +170,7 @@ on_both_databases! { TestMirror::empty;
             "Organization?_count=3&_total=accurate", "_page?id=2-3", "Organization?_count=3&_total=accurate", "_page?id=3-3"]);
         let organizations = state(&test, DirectoryType::Organization).await;
         assert_eq!((organizations.high_water_mark, organizations.cursor.map(|walk| walk.received)), (None, Some(3)));
-        let record = records(&test.mirror).await.expect("records").remove(0);
+        let record = read_run_records(&test.mirror).await.expect("records").remove(0);
         assert!(!record.outcome.expect("an outcome").succeeded);
         synchronise(&test, &played.settings()).await.expect("the next run goes on");
     }
@@ -343,7 +343,7 @@ on_both_databases! { TestMirror::empty;
             ask(&test, &other.settings(), asked).await.expect_err("it does not answer");
         }
         assert_eq!(state(&test, DirectoryType::Organization).await, before);
-        assert!(!records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
+        assert!(!read_run_records(&test.mirror).await.expect("records")[0].outcome.as_ref().expect("an outcome").succeeded);
     }
 
     async fn sync_next_links_in_a_cycle_fail(test: TestMirror) {
@@ -385,7 +385,7 @@ on_both_databases! { TestMirror::empty;
         // The first run is due at once; the next one not, by a clock that stands still.
         let (stop, stopping) = watch::channel(false);
         let running = tokio::spawn(run_on_schedule(test.mirror.clone(), schedule.clone(), played.settings(), stopping));
-        let has_run = async || records(&test.mirror).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
+        let has_run = async || read_run_records(&test.mirror).await.expect("records").first().is_some_and(|record| record.outcome.is_some());
         poll_until("the first run ends", has_run).await;
         stop.send_replace(true);
         running.await.expect("it stops");
@@ -418,6 +418,6 @@ on_both_databases! { TestMirror::empty;
         for _ in 0..22 {
             synchronise(&test, &played.settings()).await.expect("synchronised");
         }
-        assert_eq!(records(&test.mirror).await.expect("records").len(), 20);
+        assert_eq!(read_run_records(&test.mirror).await.expect("records").len(), 20);
     }
 }

@@ -42,8 +42,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
-fn entry(resource_type: ResourceType, name: &str, version: i64, holds: &[(&str, &str, Claim)]) -> Entry {
-    let identifiers = holds.iter().map(|(system, value, hold)| (Identifier::new(system, value), *hold));
+fn entry(resource_type: ResourceType, name: &str, version: i64, claims: &[(&str, &str, Claim)]) -> Entry {
+    let identifiers = claims.iter().map(|(system, value, claim)| (Identifier::new(system, value), *claim));
     Entry {
         resource_type,
         id: id(name),

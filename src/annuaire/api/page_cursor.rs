@@ -49,7 +49,7 @@ pub struct PageCursor {
 type Fields = (u8, i64, [u32; 5], i64, Option<u64>, u32, Query);
 
 impl PageCursor {
-    pub fn to_token(&self, key: &[u8; 32]) -> Result<String, Error> {
+    pub(crate) fn to_token(&self, key: &[u8; 32]) -> Result<String, Error> {
         let resource_type = DirectoryType::ALL.iter().position(|known| *known == self.resource_type);
         let fields: Fields = (
             resource_type.and_then(|position| u8::try_from(position).ok()).unwrap_or_default(),

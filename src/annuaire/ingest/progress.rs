@@ -43,7 +43,7 @@ impl Progress for Quiet {
 
 /// Logs a line at most every ten seconds.
 #[derive(Default)]
-pub struct Logged(Mutex<Option<Work>>);
+pub(crate) struct Logged(Mutex<Option<Work>>);
 
 struct Work {
     name: String,

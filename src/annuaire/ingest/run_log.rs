@@ -11,9 +11,9 @@ const METADATA_NAME: &str = "runs";
 
 const MAX_RECORDS: usize = 20;
 
-/// A run: a synchronisation or a load.
+/// A run of a synchronisation or a load, in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct RunRecord {
     pub work: Work,
     /// Where the resources came from.
     pub source: String,
@@ -58,7 +58,7 @@ pub struct Outcome {
     pub sentence: String,
 }
 
-impl Record {
+impl RunRecord {
     pub fn new(work: Work, source: String, now: Timestamp) -> Self {
         let (parts, warnings) = (vec![], vec![]);
         Self { work, source, began: now, last: now, parts, bytes: 0, warnings, held_back: false, outcome: None }
@@ -105,23 +105,23 @@ impl Record {
 }
 
 /// The last runs, newest first.
-pub async fn records(mirror: &Mirror) -> Result<Vec<Record>, Error> {
+pub async fn read_run_records(mirror: &Mirror) -> Result<Vec<RunRecord>, Error> {
     // A log that another version of the program wrote, and this one cannot parse, is dropped: only history is lost.
     Ok(mirror.read_metadata(METADATA_NAME).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 /// The records of earlier runs, while a run writes its own.
-pub(in crate::annuaire) struct Records(Vec<Record>);
+pub(in crate::annuaire) struct EarlierRuns(Vec<RunRecord>);
 
-impl Records {
-    pub(in crate::annuaire) async fn before_run(mirror: &Mirror) -> Result<Self, Error> {
-        let mut records = records(mirror).await?;
+impl EarlierRuns {
+    pub(in crate::annuaire) async fn read(mirror: &Mirror) -> Result<Self, Error> {
+        let mut records = read_run_records(mirror).await?;
         records.truncate(MAX_RECORDS - 1);
         Ok(Self(records))
     }
 
     /// Writes the log with the next commit.
-    pub(in crate::annuaire) async fn save(&self, writer: &mut Writer, current: &Record) -> Result<(), Error> {
+    pub(in crate::annuaire) async fn save(&self, writer: &mut Writer, current: &RunRecord) -> Result<(), Error> {
         let all: Vec<_> = std::iter::once(current).chain(&self.0).collect();
         let text = serde_json::to_string(&all).map_err(Error::internal)?;
         writer.write_metadata(METADATA_NAME, &text).await

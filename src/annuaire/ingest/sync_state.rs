@@ -13,7 +13,7 @@ use crate::fhir::directory_type::DirectoryType;
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 
 /// Maximum share of a type that is removed unless deletions are allowed: more looks like a fault of the directory.
-pub const MAX_REMOVED: f64 = 0.15;
+pub(crate) const MAX_REMOVED: f64 = 0.15;
 
 /// The state of synchronisation of a type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,13 +82,13 @@ pub enum SyncPhase {
 
 impl SyncPhase {
     /// The changes since a mark.
-    pub fn changes_since(mark: Timestamp, completes: Option<Timestamp>) -> Self {
+    pub(crate) fn changes_since(mark: Timestamp, completes: Option<Timestamp>) -> Self {
         let since = mark.checked_sub(OVERLAP).unwrap_or(mark).to_zoned(TimeZone::UTC).date();
         Self::Delta { since, completes }
     }
 
     /// Whether the end of the walk removes what it did not see.
-    pub fn is_full(self) -> bool {
+    pub(crate) fn is_full(self) -> bool {
         !matches!(self, Self::Delta { completes: None, .. })
     }
 
@@ -136,7 +136,7 @@ impl DeletionsSuppressed {
     }
 
     /// The command that removes the resources after all.
-    pub fn remedy(resource_type: DirectoryType) -> String {
+    pub(crate) fn remedy(resource_type: DirectoryType) -> String {
         format!("`annuaire sync --allow-deletions --type {resource_type}` fetches the type again and deletes them")
     }
 }

@@ -1,4 +1,4 @@
-//! When things were published: the days before the publication, in French civil time.
+//! Dates of publication: the days before that of the directory, in French civil time.
 
 #![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "days and places are small")]
 
@@ -8,10 +8,10 @@ use jiff::tz::TimeZone;
 
 use crate::annuaire::invented::draw::Draw;
 
-/// How many days back the oldest publication lies.
+/// Age of the oldest publication, in days.
 const DAYS: u64 = 730;
 
-/// The days of the directory, each with its distance to UTC at daytime.
+/// The days on which entities are published, each with its UTC offset at noon.
 pub struct Calendar {
     published: Date,
     next: String,
@@ -19,7 +19,7 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// The two years before, and with, the day of the publication.
+    /// The two years up to the day of publication, inclusive.
     pub fn new(published: Date) -> Result<Self, jiff::Error> {
         let paris = TimeZone::get("Europe/Paris")?;
         let text = |date: Date| {
@@ -30,23 +30,23 @@ impl Calendar {
         Ok(Self { published, next: text(published.saturating_add(1.day()))?, days: days? })
     }
 
-    /// An instant of the two years.
+    /// A random instant of the two years.
     pub fn instant(&self, draw: &mut Draw) -> String {
         instant(&self.days[draw.below(DAYS) as usize], draw)
     }
 
-    /// An instant of the day after the publication.
+    /// A random instant of the day after the publication.
     pub fn next_day(&self, draw: &mut Draw) -> String {
         instant(&self.next, draw)
     }
 
-    /// The day so many days before the publication.
+    /// The date `days` days before the publication.
     pub fn day_before(&self, days: u64) -> Date {
         self.published.saturating_sub((days as i64).days())
     }
 }
 
-/// An instant of a day. By day only: the clock changes at night, where an hour may be missing.
+/// A random instant of a day, between 06:00 and 20:00: at night the change to summer time skips an hour.
 fn instant(day: &str, draw: &mut Draw) -> String {
     let (date, offset) = day.split_at(10);
     let [hour, minute, second] = [6 + draw.below(14), draw.below(60), draw.below(60)];

@@ -1,6 +1,6 @@
 //! Communes of France, with their postal and INSEE codes.
 
-/// A commune: its name as post writes it, its postal code and its INSEE code.
+/// A commune: its name as in postal addresses, its postal code and its INSEE code.
 #[derive(Clone, Copy)]
 pub struct Commune {
     pub name: &'static str,
@@ -9,12 +9,12 @@ pub struct Commune {
 }
 
 impl Commune {
-    /// The two digits that FINESS numbers begin with.
+    /// The first two digits of its FINESS numbers.
     pub fn finess_prefix(&self) -> &'static str {
         &self.postal[..2]
     }
 
-    /// The code of the département; of three digits overseas.
+    /// The code of the département; overseas it has three digits.
     pub fn departement(&self) -> &'static str {
         &self.insee[..if self.insee.starts_with("97") { 3 } else { 2 }]
     }

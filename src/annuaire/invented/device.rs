@@ -1,6 +1,6 @@
 //! Devices: équipements matériels lourds, such as scanners.
 
-use crate::annuaire::invented::directory::{Directory, Fate, Kind};
+use crate::annuaire::invented::directory::{Directory, EntityState, Kind};
 use crate::annuaire::invented::draw::Topic;
 use crate::annuaire::invented::element::Trace;
 use crate::annuaire::invented::json::Json;
@@ -8,21 +8,21 @@ use crate::annuaire::invented::service::{arhgos, authorization};
 use crate::annuaire::invented::structure::Structure;
 use crate::annuaire::invented::system::{ARHGOS, DP_DEVICE, EQUIPEMENT};
 
-/// Apart from the numbers of healthcare services.
+/// First ARHGOS number of devices; those of healthcare services are lower.
 const FIRST_NUMBER: u64 = 10_000_000;
 
-/// Writes the device of this index.
-pub fn write_device(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+/// Writes the device with this index.
+pub fn write_device(json: &mut Json, directory: &Directory, index: u64, state: EntityState) {
     let draw = &mut directory.draw(Topic::Device, Kind::Device, index);
     let id = format!("002-{}", 3_000_000 + index);
-    let version = directory.version(fate, Kind::Device, index);
-    let active = directory.is_active_after(fate, Kind::Device, index);
+    let version = directory.version(state, Kind::Device, index);
+    let active = directory.is_active_in(state, Kind::Device, index);
     let trace = active.then(|| Trace::new("FINESS"));
     json.head("Device", &id, &version, trace.as_ref(), &[DP_DEVICE]);
     let arhgos = arhgos(draw, FIRST_NUMBER + index);
     if active {
-        // Authorizations are renewed: that is what another day brings.
-        let years = if fate == Fate::Changed { 7 } else { 5 };
+        // The change of a device is the renewal of its authorization.
+        let years = if state == EntityState::Changed { 7 } else { 5 };
         json.list("extension", |json| authorization(json, directory, draw, years));
     }
     json.list("identifier", |json| json.identifier(None, ARHGOS, &arhgos));

@@ -1,10 +1,10 @@
-//! The FHIR elements that the resources share.
+//! Writes the FHIR elements that several resource types have.
 
 use crate::annuaire::invented::directory::Version;
 use crate::annuaire::invented::json::Json;
 use crate::annuaire::invented::system::{DATA_TRACE, IDENTIFIER_TYPE};
 
-/// Where a resource's data come from.
+/// The origin of a resource's data (`data-trace`).
 pub struct Trace {
     pub system: &'static str,
     pub authority: Option<(&'static str, &'static str)>,
@@ -12,14 +12,14 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Of this system, with nothing more said.
+    /// The origin in this system, without authority and date.
     pub fn new(system: &'static str) -> Self {
         Self { system, authority: None, updated: None }
     }
 }
 
 impl Json {
-    /// The beginning of a resource, up to its language.
+    /// Writes the first elements of a resource, up to `language`.
     pub fn head(
         &mut self,
         resource_type: &str,
@@ -56,7 +56,7 @@ impl Json {
         });
     }
 
-    /// An extension with a value.
+    /// Writes an extension with a value.
     pub fn extension(&mut self, url: &str, value: impl FnOnce(&mut Self)) {
         self.item(|json| {
             json.text("url", url);
@@ -64,17 +64,17 @@ impl Json {
         });
     }
 
-    /// An extension with extensions.
+    /// Writes an extension with extensions.
     pub fn extensions(&mut self, url: &str, parts: impl FnOnce(&mut Self)) {
         self.extension(url, |json| json.list("extension", parts));
     }
 
-    /// A CodeableConcept of these systems and codes.
+    /// Writes a CodeableConcept with these systems and codes.
     pub fn concept(&mut self, key: &str, codings: &[(&str, &str)]) {
         self.object(key, |json| json.codings(codings));
     }
 
-    /// The codings inside a CodeableConcept.
+    /// Writes the codings of a CodeableConcept.
     pub fn codings(&mut self, codings: &[(&str, &str)]) {
         self.list("coding", |json| {
             for (system, code) in codings {
@@ -86,12 +86,12 @@ impl Json {
         });
     }
 
-    /// A list of CodeableConcepts, each of one coding.
+    /// Writes a list of CodeableConcepts with one coding each.
     pub fn concepts(&mut self, key: &str, concepts: &[(&str, &str)]) {
         self.list(key, |json| concepts.iter().for_each(|coding| json.item(|json| json.codings(&[*coding]))));
     }
 
-    /// An identifier of a type; activities and authorizations have none.
+    /// Writes an identifier. Those of activities and authorizations have no type.
     pub fn identifier(&mut self, identifier_type: Option<&str>, system: &str, value: &str) {
         self.item(|json| {
             json.text("use", "official");
@@ -103,7 +103,7 @@ impl Json {
         });
     }
 
-    /// A reference by type and id.
+    /// Writes a reference, `{type}/{id}`.
     pub fn reference(&mut self, key: &str, resource_type: &str, id: &str) {
         self.object(key, |json| json.text("reference", &format!("{resource_type}/{id}")));
     }

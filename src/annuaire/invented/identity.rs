@@ -1,20 +1,20 @@
-//! Who a professional is.
+//! The names of professionals.
 
 use crate::annuaire::invented::draw::Draw;
 use crate::annuaire::invented::names::{FAMILIES, MEN, PLACE_HEADS, PLACE_TAILS, WOMEN};
 
 /// The names of a professional.
 pub struct Identity {
-    /// As the directory writes it: upper case, mostly without accents.
+    /// In upper case, mostly without accents, as in the national directory.
     pub family: String,
-    /// The family name first.
+    /// Family name and first given name.
     pub text: String,
     pub given: Vec<String>,
     pub woman: bool,
 }
 
 impl Identity {
-    /// Draws a person; so many of a thousand are women.
+    /// A random person; `women_per_mille` in a thousand are women.
     pub fn draw(draw: &mut Draw, women_per_mille: u64) -> Self {
         let woman = draw.per_mille(women_per_mille);
         let mut given = vec![given_name(draw, woman)];
@@ -25,7 +25,7 @@ impl Identity {
         Self::new(draw, &family, given, woman)
     }
 
-    /// The same person under another family name, as after a marriage.
+    /// The person with another family name, as after a marriage.
     pub fn renamed(self, draw: &mut Draw) -> Self {
         let family = family_name(draw);
         Self::new(draw, &family, self.given, self.woman)
@@ -38,7 +38,7 @@ impl Identity {
         Self { text: format!("{shown} {}", given[0]), family, given, woman }
     }
 
-    /// What the person's mailboxes are called before the `@`.
+    /// The local part of the person's mailboxes.
     pub fn mailbox(&self, draw: &mut Draw) -> String {
         let number = if draw.per_mille(350) { (2 + draw.low_below(98)).to_string() } else { String::new() };
         local_part(&format!("{}.{}{number}", self.given[0], self.family))
@@ -88,7 +88,7 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// The text as a part of an e-mail address.
+/// The text in the form of a local part of an e-mail address.
 pub fn local_part(text: &str) -> String {
     let lower = plain(&text.to_uppercase()).to_lowercase();
     lower

@@ -1,4 +1,4 @@
-//! A writer of compact JSON in one buffer: a directory of millions is written without trees.
+//! Writes compact JSON into one buffer: building values first would be slow for millions of resources.
 
 use std::fmt::Write as _;
 
@@ -7,17 +7,17 @@ use std::fmt::Write as _;
 pub struct Json(String);
 
 impl Json {
-    /// Begins a new line in the same memory.
+    /// Empties the buffer, and keeps its memory.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// What was written.
+    /// The bytes written.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// An object that nothing names: a whole line, or an item of a list.
+    /// Writes an object without a key: a line, or an item of a list.
     pub fn item(&mut self, content: impl FnOnce(&mut Self)) {
         self.comma();
         self.0.push('{');
@@ -25,7 +25,7 @@ impl Json {
         self.0.push('}');
     }
 
-    /// An object.
+    /// Writes an object.
     pub fn object(&mut self, key: &str, content: impl FnOnce(&mut Self)) {
         self.key(key);
         self.0.push('{');
@@ -33,7 +33,7 @@ impl Json {
         self.0.push('}');
     }
 
-    /// A list.
+    /// Writes a list.
     pub fn list(&mut self, key: &str, content: impl FnOnce(&mut Self)) {
         self.key(key);
         self.0.push('[');
@@ -41,7 +41,7 @@ impl Json {
         self.0.push(']');
     }
 
-    /// A list of texts.
+    /// Writes a list of strings.
     pub fn texts<T: AsRef<str>>(&mut self, key: &str, values: impl IntoIterator<Item = T>) {
         self.list(key, |json| {
             for value in values {
@@ -51,19 +51,19 @@ impl Json {
         });
     }
 
-    /// A text.
+    /// Writes a string.
     pub fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         self.string(value);
     }
 
-    /// A boolean.
+    /// Writes a boolean.
     pub fn flag(&mut self, key: &str, value: bool) {
         self.key(key);
         self.0.push_str(if value { "true" } else { "false" });
     }
 
-    /// A whole number.
+    /// Writes an integer.
     pub fn number(&mut self, key: &str, value: u64) {
         self.key(key);
         self.0.push_str(&value.to_string());
@@ -75,7 +75,7 @@ impl Json {
         self.0.push(':');
     }
 
-    /// A comma where something precedes in the same object or list; values end with none of these.
+    /// Writes a comma unless this is the first member or item: no value ends with one of these characters.
     fn comma(&mut self) {
         if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
             self.0.push(',');

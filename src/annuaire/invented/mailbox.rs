@@ -42,13 +42,13 @@ pub struct Mailbox {
     preferred: bool,
 }
 
-/// What the directory says of a mailbox, where it does.
+/// The extension of a mailbox.
 struct Metadata {
     kind: &'static str,
     description: Option<String>,
     service: Option<&'static str>,
     digitization: Option<bool>,
-    /// Only structures may say it.
+    /// Only mailboxes of structures have it.
     liste_rouge: Option<bool>,
 }
 
@@ -92,7 +92,7 @@ impl Mailbox {
         Self { address: format!("{local}@{domain}"), metadata, preferred: draw.per_mille(50) }
     }
 
-    /// Writes it as a telecom.
+    /// Writes the mailbox as an item of `telecom`.
     pub fn write(&self, json: &mut Json) {
         json.item(|json| {
             json.list("extension", |json| {

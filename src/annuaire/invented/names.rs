@@ -1,4 +1,4 @@
-//! Names to draw from; the frequent ones first.
+//! Lists of names, the most frequent ones first.
 
 #[rustfmt::skip]
 pub const FAMILIES: &[&str] = &[
@@ -24,7 +24,7 @@ pub const FAMILIES: &[&str] = &[
     "Diallo", "Traoré", "Benali", "Haddad", "N'Diaye", "D'Almeida", "L'Hostis",
 ];
 
-/// Beginnings and ends of names that are places.
+/// First and last parts of family names that are names of places.
 pub const PLACE_HEADS: &[&str] = &[
     "Beau", "Mont", "Clair", "Haute", "Belle", "Roque", "Ville", "Font", "Château", "Champ", "Vau", "Bois", "Roche",
     "Grand", "Val", "Pré", "Mar", "Cour", "Lan", "Mer", "Ker", "Pen", "Saint-", "Bour", "Cas", "Gran", "Sou", "Riv",
@@ -53,7 +53,7 @@ pub const MEN: &[&str] = &[
     "Hervé", "Gérard", "René", "Étienne", "Yves", "Karim", "Mohamed", "Ibrahima", "Andréa",
 ];
 
-/// Persons that structures are named after.
+/// Persons after whom structures are named.
 pub const EPONYMS: &[&str] = &[
     "ANDRÉ MIGNOT",
     "LOUIS PASTEUR",
@@ -89,7 +89,7 @@ pub const EPONYMS: &[&str] = &[
     "DU LAC",
 ];
 
-/// Streets that addresses are in.
+/// Names of streets.
 pub const STREETS: &[&str] = &[
     "DIDOT",
     "DE LA RÉPUBLIQUE",

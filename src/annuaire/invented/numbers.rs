@@ -1,6 +1,6 @@
-//! The numbers of persons and structures, with their check digits.
+//! Identifiers of persons and structures, with their check digits.
 
-/// The digit that makes `number` followed by it pass Luhn's check.
+/// The Luhn check digit of `number`.
 fn luhn_key(number: &str) -> u32 {
     let sum: u32 = number
         .bytes()
@@ -19,12 +19,12 @@ fn with_key(number: &str) -> String {
     format!("{number}{key}")
 }
 
-/// A number of 8 digits for each index below 10⁸, none twice, in no visible order.
+/// A unique number of 8 digits for each index below 10⁸, in no visible order.
 fn eight_digits(index: u64) -> u64 {
     (index % 100_000_000 * 61_803_399 + 27_182_818) % 100_000_000
 }
 
-/// The RPPS number of a professional: 11 digits, the last one a key.
+/// The RPPS number of a professional: 11 digits, the last one a check digit.
 pub fn rpps(practitioner: u64) -> String {
     with_key(&format!("10{:08}", eight_digits(practitioner)))
 }
@@ -34,17 +34,17 @@ pub fn activity(role: u64) -> String {
     format!("10{:08}", eight_digits(role))
 }
 
-/// The FINESS number of a structure of this département: 9 digits, the last one a key.
+/// The FINESS number of a structure of this département: 9 digits, the last one a check digit.
 pub fn finess(departement: &str, organization: u64) -> String {
     with_key(&format!("{departement}{:06}", (organization % 1_000_000 * 618_033 + 271_828) % 1_000_000))
 }
 
-/// The SIREN of a legal entity: 9 digits, the last one a key.
+/// The SIREN of a legal entity: 9 digits, the last one a check digit.
 pub fn siren(organization: u64) -> String {
     with_key(&format!("{:08}", eight_digits(organization)))
 }
 
-/// The SIRET of an establishment of the legal entity: its SIREN, a rank, and a key over both.
+/// The SIRET of an establishment of the legal entity: its SIREN, a rank, and a check digit of both.
 pub fn siret(siren: &str, rank: u64) -> String {
     with_key(&format!("{siren}{rank:04}"))
 }

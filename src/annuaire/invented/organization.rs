@@ -7,7 +7,7 @@ mod register;
 use self::address::Address;
 use self::register::{Identifier, Type};
 use crate::annuaire::invented::communes::COMMUNES;
-use crate::annuaire::invented::directory::{Directory, Fate, Kind};
+use crate::annuaire::invented::directory::{Directory, EntityState, Kind};
 use crate::annuaire::invented::draw::{Draw, Topic};
 use crate::annuaire::invented::element::Trace;
 use crate::annuaire::invented::json::Json;
@@ -16,16 +16,16 @@ use crate::annuaire::invented::practitioner::Professional;
 use crate::annuaire::invented::structure::Structure;
 use crate::annuaire::invented::system::{CORE_ORGANIZATION, DP_ORGANIZATION, PERIOD, PHARMACY_LICENCE};
 
-/// Cabinets are those of every third practitioner.
+/// Every third practitioner has a cabinet.
 const CABINET_STEP: u64 = 3;
 
-/// The professional that a cabinet belongs to, with its rank among the person's cabinets.
+/// The index of the practitioner who owns a cabinet, and the rank of the cabinet among the cabinets of this practitioner.
 fn owner(directory: &Directory, cabinet: u64) -> (u64, u64) {
     let practitioners = directory.practitioners.max(1);
     (cabinet * CABINET_STEP % practitioners, cabinet * CABINET_STEP / practitioners + 1)
 }
 
-/// The cabinet that belongs to a professional, if one does.
+/// The first cabinet of a practitioner, if there is one.
 pub fn own_cabinet(directory: &Directory, practitioner: u64) -> Option<u64> {
     let index = practitioner / CABINET_STEP;
     let is_own = practitioner.is_multiple_of(CABINET_STEP)
@@ -34,7 +34,7 @@ pub fn own_cabinet(directory: &Directory, practitioner: u64) -> Option<u64> {
     is_own.then_some(index)
 }
 
-/// A resource before it is written.
+/// The elements of an Organization.
 struct Organization {
     structure: Structure,
     juridique: bool,
@@ -53,13 +53,13 @@ struct Organization {
     system: &'static str,
 }
 
-/// Writes the organization of this index.
-pub fn write_organization(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+/// Writes the organization with this index.
+pub fn write_organization(json: &mut Json, directory: &Directory, index: u64, state: EntityState) {
     let id = directory.organization_id(index);
-    let version = directory.version(fate, Kind::Organization, index);
-    let active = directory.is_active_after(fate, Kind::Organization, index);
+    let version = directory.version(state, Kind::Organization, index);
+    let active = directory.is_active_in(state, Kind::Organization, index);
     let mut organization = Organization::derive(directory, index);
-    if fate == Fate::Changed {
+    if state == EntityState::Changed {
         organization = organization.changed(&mut directory.draw(Topic::Change, Kind::Organization, index));
     }
     let trace = active.then(|| Trace::new(organization.system));
@@ -114,7 +114,7 @@ impl Organization {
         }
     }
 
-    /// What another day may bring: a sign, a phone number, a mailbox.
+    /// Changes the alias, the phone number or the mailboxes.
     fn changed(mut self, draw: &mut Draw) -> Self {
         let commune = draw.pick(COMMUNES);
         match draw.below(3) {

@@ -1,6 +1,6 @@
-//! Practitioners: professionals, with the exercice of their profession.
+//! Practitioners, with the exercice of their profession.
 
-use crate::annuaire::invented::directory::{Directory, Fate, Kind};
+use crate::annuaire::invented::directory::{Directory, EntityState, Kind};
 use crate::annuaire::invented::draw::{Draw, Topic};
 use crate::annuaire::invented::element::Trace;
 use crate::annuaire::invented::identity::Identity;
@@ -17,7 +17,7 @@ use crate::annuaire::invented::system::{
 /// Compétences (TRE_R39).
 const COMPETENCES: &[&str] = &["C03", "C11", "C24", "C35", "C52"];
 
-/// Who practises what: all that roles and cabinets have to know.
+/// The properties of a professional on which roles and cabinets depend.
 pub struct Professional {
     pub profession: &'static Profession,
     pub identity: Identity,
@@ -25,7 +25,7 @@ pub struct Professional {
 }
 
 impl Professional {
-    /// The professional of this index.
+    /// The professional with this index.
     pub fn derive(directory: &Directory, index: u64) -> Self {
         let mut draw = directory.draw(Topic::Identity, Kind::Practitioner, index);
         let profession = draw.weighted(PROFESSIONS, |profession| profession.weight);
@@ -34,7 +34,7 @@ impl Professional {
     }
 }
 
-/// A resource before it is written.
+/// The elements of a Practitioner.
 struct Practitioner {
     professional: Professional,
     suffix: Option<&'static str>,
@@ -42,24 +42,24 @@ struct Practitioner {
     category: &'static str,
     smartcards: Vec<Smartcard>,
     mailboxes: Vec<Mailbox>,
-    /// Each with its type.
+    /// Type and code of each.
     savoir_faire: Vec<(&'static str, &'static str)>,
     trace: Option<Trace>,
 }
 
-/// Writes the practitioner of this index.
-pub fn write_practitioner(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+/// Writes the practitioner with this index.
+pub fn write_practitioner(json: &mut Json, directory: &Directory, index: u64, state: EntityState) {
     let id = directory.practitioner_id(index);
-    let version = directory.version(fate, Kind::Practitioner, index);
+    let version = directory.version(state, Kind::Practitioner, index);
     let profiles = [CORE_PRACTITIONER, DP_PRACTITIONER];
-    if !directory.is_active_after(fate, Kind::Practitioner, index) {
+    if !directory.is_active_in(state, Kind::Practitioner, index) {
         json.head("Practitioner", &id, &version, None, &profiles);
         identifiers(json, &numbers::rpps(index));
         json.flag("active", false);
         return;
     }
     let mut practitioner = Practitioner::derive(directory, index);
-    if fate == Fate::Changed {
+    if state == EntityState::Changed {
         practitioner = practitioner.changed(&mut directory.draw(Topic::Change, Kind::Practitioner, index));
     }
     json.head("Practitioner", &id, &version, practitioner.trace.as_ref(), &profiles);
@@ -89,7 +89,7 @@ impl Practitioner {
         Self { professional, suffix, category, smartcards, mailboxes, savoir_faire, trace }
     }
 
-    /// What another day may bring: a name, a mailbox, a qualification.
+    /// Changes the name, the mailboxes or the qualifications.
     fn changed(mut self, draw: &mut Draw) -> Self {
         match draw.below(3) {
             0 => self.professional.identity = self.professional.identity.renamed(draw),
@@ -139,7 +139,7 @@ impl Practitioner {
     }
 }
 
-/// The table of a type of savoir-faire: spécialités or compétences.
+/// The code system of a type of savoir-faire: spécialités or compétences.
 fn savoir_faire_system(kind: &str) -> &'static str {
     if kind == "C" { COMPETENCE } else { SPECIALITE }
 }

@@ -1,17 +1,17 @@
-//! The professions, and what follows from them.
+//! The professions, and the distribution of their members.
 
 use crate::annuaire::invented::structure::Structure;
 
 /// A profession of TRE_G15.
 pub struct Profession {
     pub code: &'static str,
-    /// How many of 10,000 practitioners.
+    /// Members among 10,000 practitioners.
     pub weight: u64,
-    /// The State's diploma (TRE_R48).
+    /// The State diploma (TRE_R48).
     pub diplome: &'static str,
     pub women_per_mille: u64,
     pub liberal_per_mille: u64,
-    /// Where those who are employed mostly work.
+    /// The structure in which most employed members work.
     pub structure: Structure,
     /// The domain of its mailboxes.
     pub domain: &'static str,
@@ -22,13 +22,12 @@ pub struct Profession {
 }
 
 impl Profession {
-    /// How many of a thousand active ones have a mailbox at the profession's domain, and how many
-    /// have one at another.
+    /// Active members per thousand with a mailbox in the domain of the profession, and in another domain.
     pub fn mailboxes_per_mille(&self) -> (u64, u64) {
         if self.code == "10" { (422, 278) } else { (226, 151) }
     }
 
-    /// The specialities (TRE_R38) that its members may have.
+    /// The specialities (TRE_R38) of its members.
     pub fn specialites(&self) -> &'static [&'static str] {
         match self.code {
             "10" => MEDECINS,
@@ -38,7 +37,7 @@ impl Profession {
     }
 }
 
-/// The first are the frequent ones: general medicine.
+/// The first ones are the most frequent: general medicine.
 const MEDECINS: &[&str] = &[
     "SM54", "SM53", "SM26", "SM54", "SM53", "SM02", "SM42", "SM40", "SM04", "SM28", "SM44", "SM45", "SM55", "SM20",
     "SM41", "SM16", "SM24", "SM38", "SM15", "SM32", "SM08", "SM05", "SM49", "SM11", "SM36", "SM52",
@@ -61,7 +60,7 @@ macro_rules! professions {
     };
 }
 
-/// Code, weight, diploma, women and libéraux of a thousand, structure, domain, authority, doctor.
+/// Code, weight, diploma, women and libéraux per thousand, structure, domain, authority, doctor.
 pub const PROFESSIONS: &[Profession] = professions! {
     "60" 3560 "DE06" 870 200 Hopital "infirmier.mssante.fr" "CNOI" false;
     "10" 1347 "DE05" 480 560 Hopital "medecin.mssante.fr" "CNOM" true;

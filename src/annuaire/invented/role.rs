@@ -1,6 +1,6 @@
-//! Practitioner roles: situations d'exercice, a professional's activities and where they are.
+//! Practitioner roles: situations d'exercice, the activities of professionals and their places.
 
-use crate::annuaire::invented::directory::{Directory, Fate, Kind, role_number};
+use crate::annuaire::invented::directory::{Directory, EntityState, Kind, role_number};
 use crate::annuaire::invented::draw::{Draw, Topic};
 use crate::annuaire::invented::element::Trace;
 use crate::annuaire::invented::json::Json;
@@ -13,7 +13,7 @@ use crate::annuaire::invented::system::{
     CORE_ROLE, DP_ROLE, FONCTION, GENRE_ACTIVITE, MODE_EXERCICE, ROLE_PRISE_CHARGE, RPPS, SECTION_PHARMACIENS,
 };
 
-/// How many activities a practitioner has: 1.26 in the mean.
+/// The number of roles of a practitioner: 1.26 on average.
 pub fn count(directory: &Directory, practitioner: u64) -> u64 {
     match directory.draw(Topic::Roles, Kind::Practitioner, practitioner).below(100) {
         0..12 => 0,
@@ -24,13 +24,13 @@ pub fn count(directory: &Directory, practitioner: u64) -> u64 {
     }
 }
 
-/// Whether the directory of the day has the role as active: not without its practitioner.
+/// Whether the role is active on the day of publication: it is inactive if its practitioner is.
 pub fn is_active(directory: &Directory, practitioner: u64, rank: u64) -> bool {
     directory.is_active(Kind::Practitioner, practitioner)
         && directory.is_active(Kind::Role, role_number(practitioner, rank))
 }
 
-/// A resource before it is written.
+/// The elements of a PractitionerRole.
 struct Role {
     organization: Option<String>,
     codes: Vec<(&'static str, &'static str)>,
@@ -38,16 +38,16 @@ struct Role {
     trace: Option<Trace>,
 }
 
-/// Writes a practitioner's role of this rank.
-pub fn write_role(json: &mut Json, directory: &Directory, practitioner: u64, rank: u64, fate: Fate) {
+/// Writes the practitioner's role with this rank.
+pub fn write_role(json: &mut Json, directory: &Directory, practitioner: u64, rank: u64, state: EntityState) {
     let number = role_number(practitioner, rank);
     let id = directory.role_id(practitioner, rank);
-    let version = directory.version(fate, Kind::Role, number);
-    let active = match fate {
-        Fate::Published => is_active(directory, practitioner, rank),
-        _ => directory.is_active_after(fate, Kind::Role, number),
+    let version = directory.version(state, Kind::Role, number);
+    let active = match state {
+        EntityState::Published => is_active(directory, practitioner, rank),
+        _ => directory.is_active_in(state, Kind::Role, number),
     };
-    let role = active.then(|| Role::derive(directory, practitioner, number, fate));
+    let role = active.then(|| Role::derive(directory, practitioner, number, state));
     let trace = role.as_ref().and_then(|role| role.trace.as_ref());
     json.head("PractitionerRole", &id, &version, trace, &[CORE_ROLE, DP_ROLE]);
     json.list("identifier", |json| json.identifier(None, RPPS, &numbers::activity(number)));
@@ -59,7 +59,7 @@ pub fn write_role(json: &mut Json, directory: &Directory, practitioner: u64, ran
 }
 
 impl Role {
-    fn derive(directory: &Directory, practitioner: u64, number: u64, fate: Fate) -> Self {
+    fn derive(directory: &Directory, practitioner: u64, number: u64, state: EntityState) -> Self {
         let draw = &mut directory.draw(Topic::Role, Kind::Role, number);
         let professional = Professional::derive(directory, practitioner);
         let profession = professional.profession;
@@ -72,7 +72,7 @@ impl Role {
         let organization = organization(directory, draw, profession, mode, practitioner);
         let mut mailbox = draw.per_mille(100).then(|| mailbox(draw, &professional));
         let trace = draw.per_mille(200).then(|| Trace::new("RPPS"));
-        if fate == Fate::Changed {
+        if state == EntityState::Changed {
             let draw = &mut directory.draw(Topic::Change, Kind::Role, number);
             if draw.per_mille(500) {
                 mailbox = Some(self::mailbox(draw, &professional));
@@ -113,8 +113,7 @@ fn codes(draw: &mut Draw, profession: &Profession, mode: &'static str) -> Vec<(&
     codes
 }
 
-/// The id of the place of an activity. Now and then it is one that the directory does not have:
-/// so is the national one.
+/// The id of the organization of a role. As in the national directory, a few references point to no resource.
 fn organization(
     directory: &Directory,
     draw: &mut Draw,
@@ -138,7 +137,7 @@ fn organization(
     index.map(|index| directory.organization_id(index))
 }
 
-/// Where those work who do not work where their profession mostly does.
+/// The structures of employed professionals who do not work in the usual structure of their profession.
 const OTHER_PLACES: [Structure; 5] = [
     Structure::Hopital,
     Structure::MedicoSocial,
@@ -147,7 +146,7 @@ const OTHER_PLACES: [Structure; 5] = [
     Structure::Laboratoire,
 ];
 
-/// A mailbox of the person for this place only.
+/// A mailbox of the person for this role only.
 fn mailbox(draw: &mut Draw, professional: &Professional) -> Mailbox {
     let local = professional.identity.mailbox(draw);
     if draw.per_mille(500) {

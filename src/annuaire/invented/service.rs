@@ -2,7 +2,7 @@
 
 use jiff::ToSpan;
 
-use crate::annuaire::invented::directory::{Directory, Fate, Kind};
+use crate::annuaire::invented::directory::{Directory, EntityState, Kind};
 use crate::annuaire::invented::draw::{Draw, Topic};
 use crate::annuaire::invented::element::Trace;
 use crate::annuaire::invented::json::Json;
@@ -12,23 +12,23 @@ use crate::annuaire::invented::system::{
     INSTALLATION, MODALITE, TYPE_ACTIVITE,
 };
 
-/// The régions, as ARHGOS numbers name them.
+/// The codes of régions in ARHGOS numbers.
 const REGIONS: &[&str] = &["11", "24", "27", "28", "32", "44", "52", "53", "75", "76", "84", "93"];
 
-/// Writes the healthcare service of this index. Every third one is an équipement social.
-pub fn write_service(json: &mut Json, directory: &Directory, index: u64, fate: Fate) {
+/// Writes the healthcare service with this index. Every third one is an équipement social.
+pub fn write_service(json: &mut Json, directory: &Directory, index: u64, state: EntityState) {
     let social = index % 3 == 2;
     let draw = &mut directory.draw(Topic::Service, Kind::Service, index);
     let id = format!("004-{}-{:02}", 1_000_000 + index, 1 + index % 40);
-    let version = directory.version(fate, Kind::Service, index);
-    let active = directory.is_active_after(fate, Kind::Service, index);
+    let version = directory.version(state, Kind::Service, index);
+    let active = directory.is_active_in(state, Kind::Service, index);
     let trace = active.then(|| Trace::new("FINESS"));
     let profile = if social { DP_SOCIAL } else { DP_ACTIVITY };
     json.head("HealthcareService", &id, &version, trace.as_ref(), &[profile]);
     let arhgos = arhgos(draw, index);
     if active {
-        // Authorizations are renewed: that is what another day brings.
-        let years = if fate == Fate::Changed { 7 } else { 5 };
+        // The change of a service is the renewal of its authorization.
+        let years = if state == EntityState::Changed { 7 } else { 5 };
         json.list("extension", |json| {
             authorization(json, directory, draw, years);
             if social {
@@ -49,13 +49,13 @@ pub fn write_service(json: &mut Json, directory: &Directory, index: u64, fate: F
     }
 }
 
-/// The number of an authorization: a région twice, and a number in it.
+/// The number of an authorization: the code of the région twice, and a number.
 pub fn arhgos(draw: &mut Draw, number: u64) -> String {
     let region = draw.pick(REGIONS);
     format!("{region}-{region}-{}", 1000 + number)
 }
 
-/// The authorization: since when, until when.
+/// Writes the extension for the period of an authorization.
 pub fn authorization(json: &mut Json, directory: &Directory, draw: &mut Draw, years: i64) {
     let start = directory.calendar.day_before(100 + draw.below(1500));
     json.extensions(AUTHORIZATION, |json| {

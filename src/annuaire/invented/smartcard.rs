@@ -7,7 +7,7 @@ use crate::annuaire::invented::draw::Draw;
 use crate::annuaire::invented::json::Json;
 use crate::annuaire::invented::system::{SMARTCARD, TYPE_CARTE};
 
-/// A card: its type (TRE_R87), its number and its years.
+/// A card: its type (TRE_R87), number and period of validity.
 pub struct Smartcard {
     kind: &'static str,
     number: String,
@@ -16,7 +16,7 @@ pub struct Smartcard {
 }
 
 impl Smartcard {
-    /// A card of the last three years.
+    /// A card issued in the last three years.
     pub fn derive(directory: &Directory, draw: &mut Draw) -> Self {
         let start = directory.calendar.day_before(draw.below(3 * 365));
         Self {
@@ -27,7 +27,7 @@ impl Smartcard {
         }
     }
 
-    /// Writes it as an extension.
+    /// Writes the card as an extension.
     pub fn write(&self, json: &mut Json) {
         json.extensions(SMARTCARD, |json| {
             json.extension("type", |json| json.concept("valueCodeableConcept", &[(TYPE_CARTE, self.kind)]));

@@ -1,4 +1,4 @@
-//! The kinds of structures, and their place in the list of all organizations.
+//! The kinds of structures, and their distribution over the indexes of organizations.
 
 #![expect(clippy::cast_possible_truncation, reason = "drawn below a bound that fits")]
 
@@ -17,16 +17,16 @@ pub enum Structure {
     Cabinet,
 }
 
-/// The organizations repeat this quarter of a town. A capital is an entité juridique, the letters
-/// after it are its entités géographiques; `c` are cabinets, which have no entité juridique.
-/// Every kind is among the first 20.
+/// The kinds of the organizations of one town quarter, which all organizations repeat. A capital is an entité juridique, the
+/// letters after it are its entités géographiques; `c` is a cabinet, which has no entité juridique. Every kind is among the
+/// first 20.
 const PLAN: &[u8; 50] = b"HhhhhPpLllMmmIiSsVvccccccPpcccccMmmccccPpcccccccPp";
 
 impl Structure {
-    /// How many organizations a quarter has.
+    /// The number of organizations in a quarter.
     pub const QUARTER: u64 = PLAN.len() as u64;
 
-    /// What the organization of this index is.
+    /// The kind of the organization with this index.
     pub fn of_organization(organization: u64) -> Self {
         match letter(organization).to_ascii_lowercase() {
             b'h' => Self::Hopital,
@@ -53,14 +53,14 @@ impl Structure {
         (own.is_ascii_lowercase()).then_some(organization - distance)
     }
 
-    /// One of the places in a quarter where this structure has an entité géographique.
+    /// A random index within a quarter of an entité géographique of this kind.
     pub fn site_slot(self, draw: &mut Draw) -> Option<u64> {
         let sites =
             || (0..Self::QUARTER).filter(|slot| !Self::is_juridique(*slot) && Self::of_organization(*slot) == self);
         sites().nth(draw.below(sites().count() as u64) as usize)
     }
 
-    /// The secteur d'activité (TRE_R02), each of the structure's in its turn.
+    /// The secteur d'activité (TRE_R02): those of the kind, in turn.
     pub fn secteur(self, organization: u64) -> &'static str {
         let secteurs: &[&str] = match self {
             Self::Hopital => &[
@@ -78,7 +78,7 @@ impl Structure {
         secteurs[((organization / Self::QUARTER + organization % Self::QUARTER) % secteurs.len() as u64) as usize]
     }
 
-    /// Catégories d'établissement (TRE_R66), for structures that FINESS knows.
+    /// The catégories d'établissement (TRE_R66) of structures registered in FINESS.
     pub fn categories(self) -> &'static [&'static str] {
         match self {
             Self::Hopital => &["355", "101", "106", "292", "365", "128", "122", "131"],
@@ -92,7 +92,7 @@ impl Structure {
         }
     }
 
-    /// Activités principales (TRE_R75).
+    /// The activités principales (TRE_R75).
     pub fn naf(self) -> &'static [&'static str] {
         match self {
             Self::Hopital => &["86.10Z"],

@@ -103,7 +103,7 @@ pub const PERIOD: &str = "http://hl7.org/fhir/StructureDefinition/organization-p
 
 pub const IDNPS: &str = "urn:oid:1.2.250.1.71.4.2.1";
 pub const IDNST: &str = "urn:oid:1.2.250.1.71.4.2.2";
-/// Of professionals and of their activities alike.
+/// For professionals, and for their activities.
 pub const RPPS: &str = "https://rpps.esante.gouv.fr";
 pub const RPPS_RANG: &str = "https://rppsrang.esante.gouv.fr";
 pub const FINESS: &str = "https://finess.esante.gouv.fr";

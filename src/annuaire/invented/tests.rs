@@ -256,7 +256,7 @@ fn invented_delta_changes_withdraws_and_adds() {
         assert!(seen.insert(reference(resource)), "twice: {}", reference(resource));
         assert!(string(resource, "/meta/lastUpdated").starts_with("2025-06-02T"), "{resource}");
         let version: u32 = string(resource, "/meta/versionId").parse().expect("a number");
-        let fate = match before.get(&reference(resource)) {
+        let change = match before.get(&reference(resource)) {
             Some(known) => {
                 assert_ne!(known, &resource);
                 assert_eq!(known["identifier"], resource["identifier"]);
@@ -269,12 +269,12 @@ fn invented_delta_changes_withdraws_and_adds() {
                 "new"
             }
         };
-        *counts.entry((string(resource, "/resourceType"), fate)).or_default() += 1;
+        *counts.entry((string(resource, "/resourceType"), change)).or_default() += 1;
     }
     for resource_type in ["Organization", "Practitioner", "PractitionerRole"] {
-        for fate in ["changed", "withdrawn", "new"] {
-            let count = counts.get(&(resource_type, fate)).copied().unwrap_or_default();
-            assert!((3..12).contains(&count), "{count} {resource_type} {fate}");
+        for change in ["changed", "withdrawn", "new"] {
+            let count = counts.get(&(resource_type, change)).copied().unwrap_or_default();
+            assert!((3..12).contains(&count), "{count} {resource_type} {change}");
         }
     }
 }

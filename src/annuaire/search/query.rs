@@ -22,17 +22,17 @@ use crate::fhir::subset::{Subset, Summary};
 use crate::issue::Issue;
 use crate::issue::catalogue::{ANNUAIRE_PARAMETER, ANNUAIRE_REPEATED, ANNUAIRE_SIZE};
 
-pub use self::refusal::unsupported;
+pub(crate) use self::refusal::unsupported;
 
 /// The size of a page when the client names none.
-pub const DEFAULT_COUNT: usize = 50;
+pub(crate) const DEFAULT_COUNT: usize = 50;
 /// Maximum size of a page; a larger `_count` gets this.
-pub const MAX_COUNT: usize = 1000;
+pub(crate) const MAX_COUNT: usize = 1000;
 /// The bounds of the parameters of a search.
 const BOUNDS: QueryBounds = QueryBounds { criteria: MAX_PARAMETERS, list: 256, values: 1200 };
 
 /// The issue of a query that exceeds the bounds of the directory's API.
-pub fn too_large() -> Issue {
+pub(crate) fn too_large() -> Issue {
     Issue::new(&ANNUAIRE_SIZE, "http.query")
         .with("parameters", MAX_PARAMETERS.to_string())
         .with("values", BOUNDS.values.to_string())
@@ -155,7 +155,7 @@ fn summary(text: &str, summaries: &'static str) -> Result<Summary, Issue> {
 }
 
 /// The subset that the parameters of a read ask for. Any other parameter is refused.
-pub fn parse_read_subset(resource_type: DirectoryType, query: &Query) -> Result<Subset, Error> {
+pub(crate) fn parse_read_subset(resource_type: DirectoryType, query: &Query) -> Result<Subset, Error> {
     let (mut subset, mut said, mut issues) = (Subset::default(), None, vec![]);
     for (name, value) in query.iter() {
         let read = match name {

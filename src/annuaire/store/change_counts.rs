@@ -32,7 +32,7 @@ pub struct Swept {
 }
 
 impl ChangeCounts {
-    pub fn add_swept(&mut self, swept: Swept) {
+    pub(crate) fn add_swept(&mut self, swept: Swept) {
         if swept.removed {
             self.removed += swept.unseen;
         }

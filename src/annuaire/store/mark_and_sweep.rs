@@ -10,7 +10,7 @@ use crate::storage::mirror::Marks;
 
 impl Writer {
     /// Sets the walk that marks resources from now on.
-    pub fn mark_as(&mut self, marks: Marks) {
+    pub(crate) fn mark_as(&mut self, marks: Marks) {
         self.marks = marks;
     }
 
@@ -19,7 +19,7 @@ impl Writer {
     }
 
     /// Marks rejected resources, so that the mirror keeps their last version. Returns how many of them it has.
-    pub async fn mark_seen(&mut self, resources: &[(DirectoryType, String)]) -> Result<usize, Error> {
+    pub(crate) async fn mark_seen(&mut self, resources: &[(DirectoryType, String)]) -> Result<usize, Error> {
         let mut marked = 0;
         for resource_type in DirectoryType::ALL {
             let of_type = resources.iter().filter(|(of, _)| *of == resource_type);
@@ -43,14 +43,14 @@ impl Writer {
     }
 
     /// Deletes the marks of one walk over a type.
-    pub async fn forget_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
+    pub(crate) async fn forget_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<(), Error> {
         self.begin().await?;
         self.seen.retain(|(seen, by, _), _| (*seen, *by) != (resource_type, marks));
         Ok(self.connection.delete_marks(resource_type, marks).await?)
     }
 
     /// The number of resources of a type that one walk has marked. Commits earlier additions.
-    pub async fn count_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<u64, Error> {
+    pub(crate) async fn count_marks(&mut self, resource_type: DirectoryType, marks: Marks) -> Result<u64, Error> {
         self.commit().await?;
         // A resource that was received twice with different content has marked a superseded version.
         let alive = self.alive(resource_type).await?;

@@ -84,7 +84,7 @@ impl Mirror {
     /// The same, with the connections of lookups, which do not wait for searches: for searches by identifier that find
     /// few resources.
     #[must_use]
-    pub fn for_lookups(&self, deadline: &Deadline) -> Self {
+    pub(crate) fn for_lookups(&self, deadline: &Deadline) -> Self {
         Self { purpose: Purpose::Lookups, ..self.until(deadline) }
     }
 

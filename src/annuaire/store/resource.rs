@@ -30,7 +30,7 @@ pub struct ParsedResource {
 
 /// The part of a resource that searches verify.
 #[derive(Clone, Debug)]
-pub struct SearchableResource {
+pub(crate) struct SearchableResource {
     pub resource_type: DirectoryType,
     pub id: String,
     /// `meta.lastUpdated`
@@ -55,7 +55,7 @@ const MALFORMED: &str = "the JSON";
 
 impl Unreadable {
     /// Whether the text is no JSON.
-    pub fn is_malformed(&self) -> bool {
+    pub(crate) fn is_malformed(&self) -> bool {
         self.reason.starts_with(MALFORMED)
     }
 }

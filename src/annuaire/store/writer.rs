@@ -63,7 +63,7 @@ impl Writer {
 
     /// The same writer with another clock, which must be that of the times given to [`Writer::purge`].
     #[must_use]
-    pub fn with_clock(self, clock: Clock) -> Self {
+    pub(crate) fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
@@ -151,7 +151,7 @@ impl Writer {
     }
 
     /// Records a resource that cannot be read.
-    pub async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
+    pub(crate) async fn reject(&mut self, what: Rejected) -> Result<(), Error> {
         self.begin().await?;
         let at = instant(self.clock.now());
         Ok(self.connection.insert_rejected(Rejected { at, ..what }).await?)

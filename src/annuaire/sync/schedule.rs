@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use tokio::sync::watch;
 
 use crate::annuaire::ingest::progress::Logged;
-use crate::annuaire::ingest::run_log::{Record, Work, records};
+use crate::annuaire::ingest::run_log::{RunRecord, Work, read_run_records};
 use crate::annuaire::store::Mirror;
 use crate::annuaire::sync::{self, Failure, Request, Settings};
 use crate::fhir::directory_type::DirectoryType;
@@ -91,8 +91,8 @@ fn next_at(time: Time, after: Timestamp) -> Option<Timestamp> {
 
 /// When the next run is due, by the records of former runs, newest first: at once if there is none, or if the last one
 /// failed or was interrupted. A successful run over some of the types only does not count.
-fn plan_sync(schedule: &Schedule, records: &[Record], now: Timestamp) -> Timestamp {
-    let succeeded = |record: &Record| record.outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
+fn plan_sync(schedule: &Schedule, records: &[RunRecord], now: Timestamp) -> Timestamp {
+    let succeeded = |record: &RunRecord| record.outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
     let mut runs = records.iter().filter(|record| record.work == Work::Sync);
     match runs.find(|record| !succeeded(record) || covers_all_types(record)) {
         Some(record) if succeeded(record) => schedule.next(record.began),
@@ -100,7 +100,7 @@ fn plan_sync(schedule: &Schedule, records: &[Record], now: Timestamp) -> Timesta
     }
 }
 
-fn covers_all_types(record: &Record) -> bool {
+fn covers_all_types(record: &RunRecord) -> bool {
     DirectoryType::ALL.iter().all(|of| record.parts.iter().any(|part| part.resource_type == of.as_str()))
 }
 
@@ -149,11 +149,11 @@ async fn run_when_due(
     schedule: &Schedule,
     settings: &Settings,
     not_before: Timestamp,
-) -> Result<Record, Failure> {
+) -> Result<RunRecord, Failure> {
     loop {
         let now = settings.clock.now();
         // Read each time: another instance with the same database may have synchronised meanwhile.
-        let due = plan_sync(schedule, &records(mirror).await?, now).max(not_before);
+        let due = plan_sync(schedule, &read_run_records(mirror).await?, now).max(not_before);
         if due <= now {
             return sync::run(mirror, settings, &Request::default(), &Logged::default()).await;
         }

@@ -28,7 +28,7 @@ pub use settings::{ApiKey, RetryPolicy, Settings};
 pub use upstream_error::UpstreamError;
 
 /// The header that carries the key.
-pub const KEY_HEADER: &str = "ESANTE-API-KEY";
+pub(crate) const KEY_HEADER: &str = "ESANTE-API-KEY";
 
 /// The largest page that is read, in bytes: some hundred times one of 200 resources.
 const MAX_PAGE_BYTES: usize = 64 << 20;
@@ -88,7 +88,7 @@ impl Upstream {
     }
 
     /// What is said of a page whose next page came before.
-    pub fn endless(&self) -> UpstreamError {
+    pub(crate) fn endless(&self) -> UpstreamError {
         let reason = "its next link leads to a page already read".to_owned();
         UpstreamError::NotAPage { base: self.base().to_owned(), reason }
     }
@@ -179,7 +179,7 @@ impl Upstream {
             status => UpstreamError::Status {
                 base,
                 status: status.as_u16(),
-                said: upstream_error::diagnostics(body),
+                diagnostics: upstream_error::diagnostics(body),
                 retry_after: retry_after(headers, crate::clock::system_time()),
             },
         }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::annuaire::ingest::run_log::Record;
+use crate::annuaire::ingest::run_log::RunRecord;
 
 /// The status of a run that suppressed deletions.
 const DELETIONS_SUPPRESSED: u8 = 3;
@@ -11,6 +11,6 @@ const DELETIONS_SUPPRESSED: u8 = 3;
 pub const BUSY: u8 = 75;
 
 /// The status of a run that came to its end.
-pub fn status_of(record: &Record) -> ExitCode {
+pub fn status_of(record: &RunRecord) -> ExitCode {
     if record.held_back { ExitCode::from(DELETIONS_SUPPRESSED) } else { ExitCode::SUCCESS }
 }

@@ -3,11 +3,11 @@
 use indicatif::DecimalBytes;
 use jiff::{RoundMode, SignedDuration, SignedDurationRound, Timestamp, Unit};
 
-use crate::annuaire::ingest::run_log::Record;
+use crate::annuaire::ingest::run_log::RunRecord;
 use crate::annuaire::store::ChangeCounts;
 
 /// What a run did, a line a type.
-pub fn run(record: &Record) -> String {
+pub fn run(record: &RunRecord) -> String {
     let titles = ["", "", "new", "changed", "unchanged", "older", "removed", "rejected"];
     let mut lines = vec![line(titles.map(str::to_owned))];
     for part in &record.parts {

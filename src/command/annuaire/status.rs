@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use jiff::SignedDuration;
 
 use super::report::{duration, instant, number};
-use crate::annuaire::ingest::run_log::{Record, Work};
+use crate::annuaire::ingest::run_log::{RunRecord, Work};
 use crate::annuaire::ingest::sync_state::DeletionsSuppressed;
 use crate::annuaire::status::{self, MAX_COUNTED, TypeStatus};
 use crate::annuaire::store::Mirror;
@@ -87,7 +87,7 @@ fn remarks(text: &mut String, of: &TypeStatus) -> std::fmt::Result {
     Ok(())
 }
 
-fn run_line(text: &mut String, record: &Record) -> std::fmt::Result {
+fn run_line(text: &mut String, record: &RunRecord) -> std::fmt::Result {
     let work = match record.work {
         Work::Sync => "sync",
         Work::Load => "load",

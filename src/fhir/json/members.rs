@@ -1,66 +1,44 @@
-//! The members of a JSON object, with the text of their values.
+//! The members of a JSON object as text.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The members of an object with the text of each value, in the order received.
-pub type Members = Vec<(String, String)>;
+/// The members of an object, in order, with the text of their values.
+#[derive(Default)]
+pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
 
-/// The members of the object in a JSON text; none if the text is not an object.
-pub fn members(text: &str) -> Members {
-    struct Entries;
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Members;
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Members<'de>;
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Members, A::Error> {
-            let mut members = Members::new();
-            while let Some((key, value)) = entries.next_entry::<String, &RawValue>()? {
-                members.push((key, compact(value.get()).into_owned()));
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
             }
-            Ok(members)
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = vec![];
+                while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    members.push((name.0, value.get()));
+                }
+                Ok(Members(members))
+            }
         }
+        deserializer.deserialize_map(Entries)
     }
-    serde_json::Deserializer::from_str(text).deserialize_map(Entries).unwrap_or_default()
 }
 
-/// Valid JSON text without the white space between its tokens; borrowed if it has none.
-pub fn compact(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let mut kept = String::new();
-    let (mut at, mut kept_to) = (0, 0);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = string_end(bytes, at + 1),
-            b' ' | b'\t' | b'\n' | b'\r' => {
-                kept.push_str(&text[kept_to..at]);
-                at += 1;
-                kept_to = at;
-            }
-            _ => at += 1,
-        }
-    }
-    if kept_to == 0 {
-        return Cow::Borrowed(text);
-    }
-    kept.push_str(&text[kept_to..]);
-    Cow::Owned(kept)
-}
+/// A name, borrowed if it has no escape.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The index after the quote that ends the string whose first character is at `at`.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        match bytes.get(at) {
-            Some(b'\\') => at += 2,
-            Some(b'"') => return at + 1,
-            Some(_) => at += 1,
-            None => return bytes.len(),
-        }
-    }
+/// Writes the name of a member, and the colon after it.
+pub fn push_name(text: &mut String, name: &str) {
+    text.push_str(&Value::from(name).to_string());
+    text.push(':');
 }

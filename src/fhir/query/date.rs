@@ -89,7 +89,7 @@ impl DateBound {
     }
 
     /// Whether a period matches.
-    pub fn matches_period(&self, period: Interval) -> bool {
+    pub(crate) fn matches_period(&self, period: Interval) -> bool {
         let Range { start, end } = self.range;
         let begins_before = |instant| period.start.is_none_or(|start| start < instant);
         let ends_after = |instant| period.end.is_none_or(|end| end > instant);

@@ -71,7 +71,7 @@ pub struct Activity {
     waiting: Arc<Waiting>,
 }
 
-/// What times are relative to.
+/// The origin of the times in [`Activity`].
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 fn now() -> u64 {

@@ -1,11 +1,11 @@
-//! What a listener applies to its connections.
+//! The settings of a listener.
 
 use crate::access::Access;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::tls::server::Server;
 
-/// What a listener applies to its connections.
+/// The settings of a listener.
 pub struct ListenerConfig {
     /// Timeouts, and maximum connections.
     pub bounds: Bounds,

@@ -120,7 +120,7 @@ impl<T> TimeoutStream<T> {
         Poll::Ready(ErrorKind::TimedOut)
     }
 
-    /// The client takes no bytes.
+    /// Called when the socket accepts no bytes: fails once the timeout has passed.
     fn poll_blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
         self.write_blocked_since.get_or_insert_with(Instant::now);
         self.poll_timeout(cx).map(|kind| Err(kind.into()))
@@ -133,7 +133,7 @@ impl<T> TimeoutStream<T> {
         status.is_some()
     }
 
-    /// Everything written so far has left.
+    /// Called when all bytes written so far have been sent.
     fn on_flushed(&mut self) {
         self.write_blocked_since = None;
         match self.phase() {

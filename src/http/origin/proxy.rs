@@ -69,14 +69,14 @@ const HEADERS: [&str; 12] = [
 
 impl Settings {
     /// Whether this is the address of a trusted proxy.
-    pub fn trusts(&self, address: IpAddr) -> bool {
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 
     /// Trusted networks that cover a large part of the Internet, in one prefix or in several adjacent ones: a
     /// misconfiguration.
-    pub fn overly_broad_networks(&self) -> Vec<IpNet> {
+    pub(crate) fn overly_broad_networks(&self) -> Vec<IpNet> {
         let mut networks = IpNet::aggregate(&self.trusted_proxies);
         networks.retain(|network| match network {
             IpNet::V4(network) => network.prefix_len() < MIN_PREFIX_V4,
@@ -87,7 +87,7 @@ impl Settings {
 }
 
 /// Removes every header of proxies, so that no later code reads one unchecked.
-pub fn remove_headers(headers: &mut HeaderMap) {
+pub(crate) fn remove_headers(headers: &mut HeaderMap) {
     for name in HEADERS {
         headers.remove(name);
     }

@@ -11,7 +11,7 @@ use crate::audit::{AuditQueue, Caller};
 const MAX: usize = 1000;
 const MAX_PAGE: usize = 300;
 
-/// An answer of this status, interaction and length to this method, sent by this address.
+/// The response to a request with this method from this address; it has this status, interaction and length.
 async fn answer(
     budget: &Arc<ResponseBudget>,
     peer: &str,
@@ -81,7 +81,7 @@ async fn response_budget_single_response_always_passes() {
         assert_eq!(search(&budget, "192.0.2.1", length).await.status(), 200, "{length}");
         assert_eq!(outstanding(&budget), 0);
     }
-    // The largest page passes beside small answers, however little is set.
+    // The largest page is accepted beside small responses, however low the limit is.
     for max in [0, 1, 100, MAX] {
         let budget = ResponseBudget::new(max, MAX_PAGE);
         let _small = search(&budget, "192.0.2.1", 10).await;
@@ -117,7 +117,7 @@ async fn response_budget_exhausted_spares_writes_refusals_and_metadata() {
         (200, "annuaire-read", 1),
         (200, "annuaire-search", 1),
         (200, "annuaire-page", 1),
-        // Issues without end are no small answer.
+        // A long list of issues is refusable.
         (200, "validate", MIN_REFUSABLE_ISSUES),
         (422, "update", MIN_REFUSABLE_ISSUES),
         (400, "search-type", MIN_REFUSABLE_ISSUES),
@@ -154,7 +154,7 @@ async fn response_budget_is_reserved_until_the_last_slice_is_written() {
         drop(slice);
     }
     assert_eq!(outstanding(&budget), 0);
-    // The same where the client goes in the middle.
+    // The same if the client closes the connection in the middle of the response.
     let mut body = search(&budget, "192.0.2.1", length).await.into_body();
     drop(body.frame().await);
     assert_eq!(outstanding(&budget), length);

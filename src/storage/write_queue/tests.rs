@@ -124,7 +124,7 @@ impl World {
         let is_wanted = |entry: &&Entry| {
             let by_id = wanted.ids.iter().any(|(_, id)| *id == entry.id);
             by_id
-                || entry.identifiers.iter().any(|(own, hold)| match hold {
+                || entry.identifiers.iter().any(|(own, claim)| match claim {
                     Claim::Held => {
                         wanted.identifiers.iter().any(|(_, named)| named == own)
                             || wanted.values.iter().any(|(_, value)| *value == own.value)
@@ -143,8 +143,8 @@ impl World {
         let write = &write.write;
         if !matches!(write.target, Target::New(Some(_))) || effect != Effect::Keep {
             for own in &write.identifiers {
-                let hold = self.entries[&id].identifiers.get(own);
-                assert_eq!(hold, Some(&Claim::Held), "an accepted account answers to its identifiers");
+                let claim = self.entries[&id].identifiers.get(own);
+                assert_eq!(claim, Some(&Claim::Held), "an accepted account answers to its identifiers");
             }
             self.acknowledged.insert(id.clone(), (version, write.content_hash.clone()));
             for own in write.identifiers.iter().filter(|own| own.is_intrn()) {
@@ -165,8 +165,8 @@ impl World {
         for entry in &state {
             let (version, hash) = &self.acknowledged[&entry.id];
             assert_eq!((entry.version, &entry.content_hash), (*version, hash), "what was acknowledged is what is kept");
-            for (identifier, hold) in &entry.identifiers {
-                if *hold == Claim::Held {
+            for (identifier, claim) in &entry.identifiers {
+                if *claim == Claim::Held {
                     let other = holders.insert(identifier.clone(), entry.id.clone());
                     assert_eq!(other, None, "{identifier:?} has two holders");
                 }

@@ -68,8 +68,8 @@ fn an_interval_counts_from_the_last_beginning() {
 }
 
 /// A run that began then; `None`: it was cut off.
-fn run(began: &str, types: &[DirectoryType], succeeded: Option<bool>) -> Record {
-    let mut record = Record::new(Work::Sync, "https://h".to_owned(), instant(began));
+fn run(began: &str, types: &[DirectoryType], succeeded: Option<bool>) -> RunRecord {
+    let mut record = RunRecord::new(Work::Sync, "https://h".to_owned(), instant(began));
     let part = |of: &DirectoryType| Part {
         resource_type: of.to_string(),
         kind: "delta".to_owned(),

@@ -52,10 +52,10 @@ impl Base {
     }
 
     /// An address in a response of the directory, if it has the same origin.
-    pub(super) fn resolve_same_origin(&self, told: &str) -> Result<Url, UpstreamError> {
+    pub(super) fn resolve_same_origin(&self, link: &str) -> Result<Url, UpstreamError> {
         let elsewhere =
             |place: &str| UpstreamError::ForeignNextLink { base: self.text.clone(), place: place.to_owned() };
-        let url = self.url.join(told).map_err(|_| elsewhere("an address that cannot be read"))?;
+        let url = self.url.join(link).map_err(|_| elsewhere("an address that cannot be read"))?;
         if self.is_same_origin(&url) { Ok(url) } else { Err(elsewhere(&url.origin().ascii_serialization())) }
     }
 
@@ -98,14 +98,14 @@ mod tests {
     #[test]
     fn only_addresses_of_the_same_scheme_host_and_port_are_its_own() {
         let base = Base::parse(NATIONAL).expect("a base");
-        for told in [
+        for link in [
             "https://gateway.api.esante.gouv.fr/fhir/v2/_page?id=u1",
             "https://gateway.api.esante.gouv.fr:443/elsewhere",
             "/fhir/v2/_page?id=u1",
         ] {
-            assert!(base.resolve_same_origin(told).is_ok(), "{told}");
+            assert!(base.resolve_same_origin(link).is_ok(), "{link}");
         }
-        for told in [
+        for link in [
             "http://gateway.api.esante.gouv.fr/fhir/v2/_page?id=u1",
             "https://gateway.api.esante.gouv.fr:8443/fhir/v2/_page?id=u1",
             "https://gateway.api.esante.gouv.fr.example.org/_page",
@@ -115,7 +115,7 @@ mod tests {
             "data:text/plain,x",
             "https://[",
         ] {
-            assert!(matches!(base.resolve_same_origin(told), Err(UpstreamError::ForeignNextLink { .. })), "{told}");
+            assert!(matches!(base.resolve_same_origin(link), Err(UpstreamError::ForeignNextLink { .. })), "{link}");
         }
     }
 }
