@@ -10,12 +10,11 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
 
-use super::client::{Measured, connect};
+use super::Failure;
+use super::goals::{REQUESTS, milliseconds};
+use super::http::connect;
+use super::measured::Measured;
 use super::table::Table;
-use super::{Failure, milliseconds};
-
-/// How many requests make a row.
-pub const REQUESTS: usize = 200;
 
 /// How many before are not counted.
 pub const WARMING_UP: usize = 20;

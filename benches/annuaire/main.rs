@@ -9,44 +9,27 @@
 mod children;
 mod copies;
 mod directory;
-mod goals;
 mod rows;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-#[allow(dead_code, reason = "the other bench uses the rest")]
-#[path = "../bodies/mod.rs"]
-mod bodies;
-#[allow(dead_code, reason = "the other bench uses the rest")]
-#[path = "../shared/client.rs"]
-mod client;
-#[allow(dead_code, reason = "the other bench uses the rest")]
-#[path = "../shared/machine.rs"]
-mod machine;
-#[allow(dead_code, reason = "the other bench uses the rest")]
-#[path = "../shared/server.rs"]
-mod server;
-#[allow(dead_code, reason = "the suites use the rest")]
-#[path = "../../tests/support/mod.rs"]
-mod support;
-#[path = "../shared/table.rs"]
-mod table;
-
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use client::{Accounts, Measured, Random};
 use copies::{Copies, Folder};
 use directory::{Directory, MIDDLE, Walk};
-use goals::{Goals, milliseconds, thousands};
 use rows::Rows;
-use server::Server;
-use support::postgres::Cluster;
-use table::Table;
-
-type Failure = Box<dyn std::error::Error>;
+use shared::accounts::Accounts;
+use shared::goals::{Goals, REQUESTS, thousands};
+use shared::measured::{Measured, Random};
+use shared::server::Server;
+use shared::support::postgres::Cluster;
+use shared::table::Table;
+use shared::{Failure, client, goals, http, machine, measured, server, support, table};
 
 /// Like a server that means it.
 const DURABLE: &str = "-c fsync=on -c full_page_writes=on -c synchronous_commit=on -c shared_buffers=1GB";
@@ -147,7 +130,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         thousands(invented.resources as f64),
         invented.bytes as f64 / 1e9,
         thousands(invented.resources as f64 / invented.took.as_secs_f64()),
-        directory::REQUESTS,
+        REQUESTS,
         directory::WARMING_UP,
     );
 
@@ -281,23 +264,30 @@ impl Bench<'_> {
     /// Accounts, first alone, then while another copy is loaded.
     async fn writes(&self, server: &Server, goals: &mut Goals) -> Result<(), Failure> {
         say("writing accounts");
-        let accounts = Rc::new(Accounts::default());
-        let idle = client::put(server.address, &accounts, WRITERS, IDLE).await?;
+        let (address, process) = (server.address, server.process());
+        let idle = tokio::task::spawn_blocking(move || {
+            let mut accounts = Accounts::default();
+            let idle = client::put(address, process, &mut accounts, WRITERS, IDLE)?;
+            Ok::<_, Failure>((idle, accounts))
+        });
+        let (idle, mut accounts) = idle.await??;
 
         say("writing accounts while another copy is loaded");
         let url = self.copies.new_copy("loaded").await?;
         let load = children::load(&url, self.file)?;
-        let loading = Rc::new(Cell::new(true));
+        let loading = Arc::new(AtomicBool::new(true));
         let goes_on = loading.clone();
-        let writes = client::put_while(server.address, &accounts, WRITERS, move || goes_on.get());
+        let writes = tokio::task::spawn_blocking(move || {
+            client::put_while(address, &mut accounts, WRITERS, || goes_on.load(Ordering::Relaxed))
+        });
         let load = async {
             // Dropped, it ends.
             let ended = tokio::time::timeout(LOAD_TIMEOUT, load.ended()).await;
-            loading.set(false);
+            loading.store(false, Ordering::Relaxed);
             ended.map_or(Ok(()), |ended| ended.map(drop))
         };
         let (busy, loaded) = tokio::join!(writes, load);
-        let busy = busy?;
+        let busy = busy??;
         loaded?;
         self.copies.remove(&url).await?;
 
@@ -362,7 +352,7 @@ async fn walks(directory: &mut Directory, rows: &mut Rows, walk: &Walk, goals: &
 }
 
 async fn identifiers(directory: &mut Directory, rows: &mut Rows, goals: &mut Goals) -> Result<(), Failure> {
-    let known = rows.some_rpps(directory::WARMING_UP + directory::REQUESTS).await?;
+    let known = rows.some_rpps(directory::WARMING_UP + REQUESTS).await?;
     let search = |number: usize| format!("Practitioner?identifier={}", known[number % known.len()]);
     if directory.get(&search(0)).await?.1.entries()?.is_empty() {
         return Err(format!("nobody found with {}", search(0)).into());

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 
 use super::Failure;
-use super::client::Random;
+use super::measured::Random;
 
 /// What practitioners have instead of a type in the numbers of versions.
 const PRACTITIONER: i64 = 2;
@@ -89,7 +89,7 @@ impl Rows {
             Self::Sqlite(connection) => sqlx::query_as(sql).bind(end).fetch_one(connection).await?,
             Self::Postgres(connection) => sqlx::query_as(sql).bind(end).fetch_one(connection).await?,
         };
-        let most = usize::try_from(last & i64::from(u32::MAX))?.max(1);
+        let most = u64::try_from(last & i64::from(u32::MAX))?.max(1);
         let mut random = Random::default();
         let numbers: Vec<i64> = (0..count)
             .map(|_| PRACTITIONER << 32 | i64::try_from(1 + random.below(most)).unwrap_or_default())

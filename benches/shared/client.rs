@@ -1,235 +1,224 @@
-//! Clients over keep-alive connections, each of which waits for one answer before its next request.
+//! Writes accounts over keep-alive connections, each of which waits for one answer before its next request.
+//!
+//! Client and server share the cores of one machine: what the client uses, the server lacks. So requests are prepared
+//! as bytes, one thread serves all connections through one epoll, and of an answer only the status and the length
+//! are read.
 
-use std::cell::Cell;
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use sas_endpoint::fhir::identifier::INTRN;
-use sas_endpoint::fhir::resource_type::ResourceType;
-use tokio::net::TcpStream;
-use tokio::task::{JoinSet, LocalSet};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
 
-use super::{Failure, bodies};
+use super::Failure;
+use super::accounts::{Accounts, Request};
+use super::measured::Measured;
+use super::server::processor_time;
 
 /// What happens before this is not counted: caches and connections are filled.
 const WARMING_UP: Duration = Duration::from_secs(1);
 
-/// Accounts that differ in what an account differs in, made from one body.
-pub struct Accounts {
-    template: String,
-    next: Cell<u64>,
-    revision: Cell<u64>,
-}
+/// A server that sends nothing for this long sends nothing any more.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Default for Accounts {
-    fn default() -> Self {
-        Self { template: bodies::body(ResourceType::Practitioner), next: Cell::default(), revision: Cell::default() }
-    }
-}
-
-impl Accounts {
-    /// The number of an account that there was not yet.
-    pub fn new_number(&self) -> u64 {
-        self.next.replace(self.next.get() + 1)
-    }
-
-    /// The account's INTRN, in no order, and its body, never the same one twice. All share one
-    /// identifier of another system than the SAS's, as accounts of one region may.
-    pub fn body(&self, number: u64) -> (String, String) {
-        let revision = self.revision.replace(self.revision.get() + 1);
-        let scattered = (u128::from(number) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
-        let intrn = uuid::Builder::from_random_bytes(scattered.to_be_bytes()).into_uuid().to_string();
-        let body = self.template.replace("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &intrn);
-        let body = body.replace("3620100057/48211AB", &format!("8{number:011}"));
-        (intrn, body.replace("\"Nadia\"", &format!("\"Nadia {revision}\"")))
-    }
-}
-
-/// How long each answer took.
-pub struct Measured {
-    latencies: Vec<Duration>,
-    duration: Duration,
-}
-
-impl Measured {
-    /// Answers that came one after the other.
-    pub fn of(mut latencies: Vec<Duration>) -> Self {
-        let duration = latencies.iter().sum();
-        latencies.sort_unstable();
-        Self { latencies, duration }
-    }
-
-    /// How many answers.
-    pub fn count(&self) -> usize {
-        self.latencies.len()
-    }
-
-    /// Answers a second.
-    pub fn rate(&self) -> f64 {
-        self.latencies.len() as f64 / self.duration.as_secs_f64()
-    }
-
-    /// The latency that this share of the answers did not exceed.
-    pub fn percentile(&self, share: f64) -> Duration {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
-        let index = (self.latencies.len() as f64 * share) as usize;
-        self.latencies.get(index.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or_default()
-    }
-
-    /// How many answers took longer.
-    pub fn over(&self, bound: Duration) -> usize {
-        self.latencies.iter().filter(|latency| **latency > bound).count()
-    }
-}
-
-/// Writes over `connections` for a while: every other request creates an account, the others
-/// update one that the connection has created before.
-pub async fn put(
+/// Writes over `connections` for a while: every other request creates an account, the others update one that the
+/// connection has created before. `server` is the process whose time is measured.
+pub fn put(
     address: SocketAddr,
-    accounts: &Rc<Accounts>,
+    server: u32,
+    accounts: &mut Accounts,
     connections: usize,
     duration: Duration,
 ) -> Result<Measured, Failure> {
     let counted_from = Instant::now() + WARMING_UP;
     let until = counted_from + duration;
-    let latencies = run(address, accounts, connections, move |start| start < until).await?;
-    // An answer counts where it came within the time.
-    let counted = |(start, latency): &(Instant, Duration)| (counted_from..until).contains(&(*start + *latency));
-    let mut latencies: Vec<_> = latencies.into_iter().filter(counted).map(|(_, latency)| latency).collect();
-    latencies.sort_unstable();
-    Ok(Measured { latencies, duration })
+    // At the beginning and at the end.
+    let mut times = vec![];
+    let goes_on = |now| {
+        if now >= [counted_from, until][times.len().min(1)] && times.len() < 2 {
+            times.push((processor_time(server)?, processor_time(std::process::id())?));
+        }
+        Ok(now < until)
+    };
+    let mut measured = run(address, accounts, connections, |end| (counted_from..until).contains(&end), goes_on)?;
+    let [before, after] = times[..] else { return Err("no answer came in time".into()) };
+    measured.server_time = after.0.saturating_sub(before.0);
+    measured.client_time = after.1.saturating_sub(before.1);
+    Ok(measured.lasting(duration))
 }
 
-/// The same for as long as `goes_on`; what began in the first second is not counted.
-pub async fn put_while(
+/// The same for as long as `goes_on`; what ended in the first second is not counted.
+pub fn put_while(
     address: SocketAddr,
-    accounts: &Rc<Accounts>,
+    accounts: &mut Accounts,
     connections: usize,
-    goes_on: impl Fn() -> bool + 'static,
+    goes_on: impl Fn() -> bool,
 ) -> Result<Measured, Failure> {
     let counted_from = Instant::now() + WARMING_UP;
-    let latencies = run(address, accounts, connections, move |_| goes_on()).await?;
-    let counted = latencies.into_iter().filter(|(start, _)| *start >= counted_from);
-    let mut latencies: Vec<_> = counted.map(|(_, latency)| latency).collect();
-    latencies.sort_unstable();
-    Ok(Measured { latencies, duration: counted_from.elapsed() })
+    let measured = run(address, accounts, connections, |end| end >= counted_from, |_| Ok(goes_on()))?;
+    Ok(measured.lasting(counted_from.elapsed()))
 }
 
-/// So many writes.
-pub async fn put_many(
+/// This many writes, all of which are counted.
+pub fn put_many(
     address: SocketAddr,
-    accounts: &Rc<Accounts>,
+    accounts: &mut Accounts,
     connections: usize,
     writes: usize,
-) -> Result<(), Failure> {
-    let left = Cell::new(writes);
-    let another = move |_| left.get().checked_sub(1).inspect(|&less| left.set(less)).is_some();
-    run(address, accounts, connections, another).await.map(drop)
+) -> Result<Measured, Failure> {
+    let (start, mut left) = (Instant::now(), writes);
+    let goes_on = |_| Ok(left.checked_sub(1).inspect(|&less| left = less).is_some());
+    Ok(run(address, accounts, connections, |_| true, goes_on)?.lasting(start.elapsed()))
 }
 
-/// Connects them all, and lets each write as long as there is `another`.
-async fn run(
+/// Connects them all, and lets each write as long as this `goes_on`.
+fn run(
     address: SocketAddr,
-    accounts: &Rc<Accounts>,
+    accounts: &mut Accounts,
     connections: usize,
-    another: impl Fn(Instant) -> bool + 'static,
-) -> Result<Vec<(Instant, Duration)>, Failure> {
-    let mut senders = vec![];
-    for _ in 0..connections {
-        senders.push(connect(address).await?);
+    is_counted: impl Fn(Instant) -> bool,
+    mut goes_on: impl FnMut(Instant) -> Result<bool, Failure>,
+) -> Result<Measured, Failure> {
+    let mut poll = Poll::new()?;
+    let mut clients = vec![];
+    for number in 0..connections {
+        let mut client = Client::connect(address, number)?;
+        poll.registry().register(&mut client.stream, Token(number), Interest::READABLE)?;
+        clients.push(client);
     }
-    let another: Rc<dyn Fn(Instant) -> bool> = Rc::new(another);
-    let run = async {
-        let mut clients = JoinSet::new();
-        for sender in senders {
-            clients.spawn_local(client(sender, accounts.clone(), another.clone()));
-        }
-        let mut latencies = vec![];
-        while let Some(ended) = clients.join_next().await {
-            latencies.extend(ended??);
-        }
-        Ok(latencies)
-    };
-    LocalSet::new().run_until(run).await
-}
-
-async fn client(
-    mut sender: SendRequest<Full<Bytes>>,
-    accounts: Rc<Accounts>,
-    another: Rc<dyn Fn(Instant) -> bool>,
-) -> Result<Vec<(Instant, Duration)>, Failure> {
-    let mut random = Random::default();
-    let mut own: Vec<u64> = vec![];
-    let mut latencies = vec![];
-    let mut creates = false;
-    while another(Instant::now()) {
-        creates = !creates;
-        let number = if creates { accounts.new_number() } else { own[random.below(own.len())] };
-        let (intrn, body) = accounts.body(number);
-        let request = Request::put(format!("/fhir/Practitioner?identifier={INTRN}%7C{intrn}"))
-            .header("host", "localhost")
-            .header("content-type", "application/fhir+json")
-            .body(Full::from(body))?;
-        let start = Instant::now();
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let answer = response.into_body().collect().await?.to_bytes();
-        latencies.push((start, start.elapsed()));
-        let expected = if creates { StatusCode::CREATED } else { StatusCode::OK };
-        if status != expected {
-            return Err(format!("{expected} was expected, not {status}: {}", String::from_utf8_lossy(&answer)).into());
-        }
-        if creates {
-            own.push(number);
+    accounts.expect(connections);
+    let mut waiting = 0;
+    for client in &mut clients {
+        if goes_on(Instant::now())? {
+            client.send(accounts)?;
+            waiting += 1;
         }
     }
-    Ok(latencies)
+    let (mut latencies, mut failures) = (vec![], 0);
+    let mut events = Events::with_capacity(connections);
+    while waiting > 0 {
+        poll.poll(&mut events, Some(ANSWER_TIMEOUT))?;
+        if events.is_empty() {
+            return Err("the server does not answer".into());
+        }
+        for event in &events {
+            let client = &mut clients[event.token().0];
+            let Some(status) = client.answer.read(&mut client.stream)? else { continue };
+            let now = Instant::now();
+            if status == client.expected() {
+                if client.creates {
+                    accounts.created(client.number);
+                }
+                if is_counted(now) {
+                    latencies.push(now.saturating_duration_since(client.start));
+                }
+            } else {
+                failures += 1;
+                if failures == 1 {
+                    eprintln!("{} was expected: {}", client.expected(), client.answer.text());
+                }
+            }
+            match goes_on(now)? {
+                true => client.send(accounts)?,
+                false => waiting -= 1,
+            }
+        }
+    }
+    let mut measured = Measured::of(latencies);
+    measured.failures = failures;
+    Ok(measured)
 }
 
-/// Whether the operator's listener answers that the server is ready.
-pub async fn is_ready(ops: SocketAddr) -> bool {
-    let ask = async {
-        let stream = TcpStream::connect(ops).await?;
-        let (mut sender, connection) = handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let request = Request::get("/health/ready").header("host", "localhost").body(Empty::new())?;
-        Ok::<_, Failure>(sender.send_request(request).await?.status() == StatusCode::OK)
-    };
-    ask.await.unwrap_or(false)
+/// One connection.
+struct Client {
+    number: usize,
+    stream: TcpStream,
+    request: Request,
+    answer: Answer,
+    creates: bool,
+    start: Instant,
 }
 
-/// A connection that is kept.
-pub async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
+impl Client {
+    fn connect(address: SocketAddr, number: usize) -> Result<Self, Failure> {
+        let stream = std::net::TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream);
+        let (request, answer) = (Request::new(), Answer::default());
+        Ok(Self { number, stream, request, answer, creates: false, start: Instant::now() })
+    }
+
+    fn send(&mut self, accounts: &mut Accounts) -> Result<(), Failure> {
+        self.creates = !self.creates || !accounts.has_any(self.number);
+        accounts.prepare(&mut self.request, self.number, self.creates);
+        self.start = Instant::now();
+        // The buffer of the socket is empty, and larger.
+        match self.stream.write(self.request.bytes())? == self.request.bytes().len() {
+            true => Ok(()),
+            false => Err("a request was sent in part".into()),
+        }
+    }
+
+    /// The status of success.
+    fn expected(&self) -> u16 {
+        if self.creates { 201 } else { 200 }
+    }
 }
 
-/// Picks accounts (xorshift): the same ones in every run.
-pub struct Random(u64);
+/// The bytes of an answer as they come.
+struct Answer {
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Its status and its length, once its head has come.
+    head: Option<(u16, usize)>,
+}
 
-impl Default for Random {
+impl Default for Answer {
     fn default() -> Self {
-        Self(0x9E37_79B9_7F4A_7C15)
+        Self { buffer: vec![0; 32 << 10], filled: 0, head: None }
     }
 }
 
-impl Random {
-    /// A number less than `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        #[expect(clippy::cast_possible_truncation, reason = "any bits of a random number are random")]
-        let number = self.0 as usize;
-        number % bound
+impl Answer {
+    /// Its status once all of it has come.
+    fn read(&mut self, stream: &mut TcpStream) -> Result<Option<u16>, Failure> {
+        if self.head.is_some_and(|(_, length)| self.filled == length) {
+            (self.filled, self.head) = (0, None);
+        }
+        loop {
+            match stream.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => return Err(format!("a connection was closed: {}", self.text()).into()),
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if self.head.is_none() {
+                self.head = parse_head(&self.buffer[..self.filled])?;
+            }
+            if let Some((status, length)) = self.head {
+                if self.filled == length {
+                    return Ok(Some(status));
+                }
+                self.buffer.resize(self.buffer.len().max(length), 0);
+            }
+        }
     }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.buffer[..self.filled]).into_owned()
+    }
+}
+
+/// The status of an answer, and its length with its head; `None` before the end of the head.
+fn parse_head(answer: &[u8]) -> Result<Option<(u16, usize)>, Failure> {
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&answer[..end])?;
+    let status = head.get(9..12).ok_or("an answer without a status")?.parse()?;
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let length = fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value).next();
+    let length: usize = length.ok_or("an answer without a length")?.trim().parse()?;
+    Ok(Some((status, end + 4 + length)))
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::ports::ReservedPort;
-use super::{Failure, client};
+use super::{Failure, http};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sas-endpoint");
 
@@ -40,7 +40,7 @@ impl Server {
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { address, started_in: Duration::ZERO, child, _ports: ports };
-        while !client::is_ready(ops).await {
+        while !http::is_ready(ops).await {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended at once: {status}").into());
             }
@@ -51,6 +51,11 @@ impl Server {
         }
         server.started_in = start.elapsed();
         Ok(server)
+    }
+
+    /// Its number as a process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it keeps in memory now, in MiB.
@@ -87,6 +92,18 @@ pub fn memory_mebibytes(process: u32, name: &str) -> Result<f64, Failure> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kibibytes / 1024.0)
+}
+
+/// The processor time that a process has used, of all its threads; in hundredths of a second.
+pub fn processor_time(process: u32) -> Result<Duration, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name before may contain anything; `utime` and `stime` are the fields 14 and 15.
+    let (_, fields) = stat.rsplit_once(") ").ok_or("no name")?;
+    let mut ticks = 0;
+    for field in fields.split(' ').skip(11).take(2) {
+        ticks += field.parse::<u64>()?;
+    }
+    Ok(Duration::from_millis(10 * ticks))
 }
 
 /// The size of the binary, in MiB.

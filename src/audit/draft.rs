@@ -126,7 +126,7 @@ impl AuditDraft {
     }
 
     /// Sets the name of the interaction and the type of the resource.
-    pub(crate) fn set_interaction(&mut self, interaction: &'static str, resource_type: Option<&'static str>) {
+    pub fn set_interaction(&mut self, interaction: &'static str, resource_type: Option<&'static str>) {
         (self.interaction, self.resource_type) = (Some(interaction), resource_type);
     }
 
@@ -146,7 +146,7 @@ impl AuditDraft {
     }
 
     /// Adds the identifiers in the parameters of a query.
-    pub(crate) fn add_query<'a>(&mut self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
+    pub fn add_query<'a>(&mut self, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
         // `identifier:not`, `practitioner.identifier`, and `Identifier` as the SAS pages write it.
         let is_identifier = |name: &str| {
             let name = name.split(':').next().unwrap_or_default();
@@ -175,7 +175,7 @@ impl AuditDraft {
     }
 
     /// Adds the identifiers in a body: those of the resource, and those of the persons it refers to, at any depth.
-    pub(crate) fn add_body(&mut self, body: &Value) {
+    pub fn add_body(&mut self, body: &Value) {
         let mut left = MAX_READ_IDENTIFIERS;
         // Level by level, so that the resource's own identifiers come first.
         let mut unread = VecDeque::from([body]);
@@ -237,7 +237,7 @@ impl AuditDraft {
     }
 
     /// The audit event that is committed with a change.
-    pub(crate) fn event_of_change<'a>(
+    pub fn event_of_change<'a>(
         &self,
         resource: &ResourceRef,
         status: u16,

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::client::Measured;
-use super::directory::REQUESTS;
+use super::measured::Measured;
 use super::table::Table;
+
+/// How many requests a search is measured with.
+pub const REQUESTS: usize = 200;
 
 /// The most memory that a load may take.
 const MEMORY: f64 = 500.0;
