@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn json_numbers_are_those_of_the_grammar_with_at_most_4300_digits() {
+    fn json_numbers_are_those_of_the_grammar_with_at_most_4300_digits_before_the_point() {
         for number in ["0", "-0", "1E400", "-1.5e-7", &"9".repeat(4300)] {
             assert_eq!(defects(&format!("{{\"a\":{number}}}")), [""; 0], "{number}");
         }
@@ -139,6 +139,12 @@ mod tests {
             assert_eq!(defects(&format!("{{\"a\":{number}}}")), ["json-syntax Practitioner"], "{number}");
         }
         assert_eq!(defects(&format!("{{\"a\":{}}}", "9".repeat(4301))), ["json-too-large Practitioner"]);
+    }
+
+    #[test]
+    fn json_misspelt_null_is_a_syntax_error_only() {
+        assert_eq!(defects(r#"{"a":nope}"#), ["json-syntax Practitioner"]);
+        assert_eq!(defects(r#"{"a":[nul]}"#), ["json-syntax Practitioner"]);
     }
 
     #[test]

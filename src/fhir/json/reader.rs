@@ -81,11 +81,11 @@ impl<'a> Reader<'a> {
             self.name(&key, start, path)?;
             let path = Path::Key(path, &key);
             let first = self.json.peek().map_err(|error| self.refuse_syntax(&error))?;
-            if first == Peek::Null {
-                self.add(&JSON_NULL, &path, |issue| issue);
-            }
             let value_start = self.text.len();
             let value = self.value(first, &path, depth + 1)?;
+            if value.is_null() {
+                self.add(&JSON_NULL, &path, |issue| issue);
+            }
             has_null |= matches!(&value, Value::Array(items) if items.iter().any(Value::is_null));
             if object.contains_key(&key) {
                 self.add(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
@@ -148,10 +148,11 @@ impl<'a> Reader<'a> {
                 self.text.push(',');
             }
             let item = Path::Index(path, items.len());
-            if peek == Peek::Null && !matches!(path, Path::Key(..)) {
+            let value = self.value(peek, &item, depth + 1)?;
+            if value.is_null() && !matches!(path, Path::Key(..)) {
                 self.add(&JSON_NULL, &item, |issue| issue);
             }
-            items.push(self.value(peek, &item, depth + 1)?);
+            items.push(value);
             first = self.json.array_step();
         }
         self.text.push(']');
@@ -213,7 +214,7 @@ impl<'a> Reader<'a> {
 
     fn refuse_syntax(&self, error: &JiterError) -> Refusal {
         match error.error_type {
-            // A number of more than 4,300 digits.
+            // More than 4,300 digits before the decimal point.
             JiterErrorType::JsonError(JsonErrorType::NumberOutOfRange) => self.refuse_size(&Path::Root),
             _ => self.refuse_at(error.index),
         }

@@ -39,8 +39,8 @@ rules! { STRUCTURE:
     "The JSON is nested deeper than {expected} levels.";
 
     JSON_TOO_LARGE = "json-too-large", NotFhir, TooCostly, "HL7 FHIR R4, JSON Representation: http://hl7.org/fhir/R4/json.html (limite de ce serveur / a limit of this server)";
-    "Le JSON est trop grand ; ce serveur admet au plus {values} valeurs, {characters} caractères par nom d'élément, et 4300 chiffres par nombre.";
-    "The JSON is too large; this server allows at most {values} values, {characters} characters for an element's name, and 4300 digits for a number.";
+    "Le JSON est trop grand ; ce serveur admet au plus {values} valeurs, {characters} caractères par nom d'élément, et 4300 chiffres avant la virgule d'un nombre.";
+    "The JSON is too large; this server allows at most {values} values, {characters} characters for an element's name, and 4300 digits before the decimal point of a number.";
 
     JSON_DUPLICATE_KEY = "json-duplicate-key", NotFhir, Structure, JSON;
     "L'élément « {found} » est donné deux fois dans le même objet.";
