@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 
 use super::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
 use super::error::StorageError;
 use super::open_error::OpenError;
 use super::pooler;
-use super::postgres::{Connections, Session};
+use super::postgres::{self, Session};
 use super::postgres_address::PostgresAddress;
 use super::private_file;
 use super::schema::{Schema, Sql};
-use super::sqlite::{SqliteReaders, StopAt};
+use super::sqlite;
 use crate::deadline::Deadline;
 
 /// The schema of accounts, appointments and audit events.
@@ -53,6 +53,12 @@ const POSTGRES_SEARCHES: u32 = 8;
 /// Connections that count all matches, on Postgres: more would only make each count slower.
 const POSTGRES_COUNTS: u32 = 2;
 
+/// The page cache of the SQLite connection that writes, in KiB as a negative number: identifiers are inserted all over
+/// their indexes, whose pages would be read again for each.
+const WRITER_CACHE: &str = "-8192";
+/// Pages of SQLite's log after which they are copied into the file: a page that changed often meanwhile is copied once.
+const WRITER_CHECKPOINT: &str = "4000";
+
 /// Each connection to SQLite has a thread: the units and the compositions allow 256 tasks.
 const MAX_SQLITE_SEARCHES: u32 = 32;
 
@@ -64,15 +70,28 @@ fn sqlite_searches() -> u32 {
         .map_or(2, |processors| processors.clamp(2, MAX_SQLITE_SEARCHES))
 }
 
-/// The settings of every Postgres session.
-const SESSION: &str = concat!(
+/// The settings of a Postgres session that reads.
+const READER_SESSION: &str = concat!(
+    "SET idle_in_transaction_session_timeout = '10s';",
+    "SET default_transaction_isolation = 'read committed';",
+    // A plan made while a table was small would be kept for as long as it grows.
+    "SET plan_cache_mode = force_custom_plan",
+);
+
+/// The settings of the Postgres session that writes.
+const WRITER_SESSION: &str = concat!(
     // An instance that hangs inside a transaction must not block the others for ever.
     "SET idle_in_transaction_session_timeout = '10s';",
     // Acknowledged means on disk, and decided over what was committed before.
     "SET synchronous_commit = on;",
     "SET default_transaction_isolation = 'read committed';",
-    // A plan made while a table was small would be kept for as long as it grows.
-    "SET plan_cache_mode = force_custom_plan",
+    // A batch finds every row by its key. Without statistics, as while a database is being filled, Postgres would read
+    // whole tables.
+    "SET enable_seqscan = off;",
+    "SET enable_hashjoin = off;",
+    "SET enable_mergejoin = off;",
+    // So the plan does not depend on the tables: it is made once.
+    "SET plan_cache_mode = force_generic_plan",
 );
 
 /// An open database.
@@ -90,8 +109,8 @@ pub struct Storage {
 /// The connection that writes. It is apart from those that read, so that a write waits for no search.
 #[derive(Clone)]
 pub(super) enum Writer {
-    Sqlite { pool: SqlitePool, stop_at: StopAt },
-    Postgres(Connections),
+    Sqlite(sqlite::Connections),
+    Postgres(postgres::Connections),
 }
 
 /// Connections that read, by purpose, so that no purpose waits for another.
@@ -111,8 +130,8 @@ pub(super) struct ReaderPools {
 /// Connections that read.
 #[derive(Clone)]
 pub(crate) enum Readers {
-    Sqlite(SqliteReaders),
-    Postgres(Connections),
+    Sqlite(sqlite::Connections),
+    Postgres(postgres::Connections),
 }
 
 impl Readers {
@@ -220,19 +239,10 @@ impl Storage {
     }
 
     fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions, description: &str) -> Self {
-        // If the disk is full, SQLite rolls back by itself, and sqlx believes that the connection is still in the
-        // transaction and refuses the next one: the pool replaces such a connection.
-        let stop_at = StopAt::never();
-        let installed = stop_at.clone();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .after_connect(move |connection, _| {
-                let stop_at = installed.clone();
-                Box::pin(async move { stop_at.install(connection).await })
-            })
-            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
-        let pool = pool.connect_lazy_with(options.busy_timeout(WRITE_TIMEOUT));
-        let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
+        let writing = options.busy_timeout(WRITE_TIMEOUT).pragma("cache_size", WRITER_CACHE);
+        let writing = writing.pragma("wal_autocheckpoint", WRITER_CHECKPOINT);
+        let writer = Writer::Sqlite(sqlite::Connections::new(writing, 1));
+        let readers = |size| Readers::Sqlite(sqlite::Connections::read_only(reading.clone(), size));
         let searches = readers(sqlite_searches());
         let pools = ReaderPools {
             lookups: readers(LOOKUPS),
@@ -241,7 +251,7 @@ impl Storage {
             searches,
             probe: readers(1),
         };
-        Self::new(Writer::Sqlite { pool, stop_at }, pools, description)
+        Self::new(writer, pools, description)
     }
 
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
@@ -254,7 +264,8 @@ impl Storage {
 
     fn of_postgres(PostgresAddress { options, description }: PostgresAddress) -> Self {
         let connections = |size, writes, statement_timeout| {
-            Connections::new(options.clone(), size, Session { writes, statement_timeout, settings: SESSION })
+            let settings = if writes { WRITER_SESSION } else { READER_SESSION };
+            postgres::Connections::new(options.clone(), size, Session { writes, statement_timeout, settings })
         };
         let readers = |size, statement_timeout| Readers::Postgres(connections(size, false, statement_timeout));
         let pools = ReaderPools {
@@ -290,11 +301,11 @@ impl Storage {
     /// The numbers of open and of idle connections in all pools.
     pub fn connections(&self) -> (u32, usize) {
         let writers = match &self.writer {
-            Writer::Sqlite { pool, .. } => (pool.size(), pool.num_idle()),
+            Writer::Sqlite(connections) => connections.count(),
             Writer::Postgres(connections) => connections.count(),
         };
         // On SQLite, counts are made by the connections of searches.
-        let is_shared = matches!(self.writer, Writer::Sqlite { .. });
+        let is_shared = matches!(self.writer, Writer::Sqlite(_));
         let pools = self.readers.all().into_iter().enumerate().filter(|(index, _)| !(is_shared && *index == 3));
         pools.fold(writers, |(open, idle), (_, readers)| {
             let (more_open, more_idle) = readers.count();
@@ -308,7 +319,7 @@ impl Storage {
             readers.close().await;
         }
         match &self.writer {
-            Writer::Sqlite { pool, .. } => pool.close().await,
+            Writer::Sqlite(connections) => connections.close().await,
             Writer::Postgres(connections) => connections.close().await,
         }
     }

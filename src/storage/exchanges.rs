@@ -1,17 +1,14 @@
 //! The table of audit events: added with the changes they describe, looked up by identifier and by resource.
 
-#![expect(clippy::cast_possible_wrap, reason = "a batch has some hundred events")]
-
 use std::collections::BTreeSet;
 
-use super::database::{Storage, Writer, on_reader};
+use super::database::{Storage, on_reader};
+use super::event_batch::RUN;
+use super::write_set::{StateKeys, WriteSet};
 use super::write_transaction::in_write_transaction;
 use crate::audit::{AuditEvent, Key, LookupKey};
 use crate::fhir::identifier::Identifier;
 use crate::storage::error::StorageError;
-
-/// The events whose lookup keys are sorted together.
-pub(super) const RUN: i64 = 128;
 
 /// Maximum events that one transaction removes: writes wait for it.
 const MAX_PURGED_EVENTS: i64 = 500;
@@ -27,73 +24,6 @@ const PAGE: i64 = 500;
 const MAX_LATE_EVENTS: usize = 4096;
 
 const SELECT_KEY: &str = "SELECT value FROM note WHERE name = 'exchanges-key'";
-
-/// Adds events within a write transaction, which excludes other writers: their numbers follow the last one. A batch is
-/// one bound value per statement: on SQLite a statement costs as much as many rows.
-macro_rules! add_events {
-    ($storage:expr, $transaction:ident, $events:expr) => {
-        let batch = $crate::storage::exchanges::Batch::new($events)?;
-        if batch.length > 0 {
-            let [events, keys] = $crate::storage::exchanges::insertions($storage);
-            sqlx::query(events).bind(batch.events).execute(&mut *$transaction).await?;
-            let run = $crate::storage::exchanges::RUN;
-            let query = sqlx::query(keys).bind(batch.keys).bind(batch.length).bind(run);
-            query.execute(&mut *$transaction).await?;
-        }
-    };
-}
-pub(super) use add_events;
-
-/// Events to insert, as JSON arrays.
-pub(super) struct Batch {
-    pub length: i64,
-    /// One object each.
-    pub events: String,
-    /// One array of lookup keys each.
-    pub keys: String,
-}
-
-impl Batch {
-    pub(super) fn new<'a>(events: impl IntoIterator<Item = &'a AuditEvent>) -> Result<Self, sqlx::Error> {
-        let events: Vec<_> = events.into_iter().collect();
-        let keys: Vec<Vec<i64>> =
-            events.iter().map(|event| event.lookup_keys().into_iter().map(|key| key.0).collect()).collect();
-        let text = |json: serde_json::Result<String>| json.map_err(|error| sqlx::Error::Encode(error.into()));
-        Ok(Self {
-            length: events.len() as i64,
-            keys: text(serde_json::to_string(&keys))?,
-            events: text(serde_json::to_string(&events))?,
-        })
-    }
-}
-
-/// The statements that add a [`Batch`]: its events after the last one, then their lookup keys.
-///
-/// If every event has been removed, numbers start from 1 again, and may meet keys that are not yet removed.
-pub(super) fn insertions(storage: &Storage) -> [&'static str; 2] {
-    match storage.writer {
-        // SQLite numbers from the largest on, in the order of the rows. Asked for the largest number, it would read
-        // the whole table for each batch.
-        Writer::Sqlite { .. } => [
-            "INSERT INTO exchange (at, record) SELECT value ->> 'at', value FROM json_each($1)",
-            "INSERT INTO exchange_subject (run, subject, exchange) \
-             SELECT (last_insert_rowid() - $2 + 1 + record.key) / $3, subject.value, last_insert_rowid() - $2 + 1 + record.key \
-             FROM json_each($1) AS record CROSS JOIN json_each(record.value) AS subject \
-             WHERE true ON CONFLICT DO NOTHING",
-        ],
-        Writer::Postgres(_) => [
-            "INSERT INTO exchange (id, at, record) SELECT last.id + new.position, new.record ->> 'at', new.record::text \
-             FROM (SELECT COALESCE(MAX(id), 0) AS id FROM exchange) AS last \
-             CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS new (record, position)",
-            "INSERT INTO exchange_subject (run, subject, exchange) \
-             SELECT (last.id - $2 + record.position) / $3, subject.value::bigint, last.id - $2 + record.position \
-             FROM (SELECT MAX(id) AS id FROM exchange) AS last \
-             CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS record (subjects, position) \
-             CROSS JOIN json_array_elements_text(record.subjects) AS subject (value) \
-             ON CONFLICT DO NOTHING",
-        ],
-    }
-}
 
 /// Which events to read.
 #[derive(Clone, Debug, Default)]
@@ -118,8 +48,7 @@ impl AuditQuery {
 impl Storage {
     /// Adds events that describe no change.
     pub async fn add_events(&self, events: &[AuditEvent]) -> Result<(), StorageError> {
-        in_write_transaction!(self, transaction => { add_events!(self, transaction, events); });
-        Ok(())
+        self.write(&StateKeys::default(), events, |_| WriteSet::default()).await
     }
 
     /// Writes a few bytes, to see whether anything can be written.

@@ -12,6 +12,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
 
+use tokio::time::timeout;
+
 use super::address::LOCK_TIMEOUT;
 use crate::deadline::Deadline;
 
@@ -46,15 +48,28 @@ const READ_ONLY_MAX_AGE: Duration = Duration::from_secs(1);
 async fn probe(connection: &mut PgConnection) -> Option<Server> {
     // On for a standby, and for a primary with `default_transaction_read_only`.
     let asked = connection.fetch_one("SHOW transaction_read_only");
-    let row = tokio::time::timeout(PING_TIMEOUT, asked).await.ok()?.ok()?;
-    let is_read_only = row.try_get::<String, _>(0).ok()?;
-    Some(if is_read_only == "on" { Server::ReadOnly } else { Server::Writable })
+    let row = timeout(PING_TIMEOUT, asked).await.ok()?.ok()?;
+    Some(Server::of(row.try_get(0).ok()?))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Server {
     Writable,
     ReadOnly,
+}
+
+impl Server {
+    /// By `transaction_read_only`.
+    fn of(read_only: &str) -> Self {
+        if read_only == "on" { Self::ReadOnly } else { Self::Writable }
+    }
+}
+
+/// A transaction that has begun.
+struct Begun {
+    /// Whether it keeps other writers out.
+    is_locked: bool,
+    server: Server,
 }
 
 /// A pool of connections, each checked when it is acquired.
@@ -68,7 +83,6 @@ impl Connections {
     /// At most `size` connections for statements of this kind, each opened when it is first needed.
     pub fn new(options: PgConnectOptions, size: u32, session: Session) -> Self {
         let Session { writes, statement_timeout, settings } = session;
-        let read_only_max_age = if writes { Duration::ZERO } else { READ_ONLY_MAX_AGE };
         let timeout = format!("SET statement_timeout = {}", statement_timeout.as_millis());
         let pool = PgPoolOptions::new()
             .max_connections(size)
@@ -76,13 +90,15 @@ impl Connections {
             // The pool's own test has no timeout: a silent server would block every caller.
             .test_before_acquire(false)
             .before_acquire(move |connection, metadata| {
-                let is_young = metadata.age < read_only_max_age;
+                let is_young = metadata.age < READ_ONLY_MAX_AGE;
                 Box::pin(async move {
-                    Ok(match probe(connection).await {
-                        Some(Server::Writable) => true,
-                        Some(Server::ReadOnly) => is_young,
-                        None => false,
-                    })
+                    // `begin_write` probes those that write.
+                    Ok(writes
+                        || match probe(connection).await {
+                            Some(Server::Writable) => true,
+                            Some(Server::ReadOnly) => is_young,
+                            None => false,
+                        })
                 })
             })
             .after_connect(move |connection, _| {
@@ -108,9 +124,33 @@ impl Connections {
         Ok(PooledConnection {
             connection: Some(self.pool.acquire().await?),
             in_transaction: false,
+            is_kept: true,
             release_timeout: self.release_timeout,
             deadline: deadline.clone(),
         })
+    }
+
+    /// A connection in a transaction that keeps other writers out, over all instances that share the database: each decides
+    /// over the commits of the others. Dropped before [`PooledConnection::commit`], the connection is closed.
+    ///
+    /// A pooled connection is probed by the beginning itself: one that was closed meanwhile, or is silent or read-only, is
+    /// replaced.
+    pub async fn begin_write(&self, deadline: &Deadline) -> Result<PooledConnection, sqlx::Error> {
+        let mut connection = self.acquire(deadline).await?;
+        let begun = match timeout(PING_TIMEOUT, connection.begin_write()).await {
+            Ok(Ok(begun)) if begun.server == Server::Writable => begun,
+            // Nothing is written yet.
+            _ => {
+                drop(connection);
+                connection = self.acquire(deadline).await?;
+                let timed_out = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+                timeout(PING_TIMEOUT, connection.begin_write()).await.map_err(timed_out)??
+            }
+        };
+        if !begun.is_locked {
+            connection.execute("SELECT pg_advisory_xact_lock(7302451)").await?;
+        }
+        Ok(connection)
     }
 
     /// How many are open, and how many of these are idle.
@@ -133,6 +173,8 @@ pub(crate) struct PooledConnection {
     /// Until it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     in_transaction: bool,
+    /// Whether it returns to the pool.
+    is_kept: bool,
     release_timeout: Duration,
     /// Holds the permit of the request until the connection is free.
     deadline: Deadline,
@@ -145,15 +187,36 @@ impl PooledConnection {
         self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         Ok(())
     }
+
+    /// Begins a transaction, and takes the lock of writers if it is free. The number is arbitrary, and the same for every
+    /// instance.
+    async fn begin_write(&mut self) -> Result<Begun, sqlx::Error> {
+        self.is_kept = false;
+        let sql = "BEGIN; SELECT pg_try_advisory_xact_lock(7302451), current_setting('transaction_read_only')";
+        let row = self.fetch_one(sqlx::raw_sql(sql)).await?;
+        Ok(Begun { is_locked: row.try_get(0)?, server: Server::of(row.try_get(1)?) })
+    }
+
+    /// Commits the transaction.
+    pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        self.execute("COMMIT").await?;
+        self.is_kept = true;
+        Ok(())
+    }
 }
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
+        if !self.is_kept {
+            // It may be silent, read-only, or in the middle of a statement.
+            connection.close_on_drop();
+            return;
+        }
         // Without a runtime, the program ends.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (in_transaction, deadline) = (self.in_transaction, std::mem::take(&mut self.deadline));
-        let timeout = self.release_timeout;
+        let release_timeout = self.release_timeout;
         runtime.spawn(async move {
             let returned = async {
                 if in_transaction {
@@ -162,7 +225,7 @@ impl Drop for PooledConnection {
                 connection.return_to_pool().await;
                 Ok::<_, sqlx::Error>(())
             };
-            if !matches!(tokio::time::timeout(timeout, returned).await, Ok(Ok(()))) {
+            if !matches!(timeout(release_timeout, returned).await, Ok(Ok(()))) {
                 // Its return would wait for the server without end.
                 connection.close_on_drop();
             }

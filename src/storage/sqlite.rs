@@ -1,4 +1,4 @@
-//! Connections that read a SQLite file. Each stops its statement at a deadline.
+//! Connections to a SQLite file. Each stops its statement at a deadline.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,11 +50,11 @@ fn nanoseconds(instant: Instant) -> u64 {
     u64::try_from(instant.saturating_duration_since(*EPOCH).as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A pool of connections that read.
+/// A pool of connections.
 ///
 /// sqlx's pool has no place for data of a connection, such as its [`StopAt`].
 #[derive(Clone)]
-pub(crate) struct SqliteReaders(Arc<Shared>);
+pub(crate) struct Connections(Arc<Shared>);
 
 struct Shared {
     options: SqliteConnectOptions,
@@ -69,17 +69,21 @@ struct Connected {
     stop_at: StopAt,
 }
 
-impl SqliteReaders {
+impl Connections {
+    /// At most `size` connections that only read, each opened when it is first needed.
+    pub fn read_only(options: SqliteConnectOptions, size: u32) -> Self {
+        Self::new(options.read_only(true).create_if_missing(false), size)
+    }
+
     /// At most `size` connections, each opened when it is first needed.
     pub fn new(options: SqliteConnectOptions, size: u32) -> Self {
-        let options = options.read_only(true).create_if_missing(false);
         let slots = Arc::new(Semaphore::new(size as usize));
         Self(Arc::new(Shared { options, size, slots, idle: Mutex::default() }))
     }
 
     /// A connection, which returns to the pool when it is dropped. Its statement is stopped at the deadline, and when the
     /// connection is dropped.
-    pub async fn acquire(&self, deadline: &Deadline) -> Result<SqliteReader, sqlx::Error> {
+    pub async fn acquire(&self, deadline: &Deadline) -> Result<PooledConnection, sqlx::Error> {
         let slot = self.0.slots.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let idle = self.0.idle().pop();
         let connected = match idle {
@@ -88,7 +92,16 @@ impl SqliteReaders {
         };
         connected.stop_at.set(deadline);
         let held = Some((slot, deadline.clone()));
-        Ok(SqliteReader { connected: Some(connected), in_transaction: false, pool: self.0.clone(), held })
+        let pool = self.0.clone();
+        Ok(PooledConnection { connected: Some(connected), in_transaction: false, is_idle: false, pool, held })
+    }
+
+    /// A connection in a transaction that keeps other writers out.
+    pub async fn begin_write(&self, deadline: &Deadline) -> Result<PooledConnection, sqlx::Error> {
+        let mut connection = self.acquire(deadline).await?;
+        // A deferred transaction that turns into a write fails at once when another process writes.
+        connection.will_begin().execute("BEGIN IMMEDIATE").await?;
+        Ok(connection)
     }
 
     /// How many are open, and how many of these are idle.
@@ -126,16 +139,18 @@ impl Connected {
 }
 
 /// A connection of the pool.
-pub(crate) struct SqliteReader {
+pub(crate) struct PooledConnection {
     /// Until it is dropped.
     connected: Option<Connected>,
     in_transaction: bool,
+    /// Whether its statements have ended.
+    is_idle: bool,
     pool: Arc<Shared>,
     /// The slot, and the permit of the request: both are released when the connection is free.
     held: Option<(OwnedSemaphorePermit, Deadline)>,
 }
 
-impl SqliteReader {
+impl PooledConnection {
     /// Sets another deadline.
     pub fn stop_at(&mut self, deadline: &Deadline) {
         if let Some(connected) = &self.connected {
@@ -145,17 +160,39 @@ impl SqliteReader {
 
     /// Begins a transaction that lasts until the connection is dropped: all that is read is of one state.
     pub async fn begin_snapshot(&mut self) -> Result<(), sqlx::Error> {
-        self.in_transaction = true;
-        self.execute("BEGIN").await?;
+        self.will_begin().execute("BEGIN").await?;
         Ok(())
+    }
+
+    /// Commits the transaction.
+    pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        self.execute("COMMIT").await?;
+        self.committed();
+        Ok(())
+    }
+
+    /// The connection, for statements of which the first begins a transaction. Dropped, it is rolled back.
+    pub fn will_begin(&mut self) -> &mut SqliteConnection {
+        self.in_transaction = true;
+        self
+    }
+
+    /// The transaction has been committed by the last statement.
+    pub fn committed(&mut self) {
+        self.in_transaction = false;
+        self.is_idle = true;
     }
 }
 
-impl Drop for SqliteReader {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         let (Some(mut connected), held, pool) = (self.connected.take(), self.held.take(), self.pool.clone()) else {
             return;
         };
+        if self.is_idle {
+            pool.idle().push(connected);
+            return;
+        }
         let in_transaction = self.in_transaction;
         connected.stop_at.now();
         // Without a runtime, the program ends.
@@ -166,15 +203,17 @@ impl Drop for SqliteReader {
                 true => connected.connection.execute("ROLLBACK").await.map(|_| ()),
                 false => connected.connection.ping().await,
             };
-            if ended.is_ok() {
-                pool.idle().push(connected);
+            match ended {
+                Ok(()) => pool.idle().push(connected),
+                // The next one is not opened beside a transaction of this one.
+                Err(_) => drop(connected.connection.close().await),
             }
             drop(held);
         });
     }
 }
 
-impl Deref for SqliteReader {
+impl Deref for PooledConnection {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -183,7 +222,7 @@ impl Deref for SqliteReader {
     }
 }
 
-impl DerefMut for SqliteReader {
+impl DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         let Some(Connected { connection, .. }) = &mut self.connected else {
             unreachable!("it is taken by `drop` only")
@@ -202,11 +241,11 @@ mod tests {
     /// Counts until it is stopped.
     const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
 
-    async fn readers(size: u32) -> (tempfile::TempDir, SqliteReaders) {
+    async fn readers(size: u32) -> (tempfile::TempDir, Connections) {
         let folder = tempfile::tempdir().expect("a folder");
         let options = SqliteConnectOptions::new().filename(folder.path().join("test.db")).create_if_missing(true);
         options.connect().await.expect("a file").close().await.expect("closed");
-        (folder, SqliteReaders::new(options, size))
+        (folder, Connections::read_only(options, size))
     }
 
     #[tokio::test]

@@ -16,8 +16,7 @@ use crate::storage::open_error::OpenError;
 use crate::storage::postgres::{Connections, KEEP_ALIVE, Session};
 use crate::storage::postgres_address::PostgresAddress;
 use crate::storage::schema::{Schema, Sql};
-use crate::storage::sqlite::SqliteReaders;
-use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, pooler, private_file};
+use crate::storage::{READ_TIMEOUT, SEARCH_TIMEOUT, pooler, private_file, sqlite};
 
 const SCHEMA: Schema = Schema {
     migrations: &[(
@@ -171,7 +170,7 @@ impl MirrorDatabase {
         // synchronisation too.
         let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
         let reading = reading.pragma("cache_size", "-32768");
-        let readers = |size| Readers::Sqlite(SqliteReaders::new(reading.clone(), size));
+        let readers = |size| Readers::Sqlite(sqlite::Connections::read_only(reading.clone(), size));
         let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
         Self { lookups: readers(MAX_LOOKUP_CONNECTIONS), searches: readers(MAX_SEARCH_CONNECTIONS), options }
     }

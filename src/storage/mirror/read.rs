@@ -14,12 +14,11 @@ use crate::deadline::Deadline;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::database::Readers;
 use crate::storage::error::StorageError;
-use crate::storage::postgres::PooledConnection;
-use crate::storage::sqlite::SqliteReader;
+use crate::storage::{postgres, sqlite};
 
 pub(crate) enum ReadTransaction {
-    Sqlite(SqliteReader),
-    Postgres(PooledConnection),
+    Sqlite(sqlite::PooledConnection),
+    Postgres(postgres::PooledConnection),
 }
 
 /// Expands a body for each database.

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::storage::Storage;
 use crate::storage::error::StorageError;
 use crate::storage::registry::Registry;
-use crate::storage::write::{StateKeys, WriteSet};
+use crate::storage::write_set::{StateKeys, WriteSet};
 
 /// A batch that takes longer is given up; whether it was committed is then unknown. Longer than any lock is waited for.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);

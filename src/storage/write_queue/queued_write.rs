@@ -10,7 +10,7 @@ use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::storage::error::StorageError;
 use crate::storage::registry::{Entry, Registry};
-use crate::storage::write::{StateKeys, WriteSet};
+use crate::storage::write_set::{StateKeys, WriteSet};
 
 /// A write as the queue commits it.
 pub trait QueuedWrite: Send + Sync + 'static {

@@ -26,7 +26,7 @@ use crate::sas::deviation::Validation;
 use crate::sas::identity::{Effect, Target, Write};
 use crate::sas::validation::Validator;
 use crate::storage::registry::{Claim, Entry, Registry};
-use crate::storage::write::{StateKeys, WriteSet};
+use crate::storage::write_set::{StateKeys, WriteSet};
 use jiff::Timestamp;
 
 /// A request on accounts, over a handful of identifiers so that they collide.
