@@ -24,7 +24,7 @@ use failure::Failure;
 use logging::start_observability;
 
 pub use failure::{report_failure, report_usage_error};
-pub use malloc::execute_with_settings;
+pub use malloc::execute_with_setting;
 
 /// Runs the command; its status is that of the process.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {

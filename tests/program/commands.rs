@@ -133,23 +133,21 @@ fn setting_flag_of_the_file_is_overridden_by_the_environment() {
 }
 
 #[test]
-fn serve_sets_the_thresholds_of_the_allocator_unless_the_operator_did() {
+fn serve_makes_the_allocator_return_memory_unless_the_operator_did() {
     let folder = folder("malloc");
     let url = format!("sqlite://{}/malloc.db", folder.path().display());
     let environment = |serving: &Serving| {
         let text = std::fs::read(format!("/proc/{}/environ", serving.id())).expect("it runs");
         let variables = text.split(|byte| *byte == 0).map(|variable| String::from_utf8_lossy(variable).into_owned());
-        variables.filter(|variable| variable.starts_with("MALLOC_")).collect::<Vec<_>>()
+        variables.filter(|variable| variable.starts_with("MIMALLOC_")).collect::<Vec<_>>()
     };
     let mut command = on_free_ports(&["--log", "error"]);
-    command.args(databases(&url)).env_remove("MALLOC_ARENA_MAX");
+    command.args(databases(&url)).env_remove("MIMALLOC_PURGE_DELAY");
     let serving = Serving::spawn(&mut command);
-    let mut set = environment(&serving);
-    set.sort();
-    assert_eq!(set, ["MALLOC_ARENA_MAX=2", "MALLOC_MMAP_THRESHOLD_=131072", "MALLOC_TRIM_THRESHOLD_=131072"]);
+    assert_eq!(environment(&serving), ["MIMALLOC_PURGE_DELAY=0"]);
     assert_eq!(serving.stop().0, Some(0));
-    let serving = Serving::spawn(command.env("MALLOC_ARENA_MAX", "7"));
-    assert_eq!(environment(&serving), ["MALLOC_ARENA_MAX=7"]);
+    let serving = Serving::spawn(command.env("MIMALLOC_PURGE_DELAY", "7"));
+    assert_eq!(environment(&serving), ["MIMALLOC_PURGE_DELAY=7"]);
 }
 
 #[test]
