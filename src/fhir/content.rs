@@ -70,6 +70,11 @@ impl Content {
         text
     }
 
+    /// The bytes of the text, about.
+    pub fn size(&self) -> usize {
+        self.length
+    }
+
     /// A hash that is equal for equal JSON, whatever the key order and white space. `id`, `meta.versionId` and
     /// `meta.lastUpdated` are ignored, as the server sets them.
     pub fn hash(&self) -> &str {

@@ -67,6 +67,10 @@ impl QueuedWrite for ResourceWrite {
         self.write.resource_type
     }
 
+    fn size(&self) -> usize {
+        self.content.size()
+    }
+
     fn deadline(&self) -> &Deadline {
         &self.deadline
     }

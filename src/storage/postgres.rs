@@ -44,6 +44,13 @@ pub(crate) struct Session {
 /// is no other server.
 const READ_ONLY_MAX_AGE: Duration = Duration::from_secs(1);
 
+/// Begins a transaction, takes the lock of writers if it is free, and says whether the server accepts writes. The number of
+/// the lock is arbitrary, and the same for every instance.
+const BEGIN_WRITE: &str = "BEGIN; SELECT pg_try_advisory_xact_lock(7302451), current_setting('transaction_read_only')";
+
+/// Waits for the same lock.
+const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock(7302451)";
+
 /// Whether the server answers in time, and whether it accepts writes.
 async fn probe(connection: &mut PgConnection) -> Option<Server> {
     // On for a standby, and for a primary with `default_transaction_read_only`.
@@ -72,7 +79,7 @@ struct Begun {
     server: Server,
 }
 
-/// A pool of connections, each checked when it is acquired.
+/// A pool of connections, each probed when it is acquired, or when it begins to write.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pool: PgPool,
@@ -148,7 +155,7 @@ impl Connections {
             }
         };
         if !begun.is_locked {
-            connection.execute("SELECT pg_advisory_xact_lock(7302451)").await?;
+            connection.execute(LOCK_WRITERS).await?;
         }
         Ok(connection)
     }
@@ -188,12 +195,10 @@ impl PooledConnection {
         Ok(())
     }
 
-    /// Begins a transaction, and takes the lock of writers if it is free. The number is arbitrary, and the same for every
-    /// instance.
+    /// Begins a transaction, and takes the lock of writers if it is free.
     async fn begin_write(&mut self) -> Result<Begun, sqlx::Error> {
         self.is_kept = false;
-        let sql = "BEGIN; SELECT pg_try_advisory_xact_lock(7302451), current_setting('transaction_read_only')";
-        let row = self.fetch_one(sqlx::raw_sql(sql)).await?;
+        let row = self.fetch_one(sqlx::raw_sql(BEGIN_WRITE)).await?;
         Ok(Begun { is_locked: row.try_get(0)?, server: Server::of(row.try_get(1)?) })
     }
 

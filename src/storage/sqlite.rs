@@ -166,7 +166,7 @@ impl PooledConnection {
 
     /// Commits the transaction.
     pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        self.execute("COMMIT").await?;
+        self.will_commit().execute("COMMIT").await?;
         self.committed();
         Ok(())
     }
@@ -174,6 +174,13 @@ impl PooledConnection {
     /// The connection, for statements of which the first begins a transaction. Dropped, it is rolled back.
     pub fn will_begin(&mut self) -> &mut SqliteConnection {
         self.in_transaction = true;
+        self
+    }
+
+    /// The connection, for statements of which the last commits the transaction. They are not stopped: a commit that is
+    /// stopped when it is on disk would be taken for one that failed.
+    pub fn will_commit(&mut self) -> &mut SqliteConnection {
+        self.stop_at(&Deadline::none());
         self
     }
 

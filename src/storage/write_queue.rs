@@ -27,6 +27,9 @@ pub(crate) use self::queued_write::{Decided, PendingWrite, QueuedWrite, WriteErr
 
 /// Maximum writes that are committed together.
 const MAX_BATCH: usize = 128;
+/// Maximum bytes of the contents that are committed together, unless the first write alone has more: while it is stored, a
+/// content is in memory several times.
+const MAX_BATCH_BYTES: usize = 8 << 20;
 /// Maximum audit events that wait for the next batch of writes; more are committed at once.
 const MAX_WAITING_EVENTS: usize = 256;
 /// Maximum time that they wait. The interval, too, at which a database that did not take the last batch is tried.
@@ -138,7 +141,7 @@ impl<W: QueuedWrite> Task<W> {
             tokio::select! {
                 taken = self.queued.recv_many(&mut batch, MAX_BATCH) => match taken {
                     0 => break,
-                    _ => self.commit_batch(&mut batch).await,
+                    _ => self.commit_batches(&mut batch).await,
                 },
                 Some(event) = self.events.recv(), if room > 0 => self.take(event).await,
                 () = tokio::time::sleep_until(due), if self.due.is_some() => self.commit_events().await,
@@ -167,6 +170,15 @@ impl<W: QueuedWrite> Task<W> {
         // Events that a failing database did not take are not tried again with each that comes.
         if self.waiting.len() == MAX_WAITING_EVENTS && !self.is_failing.load(Ordering::Acquire) {
             self.commit_events().await;
+        }
+    }
+
+    async fn commit_batches(&mut self, taken: &mut Vec<Queued<W>>) {
+        while !taken.is_empty() {
+            let first = length_of_batch(taken.iter().map(|queued| queued.write.size()));
+            // The others are still queued: their clients may give them up.
+            let mut batch = taken.drain(..first).collect();
+            self.commit_batch(&mut batch).await;
         }
     }
 
@@ -275,6 +287,16 @@ impl<W: QueuedWrite> Task<W> {
         self.is_failing.store(true, Ordering::Release);
         self.due = Some(Instant::now() + MAX_EVENT_DELAY);
     }
+}
+
+/// How many of the writes with contents of these sizes are committed together: one at least.
+fn length_of_batch(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = |size: &usize| {
+        bytes += size;
+        bytes <= MAX_BATCH_BYTES
+    };
+    sizes.take_while(fits).count().max(1)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const SELECT_STATE: &str = select_state! {
     values: "unnest($6::text[], $7::text[]) AS k (column1, column2)"
 };
 
-/// One statement cannot delete a row and insert it anew.
+/// One statement cannot delete a row and insert it again.
 const DELETE_IDENTIFIERS: &str = "DELETE FROM identifier USING unnest($1::text[], $2::text[]) AS k (resource_type, id) \
      WHERE identifier.resource_type = k.resource_type AND identifier.resource_id = k.id";
 

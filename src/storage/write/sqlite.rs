@@ -5,7 +5,6 @@ use serde::{Serialize, Serializer as _};
 
 use super::state::{StateRow, select_state};
 use crate::audit::AuditEvent;
-use crate::deadline::Deadline;
 use crate::fhir::date::instant;
 use crate::fhir::identifier::Identifier;
 use crate::storage::event_batch::{EventBatch, RUN};
@@ -114,9 +113,7 @@ pub(super) async fn store_and_commit(
     let events = EventBatch::new(others.iter().chain(events))?;
     let query = sqlx::query(STORE_AND_COMMIT).bind(versions).bind(contents).bind(resources).bind(replaced);
     let query = query.bind(identifiers).bind(events.events).bind(events.keys).bind(events.length).bind(RUN);
-    // Stopped after its commit, it would fail although the batch is on disk.
-    connection.stop_at(&Deadline::none());
-    query.execute(&mut **connection).await?;
+    query.execute(connection.will_commit()).await?;
     connection.committed();
     Ok(())
 }

@@ -22,6 +22,9 @@ pub trait QueuedWrite: Send + Sync + 'static {
     /// The type of the resource that it writes.
     fn resource_type(&self) -> ResourceType;
 
+    /// The bytes of its content.
+    fn size(&self) -> usize;
+
     /// When its answer is due: a write whose client no longer waits is not begun.
     fn deadline(&self) -> &Deadline;
 

@@ -212,6 +212,15 @@ proptest! {
     }
 }
 
+#[test]
+fn write_batch_ends_at_its_limit_of_bytes_and_has_one_write_at_least() {
+    let length = |sizes: &[usize]| length_of_batch(sizes.iter().copied());
+    assert_eq!(length(&[1, 2, 3]), 3);
+    assert_eq!(length(&[MAX_BATCH_BYTES - 1, 1, 1]), 2);
+    assert_eq!(length(&[MAX_BATCH_BYTES, 1]), 1);
+    assert_eq!(length(&[MAX_BATCH_BYTES + 1, 1]), 1);
+}
+
 /// How long a client waits that gives up.
 const SHORT: Duration = Duration::from_millis(50);
 
