@@ -169,7 +169,8 @@ impl MirrorDatabase {
         // A power loss may lose the last commits, but not consistency: each commit has the position of the
         // synchronisation too.
         let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
-        let reading = reading.pragma("cache_size", "-32768");
+        // Small, as each of the connections has its own: the pages that they share are in the cache of the system.
+        let reading = reading.pragma("cache_size", "-4096");
         let readers = |size| Readers::Sqlite(sqlite::Connections::read_only(reading.clone(), size));
         let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
         Self { lookups: readers(MAX_LOOKUP_CONNECTIONS), searches: readers(MAX_SEARCH_CONNECTIONS), options }
