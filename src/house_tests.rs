@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 17] = [
+const DIRECTION: [(&str, &[&str]); 18] = [
     ("issue", &[]),
     ("fhir", &["issue"]),
     ("clock", &["fhir"]),
@@ -16,7 +16,11 @@ const DIRECTION: [(&str, &[&str]); 17] = [
     ("storage", &["audit", "clock", "deadline", "error", "fhir"]),
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
-    ("interaction", &["annuaire", "audit", "clock", "deadline", "error", "fhir", "issue", "profile", "sas", "storage"]),
+    ("feed", &["fhir", "storage"]),
+    (
+        "interaction",
+        &["annuaire", "audit", "clock", "deadline", "error", "feed", "fhir", "issue", "profile", "sas", "storage"],
+    ),
     ("telemetry", &[]),
     ("tls", &["clock"]),
     ("access", &["tls"]),
@@ -29,6 +33,7 @@ const DIRECTION: [(&str, &[&str]); 17] = [
             "clock",
             "deadline",
             "error",
+            "feed",
             "fhir",
             "interaction",
             "issue",
@@ -38,7 +43,7 @@ const DIRECTION: [(&str, &[&str]); 17] = [
             "tls",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "fhir", "http", "sas", "tls"]),
+    ("config", &["access", "annuaire", "audit", "clock", "feed", "fhir", "http", "sas", "tls"]),
     (
         "command",
         &[
@@ -48,6 +53,7 @@ const DIRECTION: [(&str, &[&str]); 17] = [
             "clock",
             "config",
             "error",
+            "feed",
             "fhir",
             "http",
             "interaction",

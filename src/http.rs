@@ -6,6 +6,7 @@ mod authorisation;
 mod body;
 pub mod bounds;
 mod bulkhead;
+pub mod events;
 mod fhir;
 mod http_error;
 pub mod listener;
@@ -41,6 +42,7 @@ use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
 use bounds::Bounds;
+use events::EventFeed;
 use http_error::HttpError;
 use origin::Identification;
 use response_budget::ResponseBudget;
@@ -55,6 +57,8 @@ pub struct AppParts {
     pub endpoint: Endpoint,
     /// The directory's API, if there is a mirror.
     pub directory: Option<Directory>,
+    /// The change feed.
+    pub feed: EventFeed,
     /// Identifies the sender of each request.
     pub identification: Identification,
     /// The limits and timeouts of requests.
@@ -67,10 +71,10 @@ const ANNUAIRE: &str = "/annuaire/fhir/v2";
 /// The application: routes and middleware.
 pub type App = MapRequest<Router, fn(Request) -> Request>;
 
-/// Serves the FHIR API under `/fhir`, and under the path of the base URL, which a proxy may forward; the directory's API, if
-/// there is one, under `/annuaire/fhir/v2` likewise.
+/// Serves the FHIR API under `/fhir`, and under the path of the base URL, which a proxy may forward, the change feed beside
+/// each, and the directory's API, if there is one, under `/annuaire/fhir/v2` likewise.
 pub fn service(parts: AppParts) -> App {
-    let AppParts { endpoint, directory, identification, bounds } = parts;
+    let AppParts { endpoint, directory, feed, identification, bounds } = parts;
     let max_directory_page = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(max_directory_page);
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
@@ -83,6 +87,12 @@ pub fn service(parts: AppParts) -> App {
     let mut router = directory.map_or_else(Router::new, |directory| annuaire_routes(directory, &admission));
     let audit = endpoint.writer.audit().clone();
     let state = Arc::new(State { endpoint, admission: admission.clone() });
+    let events = events::State::new(feed, admission.clone());
+    let mut events_paths: Vec<_> = prefixes.iter().map(|prefix| events_path(prefix)).collect();
+    events_paths.dedup();
+    for path in events_paths {
+        router = router.route(&path, events_route(&events, &admission));
+    }
     for prefix in &prefixes {
         for (path, routes) in paths() {
             router = router.route(&format!("{prefix}{path}"), methods(&state, &routes));
@@ -143,6 +153,22 @@ fn annuaire_routes(directory: Directory, admission: &Arc<Admission>) -> Router {
                 annuaire::handle_annuaire(&state, &path, request).await
             }),
         )
+    })
+}
+
+/// The path of the change feed, beside the last segment of the path of the FHIR API.
+fn events_path(prefix: &str) -> String {
+    let parent = prefix.rfind('/').map_or("", |end| &prefix[..end]);
+    format!("{parent}/events")
+}
+
+fn events_route(events: &Arc<events::State>, admission: &Arc<Admission>) -> MethodRouter {
+    let (events, admission) = (events.clone(), admission.clone());
+    let methods = MethodRouter::new().get(async move |request: Request| events::handle_events(&events, request).await);
+    methods.fallback(async move |request: Request| {
+        let error =
+            HttpError::MethodNotAllowed { method: request.method().to_string(), allowed: "GET, HEAD".to_owned() };
+        admission::respond_unrouted(error, request, &admission).await
     })
 }
 

@@ -24,7 +24,7 @@ use crate::fhir::route;
 
 pub use endpoint::{Endpoint, RequestContext};
 pub(crate) use outcome::{Outcome, Written};
-pub(crate) use page::{max_page_bytes, query_too_large};
+pub(crate) use page::{malformed, max_page_bytes, parsed, query_too_large, unknown_parameters};
 pub use resource_write::ResourceWrite;
 pub(crate) use write::Preconditions;
 

@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod event_batch;
 pub mod exchanges;
+pub(crate) mod feed;
 pub(crate) mod mirror;
 mod open_error;
 mod pooler;

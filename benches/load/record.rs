@@ -117,6 +117,7 @@ impl Account {
             last_updated: instant(now),
             interaction: if number == 1 { "create" } else { "update" },
             content: content.stamp(&id, number, now),
+            change: String::new(),
         };
         let entry = Entry {
             resource_type,

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::error::Error;
 use crate::http::bounds::Bounds;
+use crate::http::events::EventFeed;
 use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, AppParts, listener, log_limit, ops};
@@ -65,6 +66,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let base_url = base_url(config, &tls, listeners.addresses.fhir);
     let clock = Clock::system();
     let (writer, mut writing) = WriteQueue::start(storage.clone(), clock.clone(), key);
+    let (stop, stopping) = watch::channel(false);
+    let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await?;
     let directory = mirror.clone().map(|mirror| Directory::new(mirror, base_url.configured(), clock.clone()));
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -76,9 +79,11 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let asked_to_stop = asked_to_stop()?;
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
-    let (stop, stopping) = watch::channel(false);
+    let bounds =
+        Bounds { max_connections: listener::cap_at_file_limit(config.bounds.max_connections), ..config.bounds.clone() };
+    let parts = AppParts { endpoint, directory: directory.clone(), feed, identification, bounds };
     let tasks = Tasks {
-        servers: listeners.serve(config, endpoint, directory.clone(), identification, &tls, &stopping),
+        servers: listeners.serve(parts, &tls, &stopping),
         metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
         renewal: tokio::spawn(renewal.run()),
         purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
@@ -153,33 +158,18 @@ impl Listeners {
     }
 
     /// Serves both until `stopping`.
-    fn serve(
-        self,
-        config: &Config,
-        endpoint: Endpoint,
-        directory: Option<Directory>,
-        identification: Identification,
-        tls: &Tls,
-        stopping: &watch::Receiver<bool>,
-    ) -> [JoinHandle<()>; 2] {
-        let max_connections = listener::cap_at_file_limit(config.bounds.max_connections);
-        let bounds = Bounds { max_connections, ..config.bounds.clone() };
+    fn serve(self, parts: AppParts, tls: &Tls, stopping: &watch::Receiver<bool>) -> [JoinHandle<()>; 2] {
+        let AppParts { endpoint, bounds, identification, .. } = &parts;
         let listener = ListenerConfig {
             bounds: bounds.clone(),
             tls: tls.server.clone(),
             proxies: identification.proxies.clone(),
             access: identification.access.clone(),
         };
-        let bounds_of_requests = bounds.clone();
-        let service = http::service(AppParts {
-            endpoint: endpoint.clone(),
-            directory,
-            identification,
-            bounds: bounds_of_requests,
-        });
-        let fhir = listener::serve(self.fhir, service, listener, stopping.clone());
-        let router = ops::router(endpoint, tls.clone());
-        let ops = listener::serve(self.ops, router, ops::bounds(bounds), stopping.clone());
+        let ops_bounds = ops::bounds(bounds.clone());
+        let ops_router = ops::router(endpoint.clone(), tls.clone());
+        let fhir = listener::serve(self.fhir, http::service(parts), listener, stopping.clone());
+        let ops = listener::serve(self.ops, ops_router, ops_bounds, stopping.clone());
         [tokio::spawn(fhir), tokio::spawn(ops)]
     }
 }

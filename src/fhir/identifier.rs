@@ -2,6 +2,7 @@
 //!
 //! <http://hl7.org/fhir/R4/datatypes.html#Identifier>, <http://hl7.org/fhir/R4/search.html#token>
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::query::value::split_token;
@@ -16,7 +17,7 @@ pub(crate) const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
 
 /// A business identifier, normalised for comparison: without surrounding white space, and in lower case if it is an INTRN, which
 /// is a UUID. The stored resource keeps the text as received.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
     /// The assigning authority, a URI.
     pub system: String,

@@ -7,6 +7,9 @@ use crate::interaction::{Interaction, TypeInteraction};
 /// Everything of the directory but its CapabilityStatement.
 pub const DIRECTORY: Requirement = Requirement::AnyOf(&[Right::AnnuaireRead]);
 
+/// The change feed.
+pub const EVENTS: Requirement = Requirement::AnyOf(&[Right::Read]);
+
 /// The rights that an interaction requires.
 pub fn requirement(interaction: Interaction) -> Requirement {
     use ResourceType as T;

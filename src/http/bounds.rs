@@ -82,6 +82,11 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_DIRECTORY", global = true, value_name = "NUMBER", default_value = "16", value_parser = count)]
     pub max_directory: usize,
 
+    /// Maximum requests that wait for events, as long polls or streams; 32 of them per caller, or per IP address of
+    /// unauthenticated clients
+    #[arg(long, env = "SAS_MAX_EVENT_STREAMS", global = true, value_name = "NUMBER", default_value = "1024", value_parser = count)]
+    pub max_event_streams: usize,
+
     /// Removed: there is a limit for each kind of request.
     #[arg(long, env = "SAS_MAX_IN_FLIGHT", global = true, hide = true, value_parser = replaced_by_limits_of_kinds)]
     pub max_in_flight: Option<Infallible>,
@@ -131,6 +136,7 @@ impl Default for Bounds {
             max_searches: 16,
             max_validations: 16,
             max_directory: 16,
+            max_event_streams: 1024,
             max_in_flight: None,
             timeouts: Timeouts::default(),
             max_response_bytes: 64 << 20,

@@ -225,7 +225,7 @@ fn negotiated_query(parts: &Parts) -> Result<Query, HttpError> {
     Ok(query)
 }
 
-fn parsed_query(text: &str) -> Result<Query, HttpError> {
+pub(super) fn parsed_query(text: &str) -> Result<Query, HttpError> {
     within_bounds(Query::parse(text))
 }
 

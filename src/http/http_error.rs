@@ -10,9 +10,9 @@ use crate::access::principal::{AuthFailure, Denied};
 use crate::error::Error;
 use crate::issue::Issue;
 use crate::issue::catalogue::{
-    ANNUAIRE_TYPE, FOREIGN_HOST, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS, HTTP_BODY_SIZE,
-    HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN, HTTP_HEADER_SIZE,
-    HTTP_HOST, HTTP_LOGIN, HTTP_METHOD, HTTP_ORIGIN, HTTP_PATH, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN,
+    ANNUAIRE_TYPE, EVENT_STREAMS, EVENTS_GONE, FOREIGN_HOST, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS,
+    HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN,
+    HTTP_HEADER_SIZE, HTTP_HOST, HTTP_LOGIN, HTTP_METHOD, HTTP_ORIGIN, HTTP_PATH, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN,
     HTTP_TRANSFER_CODING, HTTP_URL_SIZE, RESPONSES_UNREAD,
 };
 use crate::tls::rejection::CertificateRejection;
@@ -54,6 +54,12 @@ pub enum HttpError {
     /// Clients have yet to read too many bytes of answers.
     #[error("too many unread answers")]
     ResponsesUnread,
+    /// Too many requests wait for events: in total, or of one client.
+    #[error("too many event streams")]
+    TooManyEventStreams { limit: usize, per_client: usize },
+    /// The position, or the log, that a reader of events names does not exist.
+    #[error("no such position in the log")]
+    EventsGone { log: String, head: i64 },
     /// Nothing is served at this path.
     #[error("unknown path")]
     UnknownPath,
@@ -114,7 +120,8 @@ impl HttpError {
             Self::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::ResponsesUnread => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ResponsesUnread | Self::TooManyEventStreams { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::EventsGone { .. } => StatusCode::GONE,
             Self::UnknownPath | Self::UnknownDirectoryType { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -139,6 +146,12 @@ impl HttpError {
             }
             Self::TooManyRequests { .. } => Issue::new(&HTTP_RATE, "http"),
             Self::ResponsesUnread => Issue::new(&RESPONSES_UNREAD, "http"),
+            Self::TooManyEventStreams { limit, per_client } => {
+                Issue::new(&EVENT_STREAMS, "http.path").with("expected", format!("{limit}, {per_client}"))
+            }
+            Self::EventsGone { log, head } => {
+                Issue::new(&EVENTS_GONE, "http.after").with("log", log).with("head", head.to_string())
+            }
             Self::UnknownPath => Issue::new(&HTTP_PATH, "http.path"),
             Self::MethodNotAllowed { method, allowed } => {
                 Issue::new(&HTTP_METHOD, "http.method").with("found", method).with("expected", allowed)

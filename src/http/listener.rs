@@ -28,7 +28,7 @@ use super::origin::Origin;
 use gauge_guard::GaugeGuard;
 use open_connections::OpenConnections;
 use per_ip_limit::{PerIpLimit, PerIpPermit};
-use shutdown::shutdown_requested;
+pub(super) use shutdown::shutdown_requested;
 
 pub use activity::OnConnection;
 pub use config::ListenerConfig;

@@ -44,6 +44,12 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     ranges.peek().is_none() || ranges.any(|(range, quality)| quality > 0.0 && accepts(&range))
 }
 
+/// Whether the client asks for Server-Sent Events.
+pub fn accepts_event_stream(headers: &HeaderMap) -> bool {
+    let mut ranges = preferences(headers, &header::ACCEPT);
+    ranges.any(|(range, quality)| quality > 0.0 && range.eq_ignore_ascii_case("text/event-stream"))
+}
+
 fn accepts(range: &str) -> bool {
     range.len() <= MAX_MEDIA_TYPE
         && range.parse::<MediaTypeBuf>().is_ok_and(|media_type| {

@@ -70,6 +70,7 @@ fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
             Some((header::RETRY_AFTER, seconds.max(1).into()))
         }
         HttpError::ResponsesUnread
+        | HttpError::TooManyEventStreams { .. }
         | HttpError::Interaction(Error::TooBusy(_) | Error::DeadlineExceeded | Error::Unavailable(_)) => {
             Some((header::RETRY_AFTER, RETRY_AFTER))
         }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::audit::{AuditDraft, ResourceRef};
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
+use crate::feed::Change;
 use crate::fhir::content::Content;
 use crate::fhir::date::instant;
 use crate::fhir::id::Id;
@@ -150,6 +151,7 @@ impl ResourceWrite {
         };
         let content =
             (effect != Effect::Keep).then(|| self.content.stamp(&entry.id, entry.version, entry.last_updated));
+        let change = || serde_json::to_string(&Change::of_write(registry, stored, &entry)).unwrap_or_default();
         set.versions.extend(content.clone().map(|content| NewVersion {
             resource_type,
             id: entry.id.clone(),
@@ -157,6 +159,7 @@ impl ResourceWrite {
             last_updated: instant(entry.last_updated),
             interaction: if effect == Effect::Create { "create" } else { "update" },
             content,
+            change: change(),
         }));
         if is_change {
             let rules = self.rules.iter().copied().chain(issues.iter().map(|issue| issue.rule.id));

@@ -90,8 +90,9 @@ async fn copy(url: &str, to: &Path) -> Result<Copied, BackupError> {
     let path = to.to_str().ok_or_else(|| sqlx::Error::Configuration("the name of the copy must be UTF-8".into()))?;
     sqlx::query("VACUUM INTO $1").bind(path).execute(&mut database).await?;
     database.close().await?;
-    let copy = sqlx::sqlite::SqliteConnectOptions::new().filename(to).read_only(true);
-    let mut copy = copy.connect().await?;
+    let mut copy = sqlx::sqlite::SqliteConnectOptions::new().filename(to).connect().await?;
+    // Served, the copy is another log: positions after the backup mean other events there.
+    sqlx::query("DELETE FROM note WHERE name = 'log-id'").execute(&mut copy).await?;
     let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut copy).await?;
     if verdict != "ok" {
         return Err(BackupError::Damaged(verdict));

@@ -33,6 +33,14 @@ const SCHEMA: Schema = Schema {
             },
         ),
         (5, "identifier system", Sql::Both(include_str!("../../migrations/0005_identifier_system.sql"))),
+        (
+            6,
+            "version position",
+            Sql::Each {
+                sqlite: include_str!("../../migrations/0006_version_position.sqlite.sql"),
+                postgres: include_str!("../../migrations/0006_version_position.postgres.sql"),
+            },
+        ),
     ],
     remedy: "run `sas-endpoint migrate`, or start `serve` of this program",
 };
@@ -48,6 +56,8 @@ pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections for reads by id.
 const LOOKUPS: u32 = 4;
+/// Connections for the change feed, however many clients wait for it.
+const FEED: u32 = 2;
 /// Connections for searches on Postgres.
 const POSTGRES_SEARCHES: u32 = 8;
 /// Connections that count all matches, on Postgres: more would only make each count slower.
@@ -125,6 +135,8 @@ pub(super) struct ReaderPools {
     pub counts: Readers,
     /// Health checks.
     pub probe: Readers,
+    /// The change feed.
+    pub feed: Readers,
 }
 
 /// Connections that read.
@@ -153,8 +165,8 @@ impl Readers {
 }
 
 impl ReaderPools {
-    fn all(&self) -> [&Readers; 5] {
-        [&self.lookups, &self.unchanged, &self.searches, &self.counts, &self.probe]
+    fn all(&self) -> [&Readers; 6] {
+        [&self.lookups, &self.unchanged, &self.searches, &self.counts, &self.probe, &self.feed]
     }
 }
 
@@ -250,6 +262,7 @@ impl Storage {
             counts: searches.clone(),
             searches,
             probe: readers(1),
+            feed: readers(FEED),
         };
         Self::new(writer, pools, description)
     }
@@ -274,6 +287,7 @@ impl Storage {
             searches: readers(POSTGRES_SEARCHES, SEARCH_TIMEOUT),
             counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
             probe: readers(1, READ_TIMEOUT),
+            feed: readers(FEED, READ_TIMEOUT),
         };
         let writer = Writer::Postgres(connections(1, true, WRITE_TIMEOUT).given_up_early());
         Self::new(writer, pools, &description)

@@ -94,6 +94,7 @@ mod tests {
                 last_updated: String::new(),
                 interaction: "create",
                 content: "x".repeat(1 << 20),
+                change: String::new(),
             };
             let additions = WriteSet { versions: vec![version], events: vec![] };
             storage.write(&StateKeys::default(), &[], |_| additions).await

@@ -63,11 +63,14 @@ pub struct WriteQueue<W: QueuedWrite> {
     queue: mpsc::Sender<Queued<W>>,
     audit: AuditQueue,
     is_failing: Arc<AtomicBool>,
+    committed: Arc<Notify>,
 }
 
 impl<W: QueuedWrite> Clone for WriteQueue<W> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), audit: self.audit.clone(), is_failing: self.is_failing.clone() }
+        let Self { queue, audit, is_failing, committed } = self;
+        let (queue, audit) = (queue.clone(), audit.clone());
+        Self { queue, audit, is_failing: is_failing.clone(), committed: committed.clone() }
     }
 }
 
@@ -77,7 +80,7 @@ impl<W: QueuedWrite> WriteQueue<W> {
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
         let (audit, events) = AuditQueue::new(key, clock.clone());
         let is_failing = Arc::new(AtomicBool::new(false));
-        let stop = Arc::new(Notify::new());
+        let (stop, committed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let task = Task {
             storage,
             clock,
@@ -86,10 +89,11 @@ impl<W: QueuedWrite> WriteQueue<W> {
             waiting: Vec::with_capacity(MAX_WAITING_EVENTS),
             due: None,
             is_failing: is_failing.clone(),
+            committed: committed.clone(),
             lost: audit.lost_events(),
         };
         let task = tokio::spawn(task.run(stop.clone()));
-        (Self { queue, audit, is_failing }, WriteTask { stop, task })
+        (Self { queue, audit, is_failing, committed }, WriteTask { stop, task })
     }
 
     /// Queues a write.
@@ -111,6 +115,11 @@ impl<W: QueuedWrite> WriteQueue<W> {
         &self.audit
     }
 
+    /// Is notified after each commit of writes.
+    pub fn committed(&self) -> Arc<Notify> {
+        self.committed.clone()
+    }
+
     /// Whether writes are being taken: the task runs, and the database took the last batch. One that did not is
     /// tried once a second until it does.
     pub fn is_ready(&self) -> bool {
@@ -129,6 +138,8 @@ struct Task<W: QueuedWrite> {
     /// When the next commit is to be, whether or not there are writes.
     due: Option<Instant>,
     is_failing: Arc<AtomicBool>,
+    /// Notified after each commit of writes.
+    committed: Arc<Notify>,
     lost: LostEvents,
 }
 
@@ -214,6 +225,7 @@ impl<W: QueuedWrite> Task<W> {
         for _attempt in 0..2 {
             match commit_together(&self.storage, &self.clock, batch, &self.waiting).await {
                 Ok(answers) => {
+                    self.committed.notify_one();
                     self.committed();
                     return answers;
                 }
@@ -239,7 +251,10 @@ impl<W: QueuedWrite> Task<W> {
                 continue;
             }
             match commit_together(&self.storage, &self.clock, std::slice::from_ref(queued), &[]).await {
-                Ok(one) => answers.extend(one),
+                Ok(one) => {
+                    self.committed.notify_one();
+                    answers.extend(one);
+                }
                 Err(error @ StorageError::Internal(_)) => answers.push(Err(WriteError::Storage(error))),
                 // The database fell silent in the meantime: each write that is left would wait as long for it.
                 Err(error) => {

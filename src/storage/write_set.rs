@@ -44,6 +44,8 @@ pub struct NewVersion {
     pub interaction: &'static str,
     /// The resource as JSON text.
     pub content: String,
+    /// What the write changed, as a JSON object.
+    pub change: String,
 }
 
 /// The rows that a batch adds.

@@ -11,6 +11,7 @@ use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::events::EventFeed;
 use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::{self, AppParts, listener};
 use sas_endpoint::interaction::Endpoint;
@@ -82,16 +83,18 @@ impl DirectoryServer {
         let storage = Storage::open(&databases[1].url).await.expect("the database opens");
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = WriteQueue::start(storage.clone(), Clock::system(), key);
+        let (stop, stopping) = watch::channel(false);
+        let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await.expect("a log");
         let directory = Directory::new(mirror.clone(), &base_url, Clock::system());
         let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
         let bounds = Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() };
         let parts = AppParts {
             endpoint,
             directory: Some(directory),
+            feed,
             identification: Identification::open(&base_url),
             bounds: bounds.clone(),
         };
-        let (stop, stopping) = watch::channel(false);
         tokio::spawn(listener::serve(listener, http::service(parts), bounds, stopping));
         Self { address, mirror, databases, _stop: stop }
     }

@@ -25,6 +25,7 @@ mod concurrency;
 mod content;
 mod directory;
 mod edges;
+mod events;
 mod identity;
 mod official;
 mod protocol;

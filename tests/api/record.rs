@@ -64,7 +64,7 @@ impl TestServer {
     }
 
     /// Runs a statement as somebody would who has the database.
-    async fn execute(&self, sql: &'static str) {
+    pub async fn execute(&self, sql: &'static str) {
         let url = &self.database.url;
         let done = match url.starts_with("sqlite:") {
             true => {

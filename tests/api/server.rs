@@ -13,6 +13,7 @@ use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::events::EventFeed;
 use sas_endpoint::http::origin::{BaseUrl, Identification, proxy};
 use sas_endpoint::http::{self, AppParts, listener};
 use sas_endpoint::interaction::Endpoint;
@@ -120,6 +121,8 @@ impl TestServer {
         let clock = ticking_clock();
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = WriteQueue::start(storage.clone(), clock.clone(), key);
+        let (stop, stopping) = watch::channel(false);
+        let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await.expect("a log");
         let endpoint = Endpoint {
             validator: validator(setup.validation),
             storage: storage.clone(),
@@ -142,8 +145,7 @@ impl TestServer {
         };
         let directory = Some(Directory::new(copy, setup.base_url.configured(), clock));
         let bounds = setup.bounds.clone();
-        let service = http::service(AppParts { endpoint, directory, identification, bounds: bounds.clone() });
-        let (stop, stopping) = watch::channel(false);
+        let service = http::service(AppParts { endpoint, directory, feed, identification, bounds: bounds.clone() });
         tokio::spawn(listener::serve(listener, service, bounds, stopping));
         Self { address, storage, database, setup, _stop: stop }
     }

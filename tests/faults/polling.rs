@@ -187,7 +187,8 @@ async fn insert_appointments(backend: Backend, url: &str, number: usize) -> Dura
             "INSERT INTO resource SELECT 'Appointment', {id}, 1, {time}, 'hash', 1, 'booked', {time} FROM {numbers}"
         ),
         format!(
-            "INSERT INTO resource_version SELECT 'Appointment', {id}, 1, {time}, 'create', {content} FROM {numbers}"
+            "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) \
+             SELECT 'Appointment', {id}, 1, {time}, 'create', {content} FROM {numbers}"
         ),
         format!("INSERT INTO identifier SELECT 'Appointment', {id}, '{SYSTEM}', {id}, 'held' FROM {numbers}"),
     ];

@@ -13,6 +13,7 @@ use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::http::bounds::Bounds;
+use sas_endpoint::http::events::EventFeed;
 use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::{self, App, AppParts};
 use sas_endpoint::interaction::Endpoint;
@@ -100,11 +101,14 @@ async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
     let clock = Clock::system();
     let key = storage.exchanges_key().await.expect("a key");
     let (writer, _) = WriteQueue::start(storage.clone(), clock.clone(), key);
+    let (_, stopping) = tokio::sync::watch::channel(false);
+    let feed = EventFeed::open(storage.clone(), writer.committed(), stopping).await.expect("a log");
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
     let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
     let parts = AppParts {
         endpoint,
         directory,
+        feed,
         identification,
         bounds: Bounds { rate: 0, timeouts: GENEROUS, ..Bounds::default() },
     };

@@ -29,6 +29,7 @@ async fn write(storage: &Storage, id: &str) -> Result<(), StorageError> {
         last_updated: "2026-03-01T08:00:00.000Z".to_owned(),
         interaction: "create",
         content: "{}".to_owned(),
+        change: String::new(),
     };
     storage.write(&StateKeys::default(), &[], |_| WriteSet { versions: vec![version], events: vec![] }).await
 }

@@ -92,6 +92,7 @@ on_both_databases! {
             last_updated: NEW.to_owned(),
             interaction: "create",
             content: "{}".to_owned(),
+            change: String::new(),
         };
         let records = vec![record(1, NEW, "00000000000000aa")];
         let additions = WriteSet { versions: vec![version.clone(), version], events: records };

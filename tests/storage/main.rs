@@ -69,6 +69,7 @@ async fn write(storage: &Storage, wanted: &StateKeys, entries: Vec<Entry>) -> Re
             last_updated: instant(entry.last_updated),
             interaction: if entry.version == 1 { "create" } else { "update" },
             content: format!("{{\"v\":{}}}", entry.version),
+            change: String::new(),
         };
         let versions = entries.iter().map(version).collect();
         for entry in entries {

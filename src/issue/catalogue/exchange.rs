@@ -16,6 +16,7 @@ const SAS_BOTH: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Créati
 const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Autorité d'affectation";
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
+const EVENTS: &str = "sas-endpoint, docs/integration.md";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
 const RFC_9110_MISDIRECTED: &str =
     "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110#name-421-misdirected-request";
@@ -115,6 +116,14 @@ rules! { EXCHANGE:
     RESPONSES_UNREAD = "responses-unread", Http, Throttled, RFC_9110;
     "Trop d'octets de réponses ne sont pas encore lus, par cet appelant ou par l'ensemble des appelants ; lire les réponses en attente, puis renvoyer la requête telle quelle après Retry-After.";
     "Too many bytes of responses are still unread, by this caller or by all callers together; read the pending responses, then send the request again unchanged after Retry-After.";
+
+    EVENT_STREAMS = "event-streams", Http, Throttled, RFC_9110;
+    "Trop de requêtes attendent des événements ; maximum au total et par appelant ou adresse : {expected}. Fermer les flux inutiles, puis réessayer après Retry-After ; sans « wait », la réponse est immédiate.";
+    "Too many requests wait for events; maximum in total and per caller or address: {expected}. Close streams that are not needed, then try again after Retry-After; without `wait`, the answer is immediate.";
+
+    EVENTS_GONE = "events-gone", Http, NotFound, EVENTS;
+    "Cette position n'existe pas dans ce journal : la base a été restaurée, ou la position vient d'une autre base. Journal : {log}, dernière position : {head}. Relire l'état courant, puis reprendre après la dernière position.";
+    "This position does not exist in this log: the database was restored, or the position is of another database. Log: {log}, last position: {head}. Read the current state, then resume after the last position.";
 
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas sur ce serveur ; chemins possibles : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";

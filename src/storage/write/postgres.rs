@@ -23,8 +23,8 @@ const DELETE_IDENTIFIERS: &str = "DELETE FROM identifier USING unnest($1::text[]
 /// All parts see the tables as they were before the statement. Events are numbered after the last one; if every event
 /// has been removed, numbers start from 1 again, and may meet keys that are not yet removed.
 const STORE: &str = "WITH new_version AS ( \
-         INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[]) \
+         INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content, change) \
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $23::text[]) \
      ), new_state AS ( \
          INSERT INTO resource (resource_type, id, version, last_updated, content_hash, active, status, start) \
          SELECT * FROM unnest($7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::bigint[], \
@@ -115,6 +115,7 @@ pub(super) async fn store(
         .bind(events.events)
         .bind(events.keys)
         .bind(RUN)
+        .bind(column(versions, |version| version.change.as_str()))
         .execute(&mut **connection)
         .await?;
     Ok(())

@@ -25,9 +25,9 @@ const BEGIN_AND_SELECT_STATE: &str = select_state! {
 ///
 /// `WHERE true` tells `ON CONFLICT` from a join.
 const STORE_AND_COMMIT: &str = concat!(
-    "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) \
+    "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content, change) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
-            CAST(substr($2, value ->> 5, value ->> 6) AS TEXT) \
+            CAST(substr($2, value ->> 5, value ->> 6) AS TEXT), value ->> 7 \
      FROM json_each($1); \
      INSERT INTO resource (resource_type, id, version, last_updated, content_hash, active, status, start) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
@@ -85,8 +85,8 @@ pub(super) async fn store_and_commit(
         let (length, resource_type) = (version.content.len(), version.resource_type.as_str());
         // The first byte is number 1.
         let start = contents.len() - length + 1;
-        let NewVersion { id, version, last_updated, interaction, .. } = version;
-        (resource_type, id.as_str(), version, last_updated, interaction, start, length)
+        let NewVersion { id, version, last_updated, interaction, change, .. } = version;
+        (resource_type, id.as_str(), version, last_updated, interaction, start, length, change)
     }))?;
     let resources = json(registry.changed().into_iter().map(|entry| {
         let (status, start) = (entry.status.as_deref(), entry.start.map(instant));

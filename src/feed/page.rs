@@ -1,0 +1,72 @@
+//! A page of events.
+
+use std::ops::ControlFlow;
+
+use super::event::{Content, Event, change_of};
+use super::filter::EventFilter;
+use crate::storage::feed::{LoggedVersion, Position};
+use crate::storage::{Storage, StorageError};
+
+/// Maximum versions that are read for a page, whatever the filter leaves out.
+const MAX_VERSIONS: usize = 1000;
+
+/// What a reader wants.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    /// Events behind this position.
+    pub after: Position,
+    /// Maximum number of events.
+    pub limit: usize,
+    /// A page ends with the event with which its contents reach this, in bytes.
+    pub max_bytes: usize,
+    pub filter: EventFilter,
+    pub content: Content,
+}
+
+/// Events, oldest first.
+#[derive(Debug)]
+pub struct EventPage {
+    pub events: Vec<Event>,
+    /// The last position that was read, also of events that the filter leaves out.
+    pub next: Position,
+    /// Whether the page ended before the log did.
+    pub is_full: bool,
+}
+
+/// Reads a page of events, whose URLs begin with `base_url`.
+pub async fn read_page(storage: &Storage, query: &EventQuery, base_url: &str) -> Result<EventPage, StorageError> {
+    let (mut events, mut bytes, mut failure, mut read) = (vec![], 0, None, 0);
+    let visit = |version: LoggedVersion| {
+        read += 1;
+        match event(version, query, base_url, &mut bytes) {
+            Ok(event) => events.extend(event),
+            Err(error) => failure = Some(error),
+        }
+        match events.len() >= query.limit || bytes >= query.max_bytes || failure.is_some() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    let next = storage.visit_log(query.after, MAX_VERSIONS, visit).await?;
+    if let Some(error) = failure {
+        return Err(StorageError::internal(error));
+    }
+    let is_full = events.len() >= query.limit || bytes >= query.max_bytes || read >= MAX_VERSIONS;
+    Ok(EventPage { events, next, is_full })
+}
+
+fn event(
+    version: LoggedVersion,
+    query: &EventQuery,
+    base_url: &str,
+    bytes: &mut usize,
+) -> Result<Option<Event>, serde_json::Error> {
+    let change = change_of(&version)?;
+    if !query.filter.matches(&change.types) {
+        return Ok(None);
+    }
+    if query.content == Content::Full {
+        *bytes += version.content.len();
+    }
+    Event::new(version, change, query.content, base_url).map(Some)
+}

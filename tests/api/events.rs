@@ -1,0 +1,263 @@
+//! The change feed: what each write says, in which order, to those who ask and to those who wait.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::extract::Request;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::asking::*;
+use crate::bookings::VENDOR;
+use crate::on_both_databases;
+use crate::server::*;
+
+/// The writes of each instance that write at the same time.
+const WRITES: usize = 40;
+
+impl TestServer {
+    /// The answer of the feed to this query.
+    async fn feed(&self, query: &str) -> Value {
+        self.ask("GET", &format!("/events?{query}"), &[]).await.expect(200).json()
+    }
+
+    /// The events behind a position.
+    async fn events(&self, after: i64) -> Vec<Value> {
+        self.feed(&format!("after={after}")).await["events"].as_array().expect("events").clone()
+    }
+
+    /// The last position.
+    async fn head(&self) -> i64 {
+        self.feed("limit=1000").await["next"].as_i64().expect("a position")
+    }
+
+    /// A stream of Server-Sent Events.
+    async fn stream(&self, headers: &[(&str, &str)]) -> EventStream {
+        let stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+        tokio::spawn(connection);
+        let request = Request::builder().uri("/events").header("host", "other.localhost");
+        let request = request.header("accept", "text/event-stream");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let response = sender.send_request(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        EventStream { body: response.into_body(), text: String::new(), _sender: sender }
+    }
+}
+
+struct EventStream {
+    body: Incoming,
+    text: String,
+    /// The connection lasts as long as it.
+    _sender: hyper::client::conn::http1::SendRequest<Body>,
+}
+
+impl EventStream {
+    /// The next event with its id; `None` when the stream has ended.
+    async fn next(&mut self) -> Option<(i64, Value)> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                if let Some(data) = field("data: ") {
+                    let id = field("id: ").expect("an id").parse().expect("a position");
+                    return Some((id, serde_json::from_str(&data).expect("JSON")));
+                }
+                continue;
+            }
+            let frame = self.body.frame().await?.ok()?;
+            self.text += std::str::from_utf8(frame.data_ref()?).expect("UTF-8");
+        }
+    }
+}
+
+fn types(event: &Value) -> Vec<&str> {
+    event["types"].as_array().expect("types").iter().map(|name| name.as_str().expect("a name")).collect()
+}
+
+on_both_databases! { TestServer::tolerant;
+    async fn events_say_what_each_write_of_an_account_changed(server: TestServer) {
+        let created = server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371")])).await.expect(201);
+        let id = created.id();
+        // A replay is no event.
+        server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371")])).await.expect(200);
+        server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371"), (T, U)])).await.expect(200);
+        let disabled = inactive(regulator(&[(N, "810002909371"), (T, U)]));
+        server.put(&account(T, U), &disabled).await.expect(200);
+        // Another account takes the national id over, as its holder is inactive.
+        let taken = server.put(&account(T, V), &regulator(&[(N, "810002909371"), (T, V)])).await.expect(201);
+        let events = server.events(0).await;
+        let described: Vec<_> = events.iter().map(|event| (types(event), event["version"].as_i64().expect("a version"))).collect();
+        assert_eq!(described, [
+            (vec!["practitioner.created", "practitioner.enabled"], 1),
+            (vec!["practitioner.updated", "practitioner.identifiers-changed"], 2),
+            (vec!["practitioner.updated", "practitioner.disabled"], 3),
+            (vec!["practitioner.created", "practitioner.enabled"], 1),
+        ]);
+        assert_eq!(events[1]["changed"], json!(["identifier"]));
+        assert_eq!(events[2]["changed"], json!(["active"]));
+        assert!(events[0]["changed"].as_array().expect("names").contains(&json!("name")));
+        let url = format!("{BASE}/Practitioner/{id}/_history/3");
+        assert_eq!((&events[2]["url"], &events[2]["id"], &events[2]["resourceType"]), (&json!(url), &json!(id), &json!("Practitioner")));
+        assert_eq!(events[1]["identifiers"], json!([{ "system": T, "value": U }, { "system": N, "value": "810002909371" }]));
+        assert_eq!(events[2]["moved"], json!([]));
+        let moved = json!([{ "system": N, "value": "810002909371", "from": format!("Practitioner/{id}") }]);
+        assert_eq!((&events[3]["moved"], &events[3]["id"]), (&moved, &json!(taken.id())));
+        let versions: Vec<_> = events.iter().map(|event| event["time"].as_str().expect("a time")).collect();
+        assert!(versions.is_sorted(), "{versions:?}");
+    }
+
+    async fn events_of_an_appointment_say_when_it_is_cancelled(server: TestServer) {
+        let path = by("Appointment", VENDOR, U);
+        for status in ["booked", "cancelled", "cancelled", "booked"] {
+            let body = with(&appointment(VENDOR, U), "/status", status.into());
+            assert!(server.put(&path, &body).await.status.is_success());
+        }
+        let events = server.events(0).await;
+        assert_eq!(events.iter().map(types).collect::<Vec<_>>(), [
+            vec!["appointment.created"],
+            vec!["appointment.updated", "appointment.cancelled"],
+            vec!["appointment.updated"],
+        ]);
+        assert_eq!(events[1]["identifiers"], json!([{ "system": VENDOR, "value": U }]));
+    }
+
+    async fn events_pages_follow_one_another_whatever_is_filtered(server: TestServer) {
+        for number in 0..7 {
+            let value = format!("81000290937{number}");
+            server.put(&account(N, &value), &regulator(&[(N, &value)])).await.expect(201);
+        }
+        server.put(&by("Appointment", VENDOR, U), &appointment(VENDOR, U)).await.expect(201);
+        let head = server.head().await;
+        let (mut after, mut seen) = (0, vec![]);
+        loop {
+            let page = server.feed(&format!("after={after}&limit=3")).await;
+            let events = page["events"].as_array().expect("events");
+            assert!(events.len() <= 3);
+            seen.extend(events.iter().map(|event| event["position"].as_i64().expect("a position")));
+            after = page["next"].as_i64().expect("a position");
+            if events.is_empty() {
+                break;
+            }
+        }
+        assert_eq!((seen.len(), after), (8, head));
+        assert!(seen.is_sorted_by(|one, next| one < next));
+        let page = server.feed("types=appointment.*").await;
+        assert_eq!((page["events"].as_array().expect("events").len(), &page["next"]), (1, &json!(head)));
+        let page = server.feed("types=practitioner.disabled,appointment.cancelled").await;
+        assert_eq!((&page["events"], &page["next"]), (&json!([]), &json!(head)));
+        let page = server.feed(&format!("after={}&content=full", head - 1)).await;
+        assert_eq!(page["events"][0]["resource"]["resourceType"], "Appointment");
+        assert_eq!(server.feed("").await["events"][0].get("resource"), None);
+    }
+
+    async fn events_wait_until_another_instance_writes(server: TestServer) {
+        let other = server.another().await;
+        let polled = async { server.feed("wait=25").await };
+        let written = async { other.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371")])).await.expect(201) };
+        let (page, created) = tokio::join!(polled, written);
+        assert_eq!(page["events"][0]["id"], json!(created.id()));
+        // What the filter leaves out does not end the wait.
+        let polled = async { server.feed(&format!("wait=25&types=appointment.*&after={}", page["next"])).await };
+        let written = async {
+            other.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
+            other.put(&by("Appointment", VENDOR, U), &appointment(VENDOR, U)).await.expect(201)
+        };
+        let (page, created) = tokio::join!(polled, written);
+        assert_eq!(page["events"][0]["id"], json!(created.id()));
+    }
+
+    async fn events_over_two_instances_are_in_commit_order_for_every_reader(server: TestServer) {
+        let other = server.another().await;
+        let write = async |server: &TestServer, start: usize| {
+            let writes = (0..WRITES).map(|number| async move {
+                let value = format!("8100029{:05}", start + number);
+                server.put(&account(N, &value), &regulator(&[(N, &value)])).await.expect(201).id()
+            });
+            futures_util::future::join_all(writes).await
+        };
+        let read = async {
+            let (mut after, mut seen) = (0, vec![]);
+            while seen.len() < 2 * WRITES {
+                let page = server.feed(&format!("after={after}&wait=25&limit=5")).await;
+                for event in page["events"].as_array().expect("events") {
+                    let position = event["position"].as_i64().expect("a position");
+                    assert!(position > after, "{position} after {after}");
+                    seen.push((position, event["id"].as_str().expect("an id").to_owned()));
+                }
+                after = page["next"].as_i64().expect("a position");
+            }
+            seen
+        };
+        let (seen, one, two) = tokio::join!(read, write(&server, 0), write(&other, 1000));
+        // What was read while both wrote is all there is, and in the same order.
+        let again: Vec<_> = server.feed("limit=1000").await["events"].as_array().expect("events").iter()
+            .map(|event| (event["position"].as_i64().expect("a position"), event["id"].as_str().expect("an id").to_owned()))
+            .collect();
+        assert_eq!(seen, again);
+        let ids: BTreeSet<_> = seen.into_iter().map(|(_, id)| id).collect();
+        assert_eq!(ids, one.into_iter().chain(two).collect());
+    }
+
+    async fn events_stream_resumes_behind_the_last_id(server: TestServer) {
+        server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371")])).await.expect(201);
+        server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
+        let mut stream = server.stream(&[]).await;
+        let (first, _) = stream.next().await.expect("an event");
+        let (second, event) = stream.next().await.expect("an event");
+        assert_eq!(event["position"], json!(second));
+        let waiting = tokio::spawn(async move { stream.next().await.map(|(_, event)| event) });
+        let created = server.put(&account(T, V), &regulator(&[(T, V)])).await.expect(201);
+        assert_eq!(waiting.await.expect("it ends").expect("an event")["id"], json!(created.id()));
+        let mut resumed = server.stream(&[("last-event-id", &first.to_string())]).await;
+        assert_eq!(resumed.next().await.expect("an event").0, second);
+    }
+
+    async fn events_of_a_former_release_are_told_from_the_contents(server: TestServer) {
+        let id = server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371"), (T, U)])).await.expect(201).id();
+        server.put(&account(T, U), &inactive(regulator(&[(N, "810002909371"), (T, U)]))).await.expect(200);
+        let stored = server.events(0).await;
+        server.execute("UPDATE resource_version SET change = NULL").await;
+        assert_eq!(server.events(0).await, stored);
+        assert_eq!(types(&stored[1]), ["practitioner.updated", "practitioner.disabled"]);
+        assert_eq!(stored[1]["id"], json!(id));
+    }
+}
+
+#[tokio::test]
+async fn events_refuse_what_they_cannot_serve() {
+    let server = Setup::default().start_somewhere().await;
+    for (query, rule) in [
+        ("after=-1", "query-value"),
+        ("after=one", "query-value"),
+        ("after=1&after=2", "query-repeated"),
+        ("limit=0", "query-value"),
+        ("limit=1001", "query-value"),
+        ("wait=26", "query-value"),
+        ("content=all", "query-value"),
+        ("types=patient.created", "query-value"),
+        ("since=1", "query-parameter"),
+    ] {
+        server.ask("GET", &format!("/events?{query}"), &[]).await.refused(400, rule);
+    }
+    server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371")])).await.expect(201);
+    let log = server.feed("").await["log"].as_str().expect("a log").to_owned();
+    assert_eq!(server.feed(&format!("log={log}&after=1")).await["events"], json!([]));
+    assert_eq!(server.feed("after=1&wait=1").await["events"], json!([]), "the wait ends");
+    for query in ["after=2", "after=9000", "log=other", "log=other&after=1"] {
+        let gone = server.ask("GET", &format!("/events?{query}"), &[]).await.refused(410, "events-gone");
+        assert!(gone.text.contains(&log), "{}", gone.text);
+    }
+    for (method, status) in [("POST", 405), ("DELETE", 405), ("HEAD", 200)] {
+        let answer = server.ask(method, "/events", &[]).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("x-sas-log").is_empty(), status == 405);
+    }
+}
