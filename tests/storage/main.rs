@@ -4,6 +4,7 @@
 mod support;
 
 mod exchanges;
+mod feed;
 
 use std::time::Duration;
 
@@ -334,10 +335,11 @@ on_both_databases! { given;
 
 #[test]
 fn storage_every_public_function_is_tested_here() {
-    let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"));
+    let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"), include_str!("feed.rs"));
     let doors = [
         include_str!("../../src/storage/database.rs"),
         include_str!("../../src/storage/exchanges.rs"),
+        include_str!("../../src/storage/feed.rs"),
         include_str!("../../src/storage/read.rs"),
         include_str!("../../src/storage/search.rs"),
         include_str!("../../src/storage/write.rs"),
