@@ -175,7 +175,7 @@ impl Bench<'_> {
         self.load(&url, &mut goals).await?;
 
         let accounts = self.copies.new_copy("accounts").await?;
-        let server = Server::start_with(&accounts, &url).await?;
+        let server = Server::start_with(&accounts, &url, &[]).await?;
         let mut depth = None;
         self.searches(&server, &url, &mut goals, &mut depth).await?;
         let served = server.peak_mebibytes()?;

@@ -222,7 +222,7 @@ const OF_CALLERS: [&str; 8] = [
     "responses-unread",
 ];
 
-/// The rules that [`crate::events`] shows, and the unit test of the streams' limit.
+/// The rules that [`crate::events`] and [`crate::unread`] show.
 const OF_EVENTS: [&str; 2] = ["event-streams", "events-gone"];
 
 /// The rules that [`crate::searching`] covers: they are reported in a bundle.
