@@ -112,8 +112,10 @@ async fn arrival(address: SocketAddr, accounts: &mut Accounts) -> Result<Measure
     );
     stream.write_all(request.as_bytes()).await?;
     let mut buffer = vec![0; 64 << 10];
-    // The head of the answer.
-    stream.read(&mut buffer).await?;
+    let count = stream.read(&mut buffer).await?;
+    if !buffer[..count].starts_with(b"HTTP/1.1 200") {
+        return Err("there is no stream".into());
+    }
     let mut latencies = vec![];
     for _ in 0..WRITES {
         client::put_many(address, accounts, 1, 1)?;
