@@ -80,7 +80,7 @@ impl State {
         if is_beyond || query.log.is_some() {
             let deadline = Deadline::after(self.admission.bounds.timeouts.read);
             let storage = self.feed.storage.until(&deadline);
-            let head = deadline.limit(async { Ok::<_, Error>(storage.head().await?) }).await?;
+            let head = deadline.limit(Box::pin(async { Ok::<_, Error>(storage.head().await?) })).await?;
             let is_other_log = query.log.as_deref().is_some_and(|log| *log != *self.feed.log);
             if is_other_log || query.page.after > head {
                 return Err(HttpError::EventsGone { log: self.feed.log.to_string(), head });
@@ -98,7 +98,9 @@ impl State {
 
     async fn read_until(&self, deadline: &Deadline, query: &FeedQuery, base_url: &str) -> Result<EventPage, Error> {
         let storage = self.feed.storage.until(deadline);
-        deadline.limit(async { Ok(read_page(&storage, &query.page, base_url).await?) }).await
+        // Boxed: while it waits, a request has no room for what reads.
+        let reading = Box::pin(async { Ok(read_page(&storage, &query.page, base_url).await?) });
+        deadline.limit(reading).await
     }
 
     /// Waits until there is more, or the server stops, or the time is over; whether there is more.
