@@ -10,6 +10,7 @@ mod error;
 mod event_batch;
 pub mod exchanges;
 pub mod feed;
+pub mod history;
 pub(crate) mod mirror;
 mod open_error;
 mod pooler;
