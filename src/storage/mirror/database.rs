@@ -176,8 +176,7 @@ impl MirrorDatabase {
             Readers::Sqlite(sqlite::Connections::read_only(options, size))
         };
         let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
-        let (lookups, searches) =
-            (readers(MAX_LOOKUP_CONNECTIONS, "-2048"), readers(MAX_SEARCH_CONNECTIONS, "-12288"));
+        let (lookups, searches) = (readers(MAX_LOOKUP_CONNECTIONS, "-2048"), readers(MAX_SEARCH_CONNECTIONS, "-12288"));
         Self { lookups, searches, options }
     }
 
