@@ -24,7 +24,8 @@ pub(crate) use settings::{Config, LogFormat};
     (listen = \"0.0.0.0:8080\"), its value a string, a number, a boolean, or an array of strings where the option takes a \
     list. The command line takes precedence over the environment, and the environment over the file. Callers are \
     configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn and ou (of the \
-    client certificate) or token_sha256."
+    client certificate) or token_sha256. Likewise the software that is asked before an account is written: a table \
+    [decision] with the keys url, secret or secret_file, ca, timeout (2s), on_failure (refuse or accept) and insecure."
 )]
 pub struct Cli {
     /// Default: `serve`.
@@ -125,6 +126,7 @@ impl Cli {
         let mut matches = matches.map_err(|error| file.locate(error, &Self::command(), parse))?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
         cli.config.callers = file.callers;
+        cli.config.decision = file.decision;
         Ok(cli)
     }
 }

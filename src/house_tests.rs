@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 18] = [
+const DIRECTION: [(&str, &[&str]); 20] = [
     ("issue", &[]),
     ("fhir", &["issue"]),
     ("clock", &["fhir"]),
@@ -17,9 +17,14 @@ const DIRECTION: [(&str, &[&str]); 18] = [
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["fhir", "storage"]),
+    ("webhook", &[]),
+    ("decision", &["clock", "deadline", "error", "fhir", "issue", "webhook"]),
     (
         "interaction",
-        &["annuaire", "audit", "clock", "deadline", "error", "feed", "fhir", "issue", "profile", "sas", "storage"],
+        &[
+            "annuaire", "audit", "clock", "deadline", "decision", "error", "feed", "fhir", "issue", "profile", "sas",
+            "storage",
+        ],
     ),
     ("telemetry", &[]),
     ("tls", &["clock"]),
@@ -43,7 +48,7 @@ const DIRECTION: [(&str, &[&str]); 18] = [
             "tls",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "feed", "fhir", "http", "sas", "tls"]),
+    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "sas", "tls"]),
     (
         "command",
         &[
@@ -52,6 +57,7 @@ const DIRECTION: [(&str, &[&str]); 18] = [
             "audit",
             "clock",
             "config",
+            "decision",
             "error",
             "feed",
             "fhir",

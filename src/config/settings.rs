@@ -13,6 +13,7 @@ use crate::annuaire::sync::schedule::Schedule;
 use crate::annuaire::sync::upstream::ApiKey;
 use crate::audit;
 use crate::clock::duration::duration_parser;
+use crate::decision;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::sas::deviation::Validation;
@@ -112,6 +113,10 @@ pub struct Config {
     /// From the tables `[[caller]]` of the file; they are not options.
     #[arg(skip)]
     pub callers: Callers,
+
+    /// From the table `[decision]` of the file, likewise.
+    #[arg(skip)]
+    pub decision: Option<decision::Settings>,
 
     #[command(flatten)]
     pub proxies: proxy::Settings,
