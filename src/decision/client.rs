@@ -17,8 +17,8 @@ use super::answer::{Verdict, verdict};
 use super::settings::{OnFailure, Settings};
 use crate::clock::new_uuid;
 use crate::deadline::Deadline;
-use crate::error::Error;
 use crate::error::chain::join_causes;
+use crate::error::{Error, Workload};
 use crate::fhir::date::instant;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
@@ -27,6 +27,12 @@ use crate::webhook::Secret;
 
 /// Maximum questions at a time. Others wait for their turn.
 const MAX_QUESTIONS: usize = 32;
+
+/// Maximum questions that wait for their turn: the request has its body in memory meanwhile.
+const MAX_WAITING: usize = 256;
+
+/// What is left of the deadline for the commit.
+const COMMIT_RESERVE: Duration = Duration::from_secs(1);
 
 /// Maximum bytes of an answer that are read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -44,6 +50,7 @@ pub struct Decision {
     settings: Arc<Settings>,
     secrets: Arc<[Secret]>,
     turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     /// Whether the last question failed: the log has one line when that begins, and one when it ends.
     is_failing: Arc<AtomicBool>,
 }
@@ -106,34 +113,39 @@ impl Decision {
         let client = builder
             .build()
             .map_err(|error| failed(format!("the HTTP client cannot be created: {}", join_causes(&error))))?;
-        let turns = Arc::new(Semaphore::new(MAX_QUESTIONS));
+        let [turns, waiting] = [MAX_QUESTIONS, MAX_WAITING].map(|permits| Arc::new(Semaphore::new(permits)));
         Ok(Self {
             client,
             settings: Arc::new(settings.clone()),
             secrets: secrets.into(),
             turns,
+            waiting,
             is_failing: Arc::default(),
         })
+    }
+
+    /// Whether a write is refused about which the software did not decide.
+    pub(crate) fn refuses_undecided(&self) -> bool {
+        self.settings.on_failure == OnFailure::Refuse
     }
 
     /// Asks about a write, once.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the message of the software, or [`Error::Undecided`] where there is no answer and the settings
-    /// refuse the write then.
+    /// [`Error::Refused`] with the message of the software; [`Error::Undecided`] where there is no answer and the settings
+    /// refuse the write then; [`Error::TooBusy`] where it could not be asked in time.
     pub(crate) async fn ask(&self, deadline: &Deadline, proposal: &Proposal<'_>, now: Timestamp) -> Result<(), Error> {
         let timeout = self.settings.timeout;
+        let latest = deadline.instant().and_then(|at| at.checked_sub(COMMIT_RESERVE));
+        // Whatever is to be done on failure, what was not asked is not decided.
+        let waiting = self.waiting.try_acquire().map_err(|_| Error::TooBusy(Workload::Writes))?;
+        let turn = timeout_at(before(latest, timeout), self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Error::TooBusy(Workload::Writes))?.map_err(Error::internal)?;
+        drop(waiting);
         let question = Question { r#type: REQUESTED, timestamp: instant(now), data: proposal };
         let body = serde_json::to_vec(&question).map_err(Error::internal)?;
-        let asked = async {
-            let _turn = self.turns.acquire().await.map_err(Error::internal)?;
-            Ok::<_, Error>(self.post(body, now).await)
-        };
-        let until = deadline.at_most(timeout).instant().unwrap_or_else(|| Instant::now() + timeout);
-        let verdict = match timeout_at(until, asked).await {
-            Ok(verdict) => verdict?,
-            Err(_) => Verdict::Failed(format!("it does not answer within {timeout:?}")),
-        };
+        let verdict = timeout_at(before(latest, timeout), self.post(body, now)).await;
+        let verdict = verdict.unwrap_or_else(|_| Verdict::Failed(format!("it does not answer within {timeout:?}")));
         self.report(&verdict);
         match verdict {
             Verdict::Accepted => Ok(()),
@@ -159,9 +171,14 @@ impl Decision {
             .header(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "))
             .body(body);
         match request.send().await {
-            Ok(response) => {
+            // Only a refusal has something to read.
+            Ok(response) if response.status().is_client_error() => {
                 let status = response.status();
                 verdict(status, &read_body(response).await)
+            }
+            Ok(response) => {
+                let status = response.status();
+                verdict(status, &[])
             }
             Err(error) => Verdict::Failed(format!("it does not answer: {}", join_causes(&error.without_url()))),
         }
@@ -191,6 +208,12 @@ impl Decision {
             _ => {}
         }
     }
+}
+
+/// So long from now, or `latest`, whichever is earlier.
+fn before(latest: Option<Instant>, timeout: Duration) -> Instant {
+    let until = Instant::now() + timeout;
+    latest.map_or(until, |latest| latest.min(until))
 }
 
 /// The body, if it is not too long: nothing else is looked for in it than a message.
