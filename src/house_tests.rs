@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 18] = [
+const DIRECTION: [(&str, &[&str]); 19] = [
     ("issue", &[]),
     ("fhir", &["issue"]),
     ("clock", &["fhir"]),
@@ -17,6 +17,7 @@ const DIRECTION: [(&str, &[&str]); 18] = [
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["fhir", "storage"]),
+    ("webhook", &["clock", "deadline", "error", "feed", "fhir", "storage"]),
     (
         "interaction",
         &["annuaire", "audit", "clock", "deadline", "error", "feed", "fhir", "issue", "profile", "sas", "storage"],
@@ -41,9 +42,10 @@ const DIRECTION: [(&str, &[&str]); 18] = [
             "storage",
             "telemetry",
             "tls",
+            "webhook",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "feed", "fhir", "http", "sas", "tls"]),
+    ("config", &["access", "annuaire", "audit", "clock", "feed", "fhir", "http", "sas", "tls", "webhook"]),
     (
         "command",
         &[
@@ -62,6 +64,7 @@ const DIRECTION: [(&str, &[&str]); 18] = [
             "storage",
             "telemetry",
             "tls",
+            "webhook",
         ],
     ),
 ];

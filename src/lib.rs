@@ -1,7 +1,7 @@
 //! `sas-endpoint`: receives the flows of the French SAS (Service d'Accès aux Soins) over FHIR R4.
 //!
 //! The modules, in the order in which a request passes them: [`http`] receives it, [`interaction`] answers it, [`profile`]
-//! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
+//! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software, to which [`webhook`] posts it. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
 //! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
 //!
@@ -16,6 +16,8 @@ pub mod http;
 pub mod interaction;
 
 pub mod feed;
+
+mod webhook;
 
 mod profile;
 pub mod sas;

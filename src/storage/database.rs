@@ -41,6 +41,7 @@ const SCHEMA: Schema = Schema {
                 postgres: include_str!("../../migrations/0006_version_position.postgres.sql"),
             },
         ),
+        (7, "webhook", Sql::Both(include_str!("../../migrations/0007_webhook.sql"))),
     ],
     remedy: "run `sas-endpoint migrate`, or start `serve` of this program",
 };

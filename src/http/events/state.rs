@@ -25,7 +25,7 @@ const MAX_WOKEN_READS: usize = 4;
 #[derive(Clone)]
 pub struct EventFeed {
     storage: Storage,
-    head: Head,
+    pub(crate) head: Head,
     /// The id of the log.
     pub log: Arc<str>,
     /// True once the server stops: those who wait are answered.
