@@ -1,11 +1,13 @@
 -- Each webhook is a cursor over the versions in the order of their commits.
 -- position: every event up to it was delivered, passed over, or is not wanted.
--- revision counts the commands of operators: whoever read the row before a command does not overwrite it.
+-- revision counts the commands of operators: whoever read the row before a command does not overwrite it. moves counts
+-- those that set the position.
 CREATE TABLE webhook (
     name          TEXT   NOT NULL PRIMARY KEY,
     log           TEXT   NOT NULL,
     position      BIGINT NOT NULL,
     revision      BIGINT NOT NULL,
+    moves         BIGINT NOT NULL,
     state         TEXT   NOT NULL,
     reason        TEXT,
     attempts      BIGINT NOT NULL,

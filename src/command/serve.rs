@@ -69,7 +69,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let (writer, mut writing) = WriteQueue::start(storage.clone(), clock.clone(), key);
     let (stop, stopping) = watch::channel(false);
     let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await?;
-    let deliverer = webhooks(config, &storage, &feed, &base_url, &clock)?;
+    let deliverer = webhooks(config, &storage, &feed, &base_url, &clock).await?;
     let directory = mirror.clone().map(|mirror| Directory::new(mirror, base_url.configured(), clock.clone()));
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -117,13 +117,13 @@ async fn finish_writing(writing: WriteTask, storage: &Storage) {
 }
 
 /// The webhooks of the settings.
-fn webhooks(
+async fn webhooks(
     config: &Config,
     storage: &Storage,
     feed: &EventFeed,
     base_url: &BaseUrl,
     clock: &Clock,
-) -> Result<Deliverer, String> {
+) -> Result<Deliverer, Failure> {
     let parts = DelivererParts {
         storage: storage.clone(),
         head: feed.head.clone(),
@@ -131,7 +131,7 @@ fn webhooks(
         base_url: base_url.configured().clone(),
         clock: clock.clone(),
     };
-    Deliverer::new(parts, &config.webhooks)
+    Deliverer::open(parts, &config.webhooks).await
 }
 
 /// The key of the hashes in the audit log: the configured one, or the one that the database stores. Refuses a configured key

@@ -19,6 +19,8 @@ pub struct DeliveryState {
     pub position: Position,
     /// The number of commands that have changed the row.
     pub revision: i64,
+    /// The number of those that have set the position.
+    pub moves: i64,
     /// Why nothing is delivered until an operator resumes it; `None` while it is active.
     pub paused: Option<String>,
     /// Attempts at the event behind `position` that failed.
@@ -67,6 +69,7 @@ type Row = (
     String,
     i64,
     i64,
+    i64,
     String,
     Option<String>,
     i64,
@@ -78,19 +81,19 @@ type Row = (
 );
 
 const SELECT: &str = "\
-    SELECT name, log, position, revision, state, reason, attempts, failing_since, next_attempt, last_at, last_status, \
+    SELECT name, log, position, revision, moves, state, reason, attempts, failing_since, next_attempt, last_at, last_status, \
            last_error \
     FROM webhook ORDER BY name";
 
 const SELECT_ONE: &str = "\
-    SELECT name, log, position, revision, state, reason, attempts, failing_since, next_attempt, last_at, last_status, \
+    SELECT name, log, position, revision, moves, state, reason, attempts, failing_since, next_attempt, last_at, last_status, \
            last_error \
     FROM webhook WHERE name = $1";
 
 /// `WHERE TRUE`: SQLite would take `ON` for that of a join.
 const INSERT: &str = "\
-    INSERT INTO webhook (name, log, position, revision, state, attempts) \
-    SELECT $1, $2, CASE WHEN $3 < head.position THEN $3 ELSE head.position END, 0, 'active', 0 \
+    INSERT INTO webhook (name, log, position, revision, moves, state, attempts) \
+    SELECT $1, $2, CASE WHEN $3 < head.position THEN $3 ELSE head.position END, 0, 0, 'active', 0 \
     FROM (SELECT COALESCE(MAX(position), 0) AS position FROM resource_version) AS head WHERE TRUE \
     ON CONFLICT (name) DO NOTHING";
 
@@ -175,7 +178,7 @@ impl Storage {
             position = CASE WHEN webhook.position < head.position THEN webhook.position ELSE head.position END \
             FROM (SELECT COALESCE(MAX(position), 0) AS position FROM resource_version) AS head WHERE name = $1";
         // What comes next is another event, of which nothing failed yet.
-        let go_to = "UPDATE webhook SET revision = revision + 1, position = $2, attempts = 0, next_attempt = NULL \
+        let go_to = "UPDATE webhook SET revision = revision + 1, moves = moves + 1, position = $2, attempts = 0, next_attempt = NULL \
             WHERE name = $1";
         let forget = "DELETE FROM webhook_dead_letter WHERE webhook = $1 AND position > $2";
         Ok(in_write_transaction!(self, transaction => {
@@ -250,13 +253,27 @@ impl Storage {
 
 impl DeliveryState {
     fn from_row(row: Row) -> Self {
-        let (webhook, log, position, revision, state, reason, attempts, failing_since, next_attempt, at, status, error) =
-            row;
+        let (
+            webhook,
+            log,
+            position,
+            revision,
+            moves,
+            state,
+            reason,
+            attempts,
+            failing_since,
+            next_attempt,
+            at,
+            status,
+            error,
+        ) = row;
         Self {
             webhook,
             log,
             position,
             revision,
+            moves,
             paused: (state != "active").then(|| reason.unwrap_or_default()),
             attempts,
             failing_since,

@@ -23,13 +23,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Cursor {
     context: Arc<Context>,
     pub state: DeliveryState,
-    /// The position in the database, unless a command has changed it.
-    saved: Position,
     unsaved_since: Option<Instant>,
     unsaved_events: usize,
     next_look: Instant,
-    /// How often a command has moved it: an answer to what was sent before says nothing about the new place.
-    pub moves: u64,
 }
 
 impl Cursor {
@@ -39,9 +35,8 @@ impl Cursor {
         let (deadline, storage) = context.storage();
         let state = deadline.limit(storage.webhook(&webhook.name)).await?;
         let state = state.ok_or_else(|| StorageError::internal("the row of a webhook has vanished"))?;
-        let saved = state.position;
         let next_look = Instant::now() + LOOK_INTERVAL;
-        Ok(Self { context, state, saved, unsaved_since: None, unsaved_events: 0, next_look, moves: 0 })
+        Ok(Self { context, state, unsaved_since: None, unsaved_events: 0, next_look })
     }
 
     /// Goes on to this position.
@@ -89,7 +84,6 @@ impl Cursor {
             let (deadline, storage) = self.context.storage();
             let saving = storage.save_delivery(&self.state, dead_letter, &self.context.holder);
             if deadline.limit(saving).await? {
-                self.saved = self.state.position;
                 self.settle();
                 return Ok(());
             }
@@ -97,9 +91,8 @@ impl Cursor {
             if row.revision == self.state.revision {
                 return Err(StorageError::internal("another instance has the lease of the webhooks"));
             }
-            let moves = self.moves;
             self.adopt(row);
-            if self.moves != moves || self.unsaved_since.is_none() {
+            if self.unsaved_since.is_none() {
                 return Ok(());
             }
         }
@@ -113,17 +106,14 @@ impl Cursor {
 
     /// Takes over what a command has changed. Progress that is not saved yet is kept, unless the command has moved the place.
     fn adopt(&mut self, row: DeliveryState) {
-        let is_moved = row.position != self.saved || row.log != self.state.log;
-        let position = self.state.position;
-        self.saved = row.position;
-        self.state = row;
-        if !is_moved && self.unsaved_since.is_some() {
-            self.state.position = position;
-            (self.state.attempts, self.state.failing_since, self.state.next_attempt) = (0, None, None);
+        let is_moved = row.moves != self.state.moves || row.log != self.state.log;
+        let before = std::mem::replace(&mut self.state, row);
+        if is_moved || self.unsaved_since.is_none() {
+            self.settle();
             return;
         }
-        self.settle();
-        self.moves += u64::from(is_moved);
+        self.state.position = before.position;
+        (self.state.attempts, self.state.failing_since, self.state.next_attempt) = (0, None, None);
     }
 
     fn settle(&mut self) {

@@ -41,17 +41,24 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Reads the secrets of the webhooks.
+    /// Reads the secrets of the webhooks, and adds those that are new to the database: they begin here, whichever instance
+    /// delivers.
     ///
     /// # Errors
-    /// A sentence that says what to correct.
-    pub fn new(parts: DelivererParts, webhooks: &[Webhook]) -> Result<Self, String> {
+    /// A sentence that says what to correct; or the database fails.
+    pub async fn open(
+        parts: DelivererParts,
+        webhooks: &[Webhook],
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let DelivererParts { storage, head, log, base_url, clock } = parts;
-        let webhooks: Result<_, String> =
-            webhooks.iter().map(|webhook| Ok((Arc::new(webhook.clone()), Arc::new(Receiver::new(webhook)?)))).collect();
         let (holder, policy) = (clock.new_id().to_string(), RetryPolicy::default());
         let context = Context { database: storage, head, log, base_url, clock, holder, policy };
-        Ok(Self { context: Arc::new(context), webhooks: webhooks?, statuses: Statuses::default() })
+        let mut receivers = vec![];
+        for webhook in webhooks {
+            receivers.push((Arc::new(webhook.clone()), Arc::new(Receiver::new(webhook)?)));
+            context.add(webhook).await?;
+        }
+        Ok(Self { context: Arc::new(context), webhooks: receivers, statuses: Statuses::default() })
     }
 
     /// The states of the webhooks, which are kept up to date.
@@ -65,11 +72,6 @@ impl Deliverer {
     }
 
     async fn run(self, stopping: watch::Receiver<bool>) {
-        // Those that are new begin here, whichever instance delivers.
-        for (webhook, _) in &self.webhooks {
-            // A database that fails is asked again by the worker.
-            let _ = self.context.add(webhook).await;
-        }
         let (held_until, lease) = Lease::new();
         tokio::select! {
             () = keep_lease(&self.context.database, &self.context.holder, held_until) => {}

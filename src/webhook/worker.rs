@@ -153,18 +153,18 @@ impl Worker {
             (Verdict::Delivered, _) => {
                 self.recover(cursor);
                 cursor.advance(event.position);
-                let moves = cursor.moves;
+                let moves = cursor.state.moves;
                 cursor.sync().await?;
-                return Ok(cursor.moves == moves && cursor.state.paused.is_none());
+                return Ok(cursor.state.moves == moves && cursor.state.paused.is_none());
             }
             (Verdict::Refused, OnRefusal::Skip) => {
                 let (webhook, position) = (self.webhook.name.clone(), event.position);
                 tracing::warn!(webhook, position, "event passed over: {}", answer.sentence());
                 self.recover(cursor);
                 cursor.advance(position);
-                let moves = cursor.moves;
+                let moves = cursor.state.moves;
                 cursor.save(Some(&DeadLetter { webhook, position, at: instant(now), status })).await?;
-                return Ok(cursor.moves == moves && cursor.state.paused.is_none());
+                return Ok(cursor.state.moves == moves && cursor.state.paused.is_none());
             }
             (Verdict::Refused, OnRefusal::Stop) => {
                 self.fail(cursor, &answer, now, self.context.policy.delay_of_refusal(random())).await?;
@@ -180,7 +180,7 @@ impl Worker {
 
     /// Posts a message, and saves the progress meanwhile. `None` if the server stops first, or a command moves the place.
     async fn post(&self, cursor: &mut Cursor, message: &Message) -> Result<Option<Answer>, StorageError> {
-        let moves = cursor.moves;
+        let moves = cursor.state.moves;
         let mut stopping = self.stopping.clone();
         let mut posting = pin!(self.receiver.post(message, self.context.clock.now()));
         let mut stopped = pin!(async {
@@ -189,7 +189,7 @@ impl Worker {
         });
         loop {
             tokio::select! {
-                answer = &mut posting => return Ok((cursor.moves == moves).then_some(answer)),
+                answer = &mut posting => return Ok((cursor.state.moves == moves).then_some(answer)),
                 () = sleep_until(cursor.due()) => cursor.sync().await?,
                 () = &mut stopped => return Ok(None),
             }
