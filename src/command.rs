@@ -3,6 +3,7 @@
 mod access;
 mod annuaire;
 mod backup;
+mod events;
 mod exchanges;
 mod failure;
 mod healthcheck;
@@ -48,6 +49,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(arguments) => token::token(&arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments, config.ops_listen).await,
         Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
+        Command::Events(arguments) => events::events(&arguments, &config).await,
         Command::Webhooks(arguments) => webhooks::webhooks(&arguments, &config).await,
         Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
         Command::Purge => purge::purge(&config).await,

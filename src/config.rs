@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod annuaire;
+pub(crate) mod events;
 pub(crate) mod exchanges;
 mod file;
 mod settings;
@@ -59,6 +60,11 @@ pub enum Command {
     /// Reads only, and can run while a server is running. Finds persons by their identifiers, and shows none of them. Exit
     /// status: 0 success; 1 the database does not exist, cannot be read, or has another schema version than this program.
     Exchanges(exchanges::Exchanges),
+    /// Print the change feed: what each write changed, in the order of commits
+    ///
+    /// Reads only, and can run while a server is running. Shows no identifier of a person, unless --json is given. Exit status:
+    /// 0 success; 1 the database does not exist, cannot be read, or has another schema version than this program.
+    Events(events::Events),
     /// List the webhooks, or manage them: which events were delivered, which are waiting, and why
     ///
     /// Webhooks are configured as [[webhook]] in the file given with --config, and `serve` delivers their events.

@@ -37,7 +37,7 @@ use crate::annuaire::api::{self, Directory};
 use crate::audit::AuditQueue;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route::Route;
-use crate::interaction::{Endpoint, Interaction, METADATA, ROUTES, max_page_bytes};
+use crate::interaction::{Endpoint, Interaction, ROUTES, SYSTEM_ROUTES, max_page_bytes};
 use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
@@ -180,8 +180,8 @@ fn path_of(url: &str) -> &str {
 
 /// The routes by path, `{type}` replaced by each resource type.
 fn paths() -> BTreeMap<String, Vec<Route<Interaction>>> {
-    let metadata = Route { method: "GET", path: METADATA, interaction: Interaction::Capabilities };
-    let mut paths = BTreeMap::from([(METADATA.to_owned(), vec![metadata])]);
+    let mut paths: BTreeMap<_, _> =
+        SYSTEM_ROUTES.into_iter().map(|route| (route.path.to_owned(), vec![route])).collect();
     for Route { method, path, interaction } in ROUTES {
         for resource_type in ResourceType::ALL {
             let interaction = Interaction::OnType(interaction, resource_type);

@@ -33,6 +33,8 @@ pub(crate) use write::Preconditions;
 pub(crate) enum Interaction {
     /// <http://hl7.org/fhir/R4/http.html#capabilities>
     Capabilities,
+    /// <http://hl7.org/fhir/R4/http.html#history>, of all resources
+    HistorySystem,
     /// An interaction with resources of a type.
     OnType(TypeInteraction, ResourceType),
 }
@@ -42,6 +44,7 @@ impl Interaction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Capabilities => "capabilities",
+            Self::HistorySystem => "history-system",
             Self::OnType(interaction, _) => interaction.as_str(),
         }
     }
@@ -49,9 +52,14 @@ impl Interaction {
     /// The type of the resources.
     pub fn resource_type(self) -> Option<ResourceType> {
         match self {
-            Self::Capabilities => None,
+            Self::Capabilities | Self::HistorySystem => None,
             Self::OnType(_, resource_type) => Some(resource_type),
         }
+    }
+
+    /// The code of `CapabilityStatement.rest.interaction`, where it has one.
+    pub fn system_code(self) -> Option<&'static str> {
+        (self == Self::HistorySystem).then_some(self.as_str())
     }
 }
 
@@ -68,8 +76,10 @@ pub enum TypeInteraction {
     Read,
     /// <http://hl7.org/fhir/R4/http.html#vread>
     Vread,
-    /// <http://hl7.org/fhir/R4/http.html#history>
-    History,
+    /// <http://hl7.org/fhir/R4/http.html#history>, of a resource
+    HistoryInstance,
+    /// The same, of a type
+    HistoryType,
     /// <http://hl7.org/fhir/R4/http.html#search>, by GET
     Search,
     /// The same, by POST
@@ -87,7 +97,8 @@ impl TypeInteraction {
             Self::Update => "update",
             Self::Read => "read",
             Self::Vread => "vread",
-            Self::History => "history-instance",
+            Self::HistoryInstance => "history-instance",
+            Self::HistoryType => "history-type",
             Self::Search | Self::SearchByPost => "search-type",
             Self::Validate => "validate",
         }
@@ -96,29 +107,37 @@ impl TypeInteraction {
     /// The code of `CapabilityStatement.rest.resource.interaction`, where it has one.
     pub fn code(self) -> Option<&'static str> {
         match self {
-            Self::Create | Self::Update | Self::Read | Self::Vread | Self::History | Self::Search => {
-                Some(self.as_str())
-            }
+            Self::Create
+            | Self::Update
+            | Self::Read
+            | Self::Vread
+            | Self::HistoryInstance
+            | Self::HistoryType
+            | Self::Search => Some(self.as_str()),
             Self::ConditionalUpdate | Self::SearchByPost | Self::Validate => None,
         }
     }
 }
 
-/// The path of the CapabilityStatement, below the base.
-pub(crate) const METADATA: &str = "/metadata";
-
 /// A route of the FHIR API; `{type}` in its path stands for each resource type.
 pub(crate) type Route = route::Route<TypeInteraction>;
 
-/// Everything that is served below the base, but [`METADATA`]. The router and the CapabilityStatement are made of it.
-pub const ROUTES: [Route; 9] = [
+/// What is served below the base that concerns no type. The router and the CapabilityStatement are made of it.
+pub(crate) const SYSTEM_ROUTES: [route::Route<Interaction>; 2] = [
+    route::Route { method: "GET", path: "/metadata", interaction: Interaction::Capabilities },
+    route::Route { method: "GET", path: "/_history", interaction: Interaction::HistorySystem },
+];
+
+/// What is served below the base for each type.
+pub const ROUTES: [Route; 10] = [
     Route { method: "POST", path: "/{type}", interaction: TypeInteraction::Create },
     Route { method: "PUT", path: "/{type}", interaction: TypeInteraction::ConditionalUpdate },
     Route { method: "GET", path: "/{type}", interaction: TypeInteraction::Search },
     Route { method: "POST", path: "/{type}/_search", interaction: TypeInteraction::SearchByPost },
     Route { method: "POST", path: "/{type}/$validate", interaction: TypeInteraction::Validate },
+    Route { method: "GET", path: "/{type}/_history", interaction: TypeInteraction::HistoryType },
     Route { method: "GET", path: "/{type}/{id}", interaction: TypeInteraction::Read },
     Route { method: "PUT", path: "/{type}/{id}", interaction: TypeInteraction::Update },
-    Route { method: "GET", path: "/{type}/{id}/_history", interaction: TypeInteraction::History },
+    Route { method: "GET", path: "/{type}/{id}/_history", interaction: TypeInteraction::HistoryInstance },
     Route { method: "GET", path: "/{type}/{id}/_history/{vid}", interaction: TypeInteraction::Vread },
 ];

@@ -4,12 +4,13 @@
 //! batch depends on, each write decides over it, and the changes of the whole batch are committed together.
 
 mod address;
-pub(crate) mod backup;
+pub mod backup;
 mod database;
 mod error;
 mod event_batch;
 pub mod exchanges;
-pub(crate) mod feed;
+pub mod feed;
+pub mod history;
 pub(crate) mod mirror;
 mod open_error;
 mod pooler;

@@ -12,6 +12,7 @@
 
 mod ceiling;
 mod disk;
+mod feed;
 mod footprint;
 mod record;
 mod round_trips;
@@ -55,6 +56,7 @@ enum Section {
     WritesPostgres,
     Record,
     Disk,
+    Feed,
     Footprint,
 }
 
@@ -94,6 +96,9 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wants(Section::Disk) {
         println!("### Disk, on SQLite\n\n{}", disk::measure(arguments.writes).await?);
+    }
+    if wants(Section::Feed) {
+        println!("### Change feed, on SQLite\n\n{}", feed::measure().await?);
     }
     if wants(Section::Footprint) {
         println!("### Start, memory, size\n\n{}", footprint::measure().await?);

@@ -42,14 +42,14 @@ impl Goals {
     }
 
     /// Milliseconds at most: median and 99th percentile.
-    pub fn latency(&mut self, what: &str, measured: &Measured, p50: Option<u64>, p99: Option<u64>) {
+    pub fn latency(&mut self, what: &str, measured: &Measured, p50: Option<f64>, p99: Option<f64>) {
         let bounds = [("p50", 0.50, p50), ("p99", 0.99, p99)];
         let bounds: Vec<_> = bounds.into_iter().filter_map(|(name, share, goal)| Some((name, share, goal?))).collect();
         let goal: Vec<_> = bounds.iter().map(|(name, _, goal)| format!("{name} ≤ {goal} ms")).collect();
         if bounds.is_empty() || measured.count() == 0 {
             return self.told(what, text(measured), &goal.join(", "));
         }
-        let met = bounds.iter().all(|(_, share, goal)| measured.percentile(*share) <= Duration::from_millis(*goal));
+        let met = bounds.iter().all(|(_, share, goal)| measured.percentile(*share).as_secs_f64() * 1e3 <= *goal);
         self.judged(what, text(measured), &goal.join(", "), met);
     }
 }

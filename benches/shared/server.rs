@@ -25,18 +25,28 @@ impl Server {
     pub async fn start(database_url: &str) -> Result<Self, Failure> {
         // Beside the database, and gone with it.
         match database_url.starts_with("sqlite:") {
-            true => Self::start_with(database_url, &format!("{database_url}.annuaire")).await,
-            false => Self::start_with(database_url, database_url).await,
+            true => Self::start_with(database_url, &format!("{database_url}.annuaire"), &[]).await,
+            false => Self::start_with(database_url, database_url, &[]).await,
         }
     }
 
-    /// The same with a copy of the directory that is somewhere else.
-    pub async fn start_with(database_url: &str, annuaire_url: &str) -> Result<Self, Failure> {
+    /// The same on a SQLite file, with these settings.
+    pub async fn start_configured(database_url: &str, settings: &[(&str, &str)]) -> Result<Self, Failure> {
+        Self::start_with(database_url, &format!("{database_url}.annuaire"), settings).await
+    }
+
+    /// The same with a copy of the directory that is somewhere else, and with settings.
+    pub async fn start_with(
+        database_url: &str,
+        annuaire_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, Failure> {
         let ports = [ReservedPort::new()?, ReservedPort::new()?];
         let [address, ops] = [ports[0].address(), ports[1].address()];
         let mut command = program();
         command.env("SAS_LISTEN", address.to_string()).env("SAS_OPS_LISTEN", ops.to_string());
         command.env("SAS_DATABASE_URL", database_url).env("SAS_ANNUAIRE_DATABASE_URL", annuaire_url);
+        command.envs(settings.iter().copied());
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { address, started_in: Duration::ZERO, child, _ports: ports };
@@ -56,6 +66,11 @@ impl Server {
     /// Its number as a process.
     pub fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How many threads it has.
+    pub fn threads(&self) -> Result<usize, Failure> {
+        Ok(std::fs::read_dir(format!("/proc/{}/task", self.child.id()))?.count())
     }
 
     /// What it keeps in memory now, in MiB.

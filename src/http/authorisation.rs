@@ -22,9 +22,11 @@ pub fn requirement(interaction: Interaction) -> Requirement {
         Interaction::OnType(I::Create | I::ConditionalUpdate | I::Update, T::Appointment) => {
             Requirement::AnyOf(&[Right::AppointmentWrite])
         }
-        Interaction::OnType(I::Read | I::Vread | I::History | I::Search | I::SearchByPost, _) => {
-            Requirement::AnyOf(&[Right::Read])
-        }
+        Interaction::HistorySystem
+        | Interaction::OnType(
+            I::Read | I::Vread | I::HistoryInstance | I::HistoryType | I::Search | I::SearchByPost,
+            _,
+        ) => Requirement::AnyOf(&[Right::Read]),
         // Nothing is stored, and nothing stored is shown: for callers that may do either.
         Interaction::OnType(I::Validate, T::Practitioner) => {
             Requirement::AnyOf(&[Right::Read, Right::PractitionerWrite])

@@ -23,7 +23,7 @@ use crate::fhir::query::{Query, QueryError};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::{EntityTags, MAX_ENTITY_TAGS};
 use crate::interaction::create::Create;
-use crate::interaction::history::History;
+use crate::interaction::history::{History, Scope};
 use crate::interaction::read::{Read, Vread};
 use crate::interaction::search::SearchRequest;
 use crate::interaction::update::{ConditionalUpdate, Update};
@@ -48,6 +48,9 @@ pub async fn handle_fhir(
         state.admission.authorise(&parts.extensions, authorisation::requirement(interaction))?;
         match interaction {
             Interaction::Capabilities => capability_statement(state, &parts),
+            Interaction::HistorySystem => {
+                history(state, &parts, Scope::System, negotiated_query(&parts)?, &mut audit).await
+            }
             Interaction::OnType(interaction, resource_type) => {
                 // A path that cannot be decoded designates nothing.
                 let parameters = &parameters.ok_or(Error::NotFound)?;
@@ -91,7 +94,13 @@ impl TypeRequest<'_> {
             TypeInteraction::Update => self.update(query, body, audit).await,
             TypeInteraction::Read => self.read(query, audit).await,
             TypeInteraction::Vread => self.vread(query, audit).await,
-            TypeInteraction::History => self.history(query, audit).await,
+            TypeInteraction::HistoryInstance => {
+                let scope = Scope::Instance(self.resource_type, self.parameter("id"));
+                history(self.state, self.parts, scope, query, audit).await
+            }
+            TypeInteraction::HistoryType => {
+                history(self.state, self.parts, Scope::Type(self.resource_type), query, audit).await
+            }
             TypeInteraction::Search => self.search(query, audit).await,
             TypeInteraction::SearchByPost => self.search_by_post(query, body, audit).await,
             TypeInteraction::Validate => self.validate(query, body, audit).await,
@@ -107,9 +116,13 @@ impl TypeRequest<'_> {
             self.state.admission.authorise(&self.parts.extensions, authorisation::requirement(search))?;
         }
         let body = self.read_resource(body).await?;
-        let context = self.context(Workload::Writes).await?;
+        let context = context(self.state, self.parts, Workload::Writes).await?;
         let create = Create { resource_type, query, if_none_exist, preconditions, body };
-        self.respond(context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await?)
+        respond(
+            self.state,
+            self.parts,
+            context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await?,
+        )
     }
 
     async fn conditional_update(
@@ -120,44 +133,50 @@ impl TypeRequest<'_> {
     ) -> Result<Response, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
         let body = self.read_resource(body).await?;
-        let context = self.context(Workload::Writes).await?;
+        let context = context(self.state, self.parts, Workload::Writes).await?;
         let update = ConditionalUpdate { resource_type: self.resource_type, query, preconditions, body };
-        self.respond(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
+        respond(
+            self.state,
+            self.parts,
+            context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?,
+        )
     }
 
     async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
         let body = self.read_resource(body).await?;
-        let context = self.context(Workload::Writes).await?;
+        let context = context(self.state, self.parts, Workload::Writes).await?;
         let id = self.parameter("id");
         let update = Update { resource_type: self.resource_type, id, query, preconditions, body };
-        self.respond(context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?)
+        respond(
+            self.state,
+            self.parts,
+            context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?,
+        )
     }
 
     async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
-        let context = self.context(Workload::Reads).await?;
+        let context = context(self.state, self.parts, Workload::Reads).await?;
         let read = Read { resource_type: self.resource_type, id: self.parameter("id"), query };
-        self.respond(context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await?)
+        respond(self.state, self.parts, context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
-        let context = self.context(Workload::Reads).await?;
+        let context = context(self.state, self.parts, Workload::Reads).await?;
         let (id, version) = (self.parameter("id"), self.parameter("vid"));
         let vread = Vread { resource_type: self.resource_type, id, version, query };
-        self.respond(context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await?)
-    }
-
-    async fn history(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
-        let context = self.context(Workload::Reads).await?;
-        let history = History { resource_type: self.resource_type, id: self.parameter("id"), query };
-        self.respond(context.deadline.limit(history.run(&self.state.endpoint, &context, audit)).await?)
+        respond(self.state, self.parts, context.deadline.limit(vread.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
-        let context = self.context(Workload::Searches).await?;
+        let context = context(self.state, self.parts, Workload::Searches).await?;
         let is_lenient = negotiation::is_lenient(&self.parts.headers);
         let search = SearchRequest { resource_type: self.resource_type, query, is_lenient };
-        self.respond(context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await?)
+        respond(
+            self.state,
+            self.parts,
+            context.deadline.limit(search.run(&self.state.endpoint, &context, audit)).await?,
+        )
     }
 
     async fn search_by_post(
@@ -175,9 +194,13 @@ impl TypeRequest<'_> {
 
     async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let body = self.read_resource(body).await?;
-        let context = self.context(Workload::Validations).await?;
+        let context = context(self.state, self.parts, Workload::Validations).await?;
         let validate = Validate { resource_type: self.resource_type, query, body };
-        self.respond(context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await?)
+        respond(
+            self.state,
+            self.parts,
+            context.deadline.limit(validate.run(&self.state.endpoint, &context, audit)).await?,
+        )
     }
 
     fn parameter(&self, name: &str) -> &str {
@@ -187,34 +210,47 @@ impl TypeRequest<'_> {
     async fn read_resource(&self, body: &mut Body) -> Result<Bytes, HttpError> {
         body::read(&self.parts.headers, body, Expected::Resource, &self.state.admission.bounds).await
     }
+}
 
-    /// Waits for a permit for this kind of work. To be called when the body has been read, so that a slow client
-    /// holds none.
-    async fn context(&self, workload: Workload) -> Result<RequestContext, HttpError> {
-        let origin = Origin::of(&self.parts.extensions)?;
-        Ok(RequestContext {
-            base_url: origin.base_url.clone(),
-            language: negotiation::language(&self.parts.headers),
-            deadline: self.state.admission.permit(workload).await?,
-        })
-    }
+/// A page of a history.
+async fn history(
+    state: &State,
+    parts: &Parts,
+    scope: Scope<'_>,
+    query: Query,
+    audit: &mut AuditDraft,
+) -> Result<Response, HttpError> {
+    let context = context(state, parts, Workload::Reads).await?;
+    let history = History { scope, query };
+    respond(state, parts, context.deadline.limit(history.run(&state.endpoint, &context, audit)).await?)
+}
 
-    /// The response of an outcome. The request holds its permit until it is made: a page may have some MiB.
-    fn respond(&self, outcome: Outcome) -> Result<Response, HttpError> {
-        let headers = &self.parts.headers;
-        let language = negotiation::language(headers);
-        match outcome {
-            Outcome::Written(written) => {
-                let base_url = &Origin::of(&self.parts.extensions)?.base_url;
-                Ok(response::written(base_url, written, preferred_return(headers), language))
-            }
-            // A malformed entity tag matches no version, and is ignored: fhirpy sends the bare number.
-            Outcome::Version(version) => {
-                Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH).unwrap_or_default()))
-            }
-            Outcome::Bundle(bundle) => bundle_response(bundle, &self.state.admission.bounds),
-            Outcome::Issues(issues) => Ok(outcome::of_issues(StatusCode::OK, &issues, language)),
+/// Waits for a permit for this kind of work. To be called when the body has been read, so that a slow client
+/// holds none.
+async fn context(state: &State, parts: &Parts, workload: Workload) -> Result<RequestContext, HttpError> {
+    let origin = Origin::of(&parts.extensions)?;
+    Ok(RequestContext {
+        base_url: origin.base_url.clone(),
+        language: negotiation::language(&parts.headers),
+        deadline: state.admission.permit(workload).await?,
+    })
+}
+
+/// The response of an outcome. The request holds its permit until it is made: a page may have some MiB.
+fn respond(state: &State, parts: &Parts, outcome: Outcome) -> Result<Response, HttpError> {
+    let headers = &parts.headers;
+    let language = negotiation::language(headers);
+    match outcome {
+        Outcome::Written(written) => {
+            let base_url = &Origin::of(&parts.extensions)?.base_url;
+            Ok(response::written(base_url, written, preferred_return(headers), language))
         }
+        // A malformed entity tag matches no version, and is ignored: fhirpy sends the bare number.
+        Outcome::Version(version) => {
+            Ok(response::version(version, entity_tags(headers, &header::IF_NONE_MATCH).unwrap_or_default()))
+        }
+        Outcome::Bundle(bundle) => bundle_response(bundle, &state.admission.bounds),
+        Outcome::Issues(issues) => Ok(outcome::of_issues(StatusCode::OK, &issues, language)),
     }
 }
 

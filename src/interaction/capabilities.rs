@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::search::SEARCH_PARAMETERS;
-use super::{ROUTES, TypeInteraction, page};
+use super::{ROUTES, SYSTEM_ROUTES, TypeInteraction, page};
 use crate::error::Error;
 use crate::fhir::query::Query;
 use crate::fhir::resource_type::ResourceType;
@@ -31,6 +31,7 @@ pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentica
     if !issues.is_empty() {
         return Err(Error::from_issues(issues));
     }
+    let system = SYSTEM_ROUTES.iter().filter_map(|route| route.interaction.system_code()).map(code);
     Ok(json!({
         "resourceType": "CapabilityStatement",
         "url": format!("{base_url}/metadata"),
@@ -52,6 +53,7 @@ pub fn capabilities(base_url: &str, mut query: Query, authentication: Authentica
             "documentation": "Every refusal is an OperationOutcome: 400 where the request is not FHIR R4, 422 where a profile or a SAS rule refuses it. Searches: empty parameters are ignored; unknown ones are refused, or with Prefer: handling=lenient ignored and reported in an entry of mode outcome. _elements and _summary apply to reads, histories and searches (_summary=count to searches only).",
             "security": rest_security(authentication, "practitioner:write, appointment:write, read"),
             "resource": ResourceType::ALL.map(resource),
+            "interaction": system.collect::<Vec<_>>(),
         }],
     }))
 }
@@ -64,8 +66,12 @@ pub fn take_mode(query: &mut Query, issues: &mut Vec<Issue>) {
     issues.extend(modes.iter().any(is_unknown).then(|| page::malformed("http.mode", "mode", "full, normative")));
 }
 
+fn code(code: &str) -> Value {
+    json!({ "code": code })
+}
+
 fn resource(resource_type: ResourceType) -> Value {
-    let interactions = ROUTES.iter().filter_map(|route| route.interaction.code()).map(|code| json!({ "code": code }));
+    let interactions = ROUTES.iter().filter_map(|route| route.interaction.code()).map(code);
     let serves = |interaction| ROUTES.iter().any(|route| route.interaction == interaction);
     let parameters = SEARCH_PARAMETERS.iter().filter(|known| known.only.is_none_or(|only| only == resource_type));
     let parameters = parameters.map(|known| {

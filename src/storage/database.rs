@@ -41,7 +41,15 @@ const SCHEMA: Schema = Schema {
                 postgres: include_str!("../../migrations/0006_version_position.postgres.sql"),
             },
         ),
-        (7, "webhook", Sql::Both(include_str!("../../migrations/0007_webhook.sql"))),
+        (
+            7,
+            "version time",
+            Sql::Each {
+                sqlite: include_str!("../../migrations/0007_version_time.sqlite.sql"),
+                postgres: include_str!("../../migrations/0007_version_time.postgres.sql"),
+            },
+        ),
+        (8, "webhook", Sql::Both(include_str!("../../migrations/0008_webhook.sql"))),
     ],
     remedy: "run `sas-endpoint migrate`, or start `serve` of this program",
 };
@@ -81,13 +89,24 @@ fn sqlite_searches() -> u32 {
         .map_or(2, |processors| processors.clamp(2, MAX_SQLITE_SEARCHES))
 }
 
-/// The settings of a Postgres session that reads.
-const READER_SESSION: &str = concat!(
-    "SET idle_in_transaction_session_timeout = '10s';",
-    "SET default_transaction_isolation = 'read committed';",
-    // A plan made while a table was small would be kept for as long as it grows.
-    "SET plan_cache_mode = force_custom_plan",
-);
+/// The settings of a Postgres session that reads, and more.
+macro_rules! reader_session {
+    ($($more:literal)?) => {
+        concat!(
+            "SET idle_in_transaction_session_timeout = '10s';",
+            "SET default_transaction_isolation = 'read committed';",
+            // A plan made while a table was small would be kept for as long as it grows.
+            "SET plan_cache_mode = force_custom_plan;",
+            $($more)?
+        )
+    };
+}
+
+const READER_SESSION: &str = reader_session!();
+
+/// Of reads by id and histories. They find each row by a key, in the order of an index. Without statistics, as after a
+/// restore, Postgres would read and sort whole tables.
+const LOOKUP_SESSION: &str = reader_session!("SET enable_bitmapscan = off; SET enable_sort = off");
 
 /// The settings of the Postgres session that writes.
 const WRITER_SESSION: &str = concat!(
@@ -277,20 +296,20 @@ impl Storage {
     }
 
     fn of_postgres(PostgresAddress { options, description }: PostgresAddress) -> Self {
-        let connections = |size, writes, statement_timeout| {
-            let settings = if writes { WRITER_SESSION } else { READER_SESSION };
-            postgres::Connections::new(options.clone(), size, Session { writes, statement_timeout, settings })
-        };
-        let readers = |size, statement_timeout| Readers::Postgres(connections(size, false, statement_timeout));
+        let connections = |size, session| postgres::Connections::new(options.clone(), size, session);
+        let session = |statement_timeout, settings| Session { writes: false, statement_timeout, settings };
+        let readers =
+            |size, statement_timeout| Readers::Postgres(connections(size, session(statement_timeout, READER_SESSION)));
         let pools = ReaderPools {
-            lookups: readers(LOOKUPS, READ_TIMEOUT),
+            lookups: Readers::Postgres(connections(LOOKUPS, session(READ_TIMEOUT, LOOKUP_SESSION))),
             unchanged: readers(1, READ_TIMEOUT),
             searches: readers(POSTGRES_SEARCHES, SEARCH_TIMEOUT),
             counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
             probe: readers(1, READ_TIMEOUT),
             feed: readers(FEED, READ_TIMEOUT),
         };
-        let writer = Writer::Postgres(connections(1, true, WRITE_TIMEOUT).given_up_early());
+        let session = Session { writes: true, statement_timeout: WRITE_TIMEOUT, settings: WRITER_SESSION };
+        let writer = Writer::Postgres(connections(1, session).given_up_early());
         Self::new(writer, pools, &description)
     }
 

@@ -1,6 +1,4 @@
-//! Reads: one version, the current version, the history.
-
-#![expect(clippy::cast_possible_wrap, reason = "a page has at most a thousand versions")]
+//! Reads: one version, the current version, and pages of versions.
 
 use std::pin::pin;
 
@@ -36,6 +34,13 @@ impl From<VersionRow> for StoredVersion {
     }
 }
 
+impl StoredVersion {
+    /// Its share of a page, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.content.len()
+    }
+}
+
 /// One version of a resource.
 const VERSION: &str = "\
     SELECT id, version, last_updated, interaction, content FROM resource_version \
@@ -44,33 +49,22 @@ const VERSION: &str = "\
 /// A page ends after the entry with which its contents exceed this, in bytes.
 pub(crate) const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// Up to `count` versions of the rows, and whether there are more.
-pub(super) async fn page(
-    rows: impl Stream<Item = Result<VersionRow, sqlx::Error>>,
+/// Up to `count` of the rows, whose contents have these sizes, and whether there are more.
+pub(super) async fn page<R>(
+    rows: impl Stream<Item = Result<R, sqlx::Error>>,
     count: usize,
-) -> Result<(Vec<StoredVersion>, bool), sqlx::Error> {
+    size: impl Fn(&R) -> usize,
+) -> Result<(Vec<R>, bool), sqlx::Error> {
     let mut rows = pin!(rows);
-    let (mut versions, mut size) = (Vec::new(), 0);
+    let (mut page, mut total) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        if versions.len() == count || size >= MAX_PAGE_BYTES {
-            return Ok((versions, true));
+        if page.len() == count || total >= MAX_PAGE_BYTES {
+            return Ok((page, true));
         }
-        let version = StoredVersion::from(row);
-        size += version.content.len();
-        versions.push(version);
+        total += size(&row);
+        page.push(row);
     }
-    Ok((versions, false))
-}
-
-/// A page of a history, newest first.
-#[derive(Debug)]
-pub struct HistoryPage {
-    /// The versions.
-    pub versions: Vec<StoredVersion>,
-    /// How many versions the whole history has.
-    pub total: i64,
-    /// Whether there are older ones.
-    pub more: bool,
+    Ok((page, false))
 }
 
 impl Storage {
@@ -113,42 +107,5 @@ impl Storage {
             sqlx::query_as(VERSION).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(reader).await
         })?;
         Ok(row.map(Into::into))
-    }
-
-    /// Up to `count` versions older than `before`, not older than `since`, newest first.
-    /// `None` where the resource does not exist.
-    pub async fn history(
-        &self,
-        resource_type: ResourceType,
-        id: &Id,
-        before: Option<Version>,
-        since: Option<&str>,
-        count: usize,
-    ) -> Result<Option<HistoryPage>, StorageError> {
-        let total_sql = "\
-            SELECT COUNT(*), COUNT(CASE WHEN last_updated >= $3 THEN 1 END) FROM resource_version \
-            WHERE resource_type = $1 AND id = $2";
-        let page_sql = "\
-            SELECT id, version, last_updated, interaction, content FROM resource_version \
-            WHERE resource_type = $1 AND id = $2 AND version < $3 AND last_updated >= $4 \
-            ORDER BY version DESC LIMIT $5";
-        let since = since.unwrap_or_default();
-        let (all, total): (i64, i64) = on_reader!(self, lookups, reader => {
-            sqlx::query_as(total_sql).bind(resource_type.as_str()).bind(id.as_str()).bind(since).fetch_one(reader).await
-        })?;
-        if all == 0 {
-            return Ok(None);
-        }
-        let (versions, more) = on_reader!(self, lookups, reader => {
-            let rows = sqlx::query_as::<_, VersionRow>(page_sql)
-                .bind(resource_type.as_str())
-                .bind(id.as_str())
-                .bind(before.unwrap_or(Version::MAX))
-                .bind(since)
-                .bind(count as i64 + 1)
-                .fetch(reader);
-            page(rows, count).await
-        })?;
-        Ok(Some(HistoryPage { versions, total, more }))
     }
 }

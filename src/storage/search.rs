@@ -1,5 +1,6 @@
 //! Searches: criteria become conditions with bound values; pages continue by key, never by offset.
 
+use futures_util::TryStreamExt;
 use sqlx::AssertSqlSafe;
 
 use super::database::{Readers, Storage, on_reader};
@@ -89,7 +90,7 @@ impl Storage {
             for bind in binds {
                 query = query.bind(bind);
             }
-            page(query.fetch(reader), search.count).await
+            page(query.fetch(reader).map_ok(StoredVersion::from), search.count, StoredVersion::size).await
         })?;
         Ok(Matches { versions, more })
     }
@@ -101,9 +102,19 @@ impl Storage {
     /// every resource of the type may have to be read.
     pub async fn count(&self, search: &Search) -> Result<i64, StorageError> {
         let Statement { sql, binds } = Statement::count(search);
+        self.count_rows(sql, binds, search.count > 0).await
+    }
+
+    /// The number that a statement counts, alone or for a page.
+    pub(super) async fn count_rows(
+        &self,
+        sql: String,
+        binds: Vec<String>,
+        is_for_page: bool,
+    ) -> Result<i64, StorageError> {
         // A page does not wait for the number. A number alone may wait for a connection, and has the whole timeout from
         // then on: a count that begins late would be stopped, and its work lost.
-        let waiting = if search.count > 0 { self.deadline.at_most(self.count_timeout) } else { self.deadline.clone() };
+        let waiting = if is_for_page { self.deadline.at_most(self.count_timeout) } else { self.deadline.clone() };
         macro_rules! counted_by {
             ($lent:expr) => {{
                 let mut query = sqlx::query_scalar(AssertSqlSafe(sql));

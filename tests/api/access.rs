@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::server::*;
 
 /// What is asked, and which rights suffice for it.
-const REQUESTS: [(&str, &str, &[&str]); 27] = [
+const REQUESTS: [(&str, &str, &[&str]); 30] = [
     ("POST", "/fhir/Practitioner", &["practitioner:write"]),
     ("PUT", "/fhir/Practitioner", &["practitioner:write"]),
     ("PUT", "/fhir/Practitioner/1", &["practitioner:write"]),
@@ -22,6 +22,7 @@ const REQUESTS: [(&str, &str, &[&str]); 27] = [
     ("GET", "/fhir/Practitioner", &["read"]),
     ("POST", "/fhir/Practitioner/_search", &["read"]),
     ("GET", "/fhir/Practitioner/1", &["read"]),
+    ("GET", "/fhir/Practitioner/_history", &["read"]),
     ("GET", "/fhir/Practitioner/1/_history", &["read"]),
     ("GET", "/fhir/Practitioner/1/_history/1", &["read"]),
     ("POST", "/fhir/Appointment", &["appointment:write"]),
@@ -31,8 +32,10 @@ const REQUESTS: [(&str, &str, &[&str]); 27] = [
     ("GET", "/fhir/Appointment", &["read"]),
     ("POST", "/fhir/Appointment/_search", &["read"]),
     ("GET", "/fhir/Appointment/1", &["read"]),
+    ("GET", "/fhir/Appointment/_history", &["read"]),
     ("GET", "/fhir/Appointment/1/_history", &["read"]),
     ("GET", "/fhir/Appointment/1/_history/1", &["read"]),
+    ("GET", "/fhir/_history", &["read"]),
     ("GET", "/annuaire/fhir/v2/Practitioner", &["annuaire:read"]),
     ("POST", "/annuaire/fhir/v2/Device/_search", &["annuaire:read"]),
     ("GET", "/annuaire/fhir/v2/Organization/1", &["annuaire:read"]),

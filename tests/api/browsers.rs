@@ -11,11 +11,12 @@ use tokio::net::TcpStream;
 use crate::server::*;
 
 /// Requests of every kind, of both APIs, and some that are not served.
-const REQUESTS: [(&str, &str); 17] = [
+const REQUESTS: [(&str, &str); 18] = [
     ("GET", "/fhir/metadata"),
     ("GET", "/fhir/Practitioner"),
     ("HEAD", "/fhir/Practitioner"),
     ("GET", "/fhir/Practitioner/1/_history"),
+    ("GET", "/fhir/_history"),
     ("POST", "/fhir/Practitioner"),
     ("PUT", "/fhir/Appointment?identifier=urn:x%7Cy"),
     ("PUT", "/fhir/Appointment/1"),

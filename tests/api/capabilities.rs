@@ -47,12 +47,14 @@ on_both_databases! { TestServer::tolerant;
 
     async fn capability_statement_lists_every_interaction(server: TestServer) {
         let statement = server.get("/metadata").await.expect(200).json();
+        assert_eq!(names(&statement["rest"][0]["interaction"], "code"), ["history-system"]);
         let resources = &statement["rest"][0]["resource"];
         assert_eq!(names(resources, "type"), ["Practitioner", "Appointment"]);
         for resource in resources.as_array().expect("resources") {
             let mut interactions = names(&resource["interaction"], "code");
             interactions.sort_unstable();
-            assert_eq!(interactions, ["create", "history-instance", "read", "search-type", "update", "vread"]);
+            let expected = ["create", "history-instance", "history-type", "read", "search-type", "update", "vread"];
+            assert_eq!(interactions, expected);
             for (name, value) in [
                 ("versioning", json!("versioned")),
                 ("readHistory", json!(true)),

@@ -26,6 +26,7 @@ mod content;
 mod directory;
 mod edges;
 mod events;
+mod histories;
 mod identity;
 mod official;
 mod protocol;

@@ -128,6 +128,8 @@ on_both_databases! {
         server.recorded("read", "GET", &by_id, &[], &none).await.expect(200);
         server.recorded("vread", "GET", &format!("{by_id}/_history/1"), &[], &none).await.expect(200);
         server.recorded("history", "GET", &format!("{by_id}/_history"), &[], &none).await.expect(200);
+        server.recorded("history-type", "GET", "/Practitioner/_history", &[], &none).await.expect(200);
+        server.recorded("history-system", "GET", "/_history", &[], &none).await.expect(200);
         server.recorded("search", "GET", &account(U), &[], &none).await.expect(200);
         server.recorded("by-id", "GET", &format!("/Practitioner?_id={created}"), &[], &none).await.expect(200);
         server.recorded("unknown", "GET", "/Practitioner/nobody", &[], &none).await.expect(404);
@@ -146,6 +148,8 @@ on_both_databases! {
             ("read", ("read", "Practitioner", 200, Some(2), Some(2))),
             ("vread", ("vread", "Practitioner", 200, Some(1), Some(1))),
             ("history", ("history-instance", "Practitioner", 200, None, None)),
+            ("history-type", ("history-type", "Practitioner", 200, None, None)),
+            ("history-system", ("history-system", "-", 200, None, None)),
             ("search", ("search-type", "Practitioner", 200, None, None)),
             ("by-id", ("search-type", "Practitioner", 200, None, None)),
             ("unknown", ("read", "Practitioner", 404, None, None)),

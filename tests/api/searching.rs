@@ -500,6 +500,10 @@ on_both_databases! { TestServer::tolerant;
             format!("/Practitioner/{id}/_history?_summary=true"),
             format!("/Practitioner/{id}/_history/1"),
             format!("/Practitioner/{id}/_history/9"),
+            "/_history".to_owned(),
+            "/_history?_count=0".to_owned(),
+            "/Practitioner/_history?_since=9999-12-31".to_owned(),
+            "/Appointment/_history?_summary=true".to_owned(),
         ] {
             for headers in [&[][..], &lenient] {
                 let answer = server.request("GET", &path, headers, "").await;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::server::*;
+use crate::support::polling::poll_until;
 
 /// Longer than any test.
 const LONG: Duration = Duration::from_mins(10);
@@ -168,4 +169,25 @@ async fn unread_responses_of_closed_connections_are_released() {
         assert!(matches!(status, 200 | 503), "{status}");
         streams.extend((status == 200).then_some(stream));
     }
+}
+
+#[tokio::test]
+async fn unread_stream_of_events_is_cut_and_frees_its_place() {
+    let mut setup = Setup::default();
+    setup.bounds.body_timeout = Duration::from_millis(300);
+    setup.bounds.max_event_streams = 1;
+    let server = server(setup).await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let mut stream = socket.connect(server.address).await.expect("the server listens");
+    let request = b"GET /events?content=full HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
+    stream.write_all(request).await.expect("sent");
+    stream.read_exact(&mut [0; 12]).await.expect("a status");
+    let waiting = async |after: usize| server.ask("GET", &format!("/events?after={after}&wait=1"), &[]).await;
+    waiting(ACCOUNTS).await.refused(503, "event-streams");
+    // More than the socket's buffers hold.
+    for number in ACCOUNTS..4 * ACCOUNTS {
+        put(&server, number, &[]).await.expect(201);
+    }
+    poll_until("the place is free", async || waiting(4 * ACCOUNTS).await.status == 200).await;
 }

@@ -11,6 +11,7 @@ mod access;
 mod commands;
 mod deployment;
 mod durability;
+mod events;
 mod log;
 mod papers;
 mod private_files;

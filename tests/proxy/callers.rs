@@ -76,3 +76,27 @@ async fn proxy_caller_rights_are_enforced() {
     let refused = fhir(client.put(url).header("content-type", JSON).body(appointment)).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (403, "forbidden"), "{}", refused.resource);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proxy_events_arrive_as_they_are_written() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let nginx = &deployment.nginx;
+    let client = nginx.client(Some(&deployment.identity(Kind::Good)));
+    let listen = || client.get(nginx.url("/events")).header("accept", "text/event-stream").send();
+    let mut stream = listen().await.expect("an answer");
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let (account, criterion) = account();
+    let created = fhir(client.put(nginx.url(&criterion)).header("content-type", JSON).body(account)).await;
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        text += std::str::from_utf8(&stream.chunk().await.expect("it lasts").expect("more")).expect("UTF-8");
+    }
+    assert!(text.starts_with("id: 1\ndata: {") && text.contains(&created.location), "{text}");
+    let mut others = vec![];
+    for _ in 1..32 {
+        others.push(listen().await.expect("an answer"));
+    }
+    assert!(others.iter().all(|other| other.status() == 200));
+    assert_eq!(fhir(client.get(nginx.url("/events")).header("accept", "text/event-stream")).await.status, 429);
+    assert_eq!(fhir(client.get(&created.location)).await.status, 200, "other requests go on");
+}

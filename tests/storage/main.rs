@@ -4,6 +4,7 @@
 mod support;
 
 mod exchanges;
+mod feed;
 
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use sas_endpoint::deadline::Deadline;
 use sas_endpoint::fhir::date::{Range, instant};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::fhir::identifier::{INTRN, Identifier, Token};
-use sas_endpoint::fhir::query::date::{Comparison, DateBound};
+use sas_endpoint::fhir::query::date::{Comparison, DateBound, Interval};
 use sas_endpoint::fhir::resource_type::ResourceType;
+use sas_endpoint::storage::history::HistoryFilter;
 use sas_endpoint::storage::registry::{Claim, Entry, Registry};
 use sas_endpoint::storage::search::{Criterion, Key, Search, Sort};
 use sas_endpoint::storage::{NewVersion, OpenError, StateKeys, Storage, StorageError, WriteSet};
@@ -105,6 +107,39 @@ async fn found(storage: &Storage, search: Search) -> Vec<String> {
     matches.versions.into_iter().map(|version| version.id).collect()
 }
 
+/// Writes five versions. The clock of the third write was set back, and the times of the last two are equal.
+async fn write_history(storage: &Storage) {
+    for (resource_type, name, version, time) in [
+        (ACCOUNT, "a", 1, "2026-03-01T08:00:00Z"),
+        (APPOINTMENT, "b", 1, "2026-03-02T08:00:00Z"),
+        (ACCOUNT, "c", 1, "2026-03-01T20:00:00Z"),
+        (ACCOUNT, "a", 2, "2026-03-03T08:00:00Z"),
+        (APPOINTMENT, "b", 2, "2026-03-03T08:00:00Z"),
+    ] {
+        let entry = Entry { last_updated: at(time), ..entry(resource_type, name, version, &[]) };
+        write(storage, &by_id(resource_type, &[name]), vec![entry]).await.expect("written");
+    }
+}
+
+/// The versions on all pages of a history, and the total of each page.
+async fn listed(
+    storage: &Storage,
+    only: Option<ResourceType>,
+    filter: HistoryFilter,
+    count: usize,
+) -> (String, Vec<Option<i64>>) {
+    let (mut names, mut key, mut totals) = (vec![], None, vec![]);
+    loop {
+        let page = storage.log_history(only, key.as_ref(), &filter, count).await.expect("a page");
+        names.extend(page.versions.iter().map(|(_, version)| format!("{}{}", version.id, version.version)));
+        totals.push(page.total);
+        key = page.next;
+        if key.is_none() {
+            return (names.join(" "), totals);
+        }
+    }
+}
+
 on_both_databases! { given;
     async fn storage_opened_twice_is_migrated_once(given: Given) {
         let again = Storage::open(&given.database.url).await.expect("the database opens again");
@@ -140,15 +175,61 @@ on_both_databases! { given;
         for version in 1..=5 {
             write(storage, &by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", version, &[])]).await.expect("written");
         }
-        let page = async |before, since| {
-            let page = storage.history(ACCOUNT, &id("a"), before, since, 2).await.expect("read").expect("there");
+        let page = async |before, filter: HistoryFilter| {
+            let page = storage.history(ACCOUNT, &id("a"), before, &filter, 2).await.expect("read").expect("there");
             (page.total, page.versions.iter().map(|version| version.version).collect::<Vec<_>>())
         };
-        assert_eq!(page(None, None).await, (5, vec![5, 4]));
-        assert_eq!(page(Some(4), None).await, (5, vec![3, 2]));
-        assert_eq!(page(Some(2), None).await, (5, vec![1]));
-        assert_eq!(page(None, Some("2026-03-02T00:00:00.000Z")).await, (0, vec![]));
-        assert!(storage.history(ACCOUNT, &id("b"), None, None, 2).await.expect("read").is_none());
+        let all = HistoryFilter::default();
+        assert_eq!(page(None, all).await, (5, vec![5, 4]));
+        assert_eq!(page(Some(4), all).await, (5, vec![3, 2]));
+        assert_eq!(page(Some(2), all).await, (5, vec![1]));
+        let since = HistoryFilter { since: Some(at("2026-03-02T00:00:00Z")), at: None };
+        assert_eq!(page(None, since).await, (0, vec![]));
+        assert!(storage.history(ACCOUNT, &id("b"), None, &all, 2).await.expect("read").is_none());
+    }
+
+    async fn storage_history_of_all_is_in_the_order_of_time(given: Given) {
+        let storage = &given.storage;
+        write_history(storage).await;
+        let all = HistoryFilter::default();
+        for count in 1..=6 {
+            let (names, totals) = listed(storage, None, all, count).await;
+            assert_eq!(names, "b2 a2 b1 c1 a1", "{count} a page");
+            assert_eq!(totals[0], Some(5), "{count} a page");
+            assert!(totals[1..].iter().all(Option::is_none), "{count} a page");
+            assert_eq!(listed(storage, Some(ACCOUNT), all, count).await.0, "a2 c1 a1");
+            assert_eq!(listed(storage, Some(APPOINTMENT), all, count).await.0, "b2 b1");
+        }
+        assert_eq!(listed(storage, None, all, 0).await, (String::new(), vec![Some(5)]));
+        let hasty = storage.clone().with_count_timeout(Duration::ZERO);
+        assert_eq!(hasty.log_history(None, None, &all, 2).await.expect("a page").total, None);
+        assert!(matches!(hasty.log_history(None, None, &all, 0).await, Err(StorageError::DeadlineExceeded)));
+    }
+
+    async fn storage_history_since_and_at_filter_by_time(given: Given) {
+        let storage = &given.storage;
+        write_history(storage).await;
+        let since = |time| HistoryFilter { since: Some(at(time)), at: None };
+        assert_eq!(listed(storage, None, since("2026-03-01T20:00:00Z"), 2).await.0, "b2 a2 b1 c1");
+        let (names, totals) = listed(storage, None, since("2026-03-03T08:00:00.001Z"), 2).await;
+        assert_eq!((names.as_str(), totals), ("", vec![Some(0)]));
+        for (start, end, expected) in [
+            (Some("2026-03-01T20:00:00Z"), Some("2026-03-01T20:00:01Z"), "c1 a1"),
+            (Some("2026-03-03T08:00:00Z"), None, "b2 a2 c1"),
+            (None, Some("2026-03-02T00:00:00Z"), "c1 a1"),
+            (Some("2026-03-02T00:00:00Z"), Some("2026-03-04T00:00:00Z"), "b2 a2 b1 c1 a1"),
+            (Some("2026-03-03T00:00:00Z"), Some("2026-03-02T00:00:00Z"), ""),
+            (Some("2026-02-01T00:00:00Z"), Some("2026-03-01T08:00:00Z"), ""),
+        ] {
+            let filter = HistoryFilter { since: None, at: Some(Interval { start: start.map(at), end: end.map(at) }) };
+            for count in [1, 2, 9] {
+                assert_eq!(listed(storage, None, filter, count).await.0, expected, "{filter:?}, {count} a page");
+            }
+            let page = storage.history(ACCOUNT, &id("a"), None, &filter, 9).await.expect("read").expect("there");
+            let names: Vec<_> = page.versions.iter().map(|version| format!("a{}", version.version)).collect();
+            let of_a: Vec<_> = expected.split(' ').filter(|name| name.starts_with('a')).collect();
+            assert_eq!((names.len(), names.join(" ")), (usize::try_from(page.total).expect("a number"), of_a.join(" ")));
+        }
     }
 
     async fn storage_count_beyond_its_deadline_is_abandoned_and_pages_are_not(given: Given) {
@@ -334,10 +415,11 @@ on_both_databases! { given;
 
 #[test]
 fn storage_every_public_function_is_tested_here() {
-    let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"));
+    let suite = concat!(include_str!("main.rs"), include_str!("exchanges.rs"), include_str!("feed.rs"));
     let doors = [
         include_str!("../../src/storage/database.rs"),
         include_str!("../../src/storage/exchanges.rs"),
+        include_str!("../../src/storage/feed.rs"),
         include_str!("../../src/storage/read.rs"),
         include_str!("../../src/storage/search.rs"),
         include_str!("../../src/storage/write.rs"),

@@ -18,8 +18,8 @@ use crate::http::listener::shutdown_requested;
 use crate::storage::feed::Position;
 use crate::storage::{Storage, StorageError};
 
-/// Pages that are read at once for those who waited: a commit wakes all of them.
-const MAX_WOKEN_READS: usize = 4;
+/// Pages that are read at once for those who wait.
+const MAX_WAITING_READS: usize = 4;
 
 /// The change feed as requests read it.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub struct State {
     pub feed: EventFeed,
     pub admission: Arc<Admission>,
     pub streams: StreamLimit,
-    woken: Semaphore,
+    waiting_reads: Semaphore,
 }
 
 /// The answer to a poll.
@@ -64,17 +64,23 @@ impl State {
     /// The state of requests that are admitted by this.
     pub fn new(feed: EventFeed, admission: Arc<Admission>) -> Arc<Self> {
         let streams = StreamLimit::new(admission.bounds.max_event_streams);
-        Arc::new(Self { feed, admission, streams, woken: Semaphore::new(MAX_WOKEN_READS) })
+        Arc::new(Self { feed, admission, streams, waiting_reads: Semaphore::new(MAX_WAITING_READS) })
     }
 
-    /// A page for somebody who does not wait: it takes the permit of a read.
-    pub async fn read(&self, query: &FeedQuery, base_url: &str) -> Result<EventPage, HttpError> {
-        let deadline = self.admission.permit(Workload::Reads).await?;
-        let page = self.read_until(&deadline, query, base_url).await?;
+    /// The first page of a request. Who waits has a place among the waiting; others take the permit of a read.
+    pub async fn read_first(&self, query: &FeedQuery, waits: bool, base_url: &str) -> Result<EventPage, HttpError> {
+        let page = match waits {
+            true => self.read_next(query, base_url).await?,
+            false => {
+                let deadline = self.admission.permit(Workload::Reads).await?;
+                self.read_until(&deadline, query, base_url).await?
+            }
+        };
         let is_beyond = page.events.is_empty() && page.next > 0 && page.next == query.page.after;
         if is_beyond || query.log.is_some() {
-            let head =
-                deadline.limit(async { Ok::<_, Error>(self.feed.storage.until(&deadline).head().await?) }).await?;
+            let deadline = Deadline::after(self.admission.bounds.timeouts.read);
+            let storage = self.feed.storage.until(&deadline);
+            let head = deadline.limit(Box::pin(async { Ok::<_, Error>(storage.head().await?) })).await?;
             let is_other_log = query.log.as_deref().is_some_and(|log| *log != *self.feed.log);
             if is_other_log || query.page.after > head {
                 return Err(HttpError::EventsGone { log: self.feed.log.to_string(), head });
@@ -83,16 +89,18 @@ impl State {
         Ok(page)
     }
 
-    /// A page for somebody who has waited. However many there are, they read one after the other.
-    pub async fn read_woken(&self, query: &FeedQuery, base_url: &str) -> Result<EventPage, HttpError> {
-        let _woken = self.woken.acquire().await.map_err(HttpError::internal)?;
+    /// A page of somebody who waits. A commit wakes all of them: they read a few at a time, however many there are.
+    pub async fn read_next(&self, query: &FeedQuery, base_url: &str) -> Result<EventPage, HttpError> {
+        let _reading = self.waiting_reads.acquire().await.map_err(HttpError::internal)?;
         let deadline = Deadline::after(self.admission.bounds.timeouts.read);
         Ok(self.read_until(&deadline, query, base_url).await?)
     }
 
     async fn read_until(&self, deadline: &Deadline, query: &FeedQuery, base_url: &str) -> Result<EventPage, Error> {
         let storage = self.feed.storage.until(deadline);
-        deadline.limit(async { Ok(read_page(&storage, &query.page, base_url).await?) }).await
+        // Boxed: while it waits, a request has no room for what reads.
+        let reading = Box::pin(async { Ok(read_page(&storage, &query.page, base_url).await?) });
+        deadline.limit(reading).await
     }
 
     /// Waits until there is more, or the server stops, or the time is over; whether there is more.
@@ -107,16 +115,16 @@ impl State {
     /// The events behind `after`, as soon as there is one, or an empty list after `wait`.
     pub async fn poll(&self, mut query: FeedQuery, client: Client, base_url: &str) -> Result<Vec<u8>, HttpError> {
         let until = Instant::now() + query.wait;
-        let mut page = self.read(&query, base_url).await?;
-        if page.events.is_empty() && query.wait > Duration::ZERO {
-            let _stream = self.streams.acquire(client)?;
-            // A page without events that is full is followed at once: the filter leaves out what is there.
-            while page.events.is_empty()
-                && (page.is_full && Instant::now() < until || self.wait_beyond(page.next, until).await)
-            {
-                query.page.after = page.next;
-                page = self.read_woken(&query, base_url).await?;
-            }
+        let waits = query.wait > Duration::ZERO;
+        let _stream = waits.then(|| self.streams.acquire(client)).transpose()?;
+        let mut page = self.read_first(&query, waits, base_url).await?;
+        // A page without events that is full is followed at once: the filter leaves out what is there.
+        while page.events.is_empty()
+            && waits
+            && (page.is_full && Instant::now() < until || self.wait_beyond(page.next, until).await)
+        {
+            query.page.after = page.next;
+            page = self.read_next(&query, base_url).await?;
         }
         let answer = Answer { log: &self.feed.log, events: &page.events, next: page.next };
         serde_json::to_vec(&answer).map_err(HttpError::internal)

@@ -52,7 +52,7 @@ pub async fn respond(
     base_url: Arc<str>,
 ) -> Result<Response, HttpError> {
     let permit = state.streams.acquire(client)?;
-    let page = state.read(&query, &base_url).await?;
+    let page = state.read_first(&query, true, &base_url).await?;
     let sent = query.page.after;
     let events = EventStream { state, query, base_url, step: Step::Send(page), sent, _permit: permit };
     let chunks = stream::unfold(events, async |mut events| Some((Ok::<_, Infallible>(events.next().await?), events)));
@@ -81,7 +81,7 @@ impl EventStream {
                         return self.chunk(&page);
                     }
                 }
-                Step::Read => match self.state.read_woken(&self.query, &self.base_url).await {
+                Step::Read => match self.state.read_next(&self.query, &self.base_url).await {
                     Ok(page) => self.step = Step::Send(page),
                     Err(_) => {
                         tokio::time::sleep(RETRY_DELAY).await;

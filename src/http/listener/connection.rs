@@ -55,10 +55,11 @@ pub async fn serve<S>(
 {
     let Some(server) = &config.tls else {
         let connection = Connection { peer, certificate: None };
-        return serve_http(stream, connection, service, activity, &config.bounds, shutdown_requested(&mut shutdown))
-            .await;
+        // Boxed, so that a plain connection has no room for a handshake.
+        let closing = shutdown_requested(&mut shutdown);
+        return Box::pin(serve_http(stream, connection, service, activity, &config.bounds, closing)).await;
     };
-    let handshake = timeout(config.bounds.header_timeout, handshake(stream, peer, server.config()));
+    let handshake = Box::pin(timeout(config.bounds.header_timeout, handshake(stream, peer, server.config())));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
         () = shutdown_requested(&mut shutdown) => return,
@@ -81,7 +82,7 @@ pub async fn serve<S>(
                     }
                 }
             };
-            serve_http(stream, connection, service, activity, &config.bounds, closing).await;
+            Box::pin(serve_http(stream, connection, service, activity, &config.bounds, closing)).await;
         }
         Ok(None) => {}
         Err(_) => count_handshake("too-slow"),
@@ -229,7 +230,8 @@ async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut stream: T, answer: Option<
     let Some(answer) = answer else { return stream.shutdown().await };
     stream.write_all(&answer).await?;
     stream.shutdown().await?;
-    let mut rest = [0; 4096];
+    // Not in the future, which each open connection has.
+    let mut rest = vec![0; 4096];
     while stream.read(&mut rest).await? > 0 {}
     Ok(())
 }

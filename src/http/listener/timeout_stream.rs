@@ -22,6 +22,10 @@ use crate::http::bounds::Bounds;
 /// Minimum average rate at which a client must take a response once `body_timeout` has passed, in bytes per second.
 const MIN_RATE: f64 = (16 << 10) as f64;
 
+/// A response of which the server had nothing to send for so long is a stream of events: its rate is measured again from
+/// the next bytes on.
+const STREAM_PAUSE: Duration = Duration::from_secs(1);
+
 /// A stream with timeouts that depend on the phase of its connection.
 pub struct TimeoutStream<T> {
     stream: T,
@@ -36,8 +40,10 @@ pub struct TimeoutStream<T> {
     /// Whether a response has been written in part.
     is_response_pending: bool,
     response_started: Instant,
-    /// Of the current response.
+    /// Since `response_started`.
     bytes_written: u64,
+    /// When the client had taken all that was written of a response of which more follows.
+    flushed_at: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     /// The phase whose timeout passed.
     timed_out_in: Option<Phase>,
@@ -60,6 +66,7 @@ impl<T> TimeoutStream<T> {
             is_response_pending: false,
             response_started: now,
             bytes_written: 0,
+            flushed_at: None,
             timer: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout)),
             timed_out_in: None,
             suppressed_response: None,
@@ -138,7 +145,7 @@ impl<T> TimeoutStream<T> {
         self.write_blocked_since = None;
         match self.phase() {
             // More of the same response follows.
-            Phase::Answering => {}
+            Phase::Answering => self.flushed_at = Some(Instant::now()),
             Phase::Answered => {
                 self.is_response_pending = false;
                 self.activity.set(Phase::Idle);
@@ -150,7 +157,8 @@ impl<T> TimeoutStream<T> {
     fn on_written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => {
-                if !self.is_response_pending {
+                let paused = self.flushed_at.take().is_some_and(|at| at.elapsed() >= STREAM_PAUSE);
+                if !self.is_response_pending || paused {
                     (self.response_started, self.bytes_written) = (Instant::now(), 0);
                 }
                 self.is_response_pending |= count > 0;
@@ -257,6 +265,23 @@ mod tests {
         stream.phase_since = Instant::now() - 2 * stream.idle_timeout;
         // The timer has fired already, so it would not wake the task later.
         assert_eq!(stream.flush().await.expect_err("over").kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_timeout_of_a_stream_counts_from_its_last_pause() {
+        let (ours, mut theirs) = tokio::io::duplex(4);
+        let mut stream = stream(ours);
+        stream.activity.set(Phase::Answering);
+        for _ in 0..3 {
+            stream.write_all(b"data").await.expect("taken");
+            stream.flush().await.expect("taken");
+            theirs.read_exact(&mut [0; 4]).await.expect("sent");
+            tokio::time::advance(Duration::from_hours(1)).await;
+        }
+        stream.write_all(b"data").await.expect("there is room");
+        let blocked = Instant::now();
+        let error = stream.write_all(b"data").await.expect_err("the client takes nothing");
+        assert_eq!((error.kind(), blocked.elapsed() >= SHORT), (ErrorKind::TimedOut, true));
     }
 
     #[tokio::test]

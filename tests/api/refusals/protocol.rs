@@ -159,8 +159,8 @@ pub fn paths() -> Vec<Case> {
         "/fhir/Patient",
         "/fhir/Patient/1",
         "/fhir/Slot?start=ge2026-01-01",
-        "/fhir/_history",
-        "/fhir/Practitioner/_history",
+        "/fhir/_history/1",
+        "/fhir/Patient/_history",
         "/fhir/Practitioner/1/name",
         "/fhir/Practitioner/1/_history/1/2",
         "/fhir/Practitioner/1/$validate",
@@ -178,10 +178,6 @@ pub fn paths() -> Vec<Case> {
         "/metrics",
     ] {
         for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS"] {
-            // Below a type, what could be an id is the path of a resource.
-            if path.starts_with("/fhir/Practitioner/_history") && method != "POST" {
-                continue;
-            }
             if method == "POST" && path.trim_end_matches('/') == "/fhir" {
                 cases.push(request(method, path).refused(format!("POST {path}"), 400, "http-bundle"));
                 continue;
@@ -189,7 +185,6 @@ pub fn paths() -> Vec<Case> {
             cases.push(request(method, path).refused(format!("{method} {path}"), 404, "http-path"));
         }
     }
-    cases.retain(|case| case.path != "/fhir/Practitioner/_history");
     let long = "a".repeat(65);
     for id in [
         "a_b",
@@ -203,7 +198,7 @@ pub fn paths() -> Vec<Case> {
         "%F0%9F%92%A9",
         "a|b",
         "é",
-        "_history",
+        "_histories",
         "$everything",
     ] {
         for path in [
@@ -241,6 +236,8 @@ pub fn methods() -> Vec<Case> {
         ("/Practitioner/_search", "POST"),
         ("/Practitioner/$validate", "POST"),
         ("/Practitioner/1", "GET, HEAD, PUT"),
+        ("/_history", "GET, HEAD"),
+        ("/Practitioner/_history", "GET, HEAD"),
         ("/Practitioner/1/_history", "GET, HEAD"),
         ("/Practitioner/1/_history/1", "GET, HEAD"),
     ];

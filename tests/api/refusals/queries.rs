@@ -187,9 +187,13 @@ pub fn searches() -> Vec<Case> {
         ("_count=1&_count=1", "query-repeated"),
         ("_since=2026&_since=2026", "query-repeated"),
         ("_sort=_lastUpdated", "query-parameter"),
-        ("_at=2026", "query-parameter"),
+        ("_at=x", "query-value"),
+        ("_at=ne2026", "query-value"),
+        ("_list=1", "query-parameter"),
     ] {
-        bad(&format!("/Practitioner/1/_history?{query}"), rule);
+        for path in ["/_history", "/Appointment/_history", "/Practitioner/1/_history"] {
+            bad(&format!("{path}?{query}"), rule);
+        }
     }
     let form = |body: &str| post("/Practitioner/_search", body.to_owned()).header("content-type", FORM);
     cases.extend([
