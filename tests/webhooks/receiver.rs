@@ -132,6 +132,8 @@ fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
 
 /// Answers the requests of a connection.
 fn serve(stream: TcpStream, memory: &Mutex<Memory>) {
+    // An answer in several parts would wait for the other side's acknowledgement of the first, 40 ms.
+    stream.set_nodelay(true).expect("a connection");
     let mut answers = stream.try_clone().expect("a connection");
     let mut requests = BufReader::new(stream);
     while let Some((headers, body)) = read(&mut requests) {
