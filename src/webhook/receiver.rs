@@ -43,8 +43,11 @@ impl Receiver {
             .timeout(webhook.timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")));
+        let unusable = |error: String| match &webhook.ca {
+            Some(file) => failed(format!("its ca {} cannot be used: {error}", file.display())),
+            None => failed(format!("the HTTP client cannot be created: {error}")),
+        };
         if let Some(file) = &webhook.ca {
-            let unusable = |error: String| failed(format!("its ca {} cannot be used: {error}", file.display()));
             let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
             let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(join_causes(&error)))?;
             if authorities.is_empty() {
@@ -52,9 +55,7 @@ impl Receiver {
             }
             builder = builder.tls_certs_merge(authorities);
         }
-        let client = builder
-            .build()
-            .map_err(|error| failed(format!("the HTTP client cannot be created: {}", join_causes(&error))))?;
+        let client = builder.build().map_err(|error| unusable(join_causes(&error)))?;
         Ok(Self { client, url: webhook.url.clone(), secrets, timeout: webhook.timeout })
     }
 

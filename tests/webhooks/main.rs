@@ -16,3 +16,4 @@ mod endpoint;
 mod failures;
 mod instances;
 mod receiver;
+mod tls;
