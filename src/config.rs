@@ -67,7 +67,7 @@ pub enum Command {
     Events(events::Events),
     /// List the webhooks, or manage them: which events were delivered, which are waiting, and why
     ///
-    /// Webhooks are configured as [[webhook]] in the file given with --config, and `serve` delivers their events.
+    /// Webhooks are configured as `[[webhook]]` in the file given with --config, and `serve` delivers their events.
     Webhooks(webhooks::Webhooks),
     /// Back up the SQLite database to a file; a server may be running
     ///
