@@ -26,7 +26,9 @@ pub(crate) use settings::{Config, LogFormat};
     list. The command line takes precedence over the environment, and the environment over the file. Callers are \
     configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn and ou (of the \
     client certificate) or token_sha256. So are webhooks, one table [[webhook]] each, with the keys name, url, secret or \
-    secret_file, and optionally events, content, from, ca, timeout, on_refusal and insecure."
+    secret_file, and optionally events, content, from, ca, timeout, on_refusal and insecure. \
+    Likewise the software that is asked before an account is written: a table \
+    [decision] with the keys url, secret or secret_file, ca, timeout (2s), on_failure (refuse or accept) and insecure."
 )]
 pub struct Cli {
     /// Default: `serve`.
@@ -139,6 +141,7 @@ impl Cli {
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
         cli.config.callers = file.callers;
         cli.config.webhooks = file.webhooks;
+        cli.config.decision = file.decision;
         Ok(cli)
     }
 }

@@ -55,6 +55,12 @@ impl Deadline {
         Self { at, ..self.clone() }
     }
 
+    /// The same, without the permit.
+    #[must_use]
+    pub fn without_permit(&self) -> Self {
+        Self { at: self.at, _permit: None }
+    }
+
     /// The instant; `None` where there is no limit.
     pub fn instant(&self) -> Option<Instant> {
         self.at
@@ -147,7 +153,8 @@ mod tests {
         assert_eq!(deadline.clone().later(&sooner).instant(), deadline.instant());
         assert_eq!(deadline.clone().later(&Deadline::none()).instant(), None);
         drop(deadline);
-        assert_eq!(permits.available_permits(), 0, "a copy holds the permit");
+        let without = sooner.without_permit();
+        assert_eq!((permits.available_permits(), without.instant()), (0, sooner.instant()), "a copy holds the permit");
         drop(sooner);
         assert_eq!(permits.available_permits(), 1);
     }

@@ -10,9 +10,9 @@ use crate::deadline::{DeadlineExceeded, Limited};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::catalogue::{
-    ANNUAIRE_EMPTY, ANNUAIRE_GONE, HTTP_DEADLINE, HTTP_ID_TAKEN, HTTP_INTERNAL, HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND,
-    HTTP_PRECONDITION, HTTP_UNAVAILABLE, TOO_BUSY_DIRECTORY, TOO_BUSY_READS, TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS,
-    TOO_BUSY_WRITES,
+    ANNUAIRE_EMPTY, ANNUAIRE_GONE, DECISION_UNAVAILABLE, HTTP_DEADLINE, HTTP_ID_TAKEN, HTTP_INTERNAL,
+    HTTP_MULTIPLE_MATCHES, HTTP_NOT_FOUND, HTTP_PRECONDITION, HTTP_UNAVAILABLE, TOO_BUSY_DIRECTORY, TOO_BUSY_READS,
+    TOO_BUSY_SEARCHES, TOO_BUSY_VALIDATIONS, TOO_BUSY_WRITES,
 };
 use crate::issue::{Issue, Level, Rule};
 
@@ -70,6 +70,9 @@ pub enum Error {
     /// All permits for this kind of work are taken, and its queue is full.
     #[error("too busy: {}", .0.as_str())]
     TooBusy(Workload),
+    /// The vendor's software, which is asked about the write, gives no decision.
+    #[error("no decision of the vendor's software")]
+    Undecided,
     /// The deadline passed, and the work was stopped.
     #[error("deadline exceeded")]
     DeadlineExceeded,
@@ -138,6 +141,7 @@ impl Error {
         let issue = match self {
             Self::NotFhir(issues) | Self::Refused(issues) => return issues.clone(),
             Self::TooBusy(workload) => Issue::new(workload.rule(), "http.path"),
+            Self::Undecided => Issue::new(&DECISION_UNAVAILABLE, "http.path"),
             Self::DeadlineExceeded => Issue::new(&HTTP_DEADLINE, "http.path"),
             Self::NotFound => Issue::new(&HTTP_NOT_FOUND, "http.path"),
             Self::NotInDirectory { id } => {

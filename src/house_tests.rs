@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 19] = [
+const DIRECTION: [(&str, &[&str]); 20] = [
     ("issue", &[]),
     ("fhir", &["issue"]),
     ("clock", &["fhir"]),
@@ -18,9 +18,13 @@ const DIRECTION: [(&str, &[&str]); 19] = [
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["fhir", "storage"]),
     ("webhook", &["clock", "deadline", "error", "feed", "fhir", "storage"]),
+    ("decision", &["clock", "deadline", "error", "fhir", "issue", "webhook"]),
     (
         "interaction",
-        &["annuaire", "audit", "clock", "deadline", "error", "feed", "fhir", "issue", "profile", "sas", "storage"],
+        &[
+            "annuaire", "audit", "clock", "deadline", "decision", "error", "feed", "fhir", "issue", "profile", "sas",
+            "storage",
+        ],
     ),
     ("telemetry", &[]),
     ("tls", &["clock"]),
@@ -45,7 +49,7 @@ const DIRECTION: [(&str, &[&str]); 19] = [
             "webhook",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "feed", "fhir", "http", "sas", "tls", "webhook"]),
+    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "sas", "tls", "webhook"]),
     (
         "command",
         &[
@@ -54,6 +58,7 @@ const DIRECTION: [(&str, &[&str]); 19] = [
             "audit",
             "clock",
             "config",
+            "decision",
             "error",
             "feed",
             "fhir",

@@ -26,7 +26,7 @@ pub use endpoint::{Endpoint, RequestContext};
 pub(crate) use outcome::{Outcome, Written};
 pub(crate) use page::{malformed, max_page_bytes, parsed, query_too_large, unknown_parameters};
 pub use resource_write::ResourceWrite;
-pub(crate) use write::Preconditions;
+pub(crate) use write::{Preconditions, PreparedWrite};
 
 /// An interaction of the FHIR RESTful API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

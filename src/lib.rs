@@ -1,7 +1,8 @@
 //! `sas-endpoint`: receives the flows of the French SAS (Service d'Accès aux Soins) over FHIR R4.
 //!
 //! The modules, in the order in which a request passes them: [`http`] receives it, [`interaction`] answers it, [`profile`]
-//! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software, to which [`webhook`] posts it. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
+//! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software, which [`decision`] asks
+//! before an account is written, and to which [`webhook`] posts each event. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
 //! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
 //!
@@ -15,6 +16,7 @@ pub mod http;
 
 pub mod interaction;
 
+pub mod decision;
 pub mod feed;
 
 mod webhook;

@@ -39,8 +39,8 @@ struct Rows {
     lookup_keys: Vec<i64>,
 }
 
-/// `id`, `version`, `last_updated`, `interaction`, `content`
-type Version = (String, i64, String, String, String);
+/// `id`, `version`, `last_updated`, `interaction`, `content`, `change`
+type Version = (String, i64, String, String, String, String);
 
 /// `system`, `value`, `hold`
 type Identifier = (String, String, String);
@@ -59,7 +59,7 @@ struct Subject {
 macro_rules! read_rows {
     ($connection:expr) => {{
         let connection = $connection;
-        let sql = "SELECT id, version, last_updated, interaction, content FROM resource_version";
+        let sql = "SELECT id, version, last_updated, interaction, content, change FROM resource_version";
         let versions: Vec<Version> = sqlx::query_as(sql).fetch_all(&mut *connection).await?;
         let sql = "SELECT id, content_hash, active FROM resource";
         let resources: Vec<(String, String, i64)> = sqlx::query_as(sql).fetch_all(&mut *connection).await?;
@@ -176,7 +176,7 @@ async fn measure(
 
 /// The values of one SQLite transaction: three lists, and [`ROW`] of each write.
 const LISTS: usize = 3;
-const ROW: usize = 10;
+const ROW: usize = 11;
 
 /// Transactions for one call: texts of any length are values of their own, short rows are in JSON lists, so that the
 /// statements are always the same.
@@ -192,7 +192,7 @@ fn sqlite_transactions(writes: usize, transactions: usize) -> String {
             };
             (0..writes).map(row).collect::<Vec<_>>().join(", ")
         };
-        let versions = rows(&[0, 1, 2, 3, 4], "'Practitioner', ");
+        let versions = rows(&[0, 1, 2, 3, 4, 10], "'Practitioner', ");
         let resources = rows(&[0, 1, 2, 5, 6], "'Practitioner', ");
         let events = rows(&[7, 8, 9], "");
         // Writing to a text cannot fail.
@@ -205,7 +205,7 @@ fn sqlite_transactions(writes: usize, transactions: usize) -> String {
                    AND n.hold = 'held' \
              ) AS found CROSS JOIN resource r ON r.resource_type = 'Practitioner' AND r.id = found.resource_id \
              LEFT JOIN identifier i ON i.resource_type = r.resource_type AND i.resource_id = r.id; \
-             INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) \
+             INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content, change) \
              VALUES {versions}; \
              INSERT INTO resource (resource_type, id, version, last_updated, content_hash, active) VALUES {resources} \
              ON CONFLICT (resource_type, id) DO UPDATE SET version = excluded.version, \
@@ -230,10 +230,10 @@ async fn sqlite_call(connection: &mut SqliteConnection, sql: &str, batch: &[Rows
         query = query.bind(serde_json::to_string(&lists.identifiers)?);
         query = query.bind(serde_json::to_string(&lists.lookup_keys)?);
         for rows in transaction {
-            let (id, version, last_updated, interaction, content) = &rows.version;
+            let (id, version, last_updated, interaction, content, change) = &rows.version;
             query = query.bind(id).bind(version).bind(last_updated).bind(interaction).bind(content);
             query = query.bind(&rows.content_hash).bind(rows.active);
-            query = query.bind(rows.event.0).bind(&rows.event.1).bind(&rows.event.2);
+            query = query.bind(rows.event.0).bind(&rows.event.1).bind(&rows.event.2).bind(change);
         }
     }
     let start = Instant::now();
@@ -247,8 +247,9 @@ const POSTGRES_SETTINGS: &str = "SET enable_seqscan = off; SET enable_hashjoin =
 
 /// One transaction. With `OFFSET 0`, each row is looked up by its key: joined, small tables would be read by a prefix of it.
 const POSTGRES_TRANSACTION: &str = "WITH \
-    new_version AS (INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content) \
-        SELECT 'Practitioner', * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])), \
+    new_version AS (INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content, change) \
+        SELECT 'Practitioner', * \
+        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $19::text[])), \
     new_resource AS (INSERT INTO resource (resource_type, id, version, last_updated, content_hash, active) \
         SELECT DISTINCT ON (id) 'Practitioner', id, version, last_updated, content_hash, active \
         FROM unnest($1::text[], $2::bigint[], $3::text[], $6::text[], $7::bigint[]) \
@@ -284,6 +285,7 @@ async fn postgres_call(connection: &mut PgConnection, batch: &[Rows]) -> Result<
     bind!(query, batch, |rows| rows.event.0, |rows| rows.event.1.as_str(), |rows| rows.event.2.as_str());
     bind!(query, lists.lookup_keys, |key| key.0, |key| key.1);
     bind!(query, lists.keys, |key| key.0, |key| key.1);
+    bind!(query, batch, |rows| rows.version.5.as_str());
     let start = Instant::now();
     query.execute(connection).await?;
     Ok(start.elapsed())

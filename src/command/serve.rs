@@ -19,6 +19,7 @@ use crate::annuaire::store::Mirror;
 use crate::audit::Key;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
+use crate::decision::Decision;
 use crate::error::Error;
 use crate::http::bounds::Bounds;
 use crate::http::events::EventFeed;
@@ -57,6 +58,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::warn!("{exposure}");
     }
     let validator = Validator::new(config.validation)?;
+    let decision = config.decision.as_ref().map(Decision::new).transpose()?;
     let configured_key = config.audit.key()?;
     // Until the process ends.
     let _serving = Serving::of(&config.database_url)?;
@@ -76,6 +78,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         storage: storage.clone(),
         writer,
         directory: mirror.clone().and_then(|mirror| DirectoryCheck::new(mirror, config.annuaire_check)),
+        decision,
         clock,
     };
     let asked_to_stop = asked_to_stop()?;

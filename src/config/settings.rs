@@ -13,6 +13,7 @@ use crate::annuaire::sync::schedule::Schedule;
 use crate::annuaire::sync::upstream::ApiKey;
 use crate::audit;
 use crate::clock::duration::duration_parser;
+use crate::decision;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::sas::deviation::Validation;
@@ -117,6 +118,10 @@ pub struct Config {
     /// From the tables `[[webhook]]` of the file, likewise.
     #[arg(skip)]
     pub webhooks: Vec<Webhook>,
+
+    /// From the table `[decision]` of the file, likewise.
+    #[arg(skip)]
+    pub decision: Option<decision::Settings>,
 
     #[command(flatten)]
     pub proxies: proxy::Settings,

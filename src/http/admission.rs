@@ -70,6 +70,11 @@ impl Admission {
         self.bulkheads.permit(workload).await
     }
 
+    /// The same for a request that has a deadline already, as it gave its permit back.
+    pub async fn permit_until(&self, workload: Workload, deadline: Deadline) -> Result<Deadline, Error> {
+        self.bulkheads.permit_until(workload, deadline).await
+    }
+
     fn within_bounds(&self, parts: &Parts) -> Result<(), HttpError> {
         let Bounds { max_url, max_headers, max_header_count, .. } = self.bounds;
         let origin = Origin::of(&parts.extensions)?;

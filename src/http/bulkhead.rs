@@ -54,9 +54,12 @@ impl Bulkheads {
     /// # Errors
     /// [`Error::TooBusy`] if too many requests wait already, or no permit becomes free within the timeout.
     pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
-        let bulkhead = &self.0[workload as usize];
-        let deadline = Deadline::after(bulkhead.timeout);
-        let permit = bulkhead.acquire().await.ok_or(Error::TooBusy(workload))?;
+        self.permit_until(workload, Deadline::after(self.0[workload as usize].timeout)).await
+    }
+
+    /// The same for a request that has a deadline already.
+    pub async fn permit_until(&self, workload: Workload, deadline: Deadline) -> Result<Deadline, Error> {
+        let permit = self.0[workload as usize].acquire().await.ok_or(Error::TooBusy(workload))?;
         Ok(deadline.holding(permit))
     }
 }

@@ -29,7 +29,7 @@ use crate::interaction::search::SearchRequest;
 use crate::interaction::update::{ConditionalUpdate, Update};
 use crate::interaction::validate::Validate;
 use crate::interaction::{
-    Interaction, Outcome, Preconditions, RequestContext, TypeInteraction, capabilities, query_too_large,
+    Interaction, Outcome, Preconditions, PreparedWrite, RequestContext, TypeInteraction, capabilities, query_too_large,
 };
 use crate::issue::Issue;
 use crate::issue::catalogue::{HTTP_HEADER, HTTP_IF_NONE_EXIST};
@@ -118,11 +118,8 @@ impl TypeRequest<'_> {
         let body = self.read_resource(body).await?;
         let context = context(self.state, self.parts, Workload::Writes).await?;
         let create = Create { resource_type, query, if_none_exist, preconditions, body };
-        respond(
-            self.state,
-            self.parts,
-            context.deadline.limit(create.run(&self.state.endpoint, &context, audit)).await?,
-        )
+        let prepared = context.deadline.limit(create.prepare(&self.state.endpoint, &context, audit)).await?;
+        self.write(prepared, context, audit).await
     }
 
     async fn conditional_update(
@@ -135,11 +132,8 @@ impl TypeRequest<'_> {
         let body = self.read_resource(body).await?;
         let context = context(self.state, self.parts, Workload::Writes).await?;
         let update = ConditionalUpdate { resource_type: self.resource_type, query, preconditions, body };
-        respond(
-            self.state,
-            self.parts,
-            context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?,
-        )
+        let prepared = context.deadline.limit(update.prepare(&self.state.endpoint, &context, audit)).await?;
+        self.write(prepared, context, audit).await
     }
 
     async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
@@ -148,11 +142,27 @@ impl TypeRequest<'_> {
         let context = context(self.state, self.parts, Workload::Writes).await?;
         let id = self.parameter("id");
         let update = Update { resource_type: self.resource_type, id, query, preconditions, body };
-        respond(
-            self.state,
-            self.parts,
-            context.deadline.limit(update.run(&self.state.endpoint, &context, audit)).await?,
-        )
+        let prepared = context.deadline.limit(update.prepare(&self.state.endpoint, &context, audit)).await?;
+        self.write(prepared, context, audit).await
+    }
+
+    /// Commits a write, if the vendor's software accepts it. While that is asked, the request holds no permit.
+    async fn write(
+        &self,
+        mut prepared: PreparedWrite,
+        mut context: RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Response, HttpError> {
+        let endpoint = &self.state.endpoint;
+        let proposal = context.deadline.limit(prepared.proposal(endpoint, &context.deadline)).await?;
+        if let (Some(decision), Some(proposal)) = (&endpoint.decision, proposal) {
+            context.deadline = context.deadline.without_permit();
+            decision.ask(&context.deadline, &proposal, endpoint.clock.now()).await?;
+            context.deadline = self.state.admission.permit_until(Workload::Writes, context.deadline).await?;
+            prepared = prepared.accepted();
+        }
+        let committed = context.deadline.limit(prepared.commit(endpoint, &context, audit)).await?;
+        respond(self.state, self.parts, committed)
     }
 
     async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {

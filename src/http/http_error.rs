@@ -186,9 +186,11 @@ fn interaction_status(error: &Error) -> StatusCode {
         Error::PreconditionFailed { .. } | Error::MultipleMatches { .. } => StatusCode::PRECONDITION_FAILED,
         Error::IdTaken { .. } => StatusCode::CONFLICT,
         Error::Gone => StatusCode::GONE,
-        Error::TooBusy(_) | Error::DeadlineExceeded | Error::EmptyDirectory | Error::Unavailable(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Error::TooBusy(_)
+        | Error::Undecided
+        | Error::DeadlineExceeded
+        | Error::EmptyDirectory
+        | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -101,6 +101,7 @@ pub fn prometheus_handle() -> Option<&'static PrometheusHandle> {
         metrics::describe_counter!("sas_log_lines_left_out_total", "Log lines suppressed by rate limits, by reason");
         metrics::describe_gauge!("sas_database_connections", "Database connections, open and idle");
         metrics::describe_gauge!("sas_connections", "Open connections");
+        metrics::describe_gauge!("sas_event_streams", "Requests that wait for events");
         metrics::describe_counter!(
             "sas_connections_refused_total",
             "Connections closed because their address reached its limit"

@@ -71,9 +71,9 @@ fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
         }
         HttpError::ResponsesUnread
         | HttpError::TooManyEventStreams { .. }
-        | HttpError::Interaction(Error::TooBusy(_) | Error::DeadlineExceeded | Error::Unavailable(_)) => {
-            Some((header::RETRY_AFTER, RETRY_AFTER))
-        }
+        | HttpError::Interaction(
+            Error::TooBusy(_) | Error::Undecided | Error::DeadlineExceeded | Error::Unavailable(_),
+        ) => Some((header::RETRY_AFTER, RETRY_AFTER)),
         HttpError::Interaction(Error::EmptyDirectory) => Some((header::RETRY_AFTER, RETRY_AFTER_LOADING)),
         _ => None,
     }

@@ -3,8 +3,7 @@
 use axum::body::Bytes;
 
 use super::endpoint::{Endpoint, RequestContext};
-use super::outcome::Outcome;
-use super::write::Preconditions;
+use super::write::{Preconditions, PreparedWrite};
 use super::{criterion, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
@@ -23,13 +22,13 @@ pub struct Create<'a> {
 }
 
 impl Create<'_> {
-    /// Creates the resource, unless `If-None-Exist` designates an existing one.
-    pub async fn run(
+    /// Validates the request. The write creates the resource, unless `If-None-Exist` designates an existing one.
+    pub async fn prepare(
         self,
         endpoint: &Endpoint,
         context: &RequestContext,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<PreparedWrite, Error> {
         let Self { resource_type, query, if_none_exist, preconditions, body } = self;
         let mut issues = page::unknown_parameters(&query, "_format, _pretty");
         let criterion = match if_none_exist.map(|header| criterion::parse_if_none_exist(resource_type, header)) {
@@ -44,6 +43,6 @@ impl Create<'_> {
             audit.add_token(token);
         }
         let body = endpoint.validate_body(context, audit, resource_type, body).await?.accepted(issues)?;
-        endpoint.write(context, audit, resource_type, Target::New(criterion), body, preconditions).await
+        endpoint.prepare_write(context, audit, resource_type, Target::New(criterion), body, preconditions).await
     }
 }

@@ -6,6 +6,7 @@ use super::directory::DirectoryCheck;
 use super::resource_write::ResourceWrite;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
+use crate::decision::Decision;
 use crate::issue::Language;
 use crate::sas::validation::Validator;
 use crate::storage::Storage;
@@ -19,6 +20,8 @@ pub struct Endpoint {
     pub writer: WriteQueue<ResourceWrite>,
     /// Looks up cited professionals in the national directory, if that is configured.
     pub directory: Option<DirectoryCheck>,
+    /// Asks the vendor's software about writes of accounts, if that is configured.
+    pub decision: Option<Decision>,
     /// Time and new ids.
     pub clock: Clock,
 }

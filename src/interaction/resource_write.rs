@@ -31,6 +31,8 @@ pub struct ResourceWrite {
     /// The draft of the audit event that is committed with the change.
     pub audit: AuditDraft,
     pub deadline: Deadline,
+    /// Whether the vendor's software is to be asked about a change, and was not: there was none as the state stood.
+    pub is_unasked: bool,
     /// The rules that were cited before it was queued.
     pub rules: Vec<&'static str>,
 }
@@ -106,6 +108,10 @@ impl QueuedWrite for ResourceWrite {
 
     fn decide(&self, registry: &mut Registry, now: Timestamp, set: &mut WriteSet) -> Result<Decided<Applied>, Error> {
         let decision = decide(registry, &self.write)?;
+        if self.is_unasked && decision.effect != Effect::Keep {
+            // Another request was faster. Sent again, this one is asked about.
+            return Err(Error::Undecided);
+        }
         Ok(self.apply_decision(registry, decision, now, set))
     }
 

@@ -6,8 +6,7 @@ use axum::body::Bytes;
 use serde_json::Value;
 
 use super::endpoint::{Endpoint, RequestContext};
-use super::outcome::Outcome;
-use super::write::Preconditions;
+use super::write::{Preconditions, PreparedWrite};
 use super::{criterion, page};
 use crate::audit::AuditDraft;
 use crate::error::Error;
@@ -28,20 +27,20 @@ pub struct ConditionalUpdate {
 }
 
 impl ConditionalUpdate {
-    /// Updates, or creates, the resource.
-    pub async fn run(
+    /// Validates the request. The write updates, or creates, the resource.
+    pub async fn prepare(
         self,
         endpoint: &Endpoint,
         context: &RequestContext,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<PreparedWrite, Error> {
         let Self { resource_type, query, preconditions, body } = self;
         audit.add_query(query.iter());
         let criterion = criterion::parse_update_criterion(resource_type, query, endpoint.validator.validation());
         let body = endpoint.validate_body(context, audit, resource_type, body).await?.accepted(criterion.issues)?;
         // Without a token there was an error among the issues.
         let token = criterion.token.ok_or_else(|| Error::internal("a criterion without identifier went unnoticed"))?;
-        endpoint.write(context, audit, resource_type, Target::Identifier(token), body, preconditions).await
+        endpoint.prepare_write(context, audit, resource_type, Target::Identifier(token), body, preconditions).await
     }
 }
 
@@ -56,13 +55,13 @@ pub struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Updates, or creates, the resource.
-    pub async fn run(
+    /// Validates the request. The write updates, or creates, the resource.
+    pub async fn prepare(
         self,
         endpoint: &Endpoint,
         context: &RequestContext,
         audit: &mut AuditDraft,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<PreparedWrite, Error> {
         let Self { resource_type, id, query, preconditions, body } = self;
         let mut issues = page::unknown_parameters(&query, "_format, _pretty");
         let parsed = Id::parse(id);
@@ -80,6 +79,6 @@ impl Update<'_> {
         let body = body.accepted(issues)?;
         // Without an id there was an error among the issues.
         let id = parsed.ok_or_else(|| Error::internal("a malformed id went unnoticed"))?;
-        endpoint.write(context, audit, resource_type, Target::Id(id), body, preconditions).await
+        endpoint.prepare_write(context, audit, resource_type, Target::Id(id), body, preconditions).await
     }
 }

@@ -1,4 +1,5 @@
-//! What create and update share once the body is validated: the write is queued, and its commit awaited.
+//! What create and update share once the body is validated: the vendor's software may be asked, the write is queued, and its
+//! commit awaited.
 
 use jiff::Timestamp;
 use scopeguard::guard;
@@ -8,6 +9,8 @@ use super::endpoint::{Endpoint, RequestContext};
 use super::outcome::{Outcome, Written};
 use super::resource_write::{Applied, ResourceWrite};
 use crate::audit::{AuditDraft, WriteReport};
+use crate::deadline::Deadline;
+use crate::decision::{Proposal, ProposedEffect};
 use crate::error::Error;
 use crate::fhir::content::Content;
 use crate::fhir::date::parse_instant;
@@ -16,7 +19,9 @@ use crate::fhir::json::Received;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::issue::Issue;
-use crate::sas::identity::{self, Target, Write};
+use crate::sas::identity::{self, Effect, Target, Write};
+use crate::storage::StateKeys;
+use crate::storage::write_queue::QueuedWrite as _;
 
 /// `If-Match`, `If-None-Match` and `If-Unmodified-Since` of a write.
 #[derive(Clone, Debug, Default)]
@@ -29,9 +34,18 @@ pub struct Preconditions {
     pub if_unmodified_since: Option<Timestamp>,
 }
 
+/// A validated write, ready to be queued.
+pub(crate) struct PreparedWrite {
+    write: ResourceWrite,
+    /// The resource as received.
+    resource: Value,
+    /// Warnings and information.
+    issues: Vec<Issue>,
+}
+
 impl Endpoint {
-    /// Decides and stores; answers once it is on disk.
-    pub(super) async fn write(
+    /// Makes a write of a validated body.
+    pub(super) async fn prepare_write(
         &self,
         context: &RequestContext,
         audit: &mut AuditDraft,
@@ -39,9 +53,9 @@ impl Endpoint {
         target: Target,
         (received, content, mut issues): (Received, Content, Vec<Issue>),
         preconditions: Preconditions,
-    ) -> Result<Outcome, Error> {
-        let resource = &received.value;
-        self.check_directory(context, resource_type, resource, &mut issues).await;
+    ) -> Result<PreparedWrite, Error> {
+        let resource = received.value;
+        self.check_directory(context, resource_type, &resource, &mut issues).await;
         if issues.iter().any(Issue::is_error) {
             return Err(Error::from_issues(issues));
         }
@@ -49,9 +63,9 @@ impl Endpoint {
         let write = Write {
             resource_type,
             target,
-            identifiers: identity::identifiers(resource),
+            identifiers: identity::identifiers(&resource),
             active: resource_type != ResourceType::Practitioner || resource.get("active") == Some(&Value::Bool(true)),
-            operator: identity::operator(resource),
+            operator: identity::operator(&resource),
             content_hash: content.hash().to_owned(),
             body_id: text("id").and_then(Id::parse),
             new_id: self.clock.new_id(),
@@ -66,27 +80,12 @@ impl Endpoint {
             write,
             content,
             audit: audit.clone(),
-            deadline: context.deadline.clone(),
+            // It gets the permit when it is queued.
+            deadline: context.deadline.without_permit(),
+            is_unasked: self.decision.is_some() && resource_type == ResourceType::Practitioner,
             rules: issues.iter().map(|issue| issue.rule.id).collect(),
         };
-        let applied = match self.commit(write, context, audit).await {
-            Err(Error::Refused(refusals)) => {
-                return Err(Error::from_issues(refusals.into_iter().chain(issues).collect()));
-            }
-            applied => applied?,
-        };
-        let Applied { effect, content, last_updated, issues: more, id, version } = applied;
-        issues.extend(more);
-        let content = match content {
-            Some(content) => content,
-            // Nothing was written: the stored content may differ from the received one in its layout.
-            None => {
-                let storage = self.storage.until(&context.deadline);
-                let stored = storage.read_unchanged(resource_type, &id, version).await?;
-                stored.ok_or_else(|| Error::internal("a version that was just seen is missing"))?.content
-            }
-        };
-        Ok(Outcome::Written(Written { resource_type, effect, id, version, last_updated, content, issues }))
+        Ok(PreparedWrite { write, resource, issues })
     }
 
     /// Queues a write and waits for its commit. However this ends, even where the client goes away, the draft of the
@@ -101,5 +100,69 @@ impl Endpoint {
         let pending = self.writer.submit(write)?;
         let mut pending = guard((pending, audit), |(mut pending, audit)| audit.set_write(pending.close()));
         context.deadline.limit(async { Ok(pending.0.answer().await?) }).await
+    }
+}
+
+impl PreparedWrite {
+    /// What is to be asked about the write before it is queued, as the state stands: nothing unless it would change an
+    /// account. What identity refuses is left to the queue.
+    pub async fn proposal(&self, endpoint: &Endpoint, deadline: &Deadline) -> Result<Option<Proposal<'_>>, Error> {
+        if !self.write.is_unasked {
+            return Ok(None);
+        }
+        let write = &self.write.write;
+        let mut keys = StateKeys::default();
+        self.write.add_state_keys(&mut keys);
+        let registry = endpoint.storage.until(deadline).read_state(&keys).await?;
+        let Ok(decided) = identity::decide(&registry, write) else { return Ok(None) };
+        let effect = match decided.effect {
+            Effect::Create => ProposedEffect::Create,
+            Effect::Update => ProposedEffect::Update,
+            Effect::Keep => return Ok(None),
+        };
+        let current = registry.entry(write.resource_type, &decided.id);
+        Ok(Some(Proposal {
+            effect,
+            resource_type: write.resource_type.as_str(),
+            id: current.map(|current| current.id.to_string()),
+            version: current.map(|current| current.version),
+            resource: &self.resource,
+        }))
+    }
+
+    /// The same, accepted by the vendor's software.
+    #[must_use]
+    pub fn accepted(self) -> Self {
+        Self { write: ResourceWrite { is_unasked: false, ..self.write }, ..self }
+    }
+
+    /// Decides and stores; answers once it is on disk.
+    pub async fn commit(
+        self,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+        audit: &mut AuditDraft,
+    ) -> Result<Outcome, Error> {
+        let Self { write, mut issues, .. } = self;
+        let resource_type = write.write.resource_type;
+        let write = ResourceWrite { deadline: context.deadline.clone(), ..write };
+        let applied = match endpoint.commit(write, context, audit).await {
+            Err(Error::Refused(refusals)) => {
+                return Err(Error::from_issues(refusals.into_iter().chain(issues).collect()));
+            }
+            applied => applied?,
+        };
+        let Applied { effect, content, last_updated, issues: more, id, version } = applied;
+        issues.extend(more);
+        let content = match content {
+            Some(content) => content,
+            // Nothing was written: the stored content may differ from the received one in its layout.
+            None => {
+                let storage = endpoint.storage.until(&context.deadline);
+                let stored = storage.read_unchanged(resource_type, &id, version).await?;
+                stored.ok_or_else(|| Error::internal("a version that was just seen is missing"))?.content
+            }
+        };
+        Ok(Outcome::Written(Written { resource_type, effect, id, version, last_updated, content, issues }))
     }
 }

@@ -7,7 +7,7 @@ mod postgres;
 mod sqlite;
 mod state;
 
-use super::database::{Storage, Writer};
+use super::database::{Readers, Storage, Writer};
 use super::error::StorageError;
 use super::registry::Registry;
 use super::write_set::{StateKeys, WriteSet};
@@ -46,6 +46,15 @@ impl Storage {
             }
         }
         Ok(())
+    }
+
+    /// The state of these keys as it stands; until a batch reads it, it may change. It does not wait for reads.
+    pub(crate) async fn read_state(&self, keys: &StateKeys) -> Result<Registry, StorageError> {
+        let rows = match &self.readers.unchanged {
+            Readers::Sqlite(readers) => sqlite::read(&mut readers.acquire(&self.deadline).await?, keys).await?,
+            Readers::Postgres(readers) => postgres::read(&mut readers.acquire(&self.deadline).await?, keys).await?,
+        };
+        Ok(Registry::new(entries(rows)))
     }
 }
 

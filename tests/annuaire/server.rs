@@ -86,7 +86,14 @@ impl DirectoryServer {
         let (stop, stopping) = watch::channel(false);
         let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await.expect("a log");
         let directory = Directory::new(mirror.clone(), &base_url, Clock::system());
-        let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock: Clock::system() };
+        let endpoint = Endpoint {
+            validator: validator(),
+            storage,
+            writer,
+            directory: None,
+            decision: None,
+            clock: Clock::system(),
+        };
         let bounds = Bounds { max_body: MAX_BODY, rate: 0, timeouts: GENEROUS, ..Bounds::default() };
         let parts = AppParts {
             endpoint,

@@ -23,6 +23,7 @@ mod capabilities;
 mod clients;
 mod concurrency;
 mod content;
+mod decisions;
 mod directory;
 mod edges;
 mod events;

@@ -11,6 +11,7 @@ use sas_endpoint::access::Access;
 use sas_endpoint::annuaire::api::Directory;
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
+use sas_endpoint::decision::Decision;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::events::EventFeed;
@@ -45,6 +46,7 @@ pub const MAX_BODY: usize = 1 << 20;
 pub struct Setup {
     pub validation: Validation,
     pub directory: Option<DirectoryCheck>,
+    pub decision: Option<Decision>,
     pub access: Access,
     pub proxies: proxy::Settings,
     pub trust: Option<Trust>,
@@ -57,6 +59,7 @@ impl Default for Setup {
         Self {
             validation: Validation::Tolerant,
             directory: None,
+            decision: None,
             access: Access::open(),
             proxies: proxy::Settings::default(),
             trust: None,
@@ -128,6 +131,7 @@ impl TestServer {
             storage: storage.clone(),
             writer,
             directory: setup.directory.clone(),
+            decision: setup.decision.clone(),
             clock: clock.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -104,7 +104,7 @@ async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
     let (_, stopping) = tokio::sync::watch::channel(false);
     let feed = EventFeed::open(storage.clone(), writer.committed(), stopping).await.expect("a log");
     let directory = Some(Directory::new(copy, BASE, clock.clone()));
-    let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, clock };
+    let endpoint = Endpoint { validator: validator(), storage, writer, directory: None, decision: None, clock };
     let parts = AppParts {
         endpoint,
         directory,

@@ -16,7 +16,7 @@ const SAS_BOTH: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Créati
 const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Autorité d'affectation";
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
-const EVENTS: &str = "sas-endpoint, docs/integration.md";
+const INTEGRATION: &str = "sas-endpoint, docs/integration.md";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
 const RFC_9110_MISDIRECTED: &str =
     "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110#name-421-misdirected-request";
@@ -117,11 +117,19 @@ rules! { EXCHANGE:
     "Trop d'octets de réponses ne sont pas encore lus, par cet appelant ou par l'ensemble des appelants ; lire les réponses en attente, puis renvoyer la requête telle quelle après Retry-After.";
     "Too many bytes of responses are still unread, by this caller or by all callers together; read the pending responses, then send the request again unchanged after Retry-After.";
 
+    DECISION_REFUSED = "decision-refused", Refused, BusinessRule, INTEGRATION;
+    "Le logiciel de l'éditeur refuse cette écriture : {message}";
+    "The vendor's software refuses this write: {message}";
+
+    DECISION_UNAVAILABLE = "decision-unavailable", Http, Transient, INTEGRATION;
+    "Le logiciel de l'éditeur, consulté avant cette écriture, n'a pas donné de réponse ; rien n'a été enregistré, la requête peut être renvoyée.";
+    "The vendor's software, which is asked before this write, gave no decision; nothing was stored, and the request may be sent again.";
+
     EVENT_STREAMS = "event-streams", Http, Throttled, RFC_9110;
     "Trop de requêtes attendent des événements ; maximum au total et par appelant ou adresse : {expected}. Fermer les flux inutiles, puis réessayer après Retry-After ; sans « wait », la réponse est immédiate.";
     "Too many requests wait for events; maximum in total and per caller or address: {expected}. Close streams that are not needed, then try again after Retry-After; without `wait`, the answer is immediate.";
 
-    EVENTS_GONE = "events-gone", Http, NotFound, EVENTS;
+    EVENTS_GONE = "events-gone", Http, NotFound, INTEGRATION;
     "Cette position n'existe pas dans ce journal : la base a été restaurée, ou la position vient d'une autre base. Journal : {log}, dernière position : {head}. Relire l'état courant, puis reprendre après la dernière position.";
     "This position does not exist in this log: the database was restored, or the position is of another database. Log: {log}, last position: {head}. Read the current state, then resume after the last position.";
 

@@ -169,15 +169,11 @@ impl MirrorDatabase {
         // A power loss may lose the last commits, but not consistency: each commit has the position of the
         // synchronisation too.
         let options = options.synchronous(SqliteSynchronous::Normal).page_size(8192);
-        // Each of the connections has its own cache. A search for a frequent text reads some MiB of postings again and again;
-        // a lookup reads a few pages, which are in the cache of the system.
-        let readers = |size, cache: &'static str| {
-            let options = reading.clone().pragma("cache_size", cache);
-            Readers::Sqlite(sqlite::Connections::read_only(options, size))
-        };
+        // Small, as each of the connections has its own: the pages that they share are in the cache of the system.
+        let reading = reading.pragma("cache_size", "-4096");
+        let readers = |size| Readers::Sqlite(sqlite::Connections::read_only(reading.clone(), size));
         let options = Options::Sqlite(Box::new(options.pragma("cache_size", "-131072")));
-        let (lookups, searches) = (readers(MAX_LOOKUP_CONNECTIONS, "-2048"), readers(MAX_SEARCH_CONNECTIONS, "-12288"));
-        Self { lookups, searches, options }
+        Self { lookups: readers(MAX_LOOKUP_CONNECTIONS), searches: readers(MAX_SEARCH_CONNECTIONS), options }
     }
 
     fn of_postgres(options: PgConnectOptions) -> Self {

@@ -12,6 +12,14 @@ use crate::storage::registry::Registry;
 use crate::storage::sqlite::PooledConnection;
 use crate::storage::write_set::{NewVersion, StateKeys, WriteSet};
 
+const SELECT_STATE: &str = select_state! {
+    before: "",
+    system: "n.system",
+    ids: "(SELECT value ->> 0 AS column1, value ->> 1 AS column2 FROM json_each($1)) AS k",
+    identifiers: "(SELECT value ->> 0 AS column1, value ->> 1 AS column2, value ->> 2 AS column3 FROM json_each($2)) AS k",
+    values: "(SELECT value ->> 0 AS column1, value ->> 1 AS column2 FROM json_each($3)) AS k"
+};
+
 /// Begins as [`crate::storage::sqlite::Connections::begin_write`].
 const BEGIN_AND_SELECT_STATE: &str = select_state! {
     before: "BEGIN IMMEDIATE; ",
@@ -58,6 +66,12 @@ pub(super) async fn begin_and_read(
     let [ids, identifiers, values] = lists(keys)?;
     let query = sqlx::query_as(BEGIN_AND_SELECT_STATE).bind(ids).bind(identifiers).bind(values);
     query.fetch_all(connection.will_begin()).await
+}
+
+/// Reads the state of these keys outside a batch.
+pub(super) async fn read(connection: &mut PooledConnection, keys: &StateKeys) -> Result<Vec<StateRow>, sqlx::Error> {
+    let [ids, identifiers, values] = lists(keys)?;
+    sqlx::query_as(SELECT_STATE).bind(ids).bind(identifiers).bind(values).fetch_all(&mut **connection).await
 }
 
 /// The lists of keys, as JSON.

@@ -11,6 +11,8 @@ use serde_json::json;
 use super::*;
 use crate::audit::{AuditDraft, Caller};
 use crate::deadline::Deadline;
+use crate::decision::Decision;
+use crate::decision::file::parse_decision;
 use crate::error::Error;
 use crate::fhir::content::Content;
 use crate::fhir::id::Id;
@@ -112,7 +114,7 @@ impl World {
         };
         let audit = AuditDraft::new(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), Key::from_bytes(b"key"));
         let deadline = Deadline::none();
-        ResourceWrite { write, content, status: None, start: None, audit, deadline, rules: vec![] }
+        ResourceWrite { write, content, status: None, start: None, audit, deadline, is_unasked: false, rules: vec![] }
     }
 
     /// Carries a request out: the effect, the id and the version; `None` where it is refused.
@@ -358,7 +360,7 @@ async fn write_dropped_while_it_waits_is_audited_with_what_is_known() {
     let clock = Clock::system();
     let (writer, task) = WriteQueue::start(storage.clone(), clock.clone(), key.clone());
     let validator = Arc::new(Validator::new(Validation::Tolerant).expect("sound schemas"));
-    let endpoint = Endpoint { validator, storage: storage.clone(), writer, directory: None, clock };
+    let endpoint = Endpoint { validator, storage: storage.clone(), writer, directory: None, decision: None, clock };
     let context =
         RequestContext { base_url: "http://h/fhir".into(), language: Language::English, deadline: Deadline::none() };
 
@@ -373,7 +375,8 @@ async fn write_dropped_while_it_waits_is_audited_with_what_is_known() {
             preconditions: Preconditions::default(),
             body: include_str!("../../../tests/fixtures/regulator.json").into(),
         };
-        let answered = tokio::time::timeout(SHORT, create.run(&endpoint, &context, &mut audit)).await;
+        let prepared = create.prepare(&endpoint, &context, &mut audit).await.expect("a valid body");
+        let answered = tokio::time::timeout(SHORT, prepared.commit(&endpoint, &context, &mut audit)).await;
         assert!(answered.is_err(), "the client goes away first");
         let event = audit.event(499, std::iter::empty());
         assert!(!event.identifiers.is_empty());
@@ -381,6 +384,39 @@ async fn write_dropped_while_it_waits_is_audited_with_what_is_known() {
     }
     assert_eq!(outcomes, [WriteOutcome::Unknown, WriteOutcome::Failed].map(Some));
     sqlx::query("ROLLBACK").execute(&mut other).await.expect("unlocked");
+    task.finish().await;
+    storage.close().await;
+}
+
+/// Where the state changed after the software was not asked, as there was nothing to ask about.
+#[tokio::test]
+async fn write_of_an_account_that_nobody_was_asked_about_is_not_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let storage = Storage::open(&format!("sqlite://{}/unasked.db", folder.path().display())).await.expect("a database");
+    let key = storage.exchanges_key().await.expect("a key");
+    let clock = Clock::system();
+    let (writer, task) = WriteQueue::start(storage.clone(), clock.clone(), key.clone());
+    let validator = Arc::new(Validator::new(Validation::Tolerant).expect("sound schemas"));
+    let table = "url = \"https://h/\"\nsecret = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"".parse().expect("TOML");
+    let settings = parse_decision(toml::Value::Table(table)).expect("settings");
+    let decision = Some(Decision::new(&settings).expect("a client"));
+    let endpoint = Endpoint { validator, storage: storage.clone(), writer, directory: None, decision, clock };
+    let context =
+        RequestContext { base_url: "http://h/fhir".into(), language: Language::English, deadline: Deadline::none() };
+    let mut audit = AuditDraft::new(Timestamp::UNIX_EPOCH, String::new(), Caller::default(), key);
+    for is_asked in [false, true] {
+        let create = Create {
+            resource_type: ResourceType::Practitioner,
+            query: Query::default(),
+            if_none_exist: None,
+            preconditions: Preconditions::default(),
+            body: include_str!("../../../tests/fixtures/regulator.json").into(),
+        };
+        let prepared = create.prepare(&endpoint, &context, &mut audit).await.expect("a valid body");
+        let prepared = if is_asked { prepared.accepted() } else { prepared };
+        let committed = prepared.commit(&endpoint, &context, &mut audit).await;
+        assert_eq!((committed.is_ok(), matches!(committed, Err(Error::Undecided))), (is_asked, !is_asked));
+    }
     task.finish().await;
     storage.close().await;
 }
