@@ -1,6 +1,7 @@
 //! The source of the current time and of new resource ids, which tests replace.
 
 pub(crate) mod duration;
+pub(crate) mod http_date;
 
 use std::sync::Arc;
 

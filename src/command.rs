@@ -15,6 +15,7 @@ mod serve;
 mod terminal;
 mod token;
 mod validate;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -45,10 +46,11 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Validate(arguments) => Ok(validate::validate(&arguments, config.validation)?),
         Command::Rules(arguments) => Ok(rules::rules(&arguments)?),
-        Command::Token => token::token(),
+        Command::Token(arguments) => token::token(&arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments, config.ops_listen).await,
         Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
         Command::Events(arguments) => events::events(&arguments, &config).await,
+        Command::Webhooks(arguments) => webhooks::webhooks(&arguments, &config).await,
         Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
         Command::Purge => purge::purge(&config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,

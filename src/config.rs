@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod exchanges;
 mod file;
 mod settings;
+pub(crate) mod webhooks;
 
 use file::SettingsFile;
 pub(crate) use settings::{Config, LogFormat};
@@ -24,7 +25,9 @@ pub(crate) use settings::{Config, LogFormat};
     (listen = \"0.0.0.0:8080\"), its value a string, a number, a boolean, or an array of strings where the option takes a \
     list. The command line takes precedence over the environment, and the environment over the file. Callers are \
     configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn and ou (of the \
-    client certificate) or token_sha256. Likewise the software that is asked before an account is written: a table \
+    client certificate) or token_sha256. So are webhooks, one table [[webhook]] each, with the keys name, url, secret or \
+    secret_file, and optionally events, content, from, ca, timeout, on_refusal and insecure. \
+    Likewise the software that is asked before an account is written: a table \
     [decision] with the keys url, secret or secret_file, ca, timeout (2s), on_failure (refuse or accept) and insecure."
 )]
 pub struct Cli {
@@ -49,7 +52,7 @@ pub enum Command {
     /// List all validation rules: id, level, messages, source
     Rules(Rules),
     /// Generate a bearer token, and print it with the line for its caller in the file given with --config
-    Token,
+    Token(Token),
     /// Check whether a running instance on this machine is ready
     ///
     /// Exit status: 0 ready; 1 not ready, or no response within 3 s.
@@ -64,6 +67,10 @@ pub enum Command {
     /// Reads only, and can run while a server is running. Shows no identifier of a person, unless --json is given. Exit status:
     /// 0 success; 1 the database does not exist, cannot be read, or has another schema version than this program.
     Events(events::Events),
+    /// List the webhooks, or manage them: which events were delivered, which are waiting, and why
+    ///
+    /// Webhooks are configured as `[[webhook]]` in the file given with --config, and `serve` delivers their events.
+    Webhooks(webhooks::Webhooks),
     /// Back up the SQLite database to a file; a server may be running
     ///
     /// The backup is a consistent database. To restore it, stop the server, replace the database with it, and delete the
@@ -87,6 +94,13 @@ pub struct Validate {
     /// Language of the messages
     #[arg(long, value_enum, default_value_t = CliLanguage::Fr)]
     pub language: CliLanguage,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Token {
+    /// Generate the secret of a webhook instead
+    #[arg(long)]
+    pub webhook: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -126,6 +140,7 @@ impl Cli {
         let mut matches = matches.map_err(|error| file.locate(error, &Self::command(), parse))?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
         cli.config.callers = file.callers;
+        cli.config.webhooks = file.webhooks;
         cli.config.decision = file.decision;
         Ok(cli)
     }

@@ -17,7 +17,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["deadline", "fhir", "storage"]),
-    ("webhook", &[]),
+    ("webhook", &["clock", "deadline", "error", "feed", "fhir", "storage"]),
     ("decision", &["clock", "deadline", "error", "fhir", "issue", "webhook"]),
     (
         "interaction",
@@ -46,9 +46,10 @@ const DIRECTION: [(&str, &[&str]); 20] = [
             "storage",
             "telemetry",
             "tls",
+            "webhook",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "sas", "tls"]),
+    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "sas", "tls", "webhook"]),
     (
         "command",
         &[
@@ -68,6 +69,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
             "storage",
             "telemetry",
             "tls",
+            "webhook",
         ],
     ),
 ];

@@ -2,7 +2,7 @@
 //!
 //! The modules, in the order in which a request passes them: [`http`] receives it, [`interaction`] answers it, [`profile`]
 //! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software, which [`decision`] asks
-//! before an account is written; [`webhook`] signs. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
+//! before an account is written, and to which [`webhook`] posts each event. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
 //! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
 //!

@@ -25,6 +25,7 @@ pub mod search;
 pub(crate) mod serving;
 mod sql;
 mod sqlite;
+pub(crate) mod webhook;
 mod write;
 pub mod write_queue;
 mod write_set;

@@ -1,5 +1,25 @@
-//! What signs the requests that are sent to the vendor's software. <https://www.standardwebhooks.com>
+//! Webhooks: each event is posted, signed, to the vendor's software, in order and at least once.
+//! <https://www.standardwebhooks.com>
+//!
+//! A webhook is a cursor over the log, in the database. Of several instances, the holder of a lease delivers.
 
+mod answer;
+mod context;
+mod cursor;
+mod deliverer;
+pub(crate) mod file;
+mod lease;
+mod message;
+mod receiver;
+mod retry;
 mod secret;
+mod settings;
+mod status;
+mod worker;
 
+pub(crate) use deliverer::{Deliverer, DelivererParts};
+pub(crate) use message::Message;
+pub(crate) use receiver::Receiver;
 pub(crate) use secret::{Secret, read_secrets};
+pub(crate) use settings::Webhook;
+pub(crate) use status::{Statuses, WebhookStatus};

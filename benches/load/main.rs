@@ -18,6 +18,7 @@ mod record;
 mod round_trips;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod webhooks;
 mod writes;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ enum Section {
     Record,
     Disk,
     Feed,
+    Webhooks,
     Footprint,
 }
 
@@ -99,6 +101,9 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wants(Section::Feed) {
         println!("### Change feed, on SQLite\n\n{}", feed::measure().await?);
+    }
+    if wants(Section::Webhooks) {
+        println!("### Webhooks, on SQLite\n\n{}", webhooks::measure().await?);
     }
     if wants(Section::Footprint) {
         println!("### Start, memory, size\n\n{}", footprint::measure().await?);

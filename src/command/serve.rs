@@ -30,9 +30,10 @@ use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::sas::validation::Validator;
 use crate::storage::serving::Serving;
-use crate::storage::write_queue::WriteQueue;
+use crate::storage::write_queue::{WriteQueue, WriteTask};
 use crate::storage::{Storage, StorageError};
 use crate::tls::{self, Tls};
+use crate::webhook::{Deliverer, DelivererParts, Statuses};
 
 /// Time for the requests in progress after SIGTERM, and then for the writes that wait: together less than the ten
 /// seconds after which Docker kills.
@@ -70,6 +71,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let (writer, mut writing) = WriteQueue::start(storage.clone(), clock.clone(), key);
     let (stop, stopping) = watch::channel(false);
     let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await?;
+    let deliverer = webhooks(config, &storage, &feed, &base_url, &clock).await?;
     let directory = mirror.clone().map(|mirror| Directory::new(mirror, base_url.configured(), clock.clone()));
     let endpoint = Endpoint {
         validator: Arc::new(validator),
@@ -86,14 +88,14 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         Bounds { max_connections: listener::cap_at_file_limit(config.bounds.max_connections), ..config.bounds.clone() };
     let parts = AppParts { endpoint, directory: directory.clone(), feed, identification, bounds };
     let tasks = Tasks {
-        servers: listeners.serve(parts, &tls, &stopping),
+        servers: listeners.serve(parts, &tls, deliverer.statuses(), &stopping),
+        webhooks: deliverer.start(stopping.clone()),
         metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
         renewal: tokio::spawn(renewal.run()),
         purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
         synchronisation: mirror.and_then(|mirror| annuaire::keep_up_to_date(mirror, config, stopping)),
     };
     print_banner(config.log_format, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
-
     tokio::select! {
         () = asked_to_stop => {}
         // A supervisor restarts the process; otherwise every write would get 500.
@@ -102,14 +104,37 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     tracing::info!("stopping: new connections are refused, requests in progress are completed");
     stop.send_replace(true);
     tasks.finish().await;
+    finish_writing(writing, &storage).await;
+    log_limit::write_sums();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Commits the writes that wait, and closes the database.
+async fn finish_writing(writing: WriteTask, storage: &Storage) {
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, writing.finish()).await.is_err() {
         tracing::warn!("queued writes were dropped unacknowledged: the database did not accept them before the stop");
     }
     // Reads that are still in progress end with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
-    log_limit::write_sums();
-    tracing::info!("stopped");
-    Ok(())
+}
+
+/// The webhooks of the settings.
+async fn webhooks(
+    config: &Config,
+    storage: &Storage,
+    feed: &EventFeed,
+    base_url: &BaseUrl,
+    clock: &Clock,
+) -> Result<Deliverer, Failure> {
+    let parts = DelivererParts {
+        storage: storage.clone(),
+        head: feed.head.clone(),
+        log: feed.log.clone(),
+        base_url: base_url.configured().clone(),
+        clock: clock.clone(),
+    };
+    Deliverer::open(parts, &config.webhooks).await
 }
 
 /// The key of the hashes in the audit log: the configured one, or the one that the database stores. Refuses a configured key
@@ -161,7 +186,13 @@ impl Listeners {
     }
 
     /// Serves both until `stopping`.
-    fn serve(self, parts: AppParts, tls: &Tls, stopping: &watch::Receiver<bool>) -> [JoinHandle<()>; 2] {
+    fn serve(
+        self,
+        parts: AppParts,
+        tls: &Tls,
+        webhooks: Statuses,
+        stopping: &watch::Receiver<bool>,
+    ) -> [JoinHandle<()>; 2] {
         let AppParts { endpoint, bounds, identification, .. } = &parts;
         let listener = ListenerConfig {
             bounds: bounds.clone(),
@@ -170,7 +201,7 @@ impl Listeners {
             access: identification.access.clone(),
         };
         let ops_bounds = ops::bounds(bounds.clone());
-        let ops_router = ops::router(endpoint.clone(), tls.clone());
+        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks);
         let fhir = listener::serve(self.fhir, http::service(parts), listener, stopping.clone());
         let ops = listener::serve(self.ops, ops_router, ops_bounds, stopping.clone());
         [tokio::spawn(fhir), tokio::spawn(ops)]
@@ -180,6 +211,7 @@ impl Listeners {
 /// What runs until the server stops, but for the writing task.
 struct Tasks {
     servers: [JoinHandle<()>; 2],
+    webhooks: Option<JoinHandle<()>>,
     metrics_upkeep: JoinHandle<()>,
     renewal: JoinHandle<()>,
     purge: JoinHandle<()>,
@@ -191,6 +223,10 @@ impl Tasks {
     async fn finish(self) {
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, finished(self.servers)).await.is_err() {
             tracing::warn!("closing connections that are still open after {SHUTDOWN_TIMEOUT:?}");
+        }
+        if let Some(webhooks) = self.webhooks {
+            // It has a timeout of its own, which began with the stop.
+            let _ = webhooks.await;
         }
         self.metrics_upkeep.abort();
         let _ = self.purge.await;

@@ -10,11 +10,15 @@ use crate::access::caller::Callers;
 use crate::access::file::parse_callers;
 use crate::decision;
 use crate::decision::file::parse_decision;
+use crate::webhook::Webhook;
+use crate::webhook::file::parse_webhooks;
 
 /// The key of the callers, which are configured in the file only.
 const CALLERS: &str = "caller";
 /// The key of the software that is asked, likewise.
 const DECISION: &str = "decision";
+/// The key of the webhooks, likewise.
+const WEBHOOKS: &str = "webhook";
 
 /// Minimum Jaro-Winkler similarity of a key that is suggested. Keys of one or two letters stay below it.
 const MIN_SIMILARITY: f64 = 0.8;
@@ -25,6 +29,7 @@ pub struct SettingsFile {
     path: PathBuf,
     settings: Vec<Setting>,
     pub callers: Callers,
+    pub webhooks: Vec<Webhook>,
     pub decision: Option<decision::Settings>,
 }
 
@@ -52,6 +57,10 @@ impl SettingsFile {
             let (key, value) = (key.into_inner(), value.into_inner());
             if key == CALLERS {
                 file.callers = parse_callers(value).map_err(error)?;
+                continue;
+            }
+            if key == WEBHOOKS {
+                file.webhooks = parse_webhooks(value).map_err(error)?;
                 continue;
             }
             if key == DECISION {
@@ -117,7 +126,7 @@ fn describe_unknown_key(key: &str, command: &clap::Command) -> String {
     let name = key.to_lowercase().replace('-', "_");
     let name = name.strip_prefix("sas_").unwrap_or(&name);
     let visible = settings(command).filter(|argument| !argument.is_hide_set());
-    let known = visible.map(|argument| argument.get_id().as_str()).chain([CALLERS, DECISION]);
+    let known = visible.map(|argument| argument.get_id().as_str()).chain([CALLERS, DECISION, WEBHOOKS]);
     let similar = known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(similarity, _)| *similarity > MIN_SIMILARITY);

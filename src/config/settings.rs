@@ -19,6 +19,7 @@ use crate::http::origin::proxy;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
+use crate::webhook::Webhook;
 
 #[derive(Clone, Debug, Args)]
 pub struct Config {
@@ -113,6 +114,10 @@ pub struct Config {
     /// From the tables `[[caller]]` of the file; they are not options.
     #[arg(skip)]
     pub callers: Callers,
+
+    /// From the tables `[[webhook]]` of the file, likewise.
+    #[arg(skip)]
+    pub webhooks: Vec<Webhook>,
 
     /// From the table `[decision]` of the file, likewise.
     #[arg(skip)]

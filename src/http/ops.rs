@@ -15,6 +15,7 @@ use super::bounds::Bounds;
 use crate::deadline::Deadline;
 use crate::interaction::Endpoint;
 use crate::tls::Tls;
+use crate::webhook::Statuses;
 
 /// Maximum open connections of the operator's listener.
 pub const MAX_OPS_CONNECTIONS: usize = 64;
@@ -27,15 +28,16 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 struct OpsState {
     endpoint: Endpoint,
     tls: Tls,
+    webhooks: Statuses,
 }
 
 /// `/health/live`, `/health/ready` and `/metrics`.
-pub fn router(endpoint: Endpoint, tls: Tls) -> Router {
+pub fn router(endpoint: Endpoint, tls: Tls, webhooks: Statuses) -> Router {
     Router::new()
         .route("/health/live", get(async || (StatusCode::OK, "alive\n")))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(OpsState { endpoint, tls })
+        .with_state(OpsState { endpoint, tls, webhooks })
 }
 
 /// The bounds of the ops listener. Its connections do not count against those of clients, and are not limited per
@@ -48,8 +50,8 @@ pub fn bounds(of_clients: Bounds) -> Bounds {
 /// Ready: the database responds and is migrated, and the last batch of writes was committed.
 ///
 /// An expired revocation list or certificate is reported, but does not make the instance unready: after a restart, or on
-/// another instance, the files would be the same.
-async fn ready(State(OpsState { endpoint, tls }): State<OpsState>) -> impl IntoResponse {
+/// another instance, the files would be the same. So is a webhook whose receiver fails.
+async fn ready(State(OpsState { endpoint, tls, webhooks }): State<OpsState>) -> impl IntoResponse {
     let deadline = Deadline::after(READY_TIMEOUT);
     let asked = deadline.limit(endpoint.storage.until(&deadline).is_ready()).await;
     let database = matches!(asked, Ok(true));
@@ -66,6 +68,7 @@ async fn ready(State(OpsState { endpoint, tls }): State<OpsState>) -> impl IntoR
         "serverCertificateUntil": tls.server.as_ref().map(crate::tls::server::Server::not_after),
         "certificateFilesRefused": &**tls.refused.load(),
         "revocationLists": lists.collect::<Vec<_>>(),
+        "webhooks": &**webhooks.load(),
     });
     let status = if database && writing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{details}\n"))
@@ -110,6 +113,10 @@ pub fn prometheus_handle() -> Option<&'static PrometheusHandle> {
             "sas_responses_refused_total",
             "Requests refused because unread responses reached their limit"
         );
+        metrics::describe_gauge!("sas_webhook_lag", "Versions that a webhook has not delivered yet, by webhook");
+        metrics::describe_gauge!("sas_webhook_failing_seconds", "Time since deliveries of a webhook fail, in seconds");
+        metrics::describe_gauge!("sas_webhook_paused", "Whether a webhook is paused");
+        metrics::describe_counter!("sas_webhook_deliveries_total", "Deliveries, by webhook and outcome");
         metrics::describe_counter!("sas_accept_errors_total", "Errors of accept(2)");
         metrics::describe_counter!("sas_tls_handshakes_total", "TLS handshakes, by outcome");
         Some(handle)

@@ -49,6 +49,7 @@ const SCHEMA: Schema = Schema {
                 postgres: include_str!("../../migrations/0007_version_time.postgres.sql"),
             },
         ),
+        (8, "webhook", Sql::Both(include_str!("../../migrations/0008_webhook.sql"))),
     ],
     remedy: "run `sas-endpoint migrate`, or start `serve` of this program",
 };

@@ -1,4 +1,4 @@
-//! The secrets that sign requests.
+//! The secrets that sign events.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,10 @@ const PREFIX: &str = "whsec_";
 /// Bytes of a key that the standard allows.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// A key that signs; never shown.
+/// Bytes of a generated key.
+const GENERATED_BYTES: usize = 32;
+
+/// A key that signs and verifies; never shown.
 #[derive(Clone)]
 pub struct Secret(Arc<standardwebhooks::Webhook>);
 
@@ -27,9 +30,24 @@ impl Secret {
         standardwebhooks::Webhook::from_bytes(key).ok().map(|key| Self(Arc::new(key)))
     }
 
+    /// The text of a new secret.
+    ///
+    /// # Errors
+    /// If the operating system provides no random numbers.
+    pub fn generate() -> Result<String, getrandom::Error> {
+        let mut key = [0; GENERATED_BYTES];
+        getrandom::fill(&mut key)?;
+        Ok(format!("{PREFIX}{}", STANDARD.encode(key)))
+    }
+
     /// The signature of a message, as in the header `webhook-signature`; `None` if the body is not UTF-8.
     pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
         self.0.sign(id, timestamp, body).ok()
+    }
+
+    /// Whether it has signed this body and the headers, not longer than five minutes ago.
+    pub fn has_signed(&self, body: &[u8], headers: &reqwest::header::HeaderMap) -> bool {
+        self.0.verify(body, headers).is_ok()
     }
 }
 
@@ -60,7 +78,8 @@ mod tests {
     #[test]
     fn webhook_secret_is_prefix_and_base64_of_24_to_64_bytes_and_never_shown() {
         let of_length = |length| format!("whsec_{}", STANDARD.encode(vec![7; length]));
-        for right in [of_length(24), of_length(64), format!("{}\n", of_length(32))] {
+        for right in [of_length(24), of_length(64), Secret::generate().expect("random"), format!("{}\n", of_length(32))]
+        {
             let secret = Secret::parse(&right).expect("a secret");
             assert_eq!(format!("{secret:?}"), "Secret(…)");
         }
@@ -82,7 +101,7 @@ mod tests {
     fn webhook_secret_file_has_one_secret_a_line_and_its_error_shows_none() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("secrets");
-        let [one, other] = [7, 8].map(|byte| format!("whsec_{}", STANDARD.encode(vec![byte; 32])));
+        let (one, other) = (Secret::generate().expect("random"), Secret::generate().expect("random"));
         std::fs::write(&file, format!("{one}\n\n {other}\n")).expect("written");
         assert_eq!(read_secrets(&file).expect("secrets").len(), 2);
         for text in ["", "\n", "s3cret", &format!("{one}\ns3cret")] {

@@ -20,10 +20,14 @@ mod platform;
 mod polling;
 mod scenarios;
 mod stage;
+mod webhooks;
 
 #[allow(dead_code)] // What the suite `program` does with it besides.
 #[path = "../program/process.rs"]
 mod process;
+#[allow(dead_code)] // What the suite `webhooks` does with it besides.
+#[path = "../webhooks/receiver.rs"]
+mod receiver;
 #[path = "../support/shapes.rs"]
 mod shapes;
 #[allow(dead_code, unused_macros)] // Likewise.

@@ -54,6 +54,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "edges of requests", on: &[Sqlite, Postgres], run: crate::edges::edges },
     Scenario { name: "hostile bodies", on: &[Sqlite, Postgres], run: bodies::run },
     Scenario { name: "answers nobody reads", on: &[Sqlite, Postgres], run: answers::unread },
+    Scenario { name: "webhooks, their deliverer killed", on: &[Sqlite, Postgres], run: crate::webhooks::run },
     Scenario { name: "idle connections", on: &[Sqlite, Postgres], run: answers::idle },
 ];
 

@@ -254,7 +254,7 @@ async fn ops_listener_serves_health_and_metrics() {
     let details: serde_json::Value = serde_json::from_str(&details).expect("JSON");
     let expected = serde_json::json!({
         "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null,
-        "certificateFilesRefused": [], "revocationLists": []
+        "certificateFilesRefused": [], "revocationLists": [], "webhooks": []
     });
     assert_eq!((status, details), (200, expected));
     let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");

@@ -10,7 +10,6 @@ mod settings;
 mod upstream_error;
 
 use std::io::Read;
-use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap
 use reqwest::{Response, StatusCode, Url};
 
 use crate::annuaire::ingest::searchset_page::SearchsetPage;
+use crate::clock::http_date::{parse_http_date, parse_retry_after};
 use crate::error::chain::join_causes;
 use base::Base;
 pub use query::Query;
@@ -180,7 +180,9 @@ impl Upstream {
                 base,
                 status: status.as_u16(),
                 diagnostics: upstream_error::diagnostics(body),
-                retry_after: retry_after(headers, crate::clock::system_time()),
+                retry_after: headers
+                    .get(RETRY_AFTER)
+                    .and_then(|value| parse_retry_after(value.to_str().ok()?, crate::clock::system_time())),
             },
         }
     }
@@ -188,39 +190,5 @@ impl Upstream {
 
 /// The server's own time.
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(DATE)?.to_str().ok()?)
-}
-
-/// `Retry-After`: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(http_date(text)?.duration_since(now).try_into().unwrap_or_default()),
-    }
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
-        let now: Timestamp = "2026-03-10T05:00:00Z".parse().expect("an instant");
-        for (text, seconds) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("Tue, 10 Mar 2026 05:01:30 GMT", Some(90)),
-            ("Tue, 10 Mar 2026 04:00:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
-            assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
-        }
-    }
+    parse_http_date(headers.get(DATE)?.to_str().ok()?)
 }

@@ -28,7 +28,7 @@ const MAX_POLLS: usize = 256;
 #[derive(Clone)]
 pub struct EventFeed {
     storage: Storage,
-    head: Head,
+    pub(crate) head: Head,
     /// The id of the log.
     pub log: Arc<str>,
     /// True once the server stops: those who wait are answered.
