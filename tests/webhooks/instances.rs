@@ -34,8 +34,8 @@ async fn webhook_of_two_instances_is_delivered_once_and_taken_over() {
     let killed = Instant::now();
     write_accounts(&standby, 20..21);
     poll_until("the event after the death", async || receiver.positions().last() == Some(&21)).await;
-    // As the holder takes a moment to deliver, and this machine to look.
-    assert!(killed.elapsed() < TAKEOVER + Duration::from_secs(5), "{:?}", killed.elapsed());
+    // A busy machine takes its time to look.
+    assert!(killed.elapsed() < 2 * TAKEOVER, "{:?}", killed.elapsed());
     // One that is stopped gives the lease back: the next need not wait for its end.
     let next = endpoint.serve();
     assert_eq!(standby.stop().0, Some(0));
