@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::Response;
 
 use self::query::FeedQuery;
@@ -28,10 +28,28 @@ pub(super) use state::State;
 /// The id of the log, on every answer: its positions mean nothing in another log.
 const LOG: HeaderName = HeaderName::from_static("x-sas-log");
 
+/// Headers that a refusal depends on.
+const KEPT_HEADERS: [HeaderName; 3] = [header::ACCEPT_LANGUAGE, header::EXPECT, header::CONTENT_LENGTH];
+
+/// What a client asks for.
+struct FeedRequest {
+    query: FeedQuery,
+    is_stream: bool,
+    client: Client,
+    base_url: Arc<str>,
+}
+
 /// Answers `GET /events`.
 pub(super) async fn handle_events(state: &Arc<State>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    match answer(state, &parts).await {
+    let (mut parts, body) = request.into_parts();
+    let answered = match parse(state, &parts) {
+        Ok(request) => {
+            release_head(&mut parts);
+            answer(state, request).await
+        }
+        Err(error) => Err(error),
+    };
+    match answered {
         Ok(mut response) => {
             let headers = response.headers_mut();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -42,13 +60,27 @@ pub(super) async fn handle_events(state: &Arc<State>, request: Request) -> Respo
     }
 }
 
-async fn answer(state: &Arc<State>, parts: &Parts) -> Result<Response, HttpError> {
+fn parse(state: &State, parts: &Parts) -> Result<FeedRequest, HttpError> {
     AuditLoan::borrow(&parts.extensions)?.set_interaction("events", None);
     state.admission.authorise(&parts.extensions, authorisation::EVENTS)?;
     let origin = Origin::of(&parts.extensions)?;
     let (client, base_url) = (Client::from_origin(origin), origin.base_url.clone());
     let is_stream = negotiation::accepts_event_stream(&parts.headers);
-    let query = FeedQuery::parse(parts, is_stream)?;
+    Ok(FeedRequest { query: FeedQuery::parse(parts, is_stream)?, is_stream, client, base_url })
+}
+
+/// Drops URL and headers: they are slices of the buffer that they were read into, which a request that waits would keep.
+fn release_head(parts: &mut Parts) {
+    parts.uri = Uri::default();
+    let headers = std::mem::take(&mut parts.headers);
+    for name in KEPT_HEADERS {
+        let copies = headers.get_all(&name).iter().filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+        parts.headers.extend(copies.map(|value| (Some(name.clone()), value)));
+    }
+}
+
+async fn answer(state: &Arc<State>, request: FeedRequest) -> Result<Response, HttpError> {
+    let FeedRequest { query, is_stream, client, base_url } = request;
     if is_stream {
         return stream::respond(state.clone(), query, client, base_url).await;
     }
