@@ -1,8 +1,8 @@
 -- The versions in the order of their commits: a reader that has seen a position has seen all before it. Writes are
--- serialised, so the number of a row, one more than the largest, is its position.
+-- serialised, so the number of a row, one more than the largest that there was, is its position.
 -- change is what the write changed, for the events; NULL where a former release wrote the version.
 CREATE TABLE version_by_position (
-    position      INTEGER PRIMARY KEY,
+    position      INTEGER PRIMARY KEY AUTOINCREMENT,
     resource_type TEXT   NOT NULL,
     id            TEXT   NOT NULL,
     version       BIGINT NOT NULL,

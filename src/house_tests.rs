@@ -16,7 +16,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("storage", &["audit", "clock", "deadline", "error", "fhir"]),
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
-    ("feed", &["fhir", "storage"]),
+    ("feed", &["deadline", "fhir", "storage"]),
     ("webhook", &["clock", "deadline", "error", "feed", "fhir", "storage"]),
     ("decision", &["clock", "deadline", "error", "fhir", "issue", "webhook"]),
     (

@@ -15,8 +15,8 @@ use super::answer::{Verdict, verdict};
 use super::settings::{OnFailure, Settings};
 use crate::clock::new_uuid;
 use crate::deadline::Deadline;
-use crate::error::Error;
 use crate::error::chain::join_causes;
+use crate::error::{Error, Workload};
 use crate::fhir::date::instant;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
@@ -25,6 +25,12 @@ use crate::webhook::Sender;
 
 /// Maximum questions at a time. Others wait for their turn.
 const MAX_QUESTIONS: usize = 32;
+
+/// Maximum questions that wait for their turn: the request has its body in memory meanwhile.
+const MAX_WAITING: usize = 256;
+
+/// What is left of the deadline for the commit.
+const COMMIT_RESERVE: Duration = Duration::from_secs(1);
 
 /// Maximum bytes of an answer that are read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -39,6 +45,7 @@ pub struct Decision {
     timeout: Duration,
     on_failure: OnFailure,
     turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     /// Whether the last question failed: the log has one line when that begins, and one when it ends.
     is_failing: Arc<AtomicBool>,
 }
@@ -83,29 +90,33 @@ impl Decision {
     pub fn new(settings: &Settings) -> Result<Self, String> {
         let sender = Sender::new(settings.url.clone(), &settings.secrets, settings.ca.as_deref());
         let sender = sender.map_err(|error| format!("[decision]: {error}"))?;
-        let turns = Arc::new(Semaphore::new(MAX_QUESTIONS));
         let (timeout, on_failure) = (settings.timeout, settings.on_failure);
-        Ok(Self { sender, timeout, on_failure, turns, is_failing: Arc::default() })
+        let [turns, waiting] = [MAX_QUESTIONS, MAX_WAITING].map(|permits| Arc::new(Semaphore::new(permits)));
+        Ok(Self { sender, timeout, on_failure, turns, waiting, is_failing: Arc::default() })
+    }
+
+    /// Whether a write is refused about which the software did not decide.
+    pub(crate) fn refuses_undecided(&self) -> bool {
+        self.on_failure == OnFailure::Refuse
     }
 
     /// Asks about a write, once.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the message of the software, or [`Error::Undecided`] where there is no answer and the settings
-    /// refuse the write then.
+    /// [`Error::Refused`] with the message of the software; [`Error::Undecided`] where there is no answer and the settings
+    /// refuse the write then; [`Error::TooBusy`] where it could not be asked in time.
     pub(crate) async fn ask(&self, deadline: &Deadline, proposal: &Proposal<'_>, now: Timestamp) -> Result<(), Error> {
         let timeout = self.timeout;
+        let latest = deadline.instant().and_then(|at| at.checked_sub(COMMIT_RESERVE));
+        // Whatever is to be done on failure, what was not asked is not decided.
+        let waiting = self.waiting.try_acquire().map_err(|_| Error::TooBusy(Workload::Writes))?;
+        let turn = timeout_at(before(latest, timeout), self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Error::TooBusy(Workload::Writes))?.map_err(Error::internal)?;
+        drop(waiting);
         let question = Question { r#type: REQUESTED, timestamp: instant(now), data: proposal };
         let body = serde_json::to_vec(&question).map_err(Error::internal)?;
-        let asked = async {
-            let _turn = self.turns.acquire().await.map_err(Error::internal)?;
-            Ok::<_, Error>(self.post(body, now).await)
-        };
-        let until = deadline.at_most(timeout).instant().unwrap_or_else(|| Instant::now() + timeout);
-        let verdict = match timeout_at(until, asked).await {
-            Ok(verdict) => verdict?,
-            Err(_) => Verdict::Failed(format!("it does not answer within {timeout:?}")),
-        };
+        let verdict = timeout_at(before(latest, timeout), self.post(body, now)).await;
+        let verdict = verdict.unwrap_or_else(|_| Verdict::Failed(format!("it does not answer within {timeout:?}")));
         self.report(&verdict);
         match verdict {
             Verdict::Accepted => Ok(()),
@@ -122,9 +133,14 @@ impl Decision {
     async fn post(&self, body: Vec<u8>, now: Timestamp) -> Verdict {
         let id = format!("decision-{}", new_uuid());
         match self.sender.post(&id, body, now).send().await {
-            Ok(response) => {
+            // Only a refusal has something to read.
+            Ok(response) if response.status().is_client_error() => {
                 let status = response.status();
                 verdict(status, &read_body(response).await)
+            }
+            Ok(response) => {
+                let status = response.status();
+                verdict(status, &[])
             }
             Err(error) => Verdict::Failed(format!("it does not answer: {}", join_causes(&error.without_url()))),
         }
@@ -154,6 +170,12 @@ impl Decision {
             _ => {}
         }
     }
+}
+
+/// So long from now, or `latest`, whichever is earlier.
+fn before(latest: Option<Instant>, timeout: Duration) -> Instant {
+    let until = Instant::now() + timeout;
+    latest.map_or(until, |latest| latest.min(until))
 }
 
 /// The body, if it is not too long: nothing else is looked for in it than a message.

@@ -1,6 +1,6 @@
 //! What a write changed, as it is stored with the new version.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::event_type::EventType;
@@ -14,7 +14,8 @@ const CANCELLED: &str = "cancelled";
 /// What a write changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// In the order of [`EventType::ALL`], one at least.
+    /// In the order of [`EventType::ALL`], one at least. A later release may store others.
+    #[serde(deserialize_with = "known_types")]
     pub types: Vec<EventType>,
     /// The identifiers that designate the resource from now on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -31,6 +32,11 @@ pub struct Moved {
     pub value: String,
     /// The account that lost it, as a relative reference. It has no event of its own.
     pub from: String,
+}
+
+fn known_types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventType>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    Ok(names.iter().filter_map(|name| EventType::parse(name)).collect())
 }
 
 /// The parts of a version that tell one type of event from another.

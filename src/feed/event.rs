@@ -62,8 +62,9 @@ pub struct Event {
 
 /// What the write of this version changed.
 pub fn change_of(version: &LoggedVersion) -> Result<Change, serde_json::Error> {
-    if let Some(change) = &version.change {
-        return serde_json::from_str(change);
+    // What cannot be read is told from the contents: it must not keep readers from all that follows.
+    if let Some(change) = version.change.as_deref().and_then(|change| serde_json::from_str(change).ok()) {
+        return Ok(change);
     }
     let before = version.previous.as_deref().map(serde_json::from_str).transpose()?;
     Ok(Change::of_contents(version.resource_type, before.as_ref(), &serde_json::from_str(&version.content)?))

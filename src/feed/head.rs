@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::deadline::Deadline;
 use crate::storage::Storage;
 use crate::storage::feed::Position;
 
 /// How often the database is asked for versions that another instance has written, while somebody waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A database that does not answer in this time is asked again.
+const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The last known position, of which any number of readers may wait for a higher one without a connection to the database.
 #[derive(Clone)]
@@ -40,7 +44,8 @@ async fn follow(head: Weak<watch::Sender<Position>>, storage: Storage, committed
             continue;
         }
         // Whoever waits has a deadline of its own, or goes on waiting.
-        let Ok(position) = storage.head().await else { continue };
+        let deadline = Deadline::after(POLL_TIMEOUT);
+        let Ok(position) = deadline.limit(storage.until(&deadline).head()).await else { continue };
         head.send_if_modified(|head| {
             let has_grown = position > *head;
             *head = position.max(*head);

@@ -10,6 +10,12 @@ use crate::storage::{Storage, StorageError};
 /// Maximum versions that are read for a page, whatever the filter leaves out.
 const MAX_VERSIONS: usize = 1000;
 
+/// A page ends with the version with which the contents that were read reach this, in bytes: each version with the one before it.
+const MAX_READ_BYTES: usize = 8 << 20;
+
+/// The usual size of an event without resource and identifiers, in bytes.
+const EVENT_OVERHEAD: usize = 512;
+
 /// What a reader wants.
 #[derive(Clone, Debug)]
 pub struct EventQuery {
@@ -17,7 +23,7 @@ pub struct EventQuery {
     pub after: Position,
     /// Maximum number of events.
     pub limit: usize,
-    /// A page ends with the event with which its contents reach this, in bytes.
+    /// A page ends with the event with which its size reaches this, in bytes.
     pub max_bytes: usize,
     pub filter: EventFilter,
     pub content: Content,
@@ -35,14 +41,20 @@ pub struct EventPage {
 
 /// Reads a page of events, whose URLs begin with `base_url`.
 pub async fn read_page(storage: &Storage, query: &EventQuery, base_url: &str) -> Result<EventPage, StorageError> {
-    let (mut events, mut bytes, mut failure, mut read) = (vec![], 0, None, 0);
+    let (mut events, mut bytes, mut failure) = (vec![], 0, None);
+    let (mut versions, mut bytes_read, mut is_full) = (0, 0, false);
     let visit = |version: LoggedVersion| {
-        read += 1;
+        versions += 1;
+        bytes_read += version.content.len() + version.previous.as_ref().map_or(0, String::len);
         match event(version, query, base_url, &mut bytes) {
             Ok(event) => events.extend(event),
             Err(error) => failure = Some(error),
         }
-        match events.len() >= query.limit || bytes >= query.max_bytes || failure.is_some() {
+        is_full = events.len() >= query.limit
+            || bytes >= query.max_bytes
+            || bytes_read >= MAX_READ_BYTES
+            || versions >= MAX_VERSIONS;
+        match is_full || failure.is_some() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
@@ -51,7 +63,6 @@ pub async fn read_page(storage: &Storage, query: &EventQuery, base_url: &str) ->
     if let Some(error) = failure {
         return Err(StorageError::internal(error));
     }
-    let is_full = events.len() >= query.limit || bytes >= query.max_bytes || read >= MAX_VERSIONS;
     Ok(EventPage { events, next, is_full })
 }
 
@@ -65,6 +76,9 @@ fn event(
     if !query.filter.matches(&change.types) {
         return Ok(None);
     }
+    let identifiers = change.identifiers.iter().map(|own| own.system.len() + own.value.len()).sum::<usize>();
+    // Each may have moved.
+    *bytes += EVENT_OVERHEAD + 2 * identifiers;
     if query.content == Content::Full {
         *bytes += version.content.len();
     }

@@ -160,6 +160,9 @@ impl TypeRequest<'_> {
             decision.ask(&context.deadline, &proposal, endpoint.clock.now()).await?;
             context.deadline = self.state.admission.permit_until(Workload::Writes, context.deadline).await?;
             prepared = prepared.accepted();
+        } else if endpoint.decision.as_ref().is_some_and(|decision| !decision.refuses_undecided()) {
+            // What another write meanwhile makes of a repetition is accepted, as where there is no answer.
+            prepared = prepared.accepted();
         }
         let committed = context.deadline.limit(prepared.commit(endpoint, &context, audit)).await?;
         respond(self.state, self.parts, committed)

@@ -115,12 +115,16 @@ impl PreparedWrite {
         self.write.add_state_keys(&mut keys);
         let registry = endpoint.storage.until(deadline).read_state(&keys).await?;
         let Ok(decided) = identity::decide(&registry, write) else { return Ok(None) };
+        let current = registry.entry(write.resource_type, &decided.id);
         let effect = match decided.effect {
             Effect::Create => ProposedEffect::Create,
             Effect::Update => ProposedEffect::Update,
+            // A repetition may take a national id back.
+            Effect::Keep if current.is_some_and(|current| current.identifiers != decided.identifiers) => {
+                ProposedEffect::Update
+            }
             Effect::Keep => return Ok(None),
         };
-        let current = registry.entry(write.resource_type, &decided.id);
         Ok(Some(Proposal {
             effect,
             resource_type: write.resource_type.as_str(),

@@ -81,7 +81,19 @@ impl Storage {
     /// The position of the last version; 0 if there is none.
     pub async fn head(&self) -> Result<Position, StorageError> {
         let sql = "SELECT COALESCE(MAX(position), 0) FROM resource_version";
-        Ok(on_reader!(self, feed, reader => sqlx::query_scalar(sql).fetch_one(reader).await)?)
+        // Those who wait for a commit do not wait for those who read.
+        Ok(on_reader!(self, probe, reader => sqlx::query_scalar(sql).fetch_one(reader).await)?)
+    }
+
+    /// The last position that a version has had, also one that has been deleted since; 0 if there is none.
+    pub async fn last_position(&self) -> Result<Position, StorageError> {
+        let sql = match &self.writer {
+            Writer::Sqlite(_) => "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'resource_version'",
+            Writer::Postgres(_) => {
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM resource_version_position_seq"
+            }
+        };
+        Ok(on_reader!(self, probe, reader => sqlx::query_scalar(sql).fetch_one(reader).await)?)
     }
 
     /// The id of the log: positions of another log mean other events. `None` before the first start of `serve`.

@@ -18,8 +18,11 @@ use crate::http::listener::shutdown_requested;
 use crate::storage::feed::Position;
 use crate::storage::{Storage, StorageError};
 
-/// Pages that are read at once for those who wait.
-const MAX_WAITING_READS: usize = 4;
+/// Pages that are read at once.
+const MAX_READS: usize = 4;
+
+/// Maximum requests that do not wait and have yet to be answered.
+const MAX_POLLS: usize = 256;
 
 /// The change feed as requests read it.
 #[derive(Clone)]
@@ -49,7 +52,8 @@ pub struct State {
     pub feed: EventFeed,
     pub admission: Arc<Admission>,
     pub streams: StreamLimit,
-    waiting_reads: Semaphore,
+    reads: Semaphore,
+    polls: Semaphore,
 }
 
 /// The answer to a poll.
@@ -64,36 +68,39 @@ impl State {
     /// The state of requests that are admitted by this.
     pub fn new(feed: EventFeed, admission: Arc<Admission>) -> Arc<Self> {
         let streams = StreamLimit::new(admission.bounds.max_event_streams);
-        Arc::new(Self { feed, admission, streams, waiting_reads: Semaphore::new(MAX_WAITING_READS) })
+        let (reads, polls) = (Semaphore::new(MAX_READS), Semaphore::new(MAX_POLLS));
+        Arc::new(Self { feed, admission, streams, reads, polls })
     }
 
-    /// The first page of a request. Who waits has a place among the waiting; others take the permit of a read.
-    pub async fn read_first(&self, query: &FeedQuery, waits: bool, base_url: &str) -> Result<EventPage, HttpError> {
-        let page = match waits {
-            true => self.read_next(query, base_url).await?,
-            false => {
-                let deadline = self.admission.permit(Workload::Reads).await?;
-                self.read_until(&deadline, query, base_url).await?
-            }
-        };
-        let is_beyond = page.events.is_empty() && page.next > 0 && page.next == query.page.after;
-        if is_beyond || query.log.is_some() {
-            let deadline = Deadline::after(self.admission.bounds.timeouts.read);
-            let storage = self.feed.storage.until(&deadline);
-            let head = deadline.limit(Box::pin(async { Ok::<_, Error>(storage.head().await?) })).await?;
-            let is_other_log = query.log.as_deref().is_some_and(|log| *log != *self.feed.log);
-            if is_other_log || query.page.after > head {
-                return Err(HttpError::EventsGone { log: self.feed.log.to_string(), head });
-            }
-        }
-        Ok(page)
+    /// The page of a request that does not wait: at most [`MAX_POLLS`] at once, each within the time of a search.
+    async fn read_at_once(&self, query: &FeedQuery, base_url: &str) -> Result<EventPage, HttpError> {
+        let _poll = self.polls.try_acquire().map_err(|_| Error::TooBusy(Workload::Reads))?;
+        let deadline = Deadline::after(self.admission.bounds.timeouts.search);
+        deadline.limit(self.read(query, base_url)).await.map_err(HttpError::from)
     }
 
-    /// A page of somebody who waits. A commit wakes all of them: they read a few at a time, however many there are.
-    pub async fn read_next(&self, query: &FeedQuery, base_url: &str) -> Result<EventPage, HttpError> {
-        let _reading = self.waiting_reads.acquire().await.map_err(HttpError::internal)?;
+    /// A page. A commit wakes all who wait: they read a few at a time, however many there are.
+    pub async fn read(&self, query: &FeedQuery, base_url: &str) -> Result<EventPage, Error> {
+        let _reading = self.reads.acquire().await.map_err(Error::internal)?;
         let deadline = Deadline::after(self.admission.bounds.timeouts.read);
-        Ok(self.read_until(&deadline, query, base_url).await?)
+        self.read_until(&deadline, query, base_url).await
+    }
+
+    /// Refuses positions that no version has had, and those of another log.
+    pub async fn check_position(&self, query: &FeedQuery, page: &EventPage) -> Result<(), HttpError> {
+        let is_beyond = page.events.is_empty() && page.next > 0 && page.next == query.page.after;
+        let is_other_log = query.log.as_deref().is_some_and(|log| *log != *self.feed.log);
+        if !is_beyond && !is_other_log {
+            return Ok(());
+        }
+        let deadline = Deadline::after(self.admission.bounds.timeouts.read);
+        let storage = self.feed.storage.until(&deadline);
+        let last = Box::pin(async { Ok::<_, Error>((storage.last_position().await?, storage.head().await?)) });
+        let (last, head) = deadline.limit(last).await?;
+        match is_other_log || query.page.after > last {
+            true => Err(HttpError::EventsGone { log: self.feed.log.to_string(), head }),
+            false => Ok(()),
+        }
     }
 
     async fn read_until(&self, deadline: &Deadline, query: &FeedQuery, base_url: &str) -> Result<EventPage, Error> {
@@ -105,26 +112,39 @@ impl State {
 
     /// Waits until there is more, or the server stops, or the time is over; whether there is more.
     pub async fn wait_beyond(&self, position: Position, until: Instant) -> bool {
+        let more = timeout_at(until, self.feed.head.wait_beyond(position));
+        self.unless_stopped(more).await.is_some_and(|more| more.is_ok())
+    }
+
+    /// The outcome of the work; `None` as soon as the server stops.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut stopping = self.feed.stopping.clone();
         tokio::select! {
-            more = timeout_at(until, self.feed.head.wait_beyond(position)) => more.is_ok(),
-            () = shutdown_requested(&mut stopping) => false,
+            biased;
+            () = shutdown_requested(&mut stopping) => None,
+            outcome = work => Some(outcome),
         }
     }
 
-    /// The events behind `after`, as soon as there is one, or an empty list after `wait`.
+    /// The events behind `after`, as soon as there is one, or an empty list after `wait`, or when the server stops.
     pub async fn poll(&self, mut query: FeedQuery, client: Client, base_url: &str) -> Result<Vec<u8>, HttpError> {
         let until = Instant::now() + query.wait;
         let waits = query.wait > Duration::ZERO;
         let _stream = waits.then(|| self.streams.acquire(client)).transpose()?;
-        let mut page = self.read_first(&query, waits, base_url).await?;
+        let mut page = match waits {
+            true => self.read(&query, base_url).await?,
+            false => self.read_at_once(&query, base_url).await?,
+        };
+        self.check_position(&query, &page).await?;
         // A page without events that is full is followed at once: the filter leaves out what is there.
         while page.events.is_empty()
-            && waits
-            && (page.is_full && Instant::now() < until || self.wait_beyond(page.next, until).await)
+            && Instant::now() < until
+            && (page.is_full || self.wait_beyond(page.next, until).await)
         {
             query.page.after = page.next;
-            page = self.read_next(&query, base_url).await?;
+            let Some(next) = self.unless_stopped(timeout_at(until, self.read(&query, base_url))).await else { break };
+            let Ok(next) = next else { break };
+            page = next?;
         }
         let answer = Answer { log: &self.feed.log, events: &page.events, next: page.next };
         serde_json::to_vec(&answer).map_err(HttpError::internal)

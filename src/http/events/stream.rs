@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 use futures_util::stream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::query::FeedQuery;
 use super::state::State;
@@ -19,6 +19,9 @@ use crate::http::http_error::HttpError;
 
 /// A line is sent after so much silence, so that proxies keep the connection, and a client that is gone is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// After this time a stream ends, and its client connects again: behind a proxy, its certificate is checked for each request.
+const MAX_DURATION: Duration = Duration::from_mins(15);
 
 /// How long a failing database is left alone.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -34,6 +37,8 @@ struct EventStream {
     step: Step,
     /// The id that was sent last: behind it a client resumes.
     sent: i64,
+    /// When it ends.
+    end: Instant,
     _permit: StreamPermit,
 }
 
@@ -52,9 +57,10 @@ pub async fn respond(
     base_url: Arc<str>,
 ) -> Result<Response, HttpError> {
     let permit = state.streams.acquire(client)?;
-    let page = state.read_first(&query, true, &base_url).await?;
-    let sent = query.page.after;
-    let events = EventStream { state, query, base_url, step: Step::Send(page), sent, _permit: permit };
+    let page = state.read(&query, &base_url).await?;
+    state.check_position(&query, &page).await?;
+    let (sent, end) = (query.page.after, Instant::now() + MAX_DURATION);
+    let events = EventStream { state, query, base_url, step: Step::Send(page), sent, end, _permit: permit };
     let chunks = stream::unfold(events, async |mut events| Some((Ok::<_, Infallible>(events.next().await?), events)));
     let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
@@ -64,10 +70,10 @@ pub async fn respond(
 }
 
 impl EventStream {
-    /// The next chunk: events, or a comment after a silence. `None` when the server stops.
+    /// The next chunk: events, or a comment after a silence. `None` when the stream ends, or the server stops.
     async fn next(&mut self) -> Option<Bytes> {
         let heartbeat = Instant::now() + HEARTBEAT;
-        while !*self.state.feed.stopping.borrow() {
+        while !*self.state.feed.stopping.borrow() && Instant::now() < self.end {
             if Instant::now() >= heartbeat {
                 return Some(self.heartbeat());
             }
@@ -81,13 +87,16 @@ impl EventStream {
                         return self.chunk(&page);
                     }
                 }
-                Step::Read => match self.state.read_next(&self.query, &self.base_url).await {
-                    Ok(page) => self.step = Step::Send(page),
-                    Err(_) => {
-                        tokio::time::sleep(RETRY_DELAY).await;
-                        self.step = Step::Read;
+                Step::Read => {
+                    // What is not read by then is read after the heartbeat.
+                    self.step = Step::Read;
+                    let reading = timeout_at(heartbeat, self.state.read(&self.query, &self.base_url));
+                    match self.state.unless_stopped(reading).await? {
+                        Ok(Ok(page)) => self.step = Step::Send(page),
+                        Ok(Err(_)) => tokio::time::sleep(RETRY_DELAY).await,
+                        Err(_) => {}
                     }
-                },
+                }
                 Step::Wait => {
                     if self.state.wait_beyond(self.query.page.after, heartbeat).await {
                         self.step = Step::Read;

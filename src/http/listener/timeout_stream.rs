@@ -19,12 +19,9 @@ use super::activity::{Activity, Phase};
 use super::refusal::parse_hyper_rejection;
 use crate::http::bounds::Bounds;
 
-/// Minimum average rate at which a client must take a response once `body_timeout` has passed, in bytes per second.
+/// Minimum average rate at which a client must take a response once it has kept it waiting for `body_timeout`, in bytes per
+/// second. What the server has yet to send is not waited for: a stream of events may last.
 const MIN_RATE: f64 = (16 << 10) as f64;
-
-/// A response of which the server had nothing to send for so long is a stream of events: its rate is measured again from
-/// the next bytes on.
-const STREAM_PAUSE: Duration = Duration::from_secs(1);
 
 /// A stream with timeouts that depend on the phase of its connection.
 pub struct TimeoutStream<T> {
@@ -39,11 +36,10 @@ pub struct TimeoutStream<T> {
     write_blocked_since: Option<Instant>,
     /// Whether a response has been written in part.
     is_response_pending: bool,
-    response_started: Instant,
-    /// Since `response_started`.
+    /// How long the client has kept the current response waiting, but for `write_blocked_since`.
+    blocked: Duration,
+    /// Of the current response.
     bytes_written: u64,
-    /// When the client had taken all that was written of a response of which more follows.
-    flushed_at: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     /// The phase whose timeout passed.
     timed_out_in: Option<Phase>,
@@ -64,9 +60,8 @@ impl<T> TimeoutStream<T> {
             phase_since: now,
             write_blocked_since: None,
             is_response_pending: false,
-            response_started: now,
+            blocked: Duration::ZERO,
             bytes_written: 0,
-            flushed_at: None,
             timer: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout)),
             timed_out_in: None,
             suppressed_response: None,
@@ -106,7 +101,7 @@ impl<T> TimeoutStream<T> {
         if let Some(blocked_since) = self.write_blocked_since {
             // A client that takes single bytes does not extend the timeout.
             let total = self.body_timeout + Duration::from_secs_f64(self.bytes_written as f64 / MIN_RATE);
-            return Some((blocked_since + self.body_timeout).min(self.response_started + total));
+            return Some(blocked_since + self.body_timeout.min(total.saturating_sub(self.blocked)));
         }
         match phase {
             // A new connection must send its request head within `header_timeout`.
@@ -133,6 +128,13 @@ impl<T> TimeoutStream<T> {
         self.poll_timeout(cx).map(|kind| Err(kind.into()))
     }
 
+    /// Called when the socket accepts bytes again.
+    fn unblock(&mut self) {
+        if let Some(since) = self.write_blocked_since.take() {
+            self.blocked += since.elapsed();
+        }
+    }
+
     /// Suppresses these bytes if they are hyper's own response to a malformed head.
     fn suppress(&mut self, bytes: &[u8]) -> bool {
         let status = parse_hyper_rejection(bytes).filter(|_| self.can_write_refusal());
@@ -142,10 +144,10 @@ impl<T> TimeoutStream<T> {
 
     /// Called when all bytes written so far have been sent.
     fn on_flushed(&mut self) {
-        self.write_blocked_since = None;
+        self.unblock();
         match self.phase() {
             // More of the same response follows.
-            Phase::Answering => self.flushed_at = Some(Instant::now()),
+            Phase::Answering => {}
             Phase::Answered => {
                 self.is_response_pending = false;
                 self.activity.set(Phase::Idle);
@@ -157,13 +159,12 @@ impl<T> TimeoutStream<T> {
     fn on_written(&mut self, written: Poll<Result<usize>>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => {
-                let paused = self.flushed_at.take().is_some_and(|at| at.elapsed() >= STREAM_PAUSE);
-                if !self.is_response_pending || paused {
-                    (self.response_started, self.bytes_written) = (Instant::now(), 0);
+                self.unblock();
+                if !self.is_response_pending {
+                    (self.blocked, self.bytes_written) = (Duration::ZERO, 0);
                 }
                 self.is_response_pending |= count > 0;
                 self.bytes_written += count as u64;
-                self.write_blocked_since = None;
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -268,15 +269,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn body_timeout_of_a_stream_counts_from_its_last_pause() {
+    async fn body_timeout_of_a_stream_counts_only_while_the_client_takes_nothing() {
         let (ours, mut theirs) = tokio::io::duplex(4);
         let mut stream = stream(ours);
         stream.activity.set(Phase::Answering);
-        for _ in 0..3 {
+        for pause in [3600, 1, 1] {
             stream.write_all(b"data").await.expect("taken");
             stream.flush().await.expect("taken");
             theirs.read_exact(&mut [0; 4]).await.expect("sent");
-            tokio::time::advance(Duration::from_hours(1)).await;
+            tokio::time::advance(Duration::from_secs(pause)).await;
         }
         stream.write_all(b"data").await.expect("there is room");
         let blocked = Instant::now();
