@@ -13,13 +13,16 @@ mod message;
 mod receiver;
 mod retry;
 mod secret;
+mod sender;
 mod settings;
 mod status;
+pub(crate) mod table;
 mod worker;
 
 pub(crate) use deliverer::{Deliverer, DelivererParts};
 pub(crate) use message::Message;
 pub(crate) use receiver::Receiver;
-pub(crate) use secret::{Secret, read_secrets};
+pub(crate) use secret::{Secret, Secrets, read_secrets};
+pub(crate) use sender::Sender;
 pub(crate) use settings::Webhook;
 pub(crate) use status::{Statuses, WebhookStatus};

@@ -54,9 +54,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
-    for exposure in exposures(config) {
-        tracing::warn!("{exposure}");
-    }
+    warn_about_exposures(config);
     let validator = Validator::new(config.validation)?;
     let decision = config.decision.as_ref().map(Decision::new).transpose()?;
     let configured_key = config.audit.key()?;
@@ -243,6 +241,12 @@ async fn run_metrics_upkeep(prometheus: Option<&'static PrometheusHandle>) {
     loop {
         interval.tick().await;
         prometheus.inspect(|prometheus| prometheus.run_upkeep());
+    }
+}
+
+fn warn_about_exposures(config: &Config) {
+    for exposure in exposures(config) {
+        tracing::warn!("{exposure}");
     }
 }
 

@@ -5,11 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Certificate, Client, Response};
+use reqwest::Response;
 use serde::Serialize;
 use serde_json::Value;
-use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,7 +21,7 @@ use crate::fhir::date::instant;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
 use crate::issue::catalogue::DECISION_REFUSED;
-use crate::webhook::Secret;
+use crate::webhook::Sender;
 
 /// Maximum questions at a time. Others wait for their turn.
 const MAX_QUESTIONS: usize = 32;
@@ -37,18 +35,15 @@ const COMMIT_RESERVE: Duration = Duration::from_secs(1);
 /// Maximum bytes of an answer that are read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// Many servers close a connection that is idle for five seconds: a request that meets that fails.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
 /// The type of a question in its body.
 const REQUESTED: &str = "decision.requested";
 
 /// The vendor's software that is asked.
 #[derive(Clone)]
 pub struct Decision {
-    client: Client,
-    settings: Arc<Settings>,
-    secrets: Arc<[Secret]>,
+    sender: Sender,
+    timeout: Duration,
+    on_failure: OnFailure,
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// Whether the last question failed: the log has one line when that begins, and one when it ends.
@@ -93,40 +88,16 @@ impl Decision {
     /// # Errors
     /// A sentence that says what to correct.
     pub fn new(settings: &Settings) -> Result<Self, String> {
-        let failed = |error: String| format!("[decision]: {error}");
-        let secrets = settings.secrets().map_err(failed)?;
-        // Redirects are reported, not followed; a proxy of the environment is for other requests.
-        let mut builder = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")));
-        if let Some(file) = &settings.ca {
-            let unusable = |error: String| failed(format!("its ca {} cannot be used: {error}", file.display()));
-            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(join_causes(&error)))?;
-            if authorities.is_empty() {
-                return Err(unusable("it has no certificate".to_owned()));
-            }
-            builder = builder.tls_certs_merge(authorities);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| failed(format!("the HTTP client cannot be created: {}", join_causes(&error))))?;
+        let sender = Sender::new(settings.url.clone(), &settings.secrets, settings.ca.as_deref());
+        let sender = sender.map_err(|error| format!("[decision]: {error}"))?;
+        let (timeout, on_failure) = (settings.timeout, settings.on_failure);
         let [turns, waiting] = [MAX_QUESTIONS, MAX_WAITING].map(|permits| Arc::new(Semaphore::new(permits)));
-        Ok(Self {
-            client,
-            settings: Arc::new(settings.clone()),
-            secrets: secrets.into(),
-            turns,
-            waiting,
-            is_failing: Arc::default(),
-        })
+        Ok(Self { sender, timeout, on_failure, turns, waiting, is_failing: Arc::default() })
     }
 
     /// Whether a write is refused about which the software did not decide.
     pub(crate) fn refuses_undecided(&self) -> bool {
-        self.settings.on_failure == OnFailure::Refuse
+        self.on_failure == OnFailure::Refuse
     }
 
     /// Asks about a write, once.
@@ -135,7 +106,7 @@ impl Decision {
     /// [`Error::Refused`] with the message of the software; [`Error::Undecided`] where there is no answer and the settings
     /// refuse the write then; [`Error::TooBusy`] where it could not be asked in time.
     pub(crate) async fn ask(&self, deadline: &Deadline, proposal: &Proposal<'_>, now: Timestamp) -> Result<(), Error> {
-        let timeout = self.settings.timeout;
+        let timeout = self.timeout;
         let latest = deadline.instant().and_then(|at| at.checked_sub(COMMIT_RESERVE));
         // Whatever is to be done on failure, what was not asked is not decided.
         let waiting = self.waiting.try_acquire().map_err(|_| Error::TooBusy(Workload::Writes))?;
@@ -154,23 +125,14 @@ impl Decision {
                 let issue = Issue::new(&DECISION_REFUSED, proposal.resource_type);
                 Err(Error::from_issues(vec![Issue { parameters: vec![("message", message)], ..issue }]))
             }
-            Verdict::Failed(_) if self.settings.on_failure == OnFailure::Accept => Ok(()),
+            Verdict::Failed(_) if self.on_failure == OnFailure::Accept => Ok(()),
             Verdict::Failed(_) => Err(Error::Undecided),
         }
     }
 
     async fn post(&self, body: Vec<u8>, now: Timestamp) -> Verdict {
-        let (id, timestamp) = (format!("decision-{}", new_uuid()), now.as_second());
-        let signatures: Vec<_> = self.secrets.iter().filter_map(|secret| secret.sign(&id, timestamp, &body)).collect();
-        let request = self
-            .client
-            .post(self.settings.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(HEADER_WEBHOOK_ID, id)
-            .header(HEADER_WEBHOOK_TIMESTAMP, timestamp)
-            .header(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "))
-            .body(body);
-        match request.send().await {
+        let id = format!("decision-{}", new_uuid());
+        match self.sender.post(&id, body, now).send().await {
             // Only a refusal has something to read.
             Ok(response) if response.status().is_client_error() => {
                 let status = response.status();
@@ -195,7 +157,7 @@ impl Decision {
         let was_failing = self.is_failing.swap(failure.is_some(), Ordering::Relaxed);
         match failure {
             Some(cause) if !was_failing => {
-                let on_failure = match self.settings.on_failure {
+                let on_failure = match self.on_failure {
                     OnFailure::Accept => "accepted",
                     OnFailure::Refuse => "refused with 503",
                 };

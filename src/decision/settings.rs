@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::webhook::{Secret, read_secrets};
+use crate::webhook::Secrets;
 
 /// The table `[decision]`.
 #[derive(Clone)]
@@ -20,13 +20,6 @@ pub struct Settings {
     pub(crate) on_failure: OnFailure,
 }
 
-/// Where the secrets are. The first signs first, and all sign.
-#[derive(Clone)]
-pub(crate) enum Secrets {
-    Given(Vec<Secret>),
-    File(PathBuf),
-}
-
 /// What becomes of a write about which there is no answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnFailure {
@@ -34,19 +27,6 @@ pub(crate) enum OnFailure {
     /// The platform is asked to send it again.
     #[default]
     Refuse,
-}
-
-impl Settings {
-    /// The secrets, in their order.
-    ///
-    /// # Errors
-    /// A sentence that names the file which cannot be used.
-    pub(crate) fn secrets(&self) -> Result<Vec<Secret>, String> {
-        match &self.secrets {
-            Secrets::Given(secrets) => Ok(secrets.clone()),
-            Secrets::File(file) => read_secrets(file),
-        }
-    }
 }
 
 /// The URL may have a password in its path or query.

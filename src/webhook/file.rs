@@ -2,15 +2,13 @@
 //!
 //! No error quotes a value: it may be a secret.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Url;
 use toml::{Table, Value};
 
-use super::secret::Secret;
-use super::settings::{OnRefusal, Secrets, Webhook};
+use super::settings::{OnRefusal, Webhook};
+use super::table::{take_list, take_secrets, take_text, take_url};
 use crate::clock::duration::duration_parser;
 use crate::feed::{Content, EventFilter};
 use crate::storage::feed::Position;
@@ -23,9 +21,6 @@ const MIN_SIMILARITY: f64 = 0.8;
 
 /// Maximum length of a name, in ASCII characters.
 const MAX_NAME: usize = 64;
-
-/// Maximum secrets of one webhook: the one in use, and those that it replaces.
-const MAX_SECRETS: usize = 8;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
@@ -60,11 +55,7 @@ fn parse_webhook(mut entry: Table) -> Result<Webhook, String> {
     if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(is_legible) {
         return Err(format!("its name must be 1 to {MAX_NAME} letters, digits, hyphens, dots or underscores"));
     }
-    let is_insecure = match entry.remove("insecure") {
-        None => false,
-        Some(value) => value.as_bool().ok_or("its insecure must be true or false")?,
-    };
-    let url = parse_url(&take_text(&mut entry, "url")?.ok_or("it needs a url")?, is_insecure)?;
+    let url = take_url(&mut entry)?;
     let patterns = take_list(&mut entry, "events")?.unwrap_or_else(|| vec!["*".to_owned()]);
     if patterns.is_empty() {
         return Err("its events must not be empty: leave the line out for all events".to_owned());
@@ -109,46 +100,6 @@ fn check_keys(entry: &Table) -> Result<(), String> {
     }
 }
 
-fn take_text(entry: &mut Table, key: &str) -> Result<Option<String>, String> {
-    match entry.remove(key) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("its {key} must be a string")),
-    }
-}
-
-/// A string, or an array of strings.
-fn take_list(entry: &mut Table, key: &str) -> Result<Option<Vec<String>>, String> {
-    let wrong = || format!("its {key} must be a string, or an array of strings");
-    match entry.remove(key) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(vec![text])),
-        Some(Value::Array(values)) => {
-            let texts = values.into_iter().map(|value| value.as_str().map(str::to_owned));
-            texts.collect::<Option<_>>().map(Some).ok_or_else(wrong)
-        }
-        Some(_) => Err(wrong()),
-    }
-}
-
-fn take_secrets(entry: &mut Table) -> Result<Secrets, String> {
-    let file = take_text(entry, "secret_file")?;
-    match (take_list(entry, "secret")?, file) {
-        (Some(texts), None) => {
-            let secrets: Option<Vec<_>> = texts.iter().map(|text| Secret::parse(text)).collect();
-            let secrets = secrets.filter(|secrets| (1..=MAX_SECRETS).contains(&secrets.len()));
-            secrets.map(Secrets::Given).ok_or_else(|| {
-                format!(
-                    "its secret must be `whsec_` and the base64 of 24 to 64 bytes (see `sas-endpoint token --webhook`), \
-                    or an array of 1 to {MAX_SECRETS} such"
-                )
-            })
-        }
-        (None, Some(file)) => Ok(Secrets::File(file.into())),
-        _ => Err("it needs either secret or secret_file, and not both".to_owned()),
-    }
-}
-
 fn take_from(entry: &mut Table) -> Result<Option<Position>, String> {
     match entry.remove("from") {
         None => Ok(None),
@@ -158,27 +109,10 @@ fn take_from(entry: &mut Table) -> Result<Option<Position>, String> {
     }
 }
 
-fn parse_url(text: &str, is_insecure: bool) -> Result<Url, String> {
-    let url = text.parse().ok().filter(|url: &Url| {
-        let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain
-    });
-    let url = url.ok_or("its url must be https://host/path, without user and fragment")?;
-    match url.scheme() == "https" || is_insecure || is_loopback(&url) {
-        true => Ok(url),
-        false => Err("its url must begin with https: events name persons (insecure = true allows http)".to_owned()),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webhook::secret::Secrets;
 
     const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -196,7 +130,7 @@ mod tests {
         let webhook = parse(&lines("")).expect("a webhook").remove(0);
         assert_eq!((webhook.content, webhook.from, webhook.on_refusal), (Content::Reference, None, OnRefusal::Stop));
         assert_eq!((webhook.timeout, webhook.filter.clone()), (Duration::from_secs(15), EventFilter::all()));
-        assert_eq!(webhook.secrets().expect("secrets").len(), 1);
+        assert_eq!(webhook.secrets.read().expect("secrets").len(), 1);
         assert_eq!(format!("{webhook:?}"), "Webhook(a)");
     }
 
@@ -209,7 +143,7 @@ mod tests {
         let text = text.replace(&format!("\"{SECRET}\""), &format!("[\"{SECRET}\", \"{SECRET}\"]"));
         let webhook = parse(&text).expect("a webhook").remove(0);
         assert_eq!((webhook.content, webhook.from, webhook.on_refusal), (Content::Full, Some(0), OnRefusal::Skip));
-        assert_eq!((webhook.timeout, webhook.secrets().expect("secrets").len()), (Duration::from_secs(2), 2));
+        assert_eq!((webhook.timeout, webhook.secrets.read().expect("secrets").len()), (Duration::from_secs(2), 2));
         assert_eq!(webhook.ca, Some(PathBuf::from("ca.pem")));
         let of_file = lines("secret_file = \"f\"").replace(&format!("secret = \"{SECRET}\"\n"), "");
         assert!(matches!(parse(&of_file).expect("a webhook")[0].secrets, Secrets::File(_)));

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Response, Url};
-use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
+use reqwest::Response;
+use reqwest::header::RETRY_AFTER;
 
 use super::answer::Answer;
 use super::message::Message;
-use super::secret::Secret;
+use super::sender::Sender;
 use super::settings::Webhook;
 use crate::clock::http_date::parse_retry_after;
 use crate::error::chain::join_causes;
@@ -17,14 +16,9 @@ use crate::error::chain::join_causes;
 /// Maximum bytes of an answer that are read. A connection with more is closed.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// Many servers close a connection that is idle for five seconds: a request that meets that fails.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
 /// Where events of one webhook go.
 pub struct Receiver {
-    client: Client,
-    url: Url,
-    secrets: Vec<Secret>,
+    sender: Sender,
     timeout: Duration,
 }
 
@@ -34,45 +28,15 @@ impl Receiver {
     /// # Errors
     /// A sentence that names the webhook and what to correct.
     pub fn new(webhook: &Webhook) -> Result<Self, String> {
-        let failed = |error: String| format!("webhook “{}”: {error}", webhook.name);
-        let secrets = webhook.secrets().map_err(failed)?;
-        // Redirects are reported, not followed; a proxy of the environment is for other requests.
-        let mut builder = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(webhook.timeout)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .user_agent(concat!("sas-endpoint/", env!("CARGO_PKG_VERSION")));
-        let unusable = |error: String| match &webhook.ca {
-            Some(file) => failed(format!("its ca {} cannot be used: {error}", file.display())),
-            None => failed(format!("the HTTP client cannot be created: {error}")),
-        };
-        if let Some(file) = &webhook.ca {
-            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(join_causes(&error)))?;
-            if authorities.is_empty() {
-                return Err(unusable("it has no certificate".to_owned()));
-            }
-            builder = builder.tls_certs_merge(authorities);
-        }
-        let client = builder.build().map_err(|error| unusable(join_causes(&error)))?;
-        Ok(Self { client, url: webhook.url.clone(), secrets, timeout: webhook.timeout })
+        let sender = Sender::new(webhook.url.clone(), &webhook.secrets, webhook.ca.as_deref());
+        let sender = sender.map_err(|error| format!("webhook “{}”: {error}", webhook.name))?;
+        Ok(Self { sender, timeout: webhook.timeout })
     }
 
     /// Posts a message, signed as of now. Nothing of the answer's body is kept: it may name persons.
     pub async fn post(&self, message: &Message, now: Timestamp) -> Answer {
         let Message { id, body } = message;
-        let timestamp = now.as_second();
-        let signatures: Vec<_> = self.secrets.iter().filter_map(|secret| secret.sign(id, timestamp, body)).collect();
-        let request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(HEADER_WEBHOOK_ID, id)
-            .header(HEADER_WEBHOOK_TIMESTAMP, timestamp)
-            .header(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "))
-            .body(body.clone());
-        match request.send().await {
+        match self.sender.post(id, body.clone(), now).timeout(self.timeout).send().await {
             Ok(response) => {
                 let status = response.status();
                 let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());

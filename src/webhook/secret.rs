@@ -1,7 +1,7 @@
 //! The secrets that sign events.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -54,6 +54,26 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
+    }
+}
+
+/// Where the secrets are. The first signs first, and all sign.
+#[derive(Clone)]
+pub enum Secrets {
+    Given(Vec<Secret>),
+    File(PathBuf),
+}
+
+impl Secrets {
+    /// The secrets, in their order.
+    ///
+    /// # Errors
+    /// A sentence that names the file which cannot be used.
+    pub fn read(&self) -> Result<Vec<Secret>, String> {
+        match self {
+            Self::Given(secrets) => Ok(secrets.clone()),
+            Self::File(file) => read_secrets(file),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::secret::{Secret, read_secrets};
+use super::secret::Secrets;
 use crate::feed::{Content, EventFilter};
 use crate::storage::feed::Position;
 
@@ -27,13 +27,6 @@ pub struct Webhook {
     pub on_refusal: OnRefusal,
 }
 
-/// Where the secrets are. The first signs first, and all sign.
-#[derive(Clone)]
-pub enum Secrets {
-    Given(Vec<Secret>),
-    File(PathBuf),
-}
-
 /// What becomes of an event that the receiver refuses for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRefusal {
@@ -42,19 +35,6 @@ pub enum OnRefusal {
     Stop,
     /// It is passed over, and kept as a dead letter.
     Skip,
-}
-
-impl Webhook {
-    /// Its secrets, in their order.
-    ///
-    /// # Errors
-    /// A sentence that names the file which cannot be used.
-    pub fn secrets(&self) -> Result<Vec<Secret>, String> {
-        match &self.secrets {
-            Secrets::Given(secrets) => Ok(secrets.clone()),
-            Secrets::File(file) => read_secrets(file),
-        }
-    }
 }
 
 /// The URL may have a password in its path or query.

@@ -24,7 +24,7 @@ pub async fn listen(arguments: &Listen, config: &Config) -> Result<ExitCode, Fai
     let secrets = match &arguments.secret_file {
         Some(file) => read_secrets(file)?,
         None => {
-            let configured: Result<Vec<_>, _> = config.webhooks.iter().map(crate::webhook::Webhook::secrets).collect();
+            let configured: Result<Vec<_>, _> = config.webhooks.iter().map(|webhook| webhook.secrets.read()).collect();
             configured?.concat()
         }
     };
