@@ -82,9 +82,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let asked_to_stop = asked_to_stop()?;
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
-    let bounds =
-        Bounds { max_connections: listener::cap_at_file_limit(config.bounds.max_connections), ..config.bounds.clone() };
-    let parts = AppParts { endpoint, directory: directory.clone(), feed, identification, bounds };
+    let parts = AppParts { endpoint, directory: directory.clone(), feed, identification, bounds: bounds(config) };
     let tasks = Tasks {
         servers: listeners.serve(parts, &tls, deliverer.statuses(), &stopping),
         webhooks: deliverer.start(stopping.clone()),
@@ -106,6 +104,12 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     log_limit::write_sums();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The configured bounds, within the limit of open files.
+fn bounds(config: &Config) -> Bounds {
+    let max_connections = listener::cap_at_file_limit(config.bounds.max_connections);
+    Bounds { max_connections, ..config.bounds.clone() }
 }
 
 /// Commits the writes that wait, and closes the database.

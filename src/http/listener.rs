@@ -62,7 +62,6 @@ pub async fn serve<S>(
     let spawn = |open: &mut OpenConnections, (stream, peer, per_ip_permit): Accepted, permit: OwnedSemaphorePermit| {
         let (activity, gauge) = (open.new_activity(), GaugeGuard::new("sas_connections"));
         let (service, config, shutdown) = (service.clone(), config.clone(), shutdown_of_connections.clone());
-        // Boxed, as a future that awaits another has room for it twice.
         let connection = Box::pin(connection::serve(stream, peer, service, config, activity.clone(), shutdown));
         open.spawn(activity, async move {
             connection.await;

@@ -41,7 +41,8 @@ const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(2);
 /// Limits the log of refused handshakes; metrics count all of them.
 static REFUSED_LOG: LazyLock<LogRateLimit> = LazyLock::new(|| LogRateLimit::per_second(10));
 
-/// Serves the requests of one connection, and returns once it has ended.
+/// Serves the requests of one connection, and returns once it has ended. Box the future: one that awaits another has room for
+/// it twice.
 pub async fn serve<S>(
     stream: TcpStream,
     peer: SocketAddr,
