@@ -146,7 +146,7 @@ on_both_databases! { asking;
             let issue = &refused.json()["issue"][0];
             assert_eq!((&issue["code"], &issue["severity"]), (&json!("business-rule"), &json!("error")));
             let text = issue["details"]["text"].as_str().expect("a text");
-            assert_eq!(text, format!("Le logiciel de l'éditeur refuse cette écriture : {message}"));
+            assert_eq!(text, format!("Le logiciel de l'éditeur refuse cette écriture : « {message} »."));
             server.post("/Practitioner", &regulator(&[(T, V)])).await.refused(422, "decision-refused");
             assert_eq!(questions(&vendor).await.len(), 2, "once each");
         }

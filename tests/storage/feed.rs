@@ -46,6 +46,18 @@ on_both_databases! { given;
         assert_eq!(stopped, 1, "the last that was passed");
     }
 
+    async fn feed_positions_of_deleted_versions_are_not_given_again(given: Given) {
+        let storage = &given.storage;
+        assert_eq!(storage.last_position().await.expect("read"), 0);
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &[]), entry(ACCOUNT, "b", 1, &[])])
+            .await.expect("written");
+        execute(&given, "DELETE FROM resource_version WHERE id = 'b'").await.expect("deleted");
+        assert_eq!((storage.head().await.expect("read"), storage.last_position().await.expect("read")), (1, 2));
+        write(storage, &StateKeys::default(), vec![entry(ACCOUNT, "c", 1, &[])]).await.expect("written");
+        let (versions, _) = log(storage, 0, 10).await;
+        assert_eq!(described(&versions), [(1, "a", 1), (3, "c", 1)]);
+    }
+
     async fn feed_log_has_one_id_until_it_is_restored(given: Given) {
         let storage = &given.storage;
         assert_eq!(storage.log_id().await.expect("read"), None);

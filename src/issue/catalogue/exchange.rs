@@ -16,7 +16,7 @@ const SAS_BOTH: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Créati
 const SAS_AUTHORITY: &str = "SAS, Gestion des comptes régulateurs (INT_R02), Règles de gestion, Autorité d'affectation";
 const SAS_APPOINTMENT: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Construction de la requête de base";
 const SAS_OPERATOR: &str = "SAS, Mise à jour de rendez-vous (INT_R03), Exemple de requête, FrAppointmentOperator";
-const INTEGRATION: &str = "sas-endpoint, docs/integration.md";
+const INTEGRATION: &str = "docs/integration.md; SAS, Gestion des comptes régulateurs (INT_R02)";
 const RFC_9110: &str = "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
 const RFC_9110_MISDIRECTED: &str =
     "RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110#name-421-misdirected-request";
@@ -118,8 +118,8 @@ rules! { EXCHANGE:
     "Too many bytes of responses are still unread, by this caller or by all callers together; read the pending responses, then send the request again unchanged after Retry-After.";
 
     DECISION_REFUSED = "decision-refused", Refused, BusinessRule, INTEGRATION;
-    "Le logiciel de l'éditeur refuse cette écriture : {message}";
-    "The vendor's software refuses this write: {message}";
+    "Le logiciel de l'éditeur refuse cette écriture : « {message} ».";
+    "The vendor's software refuses this write: “{message}”.";
 
     DECISION_UNAVAILABLE = "decision-unavailable", Http, Transient, INTEGRATION;
     "Le logiciel de l'éditeur, consulté avant cette écriture, n'a pas donné de réponse ; rien n'a été enregistré, la requête peut être renvoyée.";
