@@ -91,7 +91,7 @@ impl Worker {
         };
         let (deadline, storage) = self.context.storage();
         let page = deadline.limit(read_page(&storage, &query, &self.context.base_url)).await?;
-        if page.next == cursor.state.position && deadline.limit(storage.head()).await? < page.next {
+        if page.next == cursor.state.position && deadline.limit(storage.last_position()).await? < page.next {
             return self.pause(cursor, "its position is beyond the end of the log".to_owned()).await;
         }
         for event in &page.events {
