@@ -19,6 +19,18 @@ use crate::support::{Backend, TestDatabase};
 /// A second is enough for a count, except on a machine that does much else, in a build for tests.
 pub const COUNT_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// The writer of a mirror that nobody else writes to. A child that another test is just starting has the lock of a former
+/// writer, too, until it executes its program.
+pub async fn writer(mirror: &Mirror) -> Writer {
+    let mut writer = None;
+    poll_until("the lock is free", async || {
+        writer = mirror.writer().await.expect("the database answers");
+        writer.is_some()
+    })
+    .await;
+    writer.expect("it is there")
+}
+
 /// A mirror of one test.
 pub struct TestMirror {
     pub mirror: Mirror,
@@ -33,7 +45,7 @@ impl TestMirror {
     }
 
     pub async fn writer(&self) -> Writer {
-        self.mirror.writer().await.expect("the database answers").expect("nobody else writes")
+        writer(&self.mirror).await
     }
 
     /// Adds resources and commits.
@@ -362,7 +374,7 @@ async fn writer_is_exclusive_through_links_and_relative_paths() {
     };
     for first in ["second.db", "a.db", "folder/link.db"] {
         let mirror = open(first).await;
-        let writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
+        let writer = writer(&mirror).await;
         for name in ["a.db", "link.db", "second.db", "folder/a.db", "folder/second.db"] {
             assert!(open(name).await.writer().await.expect("an answer").is_none(), "{name} beside {first}");
         }

@@ -110,7 +110,7 @@ impl DirectoryServer {
     pub async fn load(&self, resources: &[Value]) {
         let prepared =
             resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource"));
-        let mut writer = self.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
+        let mut writer = crate::mirror::writer(&self.mirror).await;
         writer.add(prepared.collect(), true).await.expect("added");
         writer.commit().await.expect("committed");
     }
@@ -119,7 +119,7 @@ impl DirectoryServer {
     pub async fn keep_only(&self, resource_type: DirectoryType, resources: &[Value]) {
         let prepared =
             resources.iter().map(|resource| ParsedResource::parse(&resource.to_string()).expect("a resource"));
-        let mut writer = self.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
+        let mut writer = crate::mirror::writer(&self.mirror).await;
         writer.forget_seen(resource_type).await.expect("forgotten");
         writer.add(prepared.collect(), true).await.expect("added");
         let swept = writer.sweep(resource_type, 1.0).await.expect("swept");
@@ -129,7 +129,7 @@ impl DirectoryServer {
 
     /// Forgets every version that was superseded so far.
     pub async fn purge(&self) {
-        let mut writer = self.mirror.writer().await.expect("the mirror answers").expect("nobody else writes");
+        let mut writer = crate::mirror::writer(&self.mirror).await;
         let later = sas_endpoint::clock::system_time() + jiff::SignedDuration::from_hours(1);
         writer.purge(later).await.expect("purged");
     }

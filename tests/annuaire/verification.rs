@@ -42,7 +42,7 @@ async fn fill(test: &TestMirror) {
 
 async fn reindex(test: &TestMirror) {
     let mirror = Mirror::open_to_reindex(&test.database.url).await.expect("it opens").expect("a mirror");
-    let mut writer = mirror.writer().await.expect("an answer").expect("nobody else writes");
+    let mut writer = crate::mirror::writer(&mirror).await;
     writer.reindex(|_, _| ()).await.expect("rebuilt");
 }
 
