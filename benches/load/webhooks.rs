@@ -19,7 +19,7 @@ const EVENTS: usize = 20_000;
 const WRITES: usize = 200;
 
 /// An event that has not come by then is lost.
-const PATIENCE: Duration = Duration::from_mins(1);
+const EVENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -44,10 +44,10 @@ pub async fn measure() -> Result<Goals, Failure> {
     });
     let settings = [("SAS_CONFIG", file.to_str().ok_or("the folder has no name in UTF-8")?)];
     let server = Server::start_configured(&database.url, &settings).await?;
-    let first = arrivals.recv_timeout(PATIENCE)?;
+    let first = arrivals.recv_timeout(EVENT_TIMEOUT)?;
     let mut last = first;
     for _ in 1..EVENTS {
-        last = arrivals.recv_timeout(PATIENCE)?;
+        last = arrivals.recv_timeout(EVENT_TIMEOUT)?;
     }
     let rate = (EVENTS - 1) as f64 / last.duration_since(first).as_secs_f64();
     let mut goals = Goals::default();
@@ -66,7 +66,7 @@ fn latency(server: &Server, accounts: &mut Accounts, arrivals: &Receiver<Instant
     for _ in 0..WRITES {
         client::put_many(server.address, accounts, 1, 1)?;
         let written = Instant::now();
-        latencies.push(arrivals.recv_timeout(PATIENCE)?.saturating_duration_since(written));
+        latencies.push(arrivals.recv_timeout(EVENT_TIMEOUT)?.saturating_duration_since(written));
     }
     Ok(Measured::of(latencies))
 }

@@ -43,7 +43,7 @@ async fn follow(head: Weak<watch::Sender<Position>>, storage: Storage, committed
         if head.receiver_count() == 0 {
             continue;
         }
-        // Whoever waits has a deadline of its own, or goes on waiting.
+        // Readers that wait have a deadline of their own, or go on waiting.
         let deadline = Deadline::after(POLL_TIMEOUT);
         let Ok(position) = deadline.limit(storage.until(&deadline).head()).await else { continue };
         head.send_if_modified(|head| {

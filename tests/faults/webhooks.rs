@@ -37,7 +37,7 @@ struct Play {
     is_over: AtomicBool,
 }
 
-/// Kills whoever delivers, again and again, and counts what the receiver got.
+/// Kills the deliverer, again and again, and counts what the receiver got.
 pub fn run(backend: Backend, extent: Extent) -> Outcome {
     let runtime = runtime();
     let database = match runtime.block_on(Database::new(backend)) {
