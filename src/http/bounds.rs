@@ -66,11 +66,11 @@ pub struct Bounds {
     #[arg(long, env = "SAS_MAX_WRITES", global = true, value_name = "NUMBER", default_value = "256", value_parser = count)]
     pub max_writes: usize,
 
-    /// Maximum reads in progress, by id or version, and histories: of accounts, appointments and the directory
+    /// Maximum reads in progress, by id or version, and histories of one resource: of accounts, appointments and the directory
     #[arg(long, env = "SAS_MAX_READS", global = true, value_name = "NUMBER", default_value = "128", value_parser = count)]
     pub max_reads: usize,
 
-    /// Maximum searches of accounts and appointments in progress
+    /// Maximum searches of accounts and appointments in progress, and histories of a type or of all
     #[arg(long, env = "SAS_MAX_SEARCHES", global = true, value_name = "NUMBER", default_value = "16", value_parser = count)]
     pub max_searches: usize,
 

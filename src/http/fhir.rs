@@ -233,7 +233,12 @@ async fn history(
     query: Query,
     audit: &mut AuditDraft,
 ) -> Result<Response, HttpError> {
-    let context = context(state, parts, Workload::Reads).await?;
+    // Those of several resources may read many versions for a page, as a search does.
+    let workload = match scope {
+        Scope::Instance(..) => Workload::Reads,
+        Scope::System | Scope::Type(_) => Workload::Searches,
+    };
+    let context = context(state, parts, workload).await?;
     let history = History { scope, query };
     respond(state, parts, context.deadline.limit(history.run(&state.endpoint, &context, audit)).await?)
 }

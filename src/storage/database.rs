@@ -56,9 +56,9 @@ const SCHEMA: Schema = Schema {
 
 /// Deadline of a write, from the moment it asks for a permit.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(6);
-/// Deadline of a search.
+/// Deadline of a search, or of a history of several resources.
 pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(6);
-/// Deadline of a read by id or version, or of a history.
+/// Deadline of a read by id or version, or of the history of a resource.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the number of all matches of a search is counted.
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -104,7 +104,7 @@ macro_rules! reader_session {
 
 const READER_SESSION: &str = reader_session!();
 
-/// Of reads by id and histories. They find each row by a key, in the order of an index. Without statistics, as after a
+/// Of reads by id and of the history of a resource. They find each row by a key, in the order of an index. Without statistics, as after a
 /// restore, Postgres would read and sort whole tables.
 const LOOKUP_SESSION: &str = reader_session!("SET enable_bitmapscan = off; SET enable_sort = off");
 
@@ -145,11 +145,11 @@ pub(super) enum Writer {
 
 /// Connections that read, by purpose, so that no purpose waits for another.
 pub(super) struct ReaderPools {
-    /// Reads by id.
+    /// Reads by id, and the history of a resource.
     pub lookups: Readers,
     /// The content that a write without a change returns.
     pub unchanged: Readers,
-    /// Pages of searches.
+    /// Pages of searches, and of histories of several resources.
     pub searches: Readers,
     /// Counts of all matches.
     pub counts: Readers,

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::database::{Storage, Writer, on_reader};
+use super::database::{Readers, Storage, Writer, on_reader};
 use super::feed::Position;
 use super::read::{StoredVersion, VersionRow, page};
 use crate::fhir::date::instant;
@@ -163,12 +163,26 @@ impl Storage {
             _ => (filter.end(), 0),
         };
         let head = key.map_or(Position::MAX, |key| key.head);
-        let (rows, more) = on_reader!(self, lookups, reader => {
-            let query = sqlx::query_as::<_, LogRow>(AssertSqlSafe(self.log_sql(types.len())));
-            let query = query.bind(filter.since()).bind(before).bind(filter.at()).bind(position).bind(head);
-            let query = types.iter().fold(query.bind(limit(count)), |query, known| query.bind(known.as_str()));
-            page(query.fetch(reader), count, |row| row.5.len()).await
-        })?;
+        macro_rules! page_by {
+            ($lent:expr) => {{
+                let query = sqlx::query_as::<_, LogRow>(AssertSqlSafe(self.log_sql(types.len())));
+                let query = query.bind(filter.since()).bind(before).bind(filter.at()).bind(position).bind(head);
+                let query = types.iter().fold(query.bind(limit(count)), |query, known| query.bind(known.as_str()));
+                page(query.fetch(&mut *$lent), count, |row| row.5.len()).await
+            }};
+        }
+        // `_at` may read many versions for a page: reads by id do not wait for that.
+        let (rows, more) = match &self.readers.searches {
+            Readers::Sqlite(readers) => {
+                let mut lent = readers.acquire(&self.deadline).await?;
+                page_by!(lent)?
+            }
+            Readers::Postgres(connections) => {
+                let mut lent = connections.acquire(&self.deadline).await?;
+                lent.begin_in_index_order().await?;
+                page_by!(lent)?
+            }
+        };
         let last = rows.last().filter(|_| more);
         let next = last.map(|row| LogKey { last_updated: row.3.clone(), position: row.6, head: row.7.min(head) });
         let total = match (key, &next) {
@@ -276,6 +290,22 @@ mod tests {
             assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE") || step.starts_with("SCAN")), "{plan:#?}");
         }
         drop(writer);
+        storage.close().await;
+    }
+
+    #[tokio::test]
+    async fn history_of_several_resources_takes_no_connection_of_reads_by_id() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}/pools.db", folder.path().display());
+        let storage = Storage::open(&url).await.expect("a database");
+        storage.readers.lookups.close().await;
+        let id = Id::parse("a").expect("an id");
+        let filter = HistoryFilter::default();
+        storage.history(ResourceType::Practitioner, &id, None, &filter, 1).await.expect_err("its pool is closed");
+        for count in [0, 1] {
+            let page = storage.log_history(None, None, &filter, count).await.expect("a page");
+            assert_eq!((page.versions.len(), page.total), (0, Some(0)));
+        }
         storage.close().await;
     }
 }

@@ -97,6 +97,29 @@ async fn bulkhead_writes_full_other_kinds_are_served() {
     writing.await.expect("not cut off").expect(201);
 }
 
+#[tokio::test]
+async fn bulkhead_searches_full_reads_by_id_are_served_and_histories_of_several_resources_are_not() {
+    let server = one_of_each().start_somewhere().await;
+    let id = server.post("/Practitioner", &regulator(&[(T, U)])).await.expect(201).id();
+    let by_id = ["", "/_history/1", "/_history"].map(|rest| format!("/Practitioner/{id}{rest}"));
+    let scans = ["/Practitioner", "/_history", "/Practitioner/_history?_at=2026-03-01", "/_history?_count=0"];
+    let with = async |max_reads, max_searches| {
+        let Setup { bounds, .. } = one_of_each();
+        server.another_with(Setup { bounds: Bounds { max_reads, max_searches, ..bounds }, ..one_of_each() }).await
+    };
+    // Without a permit, as where each is taken.
+    let (searches_full, reads_full) = (with(1, 0).await, with(0, 1).await);
+    for path in scans {
+        let refused = searches_full.get(path).await.refused(503, "too-busy-searches");
+        assert_eq!(refused.header("retry-after"), "2", "{path}");
+        reads_full.get(path).await.expect(200);
+    }
+    for path in &by_id {
+        searches_full.get(path).await.expect(200);
+        reads_full.get(path).await.refused(503, "too-busy-reads");
+    }
+}
+
 /// Sends an account until it is taken.
 async fn written_at_last(address: std::net::SocketAddr) -> Answer {
     loop {
