@@ -38,6 +38,13 @@ pub async fn events(arguments: &Events, config: &Config) -> Result<ExitCode, Fai
         for event in &page.events {
             print_event(event, arguments.json)?;
         }
+        // Nothing is behind a position of another log, nor of what a restore has removed.
+        if page.next == query.after && page.next > storage.last_position().await? {
+            let end = storage.head().await?;
+            return Err(
+                format!("position {} is beyond the end of the log: its last position is {end}", page.next).into()
+            );
+        }
         query.after = page.next;
         if !page.is_full {
             if !arguments.follow {

@@ -68,6 +68,35 @@ async fn events_command_prints_what_was_written_and_what_follows_on_postgres() {
     events_command_prints_what_was_written_and_what_follows(Backend::Postgres).await;
 }
 
+async fn events_command_beyond_the_last_position_fails_and_names_it(backend: Backend) {
+    let Some(database) = TestDatabase::new(backend).await else { return };
+    let serving = Serving::start(&database.url);
+    serving.put(ACCOUNT, REGULATOR).expect("an answer");
+    let databases = databases(&database.url);
+    for more in [&["--after", "7"][..], &["--after", "7", "--follow"], &["--after", "2", "--follow", "--json"]] {
+        let options = databases.iter().map(String::as_str);
+        let arguments: Vec<_> = ["events"].into_iter().chain(more.iter().copied()).chain(options).collect();
+        let failed = run(&arguments, "");
+        let reported = String::from_utf8(failed.stderr).expect("UTF-8");
+        assert_eq!(failed.status.code(), Some(1), "{reported}");
+        let position = format!("position {} ", more[1]);
+        assert!(reported.contains(&position) && reported.contains("last position is 1"), "{reported}");
+    }
+    let options = databases.iter().map(String::as_str);
+    let at_the_end: Vec<_> = ["events", "--after", "1"].into_iter().chain(options).collect();
+    assert_eq!(run(&at_the_end, "").status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn events_command_beyond_the_last_position_fails_and_names_it_on_sqlite() {
+    events_command_beyond_the_last_position_fails_and_names_it(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn events_command_beyond_the_last_position_fails_and_names_it_on_postgres() {
+    events_command_beyond_the_last_position_fails_and_names_it(Backend::Postgres).await;
+}
+
 #[tokio::test]
 async fn events_polls_are_answered_and_streams_ended_when_the_server_stops() {
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
