@@ -1,8 +1,11 @@
 //! docker-compose.yml: two instances on one Postgres behind nginx, which ends TLS.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::certificates::{Authority, Kind};
 use crate::composition::Composition;
@@ -129,6 +132,25 @@ async fn instance_restarted_killed_and_recreated_under_load_loses_no_write() {
     assert_no_person(&composition.logs());
 }
 
+/// The id of the log, which both instances answer.
+async fn log(installation: &Installation) -> String {
+    let client = installation.client(Some(Kind::Good));
+    let mut logs = BTreeSet::new();
+    for _ in 0..2 * INSTANCES.len() {
+        let mut page = Value::Null;
+        poll_until("a page of events", async || {
+            let answer = client.get(installation.url("/events?limit=1")).send().await.expect("an answer");
+            let is_page = answer.status() == 200;
+            page = serde_json::from_str(&answer.text().await.expect("a whole answer")).expect("JSON");
+            is_page
+        })
+        .await;
+        logs.insert(page["log"].as_str().expect("a log").to_owned());
+    }
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    logs.pop_first().expect("one")
+}
+
 /// Writes at this pace while each step is taken; asserts that nothing failed but what nginx refuses for its rate.
 async fn write_during(installation: &Installation, composition: &mut Composition, pace: Pace) -> Ledger {
     let load = Load::start(|| installation.client(Some(Kind::Good)), &installation.url(""), pace);
@@ -191,6 +213,7 @@ async fn postgres_stopped_returns_503_and_its_dump_restores_with_pinned_files() 
     assert!(dumped.status.success(), "{dumped:?}");
     std::fs::write(&dump, dumped.stdout).expect("written");
     assert_eq!(put(&installation, &later).await.status, 201);
+    let former_log = log(&installation).await;
 
     composition.stop("postgres");
     let client = installation.client(Some(Kind::Good));
@@ -202,6 +225,7 @@ async fn postgres_stopped_returns_503_and_its_dump_restores_with_pinned_files() 
     composition.start("postgres");
     poll_until("writes are taken again", async || put(&installation, &later).await.status == 200).await;
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(log(&installation).await, former_log, "a restart is no restore");
 
     // `docker compose stop endpoint-a endpoint-b nginx`, `pg_restore`, `docker compose up --detach --wait`
     let others = ["endpoint-a", "endpoint-b", "nginx"];
@@ -216,6 +240,11 @@ async fn postgres_stopped_returns_503_and_its_dump_restores_with_pinned_files() 
     }
     assert_eq!(put(&installation, &kept).await.status, 200, "what the dump holds is there");
     assert_eq!(put(&installation, &later).await.status, 201, "what was written after it is not");
+    assert_ne!(log(&installation).await, former_log, "a restored database is another log");
+    let client = installation.client(Some(Kind::Good));
+    let gone = fhir(client.get(installation.url(&format!("/events?log={former_log}")))).await;
+    assert_eq!(gone.status, 410, "{}", gone.resource);
+    assert_eq!(gone.resource["issue"][0]["details"]["coding"][0]["code"], "events-gone");
     let logs = composition.logs();
     assert_no_person(&logs);
     assert!([&kept, &later].iter().all(|account| !logs.contains(identifier_of(account))), "{logs}");

@@ -1,14 +1,15 @@
 //! The change feed of the program: its command, and the end of those who wait when it is asked to stop.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::process::{Serving, databases, program, run};
+use crate::process::{Serving, databases, exchange, program, run};
 use crate::support::polling::poll_until_blocking;
-use crate::support::{Backend, TestDatabase};
+use crate::support::{Backend, TestDatabase, folder, postgres};
 
 const REGULATOR: &str = include_str!("../fixtures/regulator.json");
 const ACCOUNT: &str = "/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6|0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
@@ -95,6 +96,50 @@ async fn events_command_beyond_the_last_position_fails_and_names_it_on_sqlite() 
 #[tokio::test]
 async fn events_command_beyond_the_last_position_fails_and_names_it_on_postgres() {
     events_command_beyond_the_last_position_fails_and_names_it(Backend::Postgres).await;
+}
+
+/// The status and the body of `GET /events` with this query.
+fn feed(serving: &Serving, query: &str) -> (u16, Value) {
+    let (status, body) =
+        exchange(&serving.address, &format!("GET /events?{query} HTTP/1.1\r\n"), "").expect("an answer");
+    (status, serde_json::from_str(&body).expect("JSON"))
+}
+
+/// Restores by the commands of deploy/README.md: into the database itself, and into another.
+#[tokio::test]
+async fn events_of_a_restored_dump_are_another_log_on_postgres() {
+    let Some(database) = TestDatabase::new(Backend::Postgres).await else { return };
+    let other = TestDatabase::new(Backend::Postgres).await.expect("there is a server");
+    let folder = folder("dump");
+    let dump = folder.path().join("sas.dump");
+    let serving = Serving::start(&database.url);
+    serving.put(ACCOUNT, REGULATOR).expect("an answer");
+    let dumped = Command::new(postgres::program("pg_dump")).args(["-Fc", "-f"]).arg(&dump).arg(&database.url).status();
+    assert!(dumped.expect("pg_dump runs").success());
+    let inactive = REGULATOR.replace("\"active\": true", "\"active\": false");
+    serving.put(ACCOUNT, &inactive).expect("an answer");
+    let (_, before) = feed(&serving, "");
+    assert_eq!(before["next"], 2);
+    let log = before["log"].as_str().expect("a log");
+    assert_eq!(serving.stop().0, Some(0));
+
+    let mut logs = BTreeSet::from([log.to_owned()]);
+    for url in [&database.url, &other.url] {
+        let mut restore = Command::new(postgres::program("pg_restore"));
+        let restored =
+            restore.args(["--clean", "--if-exists", "-d", url]).arg(&dump).output().expect("pg_restore runs");
+        assert!(restored.status.success(), "{restored:?}");
+        let serving = Serving::start(url);
+        let (status, page) = feed(&serving, "");
+        assert_eq!((status, &page["next"]), (200, &Value::from(1)), "the account of the dump");
+        assert!(logs.insert(page["log"].as_str().expect("a log").to_owned()), "the log of before: {page}");
+        for query in [format!("log={log}"), format!("log={log}&after=1"), "after=2".to_owned()] {
+            let (status, refused) = feed(&serving, &query);
+            assert_eq!((status, &refused["resourceType"]), (410, &Value::from("OperationOutcome")), "{query}");
+            assert_eq!(refused["issue"][0]["details"]["coding"][0]["code"], "events-gone");
+        }
+        assert_eq!(serving.stop().0, Some(0));
+    }
 }
 
 #[tokio::test]

@@ -176,6 +176,11 @@ pub fn shell_of_postgres() -> Command {
     command
 }
 
+/// A program of Postgres, such as `pg_dump`, of the version of the test cluster.
+pub fn program(name: &str) -> PathBuf {
+    find_server_programs().map_or_else(|| name.into(), |folder| folder.join(name))
+}
+
 /// The folder of `initdb` and `postgres`; `None`, which is said, where there is none.
 fn server_programs() -> Option<PathBuf> {
     let found = find_server_programs();
