@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::terminal;
 use crate::config::Config;
 use crate::config::events::Events;
-use crate::feed::{Content, Event, EventFilter, EventQuery, Head, read_page};
+use crate::feed::{Content, Event, EventFilter, EventQuery, Head};
 use crate::storage::Storage;
 
 /// Events read at once.
@@ -34,7 +34,7 @@ pub async fn events(arguments: &Events, config: &Config) -> Result<ExitCode, Fai
         print_row(["POSITION", "TIME", "RESOURCE", "VERSION", "TYPES", "CHANGED"])?;
     }
     loop {
-        let page = read_page(&storage, &query, &base_url).await?;
+        let page = head.read_page(&storage, &query, &base_url).await?;
         for event in &page.events {
             print_event(event, arguments.json)?;
         }
@@ -50,7 +50,7 @@ pub async fn events(arguments: &Events, config: &Config) -> Result<ExitCode, Fai
             if !arguments.follow {
                 break;
             }
-            head.wait_beyond(query.after).await;
+            head.wait_beyond(query.after, page.rewinds).await;
         }
     }
     storage.close().await;

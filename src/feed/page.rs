@@ -37,6 +37,8 @@ pub struct EventPage {
     pub next: Position,
     /// Whether the page ended before the log did.
     pub is_full: bool,
+    /// How often the end of the log had gone back when the page was read, for [`Head::wait_beyond`](super::Head::wait_beyond).
+    pub rewinds: u64,
 }
 
 /// Reads a page of events, whose URLs begin with `base_url`.
@@ -63,7 +65,7 @@ pub async fn read_page(storage: &Storage, query: &EventQuery, base_url: &str) ->
     if let Some(error) = failure {
         return Err(StorageError::internal(error));
     }
-    Ok(EventPage { events, next, is_full })
+    Ok(EventPage { events, next, is_full, rewinds: 0 })
 }
 
 fn event(

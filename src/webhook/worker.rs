@@ -16,7 +16,7 @@ use super::receiver::Receiver;
 use super::retry::random;
 use super::settings::{OnRefusal, Webhook};
 use crate::error::Error;
-use crate::feed::{Event, EventQuery, read_page};
+use crate::feed::{Event, EventQuery};
 use crate::fhir::date::instant;
 use crate::storage::StorageError;
 use crate::storage::webhook::{DeadLetter, LastAnswer};
@@ -74,13 +74,13 @@ impl Worker {
         };
         cursor.sync().await?;
         if cursor.state.paused.is_some() {
-            return self.wait(cursor, None, false).await;
+            return self.wait(cursor, None, None).await;
         }
         if *cursor.state.log != *self.context.log {
             return self.pause(cursor, "the database was restored from a backup: its log is another".to_owned()).await;
         }
         if let Some(until) = self.next_attempt(cursor) {
-            return self.wait(cursor, Some(until), false).await;
+            return self.wait(cursor, Some(until), None).await;
         }
         let query = EventQuery {
             after: cursor.state.position,
@@ -90,7 +90,7 @@ impl Worker {
             content: self.webhook.content,
         };
         let (deadline, storage) = self.context.storage();
-        let page = deadline.limit(read_page(&storage, &query, &self.context.base_url)).await?;
+        let page = deadline.limit(self.context.head.read_page(&storage, &query, &self.context.base_url)).await?;
         if page.next == cursor.state.position && deadline.limit(storage.last_position()).await? < page.next {
             return self.pause(cursor, "its position is beyond the end of the log".to_owned()).await;
         }
@@ -104,18 +104,25 @@ impl Worker {
         if page.is_full {
             return Ok(());
         }
-        self.wait(cursor, None, true).await
+        self.wait(cursor, None, Some(page.rewinds)).await
     }
 
-    /// Waits until this instant, or for an event, or for a command that changes the row, or the stop.
-    async fn wait(&self, cursor: &mut Cursor, until: Option<Instant>, for_events: bool) -> Result<(), StorageError> {
+    /// Waits until this instant, or for an event behind a page with these `rewinds`, or for a command that changes the row, or
+    /// the stop.
+    async fn wait(
+        &self,
+        cursor: &mut Cursor,
+        until: Option<Instant>,
+        for_events: Option<u64>,
+    ) -> Result<(), StorageError> {
         let revision = cursor.state.revision;
         let mut stopping = self.stopping.clone();
         loop {
             let due = cursor.due();
+            let event = self.context.head.wait_beyond(cursor.state.position, for_events.unwrap_or_default());
             tokio::select! {
                 () = sleep_until(until.map_or(due, |until| until.min(due))) => {}
-                () = self.context.head.wait_beyond(cursor.state.position), if for_events => return Ok(()),
+                () = event, if for_events.is_some() => return Ok(()),
                 _ = stopping.wait_for(|stop| *stop) => return Ok(()),
             }
             cursor.sync().await?;

@@ -206,6 +206,34 @@ on_both_databases! { TestServer::tolerant;
         assert_eq!(ids, one.into_iter().chain(two).collect());
     }
 
+    async fn events_beyond_the_end_of_a_rewound_database_are_gone_for_those_who_wait(server: TestServer) {
+        for value in ["810002909371", "810002909372", "810002909373"] {
+            server.put(&account(N, value), &regulator(&[(N, value)])).await.expect(201);
+        }
+        let mut stream = server.stream(&[("last-event-id", "2")]).await;
+        assert_eq!(stream.next().await.expect("an event").0, 3);
+        // As a restore does, while the server runs.
+        let rewind = match server.database.url.starts_with("sqlite:") {
+            true => {
+                "DELETE FROM resource_version WHERE position > 1; \
+                 UPDATE sqlite_sequence SET seq = 1 WHERE name = 'resource_version'"
+            }
+            false => {
+                "DELETE FROM resource_version WHERE position > 1; \
+                 SELECT setval('resource_version_position_seq', 1)"
+            }
+        };
+        let polled = server.ask("GET", "/events?after=3&wait=25", &[]);
+        let (polled, ()) = tokio::join!(polled, server.execute(rewind));
+        polled.refused(410, "events-gone");
+        assert!(stream.next().await.is_none(), "it ends");
+        // Behind what is there, clients wait as before.
+        let polled = async { server.feed("after=1&wait=25").await };
+        let written = async { server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201) };
+        let (page, created) = tokio::join!(polled, written);
+        assert_eq!((&page["events"][0]["id"], &page["next"]), (&json!(created.id()), &json!(2)));
+    }
+
     async fn events_stream_resumes_behind_the_last_id(server: TestServer) {
         server.put(&account(N, "810002909371"), &regulator(&[(N, "810002909371")])).await.expect(201);
         server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);

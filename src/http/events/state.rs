@@ -11,7 +11,7 @@ use super::query::FeedQuery;
 use super::stream_limit::StreamLimit;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
-use crate::feed::{Event, EventPage, Head, read_page};
+use crate::feed::{Event, EventPage, Head};
 use crate::http::admission::{Admission, Client};
 use crate::http::http_error::HttpError;
 use crate::http::listener::shutdown_requested;
@@ -106,13 +106,14 @@ impl State {
     async fn read_until(&self, deadline: &Deadline, query: &FeedQuery, base_url: &str) -> Result<EventPage, Error> {
         let storage = self.feed.storage.until(deadline);
         // Boxed: while it waits, a request has no room for what reads.
-        let reading = Box::pin(async { Ok(read_page(&storage, &query.page, base_url).await?) });
+        let reading = Box::pin(async { Ok(self.feed.head.read_page(&storage, &query.page, base_url).await?) });
         deadline.limit(reading).await
     }
 
-    /// Waits until there is more, or the server stops, or the time is over; whether there is more.
-    pub async fn wait_beyond(&self, position: Position, until: Instant) -> bool {
-        let more = timeout_at(until, self.feed.head.wait_beyond(position));
+    /// Waits until there may be more, as [`Head::wait_beyond`], or the server stops, or the time is over; whether there may be
+    /// more.
+    pub async fn wait_beyond(&self, position: Position, rewinds: u64, until: Instant) -> bool {
+        let more = timeout_at(until, self.feed.head.wait_beyond(position, rewinds));
         self.unless_stopped(more).await.is_some_and(|more| more.is_ok())
     }
 
@@ -139,12 +140,13 @@ impl State {
         // A page without events that is full is followed at once: the filter leaves out what is there.
         while page.events.is_empty()
             && Instant::now() < until
-            && (page.is_full || self.wait_beyond(page.next, until).await)
+            && (page.is_full || self.wait_beyond(page.next, page.rewinds, until).await)
         {
             query.page.after = page.next;
             let Some(next) = self.unless_stopped(timeout_at(until, self.read(&query, base_url))).await else { break };
             let Ok(next) = next else { break };
             page = next?;
+            self.check_position(&query, &page).await?;
         }
         let answer = Answer { log: &self.feed.log, events: &page.events, next: page.next };
         serde_json::to_vec(&answer).map_err(HttpError::internal)

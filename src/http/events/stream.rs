@@ -37,6 +37,8 @@ struct EventStream {
     step: Step,
     /// The id that was sent last: behind it a client resumes.
     sent: i64,
+    /// Those of the last page, for [`State::wait_beyond`].
+    rewinds: u64,
     /// When it ends.
     end: Instant,
     _permit: StreamPermit,
@@ -59,8 +61,8 @@ pub async fn respond(
     let permit = state.streams.acquire(client)?;
     let page = state.read(&query, &base_url).await?;
     state.check_position(&query, &page).await?;
-    let (sent, end) = (query.page.after, Instant::now() + MAX_DURATION);
-    let events = EventStream { state, query, base_url, step: Step::Send(page), sent, end, _permit: permit };
+    let (sent, rewinds, end) = (query.page.after, page.rewinds, Instant::now() + MAX_DURATION);
+    let events = EventStream { state, query, base_url, step: Step::Send(page), sent, rewinds, end, _permit: permit };
     let chunks = stream::unfold(events, async |mut events| Some((Ok::<_, Infallible>(events.next().await?), events)));
     let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
@@ -79,7 +81,7 @@ impl EventStream {
             }
             match std::mem::replace(&mut self.step, Step::Wait) {
                 Step::Send(page) => {
-                    self.query.page.after = page.next;
+                    (self.query.page.after, self.rewinds) = (page.next, page.rewinds);
                     if page.is_full {
                         self.step = Step::Read;
                     }
@@ -90,15 +92,17 @@ impl EventStream {
                 Step::Read => {
                     // What is not read by then is read after the heartbeat.
                     self.step = Step::Read;
-                    let reading = timeout_at(heartbeat, self.state.read(&self.query, &self.base_url));
+                    let reading = timeout_at(heartbeat, self.read());
                     match self.state.unless_stopped(reading).await? {
                         Ok(Ok(page)) => self.step = Step::Send(page),
+                        // The client connects again, and is told why.
+                        Ok(Err(HttpError::EventsGone { .. })) => return None,
                         Ok(Err(_)) => tokio::time::sleep(RETRY_DELAY).await,
                         Err(_) => {}
                     }
                 }
                 Step::Wait => {
-                    if self.state.wait_beyond(self.query.page.after, heartbeat).await {
+                    if self.state.wait_beyond(self.query.page.after, self.rewinds, heartbeat).await {
                         self.step = Step::Read;
                     } else if Instant::now() < heartbeat {
                         return None;
@@ -107,6 +111,13 @@ impl EventStream {
             }
         }
         None
+    }
+
+    /// The next page. Its position may be gone: the database may have been restored since the last one.
+    async fn read(&self) -> Result<EventPage, HttpError> {
+        let page = self.state.read(&self.query, &self.base_url).await?;
+        self.state.check_position(&self.query, &page).await?;
+        Ok(page)
     }
 
     fn chunk(&mut self, page: &EventPage) -> Option<Bytes> {
