@@ -65,7 +65,7 @@ fn parse(state: &State, parts: &Parts) -> Result<FeedRequest, HttpError> {
     state.admission.authorise(&parts.extensions, authorisation::EVENTS)?;
     let origin = Origin::of(&parts.extensions)?;
     let (client, base_url) = (Client::from_origin(origin), origin.base_url.clone());
-    let is_stream = negotiation::accepts_event_stream(&parts.headers);
+    let is_stream = negotiation::prefers_event_stream(&parts.headers);
     Ok(FeedRequest { query: FeedQuery::parse(parts, is_stream)?, is_stream, client, base_url })
 }
 

@@ -3,13 +3,18 @@
 //! <http://hl7.org/fhir/R4/http.html#mime-type>, <https://www.rfc-editor.org/rfc/rfc9110#name-content-negotiation>,
 //! <https://www.rfc-editor.org/rfc/rfc7240>
 
+use std::cmp::Ordering;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use mediatype::MediaTypeBuf;
+use mediatype::{MediaType, MediaTypeBuf, names};
 
 use super::http_error::HttpError;
 use super::media_type::{MAX_MEDIA_TYPE, is_fhir_json, version_is_r4};
 use crate::fhir::query::Query;
 use crate::issue::Language;
+
+/// Server-Sent Events.
+const EVENT_STREAM: MediaType<'static> = MediaType::new(names::TEXT, names::EVENT_STREAM);
 
 /// The preferred body of the response to a write. <http://hl7.org/fhir/R4/http.html#ops>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,10 +49,26 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     ranges.peek().is_none() || ranges.any(|(range, quality)| quality > 0.0 && accepts(&range))
 }
 
-/// Whether the client asks for Server-Sent Events.
-pub fn accepts_event_stream(headers: &HeaderMap) -> bool {
-    let mut ranges = preferences(headers, &header::ACCEPT);
-    ranges.any(|(range, quality)| quality > 0.0 && range.eq_ignore_ascii_case("text/event-stream"))
+/// Whether the client prefers Server-Sent Events to JSON. A stream does not end, so that it must be named: `*/*` is JSON. Where
+/// both have the same quality, the one that is named counts, and if both are, the first.
+pub fn prefers_event_stream(headers: &HeaderMap) -> bool {
+    let (mut stream, mut json) = (None, None);
+    for (place, (range, quality)) in preferences(headers, &header::ACCEPT).enumerate() {
+        if range.parse::<MediaTypeBuf>().is_ok_and(|range| range.essence() == EVENT_STREAM) {
+            stream.get_or_insert((quality, place));
+        } else if accepts(&range) {
+            // The most specific range decides, whatever the others say.
+            let wildcards = range.matches('*').count();
+            if json.is_none_or(|(fewest, best, _)| wildcards < fewest || (wildcards == fewest && quality > best)) {
+                json = Some((wildcards, quality, place));
+            }
+        }
+    }
+    let Some((quality, place)) = stream.filter(|(quality, _)| *quality > 0.0) else { return false };
+    json.is_none_or(|(wildcards, of_json, place_of_json)| match quality.partial_cmp(&of_json) {
+        Some(Ordering::Equal) => wildcards > 0 || place < place_of_json,
+        order => order == Some(Ordering::Greater),
+    })
 }
 
 fn accepts(range: &str) -> bool {
@@ -153,6 +174,45 @@ mod tests {
             ["application/fhir+xml", "application/json;q=0", "application/fhir+json; fhirVersion=3.0", "text/html"]
         {
             assert!(format(&headers("accept", accept), &mut Query::default()).is_err(), "{accept}");
+        }
+    }
+
+    #[test]
+    fn negotiation_event_stream_is_for_clients_that_prefer_it_to_json() {
+        for accept in [
+            "text/event-stream",
+            "Text/Event-Stream; charset=utf-8",
+            "text/event-stream;q=0.1",
+            "text/event-stream;q=0.5, application/json;q=0.1",
+            "application/json;q=0.1, text/event-stream;q=0.5",
+            "application/json;q=0, text/event-stream;q=0.1",
+            "application/fhir+xml, text/event-stream;q=0.1",
+            // Of equal qualities, what is named, then what is first.
+            "*/*, text/event-stream",
+            "application/*, text/event-stream",
+            "text/event-stream, application/json",
+            // The more specific range decides on JSON.
+            "application/json;q=0.2, */*, text/event-stream;q=0.5",
+        ] {
+            assert!(prefers_event_stream(&headers("accept", accept)), "{accept}");
+        }
+        for accept in [
+            "",
+            "application/json",
+            "*/*",
+            "text/*",
+            "text/html",
+            "text/event-stream;q=0",
+            "text/event-stream;q=0, application/fhir+xml",
+            "application/json;q=1, text/event-stream;q=0.1",
+            "text/event-stream;q=0.1, */*",
+            "application/json, text/event-stream",
+            "application/fhir+json;q=0.5, text/event-stream;q=0.5",
+            "application/json;q=0.1, application/fhir+json, text/event-stream;q=0.5",
+            "*/*;q=0.1, application/json;q=0.8, text/event-stream;q=0.5",
+            "text/event-stream;q=NaN, application/json;q=0.1",
+        ] {
+            assert!(!prefers_event_stream(&headers("accept", accept)), "{accept}");
         }
     }
 

@@ -283,6 +283,11 @@ async fn events_refuse_what_they_cannot_serve() {
         let gone = server.ask("GET", &format!("/events?{query}"), &[]).await.refused(410, "events-gone");
         assert!(gone.text.contains(&log), "{}", gone.text);
     }
+    // A stream is for those who prefer it.
+    for accept in ["application/json;q=1, text/event-stream;q=0.1", "application/json, text/event-stream"] {
+        let answer = server.ask("GET", "/events", &[("accept", accept)]).await.expect(200);
+        assert_eq!(answer.header("content-type"), "application/json", "{accept}");
+    }
     for (method, status) in [("POST", 405), ("DELETE", 405), ("HEAD", 200)] {
         let answer = server.ask(method, "/events", &[]).await;
         assert_eq!(answer.status, status);
