@@ -3,6 +3,7 @@
 
 mod answer;
 mod client;
+mod failure_log;
 pub mod file;
 mod settings;
 

@@ -1,7 +1,6 @@
 //! One signed question about a write, and its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Verdict, verdict};
+use super::failure_log::FailureLog;
 use super::settings::{OnFailure, Settings};
 use crate::clock::new_uuid;
 use crate::deadline::Deadline;
@@ -46,8 +46,7 @@ pub struct Decision {
     on_failure: OnFailure,
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// Whether the last question failed: the log has one line when that begins, and one when it ends.
-    is_failing: Arc<AtomicBool>,
+    failure_log: Arc<FailureLog>,
 }
 
 /// A write that would change something, as it is asked about.
@@ -92,7 +91,7 @@ impl Decision {
         let sender = sender.map_err(|error| format!("[decision]: {error}"))?;
         let (timeout, on_failure) = (settings.timeout, settings.on_failure);
         let [turns, waiting] = [MAX_QUESTIONS, MAX_WAITING].map(|permits| Arc::new(Semaphore::new(permits)));
-        Ok(Self { sender, timeout, on_failure, turns, waiting, is_failing: Arc::default() })
+        Ok(Self { sender, timeout, on_failure, turns, waiting, failure_log: Arc::default() })
     }
 
     /// Whether a write is refused about which the software did not decide.
@@ -117,7 +116,7 @@ impl Decision {
         let body = serde_json::to_vec(&question).map_err(Error::internal)?;
         let verdict = timeout_at(before(latest, timeout), self.post(body, now)).await;
         let verdict = verdict.unwrap_or_else(|_| Verdict::Failed(format!("it does not answer within {timeout:?}")));
-        self.report(&verdict);
+        self.report(&verdict, now);
         match verdict {
             Verdict::Accepted => Ok(()),
             Verdict::Refused(message) => {
@@ -147,27 +146,27 @@ impl Decision {
     }
 
     /// Counts the verdict, and logs when failures begin and end.
-    fn report(&self, verdict: &Verdict) {
+    fn report(&self, verdict: &Verdict, now: Timestamp) {
         let (outcome, failure) = match verdict {
             Verdict::Accepted => ("accepted", None),
             Verdict::Refused(_) => ("refused", None),
             Verdict::Failed(cause) => ("failed", Some(cause)),
         };
         metrics::counter!("sas_decisions_total", "outcome" => outcome).increment(1);
-        let was_failing = self.is_failing.swap(failure.is_some(), Ordering::Relaxed);
+        let Some(left_out) = self.failure_log.next_line(failure.is_some(), now) else { return };
         match failure {
-            Some(cause) if !was_failing => {
+            Some(cause) => {
                 let on_failure = match self.on_failure {
                     OnFailure::Accept => "accepted",
                     OnFailure::Refuse => "refused with 503",
                 };
                 tracing::warn!(
                     cause,
+                    left_out,
                     "the software of [decision] gives no decision: writes are {on_failure} meanwhile"
                 );
             }
-            None if was_failing => tracing::info!("the software of [decision] decides again"),
-            _ => {}
+            None => tracing::info!(left_out, "the software of [decision] decides again"),
         }
     }
 }
