@@ -1,6 +1,7 @@
 //! The change feed: what each write says, in which order, to those who ask and to those who wait.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,15 +9,34 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tokio::net::TcpStream;
 
 use crate::asking::*;
 use crate::bookings::VENDOR;
 use crate::on_both_databases;
 use crate::server::*;
+use crate::support::Backend;
+use crate::support::polling::poll_until;
 
-/// The writes of each instance that write at the same time.
-const WRITES: usize = 40;
+/// Rounds in which two instances write at the same time.
+const ROUNDS: usize = 12;
+
+/// The writes of each instance in a round.
+const WRITES_PER_ROUND: usize = 4;
+
+/// A commit with this national id waits, its version inserted, until the lock of these two numbers is free.
+const HELD_UP: &str = "810002909371";
+const HOLD_UP: &str = "\
+    CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN PERFORM pg_advisory_xact_lock(1, 1); RETURN NULL; END $$; \
+    CREATE CONSTRAINT TRIGGER hold_up AFTER INSERT ON resource_version DEFERRABLE INITIALLY DEFERRED \
+    FOR EACH ROW WHEN (NEW.content LIKE '%810002909371%') EXECUTE FUNCTION hold_up()";
+
+/// How many connections to this database wait for such a lock, or for that of a batch of writes.
+const WAITING: &str = "\
+    SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 impl TestServer {
     /// The answer of the feed to this query.
@@ -176,32 +196,62 @@ on_both_databases! { TestServer::tolerant;
 
     async fn events_over_two_instances_are_in_commit_order_for_every_reader(server: TestServer) {
         let other = server.another().await;
-        let write = async |server: &TestServer, start: usize| {
-            let writes = (0..WRITES).map(|number| async move {
-                let value = format!("8100029{:05}", start + number);
+        let write_round = async |server: &TestServer, start: usize| {
+            let writes = (start..start + WRITES_PER_ROUND).map(|number| async move {
+                let value = format!("8100029{number:05}");
                 server.put(&account(N, &value), &regulator(&[(N, &value)])).await.expect(201).id()
             });
             futures_util::future::join_all(writes).await
         };
+        let write = async {
+            let (mut one, mut two) = (vec![], vec![]);
+            for round in 0..ROUNDS {
+                // Both at once, each first in every other round. The next round begins when both have committed.
+                let (of_one, of_two) = (write_round(&server, round * 100), write_round(&other, 10_000 + round * 100));
+                let (of_one, of_two) = match round % 2 {
+                    0 => tokio::join!(of_one, of_two),
+                    _ => {
+                        let (of_two, of_one) = tokio::join!(of_two, of_one);
+                        (of_one, of_two)
+                    }
+                };
+                one.extend(of_one);
+                two.extend(of_two);
+            }
+            // The end, for those who read.
+            server.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201);
+            (one, two)
+        };
         let read = async {
             let (mut after, mut seen) = (0, vec![]);
-            while seen.len() < 2 * WRITES {
+            // Each page has an event, so there are no more pages than events.
+            for _ in 0..=2 * ROUNDS * WRITES_PER_ROUND {
                 let page = server.feed(&format!("after={after}&wait=25&limit=5")).await;
-                for event in page["events"].as_array().expect("events") {
+                let events = page["events"].as_array().expect("events");
+                assert!(!events.is_empty(), "the feed ends at {after}, after {} events", seen.len());
+                for event in events {
                     let position = event["position"].as_i64().expect("a position");
                     assert!(position > after, "{position} after {after}");
+                    after = position;
+                    if event["identifiers"][0]["system"] == T {
+                        return seen;
+                    }
                     seen.push((position, event["id"].as_str().expect("an id").to_owned()));
                 }
-                after = page["next"].as_i64().expect("a position");
+                assert_eq!(page["next"], json!(after));
             }
-            seen
+            panic!("more events than writes: {seen:?}");
         };
-        let (seen, one, two) = tokio::join!(read, write(&server, 0), write(&other, 1000));
+        let (seen, (one, two)) = tokio::join!(read, write);
         // What was read while both wrote is all there is, and in the same order.
-        let again: Vec<_> = server.feed("limit=1000").await["events"].as_array().expect("events").iter()
+        let mut again: Vec<_> = server.events(0).await.iter()
             .map(|event| (event["position"].as_i64().expect("a position"), event["id"].as_str().expect("an id").to_owned()))
             .collect();
+        again.pop();
         assert_eq!(seen, again);
+        let one: BTreeSet<_> = one.into_iter().collect();
+        let alternations = seen.windows(2).filter(|pair| one.contains(&pair[0].1) != one.contains(&pair[1].1)).count();
+        assert!(alternations >= ROUNDS, "{alternations} alternations in {ROUNDS} rounds");
         let ids: BTreeSet<_> = seen.into_iter().map(|(_, id)| id).collect();
         assert_eq!(ids, one.into_iter().chain(two).collect());
     }
@@ -293,4 +343,41 @@ async fn events_refuse_what_they_cannot_serve() {
         assert_eq!(answer.status, status);
         assert_eq!(answer.header("x-sas-log").is_empty(), status == 405);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_a_commit_that_is_held_up_come_before_those_of_another_instance() {
+    let Some(server) = TestServer::tolerant(Backend::Postgres).await else { return };
+    let other = server.another().await;
+    server.execute(HOLD_UP).await;
+    let connect = async || PgConnection::connect(&server.database.url).await.expect("the database opens");
+    let waiting = async |session: &mut PgConnection| {
+        sqlx::query_scalar::<_, i64>(WAITING).fetch_one(session).await.expect("a number")
+    };
+    let (mut lock, mut session) = (connect().await, connect().await);
+    sqlx::query("SELECT pg_advisory_lock(1, 1)").execute(&mut lock).await.expect("locked");
+    let is_written = AtomicBool::new(false);
+    let held_up = async { server.put(&account(N, HELD_UP), &regulator(&[(N, HELD_UP)])).await.expect(201).id() };
+    let later = async {
+        poll_until("the first commit to be held up", async || waiting(&mut session).await == 1).await;
+        let written = async {
+            let id = other.put(&account(T, U), &regulator(&[(T, U)])).await.expect(201).id();
+            is_written.store(true, Ordering::Relaxed);
+            id
+        };
+        let read = async {
+            // Its position is given: another instance waits, or else is first.
+            let is_tried = async || is_written.load(Ordering::Relaxed) || waiting(&mut session).await == 2;
+            poll_until("the second commit to be tried", is_tried).await;
+            let page = server.feed("").await;
+            sqlx::query("SELECT pg_advisory_unlock(1, 1)").execute(&mut lock).await.expect("free");
+            page
+        };
+        tokio::join!(written, read)
+    };
+    let (first, (second, page)) = tokio::join!(held_up, later);
+    let ids = |events: &[Value]| events.iter().map(|event| event["id"].clone()).collect::<Vec<_>>();
+    let mut seen = ids(page["events"].as_array().expect("events"));
+    seen.extend(ids(&server.events(page["next"].as_i64().expect("a position")).await));
+    assert_eq!(seen, [json!(first), json!(second)], "read {page} meanwhile");
 }
