@@ -36,6 +36,7 @@ fuzz: ## send malformed input to every public interface (CASES=50000, some minut
 check: sizes ## check sizes, formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test faults -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
 
 sizes: ## print the longest file and function of src/, tests apart, and how many exceed 400 and 60 lines

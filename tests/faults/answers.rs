@@ -25,7 +25,7 @@ const ADDRESSES: u8 = 4;
 const ACCOUNTS: usize = 9;
 const ACCOUNT_BYTES: usize = (1 << 20) - (8 << 10);
 /// An answer that has not begun by then never will.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// In MiB.
 const MAX_MEMORY_AFTERWARDS: f64 = 80.0;
 /// Idle connections of each address.

@@ -20,8 +20,6 @@ pub async fn check(url: &str, address: &str, memory: &mut Memory) {
     let versions: Vec<(String, String, i64, String)> =
         all(url, "SELECT resource_type, id, version, content FROM resource_version ORDER BY 1, 2, 3").await;
     let resources: Vec<(String, String, i64)> = all(url, "SELECT resource_type, id, version FROM resource").await;
-    let holders: Vec<(String, String, String)> =
-        all(url, "SELECT resource_type, system || '|' || value, resource_id FROM identifier WHERE hold = 'held'").await;
     let mut history: BTreeMap<Place, Vec<(i64, String)>> = BTreeMap::new();
     for (resource_type, id, version, content) in versions {
         history.entry((resource_type, id)).or_default().push((version, content));
@@ -45,7 +43,7 @@ pub async fn check(url: &str, address: &str, memory: &mut Memory) {
     let mut met = BTreeSet::new();
     for ((resource_type, id), versions) in &history {
         let numbers: Vec<_> = versions.iter().map(|(version, _)| *version).collect();
-        if numbers != (1..=numbers.len() as i64).collect::<Vec<_>>() {
+        if !numbers.iter().copied().eq((1..).take(numbers.len())) {
             line.half_written.push(format!("{resource_type}/{id} has the versions {numbers:?}"));
         }
         for (version, content) in versions {
@@ -60,8 +58,8 @@ pub async fn check(url: &str, address: &str, memory: &mut Memory) {
             }
         }
     }
-    let newest: BTreeMap<_, _> =
-        history.iter().map(|(place, versions)| (place.clone(), versions.len() as i64)).collect();
+    let newest = history.iter().filter_map(|(place, versions)| Some((place.clone(), versions.last()?.0)));
+    let newest: BTreeMap<_, _> = newest.collect();
     let current: BTreeMap<Place, i64> =
         resources.into_iter().map(|(resource_type, id, version)| ((resource_type, id), version)).collect();
     let differing = newest.iter().filter(|(place, version)| current.get(*place) != Some(*version));
@@ -69,21 +67,27 @@ pub async fn check(url: &str, address: &str, memory: &mut Memory) {
     let missing = current.keys().filter(|place| !newest.contains_key(*place));
     line.half_written.extend(missing.map(|place| format!("{place:?} has no version")));
 
-    // Every resource is held by its identifier, and every identifier by one resource.
-    let mut held: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for (resource_type, identifier, id) in holders {
-        held.entry((resource_type, identifier)).or_default().push(id);
-    }
-    line.doubled.extend(held.iter().filter(|(_, ids)| ids.len() > 1).map(|(key, ids)| format!("{key:?} is {ids:?}")));
-    if held.values().flatten().collect::<BTreeSet<_>>().len() != current.len() {
-        line.half_written.push("a resource without identifier".to_owned());
-    }
+    check_identifiers(url, current.len(), line).await;
     if url.starts_with("sqlite:") {
         let reported: Vec<(String,)> = all(url, "PRAGMA integrity_check").await;
         line.half_written
             .extend(reported.into_iter().filter(|(reported,)| reported != "ok").map(|(reported,)| reported));
     }
     search(address, &ids, line);
+}
+
+/// Every resource is held by its identifier, and every identifier by one resource.
+async fn check_identifiers(url: &str, resources: usize, line: &mut Line) {
+    let holders: Vec<(String, String, String)> =
+        all(url, "SELECT resource_type, system || '|' || value, resource_id FROM identifier WHERE hold = 'held'").await;
+    let mut held: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (resource_type, identifier, id) in holders {
+        held.entry((resource_type, identifier)).or_default().push(id);
+    }
+    line.doubled.extend(held.iter().filter(|(_, ids)| ids.len() > 1).map(|(key, ids)| format!("{key:?} is {ids:?}")));
+    if held.values().flatten().collect::<BTreeSet<_>>().len() != resources {
+        line.half_written.push("a resource without identifier".to_owned());
+    }
 }
 
 /// Asks for every identifier: one resource answers to each.

@@ -125,7 +125,7 @@ fn cpu_of(serving: &Serving, repetitions: u32, request: &str, status: u16) -> Du
         let is_cut = answer.is_empty() && status == 401;
         assert!(is_cut || found.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.80}: {found:.200}");
     }
-    (cpu(serving.id()) - before) / repetitions
+    cpu(serving.id()).saturating_sub(before) / repetitions
 }
 
 /// User and system time of a process, by the hundredth of a second.

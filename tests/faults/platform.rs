@@ -22,7 +22,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// It comes back sooner than `Retry-After` asks: more replays, and more faults in the same time.
 const PAUSE: Duration = Duration::from_millis(25);
 /// Once the faults are over, every write is acknowledged within this time.
-const SETTLED: Duration = Duration::from_secs(60);
+const SETTLED: Duration = Duration::from_mins(1);
 
 /// A write as it is sent, again and again.
 struct Write {

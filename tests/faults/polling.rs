@@ -26,7 +26,7 @@ const POLLED: &str = "/fhir/Appointment?_count=0&identifier=https://agenda.examp
 /// Nobody who asks waits longer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(7);
 /// A client that gets no answer at all gives up.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Between two requests of those who must be served.
 const PAUSE: Duration = Duration::from_millis(20);
 const ACCOUNTS: usize = 20;
@@ -276,7 +276,7 @@ impl Polling {
 /// Polls over one connection until the stop, and obeys `Retry-After`.
 async fn poll(address: SocketAddr, number: usize, polled: &Mutex<Polled>, stopped: &AtomicBool) -> std::io::Result<()> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 1 + (number % 4) as u8], 0)))?;
+    socket.bind(SocketAddr::from(([127, 0, 0, [1, 2, 3, 4][number % 4]], 0)))?;
     let mut stream = BufReader::new(socket.connect(address).await?);
     while !stopped.load(Ordering::Relaxed) {
         let began = Instant::now();
