@@ -4,9 +4,12 @@
 
 pub mod catalogue;
 mod findings;
+mod position;
 mod rule;
 
 pub use findings::{Findings, MAX_ISSUES};
+pub(crate) use position::Locator;
+pub use position::Position;
 pub use rule::{IssueType, Level, Rule};
 
 /// The languages of messages.
@@ -40,6 +43,8 @@ pub struct Issue {
     pub parameters: Vec<(&'static str, String)>,
     /// A text that other servers use too, and clients may know; by default the message and the rule's source.
     pub diagnostics: Option<String>,
+    /// Where it is in the body.
+    pub(crate) locator: Locator,
 }
 
 /// Maximum issues in one response: it must not grow with a hostile body.
@@ -60,7 +65,7 @@ impl Issue {
     /// A violation of `rule` at `expression`, which is truncated at 400 characters.
     pub fn new(rule: &'static Rule, expression: impl Into<String>) -> Self {
         let expression = truncate(expression.into(), MAX_EXPRESSION);
-        Self { rule, expression, parameters: Vec::new(), diagnostics: None }
+        Self { rule, expression, parameters: Vec::new(), diagnostics: None, locator: Locator::default() }
     }
 
     /// Sets the value of the placeholder `{name}`. `found` is truncated at 80 characters, others at 400.
@@ -76,6 +81,26 @@ impl Issue {
     pub fn diagnostics(mut self, text: impl Into<String>) -> Self {
         self.diagnostics = Some(truncate(text.into(), MAX_EXPRESSION));
         self
+    }
+
+    /// Its place in the body is the member or item of this JSON Pointer.
+    #[must_use]
+    pub(crate) fn at_pointer(self, pointer: String) -> Self {
+        Self { locator: Locator::Pointer(pointer), ..self }
+    }
+
+    /// Its place in the body is the byte at this index, not counting a byte order mark.
+    #[must_use]
+    pub(crate) fn at_offset(self, offset: usize) -> Self {
+        Self { locator: Locator::Offset(offset), ..self }
+    }
+
+    /// Where it is in the body, if it is about the body, and the body was searched for it.
+    pub fn position(&self) -> Option<Position> {
+        match self.locator {
+            Locator::Position(position) => Some(position),
+            Locator::Expression | Locator::Pointer(_) | Locator::Offset(_) => None,
+        }
     }
 
     /// The message of the rule in `language`, with its placeholders replaced.

@@ -68,7 +68,8 @@ fn print(
     };
     writeln!(out, "{}: {verdict}", terminal::cell(&file.to_string_lossy()))?;
     for issue in issues {
-        writeln!(out, "  {:11} {}", issue.rule.severity().code(), terminal::cell(&issue.expression))?;
+        let position = issue.position().map(|at| format!("{}:{} ", at.line, at.column)).unwrap_or_default();
+        writeln!(out, "  {:11} {position}{}", issue.rule.severity().code(), terminal::cell(&issue.expression))?;
         writeln!(out, "              {}", terminal::cell(&issue.text(language)))?;
         writeln!(out, "              [{}] {}", issue.rule.id, issue.rule.source)?;
     }

@@ -5,8 +5,11 @@
 //! <http://hl7.org/fhir/R4/json.html>
 
 mod compact;
+mod locate;
 mod members;
+mod offset;
 mod path;
+mod position;
 mod reader;
 
 use std::ops::Range;
@@ -16,9 +19,11 @@ use serde_json::Value;
 use crate::issue::Issue;
 use crate::issue::catalogue::{JSON_EMPTY, JSON_ENCODING, JSON_ROOT};
 
+use position::without_byte_order_mark;
 use reader::{Reader, Refusal};
 
 pub(crate) use compact::compact;
+pub(crate) use locate::locate;
 pub(crate) use members::{Members, push_name};
 pub(crate) use path::Path;
 pub use reader::MAX_VALUES;
@@ -49,17 +54,19 @@ impl Received {
 /// # Errors
 /// The issues, if the body is not JSON or exceeds a limit.
 pub fn parse(body: &[u8], root: &str) -> Result<Received, Vec<Issue>> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let source = std::str::from_utf8(body).map_err(|_| vec![Issue::new(&JSON_ENCODING, root)])?;
-    if source.trim_ascii().is_empty() {
-        return Err(vec![Issue::new(&JSON_EMPTY, root)]);
+    let body = without_byte_order_mark(body);
+    let source =
+        str::from_utf8(body).map_err(|error| vec![Issue::new(&JSON_ENCODING, root).at_offset(error.valid_up_to())])?;
+    let start = source.len() - source.trim_ascii_start().len();
+    if start == source.len() {
+        return Err(vec![Issue::new(&JSON_EMPTY, root).at_offset(start)]);
     }
     let mut reader = Reader::new(source, root);
     let read = reader.document();
     let Reader { text, members, mut defects, .. } = reader;
     match read {
         Ok(value) if value.is_object() => Ok(Received { value, text, members, defects }),
-        Ok(_) => Err(vec![Issue::new(&JSON_ROOT, root)]),
+        Ok(_) => Err(vec![Issue::new(&JSON_ROOT, root).at_offset(start)]),
         Err(Refusal(issue)) => {
             defects.push(*issue);
             Err(defects)

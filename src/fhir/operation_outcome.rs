@@ -3,10 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::issue::catalogue::ALL_GOOD;
-use crate::issue::{Issue, Language, MAX_ISSUES_RETURNED};
+use crate::issue::{Issue, Language, MAX_ISSUES_RETURNED, Position};
 
 /// The code system of rule ids, in `issue.details.coding`.
 pub(crate) const RULE_SYSTEM: &str = "urn:sas-endpoint:rule";
+
+/// The line of an issue in the body: <https://hl7.org/fhir/extensions/StructureDefinition-operationoutcome-issue-line.html>
+const LINE: &str = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line";
+
+/// Its column: <https://hl7.org/fhir/extensions/StructureDefinition-operationoutcome-issue-col.html>
+const COLUMN: &str = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col";
 
 /// Formats issues as an OperationOutcome. `issues` must not be empty.
 pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {
@@ -23,7 +29,7 @@ pub fn operation_outcome(issues: &[Issue], language: Language) -> Value {
 fn format_issue(issue: &Issue, language: Language) -> Value {
     let text = issue.text(language);
     let diagnostics = issue.diagnostics.clone().unwrap_or_else(|| format!("{text} ({})", issue.rule.source));
-    json!({
+    let mut formatted = json!({
         "severity": issue.rule.severity().code(),
         "code": issue.rule.code.code(),
         "details": {
@@ -32,7 +38,12 @@ fn format_issue(issue: &Issue, language: Language) -> Value {
         },
         "diagnostics": diagnostics,
         "expression": [issue.expression],
-    })
+    });
+    if let Some(Position { line, column }) = issue.position() {
+        let extension = |url, value| json!({ "url": url, "valueInteger": value });
+        formatted["extension"] = json!([extension(LINE, line), extension(COLUMN, column)]);
+    }
+    formatted
 }
 
 #[cfg(test)]

@@ -157,7 +157,9 @@ impl TypeRequest<'_> {
         let proposal = context.deadline.limit(prepared.proposal(endpoint, &context.deadline)).await?;
         if let (Some(decision), Some(proposal)) = (&endpoint.decision, proposal) {
             context.deadline = context.deadline.without_permit();
-            decision.ask(&context.deadline, &proposal, endpoint.clock.now()).await?;
+            if let Err(error) = decision.ask(&context.deadline, &proposal, endpoint.clock.now()).await {
+                return Err(prepared.failure(&context, error).await.into());
+            }
             context.deadline = self.state.admission.permit_until(Workload::Writes, context.deadline).await?;
             prepared = prepared.accepted();
         } else if endpoint.decision.as_ref().is_some_and(|decision| !decision.refuses_undecided()) {

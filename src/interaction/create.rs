@@ -42,7 +42,7 @@ impl Create<'_> {
         if let Some(token) = &criterion {
             audit.add_token(token);
         }
-        let body = endpoint.validate_body(context, audit, resource_type, body).await?.accepted(issues)?;
+        let body = endpoint.validate_body(context, audit, resource_type, body).await?.accepted(context, issues).await?;
         endpoint.prepare_write(context, audit, resource_type, Target::New(criterion), body, preconditions).await
     }
 }

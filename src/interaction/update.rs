@@ -37,7 +37,8 @@ impl ConditionalUpdate {
         let Self { resource_type, query, preconditions, body } = self;
         audit.add_query(query.iter());
         let criterion = criterion::parse_update_criterion(resource_type, query, endpoint.validator.validation());
-        let body = endpoint.validate_body(context, audit, resource_type, body).await?.accepted(criterion.issues)?;
+        let body = endpoint.validate_body(context, audit, resource_type, body).await?;
+        let body = body.accepted(context, criterion.issues).await?;
         // Without a token there was an error among the issues.
         let token = criterion.token.ok_or_else(|| Error::internal("a criterion without identifier went unnoticed"))?;
         endpoint.prepare_write(context, audit, resource_type, Target::Identifier(token), body, preconditions).await
@@ -76,7 +77,7 @@ impl Update<'_> {
             // Equal; or the body is no JSON, or its id no text: there is an issue already.
             _ => {}
         }
-        let body = body.accepted(issues)?;
+        let body = body.accepted(context, issues).await?;
         // Without an id there was an error among the issues.
         let id = parsed.ok_or_else(|| Error::internal("a malformed id went unnoticed"))?;
         endpoint.prepare_write(context, audit, resource_type, Target::Id(id), body, preconditions).await

@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use super::{page, validated_body};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
-use crate::fhir::json::{Received, parse};
+use crate::fhir::json::{Received, locate, parse};
 use crate::fhir::query::{self, Query};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{FHIR_CHOICE, FHIR_REQUIRED_ELEMENT};
@@ -52,32 +52,45 @@ impl Validate {
         if !issues.is_empty() {
             return Err(Error::from_issues(issues));
         }
-        let (validator, mut own_audit, body_len) = (endpoint.validator.clone(), audit.clone(), body.len());
+        let (validator, mut own_audit, bytes) = (endpoint.validator.clone(), audit.clone(), body.clone());
         let (identified, identifiers) = oneshot::channel();
         // One piece of work, so that no parsed body waits for a permit.
         let work = move || {
             let parsed = parameters.read(&body, &mut own_audit);
             // The validation takes longer, and the client may go away meanwhile: then nobody receives it.
             let _ = identified.send(own_audit);
-            let (resource, defects, profiles) = parsed?;
-            let issues = validator.issues(resource_type, &resource, defects, profiles);
-            Ok::<_, Vec<Issue>>((resource, issues))
+            let located = |mut issues: Vec<Issue>, root: &str| {
+                locate(&body, root, &mut issues);
+                issues
+            };
+            let Parsed { resource, root, defects, profiles } = parsed.map_err(|issues| located(issues, ""))?;
+            let issues = located(validator.issues(resource_type, &resource, defects, profiles), &root);
+            Ok::<_, Vec<Issue>>((resource, root, issues))
         };
         let add_identifiers = async {
             if let Ok(draft) = identifiers.await {
                 *audit = draft;
             }
         };
-        let run = validated_body::run(context, Workload::Validations, body_len, work);
+        let run = validated_body::run(context, Workload::Validations, bytes.len(), work);
         let (validated, ()) = tokio::join!(run, add_identifiers);
-        let (resource, mut issues) = validated?.map_err(Error::from_issues)?;
+        let (resource, root, mut issues) = validated?.map_err(Error::from_issues)?;
         endpoint.check_directory(context, resource_type, &resource, &mut issues).await;
+        let issues = validated_body::located(context, Workload::Validations, &bytes, root, issues).await?;
         Ok(Outcome::Issues(issues))
     }
 }
 
-/// A resource, the defects of its JSON, and the profiles to check.
-type Parsed = (Value, Vec<Issue>, Option<Vec<Profile>>);
+/// A resource to be validated.
+struct Parsed {
+    resource: Value,
+    /// The JSON Pointer of the resource in the body.
+    root: String,
+    /// The defects of its JSON.
+    defects: Vec<Issue>,
+    /// The profiles to check.
+    profiles: Option<Vec<Profile>>,
+}
 
 /// The parameters of the operation.
 struct ValidateParams {
@@ -89,15 +102,17 @@ struct ValidateParams {
 
 impl ValidateParams {
     /// Parses the body, and adds its identifiers to the audit event.
-    fn read(mut self, body: &[u8], audit: &mut AuditDraft) -> Result<Parsed, Vec<Issue>> {
+    fn read(self, body: &[u8], audit: &mut AuditDraft) -> Result<Parsed, Vec<Issue>> {
         let root = self.resource_type.as_str();
-        let Received { value, defects, .. } = parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
+        let Received { value, mut defects, .. } =
+            parse(body, root).map_err(|issues| place_in_parameters(issues, root))?;
         if value["resourceType"] == "Parameters" {
-            let (resource, defects) = self.unwrap(value, defects, audit)?;
-            return Ok((resource, defects, self.profiles));
+            // Their pointers start at the body, those of other issues at the resource.
+            locate(body, "", &mut defects);
+            return self.unwrap(value, defects, audit);
         }
         validated_body::add_identifiers(audit, &value);
-        Ok((value, defects, self.profiles))
+        Ok(Parsed { resource: value, root: String::new(), defects, profiles: self.profiles })
     }
 
     /// Sets `mode` or `profile`, given at `place`.
@@ -122,14 +137,14 @@ impl ValidateParams {
         Ok(())
     }
 
-    /// The resource in a `Parameters`, with the defects of its JSON. Any fault of the `Parameters` themselves is an error:
+    /// The resource in a `Parameters`. Any fault of the `Parameters` themselves is an error:
     /// the answer would not be the one requested.
     fn unwrap(
-        &mut self,
+        mut self,
         mut parameters: Value,
         defects: Vec<Issue>,
         audit: &mut AuditDraft,
-    ) -> Result<(Value, Vec<Issue>), Vec<Issue>> {
+    ) -> Result<Parsed, Vec<Issue>> {
         let elements = parameters["parameter"].as_array().into_iter().flatten();
         elements
             .filter_map(|element| element.get("resource"))
@@ -149,15 +164,16 @@ impl ValidateParams {
                 Ok(Some(_)) if resource.is_some() => {
                     issues.push(page::repeated(place, "resource"));
                 }
-                Ok(Some(own)) => resource = Some((own, format!("{}.parameter[{index}].resource", self.resource_type))),
+                Ok(Some(own)) => resource = Some((own, index)),
                 Ok(None) => {}
                 Err(issue) => issues.push(issue),
             }
         }
         let root = self.resource_type.as_str();
+        let place = resource.as_ref().map(|(_, index)| format!("{root}.parameter[{index}].resource"));
         let mut own_defects = vec![];
         for mut defect in defects {
-            let in_resource = resource.as_ref().and_then(|(_, place)| rest_below(&defect.expression, place));
+            let in_resource = place.as_ref().and_then(|place| rest_below(&defect.expression, place));
             let (rest, new_root, list) = match in_resource {
                 Some(rest) => (rest, root, &mut own_defects),
                 None => (rest_below(&defect.expression, root).unwrap_or_default(), "Parameters", &mut issues),
@@ -166,7 +182,12 @@ impl ValidateParams {
             list.push(defect);
         }
         match resource {
-            Some((resource, _)) if issues.is_empty() => Ok((resource, own_defects)),
+            Some((resource, index)) if issues.is_empty() => Ok(Parsed {
+                resource,
+                root: format!("/parameter/{index}/resource"),
+                defects: own_defects,
+                profiles: self.profiles,
+            }),
             None if issues.is_empty() => {
                 let place = "Parameters.parameter.resource";
                 Err(vec![Issue::new(&FHIR_REQUIRED_ELEMENT, place).with("expected", "resource")])

@@ -11,7 +11,7 @@ use super::endpoint::{Endpoint, RequestContext};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::content::Content;
-use crate::fhir::json::Received;
+use crate::fhir::json::{Received, locate};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::Issue;
 use crate::sas::identity;
@@ -33,18 +33,34 @@ fn processors() -> usize {
 
 /// A validated body.
 pub(super) struct ValidatedBody {
+    /// As sent.
+    bytes: Bytes,
     pub result: ValidationResult,
     /// What is stored, if nothing in the body is refused.
     content: Option<Content>,
 }
 
+/// A body without errors.
+pub(super) struct AcceptedBody {
+    /// As sent.
+    pub bytes: Bytes,
+    pub received: Received,
+    /// What is stored.
+    pub content: Content,
+    /// Warnings and information.
+    pub issues: Vec<Issue>,
+}
+
 impl ValidatedBody {
     /// The body, unless it or what was found elsewhere in the request is refused.
-    pub fn accepted(self, mut issues: Vec<Issue>) -> Result<(Received, Content, Vec<Issue>), Error> {
-        issues.extend(self.result.issues);
-        match (self.result.received, self.content) {
-            (Some(received), Some(content)) if !issues.iter().any(Issue::is_error) => Ok((received, content, issues)),
-            _ => Err(Error::from_issues(issues)),
+    pub async fn accepted(self, context: &RequestContext, mut issues: Vec<Issue>) -> Result<AcceptedBody, Error> {
+        let Self { bytes, result, content } = self;
+        issues.extend(result.issues);
+        match (result.received, content) {
+            (Some(received), Some(content)) if !issues.iter().any(Issue::is_error) => {
+                Ok(AcceptedBody { bytes, received, content, issues })
+            }
+            _ => Err(refusal(context, &bytes, issues).await),
         }
     }
 }
@@ -67,7 +83,7 @@ impl Endpoint {
             }
             let accepted = result.received.as_ref().filter(|_| result.is_accepted());
             let content = accepted.map(Content::new);
-            (ValidatedBody { result, content }, audit)
+            (ValidatedBody { bytes: body, result, content }, audit)
         };
         let (validated, validated_audit) = run(context, Workload::Writes, body_len, work).await?;
         *audit = validated_audit;
@@ -96,6 +112,38 @@ pub(super) fn add_identifiers(audit: &mut AuditDraft, body: &Value) {
         audit.add_identifier(&operator);
     }
     audit.add_body(body);
+}
+
+/// The refusal of a write for these issues, with the positions of those that are about its body.
+pub(super) async fn refusal(context: &RequestContext, body: &Bytes, issues: Vec<Issue>) -> Error {
+    located(context, Workload::Writes, body, String::new(), issues).await.map_or_else(|error| error, Error::from_issues)
+}
+
+/// Adds their positions to issues found after the validation. `root` is the JSON Pointer of the resource in the body.
+pub(super) async fn located(
+    context: &RequestContext,
+    workload: Workload,
+    body: &Bytes,
+    root: String,
+    mut issues: Vec<Issue>,
+) -> Result<Vec<Issue>, Error> {
+    if issues.iter().all(|issue| issue.position().is_some()) {
+        return Ok(issues);
+    }
+    let (body, size) = (body.clone(), body.len());
+    let work = move || {
+        locate(&body, &root, &mut issues);
+        issues
+    };
+    run(context, workload, size, work).await
+}
+
+/// The same for the issues of a write that is on disk, whose answer waits for nothing more: in a large body, those that the
+/// validation did not find have no position.
+pub(super) fn locate_if_small(body: &Bytes, issues: &mut [Issue]) {
+    if body.len() <= MAX_INLINE_BODY {
+        locate(body, "", issues);
+    }
 }
 
 /// Does this work, which takes time in proportion to the size of a body: at once for a small one, on a blocking

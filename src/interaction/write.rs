@@ -1,6 +1,7 @@
 //! What create and update share once the body is validated: the vendor's software may be asked, the write is queued, and its
 //! commit awaited.
 
+use axum::body::Bytes;
 use jiff::Timestamp;
 use scopeguard::guard;
 use serde_json::Value;
@@ -8,14 +9,13 @@ use serde_json::Value;
 use super::endpoint::{Endpoint, RequestContext};
 use super::outcome::{Outcome, Written};
 use super::resource_write::{Applied, ResourceWrite};
+use super::validated_body::{AcceptedBody, locate_if_small, refusal};
 use crate::audit::{AuditDraft, WriteReport};
 use crate::deadline::Deadline;
 use crate::decision::{Proposal, ProposedEffect};
 use crate::error::Error;
-use crate::fhir::content::Content;
 use crate::fhir::date::parse_instant;
 use crate::fhir::id::Id;
-use crate::fhir::json::Received;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::issue::Issue;
@@ -39,6 +39,8 @@ pub(crate) struct PreparedWrite {
     write: ResourceWrite,
     /// The resource as received.
     resource: Value,
+    /// The body as sent.
+    body: Bytes,
     /// Warnings and information.
     issues: Vec<Issue>,
 }
@@ -51,13 +53,13 @@ impl Endpoint {
         audit: &mut AuditDraft,
         resource_type: ResourceType,
         target: Target,
-        (received, content, mut issues): (Received, Content, Vec<Issue>),
+        AcceptedBody { bytes: body, received, content, mut issues }: AcceptedBody,
         preconditions: Preconditions,
     ) -> Result<PreparedWrite, Error> {
         let resource = received.value;
         self.check_directory(context, resource_type, &resource, &mut issues).await;
         if issues.iter().any(Issue::is_error) {
-            return Err(Error::from_issues(issues));
+            return Err(refusal(context, &body, issues).await);
         }
         let text = |name: &str| resource.get(name).and_then(Value::as_str);
         let write = Write {
@@ -85,7 +87,7 @@ impl Endpoint {
             is_unasked: self.decision.is_some() && resource_type == ResourceType::Practitioner,
             rules: issues.iter().map(|issue| issue.rule.id).collect(),
         };
-        Ok(PreparedWrite { write, resource, issues })
+        Ok(PreparedWrite { write, resource, body, issues })
     }
 
     /// Queues a write and waits for its commit. However this ends, even where the client goes away, the draft of the
@@ -134,6 +136,14 @@ impl PreparedWrite {
         }))
     }
 
+    /// A failure of this write; if it is refused, with the positions of the issues in its body.
+    pub async fn failure(&self, context: &RequestContext, error: Error) -> Error {
+        match error {
+            Error::NotFhir(issues) | Error::Refused(issues) => refusal(context, &self.body, issues).await,
+            other => other,
+        }
+    }
+
     /// The same, accepted by the vendor's software.
     #[must_use]
     pub fn accepted(self) -> Self {
@@ -147,17 +157,19 @@ impl PreparedWrite {
         context: &RequestContext,
         audit: &mut AuditDraft,
     ) -> Result<Outcome, Error> {
-        let Self { write, mut issues, .. } = self;
+        let Self { write, body, mut issues, .. } = self;
         let resource_type = write.write.resource_type;
         let write = ResourceWrite { deadline: context.deadline.clone(), ..write };
         let applied = match endpoint.commit(write, context, audit).await {
+            Err(Error::NotFhir(refusals)) => return Err(refusal(context, &body, refusals).await),
             Err(Error::Refused(refusals)) => {
-                return Err(Error::from_issues(refusals.into_iter().chain(issues).collect()));
+                return Err(refusal(context, &body, refusals.into_iter().chain(issues).collect()).await);
             }
             applied => applied?,
         };
         let Applied { effect, content, last_updated, issues: more, id, version } = applied;
         issues.extend(more);
+        locate_if_small(&body, &mut issues);
         let content = match content {
             Some(content) => content,
             // Nothing was written: the stored content may differ from the received one in its layout.

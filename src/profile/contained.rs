@@ -11,7 +11,6 @@ use super::issue::{Report, keyword_issue};
 use super::keyword::{Check, Contained, Narrative};
 use crate::fhir::json::Path;
 use crate::fhir::resource_type::ResourceType;
-use crate::issue::Issue;
 use crate::issue::catalogue::{FHIR_CONTAINED_ID, FHIR_DOM_3, FHIR_REF_1};
 
 /// The types of the contained resources, by id.
@@ -30,12 +29,13 @@ pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>)
     let Walk { references, report, .. } = walk;
     let mut known = HashSet::new();
     for (index, (id, resource)) in contained.into_iter().enumerate() {
-        let place = || format!("{resource_type}.contained[{index}]");
+        let list = Path::Key(&Path::Root, "contained");
+        let path = Path::Index(&list, index);
         if id.is_some_and(|id| !known.insert(id)) {
-            report(&FHIR_CONTAINED_ID, &|| Issue::new(&FHIR_CONTAINED_ID, place()))?;
+            report(&FHIR_CONTAINED_ID, &|| path.issue(&FHIR_CONTAINED_ID, resource_type.as_str()))?;
         }
         if id.is_some_and(|id| !references.contains(id)) && !refers_to_container(resource) {
-            report(&FHIR_DOM_3, &|| Issue::new(&FHIR_DOM_3, place()))?;
+            report(&FHIR_DOM_3, &|| path.issue(&FHIR_DOM_3, resource_type.as_str()))?;
         }
     }
     ControlFlow::Continue(())
@@ -82,7 +82,7 @@ impl<'a> Walk<'a, '_> {
         // In a contained resource, `#` alone refers to the container.
         let is_known = if id.is_empty() { is_contained(path) } else { self.ids.contains(id) };
         if key == "reference" && !is_known {
-            (self.report)(&FHIR_REF_1, &|| Issue::new(&FHIR_REF_1, path.expression(self.resource_type.as_str())))?;
+            (self.report)(&FHIR_REF_1, &|| path.issue(&FHIR_REF_1, self.resource_type.as_str()))?;
         }
         ControlFlow::Continue(())
     }

@@ -52,30 +52,33 @@ pub fn rule(failure: &Failure<'_>) -> Option<&'static Rule> {
 /// The issue of a failure that violates `rule`.
 pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: ResourceType) -> Issue {
     let Failure { instance, path, kind, fhir_type, .. } = failure;
-    let at = || path.expression(resource_type.as_str());
-    let below = |element: &str| Path::Key(path, element).expression(resource_type.as_str());
+    let root = resource_type.as_str();
+    let at = || path.expression(root);
     let found = instance.as_str();
     if failure.rule.is_some() {
-        let (place, count) = match (kind, instance) {
-            (Kind::Required(name), _) => (below(name), 0),
+        let (issue, count) = match (kind, instance) {
+            (Kind::Required(name), _) => (Path::Key(path, name).issue(rule, root), 0),
             // A `null` is the placeholder of a missing value.
-            (_, Value::Array(items)) => (at(), items.iter().filter(|item| !item.is_null()).count()),
-            (_, Value::Null) => (at(), 0),
-            _ => (at(), 1),
+            (_, Value::Array(items)) => (path.issue(rule, root), items.iter().filter(|item| !item.is_null()).count()),
+            (_, Value::Null) => (path.issue(rule, root), 0),
+            _ => (path.issue(rule, root), 1),
         };
-        let issue = Issue::new(rule, place).with("found", found.unwrap_or("absent"));
+        let issue = issue.with("found", found.unwrap_or("absent"));
         return issue.with("count", count.to_string()).with("codings", codings(instance));
     }
+    let pointer = || path.pointer();
     match kind {
         // R4 has no element of this name: the expression is that of the parent.
-        Kind::Unknown(name) => Issue::new(rule, at()).with("found", name),
+        Kind::Unknown(name) => Issue::new(rule, at()).with("found", name).at_pointer(Path::Key(path, name).pointer()),
         Kind::Own(violation) => keyword_issue(violation, path, resource_type),
-        Kind::Keyword("type", expected) => wrong_json_type(instance, at(), expected.as_str().unwrap_or_default()),
+        Kind::Keyword("type", expected) => {
+            wrong_json_type(instance, at(), expected.as_str().unwrap_or_default()).at_pointer(pointer())
+        }
         Kind::Keyword("enum", options) => {
             let codes: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            Issue::new(rule, at()).with("found", found.unwrap_or_default()).with("expected", codes.join(", "))
+            path.issue(rule, root).with("found", found.unwrap_or_default()).with("expected", codes.join(", "))
         }
-        Kind::Keyword(..) | Kind::Required(_) => primitive(fhir_type, at()),
+        Kind::Keyword(..) | Kind::Required(_) => primitive(fhir_type, at()).at_pointer(pointer()),
     }
 }
 
@@ -83,15 +86,19 @@ pub fn issue(failure: &Failure<'_>, rule: &'static Rule, resource_type: Resource
 pub fn keyword_issue(violation: &Violation<'_>, path: &Path<'_>, resource_type: ResourceType) -> Issue {
     let Violation { rule, place, found, expected } = *violation;
     let root = resource_type.as_str();
-    let place = match place {
-        Place::Here => path.expression(root),
-        Place::Member(name) => Path::Key(path, name).expression(root),
-        Place::Item(name, index) => Path::Index(&Path::Key(path, name), index).expression(root),
+    let issue = |path: &Path<'_>| {
+        if *rule == FHIR_PRIMITIVE {
+            return primitive(expected, path.expression(root)).at_pointer(path.pointer());
+        }
+        path.issue(rule, root).with("found", found).with("expected", expected)
     };
-    if *rule == FHIR_PRIMITIVE {
-        return primitive(expected, place);
+    match place {
+        Place::Here => issue(path),
+        // The expression is that of what lacks it.
+        Place::Lacking(name) => issue(path).at_pointer(Path::Key(path, name).pointer()),
+        Place::Member(name) => issue(&Path::Key(path, name)),
+        Place::Item(name, index) => issue(&Path::Index(&Path::Key(path, name), index)),
     }
-    Issue::new(rule, place).with("found", found).with("expected", expected)
 }
 
 /// The codes of an array of codings, `system#code`; other values are not reported.

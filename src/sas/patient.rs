@@ -27,7 +27,7 @@ pub fn report(resource_type: ResourceType, resource: &Value, report: Report<'_>)
 }
 
 fn visit(root: ResourceType, value: &Value, path: &Path<'_>, report: Report<'_>) -> ControlFlow<()> {
-    let mut violation = |rule, path: &Path<'_>| report(rule, &|| Issue::new(rule, path.expression(root.as_str())));
+    let mut violation = |rule, path: &Path<'_>| report(rule, &|| path.issue(rule, root.as_str()));
     match value {
         Value::Object(members) => {
             let (mut is_patient, mut refers_to_patient, mut has_patient_identifier) = (false, false, false);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::deviation::{PARTICIPANT_REFUSED, Validation};
 use super::{appointment, identity, patient, practitioner};
-use crate::fhir::json::{Received, parse};
+use crate::fhir::json::{Received, locate, parse};
 use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue::{FHIR_CODE, RESOURCE_SUBSETTED, RESOURCE_TYPE_MISMATCH, RESOURCE_TYPE_MISSING};
 use crate::issue::{Findings, Issue, Level, Rule};
@@ -24,7 +24,7 @@ pub struct Validator {
 pub struct ValidationResult {
     /// The resource; `None` if the body could not be parsed.
     pub received: Option<Received>,
-    /// Errors first; each rule once per element.
+    /// Errors first; each rule once per element; all with their position in the body.
     pub issues: Vec<Issue>,
 }
 
@@ -46,31 +46,35 @@ impl Validator {
         self.validation
     }
 
-    /// Validates a body that must be a resource of this type. CPU-bound: up to tens of milliseconds for a large body.
+    /// Validates a body that must be a resource of this type; its issues have their position. CPU-bound: up to tens of milliseconds for a large body.
     pub fn validate(&self, resource_type: ResourceType, body: &[u8]) -> ValidationResult {
-        match parse(body, resource_type.as_str()) {
-            Err(issues) => ValidationResult { received: None, issues },
+        let (received, mut issues) = match parse(body, resource_type.as_str()) {
+            Err(issues) => (None, issues),
             Ok(mut received) => {
                 let defects = std::mem::take(&mut received.defects);
                 let issues = self.issues(resource_type, &received.value, defects, None);
-                ValidationResult { received: Some(received), issues }
+                (Some(received), issues)
             }
-        }
+        };
+        locate(body, "", &mut issues);
+        ValidationResult { received, issues }
     }
 
     /// Validates a body that may be a resource of any supported type.
     pub fn validate_any(&self, body: &[u8]) -> ValidationResult {
-        match parse(body, "Resource") {
-            Err(issues) => ValidationResult { received: None, issues },
-            Ok(received) => match received.value["resourceType"].as_str().and_then(ResourceType::parse) {
-                Some(resource_type) => self.validate(resource_type, body),
-                None => {
-                    let mut issues = received.defects;
-                    issues.push(type_mismatch(&received.value, "Practitioner, Appointment"));
-                    ValidationResult { received: None, issues }
+        let mut issues = match parse(body, "Resource") {
+            Err(issues) => issues,
+            Ok(received) => {
+                if let Some(resource_type) = received.value["resourceType"].as_str().and_then(ResourceType::parse) {
+                    return self.validate(resource_type, body);
                 }
-            },
-        }
+                let mut issues = received.defects;
+                issues.push(type_mismatch(&received.value, "Practitioner, Appointment"));
+                issues
+            }
+        };
+        locate(body, "", &mut issues);
+        ValidationResult { received: None, issues }
     }
 
     /// The issues of a parsed resource, `defects` of its JSON included. Checks these `profiles`; if `None`, those that the
@@ -169,8 +173,9 @@ fn subsetted(resource_type: ResourceType, resource: &Value) -> Option<Issue> {
 fn type_mismatch(resource: &Value, expected: &str) -> Issue {
     // `resourceType` is a JSON member, not a FHIR element.
     let expression = if expected.contains(',') { "Resource" } else { expected };
-    match resource.get("resourceType").and_then(Value::as_str) {
-        None => Issue::new(&RESOURCE_TYPE_MISSING, expression).with("expected", expected),
-        Some(found) => Issue::new(&RESOURCE_TYPE_MISMATCH, expression).with("found", found).with("expected", expected),
-    }
+    let issue = match resource.get("resourceType").and_then(Value::as_str) {
+        None => Issue::new(&RESOURCE_TYPE_MISSING, expression),
+        Some(found) => Issue::new(&RESOURCE_TYPE_MISMATCH, expression).with("found", found),
+    };
+    issue.with("expected", expected).at_pointer("/resourceType".to_owned())
 }

@@ -29,7 +29,7 @@ const KEYS: [[u8; 24]; 2] = [*b"a key of 24 bytes, or so", *b"the one before, as
 /// Questions that are asked at a time.
 const MAX_QUESTIONS: usize = 32;
 
-fn decision(url: &str, further: &str) -> Decision {
+pub fn decision(url: &str, further: &str) -> Decision {
     let secrets = KEYS.map(|key| format!("whsec_{}", STANDARD.encode(key)));
     let table = format!("url = \"{url}\"\nsecret = {secrets:?}\n{further}").parse::<toml::Table>().expect("TOML");
     Decision::new(&parse_decision(toml::Value::Table(table)).expect("settings")).expect("a client")

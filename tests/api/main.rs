@@ -30,6 +30,7 @@ mod events;
 mod histories;
 mod identity;
 mod official;
+mod positions;
 mod protocol;
 mod proxies;
 mod reading;

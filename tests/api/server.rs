@@ -254,8 +254,25 @@ impl Answer {
         let answer = self.expect(status);
         assert_operation_outcome(&answer);
         assert!(answer.rules().iter().any(|cited| cited == rule), "{} is not cited: {}", rule, answer.text);
+        if matches!(status, 400 | 422) {
+            for issue in answer.json()["issue"].as_array().expect("issues") {
+                let is_about_body = !issue["expression"][0].as_str().expect("a path").starts_with("http.");
+                assert_eq!(position(issue).is_some(), is_about_body, "{issue}");
+            }
+        }
         answer
     }
+}
+
+/// `line:column` of an issue in the body, where it has them.
+pub fn position(issue: &Value) -> Option<String> {
+    let extensions = issue.get("extension")?.as_array().expect("extensions");
+    let [line, column] = extensions.as_slice() else { panic!("{} extensions", extensions.len()) };
+    let value = |extension: &Value, name: &str| {
+        assert_eq!(extension["url"], format!("http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-{name}"));
+        extension["valueInteger"].as_u64().filter(|value| *value > 0).expect("an integer from 1")
+    };
+    Some(format!("{}:{}", value(line, "line"), value(column, "col")))
 }
 
 /// Asserts that the answer is an OperationOutcome in which nothing is missing.

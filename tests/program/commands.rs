@@ -157,7 +157,7 @@ fn validate_exit_status_is_0_1_or_2() {
 
     let refused = run(&["validate", "--language", "en", "-"], &REGULATOR.replace("\"email\"", "\"phone\""));
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused).contains("Practitioner.telecom[0].system"), "{}", text(&refused));
+    assert!(text(&refused).contains("  error       13:17 Practitioner.telecom[0].system\n"), "{}", text(&refused));
     assert!(text(&refused).contains("[practitioner-telecom-email]"), "{}", text(&refused));
     assert!(text(&refused).contains("every telecom of a regulator must have the system “email”"), "{}", text(&refused));
 

@@ -69,6 +69,37 @@ fn validation_violation_is_reported_as_its_rule_at_its_expression() {
     }
 }
 
+/// Where reading stopped.
+const UNREADABLE: [&str; 5] = ["json-depth", "json-empty", "json-encoding", "json-syntax", "json-too-large"];
+
+#[test]
+fn validation_issue_is_at_the_line_and_column_of_what_it_names() {
+    let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
+    let mut named = 0;
+    for case in cases::all() {
+        let text = String::from_utf8_lossy(&case.body);
+        for issue in validator.validate_any(&case.body).issues {
+            let position = issue.position().unwrap_or_else(|| panic!("{issue:?} has no position"));
+            let line = text.split('\n').nth(position.line as usize - 1).expect("a line");
+            let rest: String = line.chars().skip(position.column as usize - 1).collect();
+            if UNREADABLE.contains(&issue.rule.id) {
+                continue;
+            }
+            assert!(rest.starts_with(|c: char| "\"{[".contains(c) || c.is_ascii_alphanumeric()), "{issue:?}: {rest}");
+            let Some((name, after)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) else { continue };
+            if !after.trim_start().starts_with(':') {
+                continue;
+            }
+            let element = issue.expression.rsplit('.').next().expect("a name");
+            let is_found = issue.parameters.contains(&("found", name.to_owned()));
+            let is_named = name.trim_start_matches('_').starts_with(element) || name == "resourceType" || is_found;
+            assert!(is_named || issue.rule.id == "json-control-character", "{issue:?}: {rest}");
+            named += 1;
+        }
+    }
+    assert!(named > 100, "{named}");
+}
+
 #[test]
 fn rules_of_content_each_have_a_case() {
     let fired: BTreeSet<_> = cases::all()

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::issue::{Issue, Rule};
+
 /// A path as a linked list on the stack: building the expression is the only cost.
 #[derive(Clone, Copy)]
 pub enum Path<'a> {
@@ -14,6 +16,26 @@ pub enum Path<'a> {
 }
 
 impl Path<'_> {
+    /// The violation of a rule by this value.
+    pub fn issue(&self, rule: &'static Rule, root: &str) -> Issue {
+        Issue::new(rule, self.expression(root)).at_pointer(self.pointer())
+    }
+
+    /// The path as a JSON Pointer: `/extension/0/valueReference/identifier`. <https://www.rfc-editor.org/rfc/rfc6901>
+    pub fn pointer(&self) -> String {
+        let mut text = match self {
+            Self::Root => return String::new(),
+            Self::Key(parent, _) | Self::Index(parent, _) => parent.pointer(),
+        };
+        text.push('/');
+        match self {
+            Self::Root => {}
+            Self::Key(_, key) => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Self::Index(_, index) => text.push_str(&index.to_string()),
+        }
+        text
+    }
+
     /// The path as FHIRPath below `root`, the resource type: `Practitioner.extension[0].value.identifier`.
     ///
     /// FHIRPath names elements, not members: `valueString` is the element `value`, and a companion `_family` its primitive.
@@ -58,9 +80,14 @@ impl Path<'_> {
         if matches!(self, Self::Index(Path::Key(_, "property"), _)) {
             return name;
         }
-        let is_form_of = |choice: &&&str| name.strip_prefix(**choice).is_some_and(|form| TYPES.contains(&form));
-        CHOICES.iter().find(is_form_of).map_or(name, |choice| &name[..choice.len()])
+        choice_of(name).unwrap_or(name)
     }
+}
+
+/// The choice element of which a member of this name is a form, if it is one.
+pub(super) fn choice_of(name: &str) -> Option<&'static str> {
+    let is_form_of = |choice: &&str| name.strip_prefix(choice).is_some_and(|form| TYPES.contains(&form));
+    CHOICES.into_iter().find(is_form_of)
 }
 
 /// The choice elements of the types that occur in the supported resources.
@@ -80,6 +107,15 @@ const TYPES: [&str; 50] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn path_pointer_is_a_json_pointer() {
+        assert_eq!(Path::Root.pointer(), "");
+        let extension = Path::Key(&Path::Root, "extension");
+        let first = Path::Index(&extension, 10);
+        assert_eq!(Path::Key(&first, "_valueString").pointer(), "/extension/10/_valueString");
+        assert_eq!(Path::Key(&Path::Key(&Path::Root, "a/~1"), "").pointer(), "/a~1~01/");
+    }
 
     #[test]
     fn path_expression_is_fhirpath() {

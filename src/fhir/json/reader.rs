@@ -6,10 +6,11 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 use serde_json::{Map, Value};
 
 use super::path::Path;
+use super::position::position;
 use crate::issue::catalogue::{
     JSON_CONTROL_CHARACTER, JSON_DEPTH, JSON_DUPLICATE_KEY, JSON_EMPTY_VALUE, JSON_NULL, JSON_SYNTAX, JSON_TOO_LARGE,
 };
-use crate::issue::{Issue, MAX_ISSUES, Rule};
+use crate::issue::{Issue, MAX_ISSUES, Position, Rule};
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 64;
@@ -48,59 +49,61 @@ impl<'a> Reader<'a> {
     /// Reads the whole document.
     pub fn document(&mut self) -> Result<Value, Refusal> {
         let first = self.json.peek().map_err(|error| self.refuse_syntax(&error))?;
-        let value = self.value(first, &Path::Root, 0)?;
+        let start = self.json.current_index();
+        let value = self.value(first, &Path::Root, start, 0)?;
         self.json.finish().map_err(|error| self.refuse_syntax(&error))?;
         Ok(value)
     }
 
-    fn value(&mut self, first: Peek, path: &Path<'_>, depth: usize) -> Result<Value, Refusal> {
+    /// Reads a value. The member or item that it is begins at `start`.
+    fn value(&mut self, first: Peek, path: &Path<'_>, start: usize, depth: usize) -> Result<Value, Refusal> {
         // Before the value is built.
         self.values += 1;
         if self.values > MAX_VALUES {
-            return Err(self.refuse_size(&Path::Root));
+            return Err(self.refuse_size(&Path::Root, start));
         }
         match first {
-            Peek::Object => self.object(path, depth).map(Value::Object),
-            Peek::Array => self.array(path, depth).map(Value::Array),
-            Peek::String => self.string(path).map(Value::String),
+            Peek::Object => self.object(path, start, depth).map(Value::Object),
+            Peek::Array => self.array(path, start, depth).map(Value::Array),
+            Peek::String => self.string(path, start).map(Value::String),
             _ => self.literal(first),
         }
     }
 
-    fn object(&mut self, path: &Path<'_>, depth: usize) -> Result<Map<String, Value>, Refusal> {
+    fn object(&mut self, path: &Path<'_>, object_start: usize, depth: usize) -> Result<Map<String, Value>, Refusal> {
         self.check_depth(depth)?;
         let mut object = Map::new();
         let mut has_null = false;
         self.text.push('{');
-        let mut start = self.json.current_index();
+        let mut before_name = self.json.current_index();
         let mut name = self.json.known_object().map(|name| name.map(str::to_owned));
         while let Some(key) = name.map_err(|error| self.refuse_syntax(&error))? {
             if !object.is_empty() {
                 self.text.push(',');
             }
-            self.name(&key, start, path)?;
+            let start = self.name(&key, before_name, path)?;
             let path = Path::Key(path, &key);
             let first = self.json.peek().map_err(|error| self.refuse_syntax(&error))?;
             let value_start = self.text.len();
-            let value = self.value(first, &path, depth + 1)?;
+            let value = self.value(first, &path, start, depth + 1)?;
             if value.is_null() {
-                self.add(&JSON_NULL, &path, |issue| issue);
+                self.add(&JSON_NULL, &path, start, |issue| issue);
             }
             has_null |= matches!(&value, Value::Array(items) if items.iter().any(Value::is_null));
             if object.contains_key(&key) {
-                self.add(&JSON_DUPLICATE_KEY, &path, |issue| issue.with("found", &key));
+                self.add(&JSON_DUPLICATE_KEY, &path, start, |issue| issue.with("found", &key));
             } else {
                 if depth == 0 {
                     self.members.push(value_start..self.text.len());
                 }
                 object.insert(key, value);
             }
-            start = self.json.current_index();
+            before_name = self.json.current_index();
             name = self.json.next_key().map(|name| name.map(str::to_owned));
         }
         self.text.push('}');
         if object.is_empty() && depth > 0 {
-            self.add(&JSON_EMPTY_VALUE, path, |issue| issue);
+            self.add(&JSON_EMPTY_VALUE, path, object_start, |issue| issue);
         }
         if has_null {
             self.check_placeholders(&object, path);
@@ -108,20 +111,22 @@ impl<'a> Reader<'a> {
         Ok(object)
     }
 
-    /// Checks the name of a member of the object at `path`, and writes it as received. It was read from `start` on.
-    fn name(&mut self, key: &str, start: usize, path: &Path<'_>) -> Result<(), Refusal> {
+    /// Checks the name of a member of the object at `path`, and writes it as received. It was read from `from` on. Returns
+    /// where it starts.
+    fn name(&mut self, key: &str, from: usize, path: &Path<'_>) -> Result<usize, Refusal> {
+        let read = &self.source[from..self.json.current_index()];
+        // Without what separates it from the tokens before and after.
+        let name = read.trim_start_matches(|c: char| c != '"');
+        let start = from + read.len() - name.len();
         if key.len() > MAX_NAME_LENGTH && key.chars().nth(MAX_NAME_LENGTH).is_some() {
-            return Err(self.refuse_size(path));
+            return Err(self.refuse_size(path, start));
         }
         if key.is_empty() || key.contains(is_control) {
-            self.add(&JSON_CONTROL_CHARACTER, &Path::Key(path, key), |issue| issue);
+            self.add(&JSON_CONTROL_CHARACTER, &Path::Key(path, key), start, |issue| issue);
         }
-        let read = &self.source[start..self.json.current_index()];
-        // Without what separates it from the tokens before and after.
-        let name = read.trim_matches(|c: char| c != '"');
-        self.text.push_str(name);
+        self.text.push_str(name.trim_end_matches(|c: char| c != '"'));
         self.text.push(':');
-        Ok(())
+        Ok(start)
     }
 
     /// `null` is legal only as the placeholder of a repetition that the companion of the array describes.
@@ -132,13 +137,14 @@ impl<'a> Reader<'a> {
             {
                 let path = Path::Key(path, key);
                 for (index, _) in items.iter().enumerate().filter(|(_, item)| item.is_null()) {
-                    self.add(&JSON_NULL, &Path::Index(&path, index), |issue| issue);
+                    let path = Path::Index(&path, index);
+                    self.add_issue(|root| path.issue(&JSON_NULL, root));
                 }
             }
         }
     }
 
-    fn array(&mut self, path: &Path<'_>, depth: usize) -> Result<Vec<Value>, Refusal> {
+    fn array(&mut self, path: &Path<'_>, array_start: usize, depth: usize) -> Result<Vec<Value>, Refusal> {
         self.check_depth(depth)?;
         let mut items = vec![];
         self.text.push('[');
@@ -148,32 +154,33 @@ impl<'a> Reader<'a> {
                 self.text.push(',');
             }
             let item = Path::Index(path, items.len());
-            let value = self.value(peek, &item, depth + 1)?;
+            let start = self.json.current_index();
+            let value = self.value(peek, &item, start, depth + 1)?;
             if value.is_null() && !matches!(path, Path::Key(..)) {
-                self.add(&JSON_NULL, &item, |issue| issue);
+                self.add(&JSON_NULL, &item, start, |issue| issue);
             }
             items.push(value);
             first = self.json.array_step();
         }
         self.text.push(']');
         if items.is_empty() {
-            self.add(&JSON_EMPTY_VALUE, path, |issue| issue);
+            self.add(&JSON_EMPTY_VALUE, path, array_start, |issue| issue);
         }
         Ok(items)
     }
 
-    fn string(&mut self, path: &Path<'_>) -> Result<String, Refusal> {
+    fn string(&mut self, path: &Path<'_>, string_start: usize) -> Result<String, Refusal> {
         let start = self.json.current_index();
         let string = self.json.known_str().map(str::to_owned).map_err(|error| self.refuse_syntax(&error))?;
         let token = &self.source[start..self.json.current_index()];
         self.text.push_str(token);
         if string.is_empty() {
-            self.add(&JSON_EMPTY_VALUE, path, |issue| issue);
+            self.add(&JSON_EMPTY_VALUE, path, string_start, |issue| issue);
         }
         // Only an escape can stand for a control character.
         let has_escape = token.len() > string.len() + 2;
         if has_escape && string.contains(is_control) {
-            self.add(&JSON_CONTROL_CHARACTER, path, |issue| issue);
+            self.add(&JSON_CONTROL_CHARACTER, path, string_start, |issue| issue);
         }
         Ok(string)
     }
@@ -197,38 +204,40 @@ impl<'a> Reader<'a> {
 
     fn check_depth(&self, depth: usize) -> Result<(), Refusal> {
         let issue = || Issue::new(&JSON_DEPTH, self.root).with("expected", MAX_DEPTH.to_string());
-        if depth < MAX_DEPTH { Ok(()) } else { Err(Refusal(Box::new(issue()))) }
+        let here = self.json.current_index();
+        if depth < MAX_DEPTH { Ok(()) } else { Err(Refusal(Box::new(issue().at_offset(here)))) }
     }
 
-    /// Adds a defect, if the limit is not reached; only then is its expression built.
-    fn add(&mut self, rule: &'static Rule, path: &Path<'_>, complete: impl FnOnce(Issue) -> Issue) {
+    /// Adds the defect of a value, if the limit is not reached; only then is its expression built. The member or item that the
+    /// value is begins at `start`: of duplicates, a pointer finds the first only.
+    fn add(&mut self, rule: &'static Rule, path: &Path<'_>, start: usize, complete: impl FnOnce(Issue) -> Issue) {
+        self.add_issue(|root| complete(Issue::new(rule, path.expression(root))).at_offset(start));
+    }
+
+    fn add_issue(&mut self, issue: impl FnOnce(&str) -> Issue) {
         if self.defects.len() < MAX_ISSUES {
-            self.defects.push(complete(Issue::new(rule, path.expression(self.root))));
+            self.defects.push(issue(self.root));
         }
     }
 
-    fn refuse_size(&self, path: &Path<'_>) -> Refusal {
+    fn refuse_size(&self, path: &Path<'_>, offset: usize) -> Refusal {
         let issue = Issue::new(&JSON_TOO_LARGE, path.expression(self.root)).with("values", MAX_VALUES.to_string());
-        Refusal(Box::new(issue.with("characters", MAX_NAME_LENGTH.to_string())))
+        Refusal(Box::new(issue.with("characters", MAX_NAME_LENGTH.to_string()).at_offset(offset)))
     }
 
     fn refuse_syntax(&self, error: &JiterError) -> Refusal {
         match error.error_type {
             // More than 4,300 digits before the decimal point.
-            JiterErrorType::JsonError(JsonErrorType::NumberOutOfRange) => self.refuse_size(&Path::Root),
+            JiterErrorType::JsonError(JsonErrorType::NumberOutOfRange) => self.refuse_size(&Path::Root, error.index),
             _ => self.refuse_at(error.index),
         }
     }
 
     /// The JSON is malformed at this index of the source.
     fn refuse_at(&self, index: usize) -> Refusal {
-        let read = &self.source.as_bytes()[..index.min(self.source.len())];
-        let line_start = read.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = 1 + read.iter().filter(|byte| **byte == b'\n').count();
-        // In characters: bytes that continue one do not count.
-        let column = 1 + read[line_start..].iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-        let issue = Issue::new(&JSON_SYNTAX, self.root).with("line", line.to_string());
-        Refusal(Box::new(issue.with("column", column.to_string())))
+        let Position { line, column } = position(self.source.as_bytes(), index);
+        let issue = Issue::new(&JSON_SYNTAX, self.root).at_offset(index);
+        Refusal(Box::new(issue.with("line", line.to_string()).with("column", column.to_string())))
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Violation<'a> {
 pub enum Place<'a> {
     /// The instance itself.
     Here,
+    /// The instance itself, as it lacks this member.
+    Lacking(&'a str),
     /// A member of it.
     Member(&'a str),
     /// An item of a member.

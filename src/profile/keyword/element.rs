@@ -61,8 +61,9 @@ impl Check for Dependent {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
         let given = self.0.iter().filter(|(element, _)| element.is_in(object));
         let mut missing = given.flat_map(|(_, others)| others).filter(|other| !other.is_in(object));
-        missing
-            .try_for_each(|other| report(&Violation { place: Place::Here, ..other.violation(&FHIR_REQUIRED_ELEMENT) }))
+        missing.try_for_each(|other| {
+            report(&Violation { place: Place::Lacking(&other.name), ..other.violation(&FHIR_REQUIRED_ELEMENT) })
+        })
     }
 }
 
@@ -90,12 +91,14 @@ struct OneChoice {
 }
 
 impl OneChoice {
+    /// The member that is a form too many, or the name of the element if no form of it is there.
+    ///
     /// Looks up the members of the object among the forms, as there are fewer members than forms.
-    fn is_broken(&self, object: &Map<String, Value>) -> bool {
-        let mut given = object.keys().filter_map(|name| self.forms.get(name));
+    fn fault<'a>(&'a self, object: &'a Map<String, Value>) -> Option<&'a str> {
+        let mut given = object.keys().filter_map(|name| Some((name, self.forms.get(name)?)));
         match given.next() {
-            None => self.required,
-            Some(first) => given.any(|other| other != first),
+            None => self.required.then_some(&self.element.name),
+            Some((_, first)) => given.find(|(_, other)| *other != first).map(|(name, _)| name.as_str()),
         }
     }
 }
@@ -103,8 +106,10 @@ impl OneChoice {
 impl Check for Choice {
     fn check(&self, instance: &Value, _: &Contained<'_>, report: Receiver<'_>) -> ControlFlow<()> {
         let Value::Object(object) = instance else { return ControlFlow::Continue(()) };
-        let mut broken = self.0.iter().filter(|choice| choice.is_broken(object));
-        broken.try_for_each(|choice| report(&choice.element.violation(&FHIR_CHOICE)))
+        let mut faults = self.0.iter().filter_map(|choice| Some((choice, choice.fault(object)?)));
+        faults.try_for_each(|(choice, member)| {
+            report(&Violation { place: Place::Member(member), ..choice.element.violation(&FHIR_CHOICE) })
+        })
     }
 }
 
@@ -129,10 +134,10 @@ impl Check for Companions {
             match (object.get(element), companion) {
                 (None, Value::Object(_)) => {
                     if self.codes.iter().any(|code| code == element) {
-                        violation(&FHIR_CODE_MISSING, Place::Member(element))?;
+                        violation(&FHIR_CODE_MISSING, Place::Member(name))?;
                     }
                     if !has_extension(Some(companion)) {
-                        violation(&FHIR_ELE_1, Place::Member(element))?;
+                        violation(&FHIR_ELE_1, Place::Member(name))?;
                     }
                 }
                 (values, Value::Array(companions)) => {
@@ -140,7 +145,7 @@ impl Check for Companions {
                     for index in 0..values.len().max(companions.len()) {
                         let has_value = values.get(index).is_some_and(|value| !value.is_null());
                         if !has_value && !has_extension(companions.get(index)) {
-                            violation(&FHIR_ELE_1, Place::Item(element, index))?;
+                            violation(&FHIR_ELE_1, Place::Item(name, index))?;
                         }
                     }
                 }
