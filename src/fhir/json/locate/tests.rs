@@ -197,7 +197,8 @@ impl Writer {
     fn here(&self) -> Position {
         let lines: Vec<_> = self.text.split('\n').collect();
         let column = lines.last().map_or(0, |line| line.chars().count()) + 1;
-        Position { line: lines.len() as u32, column: column as u32 }
+        let count = |number: usize| u32::try_from(number).expect("few");
+        Position { line: count(lines.len()), column: count(column) }
     }
 
     /// `is_first` is false below a repeated name.
