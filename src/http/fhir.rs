@@ -157,9 +157,8 @@ impl TypeRequest<'_> {
         let proposal = context.deadline.limit(prepared.proposal(endpoint, &context.deadline)).await?;
         if let (Some(decision), Some(proposal)) = (&endpoint.decision, proposal) {
             context.deadline = context.deadline.without_permit();
-            if let Err(error) = decision.ask(&context.deadline, &proposal, endpoint.clock.now()).await {
-                return Err(prepared.failure(&context, error).await.into());
-            }
+            let asked = decision.ask(&context.deadline, &proposal, endpoint.clock.now()).await;
+            asked.map_err(|error| prepared.locate_refusal(error))?;
             context.deadline = self.state.admission.permit_until(Workload::Writes, context.deadline).await?;
             prepared = prepared.accepted();
         } else if endpoint.decision.as_ref().is_some_and(|decision| !decision.refuses_undecided()) {

@@ -59,12 +59,12 @@ impl Validate {
             let parsed = parameters.read(&body, &mut own_audit);
             // The validation takes longer, and the client may go away meanwhile: then nobody receives it.
             let _ = identified.send(own_audit);
-            let located = |mut issues: Vec<Issue>, root: &str| {
-                locate(&body, root, &mut issues);
+            let Parsed { resource, root, defects, profiles } = parsed.map_err(|mut issues| {
+                locate(&body, "", &mut issues);
                 issues
-            };
-            let Parsed { resource, root, defects, profiles } = parsed.map_err(|issues| located(issues, ""))?;
-            let issues = located(validator.issues(resource_type, &resource, defects, profiles), &root);
+            })?;
+            let mut issues = validator.issues(resource_type, &resource, defects, profiles);
+            locate(&body, &root, &mut issues);
             Ok::<_, Vec<Issue>>((resource, root, issues))
         };
         let add_identifiers = async {
@@ -137,8 +137,8 @@ impl ValidateParams {
         Ok(())
     }
 
-    /// The resource in a `Parameters`. Any fault of the `Parameters` themselves is an error:
-    /// the answer would not be the one requested.
+    /// The resource in a `Parameters`. Any fault of the `Parameters` themselves is an error: the answer would not be the one
+    /// requested.
     fn unwrap(
         mut self,
         mut parameters: Value,

@@ -16,6 +16,7 @@ use crate::decision::{Proposal, ProposedEffect};
 use crate::error::Error;
 use crate::fhir::date::parse_instant;
 use crate::fhir::id::Id;
+use crate::fhir::json::locate;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::EntityTags;
 use crate::issue::Issue;
@@ -136,18 +137,22 @@ impl PreparedWrite {
         }))
     }
 
-    /// A failure of this write; if it is refused, with the positions of the issues in its body.
-    pub async fn failure(&self, context: &RequestContext, error: Error) -> Error {
-        match error {
-            Error::NotFhir(issues) | Error::Refused(issues) => refusal(context, &self.body, issues).await,
-            other => other,
-        }
-    }
-
     /// The same, accepted by the vendor's software.
     #[must_use]
     pub fn accepted(self) -> Self {
         Self { write: ResourceWrite { is_unasked: false, ..self.write }, ..self }
+    }
+
+    /// The failure of the question about this write. A refusal is about the resource as a whole, which is found without reading
+    /// the body.
+    pub fn locate_refusal(&self, error: Error) -> Error {
+        match error {
+            Error::Refused(mut issues) => {
+                locate(&self.body, "", &mut issues);
+                Error::Refused(issues)
+            }
+            other => other,
+        }
     }
 
     /// Decides and stores; answers once it is on disk.

@@ -189,11 +189,14 @@ on_both_databases! { Scene::loaded;
             (Check::Off, &[]),
         ] {
             let server = scene.server(check).await;
-            let answer = server.post("/Practitioner/$validate", &account).await.expect(200);
-            assert_eq!(cited(&answer), expected);
             let parameters = json!({ "resourceType": "Parameters", "parameter": [{ "name": "resource", "resource": account }] });
-            let answer = server.post("/Practitioner/$validate", &parameters).await.expect(200);
-            assert_eq!(cited(&answer), expected);
+            for body in [&account, &parameters] {
+                let answer = server.post("/Practitioner/$validate", body).await.expect(200);
+                assert_eq!(cited(&answer), expected);
+                let identifier = body.to_string().find("\"identifier\":[").expect("a member") + "\"identifier\":[".len();
+                let expected = (check != Check::Off).then(|| format!("1:{}", identifier + 1));
+                assert_eq!(position(&answer.json()["issue"][0]), expected);
+            }
             assert_eq!(server.count("Practitioner").await, 0);
         }
     }
