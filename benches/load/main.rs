@@ -2,7 +2,7 @@
 //!
 //! * conditional PUT of an account of 2.5 kB, half creations and half updates, over 1 to 256 connections, on SQLite and
 //!   on Postgres; after each row the ceiling of the same minute: the same rows written straight to that database;
-//! * what the audit log costs a write, and how much disk a write takes;
+//! * what the audit log costs a write, what positions and changes cost it, and how much disk a write takes;
 //! * the start, the memory, and the binary.
 //!
 //! The client, the server and Postgres share the cores of one machine. A disk's fsync is seen to
@@ -14,6 +14,7 @@ mod ceiling;
 mod disk;
 mod feed;
 mod footprint;
+mod position;
 mod record;
 mod round_trips;
 #[path = "../shared/mod.rs"]
@@ -56,6 +57,7 @@ enum Section {
     WritesSqlite,
     WritesPostgres,
     Record,
+    Position,
     Disk,
     Feed,
     Webhooks,
@@ -95,6 +97,9 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wants(Section::Record) {
         println!("### Audit log, on SQLite\n\n{}", record::measure(duration).await?);
+    }
+    if wants(Section::Position) {
+        println!("### Position and change of a version, on SQLite\n\n{}", position::measure(duration).await?);
     }
     if wants(Section::Disk) {
         println!("### Disk, on SQLite\n\n{}", disk::measure(arguments.writes).await?);

@@ -85,21 +85,21 @@ async fn by_turns(storage: &Storage, duration: Duration) -> Result<[Measured; 2]
 }
 
 /// An account as it is written next.
-struct Account {
+pub struct Account {
     body: Value,
     intrn: String,
-    version: NextVersion,
+    pub version: NextVersion,
 }
 
 #[derive(Clone)]
-struct NextVersion {
-    entry: Entry,
-    version: NewVersion,
+pub struct NextVersion {
+    pub entry: Entry,
+    pub version: NewVersion,
 }
 
 impl Account {
     /// A new account, or the next version of the previous one; with the keys of the state that the write reads.
-    fn new(body: &[u8], previous: Option<Self>) -> Result<(Self, StateKeys), Failure> {
+    pub fn new(body: &[u8], previous: Option<Self>) -> Result<(Self, StateKeys), Failure> {
         let received = parse(body, "Practitioner").map_err(|_| "a body that is refused")?;
         let (content, now) = (Content::new(&received), system_time());
         let own = identifiers(&received.value);
@@ -136,7 +136,7 @@ impl Account {
     }
 
     /// The audit event of the write, as the endpoint makes it.
-    fn event(&self, key: &Key) -> AuditEvent {
+    pub fn event(&self, key: &Key) -> AuditEvent {
         let caller = Caller { peer: "127.0.0.1".to_owned(), ..Caller::default() };
         let mut draft = AuditDraft::new(system_time(), new_uuid().to_string(), caller, key.clone());
         draft.set_interaction("update", Some("Practitioner"));

@@ -29,13 +29,15 @@ const BEGIN_AND_SELECT_STATE: &str = select_state! {
     values: "(SELECT value ->> 0 AS column1, value ->> 1 AS column2 FROM json_each($3)) AS k"
 };
 
-/// The contents are one value, `$2`, of which each version has a part: JSON would escape and unescape every quote.
+/// Contents and changes are one value, `$2`, of which each version has two parts that follow one another: JSON would escape
+/// and unescape every quote.
 ///
 /// `WHERE true` tells `ON CONFLICT` from a join.
 const STORE_AND_COMMIT: &str = concat!(
     "INSERT INTO resource_version (resource_type, id, version, last_updated, interaction, content, change) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
-            CAST(substr($2, value ->> 5, value ->> 6) AS TEXT), value ->> 7 \
+            CAST(substr($2, value ->> 5, value ->> 6) AS TEXT), \
+            CAST(substr($2, value ->> 5 + value ->> 6, value ->> 7) AS TEXT) \
      FROM json_each($1); \
      INSERT INTO resource (resource_type, id, version, last_updated, content_hash, active, status, start) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
@@ -93,14 +95,16 @@ pub(super) async fn store_and_commit(
     others: &[AuditEvent],
 ) -> Result<(), sqlx::Error> {
     let WriteSet { versions, events } = set;
-    let mut contents = Vec::with_capacity(versions.iter().map(|version| version.content.len()).sum());
+    let length = |version: &NewVersion| version.content.len() + version.change.len();
+    let mut texts = Vec::with_capacity(versions.iter().map(length).sum());
     let versions = json(versions.iter().map(|version| {
-        contents.extend_from_slice(version.content.as_bytes());
-        let (length, resource_type) = (version.content.len(), version.resource_type.as_str());
         // The first byte is number 1.
-        let start = contents.len() - length + 1;
-        let NewVersion { id, version, last_updated, interaction, change, .. } = version;
-        (resource_type, id.as_str(), version, last_updated, interaction, start, length, change)
+        let start = texts.len() + 1;
+        let NewVersion { resource_type, id, version, last_updated, interaction, content, change } = version;
+        texts.extend_from_slice(content.as_bytes());
+        texts.extend_from_slice(change.as_bytes());
+        let lengths = (content.len(), change.len());
+        (resource_type.as_str(), id.as_str(), version, last_updated, interaction, start, lengths.0, lengths.1)
     }))?;
     let resources = json(registry.changed().into_iter().map(|entry| {
         let (status, start) = (entry.status.as_deref(), entry.start.map(instant));
@@ -125,7 +129,7 @@ pub(super) async fn store_and_commit(
         })
     }))?;
     let events = EventBatch::new(others.iter().chain(events))?;
-    let query = sqlx::query(STORE_AND_COMMIT).bind(versions).bind(contents).bind(resources).bind(replaced);
+    let query = sqlx::query(STORE_AND_COMMIT).bind(versions).bind(texts).bind(resources).bind(replaced);
     let query = query.bind(identifiers).bind(events.events).bind(events.keys).bind(events.length).bind(RUN);
     query.execute(connection.will_commit()).await?;
     connection.committed();
