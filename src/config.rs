@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod annuaire;
+pub(crate) mod console;
 pub(crate) mod events;
 pub(crate) mod exchanges;
 mod file;
@@ -170,7 +171,7 @@ pub(crate) fn unknown_variables() -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::http::bounds::Bounds;
 

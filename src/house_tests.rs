@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 20] = [
+const DIRECTION: [(&str, &[&str]); 21] = [
     ("issue", &[]),
     ("fhir", &["issue"]),
     ("clock", &["fhir"]),
@@ -18,6 +18,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("sas", &["error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["deadline", "fhir", "storage"]),
     ("webhook", &["clock", "deadline", "error", "feed", "fhir", "storage"]),
+    ("journal", &["clock", "deadline", "error", "fhir", "storage"]),
     ("decision", &["clock", "deadline", "error", "fhir", "issue", "webhook"]),
     (
         "interaction",
@@ -49,7 +50,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
             "webhook",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "sas", "tls", "webhook"]),
+    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "journal", "sas", "tls", "webhook"]),
     (
         "command",
         &[
@@ -135,9 +136,10 @@ fn sqlx_is_named_in_storage_only() {
 }
 
 /// The files that name `clap`: its derives are where settings and arguments are declared.
-const CLAP: [&str; 11] = [
+const CLAP: [&str; 12] = [
     "access.rs",
     "audit/settings.rs",
+    "journal/settings.rs",
     "command",
     "config",
     "config.rs",

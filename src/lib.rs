@@ -19,6 +19,7 @@ pub mod interaction;
 pub mod decision;
 pub mod feed;
 
+mod journal;
 mod webhook;
 
 mod profile;

@@ -15,6 +15,18 @@ pub struct Caller {
     pub rights: Vec<Right>,
 }
 
+impl Caller {
+    /// Whether it has the right to look at the console, and no other: it is no client of the FHIR API.
+    fn is_for_console_only(&self) -> bool {
+        !self.rights.is_empty() && self.rights.iter().all(|right| *right == Right::Console)
+    }
+
+    /// Whether it may look at the console.
+    pub(crate) fn may_use_console(&self) -> bool {
+        self.rights.contains(&Right::Console)
+    }
+}
+
 /// What a caller authenticates with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
@@ -66,6 +78,32 @@ impl Callers {
         }
         self.names.push(caller.name.clone());
         Ok(())
+    }
+
+    /// The clients of the FHIR API: all but those that may only look at the console.
+    #[must_use]
+    pub fn of_fhir(&self) -> Self {
+        self.filter(|caller| !caller.is_for_console_only())
+    }
+
+    /// Those that may look at the console and have a token to log in with.
+    #[must_use]
+    pub(crate) fn of_console(&self) -> Self {
+        Self { by_common_name: HashMap::new(), ..self.filter(Caller::may_use_console) }
+    }
+
+    /// The callers for which `keeps` is true.
+    fn filter(&self, keeps: impl Fn(&Caller) -> bool) -> Self {
+        let by_common_name = self.by_common_name.iter().filter_map(|(name, units)| {
+            let units: Vec<_> = units.iter().filter(|(_, caller)| keeps(caller)).cloned().collect();
+            (!units.is_empty()).then(|| (name.clone(), units))
+        });
+        let by_token = self.by_token.iter().filter(|(_, caller)| keeps(caller));
+        let (by_common_name, by_token): (HashMap<_, Vec<_>>, HashMap<_, _>) =
+            (by_common_name.collect(), by_token.map(|(hash, caller)| (hash.clone(), caller.clone())).collect());
+        let of_certificates = by_common_name.values().flatten().map(|(_, caller)| caller);
+        let names = of_certificates.chain(by_token.values()).map(|caller| caller.name.clone()).collect();
+        Self { by_common_name, by_token, names }
     }
 
     /// Whether no caller is configured.

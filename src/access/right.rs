@@ -17,6 +17,9 @@ pub enum Right {
     /// Reading and searching the mirror of the national directory.
     #[serde(rename = "annuaire:read")]
     AnnuaireRead,
+    /// Looking at the console, on the operator's listener. It is no right on the FHIR listener.
+    #[serde(rename = "console")]
+    Console,
 }
 
 impl Right {
@@ -27,6 +30,7 @@ impl Right {
             Self::AppointmentWrite => "appointment:write",
             Self::Read => "read",
             Self::AnnuaireRead => "annuaire:read",
+            Self::Console => "console",
         }
     }
 }

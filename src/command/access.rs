@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::failure::Failure;
 use crate::access::{Access, Mode};
 use crate::config::Config;
+use crate::config::console::Switch;
 use crate::http::origin::proxy::CertificateHeader;
 
 /// Builds the access policy. `has_authorities`: whether `SAS_TLS_CLIENT_CA` is set.
@@ -13,18 +14,19 @@ use crate::http::origin::proxy::CertificateHeader;
 /// A sentence that says what to change, if unknown clients would be served without a decision of the operator, or if
 /// callers could never authenticate.
 pub fn access(config: &Config, has_authorities: bool) -> Result<Access, Failure> {
+    let callers = config.callers.of_fhir();
     let is_forwarded = config.proxies.proxy_certificate != CertificateHeader::None;
     if is_forwarded && config.proxies.trusted_proxies.is_empty() {
         return Err("SAS_PROXY_CERTIFICATE is set, but there is no trusted proxy: set SAS_TRUSTED_PROXIES, or \
             SAS_PROXY_CERTIFICATE=none"
             .into());
     }
-    if (is_forwarded || config.callers.has_certificates()) && !has_authorities {
+    if (is_forwarded || callers.has_certificates()) && !has_authorities {
         return Err(
             "client certificates are configured, but no authority to validate them: set SAS_TLS_CLIENT_CA".into()
         );
     }
-    match (config.access.access, config.callers.is_empty()) {
+    match (config.access.access, callers.is_empty()) {
         (Mode::Callers, false) if is_unencrypted(config) => Err(format!(
             "callers would send their tokens unencrypted to SAS_LISTEN={}: set SAS_TLS_CERT and SAS_TLS_KEY, or \
             SAS_TRUSTED_PROXIES if a proxy encrypts, or listen on 127.0.0.1, or set SAS_ACCESS=plain to accept \
@@ -36,7 +38,7 @@ pub fn access(config: &Config, has_authorities: bool) -> Result<Access, Failure>
             if mode == Mode::Plain && is_unencrypted(config) {
                 tracing::warn!("SAS_ACCESS=plain: callers send their tokens unencrypted");
             }
-            Ok(Access::restricted(config.callers.clone(), config.access.metadata))
+            Ok(Access::restricted(callers, config.access.metadata))
         }
         (Mode::Open, false) => Err("SAS_ACCESS=open serves every client, but callers are configured: remove \
             SAS_ACCESS=open or the tables [[caller]]"
@@ -58,6 +60,26 @@ pub fn access(config: &Config, has_authorities: bool) -> Result<Access, Failure>
             Ok(Access::open())
         }
     }
+}
+
+/// Checks that the tokens of the console are sent encrypted, or stay on this machine.
+///
+/// # Errors
+/// A sentence that says what to set.
+pub fn check_console(config: &Config) -> Result<(), Failure> {
+    let is_encrypted = config.console.console_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    let is_served = config.console.console == Switch::On && !config.callers.of_console().is_empty();
+    let is_local = config.ops_listen.ip().to_canonical().is_loopback();
+    if !is_served || is_local || is_encrypted || config.access.access == Mode::Plain {
+        return Ok(());
+    }
+    Err(format!(
+        "callers would send the tokens of the console unencrypted to SAS_OPS_LISTEN={}: set \
+        SAS_CONSOLE_URL=https://… if a proxy encrypts, or listen on 127.0.0.1 and reach it by `ssh -L`, or set \
+        SAS_CONSOLE=off, or set SAS_ACCESS=plain to accept unencrypted tokens",
+        config.ops_listen
+    )
+    .into())
 }
 
 /// Checks that `Location` and links can begin with a URL that clients can use.

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::access::{access, check_base_url, exposures};
+use super::access::{access, check_base_url, check_console, exposures};
 use super::failure::Failure;
 use super::{annuaire, purge, terminal};
 use crate::access::Access;
@@ -54,6 +54,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
     check_base_url(config)?;
+    check_console(config)?;
     warn_about_exposures(config);
     let validator = Validator::new(config.validation)?;
     let decision = config.decision.as_ref().map(Decision::new).transpose()?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::console;
 use crate::access;
 use crate::access::caller::Callers;
 use crate::annuaire::sync::schedule::Schedule;
@@ -16,6 +17,7 @@ use crate::clock::duration::duration_parser;
 use crate::decision;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
+use crate::journal;
 use crate::sas::deviation::Validation;
 use crate::sas::directory::Check;
 use crate::tls;
@@ -31,7 +33,7 @@ pub struct Config {
     #[arg(long, env = "SAS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Address of the operator's listener: /health/live, /health/ready, /metrics
+    /// Address of the operator's listener: /health/live, /health/ready, /metrics, /console
     #[arg(long, env = "SAS_OPS_LISTEN", global = true, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub ops_listen: SocketAddr,
 
@@ -104,6 +106,12 @@ pub struct Config {
     #[command(flatten)]
     pub audit: audit::Settings,
 
+    #[command(flatten)]
+    pub journal: journal::Settings,
+
+    #[command(flatten)]
+    pub console: console::Settings,
+
     /// Whether to accept, with a warning, or to refuse the deviations from FHIR that the SAS pages themselves contain
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]
     pub validation: Validation,
@@ -149,7 +157,7 @@ pub enum LogFormat {
     Json,
 }
 
-fn base_url(text: &str) -> Result<String, String> {
+pub(super) fn base_url(text: &str) -> Result<String, String> {
     let url: axum::http::Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
     match (url.scheme_str(), url.authority(), url.query()) {
         (Some("http" | "https"), Some(authority), None)
