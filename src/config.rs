@@ -12,6 +12,8 @@ pub(crate) mod events;
 pub(crate) mod exchanges;
 mod file;
 mod settings;
+mod test_target;
+mod url;
 pub(crate) mod webhooks;
 
 use file::SettingsFile;

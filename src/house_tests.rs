@@ -50,7 +50,13 @@ const DIRECTION: [(&str, &[&str]); 21] = [
             "webhook",
         ],
     ),
-    ("config", &["access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "journal", "sas", "tls", "webhook"]),
+    (
+        "config",
+        &[
+            "access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "journal", "sas", "tls",
+            "webhook",
+        ],
+    ),
     (
         "command",
         &[

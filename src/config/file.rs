@@ -287,7 +287,7 @@ mod tests {
             let sentence = format!("settings.toml: line 3: unknown key `{key}`; did you mean `{nearest}`?");
             assert!(error.contains(&sentence), "{error}");
         }
-        for key in ["colour", "x", "r", "\"\""] {
+        for key in ["zebra", "x", "r", "\"\""] {
             let error = read_file(&format!("{key} = 1"), &[]).expect_err("unknown");
             assert!(error.contains("unknown key `") && error.contains("`sas-endpoint --help` lists"), "{error}");
         }

@@ -8,6 +8,7 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::console;
+use super::url::base_url;
 use crate::access;
 use crate::access::caller::Callers;
 use crate::annuaire::sync::schedule::Schedule;
@@ -155,22 +156,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line
     Json,
-}
-
-pub(super) fn base_url(text: &str) -> Result<String, String> {
-    let url: axum::http::Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
-    match (url.scheme_str(), url.authority(), url.query()) {
-        (Some("http" | "https"), Some(authority), None)
-            if !authority.as_str().contains('@') && !text.contains('#') && url.path().bytes().all(is_plain) =>
-        {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err("expected http://host/path or https://host/path, of letters, digits and -._~/".to_owned()),
-    }
-}
-
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
