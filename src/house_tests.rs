@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 21] = [
+const DIRECTION: [(&str, &[&str]); 22] = [
+    ("characters", &[]),
     ("issue", &[]),
     ("fhir", &["issue"]),
     ("clock", &["fhir"]),
@@ -63,6 +64,7 @@ const DIRECTION: [(&str, &[&str]); 21] = [
             "access",
             "annuaire",
             "audit",
+            "characters",
             "clock",
             "config",
             "decision",

@@ -35,6 +35,7 @@ pub mod access;
 pub mod audit;
 pub mod tls;
 
+mod characters;
 pub mod clock;
 pub mod deadline;
 pub mod error;

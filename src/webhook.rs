@@ -10,6 +10,7 @@ mod deliverer;
 pub(crate) mod file;
 mod lease;
 mod message;
+pub(crate) mod operation;
 mod receiver;
 mod retry;
 mod secret;
@@ -20,8 +21,7 @@ pub(crate) mod table;
 mod worker;
 
 pub(crate) use deliverer::{Deliverer, DelivererParts};
-pub(crate) use message::Message;
-pub(crate) use receiver::Receiver;
+pub(crate) use operation::ReplayStart;
 pub(crate) use secret::{Secret, Secrets, read_secrets};
 pub(crate) use sender::Sender;
 pub(crate) use settings::Webhook;

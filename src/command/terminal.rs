@@ -4,12 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Whether a terminal acts on the character instead of showing it: control characters, and the marks that change the
-/// direction of a text (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) or end its line.
-fn is_active(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+use crate::characters::is_active;
 
 /// Replaces each active character that is not `kept` by its escape, such as `\u{202e}`.
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use super::exchanges::time;
+use crate::webhook::ReplayStart;
 
 #[derive(Clone, Debug, Args)]
 pub struct Webhooks {
@@ -51,14 +51,7 @@ pub struct Replay {
     pub name: String,
     /// The first event to deliver: a position, a date, a date and time, or an age (1, 2026-11-01, 2026-11-01T08:00, 24h)
     #[arg(long, value_name = "POSITION|TIME", value_parser = start)]
-    pub from: Start,
-}
-
-/// Where a replay begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    Position(i64),
-    Time(Timestamp),
+    pub from: ReplayStart,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -87,11 +80,11 @@ pub struct Listen {
     pub json: bool,
 }
 
-fn start(text: &str) -> Result<Start, String> {
+fn start(text: &str) -> Result<ReplayStart, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().map(Start::Position).map_err(|_| "the position is too large".to_owned());
+        return text.parse().map(ReplayStart::Position).map_err(|_| "the position is too large".to_owned());
     }
-    time(text).map(Start::Time).map_err(|expected| format!("{expected}, or a position"))
+    time(text).map(ReplayStart::Time).map_err(|expected| format!("{expected}, or a position"))
 }
 
 #[cfg(test)]
@@ -100,10 +93,13 @@ mod tests {
 
     #[test]
     fn cli_replay_start_is_a_position_or_a_time() {
-        assert_eq!(start("0"), Ok(Start::Position(0)));
-        assert_eq!(start("2026"), Ok(Start::Position(2026)));
-        assert_eq!(start("2026-11-01T08:00:00Z"), Ok(Start::Time("2026-11-01T08:00:00Z".parse().expect("an instant"))));
-        assert!(matches!(start("24h"), Ok(Start::Time(_))));
+        assert_eq!(start("0"), Ok(ReplayStart::Position(0)));
+        assert_eq!(start("2026"), Ok(ReplayStart::Position(2026)));
+        assert_eq!(
+            start("2026-11-01T08:00:00Z"),
+            Ok(ReplayStart::Time("2026-11-01T08:00:00Z".parse().expect("an instant")))
+        );
+        assert!(matches!(start("24h"), Ok(ReplayStart::Time(_))));
         for wrong in ["", "-1", "yesterday", "99999999999999999999"] {
             assert!(start(wrong).is_err(), "{wrong}");
         }

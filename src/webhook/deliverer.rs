@@ -11,7 +11,7 @@ use super::lease::{Lease, keep_lease};
 use super::receiver::Receiver;
 use super::retry::RetryPolicy;
 use super::settings::Webhook;
-use super::status::{Statuses, WebhookStatus};
+use super::status::{Statuses, WebhookStatus, read_statuses};
 use super::worker::Worker;
 use crate::clock::Clock;
 use crate::feed::Head;
@@ -138,11 +138,8 @@ impl Deliverer {
 
     async fn read_statuses(&self) -> Result<Vec<WebhookStatus>, StorageError> {
         let (deadline, storage) = self.context.storage();
-        let rows = deadline.limit(storage.webhooks()).await?;
-        let head = deadline.limit(storage.head()).await?;
         let is_configured = |name: &str| self.webhooks.iter().any(|(webhook, _)| webhook.name == name);
-        let rows = rows.into_iter().filter(|row| is_configured(&row.webhook));
-        Ok(rows.map(|row| WebhookStatus::new(row, head)).collect())
+        deadline.limit(read_statuses(&storage, is_configured)).await
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::storage::feed::Position;
 use crate::storage::webhook::{DeliveryState, LastAnswer};
+use crate::storage::{Storage, StorageError};
 
 /// The state of one webhook.
 #[derive(Clone, Debug, Serialize)]
@@ -49,6 +50,16 @@ impl WebhookStatus {
             last_answer: last,
         }
     }
+}
+
+/// Reads the states of the webhooks with these names, ordered by name.
+pub async fn read_statuses(
+    storage: &Storage,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<WebhookStatus>, StorageError> {
+    let (rows, head) = (storage.webhooks().await?, storage.head().await?);
+    let rows = rows.into_iter().filter(|row| is_wanted(&row.webhook));
+    Ok(rows.map(|row| WebhookStatus::new(row, head)).collect())
 }
 
 /// The states of the configured webhooks, as of some seconds ago. The same on each instance.
