@@ -3,6 +3,7 @@
 mod access;
 mod annuaire;
 mod backup;
+mod console;
 mod events;
 mod exchanges;
 mod failure;

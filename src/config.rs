@@ -27,8 +27,8 @@ pub(crate) use settings::{Config, LogFormat};
     `name = value` of the TOML file given with --config; its name there is that of the option, with underscores \
     (listen = \"0.0.0.0:8080\"), its value a string, a number, a boolean, or an array of strings where the option takes a \
     list. The command line takes precedence over the environment, and the environment over the file. Callers are \
-    configured in the file only, one table [[caller]] each, with the keys name, rights, and either cn and ou (of the \
-    client certificate) or token_sha256. So are webhooks, one table [[webhook]] each, with the keys name, url, secret or \
+    configured in the file only, one table [[caller]] each, with the keys name, rights (practitioner:write, \
+    appointment:write, read, annuaire:read, console), and either cn and ou (of the client certificate) or token_sha256. So are webhooks, one table [[webhook]] each, with the keys name, url, secret or \
     secret_file, and optionally events, content, from, ca, timeout, on_refusal and insecure. \
     Likewise the software that is asked before an account is written: a table \
     [decision] with the keys url, secret or secret_file, ca, timeout (2s), on_failure (refuse or accept) and insecure."

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 22] = [
+const DIRECTION: [(&str, &[&str]); 23] = [
     ("characters", &[]),
     ("issue", &[]),
     ("fhir", &["issue"]),
@@ -59,6 +59,26 @@ const DIRECTION: [(&str, &[&str]); 22] = [
         ],
     ),
     (
+        "console",
+        &[
+            "access",
+            "annuaire",
+            "audit",
+            "characters",
+            "clock",
+            "config",
+            "deadline",
+            "error",
+            "fhir",
+            "http",
+            "interaction",
+            "issue",
+            "profile",
+            "storage",
+            "webhook",
+        ],
+    ),
+    (
         "command",
         &[
             "access",
@@ -67,6 +87,7 @@ const DIRECTION: [(&str, &[&str]); 22] = [
             "characters",
             "clock",
             "config",
+            "console",
             "decision",
             "error",
             "feed",

@@ -3,20 +3,20 @@
 mod admission;
 mod annuaire;
 mod authorisation;
-mod body;
+pub(crate) mod body;
 pub mod bounds;
 mod bulkhead;
 pub mod events;
 mod fhir;
-mod http_error;
+pub(crate) mod http_error;
 pub mod listener;
 pub(crate) mod log_limit;
 mod media_type;
-mod negotiation;
+pub(crate) mod negotiation;
 mod observe;
 pub(crate) mod ops;
 pub mod origin;
-mod outcome;
+pub(crate) mod outcome;
 mod path;
 mod response;
 mod response_budget;
@@ -42,6 +42,7 @@ use crate::issue::Issue;
 use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
 use bounds::Bounds;
+pub use bulkhead::Permits;
 use events::EventFeed;
 use http_error::HttpError;
 use origin::Identification;
@@ -74,11 +75,17 @@ pub type App = MapRequest<Router, fn(Request) -> Request>;
 /// Serves the FHIR API under `/fhir`, and under the path of the base URL, which a proxy may forward, the change feed beside
 /// each, and the directory's API, if there is one, under `/annuaire/fhir/v2` likewise.
 pub fn service(parts: AppParts) -> App {
+    let permits = Permits::new(&parts.bounds);
+    service_with_permits(parts, permits)
+}
+
+/// The same with permits that another service takes too.
+pub(crate) fn service_with_permits(parts: AppParts, permits: Permits) -> App {
     let AppParts { endpoint, directory, feed, identification, bounds } = parts;
     let max_directory_page = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(max_directory_page);
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
-    let admission = Arc::new(Admission::new(identification.access.clone(), bounds));
+    let admission = Arc::new(Admission::new(identification.access.clone(), bounds, permits));
     let mut prefixes = vec![FHIR.to_owned()];
     let base_path = path_of(identification.base_url.configured());
     if base_path != FHIR {

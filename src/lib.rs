@@ -3,7 +3,8 @@
 //! The modules, in the order in which a request passes them: [`http`] receives it, [`interaction`] answers it, [`profile`]
 //! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software, which [`decision`] asks
 //! before an account is written, and to which [`webhook`] posts each event. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
-//! keeps the audit log, and [`annuaire`] is the mirror of the national directory. Every module may use [`fhir`], [`issue`],
+//! keeps the audit log, [`annuaire`] is the mirror of the national directory, and
+//! [`console`] shows people an instance in a browser. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
 //!
 //! What the program, `tests/` and `benches/` name is `pub`, with the types that its signature or its fields show. All else is
@@ -11,6 +12,8 @@
 
 pub mod command;
 pub mod config;
+
+pub mod console;
 
 pub mod http;
 

@@ -21,8 +21,8 @@ pub(crate) mod table;
 mod worker;
 
 pub(crate) use deliverer::{Deliverer, DelivererParts};
-pub(crate) use operation::ReplayStart;
+pub(crate) use operation::{OperationError, ReplayStart};
 pub(crate) use secret::{Secret, Secrets, read_secrets};
 pub(crate) use sender::Sender;
 pub(crate) use settings::Webhook;
-pub(crate) use status::{Statuses, WebhookStatus};
+pub(crate) use status::{Statuses, WebhookStatus, read_statuses};

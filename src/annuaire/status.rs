@@ -77,6 +77,25 @@ pub async fn status(mirror: &Mirror, with_hashes: bool, now: Timestamp) -> Resul
     })
 }
 
+/// How old the mirror is, of one type.
+#[derive(Clone, Debug)]
+pub(crate) struct TypeMark {
+    pub resource_type: DirectoryType,
+    /// The mirror has everything that the directory had at this instant.
+    pub mark: Option<Timestamp>,
+}
+
+/// The ages of the mirror, in the order of [`DirectoryType::ALL`]. Counts nothing, so that it costs the same however many
+/// resources there are.
+pub(crate) async fn marks(mirror: &Mirror) -> Result<Vec<TypeMark>, Error> {
+    let mut marks = vec![];
+    for resource_type in DirectoryType::ALL {
+        let state = SyncState::load(mirror, resource_type).await?;
+        marks.push(TypeMark { resource_type, mark: state.and_then(|state| state.high_water_mark) });
+    }
+    Ok(marks)
+}
+
 fn type_status(
     resource_type: DirectoryType,
     counts: Counts,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::access::{access, check_base_url, check_console, exposures};
+use super::console::console;
 use super::failure::Failure;
 use super::{annuaire, purge, terminal};
 use crate::access::Access;
@@ -18,6 +19,7 @@ use crate::annuaire::api::Directory;
 use crate::annuaire::store::Mirror;
 use crate::audit::Key;
 use crate::clock::Clock;
+use crate::config::console::Switch;
 use crate::config::{self, Config, LogFormat};
 use crate::decision::Decision;
 use crate::error::Error;
@@ -25,7 +27,7 @@ use crate::http::bounds::Bounds;
 use crate::http::events::EventFeed;
 use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
-use crate::http::{self, AppParts, listener, log_limit, ops};
+use crate::http::{self, AppParts, Permits, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::sas::validation::Validator;
@@ -85,14 +87,14 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let identification = identification(config, &base_url, access, &tls);
     let parts = AppParts { endpoint, directory: directory.clone(), feed, identification, bounds: bounds(config) };
     let tasks = Tasks {
-        servers: listeners.serve(parts, &tls, deliverer.statuses(), &stopping),
+        servers: listeners.serve(config, parts, &tls, deliverer.statuses(), &stopping)?,
         webhooks: deliverer.start(stopping.clone()),
         metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
         renewal: tokio::spawn(renewal.run()),
         purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
         synchronisation: mirror.and_then(|mirror| annuaire::keep_up_to_date(mirror, config, stopping)),
     };
-    print_banner(config.log_format, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
+    print_banner(config, &addresses, scheme(&tls), base_url.configured(), &storage, directory.as_ref());
     tokio::select! {
         () = asked_to_stop => {}
         // A supervisor restarts the process; otherwise every write would get 500.
@@ -191,11 +193,12 @@ impl Listeners {
     /// Serves both until `stopping`.
     fn serve(
         self,
+        config: &Config,
         parts: AppParts,
         tls: &Tls,
         webhooks: Statuses,
         stopping: &watch::Receiver<bool>,
-    ) -> [JoinHandle<()>; 2] {
+    ) -> Result<[JoinHandle<()>; 2], Failure> {
         let AppParts { endpoint, bounds, identification, .. } = &parts;
         let listener = ListenerConfig {
             bounds: bounds.clone(),
@@ -204,10 +207,13 @@ impl Listeners {
             access: identification.access.clone(),
         };
         let ops_bounds = ops::bounds(bounds.clone());
-        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks);
-        let fhir = listener::serve(self.fhir, http::service(parts), listener, stopping.clone());
+        let permits = Permits::new(bounds);
+        let console = console(config, &parts, &permits)?;
+        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks).merge(console);
+        let service = http::service_with_permits(parts, permits);
+        let fhir = listener::serve(self.fhir, service, listener, stopping.clone());
         let ops = listener::serve(self.ops, ops_router, ops_bounds, stopping.clone());
-        [tokio::spawn(fhir), tokio::spawn(ops)]
+        Ok([tokio::spawn(fhir), tokio::spawn(ops)])
     }
 }
 
@@ -304,7 +310,7 @@ async fn finished(servers: [JoinHandle<()>; 2]) {
 
 /// Says where everything is, and what to try.
 fn print_banner(
-    log_format: LogFormat,
+    config: &Config,
     addresses: &Addresses,
     scheme: &str,
     base_url: &str,
@@ -316,15 +322,19 @@ fn print_banner(
     let annuaire = directory.map_or("none", |directory| directory.mirror().description());
     let Addresses { fhir, ops } = addresses;
     tracing::info!(listen = %fhir, ops = %ops, base_url, database, annuaire_url, annuaire, "listening");
-    if log_format == LogFormat::Json {
+    if config.log_format == LogFormat::Json {
         return;
     }
     let local = format!("{scheme}://{fhir}/fhir");
+    let console = match config.console.console {
+        Switch::On => format!("   http://{ops}/console"),
+        Switch::Off => String::new(),
+    };
     let [database, annuaire_url, annuaire, base_url] = [database, annuaire_url, annuaire, base_url].map(terminal::cell);
     println!(
             "sas-endpoint {version}
   FHIR API   {local}   (in answers: {base_url})
-  operator   http://{ops}/health/ready   http://{ops}/metrics
+  operator   http://{ops}/health/ready   http://{ops}/metrics{console}
   database   {database}
   annuaire   {annuaire_url}   (mirror: {annuaire})
 

@@ -80,7 +80,8 @@ pub struct Listen {
     pub json: bool,
 }
 
-fn start(text: &str) -> Result<ReplayStart, String> {
+/// Parses where a replay begins.
+pub fn start(text: &str) -> Result<ReplayStart, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map(ReplayStart::Position).map_err(|_| "the position is too large".to_owned());
     }

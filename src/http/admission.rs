@@ -14,7 +14,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::bounds::{self, Bounds};
-use super::bulkhead::Bulkheads;
+use super::bulkhead::Permits;
 use super::http_error::HttpError;
 use super::origin::Origin;
 use super::origin::browser::BrowserCheck;
@@ -31,16 +31,15 @@ pub struct Admission {
     access: Access,
     /// The limits of each request.
     pub bounds: Bounds,
-    bulkheads: Bulkheads,
+    permits: Permits,
     rates: Option<Rates>,
 }
 
 impl Admission {
-    /// Admission by this access policy and within these limits.
-    pub fn new(access: Access, bounds: Bounds) -> Self {
-        let bulkheads = Bulkheads::new(&bounds);
+    /// Admission by this access policy, within these limits and with these permits.
+    pub fn new(access: Access, bounds: Bounds, permits: Permits) -> Self {
         let rates = NonZeroU32::new(bounds.rate).map(Rates::new);
-        Self { access, bounds, bulkheads, rates }
+        Self { access, bounds, permits, rates }
     }
 
     /// Checks that the sender of a request meets the requirement.
@@ -67,12 +66,12 @@ impl Admission {
     /// # Errors
     /// [`Error::TooBusy`] if no permit becomes free within a second.
     pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
-        self.bulkheads.permit(workload).await
+        self.permits.permit(workload).await
     }
 
     /// The same for a request that has a deadline already, as it gave its permit back.
     pub async fn permit_until(&self, workload: Workload, deadline: Deadline) -> Result<Deadline, Error> {
-        self.bulkheads.permit_until(workload, deadline).await
+        self.permits.permit_until(workload, deadline).await
     }
 
     fn within_bounds(&self, parts: &Parts) -> Result<(), HttpError> {

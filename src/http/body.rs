@@ -22,6 +22,8 @@ pub enum Expected {
     Resource,
     /// The parameters of a search, as a form.
     Form,
+    /// `application/json`, which a page of another site cannot send without asking first.
+    PlainJson,
 }
 
 /// How much of the body of a refused request is read.
@@ -131,6 +133,7 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), HttpError> {
         Some(found) => found.to_str().unwrap_or("?"),
         // For a page of any site, a browser sends a body without a type without a CORS preflight.
         None if is_sent_by_browser(headers) => "∅",
+        None if expected == Expected::PlainJson => "∅",
         // Without a type, the expected one is assumed: JSON, as on the SAS pages; for `_search` a form, as FHIR defines no
         // search in JSON.
         None => return Ok(()),
@@ -138,16 +141,23 @@ fn check(headers: &HeaderMap, expected: Expected) -> Result<(), HttpError> {
     let is_supported = found.len() <= MAX_MEDIA_TYPE
         && found.parse::<MediaTypeBuf>().is_ok_and(|media_type| match expected {
             Expected::Resource => is_fhir_json(&media_type) && version_is_r4(&media_type) && is_utf8(&media_type),
-            Expected::Form => media_type.essence().to_string().eq_ignore_ascii_case(FORM) && is_utf8(&media_type),
+            Expected::Form => is_essence(&media_type, FORM) && is_utf8(&media_type),
+            Expected::PlainJson => is_essence(&media_type, JSON) && is_utf8(&media_type),
         });
     let expected = match expected {
         Expected::Resource => "application/fhir+json; charset=utf-8",
         Expected::Form => FORM,
+        Expected::PlainJson => JSON,
     };
     if is_supported { Ok(()) } else { Err(HttpError::UnsupportedMediaType { found: found.to_owned(), expected }) }
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+fn is_essence(media_type: &MediaTypeBuf, expected: &str) -> bool {
+    media_type.essence().to_string().eq_ignore_ascii_case(expected)
+}
 
 fn is_utf8(media_type: &MediaTypeBuf) -> bool {
     use mediatype::ReadParams;

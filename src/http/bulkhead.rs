@@ -12,8 +12,9 @@ use crate::error::{Error, Workload};
 /// Maximum requests of a kind that wait for a permit; further ones are refused at once.
 const MAX_WAITING: usize = 256;
 
-/// The permits of all kinds.
-pub struct Bulkheads([Bulkhead; 5]);
+/// The permits of all kinds. Cheap to clone.
+#[derive(Clone)]
+pub struct Permits(Arc<[Bulkhead; 5]>);
 
 struct Bulkhead {
     workload: Workload,
@@ -30,7 +31,7 @@ struct Permit {
     workload: Workload,
 }
 
-impl Bulkheads {
+impl Permits {
     /// The permits that `bounds` configures.
     pub fn new(bounds: &Bounds) -> Self {
         let permits = |workload| match workload {
@@ -40,25 +41,25 @@ impl Bulkheads {
             Workload::Validations => bounds.max_validations,
             Workload::Directory => bounds.max_directory,
         };
-        Self(Workload::ALL.map(|workload| Bulkhead {
+        Self(Arc::new(Workload::ALL.map(|workload| Bulkhead {
             workload,
             timeout: timeout(workload, bounds.timeouts),
             permit_timeout: bounds.timeouts.permit,
             permits: Arc::new(Semaphore::new(permits(workload).min(Semaphore::MAX_PERMITS))),
             waiting: Semaphore::new(MAX_WAITING),
-        }))
+        })))
     }
 
     /// Acquires a permit, and returns a deadline that holds it. The deadline counts from this call, wait included.
     ///
     /// # Errors
     /// [`Error::TooBusy`] if too many requests wait already, or no permit becomes free within the timeout.
-    pub async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
+    pub(crate) async fn permit(&self, workload: Workload) -> Result<Deadline, Error> {
         self.permit_until(workload, Deadline::after(self.0[workload as usize].timeout)).await
     }
 
     /// The same for a request that has a deadline already.
-    pub async fn permit_until(&self, workload: Workload, deadline: Deadline) -> Result<Deadline, Error> {
+    pub(crate) async fn permit_until(&self, workload: Workload, deadline: Deadline) -> Result<Deadline, Error> {
         let permit = self.0[workload as usize].acquire().await.ok_or(Error::TooBusy(workload))?;
         Ok(deadline.holding(permit))
     }
@@ -106,9 +107,9 @@ mod tests {
 
     use super::*;
 
-    fn bulkheads() -> Arc<Bulkheads> {
+    fn bulkheads() -> Permits {
         let one = Bounds { max_writes: 1, max_reads: 1, max_searches: 1, max_validations: 1, ..Bounds::default() };
-        Arc::new(Bulkheads::new(&Bounds { max_directory: 1, ..one }))
+        Permits::new(&Bounds { max_directory: 1, ..one })
     }
 
     #[tokio::test(start_paused = true)]

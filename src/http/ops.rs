@@ -47,22 +47,42 @@ pub fn bounds(of_clients: Bounds) -> Bounds {
     Bounds { max_connections, max_connections_per_address, ..of_clients }
 }
 
+/// Whether this instance can serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    /// The database responds and is migrated.
+    pub database: bool,
+    /// The last batch of writes was committed.
+    pub writing: bool,
+}
+
+impl Readiness {
+    /// Asks the database, at most for [`READY_TIMEOUT`].
+    pub async fn check(endpoint: &Endpoint) -> Self {
+        let deadline = Deadline::after(READY_TIMEOUT);
+        let asked = deadline.limit(endpoint.storage.until(&deadline).is_ready()).await;
+        Self { database: matches!(asked, Ok(true)), writing: endpoint.writer.is_ready() }
+    }
+
+    pub fn is_ready(self) -> bool {
+        self.database && self.writing
+    }
+}
+
 /// Ready: the database responds and is migrated, and the last batch of writes was committed.
 ///
 /// An expired revocation list or certificate is reported, but does not make the instance unready: after a restart, or on
 /// another instance, the files would be the same. So is a webhook whose receiver fails.
 async fn ready(State(OpsState { endpoint, tls, webhooks }): State<OpsState>) -> impl IntoResponse {
-    let deadline = Deadline::after(READY_TIMEOUT);
-    let asked = deadline.limit(endpoint.storage.until(&deadline).is_ready()).await;
-    let database = matches!(asked, Ok(true));
-    let writing = endpoint.writer.is_ready();
+    let readiness = Readiness::check(&endpoint).await;
+    let Readiness { database, writing } = readiness;
     let now = crate::clock::system_time();
     let lists = tls.lists().into_iter().map(|list| {
         let out_of_date = list.is_out_of_date(now);
         json!({ "issuer": list.issuer, "nextUpdate": list.next_update, "outOfDate": out_of_date })
     });
     let details = json!({
-        "ready": database && writing,
+        "ready": readiness.is_ready(),
         "database": if database { "available" } else { "not available" },
         "writing": writing,
         "serverCertificateUntil": tls.server.as_ref().map(crate::tls::server::Server::not_after),
@@ -70,7 +90,7 @@ async fn ready(State(OpsState { endpoint, tls, webhooks }): State<OpsState>) -> 
         "revocationLists": lists.collect::<Vec<_>>(),
         "webhooks": &**webhooks.load(),
     });
-    let status = if database && writing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{details}\n"))
 }
 

@@ -1,7 +1,7 @@
 //! Identifies each request: the client's address, certificate and caller, and the base URL that the client sees.
 
 mod address;
-mod authorization;
+pub(crate) mod authorization;
 pub(crate) mod browser;
 mod certificate;
 mod header_params;
@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
 use rustls::pki_types::UnixTime;
 
@@ -78,6 +79,20 @@ impl BaseUrl {
     }
 }
 
+/// The address of the client: the remote address, or the one that a trusted proxy forwards.
+pub(crate) fn client_address(parts: &Parts, proxies: &proxy::Settings) -> IpAddr {
+    let peer = remote_address(&parts.extensions);
+    match proxies.trusts(peer) {
+        true => ForwardedInfo::from_headers(&parts.headers, proxies.proxy_headers).client(peer, proxies),
+        false => peer.to_canonical(),
+    }
+}
+
+fn remote_address(extensions: &Extensions) -> IpAddr {
+    // Only tests have no connection.
+    extensions.get::<Connection>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connection| connection.peer.ip())
+}
+
 /// The settings that identify requests.
 pub struct Identification {
     /// Such as `http://host/fhir`, without a trailing slash.
@@ -103,10 +118,8 @@ impl Identification {
     /// proxies, so that no later code can read them unchecked.
     pub fn identify(&self, request: Request) -> Request {
         let (mut parts, body) = request.into_parts();
-        let connection = parts.extensions.get::<Connection>();
-        // Only tests have no connection.
-        let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connection| connection.peer.ip());
-        let direct = connection.and_then(|connection| connection.certificate.clone());
+        let peer = remote_address(&parts.extensions);
+        let direct = parts.extensions.get::<Connection>().and_then(|connection| connection.certificate.clone());
         let headers = &mut parts.headers;
         let is_proxy = self.proxies.trusts(peer);
         let (peer, certificate, forwarded_url) = if is_proxy {

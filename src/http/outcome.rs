@@ -80,7 +80,7 @@ fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// Counts and logs failures that concern the operator.
-fn log_failure(error: &Error) {
+pub fn log_failure(error: &Error) {
     match error {
         Error::TooBusy(workload) => {
             metrics::counter!("sas_too_busy_total", "kind" => workload.as_str()).increment(1);

@@ -24,6 +24,8 @@ pub enum OperationError {
     NothingToSkip(String),
     #[error("the log ends before position {0}")]
     BeyondEnd(Position),
+    #[error("the start of a replay cannot be read")]
+    UnreadableStart,
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

@@ -21,12 +21,12 @@ pub struct Answer {
 }
 
 /// Sends a request as it is, over a connection of its own; to a host of its own, unless it names one. Whatever the
-/// accounts' API answers holds nothing empty; resources of the directory are handed out as they were received, and events are
-/// not FHIR.
+/// accounts' API answers holds nothing empty; resources of the directory are handed out as they were received, and neither
+/// events nor the console are FHIR.
 pub async fn send(address: std::net::SocketAddr, mut request: Request) -> Answer {
     request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("other.localhost"));
     let path = request.uri().path();
-    let is_ours = !path.contains("/annuaire") && !path.ends_with("/events");
+    let is_ours = !path.contains("/annuaire") && !path.ends_with("/events") && !path.starts_with("/console");
     let stream = TcpStream::connect(address).await.expect("the server listens");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");

@@ -46,8 +46,13 @@ pub fn is_foreign_page(parts: &Parts, base_urls: &[&str]) -> bool {
     // A page cannot read the response to a GET or HEAD without `Origin`, such as a followed link, and the request changes
     // nothing. With any other method a browser sends `Origin`, unless an intermediary removes it.
     let is_safe = matches!(*method, Method::GET | Method::HEAD);
+    !is_safe && is_of_another_site(headers)
+}
+
+/// Whether a browser says that a page of another origin sends the request.
+pub fn is_of_another_site(headers: &HeaderMap) -> bool {
     let is_own_site = |site: &[u8]| [&b"same-origin"[..], b"none"].iter().any(|own| site.eq_ignore_ascii_case(own));
-    !is_safe && !headers.get_all(SEC_FETCH_SITE).iter().all(|site| is_own_site(site.as_bytes()))
+    !headers.get_all(SEC_FETCH_SITE).iter().all(|site| is_own_site(site.as_bytes()))
 }
 
 fn is_ours(origin: WebOrigin<'_>, parts: &Parts, base_urls: &[&str]) -> bool {

@@ -1,0 +1,85 @@
+//! The console: pages about this instance for people with a browser, on the operator's listener.
+//!
+//! [`gate`] admits each request, [`headers`] are on each answer, [`text`] has all words, and `display` is the escaper of all
+//! templates. A page is a handler, a struct with what it shows, and a template below `templates/`.
+
+mod api;
+mod assets;
+mod cookie;
+mod display;
+mod form;
+mod gate;
+mod headers;
+mod home;
+mod login;
+mod login_rate;
+mod numbered;
+mod page;
+mod refusal;
+mod return_path;
+mod rules;
+mod session;
+mod source;
+mod state;
+mod text;
+mod time;
+mod validate;
+mod visit;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use refusal::Refusal;
+use state::Console;
+use visit::Visit;
+
+pub use state::{ConsoleAccess, ConsoleParts};
+
+/// Everything below `/console`.
+///
+/// # Errors
+/// If the operating system provides no random numbers.
+pub fn router(parts: ConsoleParts) -> Result<Router, getrandom::Error> {
+    let console = Arc::new(Console::new(parts)?);
+    let pages = Router::new()
+        .route("/console", get(home::show))
+        .route("/console/", get(home::show))
+        .route("/console/login", get(login::show).post(login::log_in))
+        .route("/console/logout", post(login::log_out))
+        .route("/console/rules", get(rules::show))
+        .route("/console/validate", get(validate::show).post(validate::validate))
+        .route("/console/webhooks", get(webhooks::show).post(webhooks::act))
+        .route("/console/api/status", get(api::status))
+        .route("/console/style.css", get(assets::style))
+        .route("/console/console.js", get(assets::script))
+        .fallback(async |request: Request| respond(&request, &Refusal::NotFound))
+        .method_not_allowed_fallback(async |request: Request| respond(&request, &Refusal::MethodNotAllowed))
+        // Within the gate, so that its page has the navigation; the gate itself does not panic.
+        .layer(CatchPanicLayer::custom(respond_panic))
+        .layer(from_fn_with_state(console.clone(), gate::admit))
+        .layer(from_fn(headers::add))
+        .with_state(console);
+    let serve = any(async move |request: Request| pages.clone().oneshot(request).await);
+    Ok(Router::new()
+        .route("/console", serve.clone())
+        .route("/console/", serve.clone())
+        .route("/console/{*path}", serve))
+}
+
+fn respond(request: &Request, refusal: &Refusal) -> Response {
+    refusal.respond(&Visit::of(request), request.uri().path().starts_with("/console/api/"))
+}
+
+fn respond_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+    // The panic is in the log already.
+    let visit = Visit::of(&Request::default());
+    Refusal::Internal.respond(&visit, false)
+}

@@ -1,0 +1,184 @@
+//! Admits a request of the console, or refuses it: one place for all pages, so that a new page is not open by mistake.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::cookie;
+use super::form::{CSRF, Form};
+use super::refusal::Refusal;
+use super::return_path;
+use super::state::{Console, ConsoleAccess};
+use super::visit::Visit;
+use crate::access::token::TokenHash;
+use crate::http::body::{self, DrainLimits, Expected};
+use crate::http::bounds::Bounds;
+use crate::http::origin::authorization::{self, BearerCredentials};
+use crate::http::origin::{browser, client_address, host};
+
+/// Maximum bytes of a form, but for a resource in it.
+const MAX_FORM: usize = 64 << 10;
+
+/// What is read of the body of a refused request, so that a browser shows the answer instead of a reset connection.
+const DRAINED: DrainLimits = DrainLimits { max_bytes: MAX_FORM, timeout: Duration::from_secs(1) };
+
+/// What is served at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Area {
+    /// Style and script, which hold nothing of this instance.
+    Asset,
+    Login,
+    /// For programs, with a token.
+    Api,
+    /// For people, with a session.
+    Page,
+}
+
+impl Area {
+    fn of(path: &str) -> Self {
+        match path {
+            "/console/style.css" | "/console/console.js" => Self::Asset,
+            "/console/login" => Self::Login,
+            "/console/api" => Self::Api,
+            path if path.starts_with("/console/api/") => Self::Api,
+            _ => Self::Page,
+        }
+    }
+}
+
+/// Middleware: admits a request, with its [`Visit`] and its [`Form`].
+pub async fn admit(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
+    let (mut parts, mut body) = request.into_parts();
+    let area = Area::of(parts.uri.path());
+    let mut visit = Visit::new(&parts);
+    let mut response = match check(&console, area, &mut parts, &mut body, &mut visit).await {
+        Ok(permit) => {
+            parts.extensions.insert(visit.clone());
+            let response = next.run(Request::from_parts(parts, body)).await;
+            drop(permit);
+            response
+        }
+        Err(refusal) => {
+            let is_read = body::drain(body, DRAINED).await;
+            let mut response = refusal.respond(&visit, area == Area::Api);
+            if !is_read {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
+    };
+    let language = HeaderValue::from_static(visit.language.tag());
+    response.headers_mut().entry(header::CONTENT_LANGUAGE).or_insert(language);
+    if let Some(cookie) = visit.chosen.and_then(|language| cookie::set_language(language.tag())) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Checks what must be true of each request, and reads its form. Acquires the permit last, so that a slow client holds none.
+async fn check(
+    console: &Console,
+    area: Area,
+    parts: &mut Parts,
+    body: &mut Body,
+    visit: &mut Visit,
+) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+    if !is_our_host(parts, console.url()) {
+        return Err(Refusal::ForeignHost);
+    }
+    let is_post = parts.method == Method::POST;
+    if !matches!(parts.method, Method::GET | Method::HEAD) && is_foreign_page(parts, console.url()) {
+        return Err(Refusal::ForeignPage);
+    }
+    if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    if area == Area::Asset {
+        return Ok(None);
+    }
+    identify(console, area, parts, visit)?;
+    if is_post {
+        let form = read_form(console, area, parts, body).await?;
+        // The login has no session yet whose token its form could have.
+        if area == Area::Page && !visit.csrf.as_deref().is_some_and(|own| is_same(own, form.field(CSRF))) {
+            return Err(Refusal::WrongFormToken);
+        }
+        parts.extensions.insert(form);
+    }
+    console.requests.clone().try_acquire_owned().map(Some).map_err(|_| Refusal::Busy)
+}
+
+/// Finds out who sends the request, where the console is not open.
+fn identify(console: &Console, area: Area, parts: &Parts, visit: &mut Visit) -> Result<(), Refusal> {
+    let callers = match &console.parts.access {
+        ConsoleAccess::Open => {
+            visit.csrf = Some(console.csrf.clone());
+            return Ok(());
+        }
+        ConsoleAccess::Callers(callers) if callers.is_empty() => return Err(Refusal::Nobody),
+        ConsoleAccess::Callers(callers) => callers,
+    };
+    match area {
+        Area::Api => {
+            let BearerCredentials::Token(token) = authorization::parse(&parts.headers) else {
+                return Err(Refusal::NoToken);
+            };
+            let caller = callers.by_token(token).ok_or(Refusal::NoToken)?;
+            visit.caller = Some(caller.name.as_str().into());
+        }
+        Area::Page => {
+            let id = cookie::find(&parts.headers, cookie::SESSION);
+            let session = id.and_then(|id| console.sessions.resume(id, console.now()));
+            let session = session.ok_or_else(|| Refusal::NoSession(return_path::login(&parts.method, &parts.uri)))?;
+            (visit.caller, visit.csrf) = (Some(session.caller), Some(session.csrf));
+        }
+        Area::Login if parts.method == Method::POST => {
+            let address: IpAddr = client_address(parts, &console.parts.proxies);
+            if !console.login_rate.allows(address) {
+                return Err(Refusal::TooManyLogins);
+            }
+        }
+        Area::Login | Area::Asset => {}
+    }
+    Ok(())
+}
+
+/// Reads the body of a POST: a form, or JSON where programs ask.
+async fn read_form(console: &Console, area: Area, parts: &Parts, body: &mut Body) -> Result<Form, Refusal> {
+    let bounds = &console.parts.bounds;
+    let limit = match parts.uri.path() {
+        // A form escapes a byte as three.
+        "/console/validate" => 3 * bounds.max_body + MAX_FORM,
+        _ => MAX_FORM,
+    };
+    let bounds = Bounds { max_body: limit, ..bounds.clone() };
+    let expected = if area == Area::Api { Expected::PlainJson } else { Expected::Form };
+    let content = body::read(&parts.headers, body, expected, &bounds).await.map_err(Refusal::Body)?;
+    Ok(if area == Area::Api { Form::default() } else { Form::parse(&content) })
+}
+
+/// Whether the request is for a loopback name, for an IP address, or for the host of `SAS_CONSOLE_URL`: a page whose DNS name
+/// resolves to this machine is of the same origin for a browser.
+fn is_our_host(parts: &Parts, url: &str) -> bool {
+    let has_host = parts.headers.contains_key(header::HOST);
+    has_host && host::has_valid_host(parts) && browser::is_our_host(parts, url)
+}
+
+/// Whether `Origin` or `Sec-Fetch-Site` names another origin than ours.
+fn is_foreign_page(parts: &Parts, url: &str) -> bool {
+    let urls = if url.is_empty() { vec![] } else { vec![url] };
+    browser::is_foreign_page(parts, &urls) || browser::is_of_another_site(&parts.headers)
+}
+
+/// Compares hashes, so that the time reveals nothing of the token.
+fn is_same(one: &str, other: &str) -> bool {
+    TokenHash::from_token(one) == TokenHash::from_token(other)
+}

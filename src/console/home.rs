@@ -1,0 +1,128 @@
+//! `/console`: whether all is well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::page::{self, Layout};
+use super::state::Console;
+use super::text::Text;
+use super::time::Time;
+use super::visit::Visit;
+use super::webhooks::{class_of, state_of};
+use crate::annuaire::status::{TypeMark, marks};
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::http::ops::Readiness;
+use crate::webhook::{WebhookStatus, read_statuses};
+
+/// Maximum time for what a page reads from a database.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    layout: Layout,
+    ready: &'static str,
+    ready_class: &'static str,
+    version: &'static str,
+    started: Time,
+    database: String,
+    directory: DirectoryView,
+    has_webhooks: bool,
+    webhooks: Vec<WebhookRow>,
+}
+
+/// What is shown of the directory mirror.
+enum DirectoryView {
+    None,
+    Failed,
+    Types(Vec<(&'static str, Option<Time>)>),
+}
+
+struct WebhookRow {
+    name: String,
+    class: &'static str,
+    state: &'static str,
+    lag: i64,
+}
+
+pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let visit = Visit::of(&request);
+    let (text, now) = (visit.text(), console.now());
+    let status = Status::read(&console).await;
+    let (ready, ready_class) = ready(status.readiness, text);
+    let directory = match status.directory {
+        None => DirectoryView::None,
+        Some(Err(_)) => DirectoryView::Failed,
+        Some(Ok(marks)) => DirectoryView::Types(
+            marks
+                .into_iter()
+                .map(|TypeMark { resource_type, mark }| {
+                    (resource_type.as_str(), mark.map(|mark| Time::new(mark, now, text)))
+                })
+                .collect(),
+        ),
+    };
+    let webhooks = status.webhooks.into_iter().map(|status| WebhookRow {
+        class: class_of(&status),
+        state: state_of(&status, text),
+        lag: status.lag,
+        name: status.name,
+    });
+    let page = HomePage {
+        layout: Layout::new(&visit, "/console", text.home),
+        ready,
+        ready_class,
+        version: env!("CARGO_PKG_VERSION"),
+        started: Time::new(console.started, now, text),
+        database: console.parts.endpoint.storage.description().to_owned(),
+        directory,
+        has_webhooks: !console.parts.webhooks.is_empty(),
+        webhooks: webhooks.collect(),
+    };
+    page::respond(StatusCode::OK, &page)
+}
+
+/// What the first page and the API tell.
+pub struct Status {
+    pub readiness: Readiness,
+    /// `None` without a mirror.
+    pub directory: Option<Result<Vec<TypeMark>, Error>>,
+    /// Empty where the database does not answer.
+    pub webhooks: Vec<WebhookStatus>,
+}
+
+impl Status {
+    /// Asks the databases, together, each for a bounded time.
+    pub async fn read(console: &Console) -> Self {
+        let parts = &console.parts;
+        let deadline = Deadline::after(READ_TIMEOUT);
+        let directory = async {
+            let mirror = parts.mirror.as_ref()?.for_lookups(&deadline);
+            Some(deadline.limit(marks(&mirror)).await)
+        };
+        let storage = parts.endpoint.storage.until(&deadline);
+        let is_configured = |name: &str| parts.webhooks.iter().any(|webhook| webhook.name == name);
+        let webhooks = async {
+            match parts.webhooks.is_empty() {
+                true => vec![],
+                false => deadline.limit(read_statuses(&storage, is_configured)).await.unwrap_or_default(),
+            }
+        };
+        let (readiness, directory, webhooks) = tokio::join!(Readiness::check(&parts.endpoint), directory, webhooks);
+        Self { readiness, directory, webhooks }
+    }
+}
+
+fn ready(readiness: Readiness, text: &'static Text) -> (&'static str, &'static str) {
+    match readiness {
+        Readiness { database: false, .. } => (text.ready_no_database, "bad"),
+        Readiness { writing: false, .. } => (text.ready_no_writing, "bad"),
+        Readiness { .. } => (text.ready_yes, "good"),
+    }
+}

@@ -1,0 +1,119 @@
+//! Why a request of the console is refused, and the page or the JSON that says so.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::json;
+
+use super::page;
+use super::text::{Text, fill};
+use super::visit::Visit;
+use crate::http::http_error::HttpError;
+
+/// Why a request gets no answer from a page.
+#[derive(Debug)]
+pub enum Refusal {
+    /// `Host` names no loopback name, no address and not the console.
+    ForeignHost,
+    /// A page of another site sends it.
+    ForeignPage,
+    /// No caller has the right `console`.
+    Nobody,
+    TooManyLogins,
+    /// It has no session; the login returns to this path.
+    NoSession(String),
+    /// It has no token of a caller with the right `console`.
+    NoToken,
+    WrongFormToken,
+    Busy,
+    NotFound,
+    MethodNotAllowed,
+    /// It could not be read.
+    Body(HttpError),
+    Internal,
+}
+
+impl Refusal {
+    /// The answer: JSON below `/console/api`, a page elsewhere.
+    pub fn respond(&self, visit: &Visit, is_api: bool) -> Response {
+        if let Self::NoSession(login) = self {
+            return Redirect::to(login).into_response();
+        }
+        let text = visit.text();
+        let (status, title, todo) = (self.status(), self.title(text), self.todo(text));
+        let mut response = match is_api {
+            true => {
+                let body = format!("{}\n", json!({ "error": title, "detail": todo }));
+                (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+            }
+            false => page::refusal(visit, status, title, &todo, matches!(self, Self::Nobody)),
+        };
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::ForeignPage | Self::Nobody | Self::WrongFormToken => StatusCode::FORBIDDEN,
+            Self::TooManyLogins => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoSession(_) => StatusCode::SEE_OTHER,
+            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Body(error) => error.status(),
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(&self, text: &'static Text) -> &'static str {
+        match self {
+            Self::ForeignHost => text.error_host,
+            Self::ForeignPage => text.error_origin,
+            Self::Nobody => text.error_nobody,
+            Self::TooManyLogins => text.error_too_many_logins,
+            Self::NoSession(_) | Self::NoToken => text.error_api_token,
+            Self::WrongFormToken => text.error_csrf,
+            Self::Busy => text.error_busy,
+            Self::NotFound => text.error_not_found,
+            Self::MethodNotAllowed => text.error_method,
+            Self::Body(HttpError::BodyTooLarge { .. }) => text.error_body_size,
+            Self::Body(HttpError::TooSlow { .. }) => text.error_body_time,
+            Self::Body(_) => text.error_body,
+            Self::Internal => text.error_internal,
+        }
+    }
+
+    /// What to do about it.
+    fn todo(&self, text: &'static Text) -> String {
+        let sentence = match self {
+            Self::ForeignHost => text.error_host_todo,
+            Self::ForeignPage => text.error_origin_todo,
+            Self::Nobody => text.error_nobody_todo,
+            Self::TooManyLogins => text.error_too_many_logins_todo,
+            Self::NoSession(_) | Self::NoToken => text.error_api_token_todo,
+            Self::WrongFormToken => text.error_csrf_todo,
+            Self::Busy => text.error_busy_todo,
+            Self::NotFound => text.error_not_found_todo,
+            Self::MethodNotAllowed => text.error_method_todo,
+            Self::Body(HttpError::BodyTooLarge { limit }) => {
+                return fill(text.error_body_size_todo, &[("limit", &limit.to_string())]);
+            }
+            Self::Body(HttpError::TooSlow { .. }) => text.error_body_time_todo,
+            Self::Body(_) => text.error_body_todo,
+            Self::Internal => text.error_internal_todo,
+        };
+        sentence.to_owned()
+    }
+
+    fn header(&self) -> Option<(header::HeaderName, HeaderValue)> {
+        match self {
+            Self::NoToken => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::TooManyLogins | Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::MethodNotAllowed => Some((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"))),
+            _ => None,
+        }
+    }
+}

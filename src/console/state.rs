@@ -1,0 +1,81 @@
+//! What the pages share.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::login_rate::LoginRate;
+use super::session::Sessions;
+use crate::access::caller::Callers;
+use crate::access::token;
+use crate::annuaire::store::Mirror;
+use crate::http::Permits;
+use crate::http::bounds::Bounds;
+use crate::http::origin::proxy;
+use crate::interaction::Endpoint;
+use crate::webhook::Webhook;
+
+/// Maximum requests in progress; further ones get 503.
+const MAX_REQUESTS: usize = 8;
+
+/// What the console is made of.
+pub struct ConsoleParts {
+    pub endpoint: Endpoint,
+    /// The directory mirror, if there is one.
+    pub mirror: Option<Mirror>,
+    pub webhooks: Vec<Webhook>,
+    pub access: ConsoleAccess,
+    /// The permits of the FHIR API: a validation takes one of `$validate`.
+    pub permits: Permits,
+    pub bounds: Bounds,
+    pub proxies: proxy::Settings,
+    /// `SAS_CONSOLE_URL`
+    pub url: Option<String>,
+}
+
+/// Who may look.
+#[derive(Clone, Debug)]
+pub enum ConsoleAccess {
+    /// Everybody who reaches it: a test target.
+    Open,
+    /// These callers, with their tokens. Nobody, where there is none.
+    Callers(Callers),
+}
+
+/// The shared state of the pages.
+pub struct Console {
+    pub parts: ConsoleParts,
+    /// When this instance started.
+    pub started: Timestamp,
+    pub sessions: Sessions,
+    pub login_rate: LoginRate,
+    pub requests: Arc<Semaphore>,
+    /// The token of forms where the console is open.
+    pub csrf: Arc<str>,
+}
+
+impl Console {
+    /// # Errors
+    /// If the operating system provides no random numbers.
+    pub fn new(parts: ConsoleParts) -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            started: parts.endpoint.clock.now(),
+            sessions: Sessions::default(),
+            login_rate: LoginRate::new(),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            csrf: token::generate()?.into(),
+            parts,
+        })
+    }
+
+    /// The time, which tests set.
+    pub fn now(&self) -> Timestamp {
+        self.parts.endpoint.clock.now()
+    }
+
+    /// `SAS_CONSOLE_URL`, for comparisons.
+    pub fn url(&self) -> &str {
+        self.parts.url.as_deref().unwrap_or_default()
+    }
+}

@@ -1,0 +1,214 @@
+//! All texts of the pages, in French and in English. `{name}` stands for a value, see [`fill`].
+
+use crate::issue::Language;
+
+/// Declares the texts, one field each.
+macro_rules! texts {
+    ($( $name:ident: $french:literal; $english:literal; )+) => {
+        /// The texts in one language.
+        pub struct Text {
+            $(pub $name: &'static str,)+
+        }
+        static FRENCH: Text = Text { $($name: $french,)+ };
+        static ENGLISH: Text = Text { $($name: $english,)+ };
+        #[cfg(test)]
+        const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $french, $english),)+];
+    };
+}
+
+texts! {
+    // Every page.
+    console: "Console sas-endpoint"; "sas-endpoint console";
+    skip_to_content: "Aller au contenu"; "Skip to content";
+    pages: "Pages"; "Pages";
+    language: "Langue"; "Language";
+    log_out: "Se déconnecter"; "Log out";
+    logged_in_as: "Connecté : {caller}"; "Logged in: {caller}";
+    state: "État"; "State";
+    rules: "Règles"; "Rules";
+    validate: "Valider"; "Validate";
+    webhooks: "Webhooks"; "Webhooks";
+    unknown: "inconnu"; "unknown";
+    never: "jamais"; "never";
+    name: "Nom"; "Name";
+
+    // Durations. The first is for less than a minute.
+    seconds_ago: "il y a {n} s"; "{n} s ago";
+    minutes_ago: "il y a {n} min"; "{n} min ago";
+    hours_ago: "il y a {n} h"; "{n} h ago";
+    days_ago: "il y a {n} j"; "{n} d ago";
+
+    // /console/login
+    login: "Connexion"; "Log in";
+    login_explained: "Saisir le jeton d'un appelant qui a le droit « console ». La session dure 12 heures, et 30 minutes sans requête.";
+    "Enter the token of a caller that has the right “console”. The session lasts 12 hours, and 30 minutes without a request.";
+    token: "Jeton"; "Token";
+    login_refused: "Ce jeton n'est pas celui d'un appelant qui a le droit « console »."; "This is not the token of a caller that has the right “console”.";
+
+    // /console
+    home: "État de l'instance"; "State of this instance";
+    program: "Programme"; "Program";
+    version: "Version"; "Version";
+    ready: "Prête"; "Ready";
+    ready_yes: "oui : la base de données répond et les écritures sont acceptées"; "yes: the database answers and writes are accepted";
+    ready_no_database: "non : la base de données ne répond pas"; "no: the database does not answer";
+    ready_no_writing: "non : la base de données a refusé la dernière écriture"; "no: the database refused the last write";
+    started: "Dernier démarrage"; "Last start";
+    database: "Base de données"; "Database";
+    directory: "Annuaire"; "Directory";
+    directory_none: "Aucun miroir de l'annuaire n'est ouvert."; "No mirror of the directory is open.";
+    directory_failed: "Le miroir de l'annuaire ne répond pas."; "The mirror of the directory does not answer.";
+    directory_caption: "Fraîcheur du miroir de l'annuaire, par type de ressource"; "Age of the directory mirror, by resource type";
+    resource_type: "Type"; "Type";
+    up_to_date_until: "À jour au"; "Up to date as of";
+    age: "Âge"; "Age";
+    webhooks_caption: "État des webhooks"; "State of the webhooks";
+    webhooks_none: "Aucun webhook n'est configuré."; "No webhook is configured.";
+    webhooks_pending: "Aucun état n'est encore connu."; "No state is known yet.";
+    webhooks_failed: "La base de données ne répond pas : l'état des webhooks est inconnu."; "The database does not answer: the state of the webhooks is unknown.";
+
+    // /console/webhooks
+    webhook_state: "État"; "State";
+    webhook_active: "actif"; "active";
+    webhook_failing: "en échec"; "failing";
+    webhook_paused: "en pause"; "paused";
+    webhook_reason: "Motif de la pause"; "Why it is paused";
+    webhook_lag: "Retard (versions)"; "Lag (versions)";
+    webhook_position: "Position"; "Position";
+    webhook_last_answer: "Dernière réponse"; "Last answer";
+    webhook_answer_none: "aucune réponse"; "no answer";
+    webhook_failing_since: "En échec depuis"; "Failing since";
+    webhook_attempts: "Essais en échec"; "Failed attempts";
+    webhook_next_attempt: "Prochain essai"; "Next attempt";
+    webhook_not_started: "Aucune instance n'a encore servi ce webhook."; "No instance has served this webhook yet.";
+    webhook_pause: "Mettre en pause"; "Pause";
+    webhook_resume: "Reprendre"; "Resume";
+    webhook_test: "Envoyer un essai"; "Send a test";
+    webhook_skip: "Passer l'événement en tête"; "Skip the next event";
+    webhook_skip_explained: "L'événement n'est pas livré ; il est gardé parmi ceux qui ont été passés (commande « webhooks dead-letters »).";
+    "The event is not delivered; it is kept among those passed over (command “webhooks dead-letters”).";
+    webhook_replay: "Livrer de nouveau"; "Replay";
+    webhook_replay_from: "À partir de (position, date ou âge : 42, 2026-11-01T08:00, 24h)"; "From (position, date or age: 42, 2026-11-01T08:00, 24h)";
+    webhook_more: "Passer ou livrer de nouveau"; "Skip or replay";
+    webhook_done_pause: "« {name} » est en pause."; "“{name}” is paused.";
+    webhook_done_resume: "« {name} » livre de nouveau."; "“{name}” delivers again.";
+    webhook_done_skip: "« {name} » passe l'événement à la position {position}."; "“{name}” passes over the event at position {position}.";
+    webhook_done_replay: "« {name} » livre à partir de la position {position}."; "“{name}” delivers from position {position} on.";
+    webhook_accepted: "Le récepteur de « {name} » accepte l'essai ({status})."; "The receiver of “{name}” accepts the test ({status}).";
+    webhook_refused: "Le récepteur de « {name} » répond {status} à l'essai."; "The receiver of “{name}” answers the test with {status}.";
+    webhook_silent: "Le récepteur de « {name} » ne répond pas à l'essai."; "The receiver of “{name}” does not answer the test.";
+    webhook_error_not_started: "Aucune instance n'a livré « {name} » depuis cette base de données."; "No instance has delivered “{name}” from this database.";
+    webhook_error_nothing_to_skip: "« {name} » a tout livré : il n'y a pas d'événement à passer."; "“{name}” has delivered everything: there is no event to skip.";
+    webhook_error_beyond_end: "Le journal des versions finit avant la position {position}."; "The log ends before position {position}.";
+    webhook_error_from: "Point de départ illisible ; attendu : une position, une date, une date et heure, ou un âge (42, 2026-11-01, 2026-11-01T08:00, 24h).";
+    "The start cannot be read; expected: a position, a date, a date and time, or an age (42, 2026-11-01, 2026-11-01T08:00, 24h).";
+    webhook_error_unknown: "Ce webhook ou cette action n'existe pas."; "There is no such webhook, or no such action.";
+    webhook_error_settings: "Les secrets ou les autorités de « {name} » sont illisibles ; le journal du programme en donne la raison."; "The secrets or authorities of “{name}” cannot be read; the log of the program has the reason.";
+    webhook_error_database: "La base de données n'a pas répondu à temps ; l'action est peut-être faite."; "The database did not answer in time; the action may be done.";
+
+    // /console/rules
+    rules_search: "Chercher une règle"; "Search the rules";
+    rules_search_hint: "Identifiant, mots du message ou de la source"; "Id, words of the message or of the source";
+    search: "Chercher"; "Search";
+    show_all: "Toutes les règles"; "All rules";
+    rules_found: "{n} règles sur {all}"; "{n} of {all} rules";
+    rule_level: "Effet"; "Effect";
+    rule_source: "Source"; "Source";
+    source_is: "Source :"; "Source:";
+    level_not_fhir: "refus (400) : pas du FHIR R4"; "refused (400): not FHIR R4";
+    level_refused: "refus (422) : profil ou règle SAS"; "refused (422): profile or SAS rule";
+    level_http: "refus par HTTP, ou défaut du serveur"; "refused by HTTP, or a fault of the server";
+    level_warning: "avertissement"; "warning";
+    level_information: "information"; "information";
+
+    // /console/validate
+    validate_explained: "La ressource est jugée comme le ferait $validate. Rien n'est enregistré."; "The resource is judged as $validate would judge it. Nothing is stored.";
+    validate_profile: "Type et profil"; "Type and profile";
+    profile_claimed: "{type} — profils déclarés par la ressource"; "{type} — profiles that the resource claims";
+    profile_named: "{type} — {profile}"; "{type} — {profile}";
+    profile_base: "{type} — FHIR R4 seul"; "{type} — FHIR R4 only";
+    validate_body: "Ressource (JSON)"; "Resource (JSON)";
+    validate_file: "Ou un fichier, que l'on peut aussi déposer sur le champ"; "Or a file, which can also be dropped on the field";
+    validate_file_too_large: "Ce fichier est trop grand."; "This file is too large.";
+    validate_submit: "Valider"; "Validate";
+    validate_result: "Résultat"; "Result";
+    validate_accepted: "Aucune erreur. Les règles d'identité, qui dépendent de ce qui est enregistré, sont vérifiées à l'écriture."; "No error. The rules of identity, which depend on what is stored, are checked when it is written.";
+    validate_errors: "La ressource serait refusée."; "The resource would be refused.";
+    validate_counts: "Erreurs : {errors}. Avertissements et informations : {others}."; "Errors: {errors}. Warnings and information: {others}.";
+    validate_issues: "Constats"; "Findings";
+    validate_issues_left_out: "{n} autres constats ne sont pas affichés."; "{n} more findings are not shown.";
+    validate_lines: "Ressource reçue, par lignes"; "The resource as received, by lines";
+    validate_line_cut: "Les lignes longues sont coupées ; la coupure est marquée par […]."; "Long lines are cut; […] marks the cut.";
+    validate_lines_left_out: "{n} lignes ne sont pas affichées."; "{n} lines are not shown.";
+    validate_not_kept: "Le champ est vide : la ressource est trop grande, ou contient des caractères invisibles."; "The field is empty: the resource is too large, or has invisible characters.";
+    rule: "Règle"; "Rule";
+    severity_error: "Erreur"; "Error";
+    severity_warning: "Avertissement"; "Warning";
+    severity_information: "Information"; "Information";
+
+    // Refusals.
+    error_back: "Aller à la page d'accueil de la console"; "Go to the console's first page";
+    error_nobody: "Personne n'a accès à la console"; "Nobody may use the console";
+    error_nobody_todo: "Déclarer un appelant avec le droit « console » et un jeton (commande « sas-endpoint token »), puis redémarrer :";
+    "List a caller that has the right “console” and a token (command `sas-endpoint token`), then restart:";
+    error_host: "Hôte inconnu"; "Unknown host";
+    error_host_todo: "Ouvrir la console par un nom local, par une adresse IP, ou par l'hôte de SAS_CONSOLE_URL."; "Open the console by a loopback name, by an IP address, or by the host of SAS_CONSOLE_URL.";
+    error_origin: "Requête d'un autre site"; "Request of another site";
+    error_origin_todo: "La page qui envoie la requête n'est pas de cette console. Recommencer depuis la console."; "The page that sends the request is not of this console. Begin again in the console.";
+    error_csrf: "Formulaire périmé"; "Form out of date";
+    error_csrf_todo: "Le formulaire vient d'une autre session. Recharger la page et recommencer."; "The form is of another session. Reload the page and try again.";
+    error_too_many_logins: "Trop d'essais"; "Too many tries";
+    error_too_many_logins_todo: "Cette adresse a fait plus de 5 essais par seconde. Attendre une seconde."; "This address has tried more than 5 times a second. Wait a second.";
+    error_busy: "Console occupée"; "The console is busy";
+    error_busy_todo: "Trop de requêtes sont en cours. Recommencer dans une seconde."; "Too many requests are in progress. Try again in a second.";
+    error_not_found: "Page inconnue"; "No such page";
+    error_not_found_todo: "Cette page n'existe pas."; "This page does not exist.";
+    error_method: "Méthode refusée"; "Method not allowed";
+    error_method_todo: "Cette page ne se demande pas ainsi."; "This page cannot be requested in this way.";
+    error_body: "Requête illisible"; "The request cannot be read";
+    error_body_todo: "Le corps doit être un formulaire, ou du JSON pour /console/api."; "The body must be a form, or JSON for /console/api.";
+    error_body_size: "Requête trop grande"; "The request is too large";
+    error_body_size_todo: "Le corps dépasse {limit} octets."; "The body exceeds {limit} bytes.";
+    error_body_time: "Requête trop lente"; "The request is too slow";
+    error_body_time_todo: "Le corps n'est pas arrivé à temps."; "The body did not arrive in time.";
+    error_api_token: "Jeton requis"; "Token required";
+    error_api_token_todo: "Envoyer « Authorization: Bearer » avec le jeton d'un appelant qui a le droit « console »."; "Send `Authorization: Bearer` with the token of a caller that has the right `console`.";
+    error_internal: "Défaut du programme"; "Fault of the program";
+    error_internal_todo: "Le journal du programme en donne la raison."; "The log of the program has the reason.";
+}
+
+impl Text {
+    /// The texts in this language.
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::French => &FRENCH,
+            Language::English => &ENGLISH,
+        }
+    }
+}
+
+/// A text with its values.
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn placeholders(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn console_texts_are_complete_in_both_languages() {
+        for (name, french, english) in ALL {
+            assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
+            assert_eq!(placeholders(french), placeholders(english), "{name}");
+            assert!(!english.contains(['«', '»']) && !french.contains(['“', '”']), "{name}: its quotation marks");
+        }
+        assert_eq!(fill("{a} {b} {a}", &[("a", "1"), ("b", "{a}")]), "1 {a} 1");
+    }
+}
