@@ -100,7 +100,7 @@ impl Callers {
         });
         let by_token = self.by_token.iter().filter(|(_, caller)| keeps(caller));
         let (by_common_name, by_token): (HashMap<_, Vec<_>>, HashMap<_, _>) =
-            (by_common_name.collect(), by_token.map(|(hash, caller)| (hash.clone(), caller.clone())).collect());
+            (by_common_name.collect(), by_token.map(|(hash, caller)| (*hash, caller.clone())).collect());
         let of_certificates = by_common_name.values().flatten().map(|(_, caller)| caller);
         let names = of_certificates.chain(by_token.values()).map(|caller| caller.name.clone()).collect();
         Self { by_common_name, by_token, names }

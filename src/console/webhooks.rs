@@ -7,11 +7,13 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 
 use super::form::Form;
 use super::page::{self, Layout};
 use super::state::Console;
 use super::text::{Text, fill};
+use super::time::Time;
 use super::visit::Visit;
 use crate::config::webhooks::start;
 use crate::deadline::{Deadline, DeadlineExceeded};
@@ -55,13 +57,18 @@ struct StatusView {
     can_pause: bool,
     /// It delivers at once where it is paused, or where the next attempt is awaited.
     can_resume: bool,
+    /// Of the program, in English.
     reason: Option<String>,
     lag: i64,
     position: i64,
+    /// The status; nothing was sent yet, or no answer came.
     last_answer: String,
-    failing_since: Option<String>,
+    last_answered: Option<Time>,
+    /// Of the program, in English.
+    last_error: Option<String>,
+    failing_since: Option<Time>,
     attempts: i64,
-    next_attempt: Option<String>,
+    next_attempt: Option<Time>,
 }
 
 pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
@@ -86,10 +93,10 @@ async fn respond(console: &Console, visit: &Visit, notice: Option<Notice>) -> Re
     let deadline = Deadline::after(READ_TIMEOUT);
     let storage = console.parts.endpoint.storage.until(&deadline);
     let statuses = deadline.limit(read_statuses(&storage, |_| true)).await;
-    let known = statuses.as_deref().unwrap_or_default();
+    let (known, now) = (statuses.as_deref().unwrap_or_default(), console.now());
     let webhooks = console.parts.webhooks.iter().map(|webhook| {
         let status = known.iter().find(|status| status.name == webhook.name);
-        WebhookView { name: webhook.name.clone(), status: status.map(|status| StatusView::new(status, text)) }
+        WebhookView { name: webhook.name.clone(), status: status.map(|status| StatusView::new(status, now, text)) }
     });
     let page = WebhooksPage {
         layout: Layout::new(visit, "/console/webhooks", text.webhooks),
@@ -197,26 +204,30 @@ impl Notice {
 }
 
 impl StatusView {
-    fn new(status: &WebhookStatus, text: &'static Text) -> Self {
+    fn new(status: &WebhookStatus, now: Timestamp, text: &'static Text) -> Self {
         let last = &status.last_answer;
-        let answer = last.status.map_or(text.webhook_answer_none.to_owned(), |status| status.to_string());
-        let last_answer = match (&last.at, &last.error) {
-            (None, _) => text.never.to_owned(),
-            (Some(at), None) => format!("{answer} · {at}"),
-            (Some(at), Some(error)) => format!("{answer} · {at} · {error}"),
+        let time = |stored: &Option<String>| Some(Time::new(stored.as_ref()?.parse().ok()?, now, text));
+        let last_answer = match (last.status, &last.at) {
+            (Some(status), _) => status.to_string(),
+            (None, Some(_)) => text.webhook_answer_none.to_owned(),
+            (None, None) => text.never.to_owned(),
         };
+        let is_paused = status.state == "paused";
         Self {
             class: class_of(status),
             state: state_of(status, text),
-            can_pause: status.state != "paused",
+            can_pause: !is_paused,
             can_resume: status.state != "active",
             reason: status.reason.clone(),
             lag: status.lag,
             position: status.position,
             last_answer,
-            failing_since: status.failing_since.clone(),
+            last_answered: time(&last.at),
+            last_error: last.error.clone(),
+            failing_since: time(&status.failing_since),
             attempts: status.attempts,
-            next_attempt: status.next_attempt.clone(),
+            // While it is paused, there is none.
+            next_attempt: time(&status.next_attempt).filter(|_| !is_paused),
         }
     }
 }
