@@ -72,6 +72,7 @@ texts! {
     webhook_active: "actif"; "active";
     webhook_failing: "en échec"; "failing";
     webhook_paused: "en pause"; "paused";
+    webhook_paused_here: "dans la console"; "in the console";
     webhook_reason: "Motif de la pause"; "Why it is paused";
     webhook_lag: "Retard (versions)"; "Lag (versions)";
     webhook_position: "Position"; "Position";

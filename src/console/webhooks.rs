@@ -18,6 +18,7 @@ use super::visit::Visit;
 use crate::config::webhooks::start;
 use crate::deadline::{Deadline, DeadlineExceeded};
 use crate::error::Error;
+use crate::issue::Language;
 use crate::storage::Storage;
 use crate::webhook::{OperationError, Webhook, WebhookStatus, operation, read_statuses};
 
@@ -57,8 +58,8 @@ struct StatusView {
     can_pause: bool,
     /// It delivers at once where it is paused, or where the next attempt is awaited.
     can_resume: bool,
-    /// Of the program, in English.
-    reason: Option<String>,
+    /// With the tag of its language: those of the program are in English.
+    reason: Option<(&'static str, String)>,
     lag: i64,
     position: i64,
     /// The status; nothing was sent yet, or no answer came.
@@ -96,7 +97,10 @@ async fn respond(console: &Console, visit: &Visit, notice: Option<Notice>) -> Re
     let (known, now) = (statuses.as_deref().unwrap_or_default(), console.now());
     let webhooks = console.parts.webhooks.iter().map(|webhook| {
         let status = known.iter().find(|status| status.name == webhook.name);
-        WebhookView { name: webhook.name.clone(), status: status.map(|status| StatusView::new(status, now, text)) }
+        WebhookView {
+            name: webhook.name.clone(),
+            status: status.map(|status| StatusView::new(status, now, visit.language)),
+        }
     });
     let page = WebhooksPage {
         layout: Layout::new(visit, "/console/webhooks", text.webhooks),
@@ -204,7 +208,8 @@ impl Notice {
 }
 
 impl StatusView {
-    fn new(status: &WebhookStatus, now: Timestamp, text: &'static Text) -> Self {
+    fn new(status: &WebhookStatus, now: Timestamp, language: Language) -> Self {
+        let text = Text::of(language);
         let last = &status.last_answer;
         let time = |stored: &Option<String>| Some(Time::new(stored.as_ref()?.parse().ok()?, now, text));
         let last_answer = match (last.status, &last.at) {
@@ -218,7 +223,7 @@ impl StatusView {
             state: state_of(status, text),
             can_pause: !is_paused,
             can_resume: status.state != "active",
-            reason: status.reason.clone(),
+            reason: status.reason.as_ref().map(|reason| reason_of(reason, language)),
             lag: status.lag,
             position: status.position,
             last_answer,
@@ -229,6 +234,14 @@ impl StatusView {
             // While it is paused, there is none.
             next_attempt: time(&status.next_attempt).filter(|_| !is_paused),
         }
+    }
+}
+
+/// Why a webhook is paused, with the tag of the language.
+fn reason_of(reason: &str, language: Language) -> (&'static str, String) {
+    match reason {
+        PAUSED => (language.tag(), Text::of(language).webhook_paused_here.to_owned()),
+        other => (Language::English.tag(), other.to_owned()),
     }
 }
 
