@@ -8,6 +8,7 @@ mod events;
 mod exchanges;
 mod failure;
 mod healthcheck;
+mod journal;
 mod logging;
 mod malloc;
 mod purge;
@@ -53,7 +54,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Events(arguments) => events::events(&arguments, &config).await,
         Command::Webhooks(arguments) => webhooks::webhooks(&arguments, &config).await,
         Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
-        Command::Purge => purge::purge(&config).await,
+        Command::Purge(arguments) => purge::purge(&arguments, &config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,
     }
 }

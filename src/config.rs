@@ -79,8 +79,9 @@ pub enum Command {
     /// The backup is a consistent database. To restore it, stop the server, replace the database with it, and delete the
     /// -wal and -shm files. Exit status: 0 success; 1 failure; 2 the database is Postgres: use pg_dump.
     Backup(exchanges::Backup),
-    /// Delete audit events older than --exchanges-keep, and directory versions superseded longer than --annuaire-keep
-    Purge,
+    /// Delete audit events older than --exchanges-keep, exchanges of the journal beyond --journal-keep and --journal-size, and
+    /// directory versions superseded longer than --annuaire-keep
+    Purge(Purge),
     /// Manage the mirror of the national directory (Annuaire Santé)
     #[command(subcommand, disable_help_subcommand = true)]
     Annuaire(annuaire::Command),
@@ -111,6 +112,13 @@ pub struct Healthcheck {
     /// Check only that the instance is alive, even if its database is not available
     #[arg(long)]
     pub live: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Purge {
+    /// Delete every exchange of the journal instead, and nothing else
+    #[arg(long = "journal")]
+    pub whole_journal: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -7,10 +7,14 @@ mod api;
 mod assets;
 mod cookie;
 mod display;
+mod exchange;
+mod exchanges;
 mod form;
 mod gate;
 mod headers;
 mod home;
+mod indent;
+mod issue_lines;
 mod login;
 mod login_rate;
 mod numbered;
@@ -54,6 +58,8 @@ pub fn router(parts: ConsoleParts) -> Result<Router, getrandom::Error> {
         .route("/console/", get(home::show))
         .route("/console/login", get(login::show).post(login::log_in))
         .route("/console/logout", post(login::log_out))
+        .route("/console/exchanges", get(exchanges::show))
+        .route("/console/exchanges/{id}", get(exchange::show))
         .route("/console/rules", get(rules::show))
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))

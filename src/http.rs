@@ -6,6 +6,7 @@ mod authorisation;
 pub(crate) mod body;
 pub mod bounds;
 mod bulkhead;
+mod cited_rules;
 pub mod events;
 mod fhir;
 pub(crate) mod http_error;
@@ -18,6 +19,7 @@ pub(crate) mod ops;
 pub mod origin;
 pub(crate) mod outcome;
 mod path;
+mod recorder;
 mod response;
 mod response_budget;
 mod state;
@@ -34,7 +36,6 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::annuaire::api::{self, Directory};
-use crate::audit::AuditQueue;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route::Route;
 use crate::interaction::{Endpoint, Interaction, ROUTES, SYSTEM_ROUTES, max_page_bytes};
@@ -45,7 +46,10 @@ use bounds::Bounds;
 pub use bulkhead::Permits;
 use events::EventFeed;
 use http_error::HttpError;
+use observe::Observer;
 use origin::Identification;
+pub(crate) use recorder::Links;
+pub use recorder::Recorder;
 use response_budget::ResponseBudget;
 use state::State;
 
@@ -64,6 +68,8 @@ pub struct AppParts {
     pub identification: Identification,
     /// The limits and timeouts of requests.
     pub bounds: Bounds,
+    /// Keeps exchanges in the journal, if there is one.
+    pub recorder: Option<Recorder>,
 }
 
 /// The path below which the directory's API is always served.
@@ -81,7 +87,7 @@ pub fn service(parts: AppParts) -> App {
 
 /// The same with permits that another service takes too.
 pub(crate) fn service_with_permits(parts: AppParts, permits: Permits) -> App {
-    let AppParts { endpoint, directory, feed, identification, bounds } = parts;
+    let AppParts { endpoint, directory, feed, identification, bounds, recorder } = parts;
     let max_directory_page = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(max_directory_page);
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
@@ -92,7 +98,7 @@ pub(crate) fn service_with_permits(parts: AppParts, permits: Permits) -> App {
         prefixes.push(base_path.to_owned());
     }
     let mut router = directory.map_or_else(Router::new, |directory| annuaire_routes(directory, &admission));
-    let audit = endpoint.writer.audit().clone();
+    let observer = Observer { audit: endpoint.writer.audit().clone(), recorder };
     let state = Arc::new(State { endpoint, admission: admission.clone() });
     let events = events::State::new(feed, admission.clone());
     let mut events_paths: Vec<_> = prefixes.iter().map(|prefix| events_path(prefix)).collect();
@@ -115,25 +121,34 @@ pub(crate) fn service_with_permits(parts: AppParts, permits: Permits) -> App {
         };
         admission::respond_unrouted(error, request, &fallback_admission).await
     });
-    MapRequest::new(with_middleware(router, admission, budget, identification, audit), path::normalize)
+    MapRequest::new(with_middleware(router, admission, budget, identification, observer), path::normalize)
 }
 
-/// Adds the middleware, from the innermost: panics become 500, requests are admitted within their limits, responses within
-/// their budget, each request is logged and measured, and its sender identified.
+/// Adds the middleware, from the innermost: panics become 500, requests are admitted within their limits, answers copied for
+/// the journal, responses kept within their budget, each request is logged and measured, and its sender identified.
 fn with_middleware(
     router: Router,
     admission: Arc<Admission>,
     budget: Arc<ResponseBudget>,
     identification: Identification,
-    audit: AuditQueue,
+    observer: Observer,
 ) -> Router {
     let identification = Arc::new(identification);
-    router
+    let is_recorded = observer.recorder.is_some();
+    let mut router = router
         .layer(CatchPanicLayer::custom(outcome::respond_panic))
-        .layer(axum::middleware::from_fn_with_state(admission, admission::admit))
+        .layer(axum::middleware::from_fn_with_state(admission, admission::admit));
+    if is_recorded {
+        router = router.layer(axum::middleware::from_fn(recorder::copy_answer));
+    }
+    router
         .layer(axum::middleware::from_fn_with_state(budget, response_budget::reserve))
-        .layer(axum::middleware::from_fn_with_state(audit, observe::observe))
-        .layer(axum::middleware::map_request(move |request: Request| {
+        .layer(axum::middleware::from_fn_with_state(observer, observe::observe))
+        .layer(axum::middleware::map_request(move |mut request: Request| {
+            if is_recorded {
+                // Before credentials and headers of proxies are removed: their names are kept.
+                Recorder::begin(&mut request);
+            }
             let request = identification.identify(request);
             listener::mark_authenticated(request.extensions());
             std::future::ready(request)

@@ -1,6 +1,16 @@
 //! The journal: every exchange as it was, for the console. It is never on the way of a request: what does not fit is dropped
 //! and counted.
 
+mod content;
+pub(crate) mod curl;
+pub(crate) mod exchange;
+pub(crate) mod har;
+mod queue;
+pub(crate) mod reader;
 pub mod settings;
+mod writer;
 
+pub(crate) use queue::JournalQueue;
+pub use reader::JournalReader;
 pub use settings::Settings;
+pub(crate) use writer::{JournalWriter, purge};

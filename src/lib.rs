@@ -22,7 +22,7 @@ pub mod interaction;
 pub mod decision;
 pub mod feed;
 
-mod journal;
+pub mod journal;
 mod webhook;
 
 mod profile;

@@ -11,6 +11,7 @@ mod event_batch;
 pub mod exchanges;
 pub mod feed;
 pub mod history;
+pub mod journal;
 pub(crate) mod mirror;
 mod open_error;
 mod pooler;

@@ -92,7 +92,9 @@ async fn by_turns(urls: [&str; 2], batch: usize, duration: Duration) -> Result<[
             }
             let began = Instant::now();
             let write = storages[turn].write(&keys, &[], move |registry| {
-                entries.into_iter().for_each(|entry| registry.record(entry));
+                for entry in entries {
+                    registry.record(entry);
+                }
                 set
             });
             write.await?;
@@ -110,9 +112,12 @@ async fn by_turns(urls: [&str; 2], batch: usize, duration: Duration) -> Result<[
 /// The change of a version, as the endpoint stores it.
 fn change(NextVersion { entry, version }: &NextVersion) -> String {
     let held = entry.identifiers.keys().filter(|identifier| identifier.is_account_key());
-    let identifiers: Vec<_> = held
-        .map(|identifier| serde_json::json!({ "system": identifier.system, "value": identifier.value }))
-        .collect();
-    let types = if version.version == 1 { vec!["practitioner.created", "practitioner.enabled"] } else { vec!["practitioner.updated"] };
+    let identifiers: Vec<_> =
+        held.map(|identifier| serde_json::json!({ "system": identifier.system, "value": identifier.value })).collect();
+    let types = if version.version == 1 {
+        vec!["practitioner.created", "practitioner.enabled"]
+    } else {
+        vec!["practitioner.updated"]
+    };
     serde_json::json!({ "types": types, "identifiers": identifiers }).to_string()
 }

@@ -46,7 +46,8 @@ impl Server {
         let mut command = program();
         command.env("SAS_LISTEN", address.to_string()).env("SAS_OPS_LISTEN", ops.to_string());
         command.env("SAS_DATABASE_URL", database_url).env("SAS_ANNUAIRE_DATABASE_URL", annuaire_url);
-        command.envs(settings.iter().copied());
+        // A server without callers is a test target, which keeps every exchange unless it is told otherwise.
+        command.env("SAS_JOURNAL", "off").envs(settings.iter().copied());
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { address, started_in: Duration::ZERO, child, _ports: ports };

@@ -8,8 +8,9 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
 
-use super::{AuditDraft, AuditEvent, Caller, Key};
+use super::{AuditDraft, AuditEvent, Caller, Key, LookupKey, is_server_id};
 use crate::clock::Clock;
+use crate::fhir::identifier::Token;
 
 /// Maximum events that wait for the writing task.
 pub(crate) const MAX_QUEUED_EVENTS: usize = 1024;
@@ -52,6 +53,19 @@ impl AuditQueue {
     /// A request id as it is logged and kept.
     pub fn request_id(&self, request_id: &str) -> String {
         self.key.request_id(request_id)
+    }
+
+    /// The key under which exchanges about this identifier are found; `None` for a system alone.
+    pub(crate) fn key_of_identifier(&self, token: &Token) -> Option<LookupKey> {
+        LookupKey::from_hash(&self.key.token(token)?)
+    }
+
+    /// The key under which exchanges about this resource are found.
+    pub(crate) fn key_of_resource(&self, resource_type: &str, id: &str) -> Option<LookupKey> {
+        match is_server_id(id) {
+            true => Some(LookupKey::from_resource(resource_type, id)),
+            false => LookupKey::from_hash(&self.key.resource(resource_type, id)),
+        }
     }
 
     /// The draft for a request that arrives now, with its request id as it is kept.

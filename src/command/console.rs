@@ -7,9 +7,15 @@ use crate::config::Config;
 use crate::config::console::Switch;
 use crate::console::{ConsoleAccess, ConsoleParts, router};
 use crate::http::{AppParts, Permits};
+use crate::journal::JournalReader;
 
 /// The routes of the console; none where it is off.
-pub fn console(config: &Config, parts: &AppParts, permits: &Permits) -> Result<Router, Failure> {
+pub fn console(
+    config: &Config,
+    parts: &AppParts,
+    permits: &Permits,
+    journal: JournalReader,
+) -> Result<Router, Failure> {
     if config.console.console == Switch::Off {
         return Ok(Router::new());
     }
@@ -21,6 +27,8 @@ pub fn console(config: &Config, parts: &AppParts, permits: &Permits) -> Result<R
         endpoint: parts.endpoint.clone(),
         mirror: parts.directory.as_ref().map(|directory| directory.mirror().clone()),
         webhooks: config.webhooks.clone(),
+        journal,
+        fhir_origin: origin_of(parts.identification.base_url.configured()).to_owned(),
         access,
         permits: permits.clone(),
         bounds: parts.bounds.clone(),
@@ -28,4 +36,26 @@ pub fn console(config: &Config, parts: &AppParts, permits: &Permits) -> Result<R
         url: config.console.console_url.clone(),
     };
     Ok(router(parts)?)
+}
+
+/// Scheme, host and port of an absolute URL.
+fn origin_of(url: &str) -> &str {
+    let authority = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    url[authority..].find('/').map_or(url, |path| &url[..authority + path])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_of_a_url_is_what_comes_before_its_path() {
+        for (url, origin) in [
+            ("http://127.0.0.1:8080/fhir", "http://127.0.0.1:8080"),
+            ("https://h/a/b", "https://h"),
+            ("https://h", "https://h"),
+        ] {
+            assert_eq!(origin_of(url), origin);
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Deletes what is older than the retention settings: `sas-endpoint purge` at once, `serve` each hour.
+//! Deletes what is older than the retention settings: `sas-endpoint purge` at once, `serve` each hour; the journal, as it is
+//! written.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,16 +11,21 @@ use super::failure::Failure;
 use super::terminal;
 use crate::annuaire::store::Mirror;
 use crate::audit::Settings;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::Error;
 use crate::fhir::date::instant;
+use crate::journal;
 use crate::storage::Storage;
+use crate::storage::journal::JournalDatabase;
 
 /// Interval between two purges of `serve`.
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// Deletes audit events and superseded directory versions, and prints how many.
-pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
+/// Deletes audit events, exchanges of the journal and superseded directory versions, and prints how many.
+pub async fn purge(arguments: &config::Purge, config: &Config) -> Result<ExitCode, Failure> {
+    if arguments.whole_journal {
+        return clear_journal(config).await;
+    }
     let storage = Storage::open_existing(&config.database_url).await?;
     let before = config.audit.kept_since(crate::clock::system_time());
     let purged = purge_exchanges(&storage, before).await?;
@@ -29,6 +35,11 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
         instant(before)
     );
     storage.close().await;
+    if let Some(journal) = JournalDatabase::open_existing(&config.database_url).await? {
+        let purged = journal::purge(&journal, &config.journal, crate::clock::system_time()).await?;
+        println!("{}: deleted {purged} exchanges.", terminal::cell(journal.description()));
+        journal.close().await;
+    }
     if let Some(mirror) = Mirror::open_existing(&config.annuaire_database_url).await? {
         let before = crate::clock::system_time().checked_sub(config.annuaire_keep)?;
         match mirror.writer().await? {
@@ -42,6 +53,19 @@ pub async fn purge(config: &Config) -> Result<ExitCode, Failure> {
                 terminal::cell(mirror.description())
             ),
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Deletes every exchange of the journal.
+async fn clear_journal(config: &Config) -> Result<ExitCode, Failure> {
+    match JournalDatabase::open_existing(&config.database_url).await? {
+        Some(journal) => {
+            let cleared = journal.clear().await?;
+            println!("{}: deleted {cleared} exchanges.", terminal::cell(journal.description()));
+            journal.close().await;
+        }
+        None => println!("There is no journal."),
     }
     Ok(ExitCode::SUCCESS)
 }

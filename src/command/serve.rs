@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::access::{access, check_base_url, check_console, exposures};
 use super::console::console;
 use super::failure::Failure;
+use super::journal::{Journal, JournalTask};
 use super::{annuaire, purge, terminal};
 use crate::access::Access;
 use crate::annuaire::api::Directory;
@@ -30,6 +31,7 @@ use crate::http::origin::{BaseUrl, Identification};
 use crate::http::{self, AppParts, Permits, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
+use crate::journal::JournalReader;
 use crate::sas::validation::Validator;
 use crate::storage::serving::Serving;
 use crate::storage::write_queue::{WriteQueue, WriteTask};
@@ -40,6 +42,9 @@ use crate::webhook::{Deliverer, DelivererParts, Statuses};
 /// Time for the requests in progress after SIGTERM, and then for the writes that wait: together less than the ten
 /// seconds after which Docker kills.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Time for the exchanges that wait for the journal.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The addresses of both listeners.
 #[derive(Clone, Copy)]
@@ -55,9 +60,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let prometheus = ops::prometheus_handle();
     let (tls, renewal) = tls::open(&config.tls)?;
     let access = access(config, tls.trust.is_some())?;
-    check_base_url(config)?;
-    check_console(config)?;
-    warn_about_exposures(config);
+    check_addresses(config)?;
     let validator = Validator::new(config.validation)?;
     let decision = config.decision.as_ref().map(Decision::new).transpose()?;
     let configured_key = config.audit.key()?;
@@ -66,6 +69,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let storage = Storage::open(&config.database_url).await?;
     let key = open_exchanges_key(config, &storage, configured_key).await?;
     let mirror = open_mirror(config).await;
+    let journal = Journal::open(config).await;
     let listeners = Listeners::bind(config).await?;
     let base_url = base_url(config, &tls, listeners.addresses.fhir);
     let clock = Clock::system();
@@ -80,15 +84,18 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         writer,
         directory: mirror.clone().and_then(|mirror| DirectoryCheck::new(mirror, config.annuaire_check)),
         decision,
-        clock,
+        clock: clock.clone(),
     };
     let asked_to_stop = asked_to_stop()?;
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
-    let parts = AppParts { endpoint, directory: directory.clone(), feed, identification, bounds: bounds(config) };
+    let (directory_of_app, recorder) = (directory.clone(), journal.recorder(config, addresses.ops));
+    let parts =
+        AppParts { endpoint, directory: directory_of_app, feed, identification, bounds: bounds(config), recorder };
     let tasks = Tasks {
-        servers: listeners.serve(config, parts, &tls, deliverer.statuses(), &stopping)?,
+        servers: listeners.serve(config, parts, &tls, deliverer.statuses(), journal.reader(), &stopping)?,
         webhooks: deliverer.start(stopping.clone()),
+        journal: journal.start(config, &clock),
         metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
         renewal: tokio::spawn(renewal.run()),
         purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
@@ -104,8 +111,6 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     stop.send_replace(true);
     tasks.finish().await;
     finish_writing(writing, &storage).await;
-    log_limit::write_sums();
-    tracing::info!("stopped");
     Ok(())
 }
 
@@ -115,13 +120,15 @@ fn bounds(config: &Config) -> Bounds {
     Bounds { max_connections, ..config.bounds.clone() }
 }
 
-/// Commits the writes that wait, and closes the database.
+/// Commits the writes that wait, closes the database, and ends the log.
 async fn finish_writing(writing: WriteTask, storage: &Storage) {
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, writing.finish()).await.is_err() {
         tracing::warn!("queued writes were dropped unacknowledged: the database did not accept them before the stop");
     }
     // Reads that are still in progress end with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), storage.close()).await;
+    log_limit::write_sums();
+    tracing::info!("stopped");
 }
 
 /// The webhooks of the settings.
@@ -197,6 +204,7 @@ impl Listeners {
         parts: AppParts,
         tls: &Tls,
         webhooks: Statuses,
+        journal: JournalReader,
         stopping: &watch::Receiver<bool>,
     ) -> Result<[JoinHandle<()>; 2], Failure> {
         let AppParts { endpoint, bounds, identification, .. } = &parts;
@@ -208,7 +216,7 @@ impl Listeners {
         };
         let ops_bounds = ops::bounds(bounds.clone());
         let permits = Permits::new(bounds);
-        let console = console(config, &parts, &permits)?;
+        let console = console(config, &parts, &permits, journal)?;
         let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks).merge(console);
         let service = http::service_with_permits(parts, permits);
         let fhir = listener::serve(self.fhir, service, listener, stopping.clone());
@@ -221,6 +229,7 @@ impl Listeners {
 struct Tasks {
     servers: [JoinHandle<()>; 2],
     webhooks: Option<JoinHandle<()>>,
+    journal: Option<JournalTask>,
     metrics_upkeep: JoinHandle<()>,
     renewal: JoinHandle<()>,
     purge: JoinHandle<()>,
@@ -236,6 +245,10 @@ impl Tasks {
         if let Some(webhooks) = self.webhooks {
             // It has a timeout of its own, which began with the stop.
             let _ = webhooks.await;
+        }
+        if let Some(journal) = self.journal {
+            // After the last request.
+            journal.finish(JOURNAL_TIMEOUT).await;
         }
         self.metrics_upkeep.abort();
         let _ = self.purge.await;
@@ -255,10 +268,14 @@ async fn run_metrics_upkeep(prometheus: Option<&'static PrometheusHandle>) {
     }
 }
 
-fn warn_about_exposures(config: &Config) {
+/// Refuses addresses at which clients cannot use this server, or not safely, and warns about others.
+fn check_addresses(config: &Config) -> Result<(), Failure> {
+    check_base_url(config)?;
+    check_console(config)?;
     for exposure in exposures(config) {
         tracing::warn!("{exposure}");
     }
+    Ok(())
 }
 
 fn warn_about_unknown_variables() {

@@ -41,6 +41,7 @@ impl Layout {
         }
         let pages = [
             ("/console", self.text.state),
+            ("/console/exchanges", self.text.exchanges),
             ("/console/validate", self.text.validate),
             ("/console/rules", self.text.rules),
             ("/console/webhooks", self.text.webhooks),

@@ -14,6 +14,7 @@ use crate::http::Permits;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::interaction::Endpoint;
+use crate::journal::JournalReader;
 use crate::webhook::Webhook;
 
 /// Maximum requests in progress; further ones get 503.
@@ -25,6 +26,9 @@ pub struct ConsoleParts {
     /// The directory mirror, if there is one.
     pub mirror: Option<Mirror>,
     pub webhooks: Vec<Webhook>,
+    pub journal: JournalReader,
+    /// The origin of the FHIR API, such as `https://sas.example.org`.
+    pub fhir_origin: String,
     pub access: ConsoleAccess,
     /// The permits of the FHIR API: a validation takes one of `$validate`.
     pub permits: Permits,

@@ -107,6 +107,57 @@ texts! {
     webhook_error_settings: "Les secrets ou les autorités de « {name} » sont illisibles ; le journal du programme en donne la raison."; "The secrets or authorities of “{name}” cannot be read; the log of the program has the reason.";
     webhook_error_database: "La base de données n'a pas répondu à temps ; l'action est peut-être faite."; "The database did not answer in time; the action may be done.";
 
+    // /console/exchanges
+    exchanges: "Échanges"; "Exchanges";
+    exchanges_caption: "Les échanges les plus récents d'abord ; heures en UTC"; "Exchanges, newest first; times in UTC";
+    exchanges_none: "Aucun échange ne correspond."; "No exchange matches.";
+    exchanges_older: "Échanges plus anciens"; "Older exchanges";
+    exchange: "Échange"; "Exchange";
+    exchange_time: "Heure"; "Time";
+    exchange_status: "Statut"; "Status";
+    exchange_request: "Requête"; "Request";
+    exchange_answer: "Réponse"; "Answer";
+    exchange_rules: "Règles"; "Rules";
+    exchange_caller: "Appelant"; "Caller";
+    exchange_peer: "Adresse"; "Address";
+    exchange_duration: "Durée"; "Duration";
+    exchange_interaction: "Interaction"; "Interaction";
+    exchange_resource: "Ressource"; "Resource";
+    exchange_issues: "Constats"; "Findings";
+    exchange_others: "Autres échanges avec le même identifiant de requête"; "Other exchanges with the same request id";
+    exchange_unrecognised: "(expéditeur non reconnu : rien d'autre n'est gardé)"; "(unrecognised sender: nothing else is kept)";
+    filter_identifier: "Identifiant ou ressource"; "Identifier or resource";
+    filter_since: "Depuis (UTC)"; "Since (UTC)";
+    filter_until: "Avant (UTC)"; "Before (UTC)";
+    filter_none: "Tous les échanges"; "All exchanges";
+    filter_status_wrong: "Statut illisible : « {value} ». Attendu : 422, ou 4xx."; "The status “{value}” cannot be read. Expected: 422, or 4xx.";
+    filter_identifier_wrong: "Identifiant illisible : « {value} ». Attendu : système|valeur, valeur, ou Type/id."; "The identifier “{value}” cannot be read. Expected: system|value, a value, or Type/id.";
+    journal_off: "Le journal est désactivé (SAS_JOURNAL=off) : cette page montre ce que la trace des échanges en garde, sans contenu ni en-têtes."; "The journal is off (SAS_JOURNAL=off): this page shows what the audit log has, without bodies and headers.";
+    journal_off_kept: "Le journal est désactivé : ces échanges sont ceux d'avant."; "The journal is off: these exchanges are from before.";
+    decision: "Décision"; "Decision";
+    decision_created: "Aucune ressource n'avait cet identifiant : une ressource a été créée, à la version {after}."; "No resource had the identifier: one was created, at version {after}.";
+    decision_updated: "La ressource existait à la version {before} ; elle est maintenant à la version {after}."; "The resource was at version {before}; it is now at version {after}.";
+    decision_kept: "La ressource était déjà ainsi : elle reste à la version {after}."; "The resource was already so: it stays at version {after}.";
+    decision_refused_as_is: "Rien n'a été écrit : la ressource reste à la version {after}."; "Nothing was written: the resource stays at version {after}.";
+    decision_refused: "Rien n'a été écrit."; "Nothing was written.";
+    decision_unknown: "Le résultat de l'écriture n'était pas connu à la réponse."; "The outcome of the write was not known when it was answered.";
+    decision_rules: "Règles citées : {rules}."; "Rules cited: {rules}.";
+    issue_place: "ligne {line}, colonne {column} du corps reçu"; "line {line}, column {column} of the body as sent";
+    headers: "En-têtes"; "Headers";
+    header_not_kept: "(valeur non gardée)"; "(the value is not kept)";
+    body_none: "Sans corps."; "No body.";
+    body_not_read: "Le corps n'a pas été lu."; "The body was not read.";
+    body_not_kept: "Ni en-têtes ni corps ne sont gardés."; "Neither headers nor body are kept.";
+    body_withheld: "Le corps ({length} octets) n'est pas gardé : il contient un patient."; "The body ({length} bytes) is not kept: it has a patient.";
+    body_cut: "Les {kept} premiers octets, sur {length}."; "The first {kept} bytes of {length}.";
+    body_indented: "Le corps reçu tient en une ligne ; il est montré ici avec des retours à la ligne."; "The body was sent as one line; it is shown here with line breaks.";
+    curl: "La même requête par curl"; "The same request by curl";
+    curl_explained: "Pour un interpréteur POSIX. La variable TOKEN a le jeton de l'appelant, s'il en faut un."; "For a POSIX shell. The variable TOKEN has the caller's token, where one is needed.";
+    curl_file: "Le corps se télécharge d'abord, ci-dessous."; "Download the body first, below.";
+    copy: "Copier"; "Copy";
+    downloads: "Télécharger"; "Download";
+    download_body: "Corps de la requête"; "Body of the request";
+
     // /console/rules
     rules_search: "Chercher une règle"; "Search the rules";
     rules_search_hint: "Identifiant, mots du message ou de la source"; "Id, words of the message or of the source";

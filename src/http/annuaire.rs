@@ -17,7 +17,7 @@ use super::http_error::HttpError;
 use super::media_type::fhir_json;
 use super::observe::AuditLoan;
 use super::origin::Origin;
-use super::{authorisation, negotiation, outcome, response};
+use super::{authorisation, negotiation, outcome, recorder, response};
 use crate::access::right::Requirement;
 use crate::annuaire::api::{Directory, Interaction, PageCursor, ROUTES};
 use crate::annuaire::search::query::{SearchQuery, parse_read_subset, too_large, unsupported};
@@ -167,6 +167,7 @@ async fn answer(
         }
         DirectoryRequest::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
+            recorder::note_body(&parts.extensions, &form);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;

@@ -15,7 +15,7 @@ use super::negotiation::{self, preferred_return};
 use super::observe::AuditLoan;
 use super::origin::Origin;
 use super::state::State;
-use super::{authorisation, outcome, response};
+use super::{authorisation, outcome, recorder, response};
 use crate::audit::AuditDraft;
 use crate::error::{Error, Workload};
 use crate::fhir::bundle::Bundle;
@@ -201,6 +201,7 @@ impl TypeRequest<'_> {
     ) -> Result<Response, HttpError> {
         let headers = &self.parts.headers;
         let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
+        recorder::note_body(&self.parts.extensions, &form);
         let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
         negotiation::format(headers, &mut form)?;
         self.search(within_bounds(query.append(form))?, audit).await
@@ -222,7 +223,9 @@ impl TypeRequest<'_> {
     }
 
     async fn read_resource(&self, body: &mut Body) -> Result<Bytes, HttpError> {
-        body::read(&self.parts.headers, body, Expected::Resource, &self.state.admission.bounds).await
+        let resource = body::read(&self.parts.headers, body, Expected::Resource, &self.state.admission.bounds).await?;
+        recorder::note_body(&self.parts.extensions, &resource);
+        Ok(resource)
     }
 }
 

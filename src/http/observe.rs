@@ -11,13 +11,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, Span};
 
+use super::cited_rules::CitedRules;
 use super::log_limit::{self, Reason};
 use super::origin::Origin;
+use super::recorder::{Extent, Recorder, RequestCopy};
 use crate::access::principal::Principal;
-use crate::audit::{AuditDraft, AuditQueue, Caller};
+use crate::audit::{AuditDraft, AuditEvent, AuditQueue, Caller};
 use crate::error::Error;
-use crate::issue::catalogue::{FOREIGN_HOST, HTTP_HOST, HTTP_ORIGIN};
-use crate::issue::{Issue, IssueType};
 use crate::telemetry::{RequestSpan, SpanOutcome};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,41 +83,20 @@ impl AuditLoan {
     }
 }
 
-/// The rules that a response cites: an extension of the response.
-#[derive(Clone, Default)]
-pub struct CitedRules(Vec<(&'static str, &'static str)>);
-
-impl CitedRules {
-    /// The ids and issue codes of these issues, each once.
-    pub fn new(issues: &[Issue]) -> Self {
-        let mut cited: Vec<_> = issues.iter().map(|issue| (issue.rule.id, issue.rule.code.code())).collect();
-        cited.sort_unstable();
-        cited.dedup();
-        Self(cited)
-    }
-
-    fn rules(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(rule, _)| *rule)
-    }
-
-    /// Whether a page of another site sends the request.
-    fn is_of_foreign_page(&self) -> bool {
-        self.rules().any(|rule| [HTTP_ORIGIN.id, FOREIGN_HOST.id, HTTP_HOST.id].contains(&rule))
-    }
-
-    /// Whether the server is overloaded.
-    fn is_overload(&self) -> bool {
-        self.0.iter().any(|(_, code)| *code == IssueType::Throttled.code())
-    }
-
-    /// `rule:code` of each, in one line.
-    pub fn list(&self) -> String {
-        self.0.iter().map(|(rule, code)| format!("{rule}:{code}")).collect::<Vec<_>>().join(" ")
-    }
+/// Where exchanges leave their traces.
+#[derive(Clone)]
+pub struct Observer {
+    pub audit: AuditQueue,
+    /// Keeps exchanges in the journal, if there is one.
+    pub recorder: Option<Recorder>,
 }
 
-/// Takes over or makes the request id, echoes it, measures, logs and audits.
-pub async fn observe(State(queue): State<AuditQueue>, mut request: Request, next: Next) -> Response {
+/// Takes over or makes the request id, echoes it, measures, logs, audits, and keeps the exchange in the journal.
+pub async fn observe(
+    State(Observer { audit: queue, recorder }): State<Observer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let start = Instant::now();
     let correlation_id = legible(request.headers(), &CORRELATION_ID);
     let request_id = legible(request.headers(), &REQUEST_ID).or_else(|| correlation_id.clone());
@@ -130,10 +109,14 @@ pub async fn observe(State(queue): State<AuditQueue>, mut request: Request, next
         .in_scope(|| tracing::error_span!("request", id = shown_id, trace_id = request_span.trace_id()));
     let origin = request.extensions().get::<Origin>();
     let is_unauthenticated = origin.is_some_and(|origin| matches!(origin.principal, Principal::Unauthenticated(_)));
+    let is_near = origin.is_some_and(|origin| origin.peer.is_loopback());
     let audit = AuditLoan::new(queue.draft(&shown_id, caller(origin)));
     request.extensions_mut().insert(audit.clone());
     let request_span = Some(request_span);
-    let in_flight = InFlightGuard { start, queue, audit, is_unauthenticated, span: span.clone(), request_span };
+    let copy = request.extensions().get::<RequestCopy>().cloned();
+    let journal = recorder.zip(copy).map(|(recorder, copy)| Journal { recorder, copy, is_near });
+    let in_flight =
+        InFlightGuard { start, queue, audit, is_unauthenticated, span: span.clone(), request_span, journal };
     let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
     let mut response = answering.instrument(span).await;
 
@@ -143,8 +126,25 @@ pub async fn observe(State(queue): State<AuditQueue>, mut request: Request, next
         }
     }
     let cited = response.extensions_mut().remove::<CitedRules>().unwrap_or_default();
-    in_flight.answered(response.status().as_u16(), &cited).await;
+    in_flight.answered(&mut response, &cited).await;
     response
+}
+
+/// The way of a request into the journal.
+struct Journal {
+    recorder: Recorder,
+    copy: RequestCopy,
+    /// Whether the client is on this machine.
+    is_near: bool,
+}
+
+/// How much of an exchange is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Everything,
+    /// A few of those of unauthenticated clients, and never their bodies.
+    AuditEvent,
+    Nothing,
 }
 
 /// A request that has yet to leave its log line, metrics and audit event. It leaves them too if its client goes away
@@ -158,21 +158,52 @@ struct InFlightGuard {
     span: Span,
     /// `None` once the span has ended.
     request_span: Option<RequestSpan>,
+    journal: Option<Journal>,
 }
 
 impl InFlightGuard {
-    async fn answered(mut self, status: u16, cited: &CitedRules) {
-        let elapsed = self.start.elapsed();
+    async fn answered(mut self, response: &mut Response, cited: &CitedRules) {
+        let (elapsed, status) = (self.start.elapsed(), response.status().as_u16());
+        let kept = self.kept(status, cited);
         let draft = self.audit.draft();
         let event = || draft.event(status, cited.rules());
-        if draft.is_audited() || status == TOO_MANY_REQUESTS {
-            // The event was committed with the change; or a flood of requests would cause a flood of events.
-        } else if !self.is_unauthenticated && !cited.is_of_foreign_page() {
-            self.queue.send(event()).await;
-        } else if self.queue.allow_unauthenticated() {
-            self.queue.try_send(event());
+        // An event of a change was committed with it.
+        match kept {
+            Kept::Everything if !draft.is_audited() => self.queue.send(event()).await,
+            Kept::AuditEvent => self.queue.try_send(event()),
+            Kept::Everything | Kept::Nothing => {}
         }
+        self.keep(kept, event, cited, Some(response));
         self.end(elapsed, status, cited);
+    }
+
+    /// How much of the exchange is kept. To be asked once: those of unauthenticated clients are counted.
+    fn kept(&self, status: u16, cited: &CitedRules) -> Kept {
+        if status == TOO_MANY_REQUESTS {
+            // A flood of requests would cause a flood of events.
+            Kept::Nothing
+        } else if self.audit.draft().is_audited() || (!self.is_unauthenticated && !cited.is_of_foreign_page()) {
+            Kept::Everything
+        } else if self.queue.allow_unauthenticated() {
+            Kept::AuditEvent
+        } else {
+            Kept::Nothing
+        }
+    }
+
+    /// Keeps the exchange in the journal.
+    fn keep(
+        &self,
+        kept: Kept,
+        event: impl FnOnce() -> AuditEvent,
+        cited: &CitedRules,
+        response: Option<&mut Response>,
+    ) {
+        let Some(Journal { recorder, copy, is_near }) = &self.journal else { return };
+        let extent = Extent { with_content: kept == Kept::Everything, near: *is_near };
+        if kept != Kept::Nothing {
+            recorder.keep(copy, event(), cited, response, extent);
+        }
     }
 
     /// Counts and logs the request.
@@ -207,11 +238,14 @@ impl Drop for InFlightGuard {
             return;
         }
         let elapsed = self.start.elapsed();
+        let (kept, cited) = (self.kept(CLIENT_WENT_AWAY, &CitedRules::default()), CitedRules::default());
         let draft = self.audit.draft();
-        if !draft.is_audited() && (!self.is_unauthenticated || self.queue.allow_unauthenticated()) {
-            self.queue.try_send(draft.event(CLIENT_WENT_AWAY, std::iter::empty()));
+        let event = || draft.event(CLIENT_WENT_AWAY, std::iter::empty());
+        if kept != Kept::Nothing && !draft.is_audited() {
+            self.queue.try_send(event());
         }
-        self.end(elapsed, CLIENT_WENT_AWAY, &CitedRules::default());
+        self.keep(kept, event, &cited, None);
+        self.end(elapsed, CLIENT_WENT_AWAY, &cited);
     }
 }
 
@@ -275,7 +309,6 @@ mod tests {
 
     use super::*;
     use crate::access::principal::{AuthFailure, Denied};
-    use crate::audit::AuditEvent;
     use crate::error::Workload;
     use crate::http::http_error::HttpError;
     use crate::tls::certificate::ClientCertificate;
@@ -291,7 +324,9 @@ mod tests {
                 None => std::future::pending().await,
             }
         };
-        let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(queue, observe));
+        let mut router = Router::new()
+            .route("/", any(answer))
+            .layer(from_fn_with_state(Observer { audit: queue, recorder: None }, observe));
         let peer = "192.0.2.1".parse().expect("an address");
         let origin = Origin { peer, certificate: None, principal, base_url: "http://h/fhir".into() };
         for _ in 0..requests {
@@ -373,7 +408,9 @@ mod tests {
         ] {
             let (queue, mut events) = AuditQueue::without_task();
             let quoted = async || request_id().unwrap_or_default();
-            let mut router = Router::new().route("/", any(quoted)).layer(from_fn_with_state(queue, observe));
+            let mut router = Router::new()
+                .route("/", any(quoted))
+                .layer(from_fn_with_state(Observer { audit: queue, recorder: None }, observe));
             let request = Request::get("/").header(name, id).body(Body::empty()).expect("a request");
             let response = router.call(request).await.expect("a response");
             assert_eq!(response.headers()[name], id);

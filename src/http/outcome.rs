@@ -12,10 +12,11 @@ use axum::response::Response;
 
 use super::body::DrainLimits;
 use super::bounds::Bounds;
+use super::cited_rules::CitedRules;
 use super::http_error::HttpError;
 use super::log_limit::{self, Reason};
 use super::media_type::fhir_json;
-use super::observe::{self, CitedRules};
+use super::observe;
 use super::origin::Origin;
 use super::{body, negotiation};
 use crate::access::principal::{AuthFailure, Denied, Principal};

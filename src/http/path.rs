@@ -2,6 +2,10 @@
 
 use axum::http::{Request, Uri};
 
+/// The target of a request as it was sent, if its path was changed: an extension of the request.
+#[derive(Clone, Debug)]
+pub struct SentTarget(pub Uri);
+
 /// Merges repeated slashes, as nginx does (`merge_slashes`), and removes trailing ones: clients may join a base URL and a
 /// path that both have a slash.
 pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
@@ -21,7 +25,8 @@ pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
     parts.path_and_query = normal.parse().ok();
     // A valid path remains valid without some of its slashes.
     if let Ok(uri) = Uri::from_parts(parts) {
-        *request.uri_mut() = uri;
+        let sent = std::mem::replace(request.uri_mut(), uri);
+        request.extensions_mut().insert(SentTarget(sent));
     }
     request
 }

@@ -6,9 +6,9 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
+use super::cited_rules::CitedRules;
 use super::media_type::fhir_json;
 use super::negotiation::Return;
-use super::observe::CitedRules;
 use super::outcome;
 use crate::fhir::content::hash;
 use crate::fhir::date::parse_instant;

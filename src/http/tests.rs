@@ -8,6 +8,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 
 use super::*;
+use crate::audit::AuditQueue;
 
 #[tokio::test]
 async fn panic_returns_500_and_the_connection_stays_open() {
@@ -15,9 +16,10 @@ async fn panic_returns_500_and_the_connection_stays_open() {
     let router = Router::new().route("/broken", get(broken)).route("/whole", get(async || "well"));
     let identification = Identification::open("http://sas.example.org/fhir");
     let (audit, mut events) = AuditQueue::without_task();
+    let observer = Observer { audit, recorder: None };
     let admission = Admission::new(identification.access.clone(), Bounds::default(), Permits::new(&Bounds::default()));
     let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
-    let service = TowerToHyperService::new(with_middleware(router, admission, budget, identification, audit));
+    let service = TowerToHyperService::new(with_middleware(router, admission, budget, identification, observer));
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(ours), service));
     let client = hyper::client::conn::http1::handshake(TokioIo::new(theirs));

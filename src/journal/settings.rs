@@ -11,13 +11,14 @@ use crate::clock::duration::{parse_period, subtract_period};
 #[group(skip)]
 pub struct Settings {
     /// Whether to keep every exchange as it was, bodies included, for the console: off or full (default: full on a test
-    /// target, otherwise off)
+    /// target, otherwise off). As an option, it stands before the command
     ///
     /// A test target serves this machine only and has no callers: --listen and --ops-listen are loopback addresses, no caller
     /// has another right than console, and neither --trusted-proxies nor --console-url is set. The journal contains the persons
     /// of the bodies. It is in a file of its own beside the SQLite database (NAME-journal.db), or in the schema journal of
     /// Postgres.
-    #[arg(long, env = "SAS_JOURNAL", global = true, value_enum)]
+    // Not global: behind `purge`, --journal is the whole of it.
+    #[arg(long, env = "SAS_JOURNAL", value_enum)]
     pub journal: Option<Mode>,
 
     /// How long the journal keeps an exchange (7d, 12h)

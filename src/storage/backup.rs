@@ -23,7 +23,9 @@ pub struct Copied {
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// It is not SQLite.
-    #[error("this is a Postgres database: copy it with pg_dump (pg_dump --format=custom --file=FILE DATABASE)")]
+    #[error(
+        "this is a Postgres database: copy it with pg_dump (pg_dump --format=custom --exclude-schema=journal --file=FILE DATABASE)"
+    )]
     Postgres,
     /// The file exists; a backup never overwrites one.
     #[error("{0} exists already; nothing was copied")]

@@ -137,6 +137,15 @@ impl Connections {
         })
     }
 
+    /// A connection in a transaction, which waits for no other writer. Dropped before [`PooledConnection::commit`], the connection
+    /// is closed.
+    pub async fn begin(&self, deadline: &Deadline) -> Result<PooledConnection, sqlx::Error> {
+        let mut connection = self.acquire(deadline).await?;
+        connection.is_kept = false;
+        connection.execute("BEGIN").await?;
+        Ok(connection)
+    }
+
     /// A connection in a transaction that keeps other writers out, over all instances that share the database: each decides
     /// over the commits of the others. Dropped before [`PooledConnection::commit`], the connection is closed.
     ///

@@ -101,6 +101,7 @@ impl DirectoryServer {
             feed,
             identification: Identification::open(&base_url),
             bounds: bounds.clone(),
+            recorder: None,
         };
         tokio::spawn(listener::serve(listener, http::service(parts), bounds, stopping));
         Self { address, mirror, databases, _stop: stop }

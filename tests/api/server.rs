@@ -149,7 +149,14 @@ impl TestServer {
         };
         let directory = Some(Directory::new(copy, setup.base_url.configured(), clock));
         let bounds = setup.bounds.clone();
-        let service = http::service(AppParts { endpoint, directory, feed, identification, bounds: bounds.clone() });
+        let service = http::service(AppParts {
+            endpoint,
+            directory,
+            feed,
+            identification,
+            bounds: bounds.clone(),
+            recorder: None,
+        });
         tokio::spawn(listener::serve(listener, service, bounds, stopping));
         Self { address, storage, database, setup, _stop: stop }
     }

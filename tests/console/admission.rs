@@ -5,6 +5,9 @@ use sas_endpoint::access::caller::Callers;
 use sas_endpoint::console::ConsoleAccess;
 use sas_endpoint::http::bounds::Bounds;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
 use crate::html;
 use crate::server::{Answer, Setup, TOKEN, form};
 use crate::support::polling::poll_until;
@@ -208,27 +211,24 @@ async fn console_form_beyond_its_limit_is_refused() {
 
 #[tokio::test]
 async fn console_ninth_request_in_progress_is_refused_with_503() {
-    // Validations wait for a permit that nobody gives, and so stay in progress. More than eight, as what the test asks itself may
-    // be in the way of one.
+    // Validations wait for a permit that nobody gives, and so stay in progress.
     let setup = Setup::open();
     let bounds = Bounds { max_validations: 0, ..setup.bounds.clone() };
     let console = Setup { bounds, ..setup }.start().await;
     let fields =
         form(&[("csrf", &console.csrf("/console/validate", "").await), ("profile", "Practitioner"), ("body", "{}")]);
-    let waiting =
-        futures_util::future::join_all((0..16).map(|_| console.request("POST", "/console/validate", &[], &fields)));
-    let refused = async {
-        poll_until("a refusal", async || console.get("/console").await.status == 503).await;
-        let refused = console.get("/console").await.expect(503);
-        assert_eq!(refused.header("retry-after"), "1");
-        assert_headers(&refused);
-        html::check(&refused.text, "fr");
-        console.get("/console/style.css").await.expect(200);
-    };
-    tokio::select! {
-        _ = waiting => panic!("they have a permit"),
-        () = refused => {}
+    let validate = |_| console.request("POST", "/console/validate", &[], &fields);
+    let mut answers: FuturesUnordered<_> = (0..16).map(validate).collect();
+    // Half of them are refused, so the other half is in progress.
+    for _ in 0..8 {
+        answers.next().await.expect("an answer").expect(503);
     }
+    let refused = console.get("/console").await.expect(503);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_headers(&refused);
+    html::check(&refused.text, "fr");
+    console.get("/console/style.css").await.expect(200);
+    drop(answers);
     poll_until("they are free again", async || console.get("/console").await.status == 200).await;
 }
 

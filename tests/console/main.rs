@@ -20,6 +20,7 @@ mod html;
 mod server;
 
 mod admission;
+mod exchanges;
 mod pages;
 mod program;
 mod sessions;

@@ -20,6 +20,7 @@ use sas_endpoint::http::bounds::{Bounds, Timeouts};
 use sas_endpoint::http::listener;
 use sas_endpoint::http::origin::proxy;
 use sas_endpoint::interaction::Endpoint;
+use sas_endpoint::journal::JournalReader;
 use sas_endpoint::sas::deviation::Validation;
 use sas_endpoint::sas::validation::Validator;
 use sas_endpoint::storage::Storage;
@@ -95,6 +96,8 @@ impl Setup {
             endpoint,
             mirror: Some(mirror),
             webhooks: vec![],
+            journal: JournalReader::default(),
+            fhir_origin: "http://127.0.0.1:8080".to_owned(),
             access: self.access,
             permits: Permits::new(&self.bounds),
             bounds: self.bounds.clone(),

@@ -111,6 +111,7 @@ async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
         feed,
         identification,
         bounds: Bounds { rate: 0, timeouts: GENEROUS, ..Bounds::default() },
+        recorder: None,
     };
     (http::service(parts), [accounts, annuaire])
 }

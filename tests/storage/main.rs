@@ -5,6 +5,7 @@ mod support;
 
 mod exchanges;
 mod feed;
+mod journal;
 
 use std::time::Duration;
 

@@ -7,9 +7,9 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::fhir::operation_outcome::operation_outcome;
 use crate::http::bounds::Bounds;
+use crate::http::cited_rules::CitedRules;
 use crate::http::http_error::HttpError;
 use crate::http::log_limit::{self, Reason};
-use crate::http::observe::CitedRules;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
 

@@ -1,0 +1,299 @@
+//! `/console/exchanges`: the newest exchanges, filtered and by pages. Without a journal, what the audit log has of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::page::{self, Layout};
+use super::refusal::Refusal;
+use super::state::Console;
+use super::text::{Text, fill};
+use super::visit::Visit;
+use crate::audit::{AuditEvent, LookupKey};
+use crate::deadline::Deadline;
+use crate::error::chain::join_causes;
+use crate::fhir::identifier::Token;
+use crate::fhir::resource_type::ResourceType;
+use crate::storage::StorageError;
+use crate::storage::exchanges::AuditQuery;
+use crate::storage::journal::{JournalFilter, JournalRow};
+
+/// Maximum time for what a page reads from a database.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Exchanges of a page.
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "exchanges.html")]
+struct ExchangesPage {
+    layout: Layout,
+    filter: FilterForm,
+    rows: Vec<ExchangeRow>,
+    /// The link to older exchanges.
+    older: Option<String>,
+    notes: Vec<String>,
+}
+
+/// The fields of the filter, as they were sent.
+struct FilterForm {
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: &'static str,
+    label: &'static str,
+    value: String,
+    hint: &'static str,
+}
+
+/// An exchange in a list.
+pub struct ExchangeRow {
+    pub link: String,
+    pub at: String,
+    /// The same for people, in UTC.
+    pub time: String,
+    pub request: String,
+    pub status: String,
+    pub class: &'static str,
+    pub caller: String,
+    pub rules: String,
+    pub duration: String,
+}
+
+/// The page.
+pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let visit = Visit::of(&request);
+    let text = visit.text();
+    let (filter, mut notes) = filter(&console, &visit);
+    let deadline = Deadline::after(READ_TIMEOUT);
+    let listed = match console.parts.journal.list(&filter, PAGE + 1, &deadline).await {
+        Ok(Some(rows)) => {
+            if !console.parts.journal.is_kept() {
+                notes.push(text.journal_off_kept.to_owned());
+            }
+            let older = rows.get(PAGE).and_then(|_| rows.get(PAGE - 1)).map(|row| row.id);
+            Ok((rows.iter().take(PAGE).map(|row| ExchangeRow::new(row, text)).collect(), older))
+        }
+        Ok(None) => {
+            notes.push(text.journal_off.to_owned());
+            audit_events(&console, &filter, &deadline)
+                .await
+                .map(|events| (events.iter().rev().map(ExchangeRow::of_event).collect(), None))
+        }
+        Err(error) => Err(error),
+    };
+    let (rows, older): (Vec<ExchangeRow>, Option<i64>) = match listed {
+        Ok(listed) => listed,
+        Err(error) => return unavailable(&visit, &error),
+    };
+    let page = ExchangesPage {
+        layout: Layout::new(&visit, "/console/exchanges", text.exchanges),
+        filter: FilterForm::new(&visit),
+        rows,
+        older: older.map(|before| older_link(&visit, before)),
+        notes,
+    };
+    page::respond(StatusCode::OK, &page)
+}
+
+/// The filter of the query, and what was not understood of it.
+fn filter(console: &Console, visit: &Visit) -> (JournalFilter, Vec<String>) {
+    let text = visit.text();
+    let of = |name: &str| visit.query(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let mut notes = vec![];
+    let status = of("status").and_then(|status| {
+        let bounds = status_bounds(&status);
+        if bounds.is_none() {
+            notes.push(fill(text.filter_status_wrong, &[("value", &status)]));
+        }
+        bounds
+    });
+    let key = of("identifier").and_then(|identifier| {
+        let key = lookup_key(console, &identifier);
+        if key.is_none() {
+            notes.push(fill(text.filter_identifier_wrong, &[("value", &identifier)]));
+        }
+        key
+    });
+    let filter = JournalFilter {
+        before: of("before").and_then(|before| before.parse().ok()),
+        after: None,
+        since: of("since"),
+        until: of("until"),
+        status,
+        interaction: of("interaction"),
+        resource_type: of("type"),
+        caller: of("caller"),
+        rule: of("rule"),
+        key,
+    };
+    (filter, notes)
+}
+
+/// `422`, or `4xx`: the lowest and the highest status.
+fn status_bounds(text: &str) -> Option<(i64, i64)> {
+    let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
+    match class {
+        Some(class) => {
+            class.parse().ok().filter(|class| (1..=5).contains(class)).map(|class: i64| (class * 100, class * 100 + 99))
+        }
+        None => text.parse().ok().map(|status: i64| (status, status)),
+    }
+}
+
+/// The key of `system|value`, or of a value in any system, or of `Type/id`.
+fn lookup_key(console: &Console, text: &str) -> Option<LookupKey> {
+    let audit = console.parts.endpoint.writer.audit();
+    let reference = text.split_once('/').filter(|(name, id)| ResourceType::parse(name).is_some() && !id.is_empty());
+    match reference {
+        Some((name, id)) => audit.key_of_resource(name, id),
+        None => audit.key_of_identifier(&Token::parse(text)?),
+    }
+}
+
+/// What the audit log has, oldest first.
+async fn audit_events(
+    console: &Console,
+    filter: &JournalFilter,
+    deadline: &Deadline,
+) -> Result<Vec<AuditEvent>, StorageError> {
+    let JournalFilter { since, until, status, interaction, resource_type, caller, rule, key, .. } = filter;
+    let query = AuditQuery {
+        lookup_keys: key.iter().copied().collect(),
+        since: since.clone(),
+        until: until.clone(),
+        limit: PAGE,
+    };
+    let is_same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+    let keep = |event: &AuditEvent| {
+        let is_status = status.is_none_or(|(lowest, highest)| (lowest..=highest).contains(&i64::from(event.status)));
+        is_status
+            && is_same(interaction, Some(&event.interaction))
+            && is_same(resource_type, event.resource_type.as_deref())
+            && is_same(caller, event.caller.name.as_deref())
+            && rule.as_ref().is_none_or(|rule| event.rules.contains(rule))
+    };
+    let storage = console.parts.endpoint.storage.until(deadline);
+    deadline.limit(storage.exchanges(&query, keep)).await
+}
+
+/// The newest event of the audit log with this request id, as far as it is found in time.
+pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEvent>, StorageError> {
+    let deadline = Deadline::after(READ_TIMEOUT);
+    let query = AuditQuery { limit: 1, ..AuditQuery::default() };
+    let storage = console.parts.endpoint.storage.until(&deadline);
+    let found = deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await?;
+    Ok(found.into_iter().next())
+}
+
+/// The page where the database does not answer in time.
+pub fn unavailable(visit: &Visit, error: &StorageError) -> Response {
+    tracing::debug!("a page of the console: {}", join_causes(error));
+    Refusal::Busy.respond(visit, false)
+}
+
+/// The link to the page of older exchanges, with the same filter.
+fn older_link(visit: &Visit, before: i64) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for name in FIELDS {
+        if let Some(value) = visit.query(name).filter(|value| !value.is_empty()) {
+            query.append_pair(name, &value);
+        }
+    }
+    query.append_pair("before", &before.to_string());
+    format!("/console/exchanges?{}", query.finish())
+}
+
+const FIELDS: [&str; 8] = ["status", "interaction", "type", "identifier", "rule", "caller", "since", "until"];
+
+impl FilterForm {
+    fn new(visit: &Visit) -> Self {
+        let text = visit.text();
+        let labels = [
+            (text.exchange_status, "422, 4xx"),
+            (text.exchange_interaction, "conditional-update"),
+            (text.resource_type, "Practitioner"),
+            (text.filter_identifier, "urn:oid:1.2.250.1.71.4.2.1|810002909371"),
+            (text.rule, "identifier-count"),
+            (text.exchange_caller, ""),
+            (text.filter_since, "2026-11-26T08:00"),
+            (text.filter_until, "2026-11-26T09:00"),
+        ];
+        let fields = FIELDS.into_iter().zip(labels).map(|(name, (label, hint))| Field {
+            name,
+            label,
+            value: visit.query(name).unwrap_or_default(),
+            hint,
+        });
+        Self { fields: fields.collect() }
+    }
+}
+
+impl ExchangeRow {
+    pub fn new(row: &JournalRow, text: &Text) -> Self {
+        let target = if row.target.is_empty() { text.exchange_unrecognised } else { row.target.as_str() };
+        Self {
+            link: format!("/console/exchanges/{}?number={}", row.request_id, row.id),
+            time: time_of(&row.at),
+            at: row.at.clone(),
+            request: format!("{} {target}", row.method),
+            status: row.status.to_string(),
+            class: class_of(row.status),
+            caller: row.caller.clone().unwrap_or_default(),
+            rules: row.rules.trim().to_owned(),
+            duration: format!("{:.1} ms", row.duration_us as f64 / 1e3),
+        }
+    }
+
+    fn of_event(event: &AuditEvent) -> Self {
+        Self {
+            link: format!("/console/exchanges/{}", event.request_id),
+            time: time_of(&event.at),
+            at: event.at.clone(),
+            request: format!("{} {}", event.interaction, event.resource_type.as_deref().unwrap_or_default()),
+            status: event.status.to_string(),
+            class: class_of(event.status.into()),
+            caller: event.caller.name.clone().unwrap_or_default(),
+            rules: event.rules.join(" "),
+            duration: format!("{:.1} ms", event.duration_ms),
+        }
+    }
+}
+
+/// A time as stored, for people.
+fn time_of(at: &str) -> String {
+    at.replacen('T', " ", 1).trim_end_matches('Z').to_owned()
+}
+
+/// The class of a status, for its colour.
+fn class_of(status: i64) -> &'static str {
+    match status {
+        ..400 => "good",
+        400..500 => "warn",
+        _ => "bad",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_of_a_filter_is_a_number_or_a_class() {
+        for (text, expected) in [
+            ("422", Some((422, 422))),
+            ("4xx", Some((400, 499))),
+            ("5XX", Some((500, 599))),
+            ("xx", None),
+            ("9xx", None),
+            ("four", None),
+        ] {
+            assert_eq!(status_bounds(text), expected, "{text}");
+        }
+    }
+}

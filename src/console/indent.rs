@@ -1,0 +1,92 @@
+//! Shows a body of one line by lines, with nothing but white space added.
+
+/// Deeper values are not indented further: a hostile body would grow with the square of its length.
+const MAX_INDENT: usize = 24;
+
+/// Whether a body is to be shown by lines: it is one line, and JSON as far as its first character tells.
+pub fn is_one_line(body: &str) -> bool {
+    !body.trim_end().contains('\n') && body.trim_start().starts_with(['{', '['])
+}
+
+/// Adds line breaks and indentation to JSON text, and finds the lines of these offsets, which ascend. The text need not be
+/// valid: outside strings, a line ends behind `{`, `[` and `,`, and before `}` and `]`.
+pub fn indented(body: &str, offsets: &[usize]) -> (String, Vec<usize>) {
+    let mut text = String::with_capacity(body.len() + body.len() / 2);
+    let (mut line, mut depth, mut in_string, mut is_escaped) = (1, 0_usize, false, false);
+    let mut lines = Vec::with_capacity(offsets.len());
+    let mut wanted = offsets.iter().peekable();
+    let end_line = |text: &mut String, line: &mut usize, depth: usize| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", depth.min(MAX_INDENT)));
+        *line += 1;
+    };
+    let mut characters = body.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        if !in_string && matches!(character, '}' | ']') {
+            depth = depth.saturating_sub(1);
+            if !text.ends_with(['{', '[']) {
+                end_line(&mut text, &mut line, depth);
+            }
+        }
+        while wanted.next_if(|offset| **offset <= at).is_some() {
+            lines.push(line);
+        }
+        text.push(character);
+        if in_string {
+            in_string = is_escaped || character != '"';
+            is_escaped = character == '\\' && !is_escaped;
+            continue;
+        }
+        match character {
+            '"' => in_string = true,
+            '{' | '[' => {
+                depth += 1;
+                if !characters.peek().is_some_and(|(_, next)| matches!(next, '}' | ']')) {
+                    end_line(&mut text, &mut line, depth);
+                }
+            }
+            ',' => end_line(&mut text, &mut line, depth),
+            _ => {}
+        }
+    }
+    lines.extend(wanted.map(|_| line));
+    (text, lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_is_indented_and_offsets_keep_their_place() {
+        let body = r#"{"a":[1,{"b":"x,{\"}"}],"c":{},"d":[]}"#;
+        let at = |text: &str| body.find(text).expect("a part");
+        let (text, lines) = indented(body, &[0, at("1"), at("\"b\""), at("\"c\""), 999]);
+        let expected = "{\n  \"a\":[\n    1,\n    {\n      \"b\":\"x,{\\\"}\"\n    }\n  ],\n  \"c\":{},\n  \"d\":[]\n}";
+        assert_eq!(text, expected);
+        assert_eq!(lines, [1, 3, 5, 8, 10]);
+        let without_space: String = text.chars().filter(|character| !character.is_whitespace()).collect();
+        assert_eq!(without_space, body);
+    }
+
+    #[test]
+    fn indentation_of_a_deep_or_broken_body_is_bounded() {
+        let deep = "[".repeat(100_000);
+        let (text, _) = indented(&deep, &[]);
+        assert!(text.len() < deep.len() * (2 + 2 * MAX_INDENT), "{}", text.len());
+        for broken in ["{\"a", "{]}}", ",,", "\"\\"] {
+            let (text, _) = indented(broken, &[]);
+            let kept: String = text.chars().filter(|character| !character.is_whitespace()).collect();
+            assert_eq!(kept, broken);
+        }
+    }
+
+    #[test]
+    fn body_is_one_line_if_it_is_json_without_line_breaks() {
+        for (body, expected) in
+            [("{}", true), (" [1]\n", true), ("{\n}", false), ("", false), ("x", false), ("{}\n{}", false)]
+        {
+            assert_eq!(is_one_line(body), expected, "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Copies each exchange for the journal, and links refusals to it.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+use super::cited_rules::CitedRules;
+use super::http_error::HttpError;
+use super::outcome;
+use super::path::SentTarget;
+use crate::audit::AuditEvent;
+use crate::issue::Language;
+use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
+use crate::journal::JournalQueue;
+use crate::journal::exchange::{self, Exchange, Header, Message};
+
+/// Of an answer, this much is kept.
+const MAX_ANSWER: usize = 256 << 10;
+/// Of each body of the directory, this much is kept: pages of it are the same for every client.
+const MAX_DIRECTORY_BODY: usize = 16 << 10;
+
+/// Headers of a request whose values are kept, beside `content-*` and `if-*`. Of others, a client may send credentials or
+/// names in them.
+const KEPT_HEADERS: [HeaderName; 9] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::EXPECT,
+    header::HOST,
+    header::ORIGIN,
+    header::USER_AGENT,
+    HeaderName::from_static("prefer"),
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-correlation-id"),
+];
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Parameters of a query that may be credentials.
+const CREDENTIALS: [&str; 5] = ["access_token", "token", "key", "apikey", "password"];
+
+/// Rules that refuse a body because of a patient in it.
+const PATIENTS: [&str; 3] = [APPOINTMENT_PATIENT.id, CONTAINED_PATIENT.id, PATIENT_IDENTIFIER.id];
+
+/// Keeps exchanges in the journal. Cheap to clone.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: JournalQueue,
+    links: Option<Links>,
+}
+
+/// How refusals are linked to the console.
+#[derive(Clone)]
+pub(crate) struct Links {
+    /// The URL of the console, without a trailing slash.
+    pub console: Arc<str>,
+    /// Whether clients on other machines may reach it.
+    pub is_public: bool,
+}
+
+impl Recorder {
+    /// Keeps exchanges in this queue.
+    pub(crate) fn new(queue: JournalQueue, links: Option<Links>) -> Self {
+        Self { queue, links }
+    }
+
+    /// Copies the head of a request, and makes room for its body.
+    pub(super) fn begin(request: &mut Request) {
+        let sent = request.extensions().get::<SentTarget>();
+        let uri = sent.map_or_else(|| request.uri(), |sent| &sent.0);
+        let target = uri.path_and_query().map_or_else(|| uri.path(), |target| target.as_str());
+        let headers = request.headers();
+        let is_announced = headers.contains_key(header::TRANSFER_ENCODING)
+            || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+        let copy = Copy {
+            version: if request.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            method: request.method().clone(),
+            target: without_credentials(target),
+            headers: headers.iter().map(|(name, value)| copy_header(name, value)).collect(),
+            is_announced,
+            body: OnceLock::new(),
+        };
+        request.extensions_mut().insert(RequestCopy(Arc::new(copy)));
+    }
+
+    /// Keeps an exchange, with all that it contains or only with what the audit log says of it. A refusal gets a link if its
+    /// client is `near`: on this machine.
+    pub(super) fn keep(
+        &self,
+        RequestCopy(copy): &RequestCopy,
+        event: AuditEvent,
+        cited: &CitedRules,
+        response: Option<&mut Response>,
+        extent: Extent,
+    ) {
+        let Extent { with_content, near } = extent;
+        let answer_body = response.as_ref().and_then(|response| response.extensions().get::<AnswerBody>().cloned());
+        let (request_body, answer_body) = match with_content {
+            true => copy.bodies(answer_body.map(|body| body.0), &event, cited),
+            false => (exchange::Body::NotRead, exchange::Body::None),
+        };
+        let size = 4096 + copy.target.len() + request_body.bytes().len() + answer_body.bytes().len();
+        self.queue.push(size, move || {
+            let mut headers = vec![];
+            if let Some(response) = response {
+                if with_content && event.status >= 400 {
+                    self.link(response.headers_mut(), &event.request_id, near);
+                }
+                headers = response.headers().iter().map(|(name, value)| full_header(name, value)).collect();
+            }
+            let (target, request_headers, headers) = match with_content {
+                true => (copy.target.clone(), copy.headers.clone(), headers),
+                false => (String::new(), vec![], vec![]),
+            };
+            Exchange {
+                event,
+                version: copy.version.to_owned(),
+                method: copy.method.to_string(),
+                target,
+                request: Message { headers: request_headers, body: request_body },
+                answer: Message { headers, body: answer_body },
+            }
+        });
+    }
+
+    fn link(&self, headers: &mut HeaderMap, request_id: &str, near: bool) {
+        let Some(Links { console, is_public }) = &self.links else { return };
+        let link = format!("<{console}/exchanges/{request_id}>; rel=\"describedby\"");
+        if (near || *is_public)
+            && let Ok(link) = HeaderValue::from_str(&link)
+        {
+            headers.append(header::LINK, link);
+        }
+    }
+}
+
+/// How much of an exchange is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    /// Target, headers and bodies too; without, what the audit log says.
+    pub with_content: bool,
+    /// Whether the client is on this machine.
+    pub near: bool,
+}
+
+/// The copy of a request: an extension of it.
+#[derive(Clone)]
+pub(super) struct RequestCopy(Arc<Copy>);
+
+struct Copy {
+    version: &'static str,
+    method: Method,
+    target: String,
+    headers: Vec<Header>,
+    /// Whether the client has sent a body, or will.
+    is_announced: bool,
+    /// Once it has been read.
+    body: OnceLock<Bytes>,
+}
+
+impl Copy {
+    /// What is kept of both bodies.
+    fn bodies(
+        &self,
+        answer: Option<Bytes>,
+        event: &AuditEvent,
+        cited: &CitedRules,
+    ) -> (exchange::Body, exchange::Body) {
+        let (max_request, max_answer) = match event.interaction.as_str() {
+            "events" => return (exchange::Body::None, exchange::Body::None),
+            directory if directory.starts_with("annuaire-") => (MAX_DIRECTORY_BODY, MAX_DIRECTORY_BODY),
+            _ => (usize::MAX, MAX_ANSWER),
+        };
+        let request = match self.body.get() {
+            Some(body) if cited.rules().any(|rule| PATIENTS.contains(&rule)) => {
+                exchange::Body::Withheld { length: body.len() }
+            }
+            Some(body) => exchange::Body::beginning(body, max_request),
+            None if self.is_announced => exchange::Body::NotRead,
+            None => exchange::Body::None,
+        };
+        let answer = answer.filter(|_| self.method != Method::HEAD);
+        (request, answer.map_or_else(exchange::Body::default, |body| exchange::Body::beginning(&body, max_answer)))
+    }
+}
+
+/// Notes the body of a request, once it has been read, for the journal.
+pub(super) fn note_body(extensions: &axum::http::Extensions, body: &Bytes) {
+    if let Some(RequestCopy(copy)) = extensions.get() {
+        // A request has one body.
+        let _ = copy.body.set(body.clone());
+    }
+}
+
+/// The body of an answer: an extension of it.
+#[derive(Clone)]
+struct AnswerBody(Bytes);
+
+/// Middleware: notes the body of each answer that is in memory, for the journal.
+pub(super) async fn copy_answer(request: Request, next: Next) -> Response {
+    let is_copied = request.extensions().get::<RequestCopy>().is_some();
+    let response = next.run(request).await;
+    // A stream has no length.
+    if !is_copied || response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    match body.collect().await {
+        Ok(body) => {
+            let body = body.to_bytes();
+            parts.extensions.insert(AnswerBody(body.clone()));
+            Response::from_parts(parts, Body::from(body))
+        }
+        Err(error) => outcome::response(&HttpError::internal(error), Language::default()),
+    }
+}
+
+fn copy_header(name: &HeaderName, value: &HeaderValue) -> Header {
+    let text = name.as_str();
+    let is_kept =
+        KEPT_HEADERS.contains(name) || *name == TRACEPARENT || text.starts_with("content-") || text.starts_with("if-");
+    if is_kept { full_header(name, value) } else { Header { name: text.to_owned(), value: None } }
+}
+
+fn full_header(name: &HeaderName, value: &HeaderValue) -> Header {
+    Header { name: name.as_str().to_owned(), value: Some(String::from_utf8_lossy(value.as_bytes()).into_owned()) }
+}
+
+/// The target with `…` instead of values that may be credentials.
+fn without_credentials(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let is_credential = |name: &str| {
+        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
+    };
+    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if is_credential(name) => format!("{name}=removed"),
+        _ => parameter.to_owned(),
+    });
+    format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn target_is_kept_without_credentials() {
+        for (target, expected) in [
+            ("/fhir/Practitioner?identifier=s|v", "/fhir/Practitioner?identifier=s|v"),
+            ("/fhir/metadata", "/fhir/metadata"),
+            ("/a?token=s3cret&x=1", "/a?token=removed&x=1"),
+            ("/a?x=1&Access_Token=s3cret=", "/a?x=1&Access_Token=removed"),
+            ("/a?%74oken=s3cret&key=s3cret", "/a?%74oken=removed&key=removed"),
+            ("/a?apikey=s3cret&password=s3cret&tokens=1", "/a?apikey=removed&password=removed&tokens=1"),
+            ("/a?token", "/a?token"),
+        ] {
+            assert_eq!(without_credentials(target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn header_of_a_request_is_kept_with_its_value_only_if_it_has_neither_names_nor_credentials() {
+        for (name, is_kept) in [
+            ("accept", true),
+            ("content-type", true),
+            ("content-length", true),
+            ("if-match", true),
+            ("prefer", true),
+            ("traceparent", true),
+            ("x-request-id", true),
+            ("authorization", false),
+            ("cookie", false),
+            ("x-forwarded-for", false),
+            ("x-ssl-client-cert", false),
+            ("referer", false),
+        ] {
+            let name: HeaderName = name.parse().expect("a name");
+            let copy = copy_header(&name, &HeaderValue::from_static("value"));
+            assert_eq!((copy.name.as_str(), copy.value.is_some()), (name.as_str(), is_kept));
+        }
+    }
+}

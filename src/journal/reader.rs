@@ -1,0 +1,81 @@
+//! What the journal knows, for pages: stored exchanges, and those that still wait.
+
+use std::sync::Arc;
+
+use super::content::decompress;
+use super::exchange::Exchange;
+use super::queue::JournalQueue;
+use crate::deadline::Deadline;
+use crate::storage::StorageError;
+use crate::storage::journal::{JournalDatabase, JournalFilter, JournalRow};
+
+/// Maximum exchanges with the same request id that are listed: a client may repeat one.
+const MAX_SAME_ID: usize = 20;
+
+/// Reads the journal. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct JournalReader {
+    database: Option<JournalDatabase>,
+    queue: JournalQueue,
+    is_kept: bool,
+}
+
+/// The exchanges with a request id.
+pub(crate) struct Found {
+    pub exchange: Arc<Exchange>,
+    /// Its number, once it is stored.
+    pub number: Option<i64>,
+    /// The others, newest first.
+    pub others: Vec<JournalRow>,
+}
+
+impl JournalReader {
+    pub(crate) fn new(database: Option<JournalDatabase>, queue: JournalQueue, is_kept: bool) -> Self {
+        Self { database, queue, is_kept }
+    }
+
+    /// Whether exchanges are kept now.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// The newest exchanges that match, at most `limit`; those that still wait are not among them. `None` where there is no
+    /// journal.
+    pub(crate) async fn list(
+        &self,
+        filter: &JournalFilter,
+        limit: usize,
+        deadline: &Deadline,
+    ) -> Result<Option<Vec<JournalRow>>, StorageError> {
+        let Some(database) = &self.database else { return Ok(None) };
+        deadline.limit(database.until(deadline).list(filter, limit)).await.map(Some)
+    }
+
+    /// The newest exchange with this request id, or the one with this number, with links to the others.
+    pub(crate) async fn find(
+        &self,
+        request_id: &str,
+        number: Option<i64>,
+        deadline: &Deadline,
+    ) -> Result<Option<Found>, StorageError> {
+        let rows = match &self.database {
+            Some(database) => deadline.limit(database.until(deadline).with_request_id(request_id, MAX_SAME_ID)).await?,
+            None => vec![],
+        };
+        let waiting = self.queue.with_request_id(request_id).into_iter().next().filter(|_| number.is_none());
+        if let Some(exchange) = waiting {
+            return Ok(Some(Found { exchange, number: None, others: rows }));
+        }
+        let chosen = match number {
+            Some(number) => rows.iter().position(|row| row.id == number),
+            None => Some(0).filter(|_| !rows.is_empty()),
+        };
+        let (Some(database), Some(chosen)) = (&self.database, chosen) else { return Ok(None) };
+        let mut others = rows;
+        let row = others.remove(chosen);
+        let Some(content) = deadline.limit(database.until(deadline).content(row.id)).await? else { return Ok(None) };
+        let exchange = tokio::task::spawn_blocking(move || decompress(&content)).await;
+        let exchange = exchange.map_err(StorageError::internal)?.map_err(StorageError::internal)?;
+        Ok(Some(Found { exchange: Arc::new(exchange), number: Some(row.id), others }))
+    }
+}

@@ -1,0 +1,196 @@
+//! Reads exchanges, newest first.
+
+use std::collections::BTreeSet;
+
+use sqlx::AssertSqlSafe;
+
+use super::JournalDatabase;
+
+use crate::audit::LookupKey;
+use crate::storage::database::Readers;
+use crate::storage::error::StorageError;
+
+/// What a list shows of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalRow {
+    pub id: i64,
+    pub request_id: String,
+    pub at: String,
+    pub method: String,
+    pub target: String,
+    pub status: i64,
+    pub interaction: String,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub caller: Option<String>,
+    /// Each between two spaces.
+    pub rules: String,
+    pub duration_us: i64,
+}
+
+/// A row as the database has it.
+type Row =
+    (i64, String, String, String, String, i64, String, Option<String>, Option<String>, Option<String>, String, i64);
+
+impl From<Row> for JournalRow {
+    fn from(row: Row) -> Self {
+        let (id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, time) =
+            row;
+        Self {
+            id,
+            request_id,
+            at,
+            method,
+            target,
+            status,
+            interaction,
+            resource_type,
+            resource_id,
+            caller,
+            rules,
+            duration_us: time,
+        }
+    }
+}
+
+/// Which exchanges to list: all conditions that are set.
+#[derive(Clone, Debug, Default)]
+pub struct JournalFilter {
+    /// Before this id: where the last page ended.
+    pub before: Option<i64>,
+    /// Behind this id.
+    pub after: Option<i64>,
+    /// From this time on, as stored.
+    pub since: Option<String>,
+    /// Before this time, as stored.
+    pub until: Option<String>,
+    /// The lowest and the highest status.
+    pub status: Option<(i64, i64)>,
+    pub interaction: Option<String>,
+    pub resource_type: Option<String>,
+    pub caller: Option<String>,
+    pub rule: Option<String>,
+    /// About this identifier or resource.
+    pub key: Option<LookupKey>,
+}
+
+const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, \
+     duration_us";
+
+/// Expands the body once for each database, with a connection that reads as `$reader`.
+macro_rules! on_reader {
+    ($journal:expr, $reader:ident => $body:expr) => {
+        match &$journal.readers {
+            Readers::Sqlite(readers) => {
+                let mut lent = readers.acquire(&$journal.deadline).await?;
+                let $reader = &mut *lent;
+                $body
+            }
+            Readers::Postgres(connections) => {
+                let mut lent = connections.acquire(&$journal.deadline).await?;
+                let $reader = &mut *lent;
+                $body
+            }
+        }
+    };
+}
+
+impl JournalDatabase {
+    /// The newest exchanges that match, at most `limit`.
+    pub async fn list(&self, filter: &JournalFilter, limit: usize) -> Result<Vec<JournalRow>, StorageError> {
+        let JournalFilter { before, after, since, until, status, interaction, resource_type, caller, rule, key } =
+            filter;
+        if let Some(key) = key {
+            return self.list_about(*key, filter, limit).await;
+        }
+        // Conditions that are not set are left out: each text is prepared once, and there are few in use.
+        let mut sql = format!("SELECT {COLUMNS} FROM exchange WHERE id < $1 AND id > $2");
+        let mut texts = vec![];
+        let mut add = |condition: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                texts.push(value.clone());
+                sql.push_str(&condition.replace('?', &format!("${}", texts.len() + 5)));
+            }
+        };
+        add(" AND at >= ?", since);
+        add(" AND at < ?", until);
+        add(" AND interaction = ?", interaction);
+        add(" AND resource_type = ?", resource_type);
+        add(" AND caller = ?", caller);
+        let rule = rule.as_ref().map(|rule| format!("% {} %", escape_like(rule)));
+        add(" AND rules LIKE ? ESCAPE '\\'", &rule);
+        sql.push_str(" AND status >= $3 AND status <= $4 ORDER BY id DESC LIMIT $5");
+        let (lowest, highest) = status.unwrap_or((0, i64::MAX));
+        let (before, after) = (before.unwrap_or(i64::MAX), after.unwrap_or(0));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        on_reader!(self, reader => {
+            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(before).bind(after).bind(lowest).bind(highest).bind(limit);
+            let query = texts.into_iter().fold(query, sqlx::query::QueryAs::bind);
+            let rows: Vec<Row> = query.fetch_all(reader).await?;
+            Ok(rows.into_iter().map(JournalRow::from).collect())
+        })
+    }
+
+    /// The exchanges under one key.
+    async fn list_about(
+        &self,
+        key: LookupKey,
+        filter: &JournalFilter,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, StorageError> {
+        let others = JournalFilter { key: None, ..filter.clone() };
+        let mut found = vec![];
+        for id in self.find(key).await?.into_iter().rev() {
+            let is_in = filter.before.is_none_or(|before| id < before) && filter.after.is_none_or(|after| id > after);
+            if !is_in {
+                continue;
+            }
+            let one = JournalFilter { before: Some(id + 1), after: Some(id - 1), ..others.clone() };
+            found.extend(Box::pin(self.list(&one, 1)).await?);
+            if found.len() == limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The ids of the exchanges under a key, run by run.
+    async fn find(&self, key: LookupKey) -> Result<BTreeSet<i64>, StorageError> {
+        let sql = "WITH RECURSIVE run(number) AS ( \
+                 SELECT MIN(run) FROM exchange_subject \
+                 UNION ALL \
+                 SELECT number + 1 FROM run WHERE number < (SELECT MAX(run) FROM exchange_subject) \
+             ) \
+             SELECT s.exchange FROM run CROSS JOIN exchange_subject s WHERE s.run = run.number AND s.subject = $1";
+        let ids: Vec<i64> = on_reader!(self, reader => sqlx::query_scalar(sql).bind(key.0).fetch_all(reader).await)?;
+        Ok(ids.into_iter().collect())
+    }
+
+    /// The exchanges with this request id, newest first, at most `limit`.
+    pub async fn with_request_id(&self, request_id: &str, limit: usize) -> Result<Vec<JournalRow>, StorageError> {
+        let sql = format!("SELECT {COLUMNS} FROM exchange WHERE request_id = $1 ORDER BY id DESC LIMIT $2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        on_reader!(self, reader => {
+            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(request_id).bind(limit);
+            let rows: Vec<Row> = query.fetch_all(reader).await?;
+            Ok(rows.into_iter().map(JournalRow::from).collect())
+        })
+    }
+
+    /// The content of an exchange; `None` where it is no longer kept.
+    pub async fn content(&self, id: i64) -> Result<Option<Vec<u8>>, StorageError> {
+        let sql = "SELECT content FROM exchange_content WHERE exchange = $1";
+        Ok(on_reader!(self, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?)
+    }
+
+    /// How much is kept, in bytes: of everything, and of successful reads and searches.
+    pub async fn sizes(&self) -> Result<(i64, i64), StorageError> {
+        let sql = "SELECT size, read_size FROM total";
+        Ok(on_reader!(self, reader => sqlx::query_as(sql).fetch_one(reader).await)?)
+    }
+}
+
+/// The pattern of `LIKE` for a text as it is.
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
