@@ -2,6 +2,7 @@
 
 mod admission;
 mod annuaire;
+mod answer_copy;
 mod authorisation;
 pub(crate) mod body;
 pub mod bounds;
@@ -139,7 +140,7 @@ fn with_middleware(
         .layer(CatchPanicLayer::custom(outcome::respond_panic))
         .layer(axum::middleware::from_fn_with_state(admission, admission::admit));
     if is_recorded {
-        router = router.layer(axum::middleware::from_fn(recorder::copy_answer));
+        router = router.layer(axum::middleware::from_fn(answer_copy::copy_answer));
     }
     router
         .layer(axum::middleware::from_fn_with_state(budget, response_budget::reserve))

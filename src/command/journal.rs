@@ -37,6 +37,7 @@ pub struct Journal {
     database: Option<JournalDatabase>,
     queue: JournalQueue,
     is_kept: bool,
+    has_failed: bool,
 }
 
 impl Journal {
@@ -51,12 +52,12 @@ impl Journal {
         match opened {
             Ok(database) => {
                 let is_kept = is_kept && database.is_some();
-                Self { database, queue: JournalQueue::default(), is_kept }
+                Self { database, is_kept, ..Self::default() }
             }
             Err(error) => {
                 // No request depends on it.
                 tracing::error!("the journal is not kept: {error}");
-                Self::default()
+                Self { has_failed: true, ..Self::default() }
             }
         }
     }
@@ -80,6 +81,9 @@ impl Journal {
 
     /// What pages show of it.
     pub fn reader(&self) -> JournalReader {
-        JournalReader::new(self.database.clone(), self.queue.clone(), self.is_kept)
+        match self.has_failed {
+            true => JournalReader::failed(),
+            false => JournalReader::new(self.database.clone(), self.queue.clone(), self.is_kept),
+        }
     }
 }

@@ -59,7 +59,7 @@ fn resource(text: &str) -> Result<(String, String), String> {
     Ok((resource_type.to_owned(), id.to_owned()))
 }
 
-pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     let ago = || subtract_period(crate::clock::system_time(), parse_period(text)?);
     let time = Range::parse(text).map(|range| range.start).or_else(ago);
     time.ok_or_else(|| "expected a date, a date and time, or an age: 2026-11-01, 2026-11-01T08:00, 24h".to_owned())

@@ -1,5 +1,6 @@
 //! `/console/exchanges/ID`: an exchange as it was, each issue beside its line.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -16,7 +17,7 @@ use super::source::Source;
 use super::state::Console;
 use super::text::{Text, fill};
 use super::visit::Visit;
-use crate::audit::AuditEvent;
+use crate::audit::{AuditEvent, WriteOutcome};
 use crate::deadline::Deadline;
 use crate::issue::catalogue;
 use crate::journal::curl::{CurlCommand, curl};
@@ -38,6 +39,7 @@ struct ExchangePage {
     curl: Option<CurlCommand>,
     /// The query of links to downloads, with the number of the exchange.
     query: String,
+    has_downloads: bool,
     has_body: bool,
     others: Vec<ExchangeRow>,
 }
@@ -53,6 +55,8 @@ pub struct IssueView {
     pub language: String,
     /// The place in the body as sent.
     pub place: Option<String>,
+    /// Whether its line is shown.
+    pub is_shown: bool,
     pub source: Option<Source>,
 }
 
@@ -88,6 +92,10 @@ fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response {
     let exchange = &found.exchange;
     let issues = issues_of(exchange, text);
     let marks: Vec<_> = issues.iter().map(|(mark, _)| mark.clone()).collect();
+    let request = MessageView::new(&exchange.request, &marks, text);
+    let shown: BTreeSet<_> =
+        request.lines.lines.iter().flat_map(|line| &line.issues).map(|issue| issue.number).collect();
+    let issues = (1..).zip(issues).map(|(number, (_, view))| IssueView { is_shown: shown.contains(&number), ..view });
     let query = found.number.map_or_else(String::new, |number| format!("?number={number}"));
     let file = format!("{}.body", exchange.event.request_id);
     let page = ExchangePage {
@@ -96,11 +104,12 @@ fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response {
         target: format!("{} {}", exchange.method, exchange.target),
         facts: facts(&exchange.event, text),
         decision: decision(&exchange.event, text),
-        issues: issues.into_iter().map(|(_, view)| view).collect(),
-        request: MessageView::new(&exchange.request, &marks, text),
+        issues: issues.collect(),
+        request,
         answer: MessageView::new(&exchange.answer, &[], text),
         curl: curl(exchange, &console.parts.fhir_origin, &file),
         query,
+        has_downloads: true,
         has_body: !exchange.request.body.bytes().is_empty(),
         others: found.others.iter().map(|row| ExchangeRow::new(row, text)).collect(),
     };
@@ -127,6 +136,7 @@ async fn show_event(console: &Console, visit: &Visit, id: &str) -> Response {
         answer: MessageView::not_kept(text),
         curl: None,
         query: String::new(),
+        has_downloads: false,
         has_body: false,
         others: vec![],
     };
@@ -196,7 +206,10 @@ fn decision(event: &AuditEvent, text: &Text) -> Vec<String> {
     }
     let version = |version: i64| version.to_string();
     let mut sentences = vec![match (event.before, event.after) {
-        (None, Some(after)) => fill(text.decision_created, &[("after", &version(after))]),
+        (None, Some(after)) if event.interaction == "conditional-update" => {
+            fill(text.decision_created, &[("after", &version(after))])
+        }
+        (None, Some(after)) => fill(text.decision_created_new, &[("after", &version(after))]),
         (Some(before), Some(after)) if before == after && event.status < 400 => {
             fill(text.decision_kept, &[("after", &version(after))])
         }
@@ -206,7 +219,7 @@ fn decision(event: &AuditEvent, text: &Text) -> Vec<String> {
         (Some(before), Some(after)) => {
             fill(text.decision_updated, &[("before", &version(before)), ("after", &version(after))])
         }
-        _ if event.write_outcome.is_some() => text.decision_unknown.to_owned(),
+        _ if event.write_outcome == Some(WriteOutcome::Unknown) => text.decision_unknown.to_owned(),
         _ => text.decision_refused.to_owned(),
     }];
     if !event.rules.is_empty() {
@@ -253,6 +266,7 @@ impl IssueView {
             place: place.map(|(line, column)| {
                 fill(text.issue_place, &[("line", &line.to_string()), ("column", &column.to_string())])
             }),
+            is_shown: false,
             source: source(&rule),
             rule,
         };
@@ -271,6 +285,7 @@ impl IssueView {
             text: String::new(),
             language: String::new(),
             place: None,
+            is_shown: false,
             source: source(rule),
         }
     }

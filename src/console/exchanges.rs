@@ -14,9 +14,11 @@ use super::state::Console;
 use super::text::{Text, fill};
 use super::visit::Visit;
 use crate::audit::{AuditEvent, LookupKey};
+use crate::config::exchanges::time;
 use crate::deadline::Deadline;
 use crate::error::chain::join_causes;
-use crate::fhir::identifier::Token;
+use crate::fhir::date::instant;
+use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::storage::StorageError;
 use crate::storage::exchanges::AuditQuery;
@@ -27,6 +29,9 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Exchanges of a page.
 const PAGE: usize = 50;
+
+/// Characters of a request that a list shows.
+const MAX_TARGET: usize = 300;
 
 #[derive(Template)]
 #[template(path = "exchanges.html")]
@@ -80,7 +85,8 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
             Ok((rows.iter().take(PAGE).map(|row| ExchangeRow::new(row, text)).collect(), older))
         }
         Ok(None) => {
-            notes.push(text.journal_off.to_owned());
+            let note = if console.parts.journal.has_failed() { text.journal_failed } else { text.journal_off };
+            notes.push(note.to_owned());
             audit_events(&console, &filter, &deadline)
                 .await
                 .map(|events| (events.iter().rev().map(ExchangeRow::of_event).collect(), None))
@@ -113,26 +119,49 @@ fn filter(console: &Console, visit: &Visit) -> (JournalFilter, Vec<String>) {
         }
         bounds
     });
-    let key = of("identifier").and_then(|identifier| {
-        let key = lookup_key(console, &identifier);
-        if key.is_none() {
+    let keys = of("identifier").map_or_else(Vec::new, |identifier| {
+        let keys = lookup_keys(console, &identifier);
+        if keys.is_empty() {
             notes.push(fill(text.filter_identifier_wrong, &[("value", &identifier)]));
         }
-        key
+        keys
     });
+    let mut time = |name| {
+        let sent = of(name)?;
+        let time = parse_time(&sent);
+        if time.is_none() {
+            notes.push(fill(text.filter_time_wrong, &[("value", &sent)]));
+        }
+        time
+    };
+    let (since, until) = (time("since"), time("until"));
     let filter = JournalFilter {
         before: of("before").and_then(|before| before.parse().ok()),
         after: None,
-        since: of("since"),
-        until: of("until"),
+        since,
+        until,
         status,
         interaction: of("interaction"),
         resource_type: of("type"),
         caller: of("caller"),
         rule: of("rule"),
-        key,
+        keys,
     };
     (filter, notes)
+}
+
+/// A time in UTC, as the list shows it, or an age: as stored.
+fn parse_time(text: &str) -> Option<String> {
+    let text = text.replacen(' ', "T", 1);
+    let is_date = text.len() == "2026-11-26".len() && text.bytes().filter(|byte| *byte == b'-').count() == 2;
+    let is_without_zone =
+        text.split_once('T').is_some_and(|(_, time)| !time.is_empty() && !time.contains(['Z', '+', '-']));
+    let text = match (is_date, is_without_zone) {
+        (true, _) => text + "T00:00:00Z",
+        (_, true) => text + "Z",
+        _ => text,
+    };
+    time(&text).ok().map(instant)
 }
 
 /// `422`, or `4xx`: the lowest and the highest status.
@@ -146,14 +175,24 @@ fn status_bounds(text: &str) -> Option<(i64, i64)> {
     }
 }
 
-/// The key of `system|value`, or of a value in any system, or of `Type/id`.
-fn lookup_key(console: &Console, text: &str) -> Option<LookupKey> {
+/// The keys of `system|value`, of a value in the systems of accounts or without one, or of `Type/id`.
+fn lookup_keys(console: &Console, text: &str) -> Vec<LookupKey> {
     let audit = console.parts.endpoint.writer.audit();
     let reference = text.split_once('/').filter(|(name, id)| ResourceType::parse(name).is_some() && !id.is_empty());
-    match reference {
-        Some((name, id)) => audit.key_of_resource(name, id),
-        None => audit.key_of_identifier(&Token::parse(text)?),
+    if let Some((name, id)) = reference {
+        return audit.key_of_resource(name, id).into_iter().collect();
     }
+    // A request may name a value with its system or without.
+    let tokens = match Token::parse(text) {
+        Some(Token::Exact(identifier)) => vec![Token::Value(identifier.value.clone()), Token::Exact(identifier)],
+        Some(Token::Value(value)) => {
+            let accounts = [IDNPS, INTRN].map(|system| Token::Exact(Identifier::new(system, &value)));
+            accounts.into_iter().chain([Token::Value(value)]).collect()
+        }
+        Some(other) => vec![other],
+        None => vec![],
+    };
+    tokens.iter().filter_map(|token| audit.key_of_identifier(token)).collect()
 }
 
 /// What the audit log has, oldest first.
@@ -162,13 +201,8 @@ async fn audit_events(
     filter: &JournalFilter,
     deadline: &Deadline,
 ) -> Result<Vec<AuditEvent>, StorageError> {
-    let JournalFilter { since, until, status, interaction, resource_type, caller, rule, key, .. } = filter;
-    let query = AuditQuery {
-        lookup_keys: key.iter().copied().collect(),
-        since: since.clone(),
-        until: until.clone(),
-        limit: PAGE,
-    };
+    let JournalFilter { since, until, status, interaction, resource_type, caller, rule, keys, .. } = filter;
+    let query = AuditQuery { lookup_keys: keys.clone(), since: since.clone(), until: until.clone(), limit: PAGE };
     let is_same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
     let keep = |event: &AuditEvent| {
         let is_status = status.is_none_or(|(lowest, highest)| (lowest..=highest).contains(&i64::from(event.status)));
@@ -187,8 +221,12 @@ pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEven
     let deadline = Deadline::after(READ_TIMEOUT);
     let query = AuditQuery { limit: 1, ..AuditQuery::default() };
     let storage = console.parts.endpoint.storage.until(&deadline);
-    let found = deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await?;
-    Ok(found.into_iter().next())
+    match deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await {
+        Ok(found) => Ok(found.into_iter().next()),
+        // The log is longer than what is read in the time: it is not among the newest.
+        Err(StorageError::DeadlineExceeded) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The page where the database does not answer in time.
@@ -241,7 +279,7 @@ impl ExchangeRow {
             link: format!("/console/exchanges/{}?number={}", row.request_id, row.id),
             time: time_of(&row.at),
             at: row.at.clone(),
-            request: format!("{} {target}", row.method),
+            request: shortened(&format!("{} {target}", row.method)),
             status: row.status.to_string(),
             class: class_of(row.status),
             caller: row.caller.clone().unwrap_or_default(),
@@ -265,6 +303,14 @@ impl ExchangeRow {
     }
 }
 
+/// The beginning of a long text.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_TARGET) {
+        Some((end, _)) => format!("{} […]", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A time as stored, for people.
 fn time_of(at: &str) -> String {
     at.replacen('T', " ", 1).trim_end_matches('Z').to_owned()
@@ -282,6 +328,23 @@ fn class_of(status: i64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_of_a_filter_is_in_utc_as_it_is_shown_or_an_age() {
+        for (text, expected) in [
+            ("2026-11-26 08:00:00.123", "2026-11-26T08:00:00.123Z"),
+            ("2026-11-26T08:00", "2026-11-26T08:00:00.000Z"),
+            ("2026-11-26T08:00:00Z", "2026-11-26T08:00:00.000Z"),
+            ("2026-11-26T08:00:00+01:00", "2026-11-26T07:00:00.000Z"),
+            ("2026-11-26", "2026-11-26T00:00:00.000Z"),
+        ] {
+            assert_eq!(parse_time(text).as_deref(), Some(expected), "{text}");
+        }
+        assert!(parse_time("24h").is_some());
+        for wrong in ["26/11/2026", "yesterday", "T", "2026-13-01", ""] {
+            assert_eq!(parse_time(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn status_of_a_filter_is_a_number_or_a_class() {

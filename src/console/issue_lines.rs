@@ -13,7 +13,7 @@ const MAX_LINE: usize = 2_000;
 /// Maximum bytes of all lines on the page.
 const MAX_BYTES: usize = 512 << 10;
 /// A longer body of one line is shown as it is: its indentation would take long.
-const MAX_INDENTED: usize = 4 << 20;
+const MAX_INDENTED: usize = 256 << 10;
 
 /// An issue, and its place in the body as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

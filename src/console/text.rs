@@ -133,9 +133,12 @@ texts! {
     filter_status_wrong: "Statut illisible : « {value} ». Attendu : 422, ou 4xx."; "The status “{value}” cannot be read. Expected: 422, or 4xx.";
     filter_identifier_wrong: "Identifiant illisible : « {value} ». Attendu : système|valeur, valeur, ou Type/id."; "The identifier “{value}” cannot be read. Expected: system|value, a value, or Type/id.";
     journal_off: "Le journal est désactivé (SAS_JOURNAL=off) : cette page montre ce que la trace des échanges en garde, sans contenu ni en-têtes."; "The journal is off (SAS_JOURNAL=off): this page shows what the audit log has, without bodies and headers.";
+    journal_failed: "Le journal ne s'ouvre pas ; la sortie du programme en donne la raison. Cette page montre ce que la trace des échanges en garde."; "The journal cannot be opened; the log of the program has the reason. This page shows what the audit log has.";
+    filter_time_wrong: "Heure illisible : « {value} ». Attendu : 2026-11-26, 2026-11-26T08:00, ou 24h."; "The time “{value}” cannot be read. Expected: 2026-11-26, 2026-11-26T08:00, or 24h.";
     journal_off_kept: "Le journal est désactivé : ces échanges sont ceux d'avant."; "The journal is off: these exchanges are from before.";
     decision: "Décision"; "Decision";
     decision_created: "Aucune ressource n'avait cet identifiant : une ressource a été créée, à la version {after}."; "No resource had the identifier: one was created, at version {after}.";
+    decision_created_new: "Une ressource a été créée, à la version {after}."; "A resource was created, at version {after}.";
     decision_updated: "La ressource existait à la version {before} ; elle est maintenant à la version {after}."; "The resource was at version {before}; it is now at version {after}.";
     decision_kept: "La ressource était déjà ainsi : elle reste à la version {after}."; "The resource was already so: it stays at version {after}.";
     decision_refused_as_is: "Rien n'a été écrit : la ressource reste à la version {after}."; "Nothing was written: the resource stays at version {after}.";
@@ -148,7 +151,7 @@ texts! {
     body_none: "Sans corps."; "No body.";
     body_not_read: "Le corps n'a pas été lu."; "The body was not read.";
     body_not_kept: "Ni en-têtes ni corps ne sont gardés."; "Neither headers nor body are kept.";
-    body_withheld: "Le corps ({length} octets) n'est pas gardé : il contient un patient."; "The body ({length} bytes) is not kept: it has a patient.";
+    body_withheld: "Le corps ({length} octets) n'est pas gardé : il peut contenir un patient."; "The body ({length} bytes) is not kept: it may have a patient.";
     body_cut: "Les {kept} premiers octets, sur {length}."; "The first {kept} bytes of {length}.";
     body_indented: "Le corps reçu tient en une ligne ; il est montré ici avec des retours à la ligne."; "The body was sent as one line; it is shown here with line breaks.";
     curl: "La même requête par curl"; "The same request by curl";

@@ -167,7 +167,7 @@ async fn answer(
         }
         DirectoryRequest::SearchByPost(resource_type) => {
             let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
-            recorder::note_body(&parts.extensions, &form);
+            recorder::note_form(&parts.extensions, &form);
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
             let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;

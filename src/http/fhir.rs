@@ -201,7 +201,7 @@ impl TypeRequest<'_> {
     ) -> Result<Response, HttpError> {
         let headers = &self.parts.headers;
         let form = body::read(headers, body, Expected::Form, &self.state.admission.bounds).await?;
-        recorder::note_body(&self.parts.extensions, &form);
+        recorder::note_form(&self.parts.extensions, &form);
         let mut form = parsed_query(std::str::from_utf8(&form).unwrap_or("%"))?;
         negotiation::format(headers, &mut form)?;
         self.search(within_bounds(query.append(form))?, audit).await

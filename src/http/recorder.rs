@@ -2,20 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http_body_util::BodyExt;
 
 use super::cited_rules::CitedRules;
-use super::http_error::HttpError;
-use super::outcome;
 use super::path::SentTarget;
 use crate::audit::AuditEvent;
-use crate::issue::Language;
 use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
 use crate::journal::JournalQueue;
 use crate::journal::exchange::{self, Exchange, Header, Message};
@@ -42,6 +36,12 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Parameters of a query that may be credentials.
 const CREDENTIALS: [&str; 5] = ["access_token", "token", "key", "apikey", "password"];
+
+/// Interactions whose accepted bodies have no patient.
+const WRITES: [&str; 3] = ["create", "update", "conditional-update"];
+
+/// What a body with a patient has, in lower case: a type, or the system of a national health identifier.
+const PATIENT_MARKS: [&[u8]; 3] = [b"patient", b"relatedperson", b"1.2.250.1.213.1.4."];
 
 /// Rules that refuse a body because of a patient in it.
 const PATIENTS: [&str; 3] = [APPOINTMENT_PATIENT.id, CONTAINED_PATIENT.id, PATIENT_IDENTIFIER.id];
@@ -175,10 +175,13 @@ impl Copy {
             directory if directory.starts_with("annuaire-") => (MAX_DIRECTORY_BODY, MAX_DIRECTORY_BODY),
             _ => (usize::MAX, MAX_ANSWER),
         };
+        // An accepted write was judged. Any other body may have a patient, whichever rule refused it.
+        let is_accepted = WRITES.contains(&event.interaction.as_str()) && event.status < 300;
+        let is_withheld = |body: &Bytes| {
+            !is_accepted && (cited.rules().any(|rule| PATIENTS.contains(&rule)) || mentions_patient(body))
+        };
         let request = match self.body.get() {
-            Some(body) if cited.rules().any(|rule| PATIENTS.contains(&rule)) => {
-                exchange::Body::Withheld { length: body.len() }
-            }
+            Some(body) if is_withheld(body) => exchange::Body::Withheld { length: body.len() },
             Some(body) => exchange::Body::beginning(body, max_request),
             None if self.is_announced => exchange::Body::NotRead,
             None => exchange::Body::None,
@@ -196,27 +199,35 @@ pub(super) fn note_body(extensions: &axum::http::Extensions, body: &Bytes) {
     }
 }
 
+/// Notes the form of a search, likewise.
+pub(super) fn note_form(extensions: &axum::http::Extensions, form: &Bytes) {
+    if extensions.get::<RequestCopy>().is_some() {
+        let text = parameters_without_credentials(&String::from_utf8_lossy(form));
+        note_body(extensions, &Bytes::from(text));
+    }
+}
+
 /// The body of an answer: an extension of it.
 #[derive(Clone)]
-struct AnswerBody(Bytes);
+pub(super) struct AnswerBody(pub Bytes);
 
-/// Middleware: notes the body of each answer that is in memory, for the journal.
-pub(super) async fn copy_answer(request: Request, next: Next) -> Response {
-    let is_copied = request.extensions().get::<RequestCopy>().is_some();
-    let response = next.run(request).await;
-    // A stream has no length.
-    if !is_copied || response.body().size_hint().exact().is_none() {
-        return response;
+/// Whether a body may have a patient, valid or not. Escapes of JSON hide no letter.
+fn mentions_patient(body: &[u8]) -> bool {
+    let text = without_escapes(body).to_ascii_lowercase();
+    PATIENT_MARKS.iter().any(|mark| text.windows(mark.len()).any(|part| part == *mark))
+}
+
+/// The text with ASCII characters instead of their escapes, `\u0050`.
+fn without_escapes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = rest.strip_prefix(b"\\u").and_then(|behind| behind.get(..4));
+        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        plain.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &rest[6..] } else { behind };
     }
-    let (mut parts, body) = response.into_parts();
-    match body.collect().await {
-        Ok(body) => {
-            let body = body.to_bytes();
-            parts.extensions.insert(AnswerBody(body.clone()));
-            Response::from_parts(parts, Body::from(body))
-        }
-        Err(error) => outcome::response(&HttpError::internal(error), Language::default()),
-    }
+    plain
 }
 
 fn copy_header(name: &HeaderName, value: &HeaderValue) -> Header {
@@ -230,9 +241,14 @@ fn full_header(name: &HeaderName, value: &HeaderValue) -> Header {
     Header { name: name.as_str().to_owned(), value: Some(String::from_utf8_lossy(value.as_bytes()).into_owned()) }
 }
 
-/// The target with `…` instead of values that may be credentials.
+/// The target without values that may be credentials.
 fn without_credentials(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    format!("{path}?{}", parameters_without_credentials(query))
+}
+
+/// Parameters, with `removed` instead of values that may be credentials.
+fn parameters_without_credentials(query: &str) -> String {
     let is_credential = |name: &str| {
         let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
         CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
@@ -241,7 +257,7 @@ fn without_credentials(target: &str) -> String {
         Some((name, _)) if is_credential(name) => format!("{name}=removed"),
         _ => parameter.to_owned(),
     });
-    format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"))
+    parameters.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -260,6 +276,22 @@ mod tests {
             ("/a?token", "/a?token"),
         ] {
             assert_eq!(without_credentials(target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn body_with_a_patient_is_recognised_in_any_writing() {
+        for (body, expected) in [
+            (r#"{"resourceType": "Patient"}"#, true),
+            (r#"{"resourceType": "PATIENT""#, true),
+            (r#"{"resourceType": "\u0050atie\u006Et"}"#, true),
+            (r#"{"reference": "RelatedPerson/1"}"#, true),
+            (r#"{"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "1"}"#, true),
+            (r#"{"resourceType": "Practitioner", "name": [{"family": "P\u00e9tain"}]}"#, false),
+            (r#"{"system": "urn:oid:1.2.250.1.213.3.6"} \u12 \uzzzz \"#, false),
+            ("", false),
+        ] {
+            assert_eq!(mentions_patient(body.as_bytes()), expected, "{body}");
         }
     }
 

@@ -95,7 +95,12 @@ impl Exchange {
             values.map(|header| 64 + header.name.len() + header.value.as_ref().map_or(0, String::len)).sum::<usize>()
         };
         let bodies = self.request.body.bytes().len() + self.answer.body.bytes().len();
-        1024 + self.target.len() + headers(&self.request) + headers(&self.answer) + bodies
+        // An identifier is its system and its hash, each a text of its own.
+        1024 + 160 * self.event.identifiers.len()
+            + self.target.len()
+            + headers(&self.request)
+            + headers(&self.answer)
+            + bodies
     }
 }
 

@@ -18,6 +18,7 @@ pub struct JournalReader {
     database: Option<JournalDatabase>,
     queue: JournalQueue,
     is_kept: bool,
+    has_failed: bool,
 }
 
 /// The exchanges with a request id.
@@ -31,7 +32,17 @@ pub(crate) struct Found {
 
 impl JournalReader {
     pub(crate) fn new(database: Option<JournalDatabase>, queue: JournalQueue, is_kept: bool) -> Self {
-        Self { database, queue, is_kept }
+        Self { database, queue, is_kept, has_failed: false }
+    }
+
+    /// A journal that cannot be opened.
+    pub(crate) fn failed() -> Self {
+        Self { has_failed: true, ..Self::default() }
+    }
+
+    /// Whether it cannot be opened.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// Whether exchanges are kept now.
@@ -58,11 +69,21 @@ impl JournalReader {
         number: Option<i64>,
         deadline: &Deadline,
     ) -> Result<Option<Found>, StorageError> {
-        let rows = match &self.database {
+        // Before the database is asked: it may be stored in between.
+        let waiting = self.queue.with_request_id(request_id).into_iter().next().filter(|_| number.is_none());
+        let mut rows = match &self.database {
             Some(database) => deadline.limit(database.until(deadline).with_request_id(request_id, MAX_SAME_ID)).await?,
             None => vec![],
         };
-        let waiting = self.queue.with_request_id(request_id).into_iter().next().filter(|_| number.is_none());
+        if let (Some(number), Some(database)) = (number, &self.database)
+            && rows.iter().all(|row| row.id != number)
+        {
+            // One of many with the same id.
+            let (before, after) = (Some(number.saturating_add(1)), Some(number.saturating_sub(1)));
+            let one = JournalFilter { before, after, ..JournalFilter::default() };
+            let found = deadline.limit(database.until(deadline).list(&one, 1)).await?;
+            rows.extend(found.into_iter().filter(|row| row.request_id == request_id));
+        }
         if let Some(exchange) = waiting {
             return Ok(Some(Found { exchange, number: None, others: rows }));
         }

@@ -46,7 +46,6 @@ impl Settings {
     }
 
     /// Exchanges before this time are deleted.
-    #[allow(dead_code, reason = "what purges the journal comes with the journal itself")]
     pub(crate) fn kept_since(&self, now: Timestamp) -> Timestamp {
         subtract_period(now, self.journal_keep).unwrap_or(Timestamp::MIN)
     }

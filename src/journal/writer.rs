@@ -25,6 +25,8 @@ const MAX_EXCHANGES: usize = 1024;
 const MAX_BYTES: usize = 4 << 20;
 /// A transaction that takes longer is given up, and its exchanges are dropped.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum transactions that remove exchanges before those that wait are stored.
+const MAX_PURGES: usize = 8;
 /// Interval at which old exchanges are looked for where nothing is written.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -40,9 +42,10 @@ impl JournalWriter {
     /// Stores what is queued until `stop`, and then what is left.
     pub fn start(self, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
         tokio::spawn(async move {
+            let mut is_within_limits = true;
             loop {
                 let is_stopping = tokio::select! {
-                    () = self.next() => false,
+                    () = self.next(is_within_limits) => false,
                     // An error means that the sender was dropped: stop as well.
                     _ = stop.wait_for(|stop| *stop) => true,
                 };
@@ -50,14 +53,17 @@ impl JournalWriter {
                 if is_stopping {
                     break;
                 }
-                self.purge().await;
+                is_within_limits = self.purge().await;
             }
             self.database.close().await;
         })
     }
 
     /// Completes when there is something to do.
-    async fn next(&self) {
+    async fn next(&self, is_within_limits: bool) {
+        if !is_within_limits {
+            return tokio::time::sleep(INTERVAL).await;
+        }
         let arrived = tokio::time::timeout(PURGE_INTERVAL, self.queue.arrived()).await;
         if arrived.is_ok() {
             tokio::time::sleep(INTERVAL).await;
@@ -87,10 +93,21 @@ impl JournalWriter {
         deadline.limit(self.database.until(deadline).add(&rows)).await
     }
 
-    async fn purge(&self) {
-        if let Err(error) = purge(&self.database, &self.settings, self.clock.now()).await {
-            tracing::debug!("old exchanges cannot be removed from the journal: {}", join_causes(&error));
+    /// Removes some of what is too old or too much; whether no more is. What comes in is stored meanwhile.
+    async fn purge(&self) -> bool {
+        let (before, size) = (instant(self.settings.kept_since(self.clock.now())), self.settings.journal_size);
+        for _ in 0..MAX_PURGES {
+            let deadline = Deadline::after(TIMEOUT);
+            match deadline.limit(self.database.until(&deadline).purge(&before, size)).await {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!("old exchanges cannot be removed from the journal: {}", join_causes(&error));
+                    return true;
+                }
+            }
         }
+        false
     }
 }
 

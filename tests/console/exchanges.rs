@@ -159,6 +159,7 @@ async fn exchanges_are_filtered_by_each_field() {
         ("type=Practitioner", 4),
         (&format!("identifier={intrn}"), 2),
         (&format!("identifier=Practitioner/{id}"), 2),
+        ("identifier=0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", 2),
         ("identifier=unknown", 0),
         ("rule=http-path", 1),
         ("caller=nobody", 0),
@@ -166,40 +167,55 @@ async fn exchanges_are_filtered_by_each_field() {
         ("until=2999-01-01&status=404", 1),
         // What cannot be read is said, and no condition.
         ("status=many", 5),
+        ("since=yesterday", 5),
     ] {
         let page = target.exchanges(query, number).await;
         html::check(&page, "en");
-        assert_eq!(page.contains("cannot be read"), query == "status=many", "{query}");
+        assert_eq!(page.contains("cannot be read"), ["status=many", "since=yesterday"].contains(&query), "{query}");
     }
 }
 
 #[tokio::test]
 async fn exchange_of_a_patient_is_kept_without_its_body() {
     let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
-    let body = REGULATOR.replacen(
+    let patient = r#"{"resourceType": "Patient", "name": [{"family": "Zyxwvut"}]}"#;
+    let contained = REGULATOR.replacen(
         '{',
         r#"{"contained": [{"resourceType": "Patient", "id": "p", "name": [{"family": "Zyxwvut"}]}],"#,
         1,
     );
-    let refused = target.put("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", &body).await;
-    assert!(refused.text.contains("contained-patient"), "{}", refused.text);
-    let path = described_by(&refused);
-    target.exchanges("status=4xx", 1).await;
-    for suffix in ["", ".har", ".json", ".body"] {
-        let page = target.page(&format!("{path}{suffix}")).await.expect(200).text;
-        assert!(!page.contains("Zyxwvut"), "{page}");
+    let escaped = patient.replace("Patient", r"\u0050atient");
+    let bodies = [contained.as_str(), patient, &escaped, &patient[..patient.len() - 1]];
+    for (number, body) in (1..).zip(bodies) {
+        let refused = target.put("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", body).await;
+        assert!([400, 422].contains(&refused.status.as_u16()), "{}", refused.text);
+        let path = described_by(&refused);
+        target.exchanges("status=4xx", number).await;
+        for suffix in ["", ".har", ".json", ".body"] {
+            let page = target.page(&format!("{path}{suffix}")).await.expect(200).text;
+            assert!(!page.contains("Zyxwvut"), "{page}");
+        }
+        let page = target.page(&path).await.expect(200).text;
+        assert!(page.contains(&format!("The body ({} bytes) is not kept", body.len())), "{page}");
     }
-    let page = target.page(&path).await.expect(200).text;
-    assert!(page.contains(&format!("The body ({} bytes) is not kept", body.len())), "{page}");
+    // $validate answers 200.
+    let headers = [("content-type", "application/json")];
+    target.send("POST", "/fhir/Practitioner/$validate", &headers, patient).await.expect(200);
+    target.exchanges("interaction=validate", 1).await;
     // Nor in any file.
-    let database = target.database.url.trim_start_matches("sqlite://").to_owned();
+    let database = target.database.url.clone();
     assert_eq!(target.serving.stop().0, Some(0));
-    for file in std::fs::read_dir(std::path::Path::new(&database).parent().expect("a folder")).expect("a folder") {
-        let path = file.expect("a file").path();
-        let content = std::fs::read(&path).unwrap_or_default();
-        let has_name = content.windows(7).any(|part| part == b"Zyxwvut");
-        assert!(!has_name, "{}", path.display());
-    }
+    assert!(!files_contain(&database, "Zyxwvut"));
+}
+
+/// Whether any file beside this database contains a text.
+fn files_contain(url: &str, text: &str) -> bool {
+    let database = std::path::Path::new(url.trim_start_matches("sqlite://"));
+    let files = std::fs::read_dir(database.parent().expect("a folder")).expect("a folder");
+    files.flatten().any(|file| {
+        let content = std::fs::read(file.path()).unwrap_or_default();
+        content.windows(text.len()).any(|part| part == text.as_bytes())
+    })
 }
 
 #[tokio::test]
@@ -207,12 +223,19 @@ async fn exchange_keeps_no_credential() {
     let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
     let headers =
         [("authorization", "Bearer s3cret"), ("cookie", "s3cret"), ("x-api-key", "s3cret"), ("accept", "*/*")];
-    let refused = target.send("GET", "/fhir/Nothing?token=s3cret&x=1", &headers, "").await.expect(404);
-    let path = described_by(&refused);
-    target.exchanges("status=404", 1).await;
-    for suffix in ["", ".har", ".json"] {
-        let page = target.page(&format!("{path}{suffix}")).await.expect(200).text;
-        assert!(!page.contains("s3cret") && page.contains("x-api-key"), "{page}");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for (answer, number) in [
+        (target.send("GET", "/fhir/Nothing?token=s3cret&x=1", &headers, "").await.expect(404), 1),
+        (target.send("POST", "/fhir/Practitioner/_search", &form, "access_token=s3cret&nothing=1").await, 2),
+    ] {
+        let path = described_by(&answer);
+        target.exchanges("status=4xx", 2).await;
+        for suffix in ["", ".har", ".json", ".body"] {
+            let page = target.page(&format!("{path}{suffix}")).await.expect(200).text;
+            assert!(!page.contains("s3cret"), "{page}");
+        }
+        let page = target.page(&path).await.expect(200).text;
+        assert!(page.contains(if number == 1 { "x-api-key" } else { "access_token=removed" }), "{page}");
     }
 }
 
@@ -264,12 +287,14 @@ async fn exchange_unknown_is_404_and_without_a_journal_the_audit_log_is_shown() 
 #[tokio::test]
 async fn journal_is_emptied_by_purge_and_goes_on() {
     let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
-    target.send("GET", "/fhir/Nothing", &[], "").await.expect(404);
+    target.send("GET", "/fhir/Zyxwvut", &[], "").await.expect(404);
     target.exchanges("", 1).await;
+    assert!(files_contain(&target.database.url, "Zyxwvut"));
     let purge = on_free_ports(&["purge", "--journal"]).args(databases(&target.database.url)).output().expect("it runs");
     let output = String::from_utf8_lossy(&purge.stdout).into_owned();
     assert!(purge.status.success() && output.contains("deleted 1 exchanges"), "{output}");
     target.exchanges("", 0).await;
+    assert!(!files_contain(&target.database.url, "Zyxwvut"), "what is deleted is overwritten");
     target.send("GET", "/fhir/Nothing", &[], "").await.expect(404);
     target.exchanges("", 1).await;
 }

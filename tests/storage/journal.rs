@@ -99,10 +99,11 @@ on_both_databases! { given;
             (JournalFilter { rule: text("identifier"), ..JournalFilter::default() }, &["e"]),
             (JournalFilter { rule: text("identifier_count"), ..JournalFilter::default() }, &[]),
             (JournalFilter { rule: text("%"), ..JournalFilter::default() }, &[]),
-            (JournalFilter { key: Some(key), ..JournalFilter::default() }, &["d", "c"]),
-            (JournalFilter { key: Some(key), before: Some(4), ..JournalFilter::default() }, &["c"]),
-            (JournalFilter { key: Some(key), interaction: text("read"), ..JournalFilter::default() }, &["c"]),
-            (JournalFilter { key: Some(LookupKey(9)), ..JournalFilter::default() }, &[]),
+            (JournalFilter { keys: vec![key], ..JournalFilter::default() }, &["d", "c"]),
+            (JournalFilter { keys: vec![key], before: Some(4), ..JournalFilter::default() }, &["c"]),
+            (JournalFilter { keys: vec![key], interaction: text("read"), ..JournalFilter::default() }, &["c"]),
+            (JournalFilter { keys: vec![LookupKey(9), LookupKey(-8)], ..JournalFilter::default() }, &["c"]),
+            (JournalFilter { keys: vec![LookupKey(9)], ..JournalFilter::default() }, &[]),
             (
                 JournalFilter { status: Some((201, 201)), caller: text("x"), since: text("2026"), ..JournalFilter::default() },
                 &["a"],
@@ -147,7 +148,7 @@ on_both_databases! { given;
         }
         assert_eq!(purged, [256, 45]);
         assert_eq!(all(&journal).await, ["new"]);
-        let about = JournalFilter { key: Some(LookupKey(1)), ..JournalFilter::default() };
+        let about = JournalFilter { keys: vec![LookupKey(1)], ..JournalFilter::default() };
         assert_eq!(found(&journal, about).await, [""; 0]);
     }
 

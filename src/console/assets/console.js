@@ -1,4 +1,5 @@
-// What the pages do beyond HTML: a file can be chosen for a text field, or dropped on it. Everything else works without this.
+// What the pages do beyond HTML: a file can be chosen for a text field, or dropped on it, and a command copied. Everything else
+// works without this.
 'use strict';
 
 for (const area of document.querySelectorAll('textarea[data-file]')) {
@@ -39,4 +40,16 @@ for (const area of document.querySelectorAll('textarea[data-file]')) {
       read(event.dataTransfer.files[0]);
     }
   });
+}
+
+for (const text of document.querySelectorAll('pre[data-copy]')) {
+  // Browsers offer it on loopback and under https.
+  if (!navigator.clipboard) {
+    continue;
+  }
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = text.dataset.copy;
+  button.addEventListener('click', () => navigator.clipboard.writeText(text.textContent));
+  text.after(button);
 }

@@ -105,7 +105,9 @@ impl JournalDatabase {
     }
 
     fn of_sqlite(options: SqliteConnectOptions, description: &str) -> Self {
-        let writer = Writer::Sqlite(sqlite::Connections::new(options.clone().pragma("cache_size", "-4096"), 1));
+        // What is deleted is overwritten: it has persons.
+        let writing = options.clone().pragma("cache_size", "-4096").pragma("secure_delete", "on");
+        let writer = Writer::Sqlite(sqlite::Connections::new(writing, 1));
         let readers = Readers::Sqlite(sqlite::Connections::read_only(options.pragma("cache_size", "-2048"), READERS));
         Self { writer, readers, description: description.into(), deadline: Deadline::none() }
     }

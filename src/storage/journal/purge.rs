@@ -1,7 +1,7 @@
 //! Keeps the journal within its age and its size: the oldest first, and successful reads and searches before all else.
 
 use super::write::RUN;
-use super::{JournalDatabase, OverRows, in_transaction, over_rows};
+use super::{JournalDatabase, OverRows, Writer, in_transaction, over_rows};
 use crate::storage::error::StorageError;
 
 /// Maximum exchanges that one transaction removes.
@@ -15,17 +15,20 @@ const DELETE_EXCHANGES: OverRows =
 const DELETE_CONTENTS: OverRows =
     over_rows!("DELETE FROM exchange_content WHERE exchange IN (SELECT CAST(value ->> 0 AS BIGINT) FROM", ")");
 
-/// Those of the exchanges that are removed already.
-const DELETE_SUBJECTS: &str = "DELETE FROM exchange_subject WHERE run IN ( \
-     SELECT DISTINCT run FROM exchange_subject WHERE run < (SELECT COALESCE(MIN(id), last + 1) FROM total LEFT JOIN exchange \
-         ON true GROUP BY last) / $1 ORDER BY run LIMIT 8)";
+const DELETE_SUBJECTS: OverRows = OverRows {
+    sqlite: "DELETE FROM exchange_subject WHERE run IN (SELECT CAST(value ->> 0 AS BIGINT) / $2 FROM json_each($1)) \
+             AND exchange IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1))",
+    postgres: "DELETE FROM exchange_subject \
+               WHERE run IN (SELECT CAST(value ->> 0 AS BIGINT) / $2 FROM json_array_elements(CAST($1 AS json))) \
+               AND exchange IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_array_elements(CAST($1 AS json)))",
+};
 
 /// An exchange: id, size, whether it is a read, when it came in.
 type Candidate = (i64, i64, i64, String);
 
 impl JournalDatabase {
     /// Removes some of the exchanges before this time, as stored, or beyond this size in bytes. Returns their number: 0 if
-    /// none is left. Where another instance is removing some, none are.
+    /// none is left. It waits for another instance that is adding or removing some.
     pub async fn purge(&self, before: &str, max_size: u64) -> Result<usize, StorageError> {
         let max_size = i64::try_from(max_size).unwrap_or(i64::MAX);
         Ok(in_transaction!(self, transaction, text => {
@@ -39,31 +42,39 @@ impl JournalDatabase {
             let candidates: Vec<Candidate> =
                 sqlx::query_as(select).bind(limit).fetch_all(&mut *transaction).await?;
             let purged = chosen(candidates, before, beyond);
-            if purged.is_empty() {
-                return Ok(0);
+            if !purged.is_empty() {
+                let ids = serde_json::to_string(&purged.iter().map(|(id, ..)| [id]).collect::<Vec<_>>());
+                let ids = ids.map_err(StorageError::internal)?;
+                sqlx::query(text(DELETE_EXCHANGES)).bind(&ids).execute(&mut *transaction).await?;
+                sqlx::query(text(DELETE_CONTENTS)).bind(&ids).execute(&mut *transaction).await?;
+                sqlx::query(text(DELETE_SUBJECTS)).bind(&ids).bind(RUN).execute(&mut *transaction).await?;
+                let size: i64 = purged.iter().map(|(_, size, ..)| size).sum();
+                let read_size: i64 = purged.iter().filter(|(_, _, is_read, _)| *is_read == 1).map(|(_, size, ..)| size).sum();
+                let sql = "UPDATE total SET size = size - $1, read_size = read_size - $2";
+                sqlx::query(sql).bind(size).bind(read_size).execute(&mut *transaction).await?;
             }
-            let ids = serde_json::to_string(&purged.iter().map(|(id, ..)| [id]).collect::<Vec<_>>());
-            let ids = ids.map_err(StorageError::internal)?;
-            sqlx::query(text(DELETE_EXCHANGES)).bind(&ids).execute(&mut *transaction).await?;
-            sqlx::query(text(DELETE_CONTENTS)).bind(&ids).execute(&mut *transaction).await?;
-            sqlx::query(DELETE_SUBJECTS).bind(RUN).execute(&mut *transaction).await?;
-            let size: i64 = purged.iter().map(|(_, size, ..)| size).sum();
-            let read_size: i64 = purged.iter().filter(|(_, _, is_read, _)| *is_read == 1).map(|(_, size, ..)| size).sum();
-            let sql = "UPDATE total SET size = size - $1, read_size = read_size - $2";
-            sqlx::query(sql).bind(size).bind(read_size).execute(&mut *transaction).await?;
             purged.len()
         }))
     }
 
-    /// Removes every exchange, and returns their number. Ids go on.
+    /// Removes every exchange, and returns their number. Ids go on. A SQLite file is as small afterwards as a new one, unless a
+    /// server is reading it.
     pub async fn clear(&self) -> Result<u64, StorageError> {
-        Ok(in_transaction!(self, transaction, _text => {
+        let cleared = in_transaction!(self, transaction, _text => {
             sqlx::query("UPDATE total SET size = 0, read_size = 0").execute(&mut *transaction).await?;
             for table in ["DELETE FROM exchange_subject", "DELETE FROM exchange_content"] {
                 sqlx::query(table).execute(&mut *transaction).await?;
             }
             sqlx::query("DELETE FROM exchange").execute(&mut *transaction).await?.rows_affected()
-        }))
+        });
+        if let Writer::Sqlite(connections) = &self.writer {
+            let mut connection = connections.acquire(&self.deadline).await?;
+            for statement in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+                // The deleted pages are overwritten already; only their room stays taken.
+                let _ = sqlx::query(statement).execute(&mut *connection).await;
+            }
+        }
+        Ok(cleared)
     }
 }
 

@@ -70,8 +70,8 @@ pub struct JournalFilter {
     pub resource_type: Option<String>,
     pub caller: Option<String>,
     pub rule: Option<String>,
-    /// About this identifier or resource.
-    pub key: Option<LookupKey>,
+    /// About any of these identifiers and resources; empty: all.
+    pub keys: Vec<LookupKey>,
 }
 
 const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, \
@@ -98,10 +98,10 @@ macro_rules! on_reader {
 impl JournalDatabase {
     /// The newest exchanges that match, at most `limit`.
     pub async fn list(&self, filter: &JournalFilter, limit: usize) -> Result<Vec<JournalRow>, StorageError> {
-        let JournalFilter { before, after, since, until, status, interaction, resource_type, caller, rule, key } =
+        let JournalFilter { before, after, since, until, status, interaction, resource_type, caller, rule, keys } =
             filter;
-        if let Some(key) = key {
-            return self.list_about(*key, filter, limit).await;
+        if !keys.is_empty() {
+            return self.list_about(filter, limit).await;
         }
         // Conditions that are not set are left out: each text is prepared once, and there are few in use.
         let mut sql = format!("SELECT {COLUMNS} FROM exchange WHERE id < $1 AND id > $2");
@@ -131,16 +131,11 @@ impl JournalDatabase {
         })
     }
 
-    /// The exchanges under one key.
-    async fn list_about(
-        &self,
-        key: LookupKey,
-        filter: &JournalFilter,
-        limit: usize,
-    ) -> Result<Vec<JournalRow>, StorageError> {
-        let others = JournalFilter { key: None, ..filter.clone() };
+    /// The exchanges under any of the filter's keys.
+    async fn list_about(&self, filter: &JournalFilter, limit: usize) -> Result<Vec<JournalRow>, StorageError> {
+        let others = JournalFilter { keys: vec![], ..filter.clone() };
         let mut found = vec![];
-        for id in self.find(key).await?.into_iter().rev() {
+        for id in self.find(&filter.keys).await?.into_iter().rev() {
             let is_in = filter.before.is_none_or(|before| id < before) && filter.after.is_none_or(|after| id > after);
             if !is_in {
                 continue;
@@ -154,16 +149,21 @@ impl JournalDatabase {
         Ok(found)
     }
 
-    /// The ids of the exchanges under a key, run by run.
-    async fn find(&self, key: LookupKey) -> Result<BTreeSet<i64>, StorageError> {
+    /// The ids of the exchanges under any of these keys, run by run.
+    async fn find(&self, keys: &[LookupKey]) -> Result<BTreeSet<i64>, StorageError> {
         let sql = "WITH RECURSIVE run(number) AS ( \
                  SELECT MIN(run) FROM exchange_subject \
                  UNION ALL \
                  SELECT number + 1 FROM run WHERE number < (SELECT MAX(run) FROM exchange_subject) \
              ) \
              SELECT s.exchange FROM run CROSS JOIN exchange_subject s WHERE s.run = run.number AND s.subject = $1";
-        let ids: Vec<i64> = on_reader!(self, reader => sqlx::query_scalar(sql).bind(key.0).fetch_all(reader).await)?;
-        Ok(ids.into_iter().collect())
+        let mut found = BTreeSet::new();
+        for key in keys {
+            let ids: Vec<i64> =
+                on_reader!(self, reader => sqlx::query_scalar(sql).bind(key.0).fetch_all(reader).await)?;
+            found.extend(ids);
+        }
+        Ok(found)
     }
 
     /// The exchanges with this request id, newest first, at most `limit`.
