@@ -178,7 +178,7 @@ fn json(exchange: &Exchange) -> Value {
     })
 }
 
-/// When, how long, of whom, about what, and the outcome.
+/// When, how long, which caller, which resource, and the outcome.
 fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
     let resource = match (&event.resource_type, &event.id) {
         (Some(resource_type), Some(id)) => format!("{resource_type}/{id}"),
