@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fhir::version::Version;
 
-pub use draft::{AuditDraft, Caller, ResourceRef, WriteOutcome, WriteReport};
+pub use draft::{AuditDraft, Caller, MatchedBy, ResourceRef, WriteOutcome, WriteReport};
 pub use key::{Key, Secret};
 pub use lookup_key::{HashedIdentifier, LookupKey, is_server_id};
 pub(crate) use queue::AuditQueue;
@@ -49,6 +49,9 @@ pub struct AuditEvent {
     /// refused. Absent if a write failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Version>,
+    /// How an accepted write has found the resource; absent where it is new.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub matched_by: Option<MatchedBy>,
     /// Set if a write was neither committed nor refused.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub write_outcome: Option<WriteOutcome>,

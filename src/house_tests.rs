@@ -16,7 +16,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
     ("profile", &["fhir", "issue"]),
     ("storage", &["audit", "clock", "deadline", "error", "fhir"]),
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
-    ("sas", &["error", "fhir", "issue", "profile", "storage"]),
+    ("sas", &["audit", "error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["deadline", "fhir", "storage"]),
     ("webhook", &["clock", "deadline", "error", "feed", "fhir", "storage"]),
     ("journal", &["audit", "characters", "clock", "deadline", "error", "fhir", "storage"]),

@@ -144,7 +144,8 @@ impl Account {
         draft.add_body(&self.body);
         let NextVersion { entry, .. } = &self.version;
         let before = (entry.version > 1).then(|| entry.version - 1);
-        let resource = ResourceRef { id: Some(entry.id.to_string()), before, after: Some(entry.version) };
+        let resource =
+            ResourceRef { id: Some(entry.id.to_string()), before, after: Some(entry.version), matched_by: None };
         draft.event_of_change(&resource, if before.is_none() { 201 } else { 200 }, std::iter::empty())
     }
 }

@@ -49,6 +49,22 @@ pub struct ResourceRef {
     pub before: Option<Version>,
     /// Its version after.
     pub after: Option<Version>,
+    /// How an accepted write has found it; `None` where it is new, or was only read.
+    pub matched_by: Option<MatchedBy>,
+}
+
+/// How a write has found its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MatchedBy {
+    /// By the id in the URL.
+    Id,
+    /// By the identifier in the query, or in `If-None-Exist`.
+    Criterion,
+    /// By an INTRN in the body, to whose person the identifier in the query is attached.
+    BodyIntrn,
+    /// By an identifier in the body: its account has released the one in the query, in a change that is repeated.
+    BodyAfterRelease,
 }
 
 /// How a write ended that was neither committed nor refused.
@@ -218,7 +234,8 @@ impl AuditDraft {
     /// Sets the resource that was found, at this version. Only for ids that the database has: a client may send the
     /// identifier of a person in the place of an id.
     pub(crate) fn set_found(&mut self, id: &str, version: Option<Version>) {
-        self.resource = ResourceRef { id: Some(id.to_owned()), before: version, after: version };
+        let matched_by = None;
+        self.resource = ResourceRef { id: Some(id.to_owned()), before: version, after: version, matched_by };
     }
 
     /// Sets what is known of the write.
@@ -254,7 +271,7 @@ impl AuditDraft {
         rules: impl Iterator<Item = &'a str>,
     ) -> AuditEvent {
         let request = &self.request;
-        let ResourceRef { id, before, after } = resource.clone();
+        let ResourceRef { id, before, after, matched_by } = resource.clone();
         let hash = |id: &String| request.key.resource(self.resource_type.unwrap_or_default(), id);
         let id_hash = id.as_ref().filter(|id| !is_server_id(id)).map(hash);
         let id = id.filter(|_| id_hash.is_none());
@@ -271,6 +288,7 @@ impl AuditDraft {
             id_hash,
             before,
             after,
+            matched_by,
             write_outcome,
             status,
             rules,
@@ -359,14 +377,14 @@ mod tests {
     #[test]
     fn audit_event_of_a_change_has_no_write_outcome() {
         let mut draft = draft();
-        let resource = ResourceRef { id: Some("a".to_owned()), before: Some(1), after: None };
+        let resource = ResourceRef { id: Some("a".to_owned()), before: Some(1), ..ResourceRef::default() };
         draft.set_write(WriteReport { resource, ..WriteReport::unknown() });
         let unknown = event(&draft);
         assert_eq!(
             (unknown.id_hash.is_some(), unknown.before, unknown.after, unknown.write_outcome),
             (true, Some(1), None, Some(WriteOutcome::Unknown))
         );
-        let change = ResourceRef { id: Some("a".to_owned()), before: Some(1), after: Some(2) };
+        let change = ResourceRef { id: Some("a".to_owned()), before: Some(1), after: Some(2), matched_by: None };
         let committed = draft.event_of_change(&change, 200, std::iter::empty());
         assert_eq!((committed.before, committed.after, committed.write_outcome), (Some(1), Some(2), None));
     }

@@ -2,14 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::audit::{AuditDraft, ResourceRef};
+use crate::audit::AuditDraft;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
 use crate::feed::Change;
 use crate::fhir::content::Content;
 use crate::fhir::date::instant;
 use crate::fhir::id::Id;
-use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::issue::Issue;
@@ -79,31 +78,7 @@ impl QueuedWrite for ResourceWrite {
     }
 
     fn add_state_keys(&self, keys: &mut StateKeys) {
-        let write = &self.write;
-        let resource_type = write.resource_type;
-        let is_account_key = |own: &Identifier| resource_type != ResourceType::Practitioner || own.is_account_key();
-        // What an account merely mentions has no holder.
-        let own = write.identifiers.iter().filter(|own| is_account_key(own));
-        keys.identifiers.extend(own.map(|own| (resource_type, own.clone())));
-        match &write.target {
-            Target::New(Some(token)) | Target::Identifier(token) => match token {
-                Token::Exact(identifier) if is_account_key(identifier) => {
-                    keys.identifiers.push((resource_type, identifier.clone()));
-                }
-                Token::Exact(Identifier { value, .. }) => keys.values.push((resource_type, value.clone())),
-                Token::Value(value) => {
-                    // The comparable form of an INTRN is lower case.
-                    keys.values.extend([value.clone(), value.to_ascii_lowercase()].map(|value| (resource_type, value)));
-                }
-                Token::NoSystem(_) | Token::System(_) => {}
-            },
-            Target::New(None) => {}
-            Target::Id(id) => keys.ids.push((resource_type, id.clone())),
-        }
-        if let Some((operator, _)) = &write.operator {
-            keys.identifiers.push((ResourceType::Practitioner, operator.clone()));
-        }
-        keys.ids.extend(write.body_id.clone().map(|id| (resource_type, id)));
+        self.write.add_state_keys(keys);
     }
 
     fn decide(&self, registry: &mut Registry, now: Timestamp, set: &mut WriteSet) -> Result<Decided<Applied>, Error> {
@@ -135,7 +110,7 @@ impl ResourceWrite {
         set: &mut WriteSet,
     ) -> Decided<Applied> {
         let resource_type = self.write.resource_type;
-        let Decision { effect, id, identifiers, issues } = decision;
+        let Decision { effect, id, matched_by, identifiers, issues } = decision;
         let stored = registry.entry(resource_type, &id);
         let before = stored.map(|stored| stored.version);
         // A replay that changes nothing needs no commit, and neither does its audit event.
@@ -167,14 +142,14 @@ impl ResourceWrite {
             content,
             change: change(),
         }));
-        if is_change {
-            let rules = self.rules.iter().copied().chain(issues.iter().map(|issue| issue.rule.id));
-            let resource = ResourceRef { id: Some(entry.id.to_string()), before, after: Some(entry.version) };
-            set.events.push(self.audit.event_of_change(&resource, effect.status(), rules));
-        }
         let (id, version, last_updated) = (entry.id.clone(), entry.version, entry.last_updated);
         registry.record(entry);
         let answer = Applied { effect, content, last_updated, issues, id: id.clone(), version };
-        Decided { answer, id, before, after: version }
+        let decided = Decided { answer, id, before, after: version, matched_by };
+        if is_change {
+            let rules = self.rules.iter().copied().chain(decided.answer.issues.iter().map(|issue| issue.rule.id));
+            set.events.push(self.audit.event_of_change(&decided.resource(), effect.status(), rules));
+        }
+        decided
     }
 }

@@ -18,11 +18,10 @@ use crate::fhir::date::parse_instant;
 use crate::fhir::id::Id;
 use crate::fhir::json::locate;
 use crate::fhir::resource_type::ResourceType;
-use crate::fhir::version::EntityTags;
+use crate::fhir::version::{EntityTags, Version};
 use crate::issue::Issue;
 use crate::sas::identity::{self, Effect, Target, Write};
 use crate::storage::StateKeys;
-use crate::storage::write_queue::QueuedWrite as _;
 
 /// `If-Match`, `If-None-Match` and `If-Unmodified-Since` of a write.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +46,22 @@ pub(crate) struct PreparedWrite {
 }
 
 impl Endpoint {
+    /// The resource that a request with this body would write, and its version, as the state stands. Nothing is validated.
+    pub(crate) async fn designated(
+        &self,
+        resource_type: ResourceType,
+        target: Target,
+        resource: &Value,
+        deadline: &Deadline,
+    ) -> Result<Option<(Id, Version)>, Error> {
+        let write = Write::new(resource_type, target, resource, self.clock.new_id(), self.validator.validation());
+        let mut keys = StateKeys::default();
+        write.add_state_keys(&mut keys);
+        let registry = deadline.limit(self.storage.until(deadline).read_state(&keys)).await?;
+        let found = identity::designated(&registry, &write)?;
+        Ok(found.map(|(entry, _)| (entry.id.clone(), entry.version)))
+    }
+
     /// Makes a write of a validated body.
     pub(super) async fn prepare_write(
         &self,
@@ -63,19 +78,13 @@ impl Endpoint {
             return Err(refusal(context, &body, issues).await);
         }
         let text = |name: &str| resource.get(name).and_then(Value::as_str);
+        let (new_id, validation) = (self.clock.new_id(), self.validator.validation());
         let write = Write {
-            resource_type,
-            target,
-            identifiers: identity::identifiers(&resource),
-            active: resource_type != ResourceType::Practitioner || resource.get("active") == Some(&Value::Bool(true)),
-            operator: identity::operator(&resource),
             content_hash: content.hash().to_owned(),
-            body_id: text("id").and_then(Id::parse),
-            new_id: self.clock.new_id(),
             if_match: preconditions.if_match,
             if_none_match: preconditions.if_none_match,
             if_unmodified_since: preconditions.if_unmodified_since,
-            validation: self.validator.validation(),
+            ..Write::new(resource_type, target, &resource, new_id, validation)
         };
         let write = ResourceWrite {
             status: text("status").map(str::to_owned),
@@ -115,7 +124,7 @@ impl PreparedWrite {
         }
         let write = &self.write.write;
         let mut keys = StateKeys::default();
-        self.write.add_state_keys(&mut keys);
+        write.add_state_keys(&mut keys);
         let registry = endpoint.storage.until(deadline).read_state(&keys).await?;
         let Ok(decided) = identity::decide(&registry, write) else { return Ok(None) };
         let current = registry.entry(write.resource_type, &decided.id);

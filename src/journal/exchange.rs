@@ -123,6 +123,7 @@ pub(crate) mod tests {
                 id_hash: None,
                 before: None,
                 after: None,
+                matched_by: None,
                 write_outcome: None,
                 status: 201,
                 rules: vec![],

@@ -7,59 +7,25 @@
 //!
 //! SAS, Gestion des comptes régulateurs (INT_R02) and Mise à jour de rendez-vous (INT_R03).
 
+mod write;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::deviation::{BODY_ID, Validation};
+use crate::audit::MatchedBy;
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
-use crate::fhir::version::EntityTags;
 use crate::issue::Issue;
 use crate::issue::catalogue::{
     APPOINTMENT_IDENTIFIER_CHANGED, APPOINTMENT_OPERATOR_REQUIRED, APPOINTMENT_OPERATOR_UNKNOWN, IDENTIFIER_COUNT,
     IDENTIFIER_DUPLICATE, IDENTIFIER_LENGTH, IDENTIFIER_NOT_IN_BODY,
 };
 use crate::storage::registry::{Claim, Entry, Identifiers, Registry};
-
-/// How a request designates the resource that it writes.
-#[derive(Clone, Debug)]
-pub enum Target {
-    /// `POST /{type}`, with the criterion of `If-None-Exist`.
-    New(Option<Token>),
-    /// `PUT /{type}?identifier=…`
-    Identifier(Token),
-    /// `PUT /{type}/{id}`
-    Id(Id),
-}
-
-/// The parts of a write that identity depends on.
-#[derive(Clone, Debug)]
-pub struct Write {
-    pub resource_type: ResourceType,
-    pub target: Target,
-    /// The identifiers of the body, in order.
-    pub identifiers: Vec<Identifier>,
-    /// `Practitioner.active`; an appointment always is.
-    pub active: bool,
-    /// The regulator who made the appointment, with the FHIRPath of the identifier.
-    pub operator: Option<(Identifier, String)>,
-    /// Equal for contents that are equal as JSON.
-    pub content_hash: String,
-    /// The `id` of the body.
-    pub body_id: Option<Id>,
-    /// The id of the resource if the write creates one.
-    pub new_id: Id,
-    /// `If-Match`
-    pub if_match: Option<EntityTags>,
-    /// `If-None-Match`: `*` allows a creation only.
-    pub if_none_match: Option<EntityTags>,
-    /// `If-Unmodified-Since`, in whole seconds.
-    pub if_unmodified_since: Option<Timestamp>,
-    /// Whether documented deviations are tolerated.
-    pub validation: Validation,
-}
+pub(crate) use write::operator;
+pub use write::{Target, Write, identifiers};
 
 /// What a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,16 +54,12 @@ pub(crate) struct Decision {
     pub effect: Effect,
     /// The resource that is written, or kept.
     pub id: Id,
+    /// How it was found; `None` where it is new.
+    pub matched_by: Option<MatchedBy>,
     /// The identifiers of the resource from now on.
     pub identifiers: Identifiers,
     /// Warnings and information.
     pub issues: Vec<Issue>,
-}
-
-/// The identifiers of a resource's content.
-pub fn identifiers(resource: &Value) -> Vec<Identifier> {
-    let elements = resource.get("identifier").and_then(Value::as_array);
-    elements.into_iter().flatten().filter_map(Identifier::from_element).collect()
 }
 
 /// Maximum length of the system and of the value of an identifier, in characters: the limit of the index.
@@ -129,15 +91,6 @@ pub(crate) fn check_identifier_limits(resource_type: ResourceType, resource: &Va
     too_many.into_iter().chain(too_long)
 }
 
-/// The regulator who made an appointment, with the FHIRPath of the identifier.
-pub(crate) fn operator(resource: &Value) -> Option<(Identifier, String)> {
-    const URL: &str = "http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator";
-    let extensions = resource.get("extension").and_then(Value::as_array)?;
-    let index = extensions.iter().position(|extension| extension.get("url").and_then(Value::as_str) == Some(URL))?;
-    let identifier = Identifier::from_element(extensions[index].get("valueReference")?.get("identifier")?)?;
-    Some((identifier, format!("Appointment.extension[{index}].value.identifier")))
-}
-
 /// Decides a write from the stored state; no I/O, no clock.
 pub(crate) fn decide(known: &Registry, write: &Write) -> Result<Decision, Error> {
     if let Target::New(Some(criterion)) = &write.target {
@@ -148,10 +101,7 @@ pub(crate) fn decide(known: &Registry, write: &Write) -> Result<Decision, Error>
             (None, _) => {}
         }
     }
-    let designated = match write.resource_type {
-        ResourceType::Practitioner => designated_account(known, write),
-        ResourceType::Appointment => designated_appointment(known, write)?,
-    };
+    let (designated, matched_by) = designated(known, write)?.unzip();
     precondition(write, designated)?;
     let mut issues = vec![];
     let id = resource_id(known, write, designated, &mut issues)?;
@@ -175,55 +125,58 @@ pub(crate) fn decide(known: &Registry, write: &Write) -> Result<Decision, Error>
         Some(entry) if entry.content_hash == write.content_hash => Effect::Keep,
         Some(_) => Effect::Update,
     };
-    Ok(Decision { effect, id, identifiers, issues })
+    Ok(Decision { effect, id, matched_by, identifiers, issues })
 }
 
 fn keep(existing: &Entry) -> Decision {
     Decision {
         effect: Effect::Keep,
         id: existing.id.clone(),
+        matched_by: Some(MatchedBy::Criterion),
         identifiers: existing.identifiers.clone(),
         issues: vec![],
     }
 }
 
-/// The account that a request is about.
-fn designated_account<'a>(known: &'a Registry, write: &Write) -> Option<&'a Entry> {
+/// The resource that a request is about, and how it is found.
+///
+/// # Errors
+/// [`Error::MultipleMatches`] if the criterion designates several appointments.
+pub(crate) fn designated<'a>(known: &'a Registry, write: &Write) -> Result<Option<(&'a Entry, MatchedBy)>, Error> {
+    match (&write.target, write.resource_type) {
+        (Target::New(_), _) => Ok(None),
+        (Target::Id(id), _) => Ok(known.entry(write.resource_type, id).map(|entry| (entry, MatchedBy::Id))),
+        (Target::Identifier(Token::Exact(query)), ResourceType::Practitioner) => {
+            Ok(designated_account(known, write, query))
+        }
+        (Target::Identifier(_), ResourceType::Practitioner) => Ok(None),
+        (Target::Identifier(token), ResourceType::Appointment) => {
+            let mut matches = known.matching(write.resource_type, token);
+            match (matches.next(), matches.next()) {
+                (found, None) => Ok(found.map(|entry| (entry, MatchedBy::Criterion))),
+                (_, Some(_)) => Err(Error::MultipleMatches { criterion: "identifier" }),
+            }
+        }
+    }
+}
+
+/// The account that a request with this identifier in its query is about.
+fn designated_account<'a>(known: &'a Registry, write: &Write, query: &Identifier) -> Option<(&'a Entry, MatchedBy)> {
     let holder = |identifier: &Identifier| known.holder(write.resource_type, identifier);
-    let query = match &write.target {
-        Target::New(_) => return None,
-        Target::Id(id) => return known.entry(write.resource_type, id),
-        Target::Identifier(Token::Exact(query)) => query,
-        Target::Identifier(_) => return None,
-    };
     // P5, P6: the query designates the account. An INTRN that an update dropped is still held.
     if let Some(account) = holder(query) {
-        return Some(account);
+        return Some((account, MatchedBy::Criterion));
     }
     // The INTRN of the body designates its person, to whom the national id of the query is attached. Not if the query has an
     // INTRN: with a typing error in it, the request would change the account of another person (P14).
     let mut own_intrn = write.identifiers.iter().filter(|own| own.is_intrn() && !query.is_intrn());
     if let Some(account) = own_intrn.find_map(holder) {
-        return Some(account);
+        return Some((account, MatchedBy::BodyIntrn));
     }
     // P12: a repeated change of the identifier. A national id that is only in the body selects no account (P13).
     let released = |account: &&Entry| account.identifiers.get(query) == Some(&Claim::Released);
-    write.identifiers.iter().filter_map(holder).find(released)
-}
-
-/// The appointment that a request is about.
-fn designated_appointment<'a>(known: &'a Registry, write: &'a Write) -> Result<Option<&'a Entry>, Error> {
-    match &write.target {
-        Target::New(_) => Ok(None),
-        Target::Id(id) => Ok(known.entry(write.resource_type, id)),
-        Target::Identifier(token) => {
-            let mut matches = known.matching(write.resource_type, token);
-            match (matches.next(), matches.next()) {
-                (found, None) => Ok(found),
-                (_, Some(_)) => Err(Error::MultipleMatches { criterion: "identifier" }),
-            }
-        }
-    }
+    let account = write.identifiers.iter().filter_map(holder).find(released)?;
+    Some((account, MatchedBy::BodyAfterRelease))
 }
 
 fn precondition(write: &Write, designated: Option<&Entry>) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use sas_endpoint::audit::{AuditEvent, LookupKey, WriteOutcome};
+use sas_endpoint::audit::{AuditEvent, LookupKey, MatchedBy, WriteOutcome};
 use sas_endpoint::fhir::identifier::Token;
 use sas_endpoint::storage::exchanges::AuditQuery;
 use serde_json::{Value, json};
@@ -114,6 +114,36 @@ fn account(value: &str) -> String {
 
 on_both_databases! {
     TestServer::tolerant;
+
+    async fn audit_event_says_how_a_write_found_its_account(server: TestServer) {
+        let by = |system: &str, value: &str| format!("/Practitioner?identifier={system}|{value}");
+        let (other, another) = ("810002909372", "810002909373");
+        let created = server.recorded("new", "PUT", &account(U), &[], &regulator(&[(T, U)])).await.expect(201).id();
+        server.recorded("query", "PUT", &account(U), &[], &inactive(regulator(&[(T, U)]))).await.expect(200);
+        let body = regulator(&[(N, NATIONAL), (T, U)]);
+        server.recorded("intrn", "PUT", &by(N, NATIONAL), &[], &body).await.expect(200);
+        let mut body = inactive(body);
+        body["id"] = json!(created);
+        server.recorded("id", "PUT", &format!("/Practitioner/{created}"), &[], &body).await.expect(200);
+        server.recorded("second", "PUT", &by(N, other), &[], &regulator(&[(N, other)])).await.expect(201);
+        for label in ["change", "repetition"] {
+            server.recorded(label, "PUT", &by(N, other), &[], &regulator(&[(N, another)])).await.expect(200);
+        }
+        server.recorded("refused", "POST", "/Practitioner", &[], &regulator(&[(N, another)])).await.expect(422);
+        let found: Vec<_> =
+            server.records().await.into_iter().map(|record| (record.request_id, record.matched_by)).collect();
+        let expected = [
+            ("new", None),
+            ("query", Some(MatchedBy::Criterion)),
+            ("intrn", Some(MatchedBy::BodyIntrn)),
+            ("id", Some(MatchedBy::Id)),
+            ("second", None),
+            ("change", Some(MatchedBy::Criterion)),
+            ("repetition", Some(MatchedBy::BodyAfterRelease)),
+            ("refused", None),
+        ];
+        assert_eq!(found, expected.map(|(label, matched_by)| (label.to_owned(), matched_by)));
+    }
 
     async fn audit_event_is_written_for_each_kind_of_exchange(server: TestServer) {
         let (body, disabled) = (regulator(&[(T, U)]), inactive(regulator(&[(T, U)])));

@@ -21,6 +21,7 @@ fn record(number: usize, at: &str, hash: &str) -> AuditEvent {
         id_hash: None,
         before: Some(1),
         after: Some(2),
+        matched_by: None,
         write_outcome: None,
         status: 200,
         rules: vec!["a-rule".to_owned()],

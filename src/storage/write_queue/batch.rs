@@ -80,20 +80,18 @@ fn decide_one<W: QueuedWrite>(
     };
     let before_batch = target.as_ref().and_then(|id| {
         let version = registry.stored_version(resource_type, id)?;
-        Some(ResourceRef { id: Some(id.to_string()), before: Some(version), after: None })
+        Some(ResourceRef { id: Some(id.to_string()), before: Some(version), ..ResourceRef::default() })
     });
     let before_batch = before_batch.unwrap_or_default();
     queued.report.send_modify(|report| report.resource = before_batch.clone());
     let (resource, outcome) = match &decided {
-        Ok(decided) => {
-            let id = Some(decided.id.to_string());
-            (ResourceRef { id, before: decided.before, after: Some(decided.after) }, None)
-        }
+        Ok(decided) => (decided.resource(), None),
         Err(_) if is_late => (before_batch, Some(WriteOutcome::Failed)),
         // The resource stays as it is.
         Err(_) => {
             let version = target.as_ref().and_then(|id| Some(registry.entry(resource_type, id)?.version));
-            (ResourceRef { id: target.map(|id| id.to_string()), before: version, after: version }, None)
+            let id = target.map(|id| id.to_string());
+            (ResourceRef { id, before: version, after: version, matched_by: None }, None)
         }
     };
     let report = WriteReport { resource, outcome, is_audited: set.events.len() > events };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
-use crate::audit::WriteReport;
+use crate::audit::{MatchedBy, ResourceRef, WriteReport};
 use crate::deadline::Deadline;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
@@ -58,6 +58,20 @@ pub struct Decided<A> {
     pub before: Option<Version>,
     /// Its version after.
     pub after: Version,
+    /// How it was found; `None` where it is new.
+    pub matched_by: Option<MatchedBy>,
+}
+
+impl<A> Decided<A> {
+    /// The resource, as audit events name it.
+    pub fn resource(&self) -> ResourceRef {
+        ResourceRef {
+            id: Some(self.id.to_string()),
+            before: self.before,
+            after: Some(self.after),
+            matched_by: self.matched_by,
+        }
+    }
 }
 
 /// Why a write was not answered with success. Whether it was committed is in its [`WriteReport`].
