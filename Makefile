@@ -47,7 +47,7 @@ CARGO_DENY := 0.20.2
 # Advisories need GitHub: run `cargo deny check advisories` where it is reachable.
 audit: ## check dependencies against deny.toml: licences, bans, sources (builds cargo-deny the first time)
 	@test -x "$(CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny" || \
-		cargo install --quiet --locked --version $(CARGO_DENY) --root "$(CACHE)/cargo-deny-$(CARGO_DENY)" cargo-deny
+		cargo install --quiet --locked --debug --version $(CARGO_DENY) --root "$(CACHE)/cargo-deny-$(CARGO_DENY)" cargo-deny
 	"$(CACHE)/cargo-deny-$(CARGO_DENY)/bin/cargo-deny" --locked check bans licenses sources
 
 # The validator contains the schemas of the API. It is installed into a virtual environment in the cache.
