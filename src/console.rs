@@ -5,9 +5,12 @@
 
 mod api;
 mod assets;
+mod audit;
 mod cookie;
+mod decision;
 mod display;
 mod exchange;
+mod exchange_search;
 mod exchanges;
 mod form;
 mod gate;
@@ -17,11 +20,14 @@ mod indent;
 mod issue_lines;
 mod login;
 mod login_rate;
+mod message;
+mod near_misses;
 mod numbered;
 mod page;
 mod refusal;
 mod return_path;
 mod rules;
+mod send_again;
 mod session;
 mod source;
 mod state;
@@ -41,25 +47,27 @@ use axum::routing::{any, get, post};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::http::App;
 use refusal::Refusal;
 use state::Console;
 use visit::Visit;
 
 pub use state::{ConsoleAccess, ConsoleParts};
 
-/// Everything below `/console`.
+/// Everything below `/console`. Requests that are sent again pass through `fhir`, the service of the FHIR listener.
 ///
 /// # Errors
 /// If the operating system provides no random numbers.
-pub fn router(parts: ConsoleParts) -> Result<Router, getrandom::Error> {
-    let console = Arc::new(Console::new(parts)?);
+pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error> {
+    let console = Arc::new(Console::new(parts, fhir)?);
     let pages = Router::new()
         .route("/console", get(home::show))
         .route("/console/", get(home::show))
         .route("/console/login", get(login::show).post(login::log_in))
         .route("/console/logout", post(login::log_out))
-        .route("/console/exchanges", get(exchanges::show))
+        .route("/console/exchanges", get(exchanges::show).post(exchange_search::search))
         .route("/console/exchanges/{id}", get(exchange::show))
+        .route("/console/exchanges/{id}/send-again", get(send_again::ask).post(send_again::send))
         .route("/console/rules", get(rules::show))
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))

@@ -51,6 +51,7 @@ use observe::Observer;
 use origin::Identification;
 pub(crate) use recorder::Links;
 pub use recorder::Recorder;
+pub(crate) use recorder::ResentOf;
 use response_budget::ResponseBudget;
 use state::State;
 

@@ -5,9 +5,11 @@ mod content;
 pub(crate) mod curl;
 pub(crate) mod exchange;
 pub(crate) mod har;
+pub(crate) mod person;
 mod queue;
 pub(crate) mod reader;
 pub mod settings;
+pub(crate) mod text_search;
 mod writer;
 
 pub(crate) use queue::JournalQueue;

@@ -128,6 +128,11 @@ impl Callers {
         found.map(|(_, caller)| caller)
     }
 
+    /// The caller of this name, if it has a token.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Caller>> {
+        self.by_token.values().find(|caller| caller.name == name)
+    }
+
     /// The caller with this token.
     pub fn by_token(&self, token: &str) -> Option<&Arc<Caller>> {
         self.by_token.get(&TokenHash::from_token(token))

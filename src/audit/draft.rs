@@ -219,6 +219,11 @@ impl AuditDraft {
         }
     }
 
+    /// Adds the identifiers of another event.
+    pub(crate) fn add_hashed(&mut self, identifiers: impl IntoIterator<Item = HashedIdentifier>) {
+        identifiers.into_iter().for_each(|identifier| self.add(identifier));
+    }
+
     fn add(&mut self, identifier: HashedIdentifier) {
         // A criterion without a value, whose system may not be kept.
         let is_empty = identifier.system.is_none() && identifier.hash.is_none();

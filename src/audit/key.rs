@@ -82,6 +82,11 @@ impl Key {
         self.hash("resource", &format!("{resource_type}/{id}"))
     }
 
+    /// The hash of the name and the mail address of an account, in hexadecimal, whatever their case.
+    pub(super) fn person(&self, name: &str, mail: &str) -> String {
+        self.hash("person", &format!("{}|{}", name.to_lowercase(), mail.to_lowercase()))
+    }
+
     /// A request id as it is logged and audited: itself if it is a UUID or 16 to 64 hexadecimal digits, as
     /// tracing systems make them; otherwise its hash, in hexadecimal.
     pub fn request_id(&self, request_id: &str) -> String {

@@ -68,6 +68,11 @@ impl AuditQueue {
         }
     }
 
+    /// The key under which the journal finds exchanges about an account of this name and mail address.
+    pub(crate) fn key_of_person(&self, name: &str, mail: &str) -> Option<LookupKey> {
+        LookupKey::from_hash(&self.key.person(name, mail))
+    }
+
     /// The draft for a request that arrives now, with its request id as it is kept.
     pub(crate) fn draft(&self, request_id: &str, caller: Caller) -> AuditDraft {
         AuditDraft::new(self.clock.now(), request_id.to_owned(), caller, self.key.clone())

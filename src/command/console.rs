@@ -1,29 +1,26 @@
 //! Composes the console, which the operator's listener serves.
 
-use axum::Router;
-
-use super::failure::Failure;
 use crate::config::Config;
 use crate::config::console::Switch;
-use crate::console::{ConsoleAccess, ConsoleParts, router};
+use crate::console::{ConsoleAccess, ConsoleParts};
 use crate::http::{AppParts, Permits};
 use crate::journal::JournalReader;
 
-/// The routes of the console; none where it is off.
-pub fn console(
+/// The parts of the console; `None` where it is off.
+pub fn console_parts(
     config: &Config,
     parts: &AppParts,
     permits: &Permits,
     journal: JournalReader,
-) -> Result<Router, Failure> {
+) -> Option<ConsoleParts> {
     if config.console.console == Switch::Off {
-        return Ok(Router::new());
+        return None;
     }
     let access = match config.is_test_target() {
         true => ConsoleAccess::Open,
         false => ConsoleAccess::Callers(config.callers.of_console()),
     };
-    let parts = ConsoleParts {
+    Some(ConsoleParts {
         endpoint: parts.endpoint.clone(),
         mirror: parts.directory.as_ref().map(|directory| directory.mirror().clone()),
         webhooks: config.webhooks.clone(),
@@ -34,8 +31,7 @@ pub fn console(
         bounds: parts.bounds.clone(),
         proxies: config.proxies.clone(),
         url: config.console.console_url.clone(),
-    };
-    Ok(router(parts)?)
+    })
 }
 
 /// Scheme, host and port of an absolute URL.

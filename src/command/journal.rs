@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::audit::AuditQueue;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::console::Switch;
@@ -72,9 +73,10 @@ impl Journal {
     }
 
     /// Starts the task that stores exchanges and removes old ones.
-    pub fn start(&self, config: &Config, clock: &Clock) -> Option<JournalTask> {
+    pub fn start(&self, config: &Config, clock: &Clock, audit: AuditQueue) -> Option<JournalTask> {
         let (database, queue) = (self.database.clone()?, self.queue.clone());
-        let writer = JournalWriter { database, queue, settings: config.journal.clone(), clock: clock.clone() };
+        let settings = config.journal.clone();
+        let writer = JournalWriter { database, queue, settings, clock: clock.clone(), audit };
         let (stop, stopping) = watch::channel(false);
         Some(JournalTask { stop, task: writer.start(stopping) })
     }

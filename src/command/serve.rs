@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::access::{access, check_base_url, check_console, exposures};
-use super::console::console;
+use super::console::console_parts;
 use super::failure::Failure;
 use super::journal::{Journal, JournalTask};
 use super::{annuaire, purge, terminal};
@@ -22,6 +22,7 @@ use crate::audit::Key;
 use crate::clock::Clock;
 use crate::config::console::Switch;
 use crate::config::{self, Config, LogFormat};
+use crate::console;
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::http::bounds::Bounds;
@@ -86,6 +87,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
         decision,
         clock: clock.clone(),
     };
+    let audit = endpoint.writer.audit().clone();
     let asked_to_stop = asked_to_stop()?;
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
@@ -95,7 +97,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let tasks = Tasks {
         servers: listeners.serve(config, parts, &tls, deliverer.statuses(), journal.reader(), &stopping)?,
         webhooks: deliverer.start(stopping.clone()),
-        journal: journal.start(config, &clock),
+        journal: journal.start(config, &clock, audit),
         metrics_upkeep: tokio::spawn(run_metrics_upkeep(prometheus)),
         renewal: tokio::spawn(renewal.run()),
         purge: tokio::spawn(purge::purge_hourly(storage.clone(), config.audit.clone(), stopping.clone())),
@@ -216,9 +218,13 @@ impl Listeners {
         };
         let ops_bounds = ops::bounds(bounds.clone());
         let permits = Permits::new(bounds);
-        let console = console(config, &parts, &permits, journal)?;
-        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks).merge(console);
+        let console = console_parts(config, &parts, &permits, journal);
+        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks);
         let service = http::service_with_permits(parts, permits);
+        let ops_router = match console {
+            Some(console) => ops_router.merge(console::router(console, service.clone())?),
+            None => ops_router,
+        };
         let fhir = listener::serve(self.fhir, service, listener, stopping.clone());
         let ops = listener::serve(self.ops, ops_router, ops_bounds, stopping.clone());
         Ok([tokio::spawn(fhir), tokio::spawn(ops)])

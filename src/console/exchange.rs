@@ -9,19 +9,24 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::audit::Viewed;
+use super::decision::{decision, reference};
 use super::exchanges::{self, ExchangeRow, READ_TIMEOUT};
-use super::issue_lines::{IssueAtLine, IssueLines};
+use super::issue_lines::IssueAtLine;
+use super::message::MessageView;
+use super::near_misses::{self, NearMisses};
 use super::page::{self, Layout};
 use super::refusal::Refusal;
+use super::send_again::can_be_sent;
 use super::source::Source;
 use super::state::Console;
 use super::text::{Text, fill};
 use super::visit::Visit;
-use crate::audit::{AuditEvent, WriteOutcome};
+use crate::audit::AuditEvent;
 use crate::deadline::Deadline;
 use crate::issue::catalogue;
 use crate::journal::curl::{CurlCommand, curl};
-use crate::journal::exchange::{Body, Exchange, Header, Message};
+use crate::journal::exchange::{Exchange, Message};
 use crate::journal::har::har;
 use crate::journal::reader::Found;
 
@@ -33,6 +38,7 @@ struct ExchangePage {
     target: String,
     facts: Vec<(&'static str, String)>,
     decision: Vec<String>,
+    near_misses: Option<NearMisses>,
     issues: Vec<IssueView>,
     request: MessageView,
     answer: MessageView,
@@ -41,6 +47,11 @@ struct ExchangePage {
     query: String,
     has_downloads: bool,
     has_body: bool,
+    can_be_sent: bool,
+    /// The request id of the exchange that was sent again.
+    resent_of: Option<String>,
+    /// The exchanges about the same resource before and behind this one.
+    neighbours: [Option<ExchangeRow>; 2],
     others: Vec<ExchangeRow>,
 }
 
@@ -60,13 +71,6 @@ pub struct IssueView {
     pub source: Option<Source>,
 }
 
-struct MessageView {
-    headers: Vec<Header>,
-    /// Why the body is missing or cut.
-    note: Option<String>,
-    lines: IssueLines,
-}
-
 /// The page.
 pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
     let visit = Visit::of(&request);
@@ -79,7 +83,7 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let number = visit.query("number").and_then(|number| number.parse().ok());
     let found = console.parts.journal.find(id, number, &Deadline::after(READ_TIMEOUT)).await;
     match (found, format) {
-        (Ok(Some(found)), None) => show_found(&console, &visit, &found),
+        (Ok(Some(found)), None) => show_found(&console, &visit, &found).await,
         (Ok(Some(found)), Some(format)) => download(&console, id, &found.exchange, format),
         (Ok(None), None) => show_event(&console, &visit, id).await,
         (Ok(None), Some(_)) => Refusal::NotFound.respond(&visit, false),
@@ -87,9 +91,10 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     }
 }
 
-fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response {
+async fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response {
     let text = visit.text();
     let exchange = &found.exchange;
+    let deadline = Deadline::after(READ_TIMEOUT);
     let issues = issues_of(exchange, text);
     let marks: Vec<_> = issues.iter().map(|(mark, _)| mark.clone()).collect();
     let request = MessageView::new(&exchange.request, &marks, text);
@@ -103,7 +108,8 @@ fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response {
         request_id: exchange.event.request_id.clone(),
         target: format!("{} {}", exchange.method, exchange.target),
         facts: facts(&exchange.event, text),
-        decision: decision(&exchange.event, text),
+        decision: decision(console, &exchange.event, text, &deadline).await,
+        near_misses: near_misses::find(console, exchange, text).await,
         issues: issues.collect(),
         request,
         answer: MessageView::new(&exchange.answer, &[], text),
@@ -111,9 +117,12 @@ fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response {
         query,
         has_downloads: true,
         has_body: !exchange.request.body.bytes().is_empty(),
+        can_be_sent: can_be_sent(exchange),
+        resent_of: exchange.resent_of.clone(),
+        neighbours: neighbours(console, found, text, &deadline).await,
         others: found.others.iter().map(|row| ExchangeRow::new(row, text)).collect(),
     };
-    page::respond(StatusCode::OK, &page)
+    viewed(page::respond(StatusCode::OK, &page), &exchange.event)
 }
 
 /// What the audit log still has of an exchange that the journal has not.
@@ -130,7 +139,8 @@ async fn show_event(console: &Console, visit: &Visit, id: &str) -> Response {
         request_id: event.request_id.clone(),
         target: event.interaction.clone(),
         facts: facts(&event, text),
-        decision: decision(&event, text),
+        decision: decision(console, &event, text, &Deadline::after(READ_TIMEOUT)).await,
+        near_misses: None,
         issues: rules.collect(),
         request: MessageView::not_kept(text),
         answer: MessageView::not_kept(text),
@@ -138,9 +148,29 @@ async fn show_event(console: &Console, visit: &Visit, id: &str) -> Response {
         query: String::new(),
         has_downloads: false,
         has_body: false,
+        can_be_sent: false,
+        resent_of: None,
+        neighbours: [None, None],
         others: vec![],
     };
-    page::respond(StatusCode::OK, &page)
+    viewed(page::respond(StatusCode::OK, &page), &event)
+}
+
+/// Adds what the page is about, for the audit log.
+fn viewed(mut response: Response, event: &AuditEvent) -> Response {
+    response.extensions_mut().insert(Viewed::of_event(event));
+    response
+}
+
+/// The exchanges about the same resource, as far as they are found in time.
+async fn neighbours(console: &Console, found: &Found, text: &Text, deadline: &Deadline) -> [Option<ExchangeRow>; 2] {
+    let event = &found.exchange.event;
+    let resource = event.resource_type.as_deref().zip(event.id.as_deref());
+    let audit = console.parts.endpoint.writer.audit();
+    let key = resource.and_then(|(resource_type, id)| audit.key_of_resource(resource_type, id));
+    let Some(key) = key else { return [None, None] };
+    let rows = console.parts.journal.neighbours(key, found.number, deadline).await.unwrap_or_default();
+    rows.map(|row| row.map(|row| ExchangeRow::new(&row, text)))
 }
 
 /// The exchange as a file.
@@ -156,7 +186,7 @@ fn download(console: &Console, id: &str, exchange: &Exchange, format: &str) -> R
     if let Ok(disposition) = HeaderValue::from_str(&disposition) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }
-    response
+    viewed(response, &exchange.event)
 }
 
 /// The exchange as JSON: the audit event, and both messages.
@@ -173,6 +203,7 @@ fn json(exchange: &Exchange) -> Value {
         "method": exchange.method,
         "target": exchange.target,
         "version": exchange.version,
+        "resentOf": exchange.resent_of,
         "request": message(&exchange.request),
         "answer": message(&exchange.answer),
     })
@@ -180,11 +211,7 @@ fn json(exchange: &Exchange) -> Value {
 
 /// When, how long, which caller, which resource, and the outcome.
 fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
-    let resource = match (&event.resource_type, &event.id) {
-        (Some(resource_type), Some(id)) => format!("{resource_type}/{id}"),
-        (Some(resource_type), None) => resource_type.clone(),
-        (None, _) => String::new(),
-    };
+    let resource = reference(event).or_else(|| event.resource_type.clone()).unwrap_or_default();
     let caller = event.caller.name.iter().chain(&event.caller.common_name).next().cloned().unwrap_or_default();
     let facts = [
         (text.exchange_status, event.status.to_string()),
@@ -196,36 +223,6 @@ fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
         (text.exchange_peer, event.caller.peer.clone()),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
-}
-
-/// What became of the resource, in words.
-fn decision(event: &AuditEvent, text: &Text) -> Vec<String> {
-    let is_write = ["create", "update", "conditional-update"].contains(&event.interaction.as_str());
-    if !is_write {
-        return vec![];
-    }
-    let version = |version: i64| version.to_string();
-    let mut sentences = vec![match (event.before, event.after) {
-        (None, Some(after)) if event.interaction == "conditional-update" => {
-            fill(text.decision_created, &[("after", &version(after))])
-        }
-        (None, Some(after)) => fill(text.decision_created_new, &[("after", &version(after))]),
-        (Some(before), Some(after)) if before == after && event.status < 400 => {
-            fill(text.decision_kept, &[("after", &version(after))])
-        }
-        (Some(before), Some(after)) if before == after => {
-            fill(text.decision_refused_as_is, &[("after", &version(after))])
-        }
-        (Some(before), Some(after)) => {
-            fill(text.decision_updated, &[("before", &version(before)), ("after", &version(after))])
-        }
-        _ if event.write_outcome == Some(WriteOutcome::Unknown) => text.decision_unknown.to_owned(),
-        _ => text.decision_refused.to_owned(),
-    }];
-    if !event.rules.is_empty() {
-        sentences.push(fill(text.decision_rules, &[("rules", &event.rules.join(", "))]));
-    }
-    sentences
 }
 
 /// The issues of the answer, each with its place in the body of the request.
@@ -293,25 +290,4 @@ impl IssueView {
 
 fn source(rule: &str) -> Option<Source> {
     catalogue::all().find(|known| known.id == rule).map(|known| Source::of(known.source))
-}
-
-impl MessageView {
-    fn new(message: &Message, marks: &[IssueAtLine], text: &Text) -> Self {
-        let length = |length: usize| length.to_string();
-        let note = match &message.body {
-            Body::None => Some(text.body_none.to_owned()),
-            Body::NotRead => Some(text.body_not_read.to_owned()),
-            Body::Withheld { length: of } => Some(fill(text.body_withheld, &[("length", &length(*of))])),
-            Body::Kept { bytes, length: of } if bytes.len() < *of => {
-                Some(fill(text.body_cut, &[("kept", &length(bytes.len())), ("length", &length(*of))]))
-            }
-            Body::Kept { .. } => None,
-        };
-        let body = String::from_utf8_lossy(message.body.bytes());
-        Self { headers: message.headers.clone(), note, lines: IssueLines::new(&body, marks, text) }
-    }
-
-    fn not_kept(text: &Text) -> Self {
-        Self { headers: vec![], note: Some(text.body_not_kept.to_owned()), lines: IssueLines::default() }
-    }
 }

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::audit::Viewed;
 use super::page::{self, Layout};
 use super::refusal::Refusal;
 use super::state::Console;
@@ -35,17 +36,28 @@ const MAX_TARGET: usize = 300;
 
 #[derive(Template)]
 #[template(path = "exchanges.html")]
-struct ExchangesPage {
-    layout: Layout,
-    filter: FilterForm,
-    rows: Vec<ExchangeRow>,
+pub struct ExchangesPage {
+    pub layout: Layout,
+    pub filter: FilterForm,
+    pub search: TextForm,
+    pub rows: Vec<ExchangeRow>,
     /// The link to older exchanges.
-    older: Option<String>,
-    notes: Vec<String>,
+    pub older: Option<String>,
+    pub notes: Vec<String>,
+}
+
+/// The search for a text, within the filter.
+#[derive(Default)]
+pub struct TextForm {
+    /// The query of the filter.
+    pub query: String,
+    pub text: String,
+    /// Where it goes on.
+    pub before: Option<i64>,
 }
 
 /// The fields of the filter, as they were sent.
-struct FilterForm {
+pub struct FilterForm {
     fields: Vec<Field>,
 }
 
@@ -100,15 +112,19 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let page = ExchangesPage {
         layout: Layout::new(&visit, "/console/exchanges", text.exchanges),
         filter: FilterForm::new(&visit),
+        search: TextForm { query: visit.query_string(), ..TextForm::default() },
         rows,
         older: older.map(|before| older_link(&visit, before)),
         notes,
     };
-    page::respond(StatusCode::OK, &page)
+    let mut response = page::respond(StatusCode::OK, &page);
+    let token = visit.query("identifier").and_then(|identifier| Token::parse(identifier.trim()));
+    response.extensions_mut().insert(Viewed { token, ..Viewed::default() });
+    response
 }
 
 /// The filter of the query, and what was not understood of it.
-fn filter(console: &Console, visit: &Visit) -> (JournalFilter, Vec<String>) {
+pub fn filter(console: &Console, visit: &Visit) -> (JournalFilter, Vec<String>) {
     let text = visit.text();
     let of = |name: &str| visit.query(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let mut notes = vec![];
@@ -206,7 +222,10 @@ async fn audit_events(
     let is_same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
     let keep = |event: &AuditEvent| {
         let is_status = status.is_none_or(|(lowest, highest)| (lowest..=highest).contains(&i64::from(event.status)));
-        is_status
+        // Who looked is no exchange.
+        let is_exchange = interaction.is_some() || !event.interaction.starts_with("console-");
+        is_exchange
+            && is_status
             && is_same(interaction, Some(&event.interaction))
             && is_same(resource_type, event.resource_type.as_deref())
             && is_same(caller, event.caller.name.as_deref())
@@ -250,7 +269,8 @@ fn older_link(visit: &Visit, before: i64) -> String {
 const FIELDS: [&str; 8] = ["status", "interaction", "type", "identifier", "rule", "caller", "since", "until"];
 
 impl FilterForm {
-    fn new(visit: &Visit) -> Self {
+    /// The fields with what the query has.
+    pub fn new(visit: &Visit) -> Self {
         let text = visit.text();
         let labels = [
             (text.exchange_status, "422, 4xx"),

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::audit;
 use super::cookie;
 use super::form::{CSRF, Form};
 use super::refusal::Refusal;
@@ -59,11 +60,17 @@ pub async fn admit(State(console): State<Arc<Console>>, request: Request, next: 
     let (mut parts, mut body) = request.into_parts();
     let area = Area::of(parts.uri.path());
     let mut visit = Visit::new(&parts);
+    let peer = client_address(&parts, &console.parts.proxies);
+    let interaction = audit::interaction(&parts.method, parts.uri.path());
     let mut response = match check(&console, area, &mut parts, &mut body, &mut visit).await {
         Ok(permit) => {
             parts.extensions.insert(visit.clone());
             let response = next.run(Request::from_parts(parts, body)).await;
             drop(permit);
+            if let Some(interaction) = interaction {
+                let event = audit::event(&console, &visit, peer, interaction, &response);
+                console.parts.endpoint.writer.audit().send(event).await;
+            }
             response
         }
         Err(refusal) => {

@@ -26,6 +26,8 @@ pub enum Refusal {
     WrongFormToken,
     Busy,
     NotFound,
+    /// An exchange that was not kept whole is to be sent again.
+    NotWhole,
     MethodNotAllowed,
     /// It could not be read.
     Body(HttpError),
@@ -62,6 +64,7 @@ impl Refusal {
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotWhole => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body(error) => error.status(),
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -78,6 +81,7 @@ impl Refusal {
             Self::WrongFormToken => text.error_csrf,
             Self::Busy => text.error_busy,
             Self::NotFound => text.error_not_found,
+            Self::NotWhole => text.error_not_whole,
             Self::MethodNotAllowed => text.error_method,
             Self::Body(HttpError::BodyTooLarge { .. }) => text.error_body_size,
             Self::Body(HttpError::TooSlow { .. }) => text.error_body_time,
@@ -97,6 +101,7 @@ impl Refusal {
             Self::WrongFormToken => text.error_csrf_todo,
             Self::Busy => text.error_busy_todo,
             Self::NotFound => text.error_not_found_todo,
+            Self::NotWhole => text.error_not_whole_todo,
             Self::MethodNotAllowed => text.error_method_todo,
             Self::Body(HttpError::BodyTooLarge { limit }) => {
                 return fill(text.error_body_size_todo, &[("limit", &limit.to_string())]);

@@ -10,9 +10,9 @@ use super::session::Sessions;
 use crate::access::caller::Callers;
 use crate::access::token;
 use crate::annuaire::store::Mirror;
-use crate::http::Permits;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
+use crate::http::{App, Permits};
 use crate::interaction::Endpoint;
 use crate::journal::JournalReader;
 use crate::webhook::Webhook;
@@ -50,6 +50,8 @@ pub enum ConsoleAccess {
 /// The shared state of the pages.
 pub struct Console {
     pub parts: ConsoleParts,
+    /// The service of the FHIR listener: a request that is sent again passes through it.
+    pub fhir: App,
     /// When this instance started.
     pub started: Timestamp,
     pub sessions: Sessions,
@@ -62,7 +64,7 @@ pub struct Console {
 impl Console {
     /// # Errors
     /// If the operating system provides no random numbers.
-    pub fn new(parts: ConsoleParts) -> Result<Self, getrandom::Error> {
+    pub fn new(parts: ConsoleParts, fhir: App) -> Result<Self, getrandom::Error> {
         Ok(Self {
             started: parts.endpoint.clock.now(),
             sessions: Sessions::default(),
@@ -70,6 +72,7 @@ impl Console {
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             csrf: token::generate()?.into(),
             parts,
+            fhir,
         })
     }
 

@@ -144,6 +144,25 @@ texts! {
     decision_refused_as_is: "Rien n'a été écrit : la ressource reste à la version {after}."; "Nothing was written: the resource stays at version {after}.";
     decision_refused: "Rien n'a été écrit."; "Nothing was written.";
     decision_unknown: "Le résultat de l'écriture n'était pas connu à la réponse."; "The outcome of the write was not known when it was answered.";
+    decision_by_id: "L'id dans l'URL désigne {resource}."; "The id in the URL designates {resource}.";
+    decision_by_criterion: "L'identifiant de la requête désigne {resource}."; "The identifier of the request designates {resource}.";
+    decision_by_body_intrn: "Nul n'a l'identifiant de la requête ; l'INTRN du corps désigne {resource}, à qui il est rattaché."; "Nobody holds the identifier of the request; the INTRN in the body designates {resource}, to which it is attached.";
+    decision_by_body_after_release: "{resource} a cédé l'identifiant de la requête et détient un identifiant du corps : ce changement est répété."; "{resource} has released the identifier of the request and holds an identifier of the body: that change is repeated.";
+    decision_about: "La requête concerne {resource}."; "The request is about {resource}.";
+    decision_a_resource: "une ressource"; "a resource";
+    decision_changed: "Éléments changés : {elements}."; "Elements changed: {elements}.";
+    decision_nothing_else: "aucun"; "none";
+    near_misses: "Une autre ressource était peut-être visée"; "Another resource may have been meant";
+    near_misses_incomplete: "Tout n'a pas été cherché : le temps prévu (200 ms) n'a pas suffi."; "Not everything was looked for: the time for it (200 ms) was not enough.";
+    near_miss_case: "elle a cet identifiant en d'autres lettres capitales ou minuscules, {identifier}"; "it holds this identifier in another case, {identifier}";
+    near_miss_prefix: "elle a cet identifiant avec un autre préfixe, {identifier}"; "it holds this identifier with another prefix, {identifier}";
+    near_miss_system: "elle a cette valeur dans un autre système, {identifier}"; "it holds this value in another system, {identifier}";
+    near_miss_encoding: "elle a cet identifiant une fois décodé, {identifier}"; "it holds this identifier once decoded, {identifier}";
+    near_miss_character: "elle a un identifiant qui diffère d'un caractère, {identifier}"; "it holds an identifier that differs by a character, {identifier}";
+    near_miss_person: "elle a été écrite avec les mêmes nom et adresse électronique"; "it was written with the same name and mail address";
+    neighbours: "Échanges sur la même ressource"; "Exchanges about the same resource";
+    neighbour_before: "Précédent"; "Previous";
+    neighbour_behind: "Suivant"; "Next";
     decision_rules: "Règles citées : {rules}."; "Rules cited: {rules}.";
     issue_place: "ligne {line}, colonne {column} du corps reçu"; "line {line}, column {column} of the body as sent";
     headers: "En-têtes"; "Headers";
@@ -160,6 +179,31 @@ texts! {
     copy: "Copier"; "Copy";
     downloads: "Télécharger"; "Download";
     download_body: "Corps de la requête"; "Body of the request";
+
+    // /console/exchanges/ID/send-again
+    send_again: "Envoyer de nouveau"; "Send again";
+    send_again_explained: "La requête passe de nouveau par l'API FHIR, en votre nom ; elle laisse un échange de plus."; "The request passes through the FHIR API again, on your behalf; it leaves one more exchange.";
+    send_again_replaces: "Elle concerne {resource}, actuellement à la version {version}, qui peut être remplacée."; "It is about {resource}, which is at version {version} now and may be replaced.";
+    send_again_creates: "Aucune ressource ne serait remplacée : une nouvelle peut être créée."; "No resource would be replaced: a new one may be created.";
+    send_again_reads: "Elle n'écrit rien."; "It writes nothing.";
+    send_again_several: "Plusieurs ressources ont cet identifiant : elle sera refusée."; "Several resources have the identifier: it will be refused.";
+    send_again_unknown: "La base de données n'a pas dit à temps ce qui serait remplacé."; "The database did not tell in time what would be replaced.";
+    send_again_back: "Revenir à l'échange"; "Back to the exchange";
+    sent_again: "Requête envoyée de nouveau"; "Request sent again";
+    sent_again_status: "Statut :"; "Status:";
+    sent_again_new: "Le nouvel échange"; "The new exchange";
+    sent_again_former: "Réponse d'alors"; "Former answer";
+    sent_again_answer: "Nouvelle réponse"; "New answer";
+    resent_of: "Envoi répété de"; "Sent again from";
+
+    // POST /console/exchanges
+    text_search: "Texte dans les corps"; "Text in the bodies";
+    text_search_submit: "Chercher dans les corps"; "Search the bodies";
+    text_search_found: "{hits} échanges trouvés parmi les {searched} lus, du plus récent jusqu'à {time}."; "{hits} exchanges found among the {searched} that were read, from the newest back to {time}.";
+    text_search_found_all: "{hits} échanges trouvés ; tous ont été lus ({searched})."; "{hits} exchanges found; all were read ({searched}).";
+    text_search_more: "Chercher plus loin"; "Search further back";
+    text_search_empty: "Aucun texte à chercher."; "There is no text to search for.";
+    text_search_off: "Aucun journal n'est gardé : il n'y a pas de corps où chercher."; "No journal is kept: there are no bodies to search.";
 
     // /console/rules
     rules_search: "Chercher une règle"; "Search the rules";
@@ -218,6 +262,8 @@ texts! {
     error_busy_todo: "Trop de requêtes sont en cours. Recommencer dans une seconde."; "Too many requests are in progress. Try again in a second.";
     error_not_found: "Page inconnue"; "No such page";
     error_not_found_todo: "Cette page n'existe pas."; "This page does not exist.";
+    error_not_whole: "Requête incomplète"; "The request is not whole";
+    error_not_whole_todo: "Le journal n'a pas gardé toute la requête : elle ne peut pas être envoyée de nouveau."; "The journal did not keep the whole request: it cannot be sent again.";
     error_method: "Méthode refusée"; "Method not allowed";
     error_method_todo: "Cette page ne se demande pas ainsi."; "This page cannot be requested in this way.";
     error_body: "Requête illisible"; "The request cannot be read";

@@ -53,6 +53,11 @@ impl Visit {
         query(&self.uri, name)
     }
 
+    /// The query with its question mark; empty without one.
+    pub fn query_string(&self) -> String {
+        self.uri.query().map_or_else(String::new, |query| format!("?{query}"))
+    }
+
     /// The same page in another language.
     pub fn in_language(&self, language: Language) -> String {
         let pairs = form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());

@@ -101,8 +101,8 @@ impl Event {
     }
 }
 
-/// The elements whose text differs. The sibling of a primitive, such as `_birthDate`, counts as its element.
-fn changed_elements(before: Option<&str>, after: &str) -> Result<Vec<String>, serde_json::Error> {
+/// The elements whose text differs, without `id` and `meta`. The sibling of a primitive, such as `_birthDate`, counts as its element.
+pub(crate) fn changed_elements(before: Option<&str>, after: &str) -> Result<Vec<String>, serde_json::Error> {
     let Members(before) = before.map(serde_json::from_str).transpose()?.unwrap_or_default();
     let Members(after) = serde_json::from_str(after)?;
     let differing = |these: &[(_, &str)], those: &[(_, &str)]| -> Vec<String> {

@@ -35,6 +35,14 @@ pub struct Connection {
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
+/// The sender of a request that this process makes for a person: an extension of it, which no client can send.
+#[derive(Clone, Debug)]
+pub(crate) struct OnBehalfOf {
+    /// The address of the person.
+    pub peer: IpAddr,
+    pub principal: Principal,
+}
+
 /// The origin of a request; added to its extensions before any other middleware runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -129,7 +137,10 @@ impl Identification {
         } else {
             (peer.to_canonical(), Ok(direct), None)
         };
-        let principal = self.authenticate(&certificate, headers);
+        let (peer, principal) = match parts.extensions.remove() {
+            Some(OnBehalfOf { peer, principal }) => (peer, principal),
+            None => (peer, self.authenticate(&certificate, headers)),
+        };
         proxy::remove_headers(headers);
         headers.remove(header::AUTHORIZATION);
         let base_url = match (&self.base_url, &forwarded_url) {

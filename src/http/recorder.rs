@@ -46,6 +46,10 @@ const PATIENT_MARKS: [&[u8]; 3] = [b"patient", b"relatedperson", b"1.2.250.1.213
 /// Rules that refuse a body because of a patient in it.
 const PATIENTS: [&str; 3] = [APPOINTMENT_PATIENT.id, CONTAINED_PATIENT.id, PATIENT_IDENTIFIER.id];
 
+/// The request id of the exchange that a request of this process sends again: an extension of it.
+#[derive(Clone)]
+pub(crate) struct ResentOf(pub String);
+
 /// Keeps exchanges in the journal. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
@@ -80,6 +84,7 @@ impl Recorder {
             version: if request.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
             method: request.method().clone(),
             target: without_credentials(target),
+            resent_of: request.extensions().get().map(|ResentOf(request_id)| request_id.clone()),
             headers: headers.iter().map(|(name, value)| copy_header(name, value)).collect(),
             is_announced,
             body: OnceLock::new(),
@@ -121,6 +126,7 @@ impl Recorder {
                 version: copy.version.to_owned(),
                 method: copy.method.to_string(),
                 target,
+                resent_of: copy.resent_of.clone(),
                 request: Message { headers: request_headers, body: request_body },
                 answer: Message { headers, body: answer_body },
             }
@@ -155,6 +161,7 @@ struct Copy {
     version: &'static str,
     method: Method,
     target: String,
+    resent_of: Option<String>,
     headers: Vec<Header>,
     /// Whether the client has sent a body, or will.
     is_announced: bool,

@@ -22,6 +22,8 @@ struct Head {
     version: String,
     method: String,
     target: String,
+    #[serde(rename = "resentOf", skip_serializing_if = "Option::is_none", default)]
+    resent_of: Option<String>,
     request: HeadOfMessage,
     answer: HeadOfMessage,
 }
@@ -48,6 +50,7 @@ pub(super) fn compress(exchange: &Exchange) -> io::Result<Vec<u8>> {
         version: exchange.version.clone(),
         method: exchange.method.clone(),
         target: exchange.target.clone(),
+        resent_of: exchange.resent_of.clone(),
         request: HeadOfMessage::of(&exchange.request),
         answer: HeadOfMessage::of(&exchange.answer),
     };
@@ -64,12 +67,12 @@ pub(crate) fn decompress(stored: &[u8]) -> io::Result<Exchange> {
     let mut content = vec![];
     zstd::stream::read::Decoder::new(stored)?.take(MAX_CONTENT).read_to_end(&mut content)?;
     let end = content.iter().position(|byte| *byte == b'\n').ok_or_else(malformed)?;
-    let Head { event, version, method, target, request, answer } = serde_json::from_slice(&content[..end])?;
+    let Head { event, version, method, target, resent_of, request, answer } = serde_json::from_slice(&content[..end])?;
     let content = Bytes::from(content);
     let mut bodies = content.slice(end + 1..);
     let request = request.message(&mut bodies).ok_or_else(malformed)?;
     let answer = answer.message(&mut bodies).ok_or_else(malformed)?;
-    Ok(Exchange { event, version, method, target, request, answer })
+    Ok(Exchange { event, version, method, target, resent_of, request, answer })
 }
 
 impl HeadOfMessage {

@@ -15,6 +15,8 @@ pub(crate) struct Exchange {
     pub method: String,
     /// Path and query, without the values of parameters that are credentials.
     pub target: String,
+    /// The request id of the exchange that was sent again.
+    pub resent_of: Option<String>,
     pub request: Message,
     pub answer: Message,
 }
@@ -134,6 +136,7 @@ pub(crate) mod tests {
             version: "HTTP/1.1".to_owned(),
             method: "PUT".to_owned(),
             target: "/fhir/Practitioner?identifier=s|v".to_owned(),
+            resent_of: None,
             request: body(request),
             answer: body(answer),
         }

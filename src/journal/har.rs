@@ -8,7 +8,7 @@ use super::exchange::{Body, Exchange, Header, Message};
 
 /// The exchange as a HAR document, sent to an origin such as `https://sas.example.org`.
 pub(crate) fn har(exchange: &Exchange, origin: &str) -> Value {
-    let Exchange { event, version, method, target, request, answer } = exchange;
+    let Exchange { event, version, method, target, request, answer, .. } = exchange;
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let parameters: Vec<_> =
         form_urlencoded::parse(query.as_bytes()).map(|(name, value)| json!({ "name": name, "value": value })).collect();

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::content::decompress;
 use super::exchange::Exchange;
 use super::queue::JournalQueue;
+use super::text_search::{self, TextSearch};
+use crate::audit::LookupKey;
 use crate::deadline::Deadline;
 use crate::storage::StorageError;
 use crate::storage::journal::{JournalDatabase, JournalFilter, JournalRow};
@@ -60,6 +62,28 @@ impl JournalReader {
     ) -> Result<Option<Vec<JournalRow>>, StorageError> {
         let Some(database) = &self.database else { return Ok(None) };
         deadline.limit(database.until(deadline).list(filter, limit)).await.map(Some)
+    }
+
+    /// The newest exchanges that match and whose bodies have this text, until the deadline. `None` where there is no journal.
+    pub(crate) async fn search(
+        &self,
+        filter: JournalFilter,
+        text: &str,
+        deadline: &Deadline,
+    ) -> Result<Option<TextSearch>, StorageError> {
+        let Some(database) = &self.database else { return Ok(None) };
+        text_search::search(database, filter, text, deadline).await.map(Some)
+    }
+
+    /// The exchanges under this key before and behind one with this number; where it still waits, behind all others.
+    pub(crate) async fn neighbours(
+        &self,
+        key: LookupKey,
+        number: Option<i64>,
+        deadline: &Deadline,
+    ) -> Result<[Option<JournalRow>; 2], StorageError> {
+        let Some(database) = &self.database else { return Ok([None, None]) };
+        deadline.limit(database.until(deadline).neighbours(key, number.unwrap_or(i64::MAX))).await
     }
 
     /// The newest exchange with this request id, or the one with this number, with links to the others.

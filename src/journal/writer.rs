@@ -9,8 +9,10 @@ use tokio::task::JoinHandle;
 
 use super::content::compress;
 use super::exchange::Exchange;
+use super::person;
 use super::queue::{Dropped, JournalQueue};
 use super::settings::Settings;
+use crate::audit::AuditQueue;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::chain::join_causes;
@@ -36,6 +38,8 @@ pub(crate) struct JournalWriter {
     pub queue: JournalQueue,
     pub settings: Settings,
     pub clock: Clock,
+    /// Has the key of hashes.
+    pub audit: AuditQueue,
 }
 
 impl JournalWriter {
@@ -87,7 +91,8 @@ impl JournalWriter {
     }
 
     async fn store(&self, exchanges: Vec<Arc<Exchange>>, deadline: &Deadline) -> Result<(), StorageError> {
-        let rows = move || exchanges.iter().map(|exchange| row(exchange)).collect::<Result<Vec<_>, _>>();
+        let audit = self.audit.clone();
+        let rows = move || exchanges.iter().map(|exchange| row(exchange, &audit)).collect::<Result<Vec<_>, _>>();
         let rows = tokio::task::spawn_blocking(rows).await.map_err(StorageError::internal)?;
         let rows = rows.map_err(StorageError::internal)?;
         deadline.limit(self.database.until(deadline).add(&rows)).await
@@ -127,8 +132,9 @@ pub(crate) async fn purge(
 }
 
 /// The rows of an exchange.
-fn row(exchange: &Exchange) -> std::io::Result<NewExchange> {
+fn row(exchange: &Exchange, audit: &AuditQueue) -> std::io::Result<NewExchange> {
     let event = &exchange.event;
+    let person = person::key(audit, exchange);
     Ok(NewExchange {
         request_id: event.request_id.clone(),
         at: event.at.clone(),
@@ -142,7 +148,7 @@ fn row(exchange: &Exchange) -> std::io::Result<NewExchange> {
         rules: event.rules.clone(),
         duration_us: microseconds(event.duration_ms),
         is_read: exchange.is_successful_read(),
-        keys: event.lookup_keys(),
+        keys: event.lookup_keys().into_iter().chain(person).collect(),
         content: compress(exchange)?,
     })
 }

@@ -9,28 +9,28 @@ use axum::extract::Request;
 use crate::client::{self, Answer};
 use crate::html;
 use crate::process::{Serving, databases, on_free_ports};
-use crate::server::{TOKEN, form};
+use crate::server::{TOKEN, csrf, form};
 use crate::support::polling::poll_until;
 use crate::support::{Backend, TestDatabase, folder};
 
-const REGULATOR: &str = include_str!("../fixtures/regulator.json");
+pub const REGULATOR: &str = include_str!("../fixtures/regulator.json");
 const INTRN: &str = "urn:oid:1.2.250.1.213.3.6";
 
 /// A program that keeps its journal, as a test target does.
-struct Target {
-    serving: Serving,
-    database: TestDatabase,
+pub struct Target {
+    pub serving: Serving,
+    pub database: TestDatabase,
 }
 
 impl Target {
-    async fn start(backend: Backend, arguments: &[&str]) -> Option<Self> {
+    pub async fn start(backend: Backend, arguments: &[&str]) -> Option<Self> {
         let database = TestDatabase::new(backend).await?;
         let serving = Serving::spawn(on_free_ports(&["--log", "error"]).args(arguments).args(databases(&database.url)));
         Some(Self { serving, database })
     }
 
     /// A request of a client of the FHIR API.
-    async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         let host = ("host", self.serving.address.as_str());
         let request = headers
             .iter()
@@ -42,20 +42,30 @@ impl Target {
             .await
     }
 
-    async fn put(&self, intrn: &str, body: &str) -> Answer {
+    pub async fn put(&self, intrn: &str, body: &str) -> Answer {
         let target = format!("/fhir/Practitioner?identifier={INTRN}%7C{intrn}");
         self.send("PUT", &target, &[("content-type", "application/fhir+json")], body.to_owned()).await
     }
 
     /// A page of the console, in English.
-    async fn page(&self, path: &str) -> Answer {
+    pub async fn page(&self, path: &str) -> Answer {
         let request = Request::get(path).header("host", &self.serving.ops_address).header("accept-language", "en");
         let address = self.serving.ops_address.parse().expect("an address");
         client::send(address, request.body(Body::empty()).expect("a request")).await
     }
 
+    /// Posts a form to the console, in English; with the token of forms that the page at this path has.
+    pub async fn post(&self, path: &str, form_of: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = csrf(&self.page(form_of).await.expect(200).text);
+        let fields = [&[("csrf", token.as_str())], fields].concat();
+        let request = Request::post(path).header("host", &self.serving.ops_address).header("accept-language", "en");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let address = self.serving.ops_address.parse().expect("an address");
+        client::send(address, request.body(Body::from(form(&fields))).expect("a request")).await
+    }
+
     /// The page of the exchanges that match, once there are as many: they are stored a moment after their answers.
-    async fn exchanges(&self, query: &str, number: usize) -> String {
+    pub async fn exchanges(&self, query: &str, number: usize) -> String {
         let path = format!("/console/exchanges?{query}");
         until("the exchanges are stored", async || {
             let page = self.page(&path).await.expect(200).text;
@@ -66,7 +76,7 @@ impl Target {
 }
 
 /// Looks again and again until there is something.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut found = None;
     poll_until(what, async || {
         found = look().await;
@@ -77,14 +87,14 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The links to exchanges in a list.
-fn rows(page: &str) -> Vec<String> {
+pub fn rows(page: &str) -> Vec<String> {
     let links = html::parse(page).into_iter().filter(|element| element.name == "a");
     let links = links.map(|link| link.attribute("href").to_owned());
     links.filter(|link| link.starts_with("/console/exchanges/")).collect()
 }
 
 /// The path of the link from a refusal to its page.
-fn described_by(answer: &Answer) -> String {
+pub fn described_by(answer: &Answer) -> String {
     let link = answer.header("link");
     let url = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"describedby\"")).expect("a link");
     url[url.find("/console").expect("the console")..].to_owned()

@@ -15,10 +15,12 @@ use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::console::{ConsoleAccess, ConsoleParts, router};
 use sas_endpoint::fhir::id::Id;
-use sas_endpoint::http::Permits;
 use sas_endpoint::http::bounds::{Bounds, Timeouts};
+use sas_endpoint::http::events::EventFeed;
 use sas_endpoint::http::listener;
+use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::origin::proxy;
+use sas_endpoint::http::{AppParts, Permits, service};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::journal::JournalReader;
 use sas_endpoint::sas::deviation::Validation;
@@ -83,6 +85,8 @@ impl Setup {
         let clock = Clock::new(now, || Id::parse("a").expect("an id"));
         let key = storage.exchanges_key().await.expect("a key");
         let (writer, _) = WriteQueue::start(storage.clone(), clock.clone(), key);
+        let (stop, stopping) = watch::channel(false);
+        let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await.expect("a feed");
         let endpoint = Endpoint {
             validator: Arc::new(Validator::new(Validation::Tolerant).expect("the profiles compile")),
             storage,
@@ -92,6 +96,14 @@ impl Setup {
             clock,
         };
         let mirror = Mirror::open(&format!("{}.annuaire", database.url)).await.expect("the mirror opens");
+        let fhir = service(AppParts {
+            endpoint: endpoint.clone(),
+            directory: None,
+            feed,
+            identification: Identification::open("http://127.0.0.1:8080/fhir"),
+            bounds: self.bounds.clone(),
+            recorder: None,
+        });
         let parts = ConsoleParts {
             endpoint,
             mirror: Some(mirror),
@@ -104,10 +116,9 @@ impl Setup {
             proxies: proxy::Settings::default(),
             url: self.url.map(str::to_owned),
         };
-        let (stop, stopping) = watch::channel(false);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        tokio::spawn(listener::serve(listener, router(parts).expect("random bits"), self.bounds, stopping));
+        tokio::spawn(listener::serve(listener, router(parts, fhir).expect("random bits"), self.bounds, stopping));
         TestConsole { address, seconds, _database: database, _stop: stop }
     }
 }

@@ -63,13 +63,18 @@ on_both_databases! { given;
             caller: None,
             rules: " one two ".to_owned(),
             duration_us: 0,
+            size: rows[0].size,
         };
         assert_eq!((rows.len(), &rows[0]), (2, &expected));
+        assert!((100..1_000).contains(&rows[0].size), "{}", rows[0].size);
         let with_id = journal.with_request_id("a", 10).await.expect("a list");
         assert_eq!(with_id.iter().map(|row| row.id).collect::<Vec<_>>(), [3, 1]);
         assert_eq!(journal.with_request_id("a", 1).await.expect("a list").len(), 1);
         assert_eq!(journal.content(2).await.expect("read").expect("a content"), b"content of b");
         assert_eq!(journal.content(4).await.expect("read"), None);
+        let mut contents = journal.contents(&[3, 4, 1]).await.expect("read");
+        contents.sort();
+        assert_eq!(contents, [1, 3].map(|id| (id, b"content of a".to_vec())));
         journal.add(&[]).await.expect("nothing is added");
         assert_eq!(all(&journal).await, ["a", "b", "a"]);
         journal.close().await;
@@ -111,6 +116,25 @@ on_both_databases! { given;
         ] {
             assert_eq!(found(&journal, filter.clone()).await, expected, "{filter:?}");
         }
+    }
+
+    async fn journal_neighbours_are_the_exchanges_about_the_same_before_and_behind(given: Given) {
+        let journal = open(&given).await;
+        let key = LookupKey(7);
+        let about = |request_id, keys| NewExchange { keys, ..exchange(request_id) };
+        let exchanges = [about("a", vec![key]), exchange("b"), about("c", vec![LookupKey(8), key]), about("d", vec![key])];
+        journal.add(&exchanges).await.expect("added");
+        for (id, expected) in [
+            (1, [None, Some("c")]),
+            (2, [Some("a"), Some("c")]),
+            (3, [Some("a"), Some("d")]),
+            (4, [Some("c"), None]),
+            (i64::MAX, [Some("d"), None]),
+        ] {
+            let found = journal.neighbours(key, id).await.expect("a list");
+            assert_eq!(found.each_ref().map(|row| row.as_ref().map(|row| row.request_id.as_str())), expected, "{id}");
+        }
+        assert_eq!(journal.neighbours(LookupKey(9), 2).await.expect("a list"), [None, None]);
     }
 
     async fn journal_beyond_its_size_loses_reads_first_and_then_the_oldest(given: Given) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
-use super::JournalDatabase;
+use super::{JournalDatabase, OverRows};
 
 use crate::audit::LookupKey;
 use crate::storage::database::Readers;
@@ -26,16 +26,46 @@ pub struct JournalRow {
     /// Each between two spaces.
     pub rules: String,
     pub duration_us: i64,
+    /// Of the whole exchange, about, in bytes.
+    pub size: i64,
 }
 
 /// A row as the database has it.
-type Row =
-    (i64, String, String, String, String, i64, String, Option<String>, Option<String>, Option<String>, String, i64);
+type Row = (
+    i64,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    String,
+    i64,
+    i64,
+);
 
 impl From<Row> for JournalRow {
-    fn from(row: Row) -> Self {
-        let (id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, time) =
-            row;
+    fn from(
+        (
+            id,
+            request_id,
+            at,
+            method,
+            target,
+            status,
+            interaction,
+            resource_type,
+            resource_id,
+            caller,
+            rules,
+            time,
+            size,
+        ): Row,
+    ) -> Self {
+        let duration_us = time;
         Self {
             id,
             request_id,
@@ -48,7 +78,8 @@ impl From<Row> for JournalRow {
             resource_id,
             caller,
             rules,
-            duration_us: time,
+            duration_us,
+            size,
         }
     }
 }
@@ -75,7 +106,23 @@ pub struct JournalFilter {
 }
 
 const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, \
-     duration_us";
+     duration_us, size";
+
+/// Exchanges that one statement is asked about.
+const MAX_IDS: usize = 1024;
+
+/// Exchanges of a list, `?`: a JSON array of their ids.
+const AMONG: OverRows = OverRows {
+    sqlite: " AND id IN (SELECT value FROM json_each(?))",
+    postgres: " AND id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(? AS json)) AS ids (value))",
+};
+
+/// The contents of the exchanges whose ids are the rows of `$1`.
+const CONTENTS: OverRows = OverRows {
+    sqlite: "SELECT exchange, content FROM exchange_content WHERE exchange IN (SELECT value FROM json_each($1))",
+    postgres: "SELECT exchange, content FROM exchange_content \
+               WHERE exchange IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json)) AS ids (value))",
+};
 
 /// Expands the body once for each database, with a connection that reads as `$reader`.
 macro_rules! on_reader {
@@ -98,11 +145,31 @@ macro_rules! on_reader {
 impl JournalDatabase {
     /// The newest exchanges that match, at most `limit`.
     pub async fn list(&self, filter: &JournalFilter, limit: usize) -> Result<Vec<JournalRow>, StorageError> {
-        let JournalFilter { before, after, since, until, status, interaction, resource_type, caller, rule, keys } =
-            filter;
-        if !keys.is_empty() {
-            return self.list_about(filter, limit).await;
+        if filter.keys.is_empty() {
+            return self.list_among(filter, None, limit).await;
         }
+        let is_in =
+            |id: &i64| filter.before.is_none_or(|before| *id < before) && filter.after.is_none_or(|after| *id > after);
+        let ids: Vec<_> = self.find(&filter.keys).await?.into_iter().rev().filter(is_in).collect();
+        let mut found = vec![];
+        for ids in ids.chunks(MAX_IDS) {
+            found.extend(self.list_among(filter, Some(ids), limit - found.len()).await?);
+            if found.len() == limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest exchanges that match, whatever the filter's keys, of all or of these.
+    async fn list_among(
+        &self,
+        filter: &JournalFilter,
+        ids: Option<&[i64]>,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, StorageError> {
+        let JournalFilter { before, after, since, until, status, interaction, resource_type, caller, rule, .. } =
+            filter;
         // Conditions that are not set are left out: each text is prepared once, and there are few in use.
         let mut sql = format!("SELECT {COLUMNS} FROM exchange WHERE id < $1 AND id > $2");
         let mut texts = vec![];
@@ -119,6 +186,7 @@ impl JournalDatabase {
         add(" AND caller = ?", caller);
         let rule = rule.as_ref().map(|rule| format!("% {} %", escape_like(rule)));
         add(" AND rules LIKE ? ESCAPE '\\'", &rule);
+        add(self.text(AMONG), &ids.map(json));
         sql.push_str(" AND status >= $3 AND status <= $4 ORDER BY id DESC LIMIT $5");
         let (lowest, highest) = status.unwrap_or((0, i64::MAX));
         let (before, after) = (before.unwrap_or(i64::MAX), after.unwrap_or(0));
@@ -131,22 +199,13 @@ impl JournalDatabase {
         })
     }
 
-    /// The exchanges under any of the filter's keys.
-    async fn list_about(&self, filter: &JournalFilter, limit: usize) -> Result<Vec<JournalRow>, StorageError> {
-        let others = JournalFilter { keys: vec![], ..filter.clone() };
-        let mut found = vec![];
-        for id in self.find(&filter.keys).await?.into_iter().rev() {
-            let is_in = filter.before.is_none_or(|before| id < before) && filter.after.is_none_or(|after| id > after);
-            if !is_in {
-                continue;
-            }
-            let one = JournalFilter { before: Some(id + 1), after: Some(id - 1), ..others.clone() };
-            found.extend(Box::pin(self.list(&one, 1)).await?);
-            if found.len() == limit {
-                break;
-            }
-        }
-        Ok(found)
+    /// The exchanges under a key before and behind this one.
+    pub async fn neighbours(&self, key: LookupKey, id: i64) -> Result<[Option<JournalRow>; 2], StorageError> {
+        let about = self.find(&[key]).await?;
+        let (before, behind) = (about.range(..id).next_back(), about.range(id.saturating_add(1)..).next());
+        let ids: Vec<_> = before.into_iter().chain(behind).copied().collect();
+        let rows = self.list_among(&JournalFilter::default(), Some(&ids), ids.len()).await?;
+        Ok([before, behind].map(|wanted| rows.iter().find(|row| Some(&row.id) == wanted).cloned()))
     }
 
     /// The ids of the exchanges under any of these keys, run by run.
@@ -183,11 +242,29 @@ impl JournalDatabase {
         Ok(on_reader!(self, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?)
     }
 
+    /// The contents of these exchanges, as far as they are kept.
+    pub async fn contents(&self, ids: &[i64]) -> Result<Vec<(i64, Vec<u8>)>, StorageError> {
+        let sql = self.text(CONTENTS);
+        Ok(on_reader!(self, reader => sqlx::query_as(sql).bind(json(ids)).fetch_all(reader).await)?)
+    }
+
+    /// The text of a statement for this database.
+    fn text(&self, statement: OverRows) -> &'static str {
+        match &self.readers {
+            Readers::Sqlite(_) => statement.sqlite,
+            Readers::Postgres(_) => statement.postgres,
+        }
+    }
+
     /// How much is kept, in bytes: of everything, and of successful reads and searches.
     pub async fn sizes(&self) -> Result<(i64, i64), StorageError> {
         let sql = "SELECT size, read_size FROM total";
         Ok(on_reader!(self, reader => sqlx::query_as(sql).fetch_one(reader).await)?)
     }
+}
+
+fn json(ids: &[i64]) -> String {
+    serde_json::Value::from(ids).to_string()
 }
 
 /// The pattern of `LIKE` for a text as it is.

@@ -1,0 +1,101 @@
+//! Who looked at what, in the audit log. Never what somebody searched for.
+
+use std::net::IpAddr;
+
+use axum::http::Method;
+use axum::response::Response;
+
+use super::state::Console;
+use super::visit::Visit;
+use crate::audit::{AuditEvent, Caller, HashedIdentifier};
+use crate::clock::new_uuid;
+use crate::fhir::identifier::Token;
+use crate::fhir::resource_type::ResourceType;
+
+/// What a page is about: an extension of its response.
+#[derive(Clone, Debug, Default)]
+pub struct Viewed {
+    /// The type, and the id in the database.
+    pub resource: Option<(ResourceType, String)>,
+    /// An identifier that was looked for.
+    pub token: Option<Token>,
+    /// The identifiers of an exchange.
+    pub identifiers: Vec<HashedIdentifier>,
+}
+
+impl Viewed {
+    /// What the event of an exchange is about.
+    pub fn of_event(event: &AuditEvent) -> Self {
+        let resource_type = event.resource_type.as_deref().and_then(ResourceType::parse);
+        Self {
+            resource: resource_type.zip(event.id.clone()),
+            identifiers: event.identifiers.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What the audit log calls a request of this method and path; `None` where it shows and changes nothing of persons.
+pub fn interaction(method: &Method, path: &str) -> Option<&'static str> {
+    let is_post = method == Method::POST;
+    match path {
+        "/console/login" | "/console/logout" | "/console/validate" | "/console/style.css" | "/console/console.js" => {
+            None
+        }
+        "/console/webhooks" if is_post => Some("console-webhook"),
+        path if path == "/console/rules" || path.starts_with("/console/rules/") => None,
+        path if is_post && path.ends_with("/send-again") => Some("console-send-again"),
+        _ => Some("console-read"),
+    }
+}
+
+/// The event of a request that was answered.
+pub fn event(
+    console: &Console,
+    visit: &Visit,
+    peer: IpAddr,
+    interaction: &'static str,
+    response: &Response,
+) -> AuditEvent {
+    let queue = console.parts.endpoint.writer.audit();
+    let caller =
+        Caller { name: visit.caller.as_deref().map(str::to_owned), peer: peer.to_string(), ..Caller::default() };
+    let mut draft = queue.draft(&new_uuid().hyphenated().to_string(), caller);
+    let viewed = response.extensions().get::<Viewed>().cloned().unwrap_or_default();
+    let resource_type = viewed.resource.as_ref().map(|(resource_type, _)| resource_type.as_str());
+    draft.set_interaction(interaction, resource_type);
+    if let Some((_, id)) = &viewed.resource {
+        draft.set_found(id, None);
+    }
+    if let Some(token) = &viewed.token {
+        draft.add_token(token);
+    }
+    draft.add_hashed(viewed.identifiers);
+    draft.event(response.status().as_u16(), std::iter::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn console_request_is_audited_by_what_it_does() {
+        for (method, path, expected) in [
+            (Method::GET, "/console", Some("console-read")),
+            (Method::GET, "/console/exchanges/a.har", Some("console-read")),
+            (Method::POST, "/console/exchanges", Some("console-read")),
+            (Method::GET, "/console/exchanges/a/send-again", Some("console-read")),
+            (Method::POST, "/console/exchanges/a/send-again", Some("console-send-again")),
+            (Method::GET, "/console/webhooks", Some("console-read")),
+            (Method::POST, "/console/webhooks", Some("console-webhook")),
+            (Method::GET, "/console/api/status", Some("console-read")),
+            (Method::GET, "/console/rules", None),
+            (Method::POST, "/console/validate", None),
+            (Method::POST, "/console/login", None),
+            (Method::POST, "/console/logout", None),
+            (Method::GET, "/console/style.css", None),
+        ] {
+            assert_eq!(interaction(&method, path), expected, "{method} {path}");
+        }
+    }
+}

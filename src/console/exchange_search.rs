@@ -1,0 +1,59 @@
+//! `POST /console/exchanges`: exchanges whose bodies have a text, newest first. By POST, so that the text is in no log.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::exchanges::{self, ExchangeRow, ExchangesPage, FilterForm, READ_TIMEOUT, TextForm};
+use super::form::Form;
+use super::page::{self, Layout};
+use super::state::Console;
+use super::text::fill;
+use super::visit::Visit;
+use crate::deadline::Deadline;
+use crate::journal::text_search::TextSearch;
+use crate::storage::journal::JournalFilter;
+
+/// Maximum characters of a text.
+const MAX_TEXT: usize = 300;
+
+/// Searches the exchanges that match the filter of the query.
+pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -> Response {
+    let (visit, form) = (Visit::of(&request), Form::take(&mut request));
+    let text = visit.text();
+    let wanted: String = form.field("text").trim().chars().take(MAX_TEXT).collect();
+    let (filter, mut notes) = exchanges::filter(&console, &visit);
+    let filter = JournalFilter { before: form.field("before").parse().ok(), ..filter };
+    let found = match wanted.is_empty() {
+        true => {
+            notes.push(text.text_search_empty.to_owned());
+            TextSearch::default()
+        }
+        false => match console.parts.journal.search(filter, &wanted, &Deadline::after(READ_TIMEOUT)).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                notes.push(text.text_search_off.to_owned());
+                TextSearch::default()
+            }
+            Err(error) => return exchanges::unavailable(&visit, &error),
+        },
+    };
+    if found.searched > 0 {
+        let (hits, searched) = (found.hits.len().to_string(), found.searched.to_string());
+        let reached = found.reached.as_ref();
+        let sentence = if reached.is_some() { text.text_search_found } else { text.text_search_found_all };
+        let time = reached.map_or("", |row| row.at.as_str());
+        notes.push(fill(sentence, &[("hits", &hits), ("searched", &searched), ("time", time)]));
+    }
+    let page = ExchangesPage {
+        layout: Layout::new(&visit, "/console/exchanges", text.exchanges),
+        filter: FilterForm::new(&visit),
+        search: TextForm { query: visit.query_string(), text: wanted, before: found.reached.map(|row| row.id) },
+        rows: found.hits.iter().map(|row| ExchangeRow::new(row, text)).collect(),
+        older: None,
+        notes,
+    };
+    page::respond(StatusCode::OK, &page)
+}
