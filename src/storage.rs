@@ -33,7 +33,7 @@ mod write_set;
 mod write_transaction;
 
 pub use database::Storage;
-pub(crate) use database::{COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
+pub(crate) use database::{CONSOLE_TIMEOUT, COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 pub use error::StorageError;
 pub use open_error::OpenError;
 pub(crate) use read::MAX_PAGE_BYTES;

@@ -21,12 +21,12 @@ use crate::error::chain::join_causes;
 use crate::fhir::date::instant;
 use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
-use crate::storage::StorageError;
 use crate::storage::exchanges::AuditQuery;
 use crate::storage::journal::{JournalFilter, JournalRow};
+use crate::storage::{CONSOLE_TIMEOUT, StorageError};
 
 /// Maximum time for what a page reads from a database.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(1);
+pub const READ_TIMEOUT: Duration = CONSOLE_TIMEOUT;
 
 /// Exchanges of a page.
 const PAGE: usize = 50;
@@ -231,7 +231,7 @@ async fn audit_events(
             && is_same(caller, event.caller.name.as_deref())
             && rule.as_ref().is_none_or(|rule| event.rules.contains(rule))
     };
-    let storage = console.parts.endpoint.storage.until(deadline);
+    let storage = console.parts.endpoint.storage.for_console(deadline);
     deadline.limit(storage.exchanges(&query, keep)).await
 }
 
@@ -239,7 +239,7 @@ async fn audit_events(
 pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEvent>, StorageError> {
     let deadline = Deadline::after(READ_TIMEOUT);
     let query = AuditQuery { limit: 1, ..AuditQuery::default() };
-    let storage = console.parts.endpoint.storage.until(&deadline);
+    let storage = console.parts.endpoint.storage.for_console(&deadline);
     match deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await {
         Ok(found) => Ok(found.into_iter().next()),
         // The log is longer than what is read in the time: it is not among the newest.

@@ -106,7 +106,7 @@ impl Status {
             let mirror = parts.mirror.as_ref()?.for_lookups(&deadline);
             Some(deadline.limit(marks(&mirror)).await)
         };
-        let storage = parts.endpoint.storage.until(&deadline);
+        let storage = parts.endpoint.storage.for_console(&deadline);
         let is_configured = |name: &str| parts.webhooks.iter().any(|webhook| webhook.name == name);
         let webhooks = async {
             match parts.webhooks.is_empty() {

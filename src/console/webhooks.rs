@@ -92,7 +92,7 @@ pub async fn act(State(console): State<Arc<Console>>, mut request: Request) -> R
 async fn respond(console: &Console, visit: &Visit, notice: Option<Notice>) -> Response {
     let text = visit.text();
     let deadline = Deadline::after(READ_TIMEOUT);
-    let storage = console.parts.endpoint.storage.until(&deadline);
+    let storage = console.parts.endpoint.storage.for_console(&deadline);
     let statuses = deadline.limit(read_statuses(&storage, |_| true)).await;
     let (known, now) = (statuses.as_deref().unwrap_or_default(), console.now());
     let webhooks = console.parts.webhooks.iter().map(|webhook| {

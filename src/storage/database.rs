@@ -62,11 +62,15 @@ pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(6);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the number of all matches of a search is counted.
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Deadline of what a page of the console reads.
+pub const CONSOLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections for reads by id.
 const LOOKUPS: u32 = 4;
 /// Connections for the change feed, however many clients wait for it.
 const FEED: u32 = 2;
+/// Connections for the pages of the console, which must not make others wait.
+const CONSOLE: u32 = 2;
 /// Connections for searches on Postgres.
 const POSTGRES_SEARCHES: u32 = 8;
 /// Connections that count all matches, on Postgres: more would only make each count slower.
@@ -131,6 +135,8 @@ const WRITER_SESSION: &str = concat!(
 pub struct Storage {
     pub(super) writer: Writer,
     pub(super) readers: Arc<ReaderPools>,
+    /// See [`Storage::for_console`].
+    console: Arc<ReaderPools>,
     description: Arc<str>,
     pub(super) deadline: Deadline,
     pub(super) count_timeout: Duration,
@@ -185,6 +191,19 @@ impl Readers {
 }
 
 impl ReaderPools {
+    /// The same connections for all purposes.
+    fn shared(readers: &Readers) -> Self {
+        let readers = || readers.clone();
+        Self {
+            lookups: readers(),
+            unchanged: readers(),
+            searches: readers(),
+            counts: readers(),
+            probe: readers(),
+            feed: readers(),
+        }
+    }
+
     fn all(&self) -> [&Readers; 6] {
         [&self.lookups, &self.unchanged, &self.searches, &self.counts, &self.probe, &self.feed]
     }
@@ -251,6 +270,13 @@ impl Storage {
         Self { deadline: deadline.clone(), ..self.clone() }
     }
 
+    /// The same database for a page of the console, until this deadline: all its reads share two connections of their own,
+    /// so that nobody else waits for them.
+    #[must_use]
+    pub fn for_console(&self, deadline: &Deadline) -> Self {
+        Self { readers: self.console.clone(), ..self.until(deadline) }
+    }
+
     /// The same database with another timeout of counts.
     #[must_use]
     pub fn with_count_timeout(self, count_timeout: Duration) -> Self {
@@ -284,7 +310,7 @@ impl Storage {
             probe: readers(1),
             feed: readers(FEED),
         };
-        Self::new(writer, pools, description)
+        Self::new(writer, pools, &readers(CONSOLE), description)
     }
 
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
@@ -308,14 +334,16 @@ impl Storage {
             probe: readers(1, READ_TIMEOUT),
             feed: readers(FEED, READ_TIMEOUT),
         };
+        let console = readers(CONSOLE, CONSOLE_TIMEOUT);
         let session = Session { writes: true, statement_timeout: WRITE_TIMEOUT, settings: WRITER_SESSION };
         let writer = Writer::Postgres(connections(1, session).given_up_early());
-        Self::new(writer, pools, &description)
+        Self::new(writer, pools, &console, &description)
     }
 
-    fn new(writer: Writer, readers: ReaderPools, description: &str) -> Self {
-        let (readers, description, deadline) = (Arc::new(readers), description.into(), Deadline::none());
-        Self { writer, readers, description, deadline, count_timeout: COUNT_TIMEOUT }
+    fn new(writer: Writer, readers: ReaderPools, console: &Readers, description: &str) -> Self {
+        let (readers, console) = (Arc::new(readers), Arc::new(ReaderPools::shared(console)));
+        let (description, deadline) = (description.into(), Deadline::none());
+        Self { writer, readers, console, description, deadline, count_timeout: COUNT_TIMEOUT }
     }
 
     /// Whether the database answers and has every migration of this program.
@@ -341,7 +369,8 @@ impl Storage {
         // On SQLite, counts are made by the connections of searches.
         let is_shared = matches!(self.writer, Writer::Sqlite(_));
         let pools = self.readers.all().into_iter().enumerate().filter(|(index, _)| !(is_shared && *index == 3));
-        pools.fold(writers, |(open, idle), (_, readers)| {
+        let pools = pools.map(|(_, readers)| readers).chain([&self.console.lookups]);
+        pools.fold(writers, |(open, idle), readers| {
             let (more_open, more_idle) = readers.count();
             (open + more_open, idle + more_idle)
         })
@@ -349,7 +378,7 @@ impl Storage {
 
     /// Waits for the statements in progress, and closes every connection.
     pub async fn close(&self) {
-        for readers in self.readers.all() {
+        for readers in self.readers.all().into_iter().chain([&self.console.lookups]) {
             readers.close().await;
         }
         match &self.writer {
@@ -366,4 +395,30 @@ async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError
     let mut first = address.connect().await?;
     pooler::check(&address, &mut first).await?;
     Ok((address, first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::id::Id;
+    use crate::fhir::resource_type::ResourceType;
+
+    #[tokio::test]
+    async fn storage_console_shares_no_connection_with_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}/pools.db", folder.path().display());
+        let storage = Storage::open(&url).await.expect("a database");
+        let (id, kind) = (Id::parse("a").expect("an id"), ResourceType::Practitioner);
+        let console = storage.for_console(&Deadline::none());
+        let before = storage.connections().0;
+        console.read(kind, &id).await.expect("read");
+        assert_eq!(storage.connections().0, before + 1, "it is counted");
+        for readers in storage.readers.all() {
+            readers.close().await;
+        }
+        storage.read(kind, &id).await.expect_err("its pool is closed");
+        console.read(kind, &id).await.expect("read");
+        storage.close().await;
+        console.read(kind, &id).await.expect_err("closed with the others");
+    }
 }

@@ -9,7 +9,9 @@ use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt;
 
 use super::database::{Storage, Writer, on_reader};
+use super::read::page;
 use super::write_transaction::in_write_transaction;
+use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::storage::error::StorageError;
@@ -36,11 +38,18 @@ pub struct LoggedVersion {
 
 type Row = (i64, String, String, i64, String, Option<String>, String, Option<String>);
 
+/// Of one resource: position, version, time, change, content.
+type OwnRow = (i64, i64, String, Option<String>, String);
+
 const SELECT_LOG: &str = "\
     SELECT v.position, v.resource_type, v.id, v.version, v.last_updated, v.change, v.content, p.content \
     FROM resource_version v \
     LEFT JOIN resource_version p ON p.resource_type = v.resource_type AND p.id = v.id AND p.version = v.version - 1 \
     WHERE v.position > $1 ORDER BY v.position LIMIT $2";
+
+const SELECT_LOG_OF_RESOURCE: &str = "\
+    SELECT position, version, last_updated, change, content FROM resource_version \
+    WHERE resource_type = $1 AND id = $2 AND version < $3 ORDER BY version DESC LIMIT $4";
 
 const SELECT_LOG_ID: &str = "SELECT value FROM note WHERE name = 'log-id'";
 
@@ -76,6 +85,42 @@ impl Storage {
             }
         });
         Ok(last)
+    }
+
+    /// The versions of a resource before this one, newest first, at most `count` and as many as fit on a page, and whether
+    /// there are older ones. The version before is missing, too, where its content has no room.
+    pub async fn log_of_resource(
+        &self,
+        resource_type: ResourceType,
+        id: &Id,
+        before: Option<Version>,
+        count: usize,
+    ) -> Result<(Vec<LoggedVersion>, bool), StorageError> {
+        // One more, which is the version before the last.
+        let (mut rows, is_cut) = on_reader!(self, lookups, reader => {
+            let query = sqlx::query_as::<_, OwnRow>(SELECT_LOG_OF_RESOURCE).bind(resource_type.as_str()).bind(id.as_str());
+            let query = query.bind(before.unwrap_or(Version::MAX)).bind(count as i64 + 1);
+            page(query.fetch(reader), count + 1, |row| row.4.len()).await?
+        });
+        let has_older = is_cut || rows.len() > count;
+        let mut previous = if has_older && rows.len() > 1 { rows.pop().map(|row| row.4) } else { None };
+        let mut versions = vec![];
+        for (position, version, last_updated, change, content) in rows.into_iter().rev() {
+            let previous = previous.replace(content.clone());
+            let id = id.as_str().to_owned();
+            versions.push(LoggedVersion {
+                position,
+                resource_type,
+                id,
+                version,
+                last_updated,
+                change,
+                content,
+                previous,
+            });
+        }
+        versions.reverse();
+        Ok((versions, has_older))
     }
 
     /// The position of the last version; 0 if there is none.

@@ -5,7 +5,9 @@ use std::pin::pin;
 use futures_util::{Stream, TryStreamExt};
 
 use super::database::{Storage, on_reader};
+use super::registry::Claim;
 use crate::fhir::id::Id;
+use crate::fhir::identifier::Identifier;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::version::Version;
 use crate::storage::error::StorageError;
@@ -23,6 +25,16 @@ pub struct StoredVersion {
     pub interaction: String,
     /// The resource as JSON text.
     pub content: String,
+}
+
+/// An identifier of a resource, in its comparable form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredIdentifier {
+    pub identifier: Identifier,
+    /// How the resource relates to it.
+    pub claim: Claim,
+    /// The id of the resource that holds it now, if one does.
+    pub holder: Option<String>,
 }
 
 /// The columns of a version.
@@ -107,5 +119,29 @@ impl Storage {
             sqlx::query_as(VERSION).bind(resource_type.as_str()).bind(id.as_str()).bind(version).fetch_optional(reader).await
         })?;
         Ok(row.map(Into::into))
+    }
+
+    /// The identifiers that a resource holds, mentions, and has released, at most `limit`.
+    pub async fn identifiers(
+        &self,
+        resource_type: ResourceType,
+        id: &Id,
+        limit: u32,
+    ) -> Result<Vec<StoredIdentifier>, StorageError> {
+        let sql = "\
+            SELECT i.system, i.value, i.hold, h.resource_id \
+            FROM identifier i \
+            LEFT JOIN identifier h \
+                ON h.resource_type = i.resource_type AND h.system = i.system AND h.value = i.value AND h.hold = 'held' \
+            WHERE i.resource_type = $1 AND i.resource_id = $2 \
+            ORDER BY i.hold, i.system, i.value LIMIT $3";
+        let rows: Vec<(String, String, String, Option<String>)> = on_reader!(self, lookups, reader => {
+            let query = sqlx::query_as(sql).bind(resource_type.as_str()).bind(id.as_str());
+            query.bind(i64::from(limit)).fetch_all(reader).await
+        })?;
+        let known = rows.into_iter().filter_map(|(system, value, hold, holder)| {
+            Some(StoredIdentifier { identifier: Identifier { system, value }, claim: Claim::parse(&hold)?, holder })
+        });
+        Ok(known.collect())
     }
 }

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use sas_endpoint::deadline::Deadline;
 use sas_endpoint::storage::feed::{LoggedVersion, Position};
-use sas_endpoint::storage::{StateKeys, Storage};
+use sas_endpoint::storage::{NewVersion, StateKeys, Storage, WriteSet};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Connection, PgConnection, SqlSafeStr, SqliteConnection};
 
@@ -44,6 +45,39 @@ on_both_databases! { given;
         assert_eq!((versions.len(), last), (0, 3));
         let stopped = storage.visit_log(0, 10, |_| ControlFlow::Break(())).await.expect("read");
         assert_eq!(stopped, 1, "the last that was passed");
+    }
+
+    async fn feed_log_of_a_resource_is_paged_newest_first_with_the_version_before(given: Given) {
+        let storage = &given.storage.for_console(&Deadline::none());
+        for version in 1..=3 {
+            write(storage, &crate::by_id(ACCOUNT, &["a"]), vec![entry(ACCOUNT, "a", version, &[])]).await.expect("written");
+            write(storage, &crate::by_id(ACCOUNT, &["b"]), vec![entry(ACCOUNT, "b", version, &[])]).await.expect("written");
+        }
+        let (name, previous) = (crate::id("a"), |n: i64| format!("{{\"v\":{n}}}"));
+        for (before, count, expected, has_more) in [
+            (None, 2, vec![(5, 3, Some(previous(2))), (3, 2, Some(previous(1)))], true),
+            (None, 3, vec![(5, 3, Some(previous(2))), (3, 2, Some(previous(1))), (1, 1, None)], false),
+            (Some(2), 2, vec![(1, 1, None)], false),
+            (Some(1), 2, vec![], false),
+        ] {
+            let (versions, more) = storage.log_of_resource(ACCOUNT, &name, before, count).await.expect("read");
+            let found: Vec<_> = versions.into_iter().map(|found| (found.position, found.version, found.previous)).collect();
+            assert_eq!((found, more), (expected, has_more), "{before:?} {count}");
+        }
+        // What has no room on a page is not read.
+        let large = NewVersion {
+            resource_type: ACCOUNT,
+            id: name.clone(),
+            version: 4,
+            last_updated: "2026-03-01T08:00:00.000Z".to_owned(),
+            interaction: "update",
+            content: "x".repeat(9 << 20),
+            change: String::new(),
+        };
+        let set = || WriteSet { versions: vec![large.clone()], events: vec![] };
+        storage.write(&StateKeys::default(), &[], |_| set()).await.expect("written");
+        let (versions, more) = storage.log_of_resource(ACCOUNT, &name, None, 3).await.expect("read");
+        assert_eq!((versions.len(), versions[0].version, versions[0].previous.clone(), more), (1, 4, None, true));
     }
 
     async fn feed_positions_of_deleted_versions_are_not_given_again(given: Given) {

@@ -142,6 +142,24 @@ async fn listed(
 }
 
 on_both_databases! { given;
+    async fn storage_identifiers_of_a_resource_name_who_holds_them_now(given: Given) {
+        let storage = given.storage.for_console(&Deadline::none());
+        let claims = [("s", "1", Claim::Held), ("s", "2", Claim::Held), ("t", "1", Claim::Mentioned)];
+        write(&storage, &StateKeys::default(), vec![entry(ACCOUNT, "a", 1, &claims)]).await.expect("written");
+        // The identifiers of another type are others.
+        write(&storage, &StateKeys::default(), vec![entry(APPOINTMENT, "x", 1, &[("t", "1", Claim::Held)])]).await.expect("written");
+        let taken = vec![entry(ACCOUNT, "b", 1, &[("s", "1", Claim::Held)])];
+        write(&storage, &by_id(ACCOUNT, &["a", "b"]), taken).await.expect("written");
+        let of = async |name: &str, limit| {
+            let found = storage.identifiers(ACCOUNT, &id(name), limit).await.expect("read");
+            let shown = found.into_iter().map(|own| format!("{}|{} {} {:?}", own.identifier.system, own.identifier.value, own.claim.as_str(), own.holder));
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(of("a", 9).await, ["s|2 held Some(\"a\")", "t|1 mentioned None", "s|1 released Some(\"b\")"]);
+        assert_eq!(of("b", 9).await, ["s|1 held Some(\"b\")"]);
+        assert_eq!((of("a", 1).await.len(), of("c", 9).await.len()), (1, 0));
+    }
+
     async fn storage_opened_twice_is_migrated_once(given: Given) {
         let again = Storage::open(&given.database.url).await.expect("the database opens again");
         assert!(given.storage.is_ready().await.expect("an answer"));
