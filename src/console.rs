@@ -8,6 +8,7 @@ mod assets;
 mod audit;
 mod cookie;
 mod decision;
+mod difference;
 mod display;
 mod exchange;
 mod exchange_search;
@@ -25,6 +26,9 @@ mod near_misses;
 mod numbered;
 mod page;
 mod refusal;
+mod resource;
+mod resource_summary;
+mod resources;
 mod return_path;
 mod rules;
 mod send_again;
@@ -68,6 +72,10 @@ pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error
         .route("/console/exchanges", get(exchanges::show).post(exchange_search::search))
         .route("/console/exchanges/{id}", get(exchange::show))
         .route("/console/exchanges/{id}/send-again", get(send_again::ask).post(send_again::send))
+        .route("/console/accounts", get(resources::accounts))
+        .route("/console/accounts/{id}", get(resource::account))
+        .route("/console/appointments", get(resources::appointments))
+        .route("/console/appointments/{id}", get(resource::appointment))
         .route("/console/rules", get(rules::show))
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))

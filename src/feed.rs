@@ -11,7 +11,7 @@ mod head;
 mod page;
 
 pub(crate) use change::Change;
-pub(crate) use event::{Content, Event, changed_elements};
+pub(crate) use event::{Content, Event, change_of, changed_elements};
 pub(crate) use filter::EventFilter;
 pub(crate) use head::Head;
 pub(crate) use page::{EventPage, EventQuery, read_page};

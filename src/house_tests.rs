@@ -70,6 +70,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
             "config",
             "deadline",
             "error",
+            "feed",
             "fhir",
             "http",
             "interaction",

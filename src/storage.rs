@@ -37,5 +37,5 @@ pub(crate) use database::{CONSOLE_TIMEOUT, COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_T
 pub use error::StorageError;
 pub use open_error::OpenError;
 pub(crate) use read::MAX_PAGE_BYTES;
-pub(crate) use read::StoredVersion;
+pub(crate) use read::{StoredIdentifier, StoredVersion};
 pub use write_set::{NewVersion, StateKeys, WriteSet};

@@ -324,7 +324,7 @@ impl ExchangeRow {
 }
 
 /// The beginning of a long text.
-fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_TARGET) {
         Some((end, _)) => format!("{} […]", &text[..end]),
         None => text.to_owned(),
@@ -332,7 +332,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// A time as stored, for people.
-fn time_of(at: &str) -> String {
+pub fn time_of(at: &str) -> String {
     at.replacen('T', " ", 1).trim_end_matches('Z').to_owned()
 }
 

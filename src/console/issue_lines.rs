@@ -68,6 +68,14 @@ impl IssueLines {
         shown
     }
 
+    /// The lines of a stored resource, which is one line where nobody sent it so.
+    pub fn of_stored(content: &str, text: &Text) -> Self {
+        match is_one_line(content) && content.len() <= MAX_INDENTED {
+            true => Self::new(&indented(content, &[]).0, &[], text),
+            false => Self::new(content, &[], text),
+        }
+    }
+
     fn add(&mut self, body: &str, placed: &[(usize, &IssueAtLine)], text: &Text) {
         let (mut room, mut left_out, mut is_cut) = (MAX_BYTES, 0, false);
         let mut next = 0;
@@ -161,6 +169,8 @@ mod tests {
         assert_eq!(marked(&lines), [(3, vec![1]), (4, vec![2]), (7, vec![3])]);
         assert_eq!(lines.notes.len(), 1);
         assert_eq!(lines.lines[2].text, "  \"b\":[");
+        let stored = IssueLines::of_stored(body, Text::of(Language::English));
+        assert_eq!((stored.lines.len(), stored.notes.len()), (lines.lines.len(), 0));
     }
 
     #[test]

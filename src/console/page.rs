@@ -42,6 +42,8 @@ impl Layout {
         let pages = [
             ("/console", self.text.state),
             ("/console/exchanges", self.text.exchanges),
+            ("/console/accounts", self.text.accounts),
+            ("/console/appointments", self.text.appointments),
             ("/console/validate", self.text.validate),
             ("/console/rules", self.text.rules),
             ("/console/webhooks", self.text.webhooks),

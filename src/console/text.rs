@@ -245,6 +245,50 @@ texts! {
     severity_warning: "Avertissement"; "Warning";
     severity_information: "Information"; "Information";
 
+    // Accounts, appointments, and what both have.
+    accounts: "Comptes"; "Accounts";
+    account: "Compte"; "Account";
+    accounts_search: "Identifiant, id, nom ou adresse électronique"; "Identifier, id, name or mail address";
+    accounts_scanned: "Recherche par nom ou adresse parmi {n} comptes, les plus récents de cette page ; la suite est à la page suivante."; "Searched by name or mail address among {n} accounts, the newest of this page; the next page searches on.";
+    accounts_scanned_all: "Recherche par nom ou adresse parmi {n} comptes, jusqu'au dernier."; "Searched by name or mail address among {n} accounts, up to the last.";
+    account_active: "actif"; "active";
+    account_inactive: "inactif"; "inactive";
+    appointments: "Rendez-vous"; "Appointments";
+    appointment: "Rendez-vous"; "Appointment";
+    appointments_search: "Identifiant ou id"; "Identifier or id";
+    appointment_date: "Début (date FHIR, heure de Paris)"; "Start (FHIR date, time in Paris)";
+    appointment_start: "Début"; "Start";
+    state_any: "tous"; "any";
+    resources_all: "Sans filtre"; "Without a filter";
+    resources_caption: "Les plus récemment modifiés d'abord ; heures en UTC"; "Last changed first; times in UTC";
+    resources_none: "Rien ne correspond."; "Nothing matches.";
+    resources_next: "Page suivante"; "Next page";
+    resource_state: "État"; "State";
+    resource_updated: "Dernière modification"; "Last change";
+    resource_identifiers: "Identifiants"; "Identifiers";
+    resource_exchanges: "Tous les échanges de cette ressource"; "All exchanges about this resource";
+    resource_content: "Contenu actuel"; "Current content";
+    identifiers_caption: "Les identifiants tels qu'ils sont comparés"; "The identifiers as they are compared";
+    identifiers_none: "Cette ressource n'a pas d'identifiant."; "This resource has no identifier.";
+    identifiers_more: "Les {n} premiers sont affichés."; "The first {n} are shown.";
+    identifier_system: "Système"; "System";
+    identifier_value: "Valeur"; "Value";
+    identifier_claim: "Lien avec cette ressource"; "Relation to this resource";
+    identifier_held: "détenu"; "held";
+    identifier_released: "libéré"; "released";
+    identifier_mentioned: "mentionné"; "mentioned";
+    identifier_holder: "Détenteur actuel, si c'est une autre"; "Current holder, if another";
+    identifier_moved: "{identifier} vient de {from}."; "{identifier} was taken over from {from}.";
+    versions: "Versions et événements"; "Versions and events";
+    versions_older: "Versions plus anciennes"; "Older versions";
+    version_events: "position {position} : {events}"; "position {position}: {events}";
+    version_first: "La première version."; "The first version.";
+    version_not_compared: "La version précédente n'est pas comparée : le contenu est trop grand."; "The version before is not compared: the content is too large.";
+    difference_none: "Aucune ligne ne diffère."; "No line differs.";
+    difference_added: "ajouté :"; "added:";
+    difference_removed: "supprimé :"; "removed:";
+    difference_cut: "Seuls les {n} premiers Kio de chaque texte sont comparés."; "Only the first {n} KiB of each text are compared.";
+
     // Refusals.
     error_back: "Aller à la page d'accueil de la console"; "Go to the console's first page";
     error_nobody: "Personne n'a accès à la console"; "Nobody may use the console";

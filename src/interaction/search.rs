@@ -212,7 +212,7 @@ fn parse(
 }
 
 /// A criterion; alternatives are separated by commas.
-fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue> {
+pub(crate) fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue> {
     let malformed = |expected: &str| page::malformed(format!("http.{name}"), name, expected);
     let values = || split_unescaped(value, ',');
     match name {
@@ -240,7 +240,8 @@ fn criterion(name: &str, value: &str, now: Timestamp) -> Result<Criterion, Issue
     }
 }
 
-fn key(text: &str, sort: Sort) -> Option<Key> {
+/// The key of the parameter `_after`.
+pub(crate) fn key(text: &str, sort: Sort) -> Option<Key> {
     if sort == Sort::Id {
         return Some(Key { last_updated: String::new(), id: Id::parse(text)? });
     }

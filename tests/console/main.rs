@@ -24,6 +24,7 @@ mod exchange_actions;
 mod exchanges;
 mod pages;
 mod program;
+mod resources;
 mod sessions;
 mod style;
 mod validation;

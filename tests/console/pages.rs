@@ -5,7 +5,14 @@ use serde_json::Value;
 use crate::html;
 use crate::server::Setup;
 
-const PAGES: [&str; 4] = ["/console", "/console/rules", "/console/validate", "/console/webhooks"];
+const PAGES: [&str; 6] = [
+    "/console",
+    "/console/accounts",
+    "/console/appointments",
+    "/console/rules",
+    "/console/validate",
+    "/console/webhooks",
+];
 
 #[tokio::test]
 async fn console_pages_are_well_formed_and_accessible_in_both_languages() {

@@ -65,6 +65,7 @@ fn callers() -> ConsoleAccess {
 /// A running console.
 pub struct TestConsole {
     pub address: SocketAddr,
+    pub storage: Storage,
     seconds: Arc<AtomicI64>,
     _database: TestDatabase,
     _stop: watch::Sender<bool>,
@@ -89,7 +90,7 @@ impl Setup {
         let feed = EventFeed::open(storage.clone(), writer.committed(), stopping.clone()).await.expect("a feed");
         let endpoint = Endpoint {
             validator: Arc::new(Validator::new(Validation::Tolerant).expect("the profiles compile")),
-            storage,
+            storage: storage.clone(),
             writer,
             directory: None,
             decision: None,
@@ -119,7 +120,7 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(listener::serve(listener, router(parts, fhir).expect("random bits"), self.bounds, stopping));
-        TestConsole { address, seconds, _database: database, _stop: stop }
+        TestConsole { address, storage, seconds, _database: database, _stop: stop }
     }
 }
 
