@@ -9,6 +9,8 @@ mod audit;
 mod cookie;
 mod decision;
 mod difference;
+mod directory;
+mod directory_search;
 mod display;
 mod exchange;
 mod exchange_search;
@@ -76,6 +78,8 @@ pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error
         .route("/console/accounts/{id}", get(resource::account))
         .route("/console/appointments", get(resources::appointments))
         .route("/console/appointments/{id}", get(resource::appointment))
+        .route("/console/directory", get(directory::show))
+        .route("/console/directory/{type}/{id}", get(directory::entry))
         .route("/console/rules", get(rules::show))
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))

@@ -44,6 +44,7 @@ impl Layout {
             ("/console/exchanges", self.text.exchanges),
             ("/console/accounts", self.text.accounts),
             ("/console/appointments", self.text.appointments),
+            ("/console/directory", self.text.directory),
             ("/console/validate", self.text.validate),
             ("/console/rules", self.text.rules),
             ("/console/webhooks", self.text.webhooks),

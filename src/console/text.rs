@@ -289,6 +289,43 @@ texts! {
     difference_removed: "supprimé :"; "removed:";
     difference_cut: "Seuls les {n} premiers Kio de chaque texte sont comparés."; "Only the first {n} KiB of each text are compared.";
 
+    // /console/directory
+    directory_search: "Chercher dans l'annuaire"; "Search the directory";
+    directory_by: "Par"; "By";
+    directory_by_name: "nom"; "name";
+    directory_by_identifier: "RPPS ou autre identifiant"; "RPPS or another identifier";
+    directory_by_city: "ville d'une structure"; "city of an organization";
+    directory_by_mailbox: "adresse MSSanté"; "MSSanté mailbox";
+    directory_found: "Résultats"; "Results";
+    directory_more: "Les {n} premiers ; il y en a peut-être d'autres."; "The first {n}; there may be more.";
+    directory_same_search: "La même recherche dans l'API :"; "The same search of the API:";
+    directory_same_resource: "La même ressource dans l'API :"; "The same resource in the API:";
+    directory_entry: "Ressource de l'annuaire"; "Resource of the directory";
+    directory_empty: "Le miroir de l'annuaire est vide."; "The mirror of the directory is empty.";
+    directory_state: "État du miroir"; "State of the mirror";
+    directory_not_counted: "Les ressources n'ont pas pu être comptées à temps."; "The resources could not be counted in time.";
+    directory_active: "Actives"; "Active";
+    directory_inactive: "Inactives"; "Inactive";
+    directory_inactive_one: "inactive"; "inactive";
+    directory_runs: "Synchronisations et chargements"; "Synchronisations and loads";
+    directory_runs_caption: "Les plus récents d'abord"; "Newest first";
+    directory_runs_none: "Aucune synchronisation ni aucun chargement."; "No synchronisation and no load.";
+    run_began: "Début"; "Began";
+    run_work: "Opération et source"; "Operation and source";
+    run_sync: "synchronisation"; "synchronisation";
+    run_load: "chargement"; "load";
+    run_outcome: "Résultat"; "Outcome";
+    run_changes: "Changements"; "Changes";
+    run_succeeded: "réussi"; "succeeded";
+    run_failed: "échec"; "failed";
+    run_unfinished: "en cours ou interrompu"; "in progress or interrupted";
+    directory_rejected: "Ressources mises de côté"; "Resources set aside";
+    directory_rejected_caption: "Ressources illisibles, les plus récentes d'abord ; heures en UTC"; "Resources that cannot be read, newest first; times in UTC";
+    directory_rejected_none: "Aucune ressource n'est mise de côté."; "No resource is set aside.";
+    directory_rejected_name: "Id, ou place dans la source"; "Id, or place in the source";
+    directory_rejected_reason: "Motif"; "Reason";
+    directory_rejected_more: "Les {n} plus récentes sont affichées."; "The newest {n} are shown.";
+
     // Refusals.
     error_back: "Aller à la page d'accueil de la console"; "Go to the console's first page";
     error_nobody: "Personne n'a accès à la console"; "Nobody may use the console";

@@ -20,6 +20,7 @@ mod html;
 mod server;
 
 mod admission;
+mod directory;
 mod exchange_actions;
 mod exchanges;
 mod pages;

@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::html;
 use crate::server::Setup;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "/console",
     "/console/accounts",
     "/console/appointments",
+    "/console/directory",
     "/console/rules",
     "/console/validate",
     "/console/webhooks",

@@ -218,7 +218,7 @@ async fn console_resources_are_for_callers_with_a_session_only() {
     let console = Setup::default().start().await;
     write(&console, account("a", "Martin", true), &[]).await;
     let cookie = console.session().await;
-    for path in ["accounts", "accounts/a", "appointments"] {
+    for path in ["accounts", "accounts/a", "appointments", "directory"] {
         let path = format!("/console/{path}");
         let refused = console.get(&path).await.expect(303);
         assert!(refused.header("location").starts_with("/console/login") && !refused.text.contains("Martin"));

@@ -45,12 +45,14 @@ pub struct Setup {
     pub access: ConsoleAccess,
     pub url: Option<&'static str>,
     pub bounds: Bounds,
+    /// Whether there is a mirror of the directory.
+    pub has_mirror: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let timeouts = Timeouts { permit: GENEROUS.search, ..GENEROUS };
-        Self { access: callers(), url: None, bounds: Bounds { timeouts, ..Bounds::default() } }
+        Self { access: callers(), url: None, bounds: Bounds { timeouts, ..Bounds::default() }, has_mirror: true }
     }
 }
 
@@ -66,6 +68,8 @@ fn callers() -> ConsoleAccess {
 pub struct TestConsole {
     pub address: SocketAddr,
     pub storage: Storage,
+    /// An empty mirror, but for what the test loads.
+    pub mirror: Mirror,
     seconds: Arc<AtomicI64>,
     _database: TestDatabase,
     _stop: watch::Sender<bool>,
@@ -107,7 +111,7 @@ impl Setup {
         });
         let parts = ConsoleParts {
             endpoint,
-            mirror: Some(mirror),
+            mirror: self.has_mirror.then(|| mirror.clone()),
             webhooks: vec![],
             journal: JournalReader::default(),
             fhir_origin: "http://127.0.0.1:8080".to_owned(),
@@ -120,7 +124,7 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(listener::serve(listener, router(parts, fhir).expect("random bits"), self.bounds, stopping));
-        TestConsole { address, storage, seconds, _database: database, _stop: stop }
+        TestConsole { address, storage, mirror, seconds, _database: database, _stop: stop }
     }
 }
 
