@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 48 << 10;
 /// The markup around a line, in bytes: at most.
 const MARKUP: usize = 128;
 
-/// The lines that differ, with some around them. The macro `difference` of `difference.html` shows it.
+/// The lines that differ, with some around them. The macro `lines` of `difference.html` shows it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// Empty where the texts are equal.
