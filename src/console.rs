@@ -28,6 +28,7 @@ mod near_misses;
 mod numbered;
 mod page;
 mod refusal;
+mod refusal_text;
 mod resource;
 mod resource_summary;
 mod resources;

@@ -72,7 +72,7 @@ async fn changed(console: &Console, event: &AuditEvent, deadline: &Deadline) -> 
     let (before, after) = event.before.zip(event.after).filter(|(before, after)| before < after)?;
     let resource_type = ResourceType::parse(event.resource_type.as_deref()?)?;
     let id = Id::parse(event.id.as_deref()?)?;
-    let storage = console.parts.endpoint.storage.until(deadline);
+    let storage = console.parts.endpoint.storage.for_console(deadline);
     let read = async |version| {
         let read = deadline.limit(storage.read_version(resource_type, &id, version)).await;
         Some(read.ok()??.content)

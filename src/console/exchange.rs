@@ -11,12 +11,14 @@ use serde_json::Value;
 
 use super::audit::Viewed;
 use super::decision::{decision, reference};
+use super::difference::Difference;
 use super::exchanges::{self, ExchangeRow, READ_TIMEOUT};
 use super::issue_lines::IssueAtLine;
 use super::message::MessageView;
 use super::near_misses::{self, NearMisses};
 use super::page::{self, Layout};
 use super::refusal::Refusal;
+use super::resources::path_of;
 use super::send_again::can_be_sent;
 use super::source::Source;
 use super::state::Console;
@@ -24,11 +26,13 @@ use super::text::{Text, fill};
 use super::visit::Visit;
 use crate::audit::AuditEvent;
 use crate::deadline::Deadline;
+use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue;
 use crate::journal::curl::{CurlCommand, curl};
 use crate::journal::exchange::{Exchange, Message};
 use crate::journal::har::har;
 use crate::journal::reader::Found;
+use crate::storage::journal::JournalRow;
 
 #[derive(Template)]
 #[template(path = "exchange.html")]
@@ -50,8 +54,12 @@ struct ExchangePage {
     can_be_sent: bool,
     /// The request id of the exchange that was sent again.
     resent_of: Option<String>,
+    /// The page of the resource.
+    resource: Option<String>,
     /// The exchanges about the same resource before and behind this one.
     neighbours: [Option<ExchangeRow>; 2],
+    /// What differs from the one before.
+    difference: Option<Difference>,
     others: Vec<ExchangeRow>,
 }
 
@@ -103,6 +111,7 @@ async fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response
     let issues = (1..).zip(issues).map(|(number, (_, view))| IssueView { is_shown: shown.contains(&number), ..view });
     let query = found.number.map_or_else(String::new, |number| format!("?number={number}"));
     let file = format!("{}.body", exchange.event.request_id);
+    let [before, behind] = neighbours(console, found, &deadline).await;
     let page = ExchangePage {
         layout: Layout::new(visit, "/console/exchanges", text.exchange),
         request_id: exchange.event.request_id.clone(),
@@ -119,7 +128,12 @@ async fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response
         has_body: !exchange.request.body.bytes().is_empty(),
         can_be_sent: can_be_sent(exchange),
         resent_of: exchange.resent_of.clone(),
-        neighbours: neighbours(console, found, text, &deadline).await,
+        resource: resource_page(&exchange.event),
+        difference: match &before {
+            Some(before) => difference(console, exchange, before, text, &deadline).await,
+            None => None,
+        },
+        neighbours: [before, behind].map(|row| row.map(|row| ExchangeRow::new(&row, text))),
         others: found.others.iter().map(|row| ExchangeRow::new(row, text)).collect(),
     };
     viewed(page::respond(StatusCode::OK, &page), &exchange.event)
@@ -150,7 +164,9 @@ async fn show_event(console: &Console, visit: &Visit, id: &str) -> Response {
         has_body: false,
         can_be_sent: false,
         resent_of: None,
+        resource: resource_page(&event),
         neighbours: [None, None],
+        difference: None,
         others: vec![],
     };
     viewed(page::respond(StatusCode::OK, &page), &event)
@@ -163,14 +179,40 @@ fn viewed(mut response: Response, event: &AuditEvent) -> Response {
 }
 
 /// The exchanges about the same resource, as far as they are found in time.
-async fn neighbours(console: &Console, found: &Found, text: &Text, deadline: &Deadline) -> [Option<ExchangeRow>; 2] {
+async fn neighbours(console: &Console, found: &Found, deadline: &Deadline) -> [Option<JournalRow>; 2] {
     let event = &found.exchange.event;
     let resource = event.resource_type.as_deref().zip(event.id.as_deref());
     let audit = console.parts.endpoint.writer.audit();
     let key = resource.and_then(|(resource_type, id)| audit.key_of_resource(resource_type, id));
     let Some(key) = key else { return [None, None] };
-    let rows = console.parts.journal.neighbours(key, found.number, deadline).await.unwrap_or_default();
-    rows.map(|row| row.map(|row| ExchangeRow::new(&row, text)))
+    console.parts.journal.neighbours(key, found.number, deadline).await.unwrap_or_default()
+}
+
+/// What differs from another exchange: in their requests, or, where these have no bodies, in their answers.
+async fn difference(
+    console: &Console,
+    exchange: &Exchange,
+    before: &JournalRow,
+    text: &'static Text,
+    deadline: &Deadline,
+) -> Option<Difference> {
+    let found = console.parts.journal.find(&before.request_id, Some(before.id), deadline).await.ok()??;
+    let bodies = |of: fn(&Exchange) -> &Message| {
+        let [before, after] = [&*found.exchange, exchange].map(|exchange| of(exchange).body.shared());
+        (!before.is_empty() && !after.is_empty()).then_some((before, after))
+    };
+    let (before, after) = bodies(|exchange| &exchange.request).or_else(|| bodies(|exchange| &exchange.answer))?;
+    let compare = move || {
+        let [before, after] = [&before, &after].map(|body| String::from_utf8_lossy(body));
+        Difference::new(&before, &after, text)
+    };
+    tokio::task::spawn_blocking(compare).await.ok()
+}
+
+/// The page of the resource of an event.
+fn resource_page(event: &AuditEvent) -> Option<String> {
+    let resource_type = ResourceType::parse(event.resource_type.as_deref()?)?;
+    Some(format!("{}/{}", path_of(resource_type), event.id.as_ref()?))
 }
 
 /// The exchange as a file.

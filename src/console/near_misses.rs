@@ -83,7 +83,7 @@ async fn with_similar_identifier(
     let variants = variants(&identifier);
     let identifiers = variants.iter().map(|(_, variant)| (resource_type, variant.clone())).collect();
     let keys = StateKeys { identifiers, ..StateKeys::default() };
-    let storage = console.parts.endpoint.storage.until(deadline);
+    let storage = console.parts.endpoint.storage.for_console(deadline);
     let registry = deadline.limit(storage.read_state(&keys)).await?;
     let held = variants.into_iter().filter_map(|(variation, variant)| {
         let holder = registry.holder(resource_type, &variant)?;

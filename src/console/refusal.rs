@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 
 use super::page;
-use super::text::{Text, fill};
+use super::refusal_text::RefusalText;
+use super::text::fill;
 use super::visit::Visit;
 use crate::http::http_error::HttpError;
 
@@ -40,7 +41,7 @@ impl Refusal {
         if let Self::NoSession(login) = self {
             return Redirect::to(login).into_response();
         }
-        let text = visit.text();
+        let text = RefusalText::of(visit.language);
         let (status, title, todo) = (self.status(), self.title(text), self.todo(text));
         let mut response = match is_api {
             true => {
@@ -71,44 +72,44 @@ impl Refusal {
         }
     }
 
-    fn title(&self, text: &'static Text) -> &'static str {
+    fn title(&self, text: &'static RefusalText) -> &'static str {
         match self {
-            Self::ForeignHost => text.error_host,
-            Self::ForeignPage => text.error_origin,
-            Self::Nobody => text.error_nobody,
-            Self::TooManyLogins => text.error_too_many_logins,
-            Self::NoSession(_) | Self::NoToken => text.error_api_token,
-            Self::WrongFormToken => text.error_csrf,
-            Self::Busy => text.error_busy,
-            Self::NotFound => text.error_not_found,
-            Self::NotWhole => text.error_not_whole,
-            Self::MethodNotAllowed => text.error_method,
-            Self::Body(HttpError::BodyTooLarge { .. }) => text.error_body_size,
-            Self::Body(HttpError::TooSlow { .. }) => text.error_body_time,
-            Self::Body(_) => text.error_body,
-            Self::Internal => text.error_internal,
+            Self::ForeignHost => text.host,
+            Self::ForeignPage => text.origin,
+            Self::Nobody => text.nobody,
+            Self::TooManyLogins => text.too_many_logins,
+            Self::NoSession(_) | Self::NoToken => text.api_token,
+            Self::WrongFormToken => text.csrf,
+            Self::Busy => text.busy,
+            Self::NotFound => text.not_found,
+            Self::NotWhole => text.not_whole,
+            Self::MethodNotAllowed => text.method,
+            Self::Body(HttpError::BodyTooLarge { .. }) => text.body_size,
+            Self::Body(HttpError::TooSlow { .. }) => text.body_time,
+            Self::Body(_) => text.body,
+            Self::Internal => text.internal,
         }
     }
 
     /// What to do about it.
-    fn todo(&self, text: &'static Text) -> String {
+    fn todo(&self, text: &'static RefusalText) -> String {
         let sentence = match self {
-            Self::ForeignHost => text.error_host_todo,
-            Self::ForeignPage => text.error_origin_todo,
-            Self::Nobody => text.error_nobody_todo,
-            Self::TooManyLogins => text.error_too_many_logins_todo,
-            Self::NoSession(_) | Self::NoToken => text.error_api_token_todo,
-            Self::WrongFormToken => text.error_csrf_todo,
-            Self::Busy => text.error_busy_todo,
-            Self::NotFound => text.error_not_found_todo,
-            Self::NotWhole => text.error_not_whole_todo,
-            Self::MethodNotAllowed => text.error_method_todo,
+            Self::ForeignHost => text.host_todo,
+            Self::ForeignPage => text.origin_todo,
+            Self::Nobody => text.nobody_todo,
+            Self::TooManyLogins => text.too_many_logins_todo,
+            Self::NoSession(_) | Self::NoToken => text.api_token_todo,
+            Self::WrongFormToken => text.csrf_todo,
+            Self::Busy => text.busy_todo,
+            Self::NotFound => text.not_found_todo,
+            Self::NotWhole => text.not_whole_todo,
+            Self::MethodNotAllowed => text.method_todo,
             Self::Body(HttpError::BodyTooLarge { limit }) => {
-                return fill(text.error_body_size_todo, &[("limit", &limit.to_string())]);
+                return fill(text.body_size_todo, &[("limit", &limit.to_string())]);
             }
-            Self::Body(HttpError::TooSlow { .. }) => text.error_body_time_todo,
-            Self::Body(_) => text.error_body_todo,
-            Self::Internal => text.error_internal_todo,
+            Self::Body(HttpError::TooSlow { .. }) => text.body_time_todo,
+            Self::Body(_) => text.body_todo,
+            Self::Internal => text.internal_todo,
         };
         sentence.to_owned()
     }

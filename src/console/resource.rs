@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::audit::Viewed;
 use super::difference::Difference;
 use super::exchanges::{ExchangeRow, READ_TIMEOUT, shortened, time_of, unavailable};
 use super::issue_lines::IssueLines;
@@ -121,7 +122,11 @@ async fn show(console: &Console, visit: Visit, resource_type: ResourceType, path
         let updated = parse_instant(&read.current.last_updated).map(|at| Time::new(at, now, visit.text()));
         page::respond(StatusCode::OK, &ResourcePage::new(&visit, resource_type, read, exchanges, updated))
     };
-    tokio::task::spawn_blocking(made).await.unwrap_or_else(|_| Refusal::Internal.respond(&failed, false))
+    let made = tokio::task::spawn_blocking(made).await;
+    let mut response = made.unwrap_or_else(|_| Refusal::Internal.respond(&failed, false));
+    let resource = Some((resource_type, id.to_string()));
+    response.extensions_mut().insert(Viewed { resource, ..Viewed::default() });
+    response
 }
 
 async fn read(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::Response;
@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use tower::ServiceExt;
 
 use super::audit::Viewed;
+use super::difference::Difference;
 use super::exchanges::{self, READ_TIMEOUT};
 use super::message::MessageView;
 use super::near_misses::criterion;
@@ -63,6 +64,7 @@ struct SentAgainPage {
     former: MessageView,
     status: u16,
     answer: MessageView,
+    difference: Option<Difference>,
     /// The request id of the new exchange.
     new_id: String,
 }
@@ -102,6 +104,11 @@ pub async fn send(State(console): State<Arc<Console>>, request: Request) -> Resp
     let text = visit.text();
     let view = |message: &Message| MessageView::new(message, &[], text);
     let new_id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let compared = [exchange.answer.body.shared(), answer.shared()];
+    let compare = move || {
+        let [before, after] = [&compared[0], &compared[1]].map(|body| String::from_utf8_lossy(body));
+        Difference::new(&before, &after, text)
+    };
     let page = SentAgainPage {
         layout: Layout::new(&visit, "/console/exchanges", text.sent_again),
         request_id: exchange.event.request_id.clone(),
@@ -111,6 +118,7 @@ pub async fn send(State(console): State<Arc<Console>>, request: Request) -> Resp
         former: view(&exchange.answer),
         status: status.as_u16(),
         answer: view(&Message { headers: vec![], body: answer }),
+        difference: tokio::task::spawn_blocking(compare).await.ok(),
         new_id,
     };
     viewed(page::respond(StatusCode::OK, &page), exchange)
@@ -156,7 +164,7 @@ async fn send_as(
     exchange: Arc<Exchange>,
     sender: OnBehalfOf,
 ) -> Option<(StatusCode, axum::http::HeaderMap, exchange::Body)> {
-    let body = Bytes::copy_from_slice(exchange.request.body.bytes());
+    let body = exchange.request.body.shared();
     let mut request = Request::builder().method(&*exchange.method).uri(&*exchange.target);
     for kept in exchange.request.headers.iter().filter(|header| !MADE_ANEW.contains(&&*header.name)) {
         if let (Ok(name), Some(value)) = (kept.name.parse::<HeaderName>(), &kept.value) {

@@ -1,25 +1,36 @@
 //! All texts of the pages, in French and in English. `{name}` stands for a value, see [`fill`].
 
-use crate::issue::Language;
-
-/// Declares the texts, one field each.
+/// Declares a table of texts, one field each.
 macro_rules! texts {
-    ($( $name:ident: $french:literal; $english:literal; )+) => {
+    ($table:ident: $( $name:ident: $french:literal; $english:literal; )+) => {
         /// The texts in one language.
-        pub struct Text {
+        pub struct $table {
             $(pub $name: &'static str,)+
         }
-        static FRENCH: Text = Text { $($name: $french,)+ };
-        static ENGLISH: Text = Text { $($name: $english,)+ };
+        static FRENCH: $table = $table { $($name: $french,)+ };
+        static ENGLISH: $table = $table { $($name: $english,)+ };
+
+        impl $table {
+            /// The texts in this language.
+            pub fn of(language: $crate::issue::Language) -> &'static Self {
+                match language {
+                    $crate::issue::Language::French => &FRENCH,
+                    $crate::issue::Language::English => &ENGLISH,
+                }
+            }
+        }
+
         #[cfg(test)]
         const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $french, $english),)+];
     };
 }
+pub(super) use texts;
 
-texts! {
+texts! { Text:
     // Every page.
     console: "Console sas-endpoint"; "sas-endpoint console";
     skip_to_content: "Aller au contenu"; "Skip to content";
+    to_first_page: "Aller à la page d'accueil de la console"; "Go to the console's first page";
     pages: "Pages"; "Pages";
     language: "Langue"; "Language";
     log_out: "Se déconnecter"; "Log out";
@@ -162,6 +173,8 @@ texts! {
     near_miss_person: "elle a été écrite avec les mêmes nom et adresse électronique"; "it was written with the same name and mail address";
     neighbours: "Échanges sur la même ressource"; "Exchanges about the same resource";
     neighbour_before: "Précédent"; "Previous";
+    neighbour_difference: "Ce qui diffère du précédent"; "What differs from the previous one";
+    exchange_resource_page: "La ressource et ses versions"; "The resource and its versions";
     neighbour_behind: "Suivant"; "Next";
     decision_rules: "Règles citées : {rules}."; "Rules cited: {rules}.";
     issue_place: "ligne {line}, colonne {column} du corps reçu"; "line {line}, column {column} of the body as sent";
@@ -193,6 +206,7 @@ texts! {
     sent_again_status: "Statut :"; "Status:";
     sent_again_new: "Le nouvel échange"; "The new exchange";
     sent_again_former: "Réponse d'alors"; "Former answer";
+    sent_again_difference: "Ce qui diffère"; "What differs";
     sent_again_answer: "Nouvelle réponse"; "New answer";
     resent_of: "Envoi répété de"; "Sent again from";
 
@@ -325,48 +339,6 @@ texts! {
     directory_rejected_name: "Id, ou place dans la source"; "Id, or place in the source";
     directory_rejected_reason: "Motif"; "Reason";
     directory_rejected_more: "Les {n} plus récentes sont affichées."; "The newest {n} are shown.";
-
-    // Refusals.
-    error_back: "Aller à la page d'accueil de la console"; "Go to the console's first page";
-    error_nobody: "Personne n'a accès à la console"; "Nobody may use the console";
-    error_nobody_todo: "Déclarer un appelant avec le droit « console » et un jeton (commande « sas-endpoint token »), puis redémarrer :";
-    "List a caller that has the right “console” and a token (command `sas-endpoint token`), then restart:";
-    error_host: "Hôte inconnu"; "Unknown host";
-    error_host_todo: "Ouvrir la console par un nom local, par une adresse IP, ou par l'hôte de SAS_CONSOLE_URL."; "Open the console by a loopback name, by an IP address, or by the host of SAS_CONSOLE_URL.";
-    error_origin: "Requête d'un autre site"; "Request of another site";
-    error_origin_todo: "La page qui envoie la requête n'est pas de cette console. Recommencer depuis la console."; "The page that sends the request is not of this console. Begin again in the console.";
-    error_csrf: "Formulaire périmé"; "Form out of date";
-    error_csrf_todo: "Le formulaire vient d'une autre session. Recharger la page et recommencer."; "The form is of another session. Reload the page and try again.";
-    error_too_many_logins: "Trop d'essais"; "Too many tries";
-    error_too_many_logins_todo: "Cette adresse a fait plus de 5 essais par seconde. Attendre une seconde."; "This address has tried more than 5 times a second. Wait a second.";
-    error_busy: "Console occupée"; "The console is busy";
-    error_busy_todo: "Trop de requêtes sont en cours. Recommencer dans une seconde."; "Too many requests are in progress. Try again in a second.";
-    error_not_found: "Page inconnue"; "No such page";
-    error_not_found_todo: "Cette page n'existe pas."; "This page does not exist.";
-    error_not_whole: "Requête incomplète"; "The request is not whole";
-    error_not_whole_todo: "Le journal n'a pas gardé toute la requête : elle ne peut pas être envoyée de nouveau."; "The journal did not keep the whole request: it cannot be sent again.";
-    error_method: "Méthode refusée"; "Method not allowed";
-    error_method_todo: "Cette page ne se demande pas ainsi."; "This page cannot be requested in this way.";
-    error_body: "Requête illisible"; "The request cannot be read";
-    error_body_todo: "Le corps doit être un formulaire, ou du JSON pour /console/api."; "The body must be a form, or JSON for /console/api.";
-    error_body_size: "Requête trop grande"; "The request is too large";
-    error_body_size_todo: "Le corps dépasse {limit} octets."; "The body exceeds {limit} bytes.";
-    error_body_time: "Requête trop lente"; "The request is too slow";
-    error_body_time_todo: "Le corps n'est pas arrivé à temps."; "The body did not arrive in time.";
-    error_api_token: "Jeton requis"; "Token required";
-    error_api_token_todo: "Envoyer « Authorization: Bearer » avec le jeton d'un appelant qui a le droit « console »."; "Send `Authorization: Bearer` with the token of a caller that has the right `console`.";
-    error_internal: "Défaut du programme"; "Fault of the program";
-    error_internal_todo: "Le journal du programme en donne la raison."; "The log of the program has the reason.";
-}
-
-impl Text {
-    /// The texts in this language.
-    pub fn of(language: Language) -> &'static Self {
-        match language {
-            Language::French => &FRENCH,
-            Language::English => &ENGLISH,
-        }
-    }
 }
 
 /// A text with its values.
@@ -375,7 +347,7 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
@@ -384,13 +356,18 @@ mod tests {
         text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
     }
 
-    #[test]
-    fn console_texts_are_complete_in_both_languages() {
-        for (name, french, english) in ALL {
+    /// Each text, by name, in French and in English.
+    pub fn check(all: &[(&str, &str, &str)]) {
+        for (name, french, english) in all {
             assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
             assert_eq!(placeholders(french), placeholders(english), "{name}");
             assert!(!english.contains(['«', '»']) && !french.contains(['“', '”']), "{name}: its quotation marks");
         }
+    }
+
+    #[test]
+    fn console_texts_are_complete_in_both_languages() {
+        check(ALL);
         assert_eq!(fill("{a} {b} {a}", &[("a", "1"), ("b", "{a}")]), "1 {a} 1");
     }
 }

@@ -69,6 +69,14 @@ impl Body {
         }
     }
 
+    /// What is kept, to be shared.
+    pub fn shared(&self) -> Bytes {
+        match self {
+            Self::Kept { bytes, .. } => bytes.clone(),
+            Self::None | Self::NotRead | Self::Withheld { .. } => Bytes::new(),
+        }
+    }
+
     /// Whether all of the body is kept, or there was none.
     pub fn is_whole(&self) -> bool {
         match self {

@@ -36,11 +36,9 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::thread;
 
 use ledger::{Outcome, Table};
-use scenarios::{Extent, SCENARIOS, Scenario};
-use support::Backend;
+use scenarios::{Extent, SCENARIOS};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -51,29 +49,16 @@ fn main() -> ExitCode {
         if !wanted.is_empty() && !wanted.iter().any(|part| scenario.name.contains(part.as_str())) {
             continue;
         }
-        let outcomes: Vec<_> = match extent {
-            // Durations do not count, so both databases have their turn at once.
-            Extent::Short => thread::scope(|scope| {
-                let runs = scenario.on.iter().map(|backend| scope.spawn(|| run(scenario, *backend, extent)));
-                let runs: Vec<_> = runs.collect();
-                runs.into_iter()
-                    .map(|run| run.join().unwrap_or_else(|_| Outcome::Failed("it panicked".to_owned())))
-                    .collect()
-            }),
-            Extent::Full => scenario.on.iter().map(|backend| run(scenario, *backend, extent)).collect(),
-        };
-        for (backend, outcome) in scenario.on.iter().zip(outcomes) {
+        for backend in scenario.databases(extent) {
+            // A scenario that fails to come to its end is a line of the ledger too.
+            let outcome = catch_unwind(AssertUnwindSafe(|| (scenario.run)(*backend, extent)));
+            let outcome = outcome.unwrap_or_else(|cause| {
+                let cause =
+                    cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+                Outcome::Failed(cause.unwrap_or("it panicked").to_owned())
+            });
             table.add(scenario.name, *backend, outcome);
         }
     }
     if table.end() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Runs a scenario. One that fails to come to its end is a line of the ledger too.
-fn run(scenario: &Scenario, backend: Backend, extent: Extent) -> Outcome {
-    let outcome = catch_unwind(AssertUnwindSafe(|| (scenario.run)(backend, extent)));
-    outcome.unwrap_or_else(|cause| {
-        let cause = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
-        Outcome::Failed(cause.unwrap_or("it panicked").to_owned())
-    })
 }

@@ -41,6 +41,17 @@ pub struct Scenario {
     pub run: fn(Backend, Extent) -> Outcome,
 }
 
+/// What does not depend on the database.
+const ON_ANY_DATABASE: [&str; 4] = ["edges of requests", "hostile bodies", "answers nobody reads", "idle connections"];
+
+impl Scenario {
+    /// Where it is run: in the short form, on one database where it does not depend on it.
+    pub fn databases(&self, extent: Extent) -> &'static [Backend] {
+        let is_on_one = extent == Extent::Short && ON_ANY_DATABASE.contains(&self.name);
+        if is_on_one { &self.on[..1] } else { self.on }
+    }
+}
+
 pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "kill -9", on: &[Sqlite, Postgres], run: killed },
     Scenario { name: "one of two instances killed", on: &[Postgres], run: one_of_two_killed },
