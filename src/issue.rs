@@ -10,7 +10,7 @@ mod rule;
 pub use findings::{Findings, MAX_ISSUES};
 pub(crate) use position::Locator;
 pub use position::Position;
-pub use rule::{IssueType, Level, Rule, Severity};
+pub use rule::{IssueType, Level, Repair, Rule, Severity};
 
 /// The languages of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,10 +12,10 @@ pub(crate) use {annuaire::*, appointment::*, exchange::*, practitioner::*, struc
 
 use super::Rule;
 
-/// Declares rules, and the slice of all of them.
+/// Declares rules, and the slice of all of them. The repair stands behind `=>`.
 macro_rules! rules {
     ($all:ident: $( $name:ident = $id:literal, $level:ident, $code:ident, $source:expr;
-        $french:literal; $english:literal; )+) => {
+        $french:literal; $english:literal; $(=> $french_repair:literal; $english_repair:literal;)? )+) => {
         $(
             #[doc = concat!("The rule `", $id, "`.")]
             pub static $name: Rule = Rule {
@@ -24,10 +24,17 @@ macro_rules! rules {
                 code: IssueType::$code,
                 french: $french,
                 english: $english,
+                repair: rules!(@repair $($french_repair, $english_repair)?),
                 source: $source,
             };
         )+
         pub(super) static $all: &[&Rule] = &[$(&$name),+];
+    };
+    (@repair $french:literal, $english:literal) => {
+        Some(Repair { french: $french, english: $english })
+    };
+    (@repair) => {
+        None
     };
 }
 use rules;

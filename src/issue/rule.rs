@@ -128,7 +128,7 @@ impl IssueType {
     }
 }
 
-/// A rule: its stable id, level, messages and source.
+/// A rule: its stable id, level, messages, repair and source.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Stable, as clients depend on it: `practitioner-telecom-email`.
@@ -141,8 +141,27 @@ pub struct Rule {
     pub french: &'static str,
     /// The English message.
     pub english: &'static str,
+    /// What to change in the request. `None` where only the server can be repaired, or the request is to be sent again.
+    pub repair: Option<Repair>,
     /// The page and section that require it.
     pub source: &'static str,
+}
+
+/// A sentence in the imperative: what to change in the body or the request. At most 200 characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repair {
+    pub french: &'static str,
+    pub english: &'static str,
+}
+
+impl Repair {
+    /// The sentence in this language.
+    pub fn sentence(self, language: Language) -> &'static str {
+        match language {
+            Language::French => self.french,
+            Language::English => self.english,
+        }
+    }
 }
 
 impl Rule {

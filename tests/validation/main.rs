@@ -133,6 +133,38 @@ fn rules_have_unique_ids_and_complete_sentences() {
 }
 
 #[test]
+fn rules_repairs_are_short_sentences_in_both_languages() {
+    let mut without = vec![];
+    for rule in catalogue::all() {
+        let Some(repair) = rule.repair else {
+            without.push(rule.id);
+            continue;
+        };
+        for text in [repair.french, repair.english] {
+            assert!(text.ends_with('.') && (15..=200).contains(&text.chars().count()), "{}: {text}", rule.id);
+            assert!(![rule.french, rule.english].contains(&text), "{}: {text}", rule.id);
+        }
+        assert!(!repair.english.contains(['«', '»']) && !repair.french.contains(['“', '”']), "{}", rule.id);
+    }
+    // Only the server can be repaired, or the request is to be sent again.
+    assert_eq!(
+        without,
+        [
+            "too-busy-writes",
+            "too-busy-reads",
+            "too-busy-searches",
+            "too-busy-validations",
+            "too-busy-directory",
+            "http-deadline",
+            "decision-unavailable",
+            "http-unavailable",
+            "http-internal",
+            "all-good",
+        ]
+    );
+}
+
+#[test]
 fn rules_placeholders_are_filled() {
     let validator = Validator::new(Validation::Tolerant).expect("the profiles compile");
     for case in cases::all() {
