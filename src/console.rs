@@ -25,7 +25,6 @@ mod login;
 mod login_rate;
 mod message;
 mod near_misses;
-mod numbered;
 mod page;
 mod refusal;
 mod refusal_text;

@@ -77,6 +77,8 @@ pub struct IssueView {
     /// Whether its line is shown.
     pub is_shown: bool,
     pub source: Option<Source>,
+    /// What to change, in the language of the page.
+    pub repair: Option<&'static str>,
 }
 
 /// The page.
@@ -103,7 +105,7 @@ async fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response
     let text = visit.text();
     let exchange = &found.exchange;
     let deadline = Deadline::after(READ_TIMEOUT);
-    let issues = issues_of(exchange, text);
+    let issues = issues_of(exchange, visit);
     let marks: Vec<_> = issues.iter().map(|(mark, _)| mark.clone()).collect();
     let request = MessageView::new(&exchange.request, &marks, text);
     let shown: BTreeSet<_> =
@@ -147,7 +149,7 @@ async fn show_event(console: &Console, visit: &Visit, id: &str) -> Response {
         Ok(None) => return Refusal::NotFound.respond(visit, false),
         Err(error) => return exchanges::unavailable(visit, &error),
     };
-    let rules = event.rules.iter().map(|rule| IssueView::of_rule(rule));
+    let rules = event.rules.iter().map(|rule| IssueView::of_rule(rule, visit));
     let page = ExchangePage {
         layout: Layout::new(visit, "/console/exchanges", text.exchange),
         request_id: event.request_id.clone(),
@@ -268,14 +270,14 @@ fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
 }
 
 /// The issues of the answer, each with its place in the body of the request.
-fn issues_of(exchange: &Exchange, text: &Text) -> Vec<(IssueAtLine, IssueView)> {
+fn issues_of(exchange: &Exchange, visit: &Visit) -> Vec<(IssueAtLine, IssueView)> {
     let outcome: Value = serde_json::from_slice(exchange.answer.body.bytes()).unwrap_or_default();
     if outcome["resourceType"] != "OperationOutcome" {
         return vec![];
     }
     let issues = outcome["issue"].as_array().map_or(&[][..], Vec::as_slice);
     let language = outcome["language"].as_str().unwrap_or_default();
-    issues.iter().enumerate().map(|(index, issue)| IssueView::of_issue(index, issue, language, text)).collect()
+    issues.iter().enumerate().map(|(index, issue)| IssueView::of_issue(index, issue, language, visit)).collect()
 }
 
 /// The positions of <http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line> and `-col`.
@@ -287,7 +289,8 @@ fn extension(issue: &Value, name: &str) -> Option<u32> {
 }
 
 impl IssueView {
-    fn of_issue(index: usize, issue: &Value, language: &str, text: &Text) -> (IssueAtLine, Self) {
+    fn of_issue(index: usize, issue: &Value, language: &str, visit: &Visit) -> (IssueAtLine, Self) {
+        let text = visit.text();
         let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let rule = of(&issue["details"]["coding"][0]["code"]);
         let place = extension(issue, "line").zip(extension(issue, "col"));
@@ -305,9 +308,7 @@ impl IssueView {
             place: place.map(|(line, column)| {
                 fill(text.issue_place, &[("line", &line.to_string()), ("column", &column.to_string())])
             }),
-            is_shown: false,
-            source: source(&rule),
-            rule,
+            ..Self::of_rule(&rule, visit)
         };
         let at_line =
             IssueAtLine { number: index + 1, place, text: view.text.clone(), language: language.to_owned(), class };
@@ -315,7 +316,9 @@ impl IssueView {
     }
 
     /// A rule that was cited, of which nothing more is known.
-    fn of_rule(rule: &str) -> Self {
+    fn of_rule(rule: &str, visit: &Visit) -> Self {
+        let known = catalogue::find(rule);
+        let repair = known.and_then(|rule| rule.repair);
         Self {
             class: "info",
             severity: String::new(),
@@ -325,11 +328,8 @@ impl IssueView {
             language: String::new(),
             place: None,
             is_shown: false,
-            source: source(rule),
+            source: known.map(|rule| Source::of(rule.source)),
+            repair: repair.map(|repair| repair.sentence(visit.language)),
         }
     }
-}
-
-fn source(rule: &str) -> Option<Source> {
-    catalogue::all().find(|known| known.id == rule).map(|known| Source::of(known.source))
 }

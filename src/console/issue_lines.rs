@@ -88,7 +88,8 @@ impl IssueLines {
         };
         for (number, line) in (1..).zip(body.lines()) {
             let first = next;
-            while placed.get(next).is_some_and(|(at, _)| *at <= number) {
+            // What ends too early has its issue behind the last line break.
+            while placed.get(next).is_some_and(|(at, _)| *at <= number || number == total) {
                 next += 1;
             }
             let issues: Vec<_> = placed[first..next].iter().map(|(_, issue)| (*issue).clone()).collect();
@@ -171,6 +172,11 @@ mod tests {
         assert_eq!(lines.lines[2].text, "  \"b\":[");
         let stored = IssueLines::of_stored(body, Text::of(Language::English));
         assert_eq!((stored.lines.len(), stored.notes.len()), (lines.lines.len(), 0));
+    }
+
+    #[test]
+    fn issues_behind_the_last_line_break_are_beside_the_last_line() {
+        assert_eq!(marked(&shown("{\n  \"a\":\n", &[issue(1, 3, 1)])), [(2, vec![1])]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ struct RulesPage {
 struct RuleView {
     id: &'static str,
     sentences: [(&'static str, &'static str); 2],
+    repair: Option<&'static str>,
     level: &'static str,
     code: &'static str,
     source: Source,
@@ -36,7 +37,8 @@ pub async fn show(request: Request) -> Response {
     let text = visit.text();
     let query = visit.query("q").unwrap_or_default().trim().to_owned();
     let words: Vec<_> = query.split_whitespace().take(MAX_WORDS).map(str::to_lowercase).collect();
-    let rules: Vec<_> = catalogue::all().filter(|rule| matches(rule, &words)).map(|rule| view(rule, &visit)).collect();
+    let rules = catalogue::all().filter(|rule| matches(rule, &words));
+    let rules: Vec<_> = rules.map(|rule| view(rule, &visit)).collect();
     let (found, all) = (rules.len().to_string(), catalogue::all().count().to_string());
     let found = fill(text.rules_found, &[("n", &found), ("all", &all)]);
     page::respond(
@@ -47,7 +49,9 @@ pub async fn show(request: Request) -> Response {
 
 /// Whether a rule has all these words, in lower case.
 fn matches(rule: &Rule, words: &[String]) -> bool {
-    let text = [rule.id, rule.french, rule.english, rule.source, rule.level.as_str()].join("\n").to_lowercase();
+    let repair = rule.repair.map_or([""; 2], |repair| [repair.french, repair.english]).join("\n");
+    let texts = [rule.id, rule.french, rule.english, &repair, rule.source, rule.level.as_str()];
+    let text = texts.join("\n").to_lowercase();
     words.iter().all(|word| text.contains(word.as_str()))
 }
 
@@ -55,6 +59,7 @@ fn view(rule: &'static Rule, visit: &Visit) -> RuleView {
     RuleView {
         id: rule.id,
         sentences: both_languages(visit.language).map(|language| (language.tag(), rule.sentence(language))),
+        repair: rule.repair.map(|repair| repair.sentence(visit.language)),
         level: level(rule.level, visit.text()),
         code: rule.code.code(),
         source: Source::of(rule.source),

@@ -221,13 +221,14 @@ texts! { Text:
 
     // /console/rules
     rules_search: "Chercher une règle"; "Search the rules";
-    rules_search_hint: "Identifiant, mots du message ou de la source"; "Id, words of the message or of the source";
+    rules_search_hint: "Identifiant, mots du message, de la correction ou de la source"; "Id, words of the message, of the repair or of the source";
     search: "Chercher"; "Search";
     show_all: "Toutes les règles"; "All rules";
     rules_found: "{n} règles sur {all}"; "{n} of {all} rules";
     rule_level: "Effet"; "Effect";
     rule_source: "Source"; "Source";
     source_is: "Source :"; "Source:";
+    repair: "Correction proposée :"; "Suggested repair:";
     level_not_fhir: "refus (400) : pas du FHIR R4"; "refused (400): not FHIR R4";
     level_refused: "refus (422) : profil ou règle SAS"; "refused (422): profile or SAS rule";
     level_http: "refus par HTTP, ou défaut du serveur"; "refused by HTTP, or a fault of the server";

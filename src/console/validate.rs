@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::display::{escaped_len, is_acting};
 use super::form::Form;
-use super::numbered::Numbered;
+use super::issue_lines::{IssueAtLine, IssueLines};
 use super::page::{self, Layout};
 use super::refusal::Refusal;
 use super::rules::both_languages;
@@ -29,7 +29,7 @@ use crate::interaction::{Outcome, RequestContext};
 use crate::issue::{Issue, Severity};
 use crate::profile::Profile;
 
-/// Maximum bytes of all findings on the page.
+/// Maximum bytes of all findings on the page. The lines beside which they stand have their messages once more.
 const MAX_FINDINGS_BYTES: usize = 320 << 10;
 
 /// Maximum bytes of a resource that stays in the form.
@@ -61,8 +61,7 @@ struct ResultView {
     counts: String,
     findings: Vec<Finding>,
     findings_left_out: Option<String>,
-    body: Numbered,
-    lines_left_out: Option<String>,
+    body: IssueLines,
 }
 
 struct Finding {
@@ -70,6 +69,11 @@ struct Finding {
     severity: &'static str,
     rule: &'static str,
     expression: String,
+    /// The place in the body.
+    place: Option<String>,
+    /// Whether its line is shown.
+    is_shown: bool,
+    repair: Option<&'static str>,
     sentences: [(&'static str, String); 2],
     source: Source,
 }
@@ -77,7 +81,7 @@ struct Finding {
 /// The empty form.
 pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
     let visit = Visit::of(&request);
-    respond(&console, &visit, StatusCode::OK, "", "", None)
+    page::respond(StatusCode::OK, &ValidatePage::new(&console, &visit, "", ""))
 }
 
 /// Judges the resource of the form.
@@ -99,8 +103,9 @@ pub async fn validate(State(console): State<Arc<Console>>, mut request: Request)
             (HttpError::from(error).status(), issues)
         }
     };
-    let result = ResultView::new(&issues, body, &visit);
-    let mut response = respond(&console, &visit, status, chosen, body, Some(result));
+    let result = Some(ResultView::new(&issues, body, &visit));
+    let page = ValidatePage { result, ..ValidatePage::new(&console, &visit, chosen, body) };
+    let mut response = page::respond(status, &page);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
@@ -126,25 +131,20 @@ async fn judge(console: &Console, visit: &Visit, chosen: &str, body: &str) -> Re
     }
 }
 
-fn respond(
-    console: &Console,
-    visit: &Visit,
-    status: StatusCode,
-    chosen: &str,
-    body: &str,
-    result: Option<ResultView>,
-) -> Response {
-    let text = visit.text();
-    let is_kept = escaped_len(body) <= MAX_KEPT && !body.chars().any(is_acting);
-    let page = ValidatePage {
-        layout: Layout::new(visit, "/console/validate", text.validate),
-        choices: choices(chosen, text),
-        body: if is_kept { body.to_owned() } else { String::new() },
-        is_not_kept: !is_kept,
-        max_body: console.parts.bounds.max_body,
-        result,
-    };
-    page::respond(status, &page)
+impl ValidatePage {
+    /// The form with this choice and this resource.
+    fn new(console: &Console, visit: &Visit, chosen: &str, body: &str) -> Self {
+        let text = visit.text();
+        let is_kept = escaped_len(body) <= MAX_KEPT && !body.chars().any(is_acting);
+        Self {
+            layout: Layout::new(visit, "/console/validate", text.validate),
+            choices: choices(chosen, text),
+            body: if is_kept { body.to_owned() } else { String::new() },
+            is_not_kept: !is_kept,
+            max_body: console.parts.bounds.max_body,
+            result: None,
+        }
+    }
 }
 
 /// For each type: the profiles that the resource claims, each profile, and none.
@@ -179,16 +179,19 @@ impl ResultView {
         let counts = fill(text.validate_counts, &[("errors", &errors.to_string()), ("others", &others)]);
         let mut findings: Vec<_> = issues.iter().map(|issue| Finding::new(issue, visit)).collect();
         let left_out = truncate(&mut findings);
-        let body = Numbered::new(body);
-        let left_out_text =
-            |sentence: &str, number: usize| (number > 0).then(|| fill(sentence, &[("n", &number.to_string())]));
+        let marks = (1..).zip(issues).zip(&findings);
+        let marks: Vec<_> = marks.map(|((number, issue), finding)| finding.mark(number, issue)).collect();
+        let body = IssueLines::new(body, &marks, text);
+        for shown in body.lines.iter().flat_map(|line| &line.issues) {
+            findings[shown.number - 1].is_shown = true;
+        }
         Self {
             class,
             verdict,
             counts: if issues.is_empty() { String::new() } else { counts },
             findings,
-            findings_left_out: left_out_text(text.validate_issues_left_out, left_out),
-            lines_left_out: left_out_text(text.validate_lines_left_out, body.left_out),
+            findings_left_out: (left_out > 0)
+                .then(|| fill(text.validate_issues_left_out, &[("n", &left_out.to_string())])),
             body,
         }
     }
@@ -200,7 +203,8 @@ fn truncate(findings: &mut Vec<Finding>) -> usize {
     let fits = |finding: &&Finding| {
         let texts = finding.sentences.iter().map(|(_, sentence)| escaped_len(sentence));
         // The markup of a finding, its rule and its source take less than a KiB.
-        let size = texts.sum::<usize>() + escaped_len(&finding.expression) + 1024;
+        let repair = finding.repair.map_or(0, escaped_len);
+        let size = texts.sum::<usize>() + escaped_len(&finding.expression) + repair + 1024;
         let has_room = size <= room;
         room = room.saturating_sub(size);
         has_room
@@ -221,6 +225,23 @@ impl Finding {
         };
         let sentences = both_languages(visit.language).map(|language| (language.tag(), issue.text(language)));
         let (rule, source) = (issue.rule.id, Source::of(issue.rule.source));
-        Self { class, severity, rule, expression: issue.expression.clone(), sentences, source }
+        let place = issue
+            .position()
+            .map(|at| fill(text.issue_place, &[("line", &at.line.to_string()), ("column", &at.column.to_string())]));
+        let repair = issue.rule.repair.map(|repair| repair.sentence(visit.language));
+        let expression = issue.expression.clone();
+        Self { class, severity, rule, expression, place, is_shown: false, repair, sentences, source }
+    }
+
+    /// What stands beside the line of the issue that this finding shows.
+    fn mark(&self, number: usize, issue: &Issue) -> IssueAtLine {
+        let (tag, sentence) = &self.sentences[0];
+        IssueAtLine {
+            number,
+            place: issue.position().map(|at| (at.line, at.column)),
+            text: sentence.clone(),
+            language: (*tag).to_owned(),
+            class: self.class,
+        }
     }
 }

@@ -119,7 +119,7 @@ async fn refusal_links_to_its_page(backend: Backend) {
         let marked = marked_lines(&page);
         assert!(marked.get(&line).is_some_and(|text| text.contains("\"active\": \"yes\"")), "{marked:?}");
         assert!(page.contains("curl --globoff --path-as-is --request &#39;PUT&#39;"), "{page}");
-        assert!(page.contains("Nothing was written"), "{page}");
+        assert!(page.contains("Nothing was written") && page.contains("Suggested repair:"), "{page}");
         target.exchanges("status=4xx", 1).await;
     }
 }

@@ -54,6 +54,25 @@ async fn console_validation_shows_findings_and_the_body_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn console_validation_shows_each_finding_beside_its_line_with_its_repair() {
+    let console = Setup::open().start().await;
+    let wrong = REGULATOR.replace("\"active\": true", "\"active\": \"yes\"");
+    let line = wrong.lines().position(|line| line.contains("\"yes\"")).expect("the line") + 1;
+    let one_line = wrong.replace('\n', "");
+    for (body, line) in [(wrong, Some(line.to_string())), (one_line, None)] {
+        let page = validate(&console, "Practitioner", &body).await.expect(200).text;
+        html::check(&page, "en");
+        let elements = html::parse(&page);
+        let marked: Vec<_> = elements.iter().filter(|element| element.attribute("class") == "marked").collect();
+        assert_eq!(marked.len(), 1, "{page}");
+        assert!(line.is_none_or(|line| marked[0].attribute("value") == line), "{page}");
+        assert!(marked[0].text.contains("\"yes\"") && marked[0].text.contains("The JSON type is"), "{:?}", marked[0]);
+        let place = elements.iter().find(|element| element.attribute("href") == "#at-1").expect("a link to the line");
+        assert!(place.text.starts_with("line ") && page.contains("Suggested repair:"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn console_validation_judges_by_the_chosen_profile() {
     let console = Setup::open().start().await;
     let page = console.get("/console/validate").await.expect(200).text;
