@@ -12,6 +12,7 @@ mod difference;
 mod directory;
 mod directory_search;
 mod display;
+mod examples;
 mod exchange;
 mod exchange_search;
 mod exchanges;

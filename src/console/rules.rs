@@ -1,12 +1,16 @@
 //! `/console/rules`: the catalogue of rules.
 
+use std::sync::Arc;
+
 use askama::Template;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::examples::{self, Example, Excerpt};
 use super::page::{self, Layout};
 use super::source::Source;
+use super::state::Console;
 use super::text::{Text, fill};
 use super::visit::Visit;
 use crate::issue::{Language, Level, Rule, catalogue};
@@ -30,15 +34,25 @@ struct RuleView {
     level: &'static str,
     code: &'static str,
     source: Source,
+    example: Option<ExampleView>,
 }
 
-pub async fn show(request: Request) -> Response {
+enum ExampleView {
+    /// Of a body that breaks the rule, and of one that keeps it: where they differ.
+    Bodies(Excerpt, Excerpt),
+    /// Where it is refused by the rule, and a command.
+    Command(&'static str, String),
+    Situation(&'static str),
+}
+
+pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
     let visit = Visit::of(&request);
     let text = visit.text();
     let query = visit.query("q").unwrap_or_default().trim().to_owned();
     let words: Vec<_> = query.split_whitespace().take(MAX_WORDS).map(str::to_lowercase).collect();
+    let origin = &console.parts.fhir_origin;
     let rules = catalogue::all().filter(|rule| matches(rule, &words));
-    let rules: Vec<_> = rules.map(|rule| view(rule, &visit)).collect();
+    let rules: Vec<_> = rules.map(|rule| view(rule, &visit, origin)).collect();
     let (found, all) = (rules.len().to_string(), catalogue::all().count().to_string());
     let found = fill(text.rules_found, &[("n", &found), ("all", &all)]);
     page::respond(
@@ -55,7 +69,7 @@ fn matches(rule: &Rule, words: &[String]) -> bool {
     words.iter().all(|word| text.contains(word.as_str()))
 }
 
-fn view(rule: &'static Rule, visit: &Visit) -> RuleView {
+fn view(rule: &'static Rule, visit: &Visit, origin: &str) -> RuleView {
     RuleView {
         id: rule.id,
         sentences: both_languages(visit.language).map(|language| (language.tag(), rule.sentence(language))),
@@ -63,6 +77,22 @@ fn view(rule: &'static Rule, visit: &Visit) -> RuleView {
         level: level(rule.level, visit.text()),
         code: rule.code.code(),
         source: Source::of(rule.source),
+        example: examples::find(rule.id).map(|example| example_view(example, visit, origin)),
+    }
+}
+
+fn example_view(example: &'static Example, visit: &Visit, origin: &str) -> ExampleView {
+    match example {
+        Example::Bodies(bodies) => {
+            let [breaking, keeping] = bodies.excerpts();
+            ExampleView::Bodies(breaking, keeping)
+        }
+        Example::Command(command) => {
+            let condition = command.condition.as_ref().map(|condition| condition.text(visit.language));
+            let sentence = condition.unwrap_or(visit.text().example_command);
+            ExampleView::Command(sentence, command.text(origin))
+        }
+        Example::Situation(situation) => ExampleView::Situation(situation.text(visit.language)),
     }
 }
 

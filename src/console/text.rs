@@ -229,6 +229,11 @@ texts! { Text:
     rule_source: "Source"; "Source";
     source_is: "Source :"; "Source:";
     repair: "Correction proposée :"; "Suggested repair:";
+    example: "Exemple"; "Example";
+    example_breaks: "Un corps qui enfreint la règle, là où il diffère :"; "A body that breaks the rule, where it differs:";
+    example_keeps: "Un corps qui la respecte :"; "A body that keeps it:";
+    example_try: "l'ouvrir dans Valider"; "open it in Validate";
+    example_command: "Une commande que la règle concerne :"; "A command that the rule is about:";
     level_not_fhir: "refus (400) : pas du FHIR R4"; "refused (400): not FHIR R4";
     level_refused: "refus (422) : profil ou règle SAS"; "refused (422): profile or SAS rule";
     level_http: "refus par HTTP, ou défaut du serveur"; "refused by HTTP, or a fault of the server";
@@ -245,6 +250,8 @@ texts! { Text:
     validate_file: "Ou un fichier, que l'on peut aussi déposer sur le champ"; "Or a file, which can also be dropped on the field";
     validate_file_too_large: "Ce fichier est trop grand."; "This file is too large.";
     validate_submit: "Valider"; "Validate";
+    validate_example_breaks: "Exemple : ce corps enfreint la règle"; "Example: this body breaks the rule";
+    validate_example_keeps: "Exemple : ce corps respecte la règle"; "Example: this body keeps the rule";
     validate_result: "Résultat"; "Result";
     validate_accepted: "Aucune erreur. Les règles d'identité, qui dépendent de ce qui est enregistré, sont vérifiées à l'écriture."; "No error. The rules of identity, which depend on what is stored, are checked when it is written.";
     validate_errors: "La ressource serait refusée."; "The resource would be refused.";

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::display::{escaped_len, is_acting};
+use super::examples::{self, Example};
 use super::form::Form;
 use super::issue_lines::{IssueAtLine, IssueLines};
 use super::page::{self, Layout};
@@ -44,7 +45,14 @@ struct ValidatePage {
     /// Whether the form lost the resource.
     is_not_kept: bool,
     max_body: usize,
+    /// The example in the form.
+    example: Option<ExampleNote>,
     result: Option<ResultView>,
+}
+
+struct ExampleNote {
+    rule: String,
+    sentence: &'static str,
 }
 
 /// A type, with the profiles to check.
@@ -78,10 +86,21 @@ struct Finding {
     source: Source,
 }
 
-/// The empty form.
+/// The form: empty, or with the example of `?rule=ID`, that which keeps the rule with `&body=keeps`.
 pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
     let visit = Visit::of(&request);
-    page::respond(StatusCode::OK, &ValidatePage::new(&console, &visit, "", ""))
+    let mut page = ValidatePage::new(&console, &visit, "", "");
+    if let Some(rule) = visit.query("rule")
+        && let Some(Example::Bodies(bodies)) = examples::find(&rule)
+    {
+        let (body, sentence) = match visit.query("body").as_deref() {
+            Some("keeps") => (bodies.keeping(), visit.text().validate_example_keeps),
+            _ => (bodies.breaking(), visit.text().validate_example_breaks),
+        };
+        page = ValidatePage::new(&console, &visit, bodies.resource_type().as_str(), &body);
+        page.example = Some(ExampleNote { rule, sentence });
+    }
+    page::respond(StatusCode::OK, &page)
 }
 
 /// Judges the resource of the form.
@@ -142,6 +161,7 @@ impl ValidatePage {
             body: if is_kept { body.to_owned() } else { String::new() },
             is_not_kept: !is_kept,
             max_body: console.parts.bounds.max_body,
+            example: None,
             result: None,
         }
     }

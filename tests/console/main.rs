@@ -26,6 +26,7 @@ mod exchanges;
 mod pages;
 mod program;
 mod resources;
+mod rules;
 mod sessions;
 mod style;
 mod validation;
