@@ -22,11 +22,13 @@ mod headers;
 mod home;
 mod indent;
 mod issue_lines;
+mod live;
 mod login;
 mod login_rate;
 mod message;
 mod near_misses;
 mod page;
+mod plots;
 mod refusal;
 mod refusal_text;
 mod resource;
@@ -38,6 +40,7 @@ mod send_again;
 mod session;
 mod source;
 mod state;
+mod stream;
 mod text;
 mod time;
 mod validate;
@@ -59,6 +62,7 @@ use refusal::Refusal;
 use state::Console;
 use visit::Visit;
 
+pub use live::Live;
 pub use state::{ConsoleAccess, ConsoleParts};
 
 /// Everything below `/console`. Requests that are sent again pass through `fhir`, the service of the FHIR listener.
@@ -85,6 +89,7 @@ pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))
         .route("/console/api/status", get(api::status))
+        .route("/console/stream", get(stream::show))
         .route("/console/style.css", get(assets::style))
         .route("/console/console.js", get(assets::script))
         .fallback(async |request: Request| respond(&request, &Refusal::NotFound))

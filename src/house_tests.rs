@@ -77,6 +77,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
             "issue",
             "journal",
             "profile",
+            "sas",
             "storage",
             "webhook",
         ],

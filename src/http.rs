@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub mod bounds;
 mod bulkhead;
 mod cited_rules;
+mod counters;
 pub mod events;
 mod fhir;
 pub(crate) mod http_error;
@@ -45,6 +46,8 @@ use crate::issue::catalogue::HTTP_BUNDLE;
 use admission::Admission;
 use bounds::Bounds;
 pub use bulkhead::Permits;
+pub(crate) use counters::Counted;
+pub use counters::Counters;
 use events::EventFeed;
 use http_error::HttpError;
 use observe::Observer;
@@ -83,12 +86,12 @@ pub type App = MapRequest<Router, fn(Request) -> Request>;
 /// Serves the FHIR API under `/fhir`, and under the path of the base URL, which a proxy may forward, the change feed beside
 /// each, and the directory's API, if there is one, under `/annuaire/fhir/v2` likewise.
 pub fn service(parts: AppParts) -> App {
-    let permits = Permits::new(&parts.bounds);
-    service_with_permits(parts, permits)
+    let (permits, counters) = (Permits::new(&parts.bounds), Counters::new(parts.endpoint.clock.clone()));
+    service_with(parts, permits, counters)
 }
 
-/// The same with permits that another service takes too.
-pub(crate) fn service_with_permits(parts: AppParts, permits: Permits) -> App {
+/// The same with permits that another service takes too, and with counters that it shows.
+pub(crate) fn service_with(parts: AppParts, permits: Permits, counters: Counters) -> App {
     let AppParts { endpoint, directory, feed, identification, bounds, recorder } = parts;
     let max_directory_page = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(max_directory_page);
@@ -100,7 +103,7 @@ pub(crate) fn service_with_permits(parts: AppParts, permits: Permits) -> App {
         prefixes.push(base_path.to_owned());
     }
     let mut router = directory.map_or_else(Router::new, |directory| annuaire_routes(directory, &admission));
-    let observer = Observer { audit: endpoint.writer.audit().clone(), recorder };
+    let observer = Observer { audit: endpoint.writer.audit().clone(), recorder, counters };
     let state = Arc::new(State { endpoint, admission: admission.clone() });
     let events = events::State::new(feed, admission.clone());
     let mut events_paths: Vec<_> = prefixes.iter().map(|prefix| events_path(prefix)).collect();

@@ -2,8 +2,8 @@
 
 use crate::config::Config;
 use crate::config::console::Switch;
-use crate::console::{ConsoleAccess, ConsoleParts};
-use crate::http::{AppParts, Permits};
+use crate::console::{ConsoleAccess, ConsoleParts, Live};
+use crate::http::{AppParts, Counters, Permits};
 use crate::journal::JournalReader;
 
 /// The parts of the console; `None` where it is off.
@@ -12,6 +12,8 @@ pub fn console_parts(
     parts: &AppParts,
     permits: &Permits,
     journal: JournalReader,
+    counters: Counters,
+    live: Live,
 ) -> Option<ConsoleParts> {
     if config.console.console == Switch::Off {
         return None;
@@ -25,6 +27,8 @@ pub fn console_parts(
         mirror: parts.directory.as_ref().map(|directory| directory.mirror().clone()),
         webhooks: config.webhooks.clone(),
         journal,
+        counters,
+        live,
         fhir_origin: origin_of(parts.identification.base_url.configured()).to_owned(),
         access,
         permits: permits.clone(),

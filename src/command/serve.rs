@@ -22,14 +22,14 @@ use crate::audit::Key;
 use crate::clock::Clock;
 use crate::config::console::Switch;
 use crate::config::{self, Config, LogFormat};
-use crate::console;
+use crate::console::{self, Live};
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::http::bounds::Bounds;
 use crate::http::events::EventFeed;
 use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
-use crate::http::{self, AppParts, Permits, listener, log_limit, ops};
+use crate::http::{self, AppParts, Counters, Permits, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::journal::JournalReader;
@@ -218,9 +218,11 @@ impl Listeners {
         };
         let ops_bounds = ops::bounds(bounds.clone());
         let permits = Permits::new(bounds);
-        let console = console_parts(config, &parts, &permits, journal);
+        let counters = Counters::new(endpoint.clock.clone());
+        let live = Live::new(stopping.clone());
+        let console = console_parts(config, &parts, &permits, journal, counters.clone(), live);
         let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks);
-        let service = http::service_with_permits(parts, permits);
+        let service = http::service_with(parts, permits, counters);
         let ops_router = match console {
             Some(console) => ops_router.merge(console::router(console, service.clone())?),
             None => ops_router,

@@ -52,6 +52,7 @@ pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -
         filter: FilterForm::new(&visit),
         search: TextForm { query: visit.query_string(), text: wanted, before: found.reached.map(|row| row.id) },
         rows: found.hits.iter().map(|row| ExchangeRow::new(row, text)).collect(),
+        stream: None,
         older: None,
         notes,
     };

@@ -41,6 +41,8 @@ pub struct ExchangesPage {
     pub filter: FilterForm,
     pub search: TextForm,
     pub rows: Vec<ExchangeRow>,
+    /// Where new exchanges come from.
+    pub stream: Option<String>,
     /// The link to older exchanges.
     pub older: Option<String>,
     pub notes: Vec<String>,
@@ -88,8 +90,12 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let text = visit.text();
     let (filter, mut notes) = filter(&console, &visit);
     let deadline = Deadline::after(READ_TIMEOUT);
+    let (mut newest, mut stream) = (0, false);
     let listed = match console.parts.journal.list(&filter, PAGE + 1, &deadline).await {
         Ok(Some(rows)) => {
+            newest = rows.first().map_or(0, |row| row.id);
+            // An older page stays as it is, and only the database knows whose identifiers an exchange has.
+            stream = filter.before.is_none() && filter.keys.is_empty() && console.parts.journal.is_kept();
             if !console.parts.journal.is_kept() {
                 notes.push(text.journal_off_kept.to_owned());
             }
@@ -113,6 +119,7 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         layout: Layout::new(&visit, "/console/exchanges", text.exchanges),
         filter: FilterForm::new(&visit),
         search: TextForm { query: visit.query_string(), ..TextForm::default() },
+        stream: stream.then(|| stream_link(&visit, newest)),
         rows,
         older: older.map(|before| older_link(&visit, before)),
         notes,
@@ -212,7 +219,7 @@ fn lookup_keys(console: &Console, text: &str) -> Vec<LookupKey> {
 }
 
 /// What the audit log has, oldest first.
-async fn audit_events(
+pub async fn audit_events(
     console: &Console,
     filter: &JournalFilter,
     deadline: &Deadline,
@@ -256,14 +263,23 @@ pub fn unavailable(visit: &Visit, error: &StorageError) -> Response {
 
 /// The link to the page of older exchanges, with the same filter.
 fn older_link(visit: &Visit, before: i64) -> String {
+    format!("/console/exchanges?{}", filter_and(visit, "before", before))
+}
+
+/// The stream of exchanges behind this one, with the same filter.
+fn stream_link(visit: &Visit, after: i64) -> String {
+    format!("/console/stream?{}", filter_and(visit, "after", after))
+}
+
+fn filter_and(visit: &Visit, name: &str, number: i64) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for name in FIELDS {
         if let Some(value) = visit.query(name).filter(|value| !value.is_empty()) {
             query.append_pair(name, &value);
         }
     }
-    query.append_pair("before", &before.to_string());
-    format!("/console/exchanges?{}", query.finish())
+    query.append_pair(name, &number.to_string());
+    query.finish()
 }
 
 const FIELDS: [&str; 8] = ["status", "interaction", "type", "identifier", "rule", "caller", "since", "until"];
@@ -308,7 +324,7 @@ impl ExchangeRow {
         }
     }
 
-    fn of_event(event: &AuditEvent) -> Self {
+    pub fn of_event(event: &AuditEvent) -> Self {
         Self {
             link: format!("/console/exchanges/{}", event.request_id),
             time: time_of(&event.at),

@@ -143,7 +143,12 @@ fn identify(console: &Console, area: Area, parts: &Parts, visit: &mut Visit) -> 
         }
         Area::Page => {
             let id = cookie::find(&parts.headers, cookie::SESSION);
-            let session = id.and_then(|id| console.sessions.resume(id, console.now()));
+            let sessions = &console.sessions;
+            let session = id.and_then(|id| match parts.uri.path() {
+                // A page that is left open does not prolong its session.
+                "/console/stream" => sessions.peek(id, console.now()),
+                _ => sessions.resume(id, console.now()),
+            });
             let session = session.ok_or_else(|| Refusal::NoSession(return_path::login(&parts.method, &parts.uri)))?;
             (visit.caller, visit.csrf) = (Some(session.caller), Some(session.csrf));
         }

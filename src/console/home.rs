@@ -8,9 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::exchanges::{ExchangeRow, audit_events};
 use super::page::{self, Layout};
+use super::plots::Plots;
 use super::state::Console;
-use super::text::Text;
+use super::text::{Text, fill};
 use super::time::Time;
 use super::visit::Visit;
 use super::webhooks::{class_of, state_of};
@@ -18,10 +20,14 @@ use crate::annuaire::status::{TypeMark, marks};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::http::ops::Readiness;
+use crate::storage::journal::JournalFilter;
 use crate::webhook::{WebhookStatus, read_statuses};
 
 /// Maximum time for what a page reads from a database.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Refusals that are shown.
+const MAX_REFUSALS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -35,6 +41,10 @@ struct HomePage {
     directory: DirectoryView,
     has_webhooks: bool,
     webhooks: Vec<WebhookRow>,
+    plots: Plots,
+    since: String,
+    /// The last refusals; `None` where the database does not answer.
+    refusals: Option<Vec<ExchangeRow>>,
 }
 
 /// What is shown of the directory mirror.
@@ -74,18 +84,35 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         lag: status.lag,
         name: status.name,
     });
+    let started = Time::new(console.started, now, text);
     let page = HomePage {
         layout: Layout::new(&visit, "/console", text.home),
         ready,
         ready_class,
         version: env!("CARGO_PKG_VERSION"),
-        started: Time::new(console.started, now, text),
         database: console.parts.endpoint.storage.description().to_owned(),
         directory,
         has_webhooks: !console.parts.webhooks.is_empty(),
         webhooks: webhooks.collect(),
+        plots: Plots::new(&console.parts.counters, visit.query("hours").and_then(|hours| hours.parse().ok()), text),
+        since: fill(text.plots_since, &[("time", &started.text)]),
+        started,
+        refusals: refusals(&console, text).await,
     };
     page::respond(StatusCode::OK, &page)
+}
+
+/// The last refusals, from the journal, else from the audit log.
+async fn refusals(console: &Console, text: &Text) -> Option<Vec<ExchangeRow>> {
+    let filter = JournalFilter { status: Some((400, 599)), ..JournalFilter::default() };
+    let deadline = Deadline::after(READ_TIMEOUT);
+    match console.parts.journal.list(&filter, MAX_REFUSALS, &deadline).await.ok()? {
+        Some(rows) => Some(rows.iter().map(|row| ExchangeRow::new(row, text)).collect()),
+        None => {
+            let events = audit_events(console, &filter, &deadline).await.ok()?;
+            Some(events.iter().rev().take(MAX_REFUSALS).map(ExchangeRow::of_event).collect())
+        }
+    }
 }
 
 /// What the first page and the API tell.

@@ -52,6 +52,11 @@ impl Layout {
         pages.map(|(path, title)| Link { path, title, is_current: path == self.current }).into()
     }
 
+    /// The path and the query of this page.
+    pub fn here(&self) -> String {
+        self.visit.here()
+    }
+
     /// The languages: tag, name in itself, link, whether it is the page's.
     pub fn languages(&self) -> [(&'static str, &'static str, String, bool); 2] {
         [(Language::French, "Français"), (Language::English, "English")].map(|(language, name)| {

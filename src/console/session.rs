@@ -69,6 +69,11 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// The session with this id, which is not used now.
+    pub fn peek(&self, id: &str, now: Timestamp) -> Option<Session> {
+        self.lock().get(&TokenHash::from_token(id)).filter(|session| !session.is_over(now)).cloned()
+    }
+
     /// Ends the session with this id.
     pub fn end(&self, id: &str) {
         self.lock().remove(&TokenHash::from_token(id));
@@ -93,6 +98,7 @@ mod tests {
         let id = sessions.begin("alice", at(0)).expect("random bits");
         assert_eq!(sessions.resume(&id, at(29)).map(|session| session.caller), Some("alice".into()));
         assert!(sessions.resume(&id, at(58)).is_some(), "the request before counts");
+        assert!(sessions.peek(&id, at(87)).is_some() && sessions.peek(&id, at(88)).is_none());
         assert_eq!(sessions.resume(&id, at(88)), None);
         assert_eq!(sessions.resume(&id, at(59)), None, "it has ended for good");
         let id = sessions.begin("alice", at(0)).expect("random bits");

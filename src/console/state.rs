@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::live::Live;
 use super::login_rate::LoginRate;
 use super::session::Sessions;
 use crate::access::caller::Callers;
@@ -12,7 +13,7 @@ use crate::access::token;
 use crate::annuaire::store::Mirror;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
-use crate::http::{App, Permits};
+use crate::http::{App, Counters, Permits};
 use crate::interaction::Endpoint;
 use crate::journal::JournalReader;
 use crate::webhook::Webhook;
@@ -27,6 +28,9 @@ pub struct ConsoleParts {
     pub mirror: Option<Mirror>,
     pub webhooks: Vec<Webhook>,
     pub journal: JournalReader,
+    /// What the FHIR listener has answered.
+    pub counters: Counters,
+    pub live: Live,
     /// The origin of the FHIR API, such as `https://sas.example.org`.
     pub fhir_origin: String,
     pub access: ConsoleAccess,

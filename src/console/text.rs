@@ -78,6 +78,24 @@ texts! { Text:
     webhooks_pending: "Aucun état n'est encore connu."; "No state is known yet.";
     webhooks_failed: "La base de données ne répond pas : l'état des webhooks est inconnu."; "The database does not answer: the state of the webhooks is unknown.";
 
+    plots: "Réponses de l'API FHIR"; "Answers of the FHIR API";
+    plots_since: "De cette instance, depuis {time} ; 24 heures au plus sont gardées en mémoire."; "Of this instance, since {time}; at most 24 hours are kept in memory.";
+    plots_empty: "Aucune réponse dans cet intervalle."; "No answer in this time.";
+    plot_statuses: "Réponses par statut"; "Answers by status";
+    plot_latency: "Latence p50 et p99"; "Latency, p50 and p99";
+    plot_rules: "Refus par règle"; "Refusals by rule";
+    plot_table: "Les mêmes chiffres en tableau"; "The same figures as a table";
+    plot_table_caption: "Réponses par statut, et latence ; heures UTC du début de chaque intervalle"; "Answers by status, and latency; UTC times at which each interval begins";
+    plot_milliseconds: "{n} ms"; "{n} ms";
+    refusals: "Derniers refus"; "Last refusals";
+    refusals_none: "Aucun refus n'est gardé."; "No refusal is kept.";
+    refusals_failed: "La base de données ne répond pas : les derniers refus sont inconnus."; "The database does not answer: the last refusals are unknown.";
+    refusals_all: "Tous les refus (4xx)"; "All refusals (4xx)";
+    live_new: "{n} nouveaux échanges"; "{n} new exchanges";
+    live_pause: "Suspendre la mise à jour"; "Pause the updates";
+    live_resume: "Reprendre la mise à jour"; "Resume the updates";
+    live_changed: "Des versions ont été ajoutées depuis l'ouverture de cette page : la recharger."; "Versions have been added since this page was opened: reload it.";
+
     // /console/webhooks
     webhook_state: "État"; "State";
     webhook_active: "actif"; "active";

@@ -58,6 +58,11 @@ impl Visit {
         self.uri.query().map_or_else(String::new, |query| format!("?{query}"))
     }
 
+    /// The path and the query.
+    pub fn here(&self) -> String {
+        format!("{}{}", self.uri.path(), self.query_string())
+    }
+
     /// The same page in another language.
     pub fn in_language(&self, language: Language) -> String {
         let pairs = form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());

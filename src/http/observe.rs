@@ -12,6 +12,7 @@ use axum::response::Response;
 use tracing::{Instrument, Span};
 
 use super::cited_rules::CitedRules;
+use super::counters::Counters;
 use super::log_limit::{self, Reason};
 use super::origin::Origin;
 use super::recorder::{Extent, Recorder, RequestCopy};
@@ -89,11 +90,12 @@ pub struct Observer {
     pub audit: AuditQueue,
     /// Keeps exchanges in the journal, if there is one.
     pub recorder: Option<Recorder>,
+    pub counters: Counters,
 }
 
 /// Takes over or makes the request id, echoes it, measures, logs, audits, and keeps the exchange in the journal.
 pub async fn observe(
-    State(Observer { audit: queue, recorder }): State<Observer>,
+    State(Observer { audit: queue, recorder, counters }): State<Observer>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -116,7 +118,7 @@ pub async fn observe(
     let copy = request.extensions().get::<RequestCopy>().cloned();
     let journal = recorder.zip(copy).map(|(recorder, copy)| Journal { recorder, copy, is_near });
     let in_flight =
-        InFlightGuard { start, queue, audit, is_unauthenticated, span: span.clone(), request_span, journal };
+        InFlightGuard { start, queue, audit, is_unauthenticated, span: span.clone(), request_span, journal, counters };
     let answering = REQUEST_ID_NOW.scope(request_id.clone(), next.run(request));
     let mut response = answering.instrument(span).await;
 
@@ -159,6 +161,7 @@ struct InFlightGuard {
     /// `None` once the span has ended.
     request_span: Option<RequestSpan>,
     journal: Option<Journal>,
+    counters: Counters,
 }
 
 impl InFlightGuard {
@@ -219,6 +222,10 @@ impl InFlightGuard {
         .increment(1);
         metrics::histogram!("sas_request_duration_seconds", "type" => resource_type, "interaction" => interaction)
             .record(elapsed.as_secs_f64());
+        if interaction != "events" {
+            // They wait on purpose.
+            self.counters.record(status, elapsed, cited.rules());
+        }
         let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
         let caller = draft.caller().unwrap_or("none");
         let reason = limited(status, self.is_unauthenticated, cited);
@@ -309,6 +316,7 @@ mod tests {
 
     use super::*;
     use crate::access::principal::{AuthFailure, Denied};
+    use crate::clock::Clock;
     use crate::error::Workload;
     use crate::http::http_error::HttpError;
     use crate::tls::certificate::ClientCertificate;
@@ -324,9 +332,10 @@ mod tests {
                 None => std::future::pending().await,
             }
         };
-        let mut router = Router::new()
-            .route("/", any(answer))
-            .layer(from_fn_with_state(Observer { audit: queue, recorder: None }, observe));
+        let mut router = Router::new().route("/", any(answer)).layer(from_fn_with_state(
+            Observer { audit: queue, recorder: None, counters: Counters::new(Clock::system()) },
+            observe,
+        ));
         let peer = "192.0.2.1".parse().expect("an address");
         let origin = Origin { peer, certificate: None, principal, base_url: "http://h/fhir".into() };
         for _ in 0..requests {
@@ -408,9 +417,10 @@ mod tests {
         ] {
             let (queue, mut events) = AuditQueue::without_task();
             let quoted = async || request_id().unwrap_or_default();
-            let mut router = Router::new()
-                .route("/", any(quoted))
-                .layer(from_fn_with_state(Observer { audit: queue, recorder: None }, observe));
+            let mut router = Router::new().route("/", any(quoted)).layer(from_fn_with_state(
+                Observer { audit: queue, recorder: None, counters: Counters::new(Clock::system()) },
+                observe,
+            ));
             let request = Request::get("/").header(name, id).body(Body::empty()).expect("a request");
             let response = router.call(request).await.expect("a response");
             assert_eq!(response.headers()[name], id);

@@ -16,7 +16,7 @@ async fn panic_returns_500_and_the_connection_stays_open() {
     let router = Router::new().route("/broken", get(broken)).route("/whole", get(async || "well"));
     let identification = Identification::open("http://sas.example.org/fhir");
     let (audit, mut events) = AuditQueue::without_task();
-    let observer = Observer { audit, recorder: None };
+    let observer = Observer { audit, recorder: None, counters: Counters::new(crate::clock::Clock::system()) };
     let admission = Admission::new(identification.access.clone(), Bounds::default(), Permits::new(&Bounds::default()));
     let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
     let service = TowerToHyperService::new(with_middleware(router, admission, budget, identification, observer));

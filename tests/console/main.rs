@@ -23,6 +23,7 @@ mod admission;
 mod directory;
 mod exchange_actions;
 mod exchanges;
+mod live;
 mod pages;
 mod program;
 mod resources;

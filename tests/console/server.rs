@@ -13,14 +13,14 @@ use sas_endpoint::access::right::Right;
 use sas_endpoint::access::token::TokenHash;
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
-use sas_endpoint::console::{ConsoleAccess, ConsoleParts, router};
+use sas_endpoint::console::{ConsoleAccess, ConsoleParts, Live, router};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::{Bounds, Timeouts};
 use sas_endpoint::http::events::EventFeed;
 use sas_endpoint::http::listener;
 use sas_endpoint::http::origin::Identification;
 use sas_endpoint::http::origin::proxy;
-use sas_endpoint::http::{AppParts, Permits, service};
+use sas_endpoint::http::{AppParts, Counters, Permits, service};
 use sas_endpoint::interaction::Endpoint;
 use sas_endpoint::journal::JournalReader;
 use sas_endpoint::sas::deviation::Validation;
@@ -98,7 +98,7 @@ impl Setup {
             writer,
             directory: None,
             decision: None,
-            clock,
+            clock: clock.clone(),
         };
         let mirror = Mirror::open(&format!("{}.annuaire", database.url)).await.expect("the mirror opens");
         let fhir = service(AppParts {
@@ -114,6 +114,8 @@ impl Setup {
             mirror: self.has_mirror.then(|| mirror.clone()),
             webhooks: vec![],
             journal: JournalReader::default(),
+            counters: Counters::new(clock),
+            live: Live::new(stopping.clone()),
             fhir_origin: "http://127.0.0.1:8080".to_owned(),
             access: self.access,
             permits: Permits::new(&self.bounds),

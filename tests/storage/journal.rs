@@ -115,6 +115,11 @@ on_both_databases! { given;
             ),
         ] {
             assert_eq!(found(&journal, filter.clone()).await, expected, "{filter:?}");
+            if filter.keys.is_empty() && filter.before.is_none() && filter.after.is_none() {
+                let rows = journal.list(&JournalFilter::default(), 100).await.expect("a list");
+                let matching = rows.iter().filter(|row| filter.matches(row)).map(|row| row.request_id.as_str());
+                assert_eq!(matching.collect::<Vec<_>>(), expected, "{filter:?}");
+            }
         }
     }
 

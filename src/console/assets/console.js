@@ -1,5 +1,5 @@
-// What the pages do beyond HTML: a file can be chosen for a text field, or dropped on it, and a command copied. Everything else
-// works without this.
+// What the pages do beyond HTML: a file can be chosen for a text field, or dropped on it, a command copied, and lists say what
+// is new. Everything else works without this.
 'use strict';
 
 for (const area of document.querySelectorAll('textarea[data-file]')) {
@@ -52,4 +52,55 @@ for (const text of document.querySelectorAll('pre[data-copy]')) {
   button.textContent = text.dataset.copy;
   button.addEventListener('click', () => navigator.clipboard.writeText(text.textContent));
   text.after(button);
+}
+
+// New exchanges come on top of the list, oldest first; while it is paused, they wait.
+for (const list of document.querySelectorAll('[data-stream]')) {
+  const maxRows = 200;
+  const table = list.querySelector('table');
+  const status = document.createElement('p');
+  status.setAttribute('role', 'status');
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = list.dataset.pause;
+  list.prepend(status, button);
+  const waiting = [];
+  let isPaused = false;
+  let number = 0;
+
+  const show = () => {
+    for (const row of waiting.splice(0)) {
+      table.tBodies[0].prepend(row);
+    }
+    table.hidden = table.tBodies[0].rows.length === 0;
+    while (table.tBodies[0].rows.length > maxRows) {
+      table.tBodies[0].lastElementChild.remove();
+    }
+  };
+  const source = new EventSource(list.dataset.stream);
+  source.addEventListener('exchange', (event) => {
+    const parsed = new DOMParser().parseFromString(`<table><tbody>${event.data}</tbody></table>`, 'text/html');
+    waiting.push(...parsed.querySelectorAll('tr'));
+    waiting.splice(0, waiting.length - maxRows);
+    number += 1;
+    status.textContent = list.dataset.new.replace('{n}', number);
+    if (!isPaused) {
+      show();
+    }
+  });
+  button.addEventListener('click', () => {
+    isPaused = !isPaused;
+    button.textContent = isPaused ? list.dataset.resume : list.dataset.pause;
+    if (!isPaused) {
+      show();
+    }
+  });
+}
+
+for (const note of document.querySelectorAll('[data-changes]')) {
+  const source = new EventSource(note.dataset.changes);
+  source.addEventListener('change', () => {
+    note.hidden = false;
+    source.close();
+  });
 }

@@ -105,6 +105,20 @@ pub struct JournalFilter {
     pub keys: Vec<LookupKey>,
 }
 
+impl JournalFilter {
+    /// Whether an exchange matches all conditions but those of ids and keys.
+    pub fn matches(&self, row: &JournalRow) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+        is(&self.interaction, Some(&row.interaction))
+            && is(&self.resource_type, row.resource_type.as_deref())
+            && is(&self.caller, row.caller.as_deref())
+            && self.since.as_ref().is_none_or(|since| row.at >= *since)
+            && self.until.as_ref().is_none_or(|until| row.at < *until)
+            && self.status.is_none_or(|(lowest, highest)| (lowest..=highest).contains(&row.status))
+            && self.rule.as_ref().is_none_or(|rule| row.rules.contains(&format!(" {rule} ")))
+    }
+}
+
 const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, \
      duration_us, size";
 

@@ -1,0 +1,140 @@
+//! `/console/stream`: what happens, as Server-Sent Events. `exchange` has the row of the list, `change` the position of the last
+//! version, and `reload` tells that something was left out.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use futures_util::stream;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use super::cookie;
+use super::exchanges::{self, ExchangeRow, READ_TIMEOUT};
+use super::live::{LiveEvent, MAX_ROWS, Subscription};
+use super::refusal::Refusal;
+use super::state::Console;
+use super::visit::Visit;
+use crate::deadline::Deadline;
+use crate::storage::journal::{JournalFilter, JournalRow};
+
+/// A line is sent after so much silence, so that a browser that is gone is noticed, and a session that has ended.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// After this time a stream ends, and the browser connects again.
+const MAX_DURATION: Duration = Duration::from_mins(15);
+
+/// Tells nginx to pass each event on at once.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+#[derive(Template)]
+#[template(path = "exchange_row.html")]
+struct RowTemplate {
+    row: ExchangeRow,
+}
+
+/// The next events of one browser.
+struct EventStream {
+    console: Arc<Console>,
+    visit: Visit,
+    filter: JournalFilter,
+    subscription: Subscription,
+    /// The session whose end ends the stream; `None` where the console is open.
+    session: Option<String>,
+    /// The newest exchange that was looked at.
+    seen: i64,
+    waiting: VecDeque<Bytes>,
+    end: Instant,
+}
+
+/// Begins a stream of the exchanges that match the filter of the query, behind `after` or `Last-Event-ID`.
+pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let visit = Visit::of(&request);
+    let session = visit.caller.as_ref().and_then(|_| cookie::find(request.headers(), cookie::SESSION));
+    let session = session.map(str::to_owned);
+    let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    drop(request);
+    let parts = &console.parts;
+    let Some(subscription) = parts.live.subscribe(&parts.endpoint.storage, &parts.journal) else {
+        return Refusal::Busy.respond(&visit, false);
+    };
+    let seen = last.or_else(|| visit.query("after")).and_then(|id| id.parse().ok());
+    let (filter, _) = exchanges::filter(&console, &visit);
+    let filter = JournalFilter { before: None, after: seen, keys: vec![], ..filter };
+    // What came between the page and the stream.
+    let missed = match seen {
+        Some(_) => parts.journal.list(&filter, MAX_ROWS, &Deadline::after(READ_TIMEOUT)).await,
+        None => Ok(None),
+    };
+    let mut events = EventStream {
+        filter,
+        subscription,
+        session,
+        seen: seen.unwrap_or(i64::MAX),
+        waiting: VecDeque::new(),
+        end: Instant::now() + MAX_DURATION,
+        console,
+        visit,
+    };
+    events.add(&missed.ok().flatten().unwrap_or_default());
+    let chunks = stream::unfold(events, async |mut events| Some((Ok::<_, Infallible>(events.next().await?), events)));
+    let mut response = Response::new(Body::from_stream(chunks));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert(BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+impl EventStream {
+    /// The next chunk; `None` when the stream ends.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(chunk) = self.waiting.pop_front() {
+                return Some(chunk);
+            }
+            if Instant::now() >= self.end || !self.has_session() {
+                return None;
+            }
+            let Subscription { events, stopping, .. } = &mut self.subscription;
+            let event = tokio::select! {
+                // An error means that the server has stopped.
+                _ = stopping.wait_for(|stopping| *stopping) => return None,
+                event = tokio::time::timeout(HEARTBEAT, events.recv()) => event,
+            };
+            match event {
+                Err(_) => return Some(Bytes::from_static(b":\n\n")),
+                Ok(Ok(LiveEvent::Exchanges(rows))) => self.add(&rows),
+                Ok(Ok(LiveEvent::Head(position))) => {
+                    return Some(format!("event: change\ndata: {position}\n\n").into());
+                }
+                Ok(Err(RecvError::Lagged(_))) => return Some(Bytes::from_static(b"event: reload\ndata:\n\n")),
+                Ok(Err(RecvError::Closed)) => return None,
+            }
+        }
+    }
+
+    /// Whether the person is still logged in. To look does not prolong the session.
+    fn has_session(&self) -> bool {
+        let is_over = |id: &String| self.console.sessions.peek(id, self.console.now()).is_none();
+        !self.session.as_ref().is_some_and(is_over)
+    }
+
+    /// Adds the events of the rows that are new and match, oldest first. The first rows that come are those of the page, where it
+    /// has not said which ones it has.
+    fn add(&mut self, rows: &[JournalRow]) {
+        let Some(newest) = rows.first().map(|row| row.id) else { return };
+        for row in rows.iter().rev().filter(|row| row.id > self.seen && self.filter.matches(row)) {
+            let template = RowTemplate { row: ExchangeRow::new(row, self.visit.text()) };
+            if let Ok(html) = template.render() {
+                let data: String = html.trim_end().lines().map(|line| format!("data: {line}\n")).collect();
+                self.waiting.push_back(format!("event: exchange\nid: {}\n{data}\n", row.id).into());
+            }
+        }
+        self.seen = if self.seen == i64::MAX { newest } else { self.seen.max(newest) };
+    }
+}
