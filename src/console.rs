@@ -92,6 +92,7 @@ pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error
         .route("/console/stream", get(stream::show))
         .route("/console/style.css", get(assets::style))
         .route("/console/console.js", get(assets::script))
+        .route("/console/icon.svg", get(assets::icon))
         .fallback(async |request: Request| respond(&request, &Refusal::NotFound))
         .method_not_allowed_fallback(async |request: Request| respond(&request, &Refusal::MethodNotAllowed))
         // Within the gate, so that its page has the navigation; the gate itself does not panic.

@@ -1,4 +1,4 @@
-//! Our style and our script: the pages name no other.
+//! Our style, our script and our icon: the pages name no other.
 
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -9,4 +9,9 @@ pub async fn style() -> impl IntoResponse {
 
 pub async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("assets/console.js"))
+}
+
+/// Without it, browsers ask for `/favicon.ico`.
+pub async fn icon() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("assets/icon.svg"))
 }

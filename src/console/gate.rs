@@ -46,7 +46,7 @@ enum Area {
 impl Area {
     fn of(path: &str) -> Self {
         match path {
-            "/console/style.css" | "/console/console.js" => Self::Asset,
+            "/console/style.css" | "/console/console.js" | "/console/icon.svg" => Self::Asset,
             "/console/login" => Self::Login,
             "/console/api" => Self::Api,
             path if path.starts_with("/console/api/") => Self::Api,

@@ -172,6 +172,7 @@ async fn console_headers_are_on_each_answer() {
         ("GET", "/console", 200),
         ("HEAD", "/console", 200),
         ("GET", "/console/style.css", 200),
+        ("GET", "/console/icon.svg", 200),
         ("GET", "/console/console.js", 200),
         ("GET", "/console/api/status", 200),
         ("GET", "/console/unknown", 404),
