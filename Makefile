@@ -1,5 +1,5 @@
 # The commands of the project. `make` alone lists them.
-.PHONY: help release run test test-containers check sizes audit kubernetes pin faults fuzz demo-certificates bench bench-annuaire
+.PHONY: help release run test test-browser test-containers check sizes audit kubernetes pin faults fuzz demo-certificates bench bench-annuaire
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -18,9 +18,16 @@ ifneq ($(filter required,$(SAS_TEST_CONTAINERS))$(shell test "$$(id -u)" = 0 && 
 CONTAINERS := containers-installed
 endif
 endif
-test: postgres-installed pgbouncer-installed nginx-installed $(CONTAINERS) ## run all tests: SQLite, Postgres, nginx, containers
-	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required cargo test --locked
+ifneq ($(SAS_TEST_BROWSER),skip)
+BROWSER := browser-installed
+endif
+test: postgres-installed pgbouncer-installed nginx-installed $(BROWSER) $(CONTAINERS) ## run all tests: SQLite, Postgres, nginx, Chromium, containers
+	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required SAS_TEST_BROWSER=$(or $(SAS_TEST_BROWSER),required) \
+		cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
+
+test-browser: browser-installed ## run only the tests of the console in Chromium; screenshots in target/console-screenshots
+	SAS_TEST_BROWSER=required cargo test --locked --test browser
 
 test-containers: containers-installed ## run only the tests of the image, the compositions and the units (root; three minutes)
 	SAS_TEST_CONTAINERS=required cargo test --locked --test containers
@@ -90,7 +97,7 @@ define install
 endef
 
 # The tests start these programs themselves; the services of Debian's packages are not needed.
-.PHONY: postgres-installed pgbouncer-installed nginx-installed containers-installed python-installed
+.PHONY: postgres-installed pgbouncer-installed nginx-installed browser-installed containers-installed python-installed
 python-installed:
 	$(call install,/none,none,python3-venv)
 
@@ -102,6 +109,11 @@ pgbouncer-installed:
 
 nginx-installed:
 	$(call install,/usr/sbin/nginx,nginx,nginx-light)
+
+browser-installed:
+	$(call install,/usr/bin/chromium,chromium,chromium)
+	$(call install,/usr/bin/chromedriver,chromedriver,chromium-driver)
+	$(call install,/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf,none,fonts-dejavu-core)
 
 containers-installed:
 	$(call install,/usr/bin/podman,podman,podman)
