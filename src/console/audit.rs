@@ -39,9 +39,12 @@ impl Viewed {
 pub fn interaction(method: &Method, path: &str) -> Option<&'static str> {
     let is_post = method == Method::POST;
     match path {
-        "/console/login" | "/console/logout" | "/console/validate" | "/console/style.css" | "/console/console.js" => {
-            None
-        }
+        "/console/login"
+        | "/console/logout"
+        | "/console/validate"
+        | "/console/style.css"
+        | "/console/console.js"
+        | "/console/icon.svg" => None,
         "/console/webhooks" if is_post => Some("console-webhook"),
         path if path == "/console/rules" || path.starts_with("/console/rules/") => None,
         path if is_post && path.ends_with("/send-again") => Some("console-send-again"),

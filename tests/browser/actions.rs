@@ -77,6 +77,70 @@ async fn browser_exchanges_are_filtered_by_keyboard_and_without_script() {
 }
 
 #[tokio::test]
+async fn browser_list_of_exchanges_shows_what_comes_and_can_be_paused() {
+    let Some(browser) = Browser::open().await else { return };
+    let target = Target::open().await;
+    target.fill().await;
+    browser.go(&target.url_in("/console/exchanges?status=404", "en")).await;
+    let rows = "document.querySelectorAll('tbody tr').length";
+    assert_eq!(browser.text(&format!("return {rows}")).await, "1");
+    target.send("1111222233334444", "GET", "/fhir/First", "").await;
+    browser
+        .wait_for(&format!("{rows} === 2 && document.querySelector('tbody tr').textContent.includes('/fhir/First')"))
+        .await;
+    let button = "document.querySelector('[data-stream] button').textContent";
+    browser.tab_to("[data-stream] button").await;
+    browser.press([ENTER]).await;
+    browser.wait_for(&format!("{button}.startsWith('Resume')")).await;
+    // Of another status, and of the filter's.
+    target.put("1111222233335555", "{}").await;
+    target.send("1111222233336666", "GET", "/fhir/Second", "").await;
+    browser.wait_for("document.querySelector('[data-stream] [role=\"status\"]').textContent.startsWith('2 ')").await;
+    assert_eq!(browser.text(&format!("return {rows}")).await, "2");
+    browser.press([ENTER]).await;
+    browser.wait_for(&format!("{rows} === 3 && {button}.startsWith('Pause')")).await;
+    // A list of accounts tells that versions were added.
+    browser.go(&target.url_in("/console/accounts", "en")).await;
+    browser.wait_for("document.querySelector('[data-changes]').hidden").await;
+    // The first poll finds where the log ends.
+    let mut number = 0;
+    crate::support::polling::poll_until("the change is shown", async || {
+        number += 1;
+        let body = REGULATOR.replace("AUBERT", &format!("AUBERT {number}"));
+        target.put("1111222233337777", body).await;
+        browser.run("return document.querySelector('[data-changes]').hidden", vec![]).await == false
+    })
+    .await;
+    assert_eq!(browser.log().await, Vec::<String>::new());
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn browser_request_is_sent_again_after_a_question() {
+    let Some(browser) = Browser::open().await else { return };
+    let target = Target::open().await;
+    let account = target.fill().await;
+    let mut found = vec![];
+    for language in ["en", "fr"] {
+        browser.go(&target.url_in(&format!("/console/exchanges/{REFUSED}"), language)).await;
+        browser.tab_to("a[href*=\"/send-again\"]").await;
+        browser.press([ENTER]).await;
+        browser
+            .wait_for(&format!("document.querySelector('.notice').textContent.includes('Practitioner/{account}')"))
+            .await;
+        browser.tab_to("main form button").await;
+        browser.press([ENTER]).await;
+        browser.wait_for("/^4/.test(document.querySelector('main strong[role=\"status\"]').textContent)").await;
+        found.extend(check_page(&browser, "exchange-sent-again", language, &[]).await);
+        browser.tab_to("main ul a").await;
+        browser.press([ENTER]).await;
+        browser.wait_for(&format!("document.querySelector('main dl a[href$=\"{REFUSED}\"]')")).await;
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn browser_resource_from_a_file_is_validated_by_keyboard() {
     let Some(browser) = Browser::open().await else { return };
     let target = Target::open().await;

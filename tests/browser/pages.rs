@@ -4,8 +4,9 @@ use crate::browser::Browser;
 use crate::check::check_page;
 use crate::target::{CREATED, ONE_LINE, REFUSED, Target, UNKNOWN_TYPE, WITHHELD};
 
-/// The pages of a test target: the name of their screenshots, and the path. `ID` stands for the id of a request.
-const PAGES: [(&str, &str, &str); 14] = [
+/// The pages of a test target: the name of their screenshots, and the path. `ID` stands for the id of a request, `ACCOUNT` for that
+/// of the account.
+const PAGES: [(&str, &str, &str); 20] = [
     ("home", "/console", ""),
     ("exchanges", "/console/exchanges", ""),
     ("exchanges-filtered", "/console/exchanges?status=4xx&type=Practitioner", ""),
@@ -15,7 +16,13 @@ const PAGES: [(&str, &str, &str); 14] = [
     ("exchange-one-line", "/console/exchanges/ID", ONE_LINE),
     ("exchange-withheld", "/console/exchanges/ID", WITHHELD),
     ("exchange-unknown-type", "/console/exchanges/ID", UNKNOWN_TYPE),
+    ("exchange-send-again", "/console/exchanges/ID/send-again", REFUSED),
+    ("accounts", "/console/accounts", ""),
+    ("account", "/console/accounts/ACCOUNT", ""),
+    ("appointments", "/console/appointments", ""),
+    ("directory", "/console/directory?q=Aubert", ""),
     ("validate", "/console/validate", ""),
+    ("validate-example", "/console/validate?rule=identifier-count", ""),
     ("rules", "/console/rules", ""),
     ("rules-found", "/console/rules?q=identifier-count", ""),
     ("webhooks", "/console/webhooks", ""),
@@ -29,11 +36,12 @@ const STATUS_404: &str = "the server responded with a status of 404";
 async fn browser_pages_are_accessible_and_fit_in_both_languages_and_widths() {
     let Some(browser) = Browser::open().await else { return };
     let target = Target::open().await;
-    target.fill().await;
+    let account = target.fill().await;
     let mut found = vec![];
     for (name, path, id) in PAGES {
         for language in ["fr", "en"] {
-            browser.go(&target.url_in(&path.replace("ID", id), language)).await;
+            let path = path.replace("ID", id).replace("ACCOUNT", &account);
+            browser.go(&target.url_in(&path, language)).await;
             let expected = if name == "unknown" { &[STATUS_404][..] } else { &[] };
             found.extend(check_page(&browser, name, language, expected).await);
         }

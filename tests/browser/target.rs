@@ -87,8 +87,9 @@ impl Target {
         self.send(id, "PUT", &target, body).await
     }
 
-    /// Sends a request of each kind, and returns once their exchanges are stored and the webhook has failed.
-    pub async fn fill(&self) {
+    /// Sends a request of each kind, and returns once their exchanges are stored and the webhook has failed: the id of the account.
+    pub async fn fill(&self) -> String {
+        let mut account = String::new();
         let refused = refused();
         let withheld = r#"{"resourceType": "Patient", "name": [{"family": "Zyxwvut"}]}"#.to_owned();
         for (id, body, expected) in [
@@ -99,11 +100,16 @@ impl Target {
         ] {
             let answer = self.put(id, body).await;
             assert!(expected.contains(&answer.status.as_u16()), "{}", answer.text);
+            if id == CREATED {
+                let created: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+                account = created["id"].as_str().expect("an id").to_owned();
+            }
         }
         let answer = self.send(UNKNOWN_TYPE, "GET", "/fhir/Nothing?name=%E2%80%AE%3Cscript%3E", "").await;
         assert_eq!(answer.status, 404, "{}", answer.text);
         self.wait_for("/console/exchanges?lang=en", &format!("/console/exchanges/{UNKNOWN_TYPE}")).await;
         self.wait_for("/console/webhooks?lang=en", "Failing since").await;
+        account
     }
 
     /// Asks for a page until it shows this.
