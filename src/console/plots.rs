@@ -27,13 +27,19 @@ pub struct Plots {
     pub statuses: Vec<Bar>,
     /// The largest number of answers of a column, and half of it.
     pub answers: [String; 2],
-    /// The points of the lines of p50 and p99.
-    pub lines: [String; 2],
+    /// The lines of p50 and p99.
+    pub lines: [Line; 2],
     /// The longest latency, and half of it.
     pub latencies: [String; 2],
     pub rules: Vec<RuleBar>,
     /// The columns with answers, newest first.
     pub rows: Vec<Row>,
+}
+
+/// A line through the columns with answers, each of which has a mark.
+pub struct Line {
+    pub class: &'static str,
+    pub marks: Vec<(String, String)>,
 }
 
 /// A part of a column: the answers of a class.
@@ -81,8 +87,10 @@ impl Plots {
             until: time(counted.last()),
             statuses: bars(&counted, most),
             answers: [most.to_string(), half(f64::from(most))],
-            lines: [|counted: &Counted| counted.p50, |counted: &Counted| counted.p99]
-                .map(|of| points(&counted, longest, of)),
+            lines: [
+                Line::new("p50", &counted, longest, |counted| counted.p50),
+                Line::new("p99", &counted, longest, |counted| counted.p99),
+            ],
             latencies: [milliseconds(longest, text), milliseconds(longest / 2.0, text)],
             rules: refusals
                 .into_iter()
@@ -127,14 +135,25 @@ fn bars(counted: &[(Timestamp, Counted)], most: u32) -> Vec<Bar> {
     bars
 }
 
-/// The points of a line through the columns with answers.
-fn points(counted: &[(Timestamp, Counted)], longest: f64, of: fn(&Counted) -> Option<f64>) -> String {
-    let width = WIDTH / counted.len().max(1) as f64;
-    let points = counted.iter().enumerate().filter_map(|(column, (_, counted))| {
-        let height = HEIGHT * of(counted)? / longest;
-        Some(format!("{:.1},{:.1}", (column as f64 + 0.45) * width, HEIGHT - height))
-    });
-    points.collect::<Vec<_>>().join(" ")
+impl Line {
+    fn new(
+        class: &'static str,
+        counted: &[(Timestamp, Counted)],
+        longest: f64,
+        of: fn(&Counted) -> Option<f64>,
+    ) -> Self {
+        let width = WIDTH / counted.len().max(1) as f64;
+        let marks = counted.iter().enumerate().filter_map(|(column, (_, counted))| {
+            let height = HEIGHT * of(counted)? / longest;
+            Some((format!("{:.1}", (column as f64 + 0.45) * width), format!("{:.1}", HEIGHT - height)))
+        });
+        Self { class, marks: marks.collect() }
+    }
+
+    /// The points of the line.
+    pub fn points(&self) -> String {
+        self.marks.iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn share(number: u32, most: u32) -> String {
@@ -186,7 +205,7 @@ mod tests {
             assert_eq!((plots.rules[0].width.as_str(), plots.rules[1].width.as_str()), ("100", "50"));
             let [row] = &plots.rows[..] else { panic!("one row") };
             assert_eq!((row.by_status, row.p50.as_str(), row.p99.as_str()), ([2, 0, 2, 1], "3.00 ms", "3.00 ms"));
-            assert!(plots.lines[1].ends_with(",0.0"), "{}", plots.lines[1]);
+            assert!(plots.lines[1].points().ends_with(",0.0"), "{}", plots.lines[1].points());
             assert!(plots.ranges.iter().filter(|(_, is_current)| *is_current).count() == 1);
         }
     }

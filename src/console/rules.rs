@@ -29,7 +29,7 @@ struct RulesPage {
 
 struct RuleView {
     id: &'static str,
-    sentences: [(&'static str, &'static str); 2],
+    sentences: [(&'static str, String); 2],
     repair: Option<&'static str>,
     level: &'static str,
     code: &'static str,
@@ -72,13 +72,21 @@ fn matches(rule: &Rule, words: &[String]) -> bool {
 fn view(rule: &'static Rule, visit: &Visit, origin: &str) -> RuleView {
     RuleView {
         id: rule.id,
-        sentences: both_languages(visit.language).map(|language| (language.tag(), rule.sentence(language))),
+        sentences: both_languages(visit.language)
+            .map(|language| (language.tag(), without_values(rule.sentence(language)))),
         repair: rule.repair.map(|repair| repair.sentence(visit.language)),
         level: level(rule.level, visit.text()),
         code: rule.code.code(),
         source: Source::of(rule.source),
         example: examples::find(rule.id).map(|example| example_view(example, visit, origin)),
     }
+}
+
+/// A message with `…` in the place of its values.
+fn without_values(message: &str) -> String {
+    let mut parts = message.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "…" + part.split_once('}').map_or(part, |(_, rest)| rest))
 }
 
 fn example_view(example: &'static Example, visit: &Visit, origin: &str) -> ExampleView {
@@ -117,6 +125,12 @@ fn level(level: Level, text: &'static Text) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn message_of_a_rule_has_no_placeholder() {
+        assert_eq!(without_values("{found} of {expected}."), "… of ….");
+        assert_eq!(without_values("none"), "none");
+    }
 
     #[test]
     fn rules_are_found_by_id_words_source_and_level() {

@@ -242,7 +242,7 @@ texts! { Text:
     rules_search_hint: "Identifiant, mots du message, de la correction ou de la source"; "Id, words of the message, of the repair or of the source";
     search: "Chercher"; "Search";
     show_all: "Toutes les règles"; "All rules";
-    rules_found: "{n} règles sur {all}"; "{n} of {all} rules";
+    rules_found: "Règles trouvées : {n} sur {all}"; "Rules found: {n} of {all}";
     rule_level: "Effet"; "Effect";
     rule_source: "Source"; "Source";
     source_is: "Source :"; "Source:";

@@ -155,12 +155,12 @@ pub struct Composition {
 }
 
 impl Composition {
-    /// `docker compose --file FILE --project-directory FOLDER up --detach --build --wait`, with what `.env` of the folder
-    /// says.
-    pub fn up(engine: Engine, file: &Path, folder: &Path) -> Self {
+    /// `docker compose --file FILE … --project-directory FOLDER up --detach --build --wait`, with what `.env` of the folder
+    /// says; further files override the first.
+    pub fn up(engine: Engine, files: &[&str], folder: &Path) -> Self {
         let settings = read_env(&std::fs::read_to_string(folder.join(".env")).expect(".env"));
-        let text = std::fs::read_to_string(file).expect("a composition");
-        let file = parse(&text, &settings);
+        let read = |file: &&str| std::fs::read_to_string(folder.join(file)).expect("a composition");
+        let file = parse(&files.iter().map(read).collect::<Vec<_>>(), &settings);
         let mut up = Self { engine, file, folder: folder.to_owned(), settings, containers: BTreeMap::new() };
         up.make_images();
         up.make_networks_and_volumes();
@@ -358,12 +358,28 @@ impl Composition {
 }
 
 /// A composition, with the anchors and the variables put in, and without its own keys (`x-…`).
-fn parse(text: &str, settings: &HashMap<String, String>) -> File {
-    let mut value: Value = serde_saphyr::from_str(text).expect("YAML");
+fn parse(texts: &[String], settings: &HashMap<String, String>) -> File {
+    let values = texts.iter().map(|text| serde_saphyr::from_str::<Value>(text).expect("YAML"));
+    let mut value = values.reduce(merged).expect("a file");
     let file = value.as_object_mut().expect("a composition");
     file.retain(|key, _| !key.starts_with("x-"));
     interpolate(&mut value, settings);
     serde_json::from_value(value).unwrap_or_else(|error| panic!("a key that the tests do not know: {error}"))
+}
+
+/// A file and one that overrides it: members are replaced, items of lists added.
+fn merged(mut one: Value, other: Value) -> Value {
+    match (&mut one, other) {
+        (Value::Object(members), Value::Object(others)) => {
+            for (name, other) in others {
+                let member = members.entry(name).or_insert(Value::Null);
+                *member = merged(member.take(), other);
+            }
+        }
+        (Value::Array(items), Value::Array(others)) => items.extend(others),
+        (one, other) => *one = other,
+    }
+    one
 }
 
 fn interpolate(value: &mut Value, settings: &HashMap<String, String>) {
@@ -402,12 +418,12 @@ fn read_env(text: &str) -> HashMap<String, String> {
 fn composition_with_an_unknown_key_is_refused() {
     let text = std::fs::read_to_string(crate::images::repository().join("docker-compose.yml")).expect("a composition");
     let text = text.replace("    user: \"101:101\"\n", "    user: \"101:101\"\n    privileged: true\n");
-    parse(&text, &HashMap::from([("POSTGRES_PASSWORD".to_owned(), "secret".to_owned())]));
+    parse(&[text], &HashMap::from([("POSTGRES_PASSWORD".to_owned(), "secret".to_owned())]));
 }
 
 #[test]
 #[should_panic(expected = "POSTGRES_PASSWORD is needed")]
 fn composition_without_a_needed_setting_is_refused() {
     let text = std::fs::read_to_string(crate::images::repository().join("docker-compose.yml")).expect("a composition");
-    parse(&text, &HashMap::new());
+    parse(&[text], &HashMap::new());
 }

@@ -18,6 +18,10 @@ use crate::support::folder;
 use crate::support::polling::poll_until;
 use crate::support::ports::ReservedPort;
 
+/// `server_name` of deploy/nginx/console.conf, and the token of a caller who may look.
+pub const CONSOLE_HOST: &str = "console.example.org";
+pub const CONSOLE_TOKEN: &str = "open-sesame-0123456789";
+
 /// The tests are root already.
 pub const SUDO: &str = "sudo() { \"$@\"; }\n";
 
@@ -64,6 +68,19 @@ impl Installation {
         installation
     }
 
+    /// Adds what deploy/docker-compose.console.yml needs: the URL, and a caller.
+    pub fn add_console(&self) {
+        let hash = sas_endpoint::access::token::TokenHash::from_token(CONSOLE_TOKEN);
+        let caller = format!("[[caller]]\nname = \"alice\"\ntoken_sha256 = \"{hash}\"\nrights = [\"console\"]\n");
+        for (file, more) in [
+            (self.file("etc/sas-endpoint.toml"), caller),
+            (self.project().join(".env"), format!("SAS_CONSOLE_URL=https://{CONSOLE_HOST}\n")),
+        ] {
+            let text = std::fs::read_to_string(&file).expect("a file");
+            std::fs::write(&file, format!("{text}\n{more}")).expect("written");
+        }
+    }
+
     /// `make pin`, with a registry that has one digest for all images.
     pub fn pin(&self) {
         let tools = self.file("registry");
@@ -79,10 +96,9 @@ impl Installation {
         assert!(pinned[..2].iter().all(|text| text.contains(&digest)), "{pinned:?}");
     }
 
-    /// Brings this composition up.
-    pub fn up(&self, engine: Engine, file: &str) -> Composition {
-        let project = self.project();
-        Composition::up(engine, &project.join(file), &project)
+    /// Brings this composition up, whose further files override the first.
+    pub fn up(&self, engine: Engine, files: &[&str]) -> Composition {
+        Composition::up(engine, files, &self.project())
     }
 
     pub fn client(&self, kind: Option<Kind>) -> Client {

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use reqwest::redirect::Policy;
 use serde_json::Value;
 
 use crate::certificates::{Authority, Kind};
 use crate::composition::Composition;
 use crate::deployment::{account, fhir};
 use crate::engine::Engine;
-use crate::installation::{Installation, assert_no_person, identifier_of, pasted, quoted};
+use crate::installation::{CONSOLE_HOST, CONSOLE_TOKEN, Installation, assert_no_person, identifier_of, pasted, quoted};
 use crate::load::{Ledger, Load, Pace};
 use crate::nginx::client;
 use crate::support::polling::poll_until;
@@ -53,7 +54,7 @@ const STEPS: [Step; 4] = [
 fn up() -> Option<(Installation, Composition)> {
     let engine = Engine::start()?;
     let installation = Installation::for_containers(GROUP);
-    let composition = installation.up(engine, "docker-compose.yml");
+    let composition = installation.up(engine, &["docker-compose.yml"]);
     Some((installation, composition))
 }
 
@@ -65,7 +66,11 @@ async fn put(installation: &Installation, (text, criterion): &(String, String)) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_answer_as_documented_and_log_no_person() {
-    let Some((installation, composition)) = up() else { return };
+    let Some(engine) = Engine::start() else { return };
+    let installation = Installation::for_containers(GROUP);
+    installation.add_console();
+    let composition = installation.up(engine, &["docker-compose.yml", "deploy/docker-compose.console.yml"]);
+    console_is_reached_with_a_token_and_nothing_else_of_its_listener(&installation).await;
     let statuses = installation.run_pasted(&pasted("deploy/README.md", "try $(as good)"));
     assert_eq!(statuses, ["200", "401", "403", "403", "403", "403"]);
     for authority in [Authority::new(), Authority::named("OTHER")] {
@@ -87,6 +92,24 @@ async fn instances_answer_as_documented_and_log_no_person() {
     }
     nginx_reloaded_believes_the_authorities_installed(&installation, &composition).await;
     assert_no_person(&composition.logs());
+}
+
+async fn console_is_reached_with_a_token_and_nothing_else_of_its_listener(installation: &Installation) {
+    // The demo's certificate is of another name, and a request for it needs none.
+    let client = reqwest::Client::builder().resolve(CONSOLE_HOST, installation.address()).redirect(Policy::none());
+    let client = client.tls_danger_accept_invalid_certs(true).build().expect("a client");
+    let url = |path: &str| format!("https://{CONSOLE_HOST}:{}{path}", installation.address().port());
+    let refused = client.get(url("/console")).send().await.expect("an answer");
+    assert_eq!(refused.status(), 303);
+    let form = format!("token={CONSOLE_TOKEN}");
+    let log_in = client.post(url("/console/login")).header("content-type", "application/x-www-form-urlencoded");
+    let welcome = log_in.body(form).send().await.expect("an answer");
+    assert_eq!(welcome.status(), 303, "{:?}", welcome.text().await);
+    let cookie = welcome.headers()["set-cookie"].to_str().expect("visible ASCII").split(';').next().expect("a cookie");
+    for (path, status) in [("/console", 200), ("/console/exchanges", 200), ("/metrics", 404), ("/health/ready", 404)] {
+        let page = client.get(url(path)).header("cookie", cookie).send().await.expect("an answer");
+        assert_eq!(page.status(), status, "{path}");
+    }
 }
 
 /// The commands of deploy/README.md, with the demo's authorities in the place of IGC-Santé's files.
@@ -205,7 +228,7 @@ async fn postgres_stopped_returns_503_and_its_dump_restores_with_pinned_files() 
     let Some(engine) = Engine::start() else { return };
     let installation = Installation::for_containers(GROUP);
     installation.pin();
-    let composition = installation.up(engine, "docker-compose.yml");
+    let composition = installation.up(engine, &["docker-compose.yml"]);
     let (kept, later) = (account(), account());
     assert_eq!(put(&installation, &kept).await.status, 201);
     let dump = installation.file("sas.dump");

@@ -18,7 +18,7 @@ const GROUP: u32 = 65_532;
 async fn sqlite_composition_validates_certificates_and_restores_its_backup() {
     let Some(engine) = Engine::start() else { return };
     let installation = Installation::for_containers(GROUP);
-    let mut composition = installation.up(engine, FILE);
+    let mut composition = installation.up(engine, &[FILE]);
     let url = |path: &str| installation.url(path);
     let good = installation.client(Some(Kind::Good));
 
@@ -65,7 +65,7 @@ async fn sqlite_composition_validates_certificates_and_restores_its_backup() {
 async fn sqlite_composition_restarted_killed_and_recreated_under_load_loses_no_write() {
     let Some(engine) = Engine::start() else { return };
     let installation = Installation::for_containers(GROUP);
-    let mut composition = installation.up(engine, FILE);
+    let mut composition = installation.up(engine, &[FILE]);
     let steps: [fn(&mut Composition); 3] = [
         |composition| {
             composition.stop("endpoint");

@@ -9,6 +9,7 @@ mod process;
 mod support;
 
 mod callers;
+mod console;
 mod deployment;
 mod nginx;
 mod own_answers;

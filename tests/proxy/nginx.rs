@@ -17,6 +17,8 @@ use crate::support::ports::ReservedPort;
 
 const MAIN: &str = include_str!("../../deploy/nginx/nginx.conf");
 const SERVER: &str = include_str!("../../deploy/nginx/sas-endpoint.conf");
+const CONSOLE: &str = include_str!("../../deploy/nginx/console.conf");
+const CONSOLE_INSTANCES: &str = include_str!("../../deploy/nginx/console-instances.conf");
 const INSTANCES: &str = include_str!("../../deploy/nginx/instances.conf");
 
 /// A running nginx; it ends when it is dropped, or when the test process ends.
@@ -48,11 +50,38 @@ impl Nginx {
             server = replace(&server, shipped, here);
         }
         write(&within.join("conf.d/sas-endpoint.conf"), &server);
+        Some(Self::run(&program, folder, authority, port))
+    }
+
+    /// Before the operator's listeners of these instances, of which it passes the console.
+    pub fn console(instances: [SocketAddr; 2]) -> Option<Self> {
+        let program = program()?;
+        let (folder, authority, port) = (folder("nginx"), Authority::new(), ReservedPort::new().expect("a port"));
+        let within = folder.path();
+        install_files(within, &authority, instances);
+        let [first, second] = instances.map(|instance| instance.to_string());
+        let named = replace(CONSOLE_INSTANCES, "127.0.0.1:8081", &first);
+        let named = replace(&named, "#server 127.0.0.1:8083", &format!("server {second}"));
+        write(&within.join("etc/nginx/console-instances.conf"), &named);
+        let server = replace(CONSOLE, "/etc/sas-endpoint", &path(within, "etc"));
+        let server = replace(&server, "listen [::]:443 ssl;", "");
+        let server = replace(&server, "listen 443", &format!("listen {}", port.address()));
+        write(&within.join("conf.d/console.conf"), &replace(&server, "console.example.org", "localhost"));
+        Some(Self::run(&program, folder, authority, port))
+    }
+
+    fn run(program: &Path, folder: TempDir, authority: Authority, port: ReservedPort) -> Self {
+        let within = folder.path();
         let main = replace(MAIN, "/tmp", &path(within, "tmp"));
         let main = replace(&main, "/etc/nginx/conf.d", &path(within, "conf.d"));
         write(&within.join("nginx.conf"), &main);
-        let leash = run(&program, within, port.address());
-        Some(Self { port, folder, authority, leash: Some(leash) })
+        let leash = run(program, within, port.address());
+        Self { port, folder, authority, leash: Some(leash) }
+    }
+
+    /// Its folder, for files of a test.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The public address of this path.
