@@ -3,6 +3,7 @@
 //! * conditional PUT of an account of 2.5 kB, half creations and half updates, over 1 to 256 connections, on SQLite and
 //!   on Postgres; after each row the ceiling of the same minute: the same rows written straight to that database;
 //! * what the audit log costs a write, what positions and changes cost it, and how much disk a write takes;
+//! * what the journal costs writes, and how fast the console shows it;
 //! * the start, the memory, and the binary.
 //!
 //! The client, the server and Postgres share the cores of one machine. A disk's fsync is seen to
@@ -14,6 +15,7 @@ mod ceiling;
 mod disk;
 mod feed;
 mod footprint;
+mod journal;
 mod position;
 mod record;
 mod round_trips;
@@ -61,6 +63,8 @@ enum Section {
     Disk,
     Feed,
     Webhooks,
+    Journal,
+    Console,
     Footprint,
 }
 
@@ -109,6 +113,12 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wants(Section::Webhooks) {
         println!("### Webhooks, on SQLite\n\n{}", webhooks::measure().await?);
+    }
+    if wants(Section::Journal) {
+        println!("### Journal, on SQLite\n\n{}", journal::cost(duration).await?);
+    }
+    if wants(Section::Console) {
+        println!("### Pages of the console over 100,000 exchanges, on SQLite\n\n{}", journal::pages().await?);
     }
     if wants(Section::Footprint) {
         println!("### Start, memory, size\n\n{}", footprint::measure().await?);

@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Server {
     pub address: SocketAddr,
+    /// The operator's listener.
+    pub ops: SocketAddr,
     /// From its start to the first 200 of `/health/ready`.
     pub started_in: Duration,
     child: Child,
@@ -50,7 +52,7 @@ impl Server {
         command.env("SAS_JOURNAL", "off").envs(settings.iter().copied());
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        let mut server = Self { address, started_in: Duration::ZERO, child, _ports: ports };
+        let mut server = Self { address, ops, started_in: Duration::ZERO, child, _ports: ports };
         while !http::is_ready(ops).await {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended at once: {status}").into());
