@@ -40,21 +40,30 @@ pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -
             Err(error) => return exchanges::unavailable(&visit, &error),
         },
     };
+    if found.is_interrupted {
+        notes.push(text.text_search_time.to_owned());
+    }
     if found.searched > 0 {
         let (hits, searched) = (found.hits.len().to_string(), found.searched.to_string());
         let reached = found.reached.as_ref();
-        let sentence = if reached.is_some() { text.text_search_found } else { text.text_search_found_all };
+        let sentence =
+            if reached.is_some() || found.is_interrupted { text.text_search_found } else { text.text_search_found_all };
         let time = reached.map_or("", |row| row.at.as_str());
         notes.push(fill(sentence, &[("hits", &hits), ("searched", &searched), ("time", time)]));
     }
+    // Without a step, it goes on where it began.
+    let former = form.field("before").parse().ok().filter(|_| found.is_interrupted);
+    let before = found.reached.as_ref().map(|row| row.id).or(former);
     let page = ExchangesPage {
         layout: Layout::new(&visit, "/console/exchanges", text.exchanges),
         filter: FilterForm::new(&visit),
-        search: TextForm { query: visit.query_string(), text: wanted, before: found.reached.map(|row| row.id) },
+        search: TextForm { query: visit.query_string(), text: wanted, before },
         rows: found.hits.iter().map(|row| ExchangeRow::new(row, text)).collect(),
         stream: None,
         older: None,
         notes,
     };
-    page::respond(StatusCode::OK, &page)
+    let mut response = page::respond(StatusCode::OK, &page);
+    response.extensions_mut().insert(exchanges::viewed(&visit));
+    response
 }

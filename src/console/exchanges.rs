@@ -125,9 +125,14 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         notes,
     };
     let mut response = page::respond(StatusCode::OK, &page);
-    let token = visit.query("identifier").and_then(|identifier| Token::parse(identifier.trim()));
-    response.extensions_mut().insert(Viewed { token, ..Viewed::default() });
+    response.extensions_mut().insert(viewed(&visit));
     response
+}
+
+/// What the filter is about, for the audit log.
+pub fn viewed(visit: &Visit) -> Viewed {
+    let token = visit.query("identifier").and_then(|identifier| Token::parse(identifier.trim()));
+    Viewed { token, ..Viewed::default() }
 }
 
 /// The filter of the query, and what was not understood of it.
@@ -167,7 +172,8 @@ pub fn filter(console: &Console, visit: &Visit) -> (JournalFilter, Vec<String>) 
         interaction: of("interaction"),
         resource_type: of("type"),
         caller: of("caller"),
-        rule: of("rule"),
+        // Ids of rules are in lower case; databases differ in how they compare.
+        rule: of("rule").map(|rule| rule.to_lowercase()),
         keys,
     };
     (filter, notes)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::OwnedSemaphorePermit;
@@ -65,13 +65,17 @@ pub async fn admit(State(console): State<Arc<Console>>, request: Request, next: 
     let mut response = match check(&console, area, &mut parts, &mut body, &mut visit).await {
         Ok(permit) => {
             parts.extensions.insert(visit.clone());
-            let response = next.run(Request::from_parts(parts, body)).await;
-            drop(permit);
-            if let Some(interaction) = interaction {
-                let event = audit::event(&console, &visit, peer, interaction, &response);
-                console.parts.endpoint.writer.audit().send(event).await;
+            let is_post = parts.method == Method::POST;
+            let look = Look { visit: visit.clone(), peer, interaction };
+            let answered = answer(console.clone(), next, Request::from_parts(parts, body), permit, look);
+            match is_post {
+                // Where the person leaves the page, what was begun is completed and recorded nevertheless.
+                true => {
+                    let answered = tokio::spawn(answered).await;
+                    answered.unwrap_or_else(|_| Refusal::Internal.respond(&visit, area == Area::Api))
+                }
+                false => answered.await,
             }
-            response
         }
         Err(refusal) => {
             let is_read = body::drain(body, DRAINED).await;
@@ -87,6 +91,31 @@ pub async fn admit(State(console): State<Arc<Console>>, request: Request, next: 
     if let Some(cookie) = visit.chosen.and_then(|language| cookie::set_language(language.tag())) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    response
+}
+
+/// Who asks, and for what.
+struct Look {
+    visit: Visit,
+    peer: IpAddr,
+    interaction: Option<&'static str>,
+}
+
+/// Answers an admitted request, and records it. The permit is held until its event is queued.
+async fn answer(
+    console: Arc<Console>,
+    next: Next,
+    request: Request,
+    permit: Option<OwnedSemaphorePermit>,
+    look: Look,
+) -> Response {
+    let response = next.run(request).await;
+    let is_there = !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+    if let Some(interaction) = look.interaction.filter(|_| is_there) {
+        let event = audit::event(&console, &look.visit, look.peer, interaction, &response);
+        console.parts.endpoint.writer.audit().send(event).await;
+    }
+    drop(permit);
     response
 }
 

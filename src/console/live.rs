@@ -29,6 +29,8 @@ pub enum LiveEvent {
     Exchanges(Arc<[JournalRow]>),
     /// The position of the last version.
     Head(i64),
+    /// There were more exchanges than a poll has.
+    Missed,
 }
 
 /// The poll, and who waits for what it finds. Cheap to clone.
@@ -85,8 +87,11 @@ impl Live {
             if let Ok(Some(rows)) = journal.list(&filter, MAX_ROWS, &deadline).await
                 && let Some(newest) = rows.first()
             {
-                seen = Some(newest.id);
+                let is_beyond = seen.replace(newest.id).is_some() && rows.len() == MAX_ROWS;
                 self.send(LiveEvent::Exchanges(rows.into()));
+                if is_beyond {
+                    self.send(LiveEvent::Missed);
+                }
             }
             if let Ok(last) = deadline.limit(storage.for_console(&deadline).head()).await
                 && head.replace(last).is_some_and(|former| former != last)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::text::{Text, fill};
+use super::text::Text;
 use crate::http::{Counted, Counters};
 
 /// The area of a plot, in units of its `viewBox`.
@@ -86,7 +86,7 @@ impl Plots {
             from: time(counted.first()),
             until: time(counted.last()),
             statuses: bars(&counted, most),
-            answers: [most.to_string(), half(f64::from(most))],
+            answers: [most.to_string(), half(f64::from(most), text)],
             lines: [
                 Line::new("p50", &counted, longest, |counted| counted.p50),
                 Line::new("p99", &counted, longest, |counted| counted.p99),
@@ -160,14 +160,14 @@ fn share(number: u32, most: u32) -> String {
     format!("{:.0}", (100.0 * f64::from(number) / f64::from(most.max(1))).max(1.0))
 }
 
-fn half(number: f64) -> String {
+fn half(number: f64, text: &Text) -> String {
     let half = number / 2.0;
-    if half.fract() == 0.0 { format!("{half:.0}") } else { format!("{half:.1}") }
+    if half.fract() == 0.0 { format!("{half:.0}") } else { format!("{half:.1}").replace('.', text.decimal_separator) }
 }
 
 fn milliseconds(milliseconds: f64, text: &Text) -> String {
     let number = if milliseconds < 10.0 { format!("{milliseconds:.2}") } else { format!("{milliseconds:.0}") };
-    fill(text.plot_milliseconds, &[("n", &number)])
+    format!("{} ms", number.replace('.', text.decimal_separator))
 }
 
 fn hour(time: Timestamp) -> String {

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::audit::Viewed;
 use super::exchanges::{READ_TIMEOUT, shortened, time_of, unavailable};
 use super::page::{self, Layout};
 use super::resource_summary::{ResourceSummary, folded_words};
@@ -16,6 +17,7 @@ use super::text::{Text, fill};
 use super::visit::Visit;
 use crate::deadline::Deadline;
 use crate::fhir::code_set::APPOINTMENT_STATUS;
+use crate::fhir::identifier::Token;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::search::{criterion, key};
 use crate::storage::search::{Criterion, Key, Matches, Search, Sort};
@@ -110,6 +112,8 @@ async fn show(console: &Console, visit: &Visit, resource_type: ResourceType) -> 
         let text = if found.next.is_some() { text.accounts_scanned } else { text.accounts_scanned_all };
         notes.push(fill(text, &[("n", &scanned.to_string())]));
     }
+    // Of a search by words nothing is recorded.
+    let token = Token::parse(&query).filter(|_| found.scanned.is_none());
     let is_accounts = resource_type == ResourceType::Practitioner;
     let state = state_of(resource_type);
     let page = ResourcesPage {
@@ -124,7 +128,9 @@ async fn show(console: &Console, visit: &Visit, resource_type: ResourceType) -> 
         next: found.next.map(|next| next_link(visit, resource_type, &next)),
         notes,
     };
-    page::respond(StatusCode::OK, &page)
+    let mut response = page::respond(StatusCode::OK, &page);
+    response.extensions_mut().insert(Viewed { token, ..Viewed::default() });
+    response
 }
 
 /// A field of the search, bounded.
@@ -177,23 +183,45 @@ async fn scan(storage: &Storage, mut search: Search, query: &str) -> Result<Foun
     search.count = SCAN_BATCH;
     loop {
         let Matches { versions, more } = storage.search(&search).await?;
-        let mut rest = versions.into_iter();
-        while found.versions.len() < PAGE
-            && let Some(version) = rest.next()
-        {
-            scanned += 1;
-            search.after = key_of(&version);
-            if ResourceSummary::new(&version.content).has_words(&words) {
-                found.versions.push(version);
-            }
-        }
-        let is_end = rest.as_slice().is_empty() && !more;
+        let (words, room) = (words.clone(), PAGE - found.versions.len());
+        // Contents may be large.
+        let batch = tokio::task::spawn_blocking(move || matching(versions, &words, room));
+        let batch = batch.await.map_err(StorageError::internal)?;
+        scanned += batch.scanned;
+        search.after = batch.last.or(search.after);
+        found.versions.extend(batch.versions);
+        let is_end = batch.is_whole && !more;
         if is_end || found.versions.len() == PAGE || scanned >= MAX_SCANNED || Instant::now() > end {
             found.next = search.after.filter(|_| !is_end);
             found.scanned = Some(scanned);
             return Ok(found);
         }
     }
+}
+
+/// The accounts of a batch that have the words, as far as there is room for them.
+struct Batch {
+    versions: Vec<StoredVersion>,
+    scanned: usize,
+    last: Option<Key>,
+    /// Whether all were looked at.
+    is_whole: bool,
+}
+
+fn matching(versions: Vec<StoredVersion>, words: &[String], room: usize) -> Batch {
+    let mut batch = Batch { versions: vec![], scanned: 0, last: None, is_whole: false };
+    let mut rest = versions.into_iter();
+    while batch.versions.len() < room
+        && let Some(version) = rest.next()
+    {
+        batch.scanned += 1;
+        batch.last = key_of(&version);
+        if ResourceSummary::new(&version.content).has_words(words) {
+            batch.versions.push(version);
+        }
+    }
+    batch.is_whole = rest.as_slice().is_empty();
+    batch
 }
 
 fn key_of(version: &StoredVersion) -> Option<Key> {

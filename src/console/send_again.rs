@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::audit::Viewed;
@@ -98,16 +98,17 @@ pub async fn send(State(console): State<Arc<Console>>, request: Request) -> Resp
     let exchange = &found.exchange;
     let sender =
         OnBehalfOf { peer: client_address(&parts, &console.parts.proxies), principal: principal(&console, &visit) };
-    // A task of its own: where the person leaves the page, the request is answered nevertheless.
-    let sent = tokio::spawn(send_as(console.clone(), exchange.clone(), sender));
-    let Ok(Some((status, headers, answer))) = sent.await else { return Refusal::Internal.respond(&visit, false) };
+    let sent = send_as(&console, exchange, sender).await;
+    let Some((status, headers, answer)) = sent else { return Refusal::Internal.respond(&visit, false) };
     let text = visit.text();
     let view = |message: &Message| MessageView::new(message, &[], text);
     let new_id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
-    let compared = [exchange.answer.body.shared(), answer.shared()];
+    let compared = [&exchange.answer.body, &answer];
+    let is_comparable = compared.iter().all(|body| body.is_whole() && !body.bytes().is_empty());
+    let compared = compared.map(exchange::Body::shared);
     let compare = move || {
         let [before, after] = [&compared[0], &compared[1]].map(|body| String::from_utf8_lossy(body));
-        Difference::new(&before, &after, text)
+        is_comparable.then(|| Difference::new(&before, &after, text))
     };
     let page = SentAgainPage {
         layout: Layout::new(&visit, "/console/exchanges", text.sent_again),
@@ -118,7 +119,7 @@ pub async fn send(State(console): State<Arc<Console>>, request: Request) -> Resp
         former: view(&exchange.answer),
         status: status.as_u16(),
         answer: view(&Message { headers: vec![], body: answer }),
-        difference: tokio::task::spawn_blocking(compare).await.ok(),
+        difference: tokio::task::spawn_blocking(compare).await.ok().flatten(),
         new_id,
     };
     viewed(page::respond(StatusCode::OK, &page), exchange)
@@ -160,8 +161,8 @@ fn principal(console: &Console, visit: &Visit) -> Principal {
 
 /// Passes the request through the routes of the FHIR listener. `None` where that is impossible.
 async fn send_as(
-    console: Arc<Console>,
-    exchange: Arc<Exchange>,
+    console: &Console,
+    exchange: &Exchange,
     sender: OnBehalfOf,
 ) -> Option<(StatusCode, axum::http::HeaderMap, exchange::Body)> {
     let body = exchange.request.body.shared();
@@ -179,12 +180,25 @@ async fn send_as(
     let answering = async {
         let Ok(response) = console.fhir.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await;
-        // A longer one is in the journal, as far as it is kept.
-        let body = body.map_or(exchange::Body::NotRead, |body| exchange::Body::beginning(&body.to_bytes(), MAX_ANSWER));
-        (parts.status, parts.headers, body)
+        (parts.status, parts.headers, beginning(body).await)
     };
     tokio::time::timeout(TIMEOUT, answering).await.ok()
+}
+
+/// The beginning of an answer; all of it, unless it is long.
+async fn beginning(mut body: Body) -> exchange::Body {
+    let (length, mut bytes) = (body.size_hint().exact(), vec![]);
+    while bytes.len() < MAX_ANSWER
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+    }
+    let length = length.map_or(bytes.len(), |length| usize::try_from(length).unwrap_or(usize::MAX));
+    bytes.truncate(MAX_ANSWER);
+    match bytes.is_empty() {
+        true => exchange::Body::None,
+        false => exchange::Body::Kept { bytes: bytes.into(), length },
+    }
 }
 
 /// What the request would write, as the state stands.

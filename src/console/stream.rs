@@ -33,6 +33,9 @@ const MAX_DURATION: Duration = Duration::from_mins(15);
 /// Tells nginx to pass each event on at once.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// The list has not all that came.
+const RELOAD: Bytes = Bytes::from_static(b"event: reload\ndata:\n\n");
+
 #[derive(Template)]
 #[template(path = "exchange_row.html")]
 struct RowTemplate {
@@ -47,13 +50,16 @@ struct EventStream {
     subscription: Subscription,
     /// The session whose end ends the stream; `None` where the console is open.
     session: Option<String>,
+    /// Whether exchanges are left out.
+    is_of_changes: bool,
     /// The newest exchange that was looked at.
     seen: i64,
     waiting: VecDeque<Bytes>,
     end: Instant,
 }
 
-/// Begins a stream of the exchanges that match the filter of the query, behind `after` or `Last-Event-ID`.
+/// Begins a stream of the exchanges that match the filter of the query, behind `after` or `Last-Event-ID`; with `only=changes`, of
+/// changes.
 pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
     let visit = Visit::of(&request);
     let session = visit.caller.as_ref().and_then(|_| cookie::find(request.headers(), cookie::SESSION));
@@ -76,13 +82,17 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         filter,
         subscription,
         session,
+        is_of_changes: visit.query("only").as_deref() == Some("changes"),
         seen: seen.unwrap_or(i64::MAX),
         waiting: VecDeque::new(),
         end: Instant::now() + MAX_DURATION,
         console,
         visit,
     };
-    events.add(&missed.ok().flatten().unwrap_or_default());
+    match missed {
+        Ok(rows) if rows.as_ref().is_none_or(|rows| rows.len() < MAX_ROWS) => events.add(&rows.unwrap_or_default()),
+        Ok(_) | Err(_) => events.waiting.push_back(RELOAD),
+    }
     let chunks = stream::unfold(events, async |mut events| Some((Ok::<_, Infallible>(events.next().await?), events)));
     let mut response = Response::new(Body::from_stream(chunks));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -94,11 +104,11 @@ impl EventStream {
     /// The next chunk; `None` when the stream ends.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(chunk) = self.waiting.pop_front() {
-                return Some(chunk);
-            }
             if Instant::now() >= self.end || !self.has_session() {
                 return None;
+            }
+            if let Some(chunk) = self.waiting.pop_front() {
+                return Some(chunk);
             }
             let Subscription { events, stopping, .. } = &mut self.subscription;
             let event = tokio::select! {
@@ -108,11 +118,12 @@ impl EventStream {
             };
             match event {
                 Err(_) => return Some(Bytes::from_static(b":\n\n")),
+                Ok(Ok(LiveEvent::Exchanges(_) | LiveEvent::Missed)) if self.is_of_changes => {}
                 Ok(Ok(LiveEvent::Exchanges(rows))) => self.add(&rows),
                 Ok(Ok(LiveEvent::Head(position))) => {
-                    return Some(format!("event: change\ndata: {position}\n\n").into());
+                    self.waiting.push_back(format!("event: change\ndata: {position}\n\n").into());
                 }
-                Ok(Err(RecvError::Lagged(_))) => return Some(Bytes::from_static(b"event: reload\ndata:\n\n")),
+                Ok(Ok(LiveEvent::Missed) | Err(RecvError::Lagged(_))) => self.waiting.push_back(RELOAD),
                 Ok(Err(RecvError::Closed)) => return None,
             }
         }

@@ -51,8 +51,7 @@ texts! { Text:
 
     // /console/login
     login: "Connexion"; "Log in";
-    login_explained: "Saisir le jeton d'un appelant qui a le droit « console ». La session dure 12 heures, et 30 minutes sans requête.";
-    "Enter the token of a caller that has the right “console”. The session lasts 12 hours, and 30 minutes without a request.";
+    login_explained: "Saisir le jeton d'un appelant qui a le droit « console ». La session dure 12 heures, et 30 minutes sans requête."; "Enter the token of a caller that has the right “console”. The session lasts 12 hours, and 30 minutes without a request.";
     token: "Jeton"; "Token";
     login_refused: "Ce jeton n'est pas celui d'un appelant qui a le droit « console »."; "This is not the token of a caller that has the right “console”.";
 
@@ -86,12 +85,13 @@ texts! { Text:
     plot_rules: "Refus par règle"; "Refusals by rule";
     plot_table: "Les mêmes chiffres en tableau"; "The same figures as a table";
     plot_table_caption: "Réponses par statut, et latence ; heures UTC du début de chaque intervalle"; "Answers by status, and latency; UTC times at which each interval begins";
-    plot_milliseconds: "{n} ms"; "{n} ms";
+    decimal_separator: ","; ".";
     refusals: "Derniers refus"; "Last refusals";
     refusals_none: "Aucun refus n'est gardé."; "No refusal is kept.";
     refusals_failed: "La base de données ne répond pas : les derniers refus sont inconnus."; "The database does not answer: the last refusals are unknown.";
     refusals_all: "Tous les refus (4xx)"; "All refusals (4xx)";
-    live_new: "{n} nouveaux échanges"; "{n} new exchanges";
+    live_new: "Nouveaux échanges : {n}"; "New exchanges: {n}";
+    live_reload: "Des échanges manquent à cette liste : recharger la page."; "Exchanges are missing in this list: reload the page.";
     live_pause: "Suspendre la mise à jour"; "Pause the updates";
     live_resume: "Reprendre la mise à jour"; "Resume the updates";
     live_changed: "Des versions ont été ajoutées depuis l'ouverture de cette page : la recharger."; "Versions have been added since this page was opened: reload it.";
@@ -115,8 +115,7 @@ texts! { Text:
     webhook_resume: "Reprendre"; "Resume";
     webhook_test: "Envoyer un essai"; "Send a test";
     webhook_skip: "Passer l'événement en tête"; "Skip the next event";
-    webhook_skip_explained: "L'événement n'est pas livré ; il est gardé parmi ceux qui ont été passés (commande « webhooks dead-letters »).";
-    "The event is not delivered; it is kept among those passed over (command “webhooks dead-letters”).";
+    webhook_skip_explained: "L'événement n'est pas livré ; il est gardé parmi ceux qui ont été passés (commande « webhooks dead-letters »)."; "The event is not delivered; it is kept among those passed over (command “webhooks dead-letters”).";
     webhook_replay: "Livrer de nouveau"; "Replay";
     webhook_replay_from: "À partir de (position, date ou âge : 42, 2026-11-01T08:00, 24h)"; "From (position, date or age: 42, 2026-11-01T08:00, 24h)";
     webhook_more: "Passer ou livrer de nouveau"; "Skip or replay";
@@ -130,8 +129,7 @@ texts! { Text:
     webhook_error_not_started: "Aucune instance n'a livré « {name} » depuis cette base de données."; "No instance has delivered “{name}” from this database.";
     webhook_error_nothing_to_skip: "« {name} » a tout livré : il n'y a pas d'événement à passer."; "“{name}” has delivered everything: there is no event to skip.";
     webhook_error_beyond_end: "Le journal des versions finit avant la position {position}."; "The log ends before position {position}.";
-    webhook_error_from: "Point de départ illisible ; attendu : une position, une date, une date et heure, ou un âge (42, 2026-11-01, 2026-11-01T08:00, 24h).";
-    "The start cannot be read; expected: a position, a date, a date and time, or an age (42, 2026-11-01, 2026-11-01T08:00, 24h).";
+    webhook_error_from: "Point de départ illisible ; attendu : une position, une date, une date et heure, ou un âge (42, 2026-11-01, 2026-11-01T08:00, 24h)."; "The start cannot be read; expected: a position, a date, a date and time, or an age (42, 2026-11-01, 2026-11-01T08:00, 24h).";
     webhook_error_unknown: "Ce webhook ou cette action n'existe pas."; "There is no such webhook, or no such action.";
     webhook_error_settings: "Les secrets ou les autorités de « {name} » sont illisibles ; le journal du programme en donne la raison."; "The secrets or authorities of “{name}” cannot be read; the log of the program has the reason.";
     webhook_error_database: "La base de données n'a pas répondu à temps ; l'action est peut-être faite."; "The database did not answer in time; the action may be done.";
@@ -176,7 +174,7 @@ texts! { Text:
     decision_by_id: "L'id dans l'URL désigne {resource}."; "The id in the URL designates {resource}.";
     decision_by_criterion: "L'identifiant de la requête désigne {resource}."; "The identifier of the request designates {resource}.";
     decision_by_body_intrn: "Nul n'a l'identifiant de la requête ; l'INTRN du corps désigne {resource}, à qui il est rattaché."; "Nobody holds the identifier of the request; the INTRN in the body designates {resource}, to which it is attached.";
-    decision_by_body_after_release: "{resource} a cédé l'identifiant de la requête et détient un identifiant du corps : ce changement est répété."; "{resource} has released the identifier of the request and holds an identifier of the body: that change is repeated.";
+    decision_by_body_after_release: "{resource} a libéré l'identifiant de la requête et détient un identifiant du corps : ce changement est répété."; "{resource} has released the identifier of the request and holds an identifier of the body: that change is repeated.";
     decision_about: "La requête concerne {resource}."; "The request is about {resource}.";
     decision_a_resource: "une ressource"; "a resource";
     decision_changed: "Éléments changés : {elements}."; "Elements changed: {elements}.";
@@ -213,7 +211,7 @@ texts! { Text:
 
     // /console/exchanges/ID/send-again
     send_again: "Envoyer de nouveau"; "Send again";
-    send_again_explained: "La requête passe de nouveau par l'API FHIR, en votre nom ; elle laisse un échange de plus."; "The request passes through the FHIR API again, on your behalf; it leaves one more exchange.";
+    send_again_explained: "La requête passe de nouveau par l'API FHIR, en votre nom ."; "The request passes through the FHIR API again, on your behalf.";
     send_again_replaces: "Elle concerne {resource}, actuellement à la version {version}, qui peut être remplacée."; "It is about {resource}, which is at version {version} now and may be replaced.";
     send_again_creates: "Aucune ressource ne serait remplacée : une nouvelle peut être créée."; "No resource would be replaced: a new one may be created.";
     send_again_reads: "Elle n'écrit rien."; "It writes nothing.";
@@ -231,8 +229,9 @@ texts! { Text:
     // POST /console/exchanges
     text_search: "Texte dans les corps"; "Text in the bodies";
     text_search_submit: "Chercher dans les corps"; "Search the bodies";
-    text_search_found: "{hits} échanges trouvés parmi les {searched} lus, du plus récent jusqu'à {time}."; "{hits} exchanges found among the {searched} that were read, from the newest back to {time}.";
-    text_search_found_all: "{hits} échanges trouvés ; tous ont été lus ({searched})."; "{hits} exchanges found; all were read ({searched}).";
+    text_search_found: "Échanges trouvés : {hits}, parmi les {searched} lus, jusqu'à {time}."; "Exchanges found: {hits}, among the {searched} that were read, back to {time}.";
+    text_search_time: "Le temps prévu (1 s) n'a pas suffi pour tout lire."; "The time for it (1 s) was not enough to read all.";
+    text_search_found_all: "Échanges trouvés : {hits} ; tous ont été lus ({searched})."; "Exchanges found: {hits}; all were read ({searched}).";
     text_search_more: "Chercher plus loin"; "Search further back";
     text_search_empty: "Aucun texte à chercher."; "There is no text to search for.";
     text_search_off: "Aucun journal n'est gardé : il n'y a pas de corps où chercher."; "No journal is kept: there are no bodies to search.";

@@ -46,7 +46,8 @@ pub(crate) struct PreparedWrite {
 }
 
 impl Endpoint {
-    /// The resource that a request with this body would write, and its version, as the state stands. Nothing is validated.
+    /// The resource that a request with this body would write, and its version, as the state stands. Nothing is validated. For
+    /// pages of the console, by its connections.
     pub(crate) async fn designated(
         &self,
         resource_type: ResourceType,
@@ -57,7 +58,7 @@ impl Endpoint {
         let write = Write::new(resource_type, target, resource, self.clock.new_id(), self.validator.validation());
         let mut keys = StateKeys::default();
         write.add_state_keys(&mut keys);
-        let registry = deadline.limit(self.storage.until(deadline).read_state(&keys)).await?;
+        let registry = deadline.limit(self.storage.for_console(deadline).read_state(&keys)).await?;
         let found = identity::designated(&registry, &write)?;
         Ok(found.map(|(entry, _)| (entry.id.clone(), entry.version)))
     }

@@ -22,6 +22,8 @@ pub(crate) struct TextSearch {
     pub searched: usize,
     /// The oldest exchange that was read, where there are older ones.
     pub reached: Option<JournalRow>,
+    /// Whether the time ended it.
+    pub is_interrupted: bool,
 }
 
 /// Searches the exchanges that match the filter for one whose request or answer has this text in its body, whatever its case,
@@ -34,8 +36,8 @@ pub(super) async fn search(
 ) -> Result<TextSearch, StorageError> {
     let (mut found, mut filter) = (TextSearch::default(), filter);
     let text = text.to_lowercase();
-    while found.hits.len() < MAX_HITS && !deadline.has_passed() {
-        match step(database, &filter, &text, deadline).await {
+    while found.hits.len() < MAX_HITS {
+        match step(database, &filter, &text, MAX_HITS - found.hits.len(), deadline).await {
             Ok(Some(step)) => {
                 found.searched += step.searched;
                 found.hits.extend(step.hits);
@@ -46,22 +48,22 @@ pub(super) async fn search(
                 found.reached = None;
                 break;
             }
-            Err(StorageError::DeadlineExceeded) => break,
+            Err(StorageError::DeadlineExceeded) => {
+                found.is_interrupted = true;
+                break;
+            }
             Err(error) => return Err(error),
         }
-    }
-    if found.hits.len() > MAX_HITS {
-        found.hits.truncate(MAX_HITS);
-        found.reached = found.hits.last().cloned();
     }
     Ok(found)
 }
 
-/// Searches the next exchanges; `None` where there are none.
+/// Searches the next exchanges, as far as this many match; `None` where there are none.
 async fn step(
     database: &JournalDatabase,
     filter: &JournalFilter,
     text: &str,
+    room: usize,
     deadline: &Deadline,
 ) -> Result<Option<TextSearch>, StorageError> {
     let database = database.until(deadline);
@@ -99,7 +101,11 @@ async fn step(
     if let Some(id) = interrupted {
         rows.retain(|row| row.id > id);
     }
+    if let Some(last) = matching.get(room - 1) {
+        rows.retain(|row| row.id >= *last);
+    }
     let step = TextSearch {
+        is_interrupted: false,
         searched: rows.len(),
         reached: rows.last().cloned(),
         hits: rows.into_iter().filter(|row| matching.contains(&row.id)).collect(),

@@ -95,7 +95,7 @@ async fn browser_list_of_exchanges_shows_what_comes_and_can_be_paused() {
     // Of another status, and of the filter's.
     target.put("1111222233335555", "{}").await;
     target.send("1111222233336666", "GET", "/fhir/Second", "").await;
-    browser.wait_for("document.querySelector('[data-stream] [role=\"status\"]').textContent.startsWith('2 ')").await;
+    browser.wait_for("document.querySelector('[data-stream] [role=\"status\"]').textContent.endsWith(' 2')").await;
     assert_eq!(browser.text(&format!("return {rows}")).await, "2");
     browser.press([ENTER]).await;
     browser.wait_for(&format!("{rows} === 3 && {button}.startsWith('Pause')")).await;

@@ -54,6 +54,41 @@ for (const text of document.querySelectorAll('pre[data-copy]')) {
   text.after(button);
 }
 
+// Listens while the page is shown: a browser has few connections to a server.
+const listen = (url, listeners) => {
+  let source = null;
+  let last = '';
+  const open = () => {
+    const target = new URL(url, location.href);
+    if (last !== '') {
+      target.searchParams.set('after', last);
+    }
+    source = new EventSource(target);
+    source.addEventListener('error', () => {
+      // Refused, or the session has ended: the browser does not try again.
+      if (source.readyState === EventSource.CLOSED && listeners.reload) {
+        listeners.reload();
+      }
+    });
+    for (const [name, listener] of Object.entries(listeners)) {
+      source.addEventListener(name, (event) => {
+        last = event.lastEventId;
+        listener(event);
+      });
+    }
+  };
+  const follow = () => {
+    if (document.hidden && source !== null) {
+      source.close();
+      source = null;
+    } else if (!document.hidden && source === null) {
+      open();
+    }
+  };
+  document.addEventListener('visibilitychange', follow);
+  follow();
+};
+
 // New exchanges come on top of the list, oldest first; while it is paused, they wait.
 for (const list of document.querySelectorAll('[data-stream]')) {
   const maxRows = 200;
@@ -77,8 +112,7 @@ for (const list of document.querySelectorAll('[data-stream]')) {
       table.tBodies[0].lastElementChild.remove();
     }
   };
-  const source = new EventSource(list.dataset.stream);
-  source.addEventListener('exchange', (event) => {
+  const add = (event) => {
     const parsed = new DOMParser().parseFromString(`<table><tbody>${event.data}</tbody></table>`, 'text/html');
     waiting.push(...parsed.querySelectorAll('tr'));
     waiting.splice(0, waiting.length - maxRows);
@@ -87,7 +121,11 @@ for (const list of document.querySelectorAll('[data-stream]')) {
     if (!isPaused) {
       show();
     }
-  });
+  };
+  const reload = () => {
+    status.textContent = list.dataset.reload;
+  };
+  listen(list.dataset.stream, { exchange: add, reload });
   button.addEventListener('click', () => {
     isPaused = !isPaused;
     button.textContent = isPaused ? list.dataset.resume : list.dataset.pause;
@@ -98,9 +136,8 @@ for (const list of document.querySelectorAll('[data-stream]')) {
 }
 
 for (const note of document.querySelectorAll('[data-changes]')) {
-  const source = new EventSource(note.dataset.changes);
-  source.addEventListener('change', () => {
+  const show = () => {
     note.hidden = false;
-    source.close();
-  });
+  };
+  listen(note.dataset.changes, { change: show });
 }
