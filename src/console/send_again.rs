@@ -38,8 +38,8 @@ const MAX_ANSWER: usize = 256 << 10;
 /// Maximum time for an answer: longer than any deadline of a request.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Headers that are made anew.
-const MADE_ANEW: [&str; 5] = ["content-length", "expect", "traceparent", "x-correlation-id", "x-request-id"];
+/// Headers that the new request has of its own.
+const OWN_HEADERS: [&str; 5] = ["content-length", "expect", "traceparent", "x-correlation-id", "x-request-id"];
 
 #[derive(Template)]
 #[template(path = "send_again.html")]
@@ -167,7 +167,7 @@ async fn send_as(
 ) -> Option<(StatusCode, axum::http::HeaderMap, exchange::Body)> {
     let body = exchange.request.body.shared();
     let mut request = Request::builder().method(&*exchange.method).uri(&*exchange.target);
-    for kept in exchange.request.headers.iter().filter(|header| !MADE_ANEW.contains(&&*header.name)) {
+    for kept in exchange.request.headers.iter().filter(|header| !OWN_HEADERS.contains(&&*header.name)) {
         if let (Ok(name), Some(value)) = (kept.name.parse::<HeaderName>(), &kept.value) {
             request = request.header(name, value);
         }
