@@ -23,7 +23,7 @@ const DEFAULT_PORT: u16 = 5432;
 /// A new, empty database of the cluster that the tests of this process share; `None` where there is no Postgres.
 pub async fn new_database() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
-    Some(CLUSTER.get_or_init(|| Cluster::start(HASTY)).as_ref()?.new_database().await)
+    Some(CLUSTER.get_or_init(|| Cluster::start_in(super::in_memory(), HASTY)).as_ref()?.new_database().await)
 }
 
 /// A running cluster.
@@ -58,7 +58,7 @@ impl Cluster {
     /// its data, from which it is started.
     pub fn start_on(port: u16, settings: &str, files: &[(&str, &str)]) -> Option<Self> {
         let settings = format!("{HASTY} -c listen_addresses=127.0.0.1,127.0.0.2 {settings}");
-        Some(Self::start_with(&server_programs()?, &std::env::temp_dir(), &settings, port, files))
+        Some(Self::start_with(&server_programs()?, super::in_memory(), &settings, port, files))
     }
 
     /// A new, empty database.
