@@ -11,6 +11,7 @@
 mod answers;
 mod bodies;
 mod check;
+mod console;
 mod disk;
 mod edges;
 mod ledger;

@@ -24,12 +24,12 @@ const SYSTEM: &str = "https://agenda.example.org/polled";
 /// What is polled: how many appointments there are of that system.
 const POLLED: &str = "/fhir/Appointment?_count=0&identifier=https://agenda.example.org/polled%7C";
 /// Nobody who asks waits longer.
-const MAX_ANSWER_TIME: Duration = Duration::from_secs(7);
+pub const MAX_ANSWER_TIME: Duration = Duration::from_secs(7);
 /// A client that gets no answer at all gives up.
 const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Between two requests of those who must be served.
-const PAUSE: Duration = Duration::from_millis(20);
-const ACCOUNTS: usize = 20;
+pub const PAUSE: Duration = Duration::from_millis(20);
+pub const ACCOUNTS: usize = 20;
 
 pub fn run(backend: Backend, extent: Extent) -> Outcome {
     let appointments = extent.of(20_000, 1_000_000);
@@ -49,19 +49,20 @@ pub fn run(backend: Backend, extent: Extent) -> Outcome {
     let (_, total) = get(&serving.address, POLLED);
     let counting = counted.elapsed();
     let total = serde_json::from_str::<Value>(&total).unwrap_or_default()["total"].as_u64().unwrap_or_default();
-    let idle = update_accounts(&serving.address, requests);
+    let idle = update_accounts(&serving.address, requests, PAUSE);
 
-    let polling = Polling::begin(&runtime, &serving.address, pollers);
+    let request = format!("GET {POLLED} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let polling = Polling::begin(&runtime, &serving.address, pollers, &[request]);
     polling.wait_until_under_way();
     let [writes, reads, live, ready] = std::thread::scope(|scope| {
-        let writes = scope.spawn(|| update_accounts(&serving.address, requests));
+        let writes = scope.spawn(|| update_accounts(&serving.address, requests, PAUSE));
         let reads = scope.spawn(|| {
-            Probe::repeat(requests, |step| {
+            Probe::repeat(requests, PAUSE, |step| {
                 get(&serving.address, &format!("/fhir/Practitioner/{}", accounts[step % ACCOUNTS])).0
             })
         });
-        let live = scope.spawn(|| Probe::repeat(requests, |_| get(&serving.ops_address, "/health/live").0));
-        let ready = scope.spawn(|| Probe::repeat(requests, |_| get(&serving.ops_address, "/health/ready").0));
+        let live = scope.spawn(|| Probe::repeat(requests, PAUSE, |_| get(&serving.ops_address, "/health/live").0));
+        let ready = scope.spawn(|| Probe::repeat(requests, PAUSE, |_| get(&serving.ops_address, "/health/ready").0));
         [writes, reads, live, ready].map(|probe| probe.join().expect("a probe"))
     });
     let polled = polling.end(&runtime);
@@ -93,37 +94,45 @@ pub fn run(backend: Backend, extent: Extent) -> Outcome {
     Outcome::Measured(figures)
 }
 
-fn as_milliseconds(duration: Duration) -> f64 {
+pub fn as_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
 /// Requests of one kind, one after the other.
-struct Probe {
+#[derive(Default)]
+pub struct Probe {
     took: Vec<Duration>,
-    failed: usize,
+    pub failed: usize,
 }
 
 impl Probe {
-    fn repeat(times: usize, mut request: impl FnMut(usize) -> u16) -> Self {
+    fn repeat(times: usize, pause: Duration, mut request: impl FnMut(usize) -> u16) -> Self {
         let mut probe = Self { took: Vec::with_capacity(times), failed: 0 };
         for step in 0..times {
             let began = Instant::now();
             let status = request(step);
             probe.took.push(began.elapsed());
             probe.failed += usize::from(!matches!(status, 200 | 201));
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(pause);
         }
         probe.took.sort_unstable();
         probe
     }
 
-    fn percentile(&self, percent: usize) -> Duration {
+    /// Counts those of another probe too.
+    pub fn add(&mut self, other: Self) {
+        self.took.extend(other.took);
+        self.took.sort_unstable();
+        self.failed += other.failed;
+    }
+
+    pub fn percentile(&self, percent: usize) -> Duration {
         let index = (self.took.len() * percent).div_ceil(100).clamp(1, self.took.len().max(1)) - 1;
         self.took.get(index).copied().unwrap_or_default()
     }
 }
 
-fn get(address: &str, path: &str) -> (u16, String) {
+pub fn get(address: &str, path: &str) -> (u16, String) {
     let answer = exchange_within(Some(CLIENT_TIMEOUT), address, &format!("GET {path} HTTP/1.1\r\n"), "");
     answer.map_or((0, String::new()), |answer| (answer.status, answer.body))
 }
@@ -149,7 +158,7 @@ fn put_account(address: &str, number: usize, family: &str) -> (u16, String) {
 }
 
 /// Creates an account: its id.
-fn create_account(address: &str, number: usize) -> String {
+pub fn create_account(address: &str, number: usize) -> String {
     let (status, body) = put_account(address, number, "AUBERT");
     assert_eq!(status, 201, "{body}");
     let account: Value = serde_json::from_str(&body).expect("JSON");
@@ -157,9 +166,9 @@ fn create_account(address: &str, number: usize) -> String {
 }
 
 /// Updates accounts, each time with another content.
-fn update_accounts(address: &str, times: usize) -> Probe {
+pub fn update_accounts(address: &str, times: usize, pause: Duration) -> Probe {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    Probe::repeat(times, |step| {
+    Probe::repeat(times, pause, |step| {
         let family = format!("AUBERT {}", NUMBER.fetch_add(1, Ordering::Relaxed));
         put_account(address, step % ACCOUNTS, &family).0
     })
@@ -221,15 +230,15 @@ async fn insert_appointments(backend: Backend, url: &str, number: usize) -> Dura
 
 /// What became of the pollers' requests.
 #[derive(Default)]
-struct Polled {
-    answered: usize,
-    refused: usize,
-    wrong: usize,
-    longest: Duration,
+pub struct Polled {
+    pub answered: usize,
+    pub refused: usize,
+    pub wrong: usize,
+    pub longest: Duration,
 }
 
 /// Pollers, until the stop.
-struct Polling {
+pub struct Polling {
     polled: Arc<Mutex<Polled>>,
     stopped: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -237,16 +246,17 @@ struct Polling {
 }
 
 impl Polling {
-    /// So many pollers, on four addresses of this machine.
-    fn begin(runtime: &Runtime, address: &str, pollers: usize) -> Self {
+    /// So many pollers, on four addresses of this machine. Each repeats one of these requests.
+    pub fn begin(runtime: &Runtime, address: &str, pollers: usize, requests: &[String]) -> Self {
         let (polled, stopped) = (Arc::<Mutex<Polled>>::default(), Arc::<AtomicBool>::default());
         let address: SocketAddr = address.parse().expect("an address");
         let tasks = (0..pollers).map(|number| {
             let (polled, stopped) = (polled.clone(), stopped.clone());
+            let request = requests[number % requests.len()].clone();
             runtime.spawn(async move {
                 while !stopped.load(Ordering::Relaxed) {
                     // A disconnected client connects again.
-                    if poll(address, number, &polled, &stopped).await.is_err() {
+                    if poll(address, number, &request, &polled, &stopped).await.is_err() {
                         polled.lock().unwrap_or_else(PoisonError::into_inner).wrong += 1;
                         tokio::time::sleep(PAUSE).await;
                     }
@@ -257,14 +267,14 @@ impl Polling {
     }
 
     /// Waits until as many requests were answered as there are pollers.
-    fn wait_until_under_way(&self) {
+    pub fn wait_until_under_way(&self) {
         crate::platform::wait_for("the pollers to be answered", || {
             let polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
             polled.answered + polled.refused >= self.pollers
         });
     }
 
-    fn end(self, runtime: &Runtime) -> Polled {
+    pub fn end(self, runtime: &Runtime) -> Polled {
         self.stopped.store(true, Ordering::Relaxed);
         for task in self.tasks {
             runtime.block_on(task).expect("a poller");
@@ -274,13 +284,19 @@ impl Polling {
 }
 
 /// Polls over one connection until the stop, and obeys `Retry-After`.
-async fn poll(address: SocketAddr, number: usize, polled: &Mutex<Polled>, stopped: &AtomicBool) -> std::io::Result<()> {
+async fn poll(
+    address: SocketAddr,
+    number: usize,
+    request: &str,
+    polled: &Mutex<Polled>,
+    stopped: &AtomicBool,
+) -> std::io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from(([127, 0, 0, [1, 2, 3, 4][number % 4]], 0)))?;
     let mut stream = BufReader::new(socket.connect(address).await?);
     while !stopped.load(Ordering::Relaxed) {
         let began = Instant::now();
-        stream.write_all(format!("GET {POLLED} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await?;
+        stream.write_all(request.as_bytes()).await?;
         let (status, retry_after) = answer(&mut stream).await?;
         {
             let mut polled = polled.lock().unwrap_or_else(PoisonError::into_inner);

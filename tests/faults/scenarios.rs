@@ -62,6 +62,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "file locked by another process", on: &[Sqlite], run: file_locked },
     Scenario { name: "disk full", on: &[Sqlite, Postgres], run: disk_full },
     Scenario { name: "an expensive search is polled", on: &[Sqlite, Postgres], run: polling::run },
+    Scenario { name: "the console is scanned", on: &[Sqlite, Postgres], run: crate::console::run },
     Scenario { name: "edges of requests", on: &[Sqlite, Postgres], run: crate::edges::edges },
     Scenario { name: "hostile bodies", on: &[Sqlite, Postgres], run: bodies::run },
     Scenario { name: "answers nobody reads", on: &[Sqlite, Postgres], run: answers::unread },
