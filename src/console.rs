@@ -42,6 +42,7 @@ mod source;
 mod state;
 mod stream;
 mod text;
+mod texts;
 mod time;
 mod validate;
 mod visit;

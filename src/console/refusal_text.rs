@@ -1,6 +1,6 @@
 //! The texts of refusals, and what to do about them.
 
-use super::text::texts;
+use super::texts::texts;
 
 texts! { RefusalText:
     nobody: "Personne n'a accès à la console"; "Nobody may use the console";
@@ -37,7 +37,7 @@ texts! { RefusalText:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::text::tests::check;
+    use crate::console::texts::tests::check;
 
     #[test]
     fn refusal_texts_are_complete_in_both_languages() {

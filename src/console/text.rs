@@ -1,30 +1,7 @@
-//! All texts of the pages, in French and in English. `{name}` stands for a value, see [`fill`].
+//! All texts of the pages but refusals.
 
-/// Declares a table of texts, one field each.
-macro_rules! texts {
-    ($table:ident: $( $name:ident: $french:literal; $english:literal; )+) => {
-        /// The texts in one language.
-        pub struct $table {
-            $(pub $name: &'static str,)+
-        }
-        static FRENCH: $table = $table { $($name: $french,)+ };
-        static ENGLISH: $table = $table { $($name: $english,)+ };
-
-        impl $table {
-            /// The texts in this language.
-            pub fn of(language: $crate::issue::Language) -> &'static Self {
-                match language {
-                    $crate::issue::Language::French => &FRENCH,
-                    $crate::issue::Language::English => &ENGLISH,
-                }
-            }
-        }
-
-        #[cfg(test)]
-        const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $french, $english),)+];
-    };
-}
-pub(super) use texts;
+pub use super::texts::fill;
+use super::texts::texts;
 
 texts! { Text:
     // Every page.
@@ -81,6 +58,7 @@ texts! { Text:
     plots_since: "De cette instance, depuis {time} ; 24 heures au plus sont gardées en mémoire."; "Of this instance, since {time}; at most 24 hours are kept in memory.";
     plots_empty: "Aucune réponse dans cet intervalle."; "No answer in this time.";
     plot_statuses: "Réponses par statut"; "Answers by status";
+    plot_order: "De bas en haut :"; "From the bottom up:";
     plot_latency: "Latence p50 et p99"; "Latency, p50 and p99";
     plot_rules: "Refus par règle"; "Refusals by rule";
     plot_table: "Les mêmes chiffres en tableau"; "The same figures as a table";
@@ -211,12 +189,13 @@ texts! { Text:
 
     // /console/exchanges/ID/send-again
     send_again: "Envoyer de nouveau"; "Send again";
-    send_again_explained: "La requête passe de nouveau par l'API FHIR, en votre nom ."; "The request passes through the FHIR API again, on your behalf.";
+    send_again_explained: "La requête passe de nouveau par l'API FHIR, en votre nom."; "The request passes through the FHIR API again, on your behalf.";
     send_again_replaces: "Elle concerne {resource}, actuellement à la version {version}, qui peut être remplacée."; "It is about {resource}, which is at version {version} now and may be replaced.";
     send_again_creates: "Aucune ressource ne serait remplacée : une nouvelle peut être créée."; "No resource would be replaced: a new one may be created.";
     send_again_reads: "Elle n'écrit rien."; "It writes nothing.";
     send_again_several: "Plusieurs ressources ont cet identifiant : elle sera refusée."; "Several resources have the identifier: it will be refused.";
     send_again_unknown: "La base de données n'a pas dit à temps ce qui serait remplacé."; "The database did not tell in time what would be replaced.";
+    send_again_left_out: "Non envoyés, car leurs valeurs ne sont pas gardées : {names}."; "Not sent, as their values are not kept: {names}.";
     send_again_back: "Revenir à l'échange"; "Back to the exchange";
     sent_again: "Requête envoyée de nouveau"; "Request sent again";
     sent_again_status: "Statut :"; "Status:";
@@ -319,6 +298,9 @@ texts! { Text:
     identifier_holder: "Détenteur actuel, si c'est une autre"; "Current holder, if another";
     identifier_moved: "{identifier} vient de {from}."; "{identifier} was taken over from {from}.";
     versions: "Versions et événements"; "Versions and events";
+    version_content: "Contenu de cette version"; "Content of this version";
+    version_content_of: "Contenu de la version {version}"; "Content of version {version}";
+    version_current: "Revenir à la version actuelle"; "Back to the current version";
     versions_older: "Versions plus anciennes"; "Older versions";
     version_events: "position {position} : {events}"; "position {position}: {events}";
     version_first: "La première version."; "The first version.";
@@ -366,33 +348,13 @@ texts! { Text:
     directory_rejected_more: "Les {n} plus récentes sont affichées."; "The newest {n} are shown.";
 }
 
-/// A text with its values.
-pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
-}
-
 #[cfg(test)]
-pub mod tests {
-    use std::collections::BTreeSet;
-
+mod tests {
     use super::*;
-
-    fn placeholders(text: &str) -> BTreeSet<&str> {
-        text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
-    }
-
-    /// Each text, by name, in French and in English.
-    pub fn check(all: &[(&str, &str, &str)]) {
-        for (name, french, english) in all {
-            assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
-            assert_eq!(placeholders(french), placeholders(english), "{name}");
-            assert!(!english.contains(['«', '»']) && !french.contains(['“', '”']), "{name}: its quotation marks");
-        }
-    }
+    use crate::console::texts::tests::check;
 
     #[test]
     fn console_texts_are_complete_in_both_languages() {
         check(ALL);
-        assert_eq!(fill("{a} {b} {a}", &[("a", "1"), ("b", "{a}")]), "1 {a} 1");
     }
 }

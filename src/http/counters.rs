@@ -80,8 +80,9 @@ impl Counters {
         let slots = self.lock();
         let of_column = |column: i64| {
             let from = end - (columns - column) * minutes;
-            let within = slots.iter().filter(|slot| (from..from + minutes).contains(&slot.minute));
-            let counted = Counted::sum(within);
+            // They are in the order of time.
+            let [first, end] = [from, from + minutes].map(|minute| slots.partition_point(|slot| slot.minute < minute));
+            let counted = Counted::sum(slots.range(first..end));
             Some((Timestamp::from_second(from * 60).ok()?, counted))
         };
         (0..columns).filter_map(of_column).collect()

@@ -99,6 +99,7 @@ for (const list of document.querySelectorAll('[data-stream]')) {
   button.type = 'button';
   button.textContent = list.dataset.pause;
   list.prepend(status, button);
+  const none = document.querySelector('[data-none]');
   const waiting = [];
   let isPaused = false;
   let number = 0;
@@ -108,6 +109,9 @@ for (const list of document.querySelectorAll('[data-stream]')) {
       table.tBodies[0].prepend(row);
     }
     table.hidden = table.tBodies[0].rows.length === 0;
+    if (none !== null) {
+      none.hidden = !table.hidden;
+    }
     while (table.tBodies[0].rows.length > maxRows) {
       table.tBodies[0].lastElementChild.remove();
     }
