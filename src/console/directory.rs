@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use jiff::Timestamp;
 
+use super::audit::Viewed;
 use super::directory_search::{SearchForm, TypeMatches, title, url_of};
 use super::exchanges::{READ_TIMEOUT, shortened, time_of};
 use super::issue_lines::IssueLines;
@@ -159,7 +160,9 @@ pub async fn entry(State(console): State<Arc<Console>>, request: Request) -> Res
         url: format!("{}/{id}", url_of(&console, resource_type)),
         content: IssueLines::of_stored(&stored.body, text),
     };
-    page::respond(StatusCode::OK, &page)
+    let mut response = page::respond(StatusCode::OK, &page);
+    response.extensions_mut().insert(Viewed::resource(resource_type.as_str(), id.as_str()));
+    response
 }
 
 impl MirrorView {

@@ -25,6 +25,7 @@ use crate::feed::change_of;
 use crate::fhir::date::parse_instant;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
+use crate::fhir::version::Version;
 use crate::storage::feed::LoggedVersion;
 use crate::storage::journal::JournalFilter;
 use crate::storage::registry::Claim;
@@ -56,11 +57,17 @@ struct ResourcePage {
     /// Whether there are more.
     identifiers_note: Option<String>,
     versions: Vec<VersionView>,
+    /// The link to older versions.
     older: Option<String>,
     exchanges: Vec<ExchangeRow>,
     /// The link to all exchanges.
     all_exchanges: String,
+    content_title: String,
+    /// Whether it is not the current version's.
+    is_former: bool,
     content: IssueLines,
+    path: &'static str,
+    id: String,
 }
 
 struct IdentifierRow {
@@ -87,6 +94,8 @@ struct VersionView {
 /// What is read of a resource.
 struct Read {
     current: StoredVersion,
+    /// The version whose content was asked for, unless it is the current one.
+    former: Option<StoredVersion>,
     identifiers: Vec<StoredIdentifier>,
     versions: Vec<LoggedVersion>,
     has_older: bool,
@@ -104,8 +113,9 @@ async fn show(console: &Console, visit: Visit, resource_type: ResourceType, path
     // An id has letters, digits, hyphens and full stops, so that nothing is to be decoded.
     let Some(id) = path.rsplit('/').next().and_then(Id::parse) else { return Refusal::NotFound.respond(&visit, false) };
     let deadline = Deadline::after(READ_TIMEOUT);
-    let before = visit.query("before").and_then(|before| before.parse().ok());
-    let read = match deadline.limit(read(console, resource_type, &id, before, &deadline)).await {
+    let number = |name: &str| visit.query(name).and_then(|number| number.parse().ok());
+    let [before, version] = ["before", "version"].map(number);
+    let read = match deadline.limit(read(console, resource_type, &id, before, version, &deadline)).await {
         Ok(Some(read)) => read,
         Ok(None) => return Refusal::NotFound.respond(&visit, false),
         Err(error) => return unavailable(&visit, &error),
@@ -124,8 +134,7 @@ async fn show(console: &Console, visit: Visit, resource_type: ResourceType, path
     };
     let made = tokio::task::spawn_blocking(made).await;
     let mut response = made.unwrap_or_else(|_| Refusal::Internal.respond(&failed, false));
-    let resource = Some((resource_type, id.to_string()));
-    response.extensions_mut().insert(Viewed { resource, ..Viewed::default() });
+    response.extensions_mut().insert(Viewed::resource(resource_type.as_str(), id.as_str()));
     response
 }
 
@@ -134,20 +143,29 @@ async fn read(
     resource_type: ResourceType,
     id: &Id,
     before: Option<i64>,
+    version: Option<Version>,
     deadline: &Deadline,
 ) -> Result<Option<Read>, StorageError> {
     let storage = console.parts.endpoint.storage.for_console(deadline);
     let Some(current) = storage.read(resource_type, id).await? else { return Ok(None) };
+    let former = match version.filter(|version| *version != current.version) {
+        // A version that there is not has no page.
+        Some(version) => match storage.read_version(resource_type, id, version).await? {
+            Some(former) => Some(former),
+            None => return Ok(None),
+        },
+        None => None,
+    };
     let identifiers = storage.identifiers(resource_type, id, u32::from(MAX_IDENTIFIERS) + 1).await?;
     let (versions, has_older) = storage.log_of_resource(resource_type, id, before, VERSIONS).await?;
-    Ok(Some(Read { current, identifiers, versions, has_older }))
+    Ok(Some(Read { current, former, identifiers, versions, has_older }))
 }
 
 impl ResourcePage {
     fn new(
         visit: &Visit,
         resource_type: ResourceType,
-        Read { current, identifiers, versions, has_older }: Read,
+        Read { current, former, identifiers, versions, has_older }: Read,
         exchanges: Vec<ExchangeRow>,
         updated: Option<Time>,
     ) -> Self {
@@ -181,7 +199,14 @@ impl ResourcePage {
             older,
             exchanges,
             all_exchanges: format!("/console/exchanges?{query}"),
-            content: IssueLines::of_stored(&current.content, text),
+            content_title: former.as_ref().map_or_else(
+                || text.resource_content.to_owned(),
+                |former| fill(text.version_content_of, &[("version", &former.version.to_string())]),
+            ),
+            is_former: former.is_some(),
+            content: IssueLines::of_stored(&former.as_ref().unwrap_or(&current).content, text),
+            path,
+            id: id.clone(),
             reference,
         }
     }

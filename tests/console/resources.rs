@@ -182,6 +182,19 @@ async fn console_account_page_shows_versions_differences_and_released_identifier
     assert!(added.iter().any(|line| line.contains("Martin-10")), "{added:?}");
     assert!(removed.iter().any(|line| line.contains("Martin-9\"")), "{removed:?}");
     assert!(page.contains("/console/exchanges?identifier=Practitioner%2Fold"), "{page}");
+    // The content of each version.
+    let content = |page: &str| page.split_once("id=\"resource-content\"").expect("a section").1.to_owned();
+    assert!(content(&page).contains("Martin-10"), "{page}");
+    assert!(page.contains("/console/accounts/old?version=9#resource-content"), "{page}");
+    for language in ["fr", "en"] {
+        let page = console.get(&format!("/console/accounts/old?version=3&lang={language}")).await.expect(200).text;
+        html::check(&page, language);
+        assert!(content(&page).contains("Martin-3") && page.contains("ersion 3</h2>"), "{page}");
+        assert!(link(&page, "Back to the current version").is_some() == (language == "en"), "{page}");
+    }
+    let page = console.get("/console/accounts/old?version=10&lang=en").await.expect(200).text;
+    assert!(link(&page, "Back to the current version").is_none(), "{page}");
+    console.get("/console/accounts/old?version=11").await.expect(404);
     // The older versions, down to the first.
     let older = link(&page, "Older versions").expect("there are older ones");
     assert_eq!(older, "/console/accounts/old?before=3#versions");
