@@ -54,7 +54,7 @@ use observe::Observer;
 use origin::Identification;
 pub(crate) use recorder::Links;
 pub use recorder::Recorder;
-pub(crate) use recorder::ResentOf;
+pub(crate) use recorder::{ResentOf, has_lost_credentials};
 use response_budget::ResponseBudget;
 use state::State;
 

@@ -94,7 +94,12 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let found = console.parts.journal.find(id, number, &Deadline::after(READ_TIMEOUT)).await;
     match (found, format) {
         (Ok(Some(found)), None) => show_found(&console, &visit, &found).await,
-        (Ok(Some(found)), Some(format)) => download(&console, id, &found.exchange, format),
+        (Ok(Some(found)), Some(format)) => {
+            let (id, format, origin) = (id.to_owned(), format.to_owned(), console.parts.fhir_origin.clone());
+            // Bodies may be large.
+            let made = tokio::task::spawn_blocking(move || download(&origin, &id, &found.exchange, &format)).await;
+            made.unwrap_or_else(|_| Refusal::Internal.respond(&visit, false))
+        }
         (Ok(None), None) => show_event(&console, &visit, id).await,
         (Ok(None), Some(_)) => Refusal::NotFound.respond(&visit, false),
         (Err(error), _) => exchanges::unavailable(&visit, &error),
@@ -218,9 +223,9 @@ fn resource_page(event: &AuditEvent) -> Option<String> {
 }
 
 /// The exchange as a file.
-fn download(console: &Console, id: &str, exchange: &Exchange, format: &str) -> Response {
+fn download(fhir_origin: &str, id: &str, exchange: &Exchange, format: &str) -> Response {
     let (media_type, content) = match format {
-        "har" => ("application/json", format!("{:#}\n", har(exchange, &console.parts.fhir_origin)).into_bytes()),
+        "har" => ("application/json", format!("{:#}\n", har(exchange, fhir_origin)).into_bytes()),
         "json" => ("application/json", format!("{:#}\n", json(exchange)).into_bytes()),
         _ => ("application/octet-stream", exchange.request.body.bytes().to_vec()),
     };

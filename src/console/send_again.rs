@@ -26,8 +26,8 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
-use crate::http::ResentOf;
 use crate::http::origin::{OnBehalfOf, client_address};
+use crate::http::{ResentOf, has_lost_credentials};
 use crate::journal::exchange::{self, Exchange, Message};
 use crate::journal::reader::Found;
 use crate::sas::identity::Target;
@@ -51,6 +51,8 @@ struct SendAgainPage {
     query: String,
     /// What would be replaced.
     replaced: String,
+    /// The headers whose values were not kept.
+    left_out: Option<String>,
 }
 
 #[derive(Template)]
@@ -83,6 +85,7 @@ pub async fn ask(State(console): State<Arc<Console>>, request: Request) -> Respo
         target: format!("{} {}", exchange.method, exchange.target),
         query: query(&found),
         replaced: replaced(&console, exchange, &visit).await,
+        left_out: left_out(exchange).map(|names| fill(text.send_again_left_out, &[("names", &names)])),
     };
     viewed(page::respond(StatusCode::OK, &page), exchange)
 }
@@ -137,9 +140,22 @@ async fn find(console: &Console, visit: &Visit, path: &str) -> Result<Found, Box
     }
 }
 
-/// Whether a request was kept whole. Requests for events may be without end.
+/// Whether a request was kept whole: its target, without a credential, and its body. Requests for events may be without end.
 pub fn can_be_sent(exchange: &Exchange) -> bool {
-    !exchange.target.is_empty() && exchange.request.body.is_whole() && exchange.event.interaction != "events"
+    let is_form = exchange.event.interaction == "search-type" && exchange.method == "POST";
+    let form = if is_form { exchange.request.body.bytes() } else { &[] };
+    let has_lost = has_lost_credentials(&exchange.target) || has_lost_credentials(&String::from_utf8_lossy(form));
+    !exchange.target.is_empty()
+        && !has_lost
+        && exchange.request.body.is_whole()
+        && exchange.event.interaction != "events"
+}
+
+/// The names of the headers whose values were not kept.
+fn left_out(exchange: &Exchange) -> Option<String> {
+    let headers = exchange.request.headers.iter().filter(|header| header.value.is_none());
+    let names: Vec<_> = headers.map(|header| header.name.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn query(found: &Found) -> String {

@@ -37,6 +37,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Parameters of a query that may be credentials.
 const CREDENTIALS: [&str; 5] = ["access_token", "token", "key", "apikey", "password"];
 
+/// In place of their values.
+const REMOVED: &str = "removed";
+
 /// Interactions whose accepted bodies have no patient.
 const WRITES: [&str; 3] = ["create", "update", "conditional-update"];
 
@@ -256,15 +259,22 @@ fn without_credentials(target: &str) -> String {
 
 /// Parameters, with `removed` instead of values that may be credentials.
 fn parameters_without_credentials(query: &str) -> String {
-    let is_credential = |name: &str| {
-        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
-        CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
-    };
     let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if is_credential(name) => format!("{name}=removed"),
+        Some((name, _)) if is_credential(name) => format!("{name}={REMOVED}"),
         _ => parameter.to_owned(),
     });
     parameters.collect::<Vec<_>>().join("&")
+}
+
+/// Whether a kept target, or the text of a kept form, is without a value that the client sent.
+pub(crate) fn has_lost_credentials(kept: &str) -> bool {
+    let mut parameters = kept.split(['?', '&']).filter_map(|parameter| parameter.split_once('='));
+    parameters.any(|(name, value)| value == REMOVED && is_credential(name))
+}
+
+fn is_credential(name: &str) -> bool {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
 }
 
 #[cfg(test)]
@@ -283,6 +293,7 @@ mod tests {
             ("/a?token", "/a?token"),
         ] {
             assert_eq!(without_credentials(target), expected, "{target}");
+            assert_eq!(has_lost_credentials(&without_credentials(target)), expected != target, "{target}");
         }
     }
 

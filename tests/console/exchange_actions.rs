@@ -175,6 +175,30 @@ async fn exchange_is_sent_again_after_a_question_and_both_answers_are_shown() {
     target.post(&again, "/console/exchanges", &[]).await.expect(409);
 }
 
+#[tokio::test]
+async fn exchange_whose_credentials_were_not_kept_is_not_sent_again_and_one_without_headers_names_them() {
+    let target = target(&[]).await;
+    let json = ("accept", "application/fhir+json");
+    let form_type = ("content-type", "application/x-www-form-urlencoded");
+    for (method, uri, headers, body) in [
+        ("GET", "/fhir/Practitioner?name=a&token=s3cret", vec![json], ""),
+        ("POST", "/fhir/Practitioner/_search", vec![json, form_type], "apikey=s3cret&name=a"),
+    ] {
+        let refused = target.send(method, uri, &headers, body).await.expect(400);
+        let path = described_by(&refused);
+        let page = target.page(&path).await.expect(200).text;
+        assert!(!page.contains("send-again") && !page.contains("s3cret"), "{page}");
+        target.page(&format!("{path}/send-again")).await.expect(409);
+        target.post(&format!("{path}/send-again"), "/console/exchanges", &[]).await.expect(409);
+    }
+    let headers = [json, ("cookie", "a=s3cret"), ("x-other", "s3cret")];
+    let refused = target.send("GET", "/fhir/Practitioner?unknown=a", &headers, "").await.expect(400);
+    let question = target.page(&format!("{}/send-again", described_by(&refused))).await.expect(200).text;
+    html::check(&question, "en");
+    assert!(question.contains("Not sent, as their values are not kept: cookie, x-other."), "{question}");
+    assert!(!question.contains("s3cret"), "{question}");
+}
+
 /// A settings file with “alice”, who has these rights; and her cookie.
 async fn target_of_alice(folder: &std::path::Path, rights: &str) -> (Target, String) {
     let file = folder.join("settings.toml");
@@ -248,18 +272,24 @@ async fn console_visit_is_audited_with_the_resource_and_never_with_a_text() {
     let id: Value = serde_json::from_str(&id.text).expect("JSON");
     let path = rows(&target.exchanges("", 1).await).remove(0);
     target.page(&path).await.expect(200);
+    // The log has an id that its client has chosen as a hash only.
+    let body = with_intrn("1b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11").replacen('{', "{\"id\": \"dupont\",", 1);
+    target.send("PUT", "/fhir/Practitioner/dupont", &[("content-type", "application/json")], body).await.expect(201);
+    let path = rows(&target.exchanges("", 2).await).remove(0);
+    target.page(&path).await.expect(200);
     target.post("/console/exchanges", "/console/exchanges", &[("text", "Zyxwvut")]).await.expect(200);
-    let found = until("the events are stored", async || {
-        let arguments =
-            ["exchanges", "--json", "--resource", &format!("Practitioner/{}", id["id"].as_str().expect("an id"))];
-        let output = on_free_ports(&arguments).args(databases(&target.database.url)).output().expect("it runs");
-        let output = String::from_utf8(output.stdout).expect("UTF-8");
-        output.contains("console-read").then_some(output)
-    })
-    .await;
-    assert!(!found.contains("Zyxwvut"), "{found}");
+    for id in [id["id"].as_str().expect("an id"), "dupont"] {
+        let found = until("the events are stored", async || {
+            let arguments = ["exchanges", "--json", "--resource", &format!("Practitioner/{id}")];
+            let output = on_free_ports(&arguments).args(databases(&target.database.url)).output().expect("it runs");
+            let output = String::from_utf8(output.stdout).expect("UTF-8");
+            output.contains("console-read").then_some(output)
+        })
+        .await;
+        assert!(!found.contains("Zyxwvut") && !found.contains("dupont"), "{found}");
+    }
     let all = on_free_ports(&["exchanges", "--json"]).args(databases(&target.database.url)).output().expect("it runs");
     assert!(!String::from_utf8_lossy(&all.stdout).contains("Zyxwvut"));
     // The list shows exchanges, not who looked.
-    assert_eq!(rows(&exchanges::Target::exchanges(&target, "", 1).await).len(), 1);
+    assert_eq!(rows(&exchanges::Target::exchanges(&target, "", 2).await).len(), 2);
 }
