@@ -22,6 +22,7 @@ pub mod origin;
 pub(crate) mod outcome;
 mod path;
 mod recorder;
+mod refused_heads;
 mod response;
 mod response_budget;
 mod state;
@@ -55,6 +56,7 @@ use origin::Identification;
 pub(crate) use recorder::Links;
 pub use recorder::Recorder;
 pub(crate) use recorder::{ResentOf, has_lost_credentials};
+pub use refused_heads::RefusedHeads;
 use response_budget::ResponseBudget;
 use state::State;
 

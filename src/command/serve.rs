@@ -29,7 +29,7 @@ use crate::http::bounds::Bounds;
 use crate::http::events::EventFeed;
 use crate::http::listener::ListenerConfig;
 use crate::http::origin::{BaseUrl, Identification};
-use crate::http::{self, AppParts, Counters, Permits, listener, log_limit, ops};
+use crate::http::{self, AppParts, Counters, Permits, RefusedHeads, listener, log_limit, ops};
 use crate::interaction::Endpoint;
 use crate::interaction::directory::DirectoryCheck;
 use crate::journal::JournalReader;
@@ -210,15 +210,22 @@ impl Listeners {
         stopping: &watch::Receiver<bool>,
     ) -> Result<[JoinHandle<()>; 2], Failure> {
         let AppParts { endpoint, bounds, identification, .. } = &parts;
+        let counters = Counters::new(endpoint.clock.clone());
+        let refused_heads = RefusedHeads {
+            audit: endpoint.writer.audit().clone(),
+            recorder: parts.recorder.clone(),
+            counters: counters.clone(),
+            is_open: identification.access.callers.is_none(),
+        };
         let listener = ListenerConfig {
             bounds: bounds.clone(),
             tls: tls.server.clone(),
             proxies: identification.proxies.clone(),
             access: identification.access.clone(),
+            refused_heads: Some(refused_heads),
         };
         let ops_bounds = ops::bounds(bounds.clone());
         let permits = Permits::new(bounds);
-        let counters = Counters::new(endpoint.clock.clone());
         let live = Live::new(stopping.clone());
         let console = console_parts(config, &parts, &permits, journal, counters.clone(), live);
         let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks);

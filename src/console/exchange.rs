@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::audit::Viewed;
 use super::decision::{decision, reference};
 use super::difference::Difference;
-use super::exchanges::{self, ExchangeRow, READ_TIMEOUT};
+use super::exchanges::{self, ExchangeRow, READ_TIMEOUT, request_line};
 use super::issue_lines::IssueAtLine;
 use super::message::MessageView;
 use super::near_misses::{self, NearMisses};
@@ -122,7 +122,7 @@ async fn show_found(console: &Console, visit: &Visit, found: &Found) -> Response
     let page = ExchangePage {
         layout: Layout::new(visit, "/console/exchanges", text.exchange),
         request_id: exchange.event.request_id.clone(),
-        target: format!("{} {}", exchange.method, exchange.target),
+        target: request_line(&exchange.method, &exchange.target, text),
         facts: facts(&exchange.event, text),
         decision: decision(console, &exchange.event, text, &deadline).await,
         near_misses: near_misses::find(console, exchange, text).await,

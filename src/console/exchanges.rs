@@ -316,12 +316,11 @@ impl FilterForm {
 
 impl ExchangeRow {
     pub fn new(row: &JournalRow, text: &Text) -> Self {
-        let target = if row.target.is_empty() { text.exchange_unrecognised } else { row.target.as_str() };
         Self {
             link: format!("/console/exchanges/{}?number={}", row.request_id, row.id),
             time: time_of(&row.at),
             at: row.at.clone(),
-            request: shortened(&format!("{} {target}", row.method)),
+            request: shortened(&request_line(&row.method, &row.target, text)),
             status: row.status.to_string(),
             class: class_of(row.status),
             caller: row.caller.clone().unwrap_or_default(),
@@ -342,6 +341,15 @@ impl ExchangeRow {
             rules: event.rules.join(" "),
             duration: format!("{:.1} ms", event.duration_ms),
         }
+    }
+}
+
+/// Method and target, as far as they are kept.
+pub fn request_line(method: &str, target: &str, text: &Text) -> String {
+    match (method.is_empty(), target.is_empty()) {
+        (true, _) => text.exchange_unreadable.to_owned(),
+        (false, true) => format!("{method} {}", text.exchange_unrecognised),
+        (false, false) => format!("{method} {target}"),
     }
 }
 

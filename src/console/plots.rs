@@ -192,7 +192,7 @@ mod tests {
         assert!(empty.is_empty && empty.statuses.is_empty() && empty.rows.is_empty());
         for (status, rule) in [(200, ""), (200, ""), (422, "a"), (500, "b"), (422, "a")] {
             let rules = [rule].into_iter().filter(|rule| !rule.is_empty());
-            counters.record(status, Duration::from_millis(3), rules);
+            counters.record(status, Some(Duration::from_millis(3)), rules);
         }
         for (hours, columns) in [(None, 60), (Some(1), 60), (Some(6), 72), (Some(24), 96), (Some(7), 60)] {
             let plots = Plots::new(&counters, hours, text);

@@ -130,6 +130,7 @@ texts! { Text:
     exchange_resource: "Ressource"; "Resource";
     exchange_issues: "Constats"; "Findings";
     exchange_others: "Autres échanges avec le même identifiant de requête"; "Other exchanges with the same request id";
+    exchange_unreadable: "Requête HTTP illisible"; "HTTP request that cannot be read";
     exchange_unrecognised: "(expéditeur non reconnu : rien d'autre n'est gardé)"; "(unrecognised sender: nothing else is kept)";
     filter_identifier: "Identifiant ou ressource"; "Identifier or resource";
     filter_since: "Depuis (UTC)"; "Since (UTC)";

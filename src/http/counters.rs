@@ -51,8 +51,8 @@ impl Counters {
         Self { slots: Arc::default(), clock }
     }
 
-    /// Counts an answer, and the rules that it cites if it is a refusal.
-    pub(crate) fn record(&self, status: u16, elapsed: Duration, rules: impl Iterator<Item = &'static str>) {
+    /// Counts an answer, and the rules that it cites if it is a refusal. Without a duration where it began is not known.
+    pub(crate) fn record(&self, status: u16, elapsed: Option<Duration>, rules: impl Iterator<Item = &'static str>) {
         let minute = minute_of(self.clock.now());
         let mut slots = self.lock();
         // A clock that is set back counts in the newest minute.
@@ -65,7 +65,9 @@ impl Counters {
         let Some(slot) = slots.back_mut() else { return };
         let class = usize::from(status / 100).clamp(2, 5) - 2;
         slot.by_status[class] += 1;
-        slot.latencies[bucket(elapsed)] += 1;
+        if let Some(elapsed) = elapsed {
+            slot.latencies[bucket(elapsed)] += 1;
+        }
         if status >= 400 {
             for rule in rules {
                 *slot.refusals.entry(rule).or_default() += 1;
@@ -170,12 +172,12 @@ mod tests {
     fn counters_have_statuses_latencies_and_refusals_by_minute() {
         let (counters, minute) = counters();
         for milliseconds in 1..=100 {
-            counters.record(200, Duration::from_millis(milliseconds), std::iter::empty());
+            counters.record(200, Some(Duration::from_millis(milliseconds)), std::iter::empty());
         }
         minute.store(1_001, Ordering::Relaxed);
-        counters.record(422, Duration::from_micros(90), ["a", "b"].into_iter());
-        counters.record(503, Duration::from_hours(2), ["b"].into_iter());
-        counters.record(304, Duration::from_micros(300), ["warning"].into_iter());
+        counters.record(422, Some(Duration::from_micros(90)), ["a", "b"].into_iter());
+        counters.record(503, Some(Duration::from_hours(2)), ["b"].into_iter());
+        counters.record(304, Some(Duration::from_micros(300)), ["warning"].into_iter());
         let [first, second] = &counters.columns(2, 1)[..] else { panic!("two columns") };
         assert_eq!((first.0.as_second(), first.1.by_status), (60_000, [100, 0, 0, 0]));
         assert_eq!((first.1.p50, first.1.p99), (Some(64.0), Some(128.0)));
@@ -190,7 +192,7 @@ mod tests {
         let (counters, minute) = counters();
         for now in 1_000..1_000 + 2 * MINUTES {
             minute.store(now, Ordering::Relaxed);
-            counters.record(404, Duration::ZERO, ["a"].into_iter());
+            counters.record(404, None, ["a"].into_iter());
         }
         assert_eq!(counters.lock().len(), usize::try_from(MINUTES).expect("a number"));
         assert!(size_of::<Slot>() * counters.lock().len() < 512 << 10);
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(counters.refusals(MINUTES), [("a", 1_440)]);
         // A clock that is set back.
         minute.store(900, Ordering::Relaxed);
-        counters.record(404, Duration::ZERO, std::iter::empty());
+        counters.record(404, None, std::iter::empty());
         assert_eq!(counters.lock().len(), usize::try_from(MINUTES).expect("a number"));
     }
 

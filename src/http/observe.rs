@@ -224,7 +224,7 @@ impl InFlightGuard {
             .record(elapsed.as_secs_f64());
         if interaction != "events" {
             // They wait on purpose.
-            self.counters.record(status, elapsed, cited.rules());
+            self.counters.record(status, Some(elapsed), cited.rules());
         }
         let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
         let caller = draft.caller().unwrap_or("none");

@@ -136,14 +136,40 @@ impl Recorder {
         });
     }
 
+    /// Keeps the refusal of a head that never became a request; it may have had credentials, and is not kept itself. Returns the
+    /// value of `Link` for the answer, if it has one.
+    pub(super) fn keep_refused_head(&self, event: AuditEvent, body: &Bytes, extent: Extent) -> Option<HeaderValue> {
+        let Extent { with_content, near } = extent;
+        let mut link = None;
+        self.queue.push(4096 + body.len(), || {
+            let mut answer = Message::default();
+            if with_content {
+                link = self.link_to(&event.request_id, near);
+                answer.body = exchange::Body::beginning(body, MAX_ANSWER);
+            }
+            Exchange {
+                event,
+                version: "HTTP/1.1".to_owned(),
+                method: String::new(),
+                target: String::new(),
+                resent_of: None,
+                request: Message { headers: vec![], body: exchange::Body::NotRead },
+                answer,
+            }
+        });
+        link
+    }
+
     fn link(&self, headers: &mut HeaderMap, request_id: &str, near: bool) {
-        let Some(Links { console, is_public }) = &self.links else { return };
-        let link = format!("<{console}/exchanges/{request_id}>; rel=\"describedby\"");
-        if (near || *is_public)
-            && let Ok(link) = HeaderValue::from_str(&link)
-        {
+        if let Some(link) = self.link_to(request_id, near) {
             headers.append(header::LINK, link);
         }
+    }
+
+    fn link_to(&self, request_id: &str, near: bool) -> Option<HeaderValue> {
+        let Links { console, is_public } = self.links.as_ref()?;
+        let link = format!("<{console}/exchanges/{request_id}>; rel=\"describedby\"");
+        HeaderValue::from_str(&link).ok().filter(|_| near || *is_public)
     }
 }
 

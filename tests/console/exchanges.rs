@@ -5,6 +5,8 @@ use std::process::Command;
 
 use axum::body::Body;
 use axum::extract::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::client::{self, Answer};
 use crate::html;
@@ -341,4 +343,55 @@ async fn exchange_as_curl_sends_the_same_bytes() {
         assert_eq!(json["request"]["body"], repeated["request"]["body"], "{command}");
         assert_eq!(json["request"]["body"], body);
     }
+}
+
+/// What is answered to these bytes, until the connection is closed.
+async fn answer_to(address: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(bytes).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+#[tokio::test]
+async fn head_that_is_no_request_is_kept_without_its_bytes_and_its_refusal_has_a_link() {
+    let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
+    let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(300_000));
+    for (sent, status, rule) in [
+        (&b"\x16\x03\x01\x02\x00s3cret\r\n\r\n"[..], "400", "http-malformed"),
+        (b"GET /fhir/metadata HTTP/1.1\r\nauthorization s3cret\r\n\r\n", "400", "http-malformed"),
+        (long.as_bytes(), "414", "http-url-size"),
+    ] {
+        let answer = answer_to(&target.serving.address, sent).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(rule), "{answer}");
+        let link = answer.lines().find_map(|line| line.strip_prefix("link: <")).expect("a link");
+        let path = &link[link.find("/console").expect("the console")..link.find('>').expect("its end")];
+        let page = target.page(path).await.expect(200).text;
+        html::check(&page, "en");
+        assert!(page.contains("HTTP request that cannot be read") && page.contains("Suggested repair"), "{page}");
+        assert!(!page.contains("s3cret") && !page.contains("send-again"), "{page}");
+        target.page(&format!("{path}.har")).await.expect(200);
+    }
+    let rows = target.exchanges("rule=http-malformed", 2).await;
+    assert!(rows.contains("HTTP request that cannot be read"), "{rows}");
+    until("they are in the audit log", async || {
+        let output = on_free_ports(&["exchanges", "--json"]).args(databases(&target.database.url)).output();
+        let output = String::from_utf8(output.expect("it runs").stdout).expect("UTF-8");
+        (output.lines().filter(|line| line.contains("http-")).count() == 3).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn head_that_is_no_request_has_no_link_where_callers_are_configured() {
+    let folder = folder("console");
+    let file = folder.path().join("settings.toml");
+    let hash = sas_endpoint::access::token::TokenHash::from_token(TOKEN);
+    std::fs::write(&file, format!("[[caller]]\nname = \"a\"\ntoken_sha256 = \"{hash}\"\nrights = [\"read\"]\n"))
+        .expect("written");
+    let settings = ["--config", file.to_str().expect("UTF-8"), "--journal", "full"];
+    let target = Target::start(Backend::Sqlite, &settings).await.expect("SQLite is always there");
+    let answer = answer_to(&target.serving.address, b"nothing\r\n\r\n").await;
+    assert!(answer.contains("http-malformed") && !answer.contains("\nlink: "), "{answer}");
 }

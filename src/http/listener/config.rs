@@ -1,6 +1,7 @@
 //! The settings of a listener.
 
 use crate::access::Access;
+use crate::http::RefusedHeads;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::tls::server::Server;
@@ -15,11 +16,13 @@ pub struct ListenerConfig {
     pub proxies: proxy::Settings,
     /// The callers, whose connections are evicted last.
     pub access: Access,
+    /// Records refused heads; `None` where nothing is recorded.
+    pub refused_heads: Option<RefusedHeads>,
 }
 
 impl From<Bounds> for ListenerConfig {
     /// An unencrypted listener without callers and proxies.
     fn from(bounds: Bounds) -> Self {
-        Self { bounds, tls: None, proxies: proxy::Settings::default(), access: Access::open() }
+        Self { bounds, tls: None, proxies: proxy::Settings::default(), access: Access::open(), refused_heads: None }
     }
 }

@@ -61,7 +61,7 @@ pub async fn serve<S>(
         let connection = Connection { peer, certificate: None };
         // Boxed, so that a plain connection has no room for a handshake.
         let closing = shutdown_requested(&mut shutdown);
-        return Box::pin(serve_http(stream, connection, service, activity, &config.bounds, closing)).await;
+        return Box::pin(serve_http(stream, connection, service, activity, &config, closing)).await;
     };
     let handshake = Box::pin(timeout(config.bounds.header_timeout, handshake(stream, peer, server.config())));
     let accepted = tokio::select! {
@@ -86,7 +86,7 @@ pub async fn serve<S>(
                     }
                 }
             };
-            Box::pin(serve_http(stream, connection, service, activity, &config.bounds, closing)).await;
+            Box::pin(serve_http(stream, connection, service, activity, &config, closing)).await;
         }
         Ok(None) => {}
         Err(_) => count_handshake("too-slow"),
@@ -151,13 +151,14 @@ async fn serve_http<T, S>(
     connection: Connection,
     service: S,
     activity: Arc<Activity>,
-    bounds: &Bounds,
+    config: &ListenerConfig,
     closing: impl Future<Output = ()>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send,
 {
+    let (bounds, peer) = (&config.bounds, connection.peer.ip());
     let stream = TimeoutStream::new(stream, activity.clone(), bounds);
     let on_connection = OnConnection(activity.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -196,7 +197,8 @@ async fn serve_http<T, S>(
         let _ = timeout(Duration::ZERO, close(stream.into_inner(), None)).await;
         return;
     };
-    let refusal = refusal(&stream, &parts.read_buf, ended).map(|refusal| refusal.to_response(bounds));
+    let refusal = refusal(&stream, &parts.read_buf, ended)
+        .map(|refusal| refusal.to_response(bounds, |refused| config.refused_heads.as_ref()?.record(peer, refused)));
     let _ = timeout(LINGERING_CLOSE, close(stream.into_inner(), refusal)).await;
 }
 

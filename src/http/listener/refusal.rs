@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::fhir::operation_outcome::operation_outcome;
@@ -10,6 +10,7 @@ use crate::http::bounds::Bounds;
 use crate::http::cited_rules::CitedRules;
 use crate::http::http_error::HttpError;
 use crate::http::log_limit::{self, Reason};
+use crate::http::refused_heads::RefusedHead;
 use crate::issue::catalogue::HTTP_MALFORMED;
 use crate::issue::{Issue, Language};
 
@@ -49,29 +50,36 @@ impl Refusal {
         (status, error.issues())
     }
 
-    /// Formats the response, head and body, as bytes. Counts it in the metrics, and logs it within the log's limit.
-    pub fn to_response(self, bounds: &Bounds) -> Vec<u8> {
+    /// Formats the response, head and body, as bytes. Counts it in the metrics, and logs it within the log's limit. `record` returns
+    /// the value of its `Link`.
+    pub fn to_response(self, bounds: &Bounds, record: impl FnOnce(&RefusedHead) -> Option<HeaderValue>) -> Vec<u8> {
         let (status, issues) = self.status_and_issues(bounds);
         let language = Language::default();
         let body = operation_outcome(&issues, language).to_string();
         let request_id = crate::clock::new_uuid().hyphenated().to_string();
-        let cited = CitedRules::new(&issues).list();
+        let cited = CitedRules::new(&issues);
         let labels = [("type", "none".to_owned()), ("interaction", "none".to_owned())];
         let with_status = [labels[0].clone(), labels[1].clone(), ("status", status.as_u16().to_string())];
         metrics::counter!("sas_requests_total", &with_status).increment(1);
         if let Some(left_out) = log_limit::next_line(Reason::Malformed) {
-            let status = status.as_u16();
-            tracing::info!(id = request_id, status, issues = cited, left_out, "request refused while parsing");
+            let (status, issues) = (status.as_u16(), cited.list());
+            tracing::info!(id = request_id, status, issues, left_out, "request refused while parsing");
         }
+        let refused = RefusedHead { request_id, status: status.as_u16(), cited, body: body.into() };
+        let link = record(&refused);
+        let link = link.as_ref().and_then(|link| link.to_str().ok());
+        let link = link.map_or_else(String::new, |link| format!("link: {link}\r\n"));
+        let RefusedHead { request_id, body, .. } = refused;
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&crate::clock::system_time()).unwrap_or_default();
         format!(
             "HTTP/1.1 {} {}\r\ncontent-type: application/fhir+json; charset=utf-8\r\ncache-control: no-store\r\n\
              content-language: {}\r\nx-request-id: {request_id}\r\ncontent-length: {}\r\nconnection: close\r\n\
-             date: {date}\r\n\r\n{body}",
+             date: {date}\r\n{link}\r\n{}",
             status.as_u16(),
             status.canonical_reason().unwrap_or_default(),
             language.tag(),
             body.len(),
+            String::from_utf8_lossy(&body),
         )
         .into_bytes()
     }
@@ -116,7 +124,7 @@ mod tests {
         ] {
             assert_eq!(parse_hyper_rejection(other.as_bytes()), None, "{other}");
         }
-        let ours = Refusal::Malformed.to_response(&Bounds::default());
+        let ours = Refusal::Malformed.to_response(&Bounds::default(), |_| None);
         assert_eq!(parse_hyper_rejection(&ours), None);
     }
 }
