@@ -55,13 +55,16 @@ pub struct AuditEvent {
     /// Set if a write was neither committed nor refused.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub write_outcome: Option<WriteOutcome>,
-    /// The HTTP status of the answer; 499 if the client went away. A request may have two events if, during
+    /// The HTTP status of the answer; 499 if the client went away; 444 if a fault closed the connection before anything was done. A request may have two events if, during
     /// a commit, the connection to the database breaks, the deadline passes or the client goes away: that of the committed
     /// change, and that of the 503 or 499.
     pub status: u16,
     /// The ids of the rules cited.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub rules: Vec<String>,
+    /// The kind of the fault that a tester armed and that acted on the request.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<String>,
     /// The identifiers in the request: in its criterion, in its body, of the operator of an appointment.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub identifiers: Vec<HashedIdentifier>,

@@ -10,6 +10,8 @@ pub(crate) mod annuaire;
 pub(crate) mod console;
 pub(crate) mod events;
 pub(crate) mod exchanges;
+mod fault_mode;
+mod faults;
 mod file;
 mod settings;
 mod test_target;

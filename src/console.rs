@@ -16,6 +16,7 @@ mod examples;
 mod exchange;
 mod exchange_search;
 mod exchanges;
+mod faults_api;
 mod form;
 mod gate;
 mod headers;
@@ -90,6 +91,8 @@ pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))
         .route("/console/api/status", get(api::status))
+        .route("/console/api/faults", get(faults_api::list).post(faults_api::arm))
+        .route("/console/api/faults/{id}", get(faults_api::show).delete(faults_api::end))
         .route("/console/stream", get(stream::show))
         .route("/console/style.css", get(assets::style))
         .route("/console/console.js", get(assets::script))

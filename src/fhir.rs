@@ -19,4 +19,5 @@ pub mod resource_type;
 pub(crate) mod rest_security;
 pub(crate) mod route;
 pub(crate) mod subset;
+pub(crate) mod top_identifiers;
 pub mod version;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 23] = [
+const DIRECTION: [(&str, &[&str]); 24] = [
     ("characters", &[]),
     ("issue", &[]),
     ("fhir", &["issue"]),
@@ -28,6 +28,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
             "storage",
         ],
     ),
+    ("fault", &["annuaire", "clock", "fhir", "interaction"]),
     ("telemetry", &[]),
     ("tls", &["clock"]),
     ("access", &["tls"]),
@@ -40,6 +41,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
             "clock",
             "deadline",
             "error",
+            "fault",
             "feed",
             "fhir",
             "interaction",
@@ -55,8 +57,8 @@ const DIRECTION: [(&str, &[&str]); 23] = [
     (
         "config",
         &[
-            "access", "annuaire", "audit", "clock", "decision", "feed", "fhir", "http", "journal", "sas", "tls",
-            "webhook",
+            "access", "annuaire", "audit", "clock", "decision", "fault", "feed", "fhir", "http", "journal", "sas",
+            "tls", "webhook",
         ],
     ),
     (
@@ -70,6 +72,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
             "config",
             "deadline",
             "error",
+            "fault",
             "feed",
             "fhir",
             "http",
@@ -94,6 +97,7 @@ const DIRECTION: [(&str, &[&str]); 23] = [
             "console",
             "decision",
             "error",
+            "fault",
             "feed",
             "fhir",
             "http",

@@ -12,6 +12,7 @@ mod counters;
 pub mod events;
 mod fhir;
 pub(crate) mod http_error;
+mod injection;
 pub mod listener;
 pub(crate) mod log_limit;
 mod media_type;
@@ -39,6 +40,7 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::annuaire::api::{self, Directory};
+use crate::fault::Faults;
 use crate::fhir::resource_type::ResourceType;
 use crate::fhir::route::Route;
 use crate::interaction::{Endpoint, Interaction, ROUTES, SYSTEM_ROUTES, max_page_bytes};
@@ -77,6 +79,8 @@ pub struct AppParts {
     pub bounds: Bounds,
     /// Keeps exchanges in the journal, if there is one.
     pub recorder: Option<Recorder>,
+    /// The faults that testers arm.
+    pub faults: Faults,
 }
 
 /// The path below which the directory's API is always served.
@@ -94,11 +98,11 @@ pub fn service(parts: AppParts) -> App {
 
 /// The same with permits that another service takes too, and with counters that it shows.
 pub(crate) fn service_with(parts: AppParts, permits: Permits, counters: Counters) -> App {
-    let AppParts { endpoint, directory, feed, identification, bounds, recorder } = parts;
+    let AppParts { endpoint, directory, feed, identification, bounds, recorder, faults } = parts;
     let max_directory_page = if directory.is_some() { api::MAX_PAGE_BYTES } else { 0 };
     let max_page = max_page_bytes(bounds.max_body).max(max_directory_page);
     let budget = ResponseBudget::new(bounds.max_response_bytes, max_page);
-    let admission = Arc::new(Admission::new(identification.access.clone(), bounds, permits));
+    let admission = Arc::new(Admission::new(identification.access.clone(), bounds, permits, faults));
     let mut prefixes = vec![FHIR.to_owned()];
     let base_path = path_of(identification.base_url.configured());
     if base_path != FHIR {

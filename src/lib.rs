@@ -3,7 +3,7 @@
 //! The modules, in the order in which a request passes them: [`http`] receives it, [`interaction`] answers it, [`profile`]
 //! and [`sas`] validate it, [`storage`] stores it, and [`feed`] hands what is stored to the vendor's software, which [`decision`] asks
 //! before an account is written, and to which [`webhook`] posts each event. [`tls`] and [`access`] authenticate and authorise the sender, [`audit`]
-//! keeps the audit log, [`annuaire`] is the mirror of the national directory, and
+//! keeps the audit log, [`fault`] has what testers arm, [`annuaire`] is the mirror of the national directory, and
 //! [`console`] shows people an instance in a browser. Every module may use [`fhir`], [`issue`],
 //! [`error`], [`deadline`] and [`clock`], which use no module above them.
 //!
@@ -20,6 +20,7 @@ pub mod http;
 pub mod interaction;
 
 pub mod decision;
+pub mod fault;
 pub mod feed;
 
 pub mod journal;

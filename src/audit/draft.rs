@@ -114,6 +114,7 @@ pub struct AuditDraft {
     resource: ResourceRef,
     write_outcome: Option<WriteOutcome>,
     is_audited: bool,
+    fault: Option<&'static str>,
 }
 
 /// What is known of a request when it arrives.
@@ -138,6 +139,7 @@ impl AuditDraft {
             resource: ResourceRef::default(),
             write_outcome: None,
             is_audited: false,
+            fault: None,
         }
     }
 
@@ -248,6 +250,16 @@ impl AuditDraft {
         (self.resource, self.write_outcome, self.is_audited) = (report.resource, report.outcome, report.is_audited);
     }
 
+    /// Sets the kind of the armed fault that acts on the request. Before a write is queued: its event is committed with it.
+    pub(crate) fn set_fault(&mut self, kind: Option<&'static str>) {
+        self.fault = kind;
+    }
+
+    /// The kind of the armed fault that acts on the request.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        self.fault
+    }
+
     /// Whether the audit event is committed already, with the change that it describes.
     pub(crate) fn is_audited(&self) -> bool {
         self.is_audited
@@ -297,6 +309,7 @@ impl AuditDraft {
             write_outcome,
             status,
             rules,
+            fault: self.fault.map(str::to_owned),
             identifiers: self.identifiers.clone(),
             identifiers_left_out: self.identifiers_left_out,
             duration_ms: (request.began.elapsed().as_secs_f64() * 1e5).round() / 1e2,

@@ -115,7 +115,8 @@ pub fn exposures(config: &Config) -> Vec<String> {
             config.ops_listen
         )
     });
-    proxies.chain(ops).collect()
+    let faults = config.fault_mode().warning().map(str::to_owned);
+    proxies.chain(ops).chain(faults).collect()
 }
 
 /// Whether this address can be reached from outside this machine and its private networks.

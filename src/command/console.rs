@@ -33,6 +33,7 @@ pub fn console_parts(
         access,
         permits: permits.clone(),
         bounds: parts.bounds.clone(),
+        faults: parts.faults.clone(),
         proxies: config.proxies.clone(),
         url: config.console.console_url.clone(),
     })

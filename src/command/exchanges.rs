@@ -159,8 +159,12 @@ fn format_row(record: &AuditEvent) -> [String; 8] {
         (Some(resource_type), Some(id), _) => format!("{resource_type}/{id}"),
         (Some(resource_type), None, Some(hash)) => format!("{resource_type}/#{hash}"),
         (Some(resource_type), None, None) => resource_type.clone(),
+        // The id of an armed fault.
+        (None, Some(id), _) if record.fault.is_some() => id.clone(),
         (None, ..) => "-".to_owned(),
     };
+    let fault = record.fault.iter().map(|kind| format!("fault:{kind}"));
+    let rules: Vec<_> = record.rules.iter().cloned().chain(fault).collect();
     let version = match (record.before, record.after) {
         (before, None) if record.write_outcome.is_some() => {
             let is_failed = record.write_outcome == Some(WriteOutcome::Failed);
@@ -187,7 +191,7 @@ fn format_row(record: &AuditEvent) -> [String; 8] {
             None => caller.peer.clone(),
         },
         format!("{:.1}", record.duration_ms),
-        truncate(&record.rules.join(" ")),
+        truncate(&rules.join(" ")),
     ];
     cells.map(|cell| terminal::cell(&cell).into_owned())
 }

@@ -25,6 +25,7 @@ use crate::config::{self, Config, LogFormat};
 use crate::console::{self, Live};
 use crate::decision::Decision;
 use crate::error::Error;
+use crate::fault::Faults;
 use crate::http::bounds::Bounds;
 use crate::http::events::EventFeed;
 use crate::http::listener::ListenerConfig;
@@ -92,8 +93,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
     let (directory_of_app, recorder) = (directory.clone(), journal.recorder(config, addresses.ops));
-    let parts =
-        AppParts { endpoint, directory: directory_of_app, feed, identification, bounds: bounds(config), recorder };
+    let (bounds, faults) = (bounds(config), Faults::new(config.fault_mode(), clock.clone()));
+    let parts = AppParts { endpoint, directory: directory_of_app, feed, identification, bounds, recorder, faults };
     let tasks = Tasks {
         servers: listeners.serve(config, parts, &tls, deliverer.statuses(), journal.reader(), &stopping)?,
         webhooks: deliverer.start(stopping.clone()),
@@ -209,7 +210,7 @@ impl Listeners {
         journal: JournalReader,
         stopping: &watch::Receiver<bool>,
     ) -> Result<[JoinHandle<()>; 2], Failure> {
-        let AppParts { endpoint, bounds, identification, .. } = &parts;
+        let AppParts { endpoint, bounds, identification, faults, .. } = &parts;
         let counters = Counters::new(endpoint.clock.clone());
         let refused_heads = RefusedHeads {
             audit: endpoint.writer.audit().clone(),
@@ -228,7 +229,7 @@ impl Listeners {
         let permits = Permits::new(bounds);
         let live = Live::new(stopping.clone());
         let console = console_parts(config, &parts, &permits, journal, counters.clone(), live);
-        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks);
+        let ops_router = ops::router(endpoint.clone(), tls.clone(), webhooks, faults.clone());
         let service = http::service_with(parts, permits, counters);
         let ops_router = match console {
             Some(console) => ops_router.merge(console::router(console, service.clone())?),

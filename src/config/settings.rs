@@ -8,6 +8,7 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::console;
+use super::faults;
 use super::url::base_url;
 use crate::access;
 use crate::access::caller::Callers;
@@ -112,6 +113,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub console: console::Settings,
+
+    #[command(flatten)]
+    pub faults: faults::Settings,
 
     /// Whether to accept, with a warning, or to refuse the deviations from FHIR that the SAS pages themselves contain
     #[arg(long, env = "SAS_VALIDATION", global = true, value_enum, default_value_t = Validation::Tolerant)]

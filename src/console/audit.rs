@@ -9,6 +9,7 @@ use super::state::Console;
 use super::visit::Visit;
 use crate::audit::{AuditEvent, Caller, HashedIdentifier};
 use crate::clock::new_uuid;
+use crate::fault::FaultKind;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::Token;
 use crate::fhir::resource_type::ResourceType;
@@ -26,6 +27,8 @@ pub struct Viewed {
     pub token: Option<Token>,
     /// The identifiers of an exchange.
     pub identifiers: Vec<HashedIdentifier>,
+    /// The kind and the id of a fault.
+    pub fault: Option<(FaultKind, String)>,
 }
 
 impl Viewed {
@@ -57,6 +60,8 @@ fn name_of_type(name: &str) -> Option<&'static str> {
 pub fn interaction(method: &Method, path: &str) -> Option<&'static str> {
     let is_post = method == Method::POST;
     match path {
+        "/console/faults" => Some("console-fault"),
+        path if path == "/console/api/faults" || path.starts_with("/console/api/faults/") => Some("console-fault"),
         "/console/login"
         | "/console/logout"
         | "/console/validate"
@@ -91,6 +96,10 @@ pub fn event(
     if let Some(token) = &viewed.token {
         draft.add_token(token);
     }
+    if let Some((kind, id)) = &viewed.fault {
+        draft.set_found(id, None);
+        draft.set_fault(Some(kind.as_str()));
+    }
     draft.add_hashed(viewed.identifiers);
     let event = draft.event(response.status().as_u16(), std::iter::empty());
     AuditEvent { id_hash: event.id_hash.or(viewed.id_hash), ..event }
@@ -122,6 +131,9 @@ mod tests {
             (Method::GET, "/console/webhooks", Some("console-read")),
             (Method::POST, "/console/webhooks", Some("console-webhook")),
             (Method::GET, "/console/api/status", None),
+            (Method::GET, "/console/api/faults", Some("console-fault")),
+            (Method::DELETE, "/console/api/faults/a", Some("console-fault")),
+            (Method::POST, "/console/faults", Some("console-fault")),
             (Method::GET, "/console/rules", None),
             (Method::POST, "/console/validate", None),
             (Method::POST, "/console/login", None),

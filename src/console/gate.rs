@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -20,6 +20,7 @@ use super::return_path;
 use super::state::{Console, ConsoleAccess};
 use super::visit::Visit;
 use crate::access::token::TokenHash;
+use crate::fault::Mode;
 use crate::http::body::{self, DrainLimits, Expected};
 use crate::http::bounds::Bounds;
 use crate::http::origin::authorization::{self, BearerCredentials};
@@ -60,15 +61,16 @@ pub async fn admit(State(console): State<Arc<Console>>, request: Request, next: 
     let (mut parts, mut body) = request.into_parts();
     let area = Area::of(parts.uri.path());
     let mut visit = Visit::new(&parts);
+    visit.warns_of_faults = console.parts.faults.mode() == Mode::BesideCallers;
     let peer = client_address(&parts, &console.parts.proxies);
     let interaction = audit::interaction(&parts.method, parts.uri.path());
     let mut response = match check(&console, area, &mut parts, &mut body, &mut visit).await {
         Ok(permit) => {
             parts.extensions.insert(visit.clone());
-            let is_post = parts.method == Method::POST;
+            let is_change = !matches!(parts.method, Method::GET | Method::HEAD);
             let look = Look { visit: visit.clone(), peer, interaction };
             let answered = answer(console.clone(), next, Request::from_parts(parts, body), permit, look);
-            match is_post {
+            match is_change {
                 // Where the person leaves the page, what was begun is completed and recorded nevertheless.
                 true => {
                     let answered = tokio::spawn(answered).await;
@@ -134,7 +136,9 @@ async fn check(
     if !matches!(parts.method, Method::GET | Method::HEAD) && is_foreign_page(parts, console.url()) {
         return Err(Refusal::ForeignPage);
     }
-    if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
+    // What programs end, people end by a form.
+    let is_end = area == Area::Api && parts.method == Method::DELETE;
+    if !is_end && !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
         return Err(Refusal::MethodNotAllowed);
     }
     if area == Area::Asset {
@@ -142,15 +146,28 @@ async fn check(
     }
     identify(console, area, parts, visit)?;
     if is_post {
-        let form = read_form(console, area, parts, body).await?;
+        let content = read_content(console, area, parts, body).await?;
+        if area == Area::Api {
+            parts.extensions.insert(ApiContent(content));
+            return acquire_permit(console);
+        }
+        let form = Form::parse(&content);
         // The login has no session yet whose token its form could have.
         if area == Area::Page && !visit.csrf.as_deref().is_some_and(|own| is_same(own, form.field(CSRF))) {
             return Err(Refusal::WrongFormToken);
         }
         parts.extensions.insert(form);
     }
+    acquire_permit(console)
+}
+
+fn acquire_permit(console: &Console) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
     console.requests.clone().try_acquire_owned().map(Some).map_err(|_| Refusal::Busy)
 }
+
+/// The JSON that a program posts: an extension of its request.
+#[derive(Clone)]
+pub struct ApiContent(pub Bytes);
 
 /// Finds out who sends the request, where the console is not open.
 fn identify(console: &Console, area: Area, parts: &Parts, visit: &mut Visit) -> Result<(), Refusal> {
@@ -193,7 +210,7 @@ fn identify(console: &Console, area: Area, parts: &Parts, visit: &mut Visit) -> 
 }
 
 /// Reads the body of a POST: a form, or JSON where programs ask.
-async fn read_form(console: &Console, area: Area, parts: &Parts, body: &mut Body) -> Result<Form, Refusal> {
+async fn read_content(console: &Console, area: Area, parts: &Parts, body: &mut Body) -> Result<Bytes, Refusal> {
     let bounds = &console.parts.bounds;
     let limit = match parts.uri.path() {
         // A form escapes a byte as three.
@@ -202,8 +219,7 @@ async fn read_form(console: &Console, area: Area, parts: &Parts, body: &mut Body
     };
     let bounds = Bounds { max_body: limit, ..bounds.clone() };
     let expected = if area == Area::Api { Expected::PlainJson } else { Expected::Form };
-    let content = body::read(&parts.headers, body, expected, &bounds).await.map_err(Refusal::Body)?;
-    Ok(if area == Area::Api { Form::default() } else { Form::parse(&content) })
+    body::read(&parts.headers, body, expected, &bounds).await.map_err(Refusal::Body)
 }
 
 /// Whether the request is for a loopback name, for an IP address, or for the host of `SAS_CONSOLE_URL`: a page whose DNS name

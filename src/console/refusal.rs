@@ -30,6 +30,14 @@ pub enum Refusal {
     /// An exchange that was not kept whole is to be sent again.
     NotWhole,
     MethodNotAllowed,
+    /// Faults are off.
+    FaultsOff,
+    /// What it posts is no fault, as this sentence says.
+    NoFault(String),
+    /// As many faults are armed as may be.
+    TooManyFaults,
+    /// There is no such fault, or no longer.
+    NoSuchFault,
     /// It could not be read.
     Body(HttpError),
     Internal,
@@ -59,13 +67,14 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::ForeignPage | Self::Nobody | Self::WrongFormToken => StatusCode::FORBIDDEN,
+            Self::ForeignPage | Self::Nobody | Self::WrongFormToken | Self::FaultsOff => StatusCode::FORBIDDEN,
+            Self::NoFault(_) => StatusCode::BAD_REQUEST,
             Self::TooManyLogins => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSession(_) => StatusCode::SEE_OTHER,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotWhole => StatusCode::CONFLICT,
+            Self::NotFound | Self::NoSuchFault => StatusCode::NOT_FOUND,
+            Self::NotWhole | Self::TooManyFaults => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body(error) => error.status(),
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -83,6 +92,10 @@ impl Refusal {
             Self::Busy => text.busy,
             Self::NotFound => text.not_found,
             Self::NotWhole => text.not_whole,
+            Self::FaultsOff => text.faults_off,
+            Self::NoFault(_) => text.no_fault,
+            Self::TooManyFaults => text.too_many_faults,
+            Self::NoSuchFault => text.no_such_fault,
             Self::MethodNotAllowed => text.method,
             Self::Body(HttpError::BodyTooLarge { .. }) => text.body_size,
             Self::Body(HttpError::TooSlow { .. }) => text.body_time,
@@ -103,6 +116,11 @@ impl Refusal {
             Self::Busy => text.busy_todo,
             Self::NotFound => text.not_found_todo,
             Self::NotWhole => text.not_whole_todo,
+            Self::FaultsOff => text.faults_off_todo,
+            // Of the program, in English.
+            Self::NoFault(sentence) => return sentence.clone(),
+            Self::TooManyFaults => text.too_many_faults_todo,
+            Self::NoSuchFault => text.no_such_fault_todo,
             Self::MethodNotAllowed => text.method_todo,
             Self::Body(HttpError::BodyTooLarge { limit }) => {
                 return fill(text.body_size_todo, &[("limit", &limit.to_string())]);

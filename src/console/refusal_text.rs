@@ -20,6 +20,13 @@ texts! { RefusalText:
     not_found_todo: "Cette page n'existe pas."; "This page does not exist.";
     not_whole: "Requête incomplète"; "The request is not whole";
     not_whole_todo: "Le journal n'a pas gardé toute la requête : elle ne peut pas être envoyée de nouveau."; "The journal did not keep the whole request: it cannot be sent again.";
+    faults_off: "Pannes désactivées"; "Faults are off";
+    faults_off_todo: "Aucune panne ne peut être demandée sur cette instance. SAS_FAULTS=on le permet."; "No fault may be armed on this instance. SAS_FAULTS=on allows it.";
+    no_fault: "Panne mal formée"; "The fault is malformed";
+    too_many_faults: "Trop de pannes"; "Too many faults";
+    too_many_faults_todo: "64 pannes attendent déjà. En supprimer une."; "64 faults are armed already. End one.";
+    no_such_fault: "Panne inconnue"; "No such fault";
+    no_such_fault_todo: "Cette panne n'existe pas, ou elle est terminée."; "This fault does not exist, or has ended.";
     method: "Méthode refusée"; "Method not allowed";
     method_todo: "Cette page ne se demande pas ainsi."; "This page cannot be requested in this way.";
     body: "Requête illisible"; "The request cannot be read";

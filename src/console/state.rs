@@ -11,6 +11,7 @@ use super::session::Sessions;
 use crate::access::caller::Callers;
 use crate::access::token;
 use crate::annuaire::store::Mirror;
+use crate::fault::Faults;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::http::{App, Counters, Permits};
@@ -37,6 +38,8 @@ pub struct ConsoleParts {
     /// The permits of the FHIR API: a validation takes one of `$validate`.
     pub permits: Permits,
     pub bounds: Bounds,
+    /// The faults that testers arm.
+    pub faults: Faults,
     pub proxies: proxy::Settings,
     /// `SAS_CONSOLE_URL`
     pub url: Option<String>,

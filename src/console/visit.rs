@@ -23,6 +23,8 @@ pub struct Visit {
     pub caller: Option<Arc<str>>,
     /// The token of forms; `None` where nobody has logged in yet: there is no page but the login.
     pub csrf: Option<Arc<str>>,
+    /// Whether each page says that faults may be armed beside callers.
+    pub warns_of_faults: bool,
 }
 
 impl Visit {
@@ -30,7 +32,7 @@ impl Visit {
     pub fn new(parts: &Parts) -> Self {
         let chosen = query(&parts.uri, "lang").and_then(|tag| language(&tag));
         let language = chosen.unwrap_or_else(|| kept_language(&parts.headers));
-        Self { language, chosen, uri: parts.uri.clone(), caller: None, csrf: None }
+        Self { language, chosen, uri: parts.uri.clone(), caller: None, csrf: None, warns_of_faults: false }
     }
 
     /// The visit of an admitted request.
@@ -41,6 +43,7 @@ impl Visit {
             uri: request.uri().clone(),
             caller: None,
             csrf: None,
+            warns_of_faults: false,
         })
     }
 

@@ -24,6 +24,7 @@ use crate::access::Access;
 use crate::access::right::Requirement;
 use crate::deadline::Deadline;
 use crate::error::{Error, Workload};
+use crate::fault::Faults;
 use crate::fhir::rest_security::Authentication;
 
 /// The access policy, the limits and the permits.
@@ -33,13 +34,15 @@ pub struct Admission {
     pub bounds: Bounds,
     permits: Permits,
     rates: Option<Rates>,
+    /// The faults that testers arm.
+    pub faults: Faults,
 }
 
 impl Admission {
-    /// Admission by this access policy, within these limits and with these permits.
-    pub fn new(access: Access, bounds: Bounds, permits: Permits) -> Self {
+    /// Admission by this access policy, within these limits, with these permits, and with these faults.
+    pub fn new(access: Access, bounds: Bounds, permits: Permits, faults: Faults) -> Self {
         let rates = NonZeroU32::new(bounds.rate).map(Rates::new);
-        Self { access, bounds, permits, rates }
+        Self { access, bounds, permits, rates, faults }
     }
 
     /// Checks that the sender of a request meets the requirement.

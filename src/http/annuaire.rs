@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use super::admission::Admission;
 use super::body::{self, Expected};
 use super::http_error::HttpError;
+use super::injection::Injection;
 use super::media_type::fhir_json;
 use super::observe::AuditLoan;
 use super::origin::Origin;
@@ -59,8 +60,13 @@ impl DirectoryRequest<'_> {
 /// Answers a request whose path below the base is this one.
 pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
+    let bounds = &state.admission.bounds;
+    let mut audit = match AuditLoan::borrow(&parts.extensions) {
+        Ok(audit) => audit,
+        Err(error) => return outcome::refused(&error.into(), &parts, body, bounds).await,
+    };
+    let injection = Injection::new(&state.admission.faults, &parts.method);
     let answered = async {
-        let mut audit = AuditLoan::borrow(&parts.extensions)?;
         let request = parse_request(&parts.method, path);
         let required = match request {
             Ok((Interaction::Capabilities, _)) => Requirement::Metadata,
@@ -72,16 +78,17 @@ pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Res
         }
         state.admission.authorise(&parts.extensions, required)?;
         let (_, request) = request?;
-        let answer = answer(state, request, &parts, &mut body, &mut audit).await?;
+        let answer = answer(state, request, &parts, &mut body, &injection, &mut audit).await?;
         Ok(match request {
             DirectoryRequest::Capabilities => response::statement(answer, &parts.headers),
             _ => fhir_json(StatusCode::OK, Body::from(answer)),
         })
     };
-    match answered.await {
+    let response = match answered.await {
         Ok(response) => response,
-        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
-    }
+        Err(error) => outcome::refused(&error, &parts, body, bounds).await,
+    };
+    injection.finish(response, &mut audit).await
 }
 
 /// The request of a method on a path, and its interaction: that of the first path of [`ROUTES`] that matches.
@@ -135,11 +142,15 @@ async fn answer(
     request: DirectoryRequest<'_>,
     parts: &Parts,
     body: &mut Body,
+    injection: &Injection<'_>,
     audit: &mut AuditDraft,
 ) -> Result<String, HttpError> {
     let directory = &state.directory.with_base_url(&Origin::of(&parts.extensions)?.base_url);
     let language = negotiation::language(&parts.headers);
     let mut query = parsed(parts.uri.query().unwrap_or_default())?;
+    if !matches!(request, DirectoryRequest::SearchByPost(_)) {
+        injection.act(audit, &query, None).await?;
+    }
     match request {
         DirectoryRequest::Capabilities => {
             let mut issues = vec![];
@@ -166,13 +177,11 @@ async fn answer(
             Ok(deadline.limit(directory.search(resource_type, query, &own_url, language)).await?)
         }
         DirectoryRequest::SearchByPost(resource_type) => {
-            let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
-            recorder::note_form(&parts.extensions, &form);
+            let query = within_bounds(query.append(form(state, parts, body).await?))?;
+            injection.act(audit, &query, None).await?;
             let deadline = state.admission.permit(Workload::Directory).await?;
             let directory = directory.until(&deadline);
-            let form = parsed(std::str::from_utf8(&form).unwrap_or("%"))?;
             let own_url = format!("{}/{resource_type}", directory.base_url());
-            let query = within_bounds(query.append(form))?;
             audit.add_query(query.iter());
             let query = search_query(parts, resource_type, query)?;
             Ok(deadline.limit(directory.search(resource_type, query, &own_url, language)).await?)
@@ -187,6 +196,13 @@ async fn answer(
             Ok(found)
         }
     }
+}
+
+/// The parameters in the body of a search.
+async fn form(state: &State, parts: &Parts, body: &mut Body) -> Result<Query, HttpError> {
+    let form = body::read(&parts.headers, body, Expected::Form, &state.admission.bounds).await?;
+    recorder::note_form(&parts.extensions, &form);
+    parsed(std::str::from_utf8(&form).unwrap_or("%"))
 }
 
 /// The page after this cursor.

@@ -4,9 +4,11 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use super::http_error::HttpError;
+use super::injection::{Cut, first_half};
 use super::outcome;
 use super::recorder::{AnswerBody, RequestCopy};
 use crate::issue::Language;
@@ -23,7 +25,13 @@ pub async fn copy_answer(request: Request, next: Next) -> Response {
     match body.collect().await {
         Ok(body) => {
             let body = body.to_bytes();
-            parts.extensions.insert(AnswerBody(body.clone()));
+            // What an armed fault withholds was not answered.
+            let sent = match parts.extensions.get::<Cut>() {
+                None => body.clone(),
+                Some(Cut::InBody) => first_half(&body),
+                Some(Cut::BeforeHead) => Bytes::new(),
+            };
+            parts.extensions.insert(AnswerBody(sent));
             Response::from_parts(parts, Body::from(body))
         }
         Err(error) => outcome::response(&HttpError::internal(error), Language::default()),

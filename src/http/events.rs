@@ -18,9 +18,12 @@ use axum::response::Response;
 use self::query::FeedQuery;
 use super::admission::Client;
 use super::http_error::HttpError;
+use super::injection::Injection;
 use super::observe::AuditLoan;
 use super::origin::Origin;
 use super::{authorisation, negotiation, outcome};
+use crate::audit::AuditDraft;
+use crate::fhir::query::Query;
 
 pub use state::EventFeed;
 pub(super) use state::State;
@@ -42,14 +45,22 @@ struct FeedRequest {
 /// Answers `GET /events`.
 pub(super) async fn handle_events(state: &Arc<State>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let answered = match parse(state, &parts) {
+    let mut audit = match AuditLoan::borrow(&parts.extensions) {
+        Ok(audit) => audit,
+        Err(error) => return outcome::refused(&error.into(), &parts, body, &state.admission.bounds).await,
+    };
+    let injection = Injection::new(&state.admission.faults, &parts.method);
+    let answered = match parse(state, &parts, &mut audit) {
         Ok(request) => {
             release_head(&mut parts);
-            answer(state, request).await
+            match injection.act(&mut audit, &Query::default(), None).await {
+                Ok(()) => answer(state, request).await,
+                Err(error) => Err(error),
+            }
         }
         Err(error) => Err(error),
     };
-    match answered {
+    let response = match answered {
         Ok(mut response) => {
             let headers = response.headers_mut();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -57,11 +68,12 @@ pub(super) async fn handle_events(state: &Arc<State>, request: Request) -> Respo
             response
         }
         Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
-    }
+    };
+    injection.finish(response, &mut audit).await
 }
 
-fn parse(state: &State, parts: &Parts) -> Result<FeedRequest, HttpError> {
-    AuditLoan::borrow(&parts.extensions)?.set_interaction("events", None);
+fn parse(state: &State, parts: &Parts, audit: &mut AuditDraft) -> Result<FeedRequest, HttpError> {
+    audit.set_interaction("events", None);
     state.admission.authorise(&parts.extensions, authorisation::EVENTS)?;
     let origin = Origin::of(&parts.extensions)?;
     let (client, base_url) = (Client::from_origin(origin), origin.base_url.clone());

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::body::{self, Expected};
 use super::bounds::Bounds;
 use super::http_error::HttpError;
+use super::injection::Injection;
 use super::media_type::fhir_json;
 use super::negotiation::{self, preferred_return};
 use super::observe::AuditLoan;
@@ -42,31 +43,42 @@ pub async fn handle_fhir(
     request: Request,
 ) -> Response {
     let (parts, mut body) = request.into_parts();
+    let bounds = &state.admission.bounds;
+    let mut audit = match AuditLoan::borrow(&parts.extensions) {
+        Ok(audit) => audit,
+        Err(error) => return outcome::refused(&error.into(), &parts, body, bounds).await,
+    };
+    let injection = Injection::new(&state.admission.faults, &parts.method);
     let answered = async {
-        let mut audit = AuditLoan::borrow(&parts.extensions)?;
         audit.set_interaction(interaction.as_str(), interaction.resource_type().map(ResourceType::as_str));
         state.admission.authorise(&parts.extensions, authorisation::requirement(interaction))?;
         match interaction {
-            Interaction::Capabilities => capability_statement(state, &parts),
+            Interaction::Capabilities => {
+                let query = negotiated_query(&parts)?;
+                injection.act(&mut audit, &query, None).await?;
+                capability_statement(state, &parts, query)
+            }
             Interaction::HistorySystem => {
-                history(state, &parts, Scope::System, negotiated_query(&parts)?, &mut audit).await
+                let query = negotiated_query(&parts)?;
+                injection.act(&mut audit, &query, None).await?;
+                history(state, &parts, Scope::System, query, &mut audit).await
             }
             Interaction::OnType(interaction, resource_type) => {
                 // A path that cannot be decoded designates nothing.
                 let parameters = &parameters.ok_or(Error::NotFound)?;
-                let request = TypeRequest { state, resource_type, parameters, parts: &parts };
+                let request = TypeRequest { state, resource_type, parameters, parts: &parts, injection: &injection };
                 request.run(interaction, &mut body, &mut audit).await
             }
         }
     };
-    match answered.await {
+    let response = match answered.await {
         Ok(response) => response,
-        Err(error) => outcome::refused(&error, &parts, body, &state.admission.bounds).await,
-    }
+        Err(error) => outcome::refused(&error, &parts, body, bounds).await,
+    };
+    injection.finish(response, &mut audit).await
 }
 
-fn capability_statement(state: &State, parts: &Parts) -> Result<Response, HttpError> {
-    let query = negotiated_query(parts)?;
+fn capability_statement(state: &State, parts: &Parts, query: Query) -> Result<Response, HttpError> {
     let base_url = &Origin::of(&parts.extensions)?.base_url;
     let statement = capabilities::capabilities(base_url, query, state.admission.authentication())?;
     Ok(response::statement(statement.to_string(), &parts.headers))
@@ -78,6 +90,7 @@ struct TypeRequest<'a> {
     resource_type: ResourceType,
     parameters: &'a RawPathParams,
     parts: &'a Parts,
+    injection: &'a Injection<'a>,
 }
 
 impl TypeRequest<'_> {
@@ -95,10 +108,12 @@ impl TypeRequest<'_> {
             TypeInteraction::Read => self.read(query, audit).await,
             TypeInteraction::Vread => self.vread(query, audit).await,
             TypeInteraction::HistoryInstance => {
+                self.injection.act(audit, &query, None).await?;
                 let scope = Scope::Instance(self.resource_type, self.parameter("id"));
                 history(self.state, self.parts, scope, query, audit).await
             }
             TypeInteraction::HistoryType => {
+                self.injection.act(audit, &query, None).await?;
                 history(self.state, self.parts, Scope::Type(self.resource_type), query, audit).await
             }
             TypeInteraction::Search => self.search(query, audit).await,
@@ -115,7 +130,7 @@ impl TypeRequest<'_> {
             let search = Interaction::OnType(TypeInteraction::Search, resource_type);
             self.state.admission.authorise(&self.parts.extensions, authorisation::requirement(search))?;
         }
-        let body = self.read_resource(body).await?;
+        let body = self.read_resource(body, &query, audit).await?;
         let context = context(self.state, self.parts, Workload::Writes).await?;
         let create = Create { resource_type, query, if_none_exist, preconditions, body };
         let prepared = context.deadline.limit(create.prepare(&self.state.endpoint, &context, audit)).await?;
@@ -129,7 +144,7 @@ impl TypeRequest<'_> {
         audit: &mut AuditDraft,
     ) -> Result<Response, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
-        let body = self.read_resource(body).await?;
+        let body = self.read_resource(body, &query, audit).await?;
         let context = context(self.state, self.parts, Workload::Writes).await?;
         let update = ConditionalUpdate { resource_type: self.resource_type, query, preconditions, body };
         let prepared = context.deadline.limit(update.prepare(&self.state.endpoint, &context, audit)).await?;
@@ -138,7 +153,7 @@ impl TypeRequest<'_> {
 
     async fn update(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
         let preconditions = preconditions(&self.parts.headers)?;
-        let body = self.read_resource(body).await?;
+        let body = self.read_resource(body, &query, audit).await?;
         let context = context(self.state, self.parts, Workload::Writes).await?;
         let id = self.parameter("id");
         let update = Update { resource_type: self.resource_type, id, query, preconditions, body };
@@ -170,12 +185,14 @@ impl TypeRequest<'_> {
     }
 
     async fn read(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
+        self.injection.act(audit, &query, None).await?;
         let context = context(self.state, self.parts, Workload::Reads).await?;
         let read = Read { resource_type: self.resource_type, id: self.parameter("id"), query };
         respond(self.state, self.parts, context.deadline.limit(read.run(&self.state.endpoint, &context, audit)).await?)
     }
 
     async fn vread(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
+        self.injection.act(audit, &query, None).await?;
         let context = context(self.state, self.parts, Workload::Reads).await?;
         let (id, version) = (self.parameter("id"), self.parameter("vid"));
         let vread = Vread { resource_type: self.resource_type, id, version, query };
@@ -183,6 +200,7 @@ impl TypeRequest<'_> {
     }
 
     async fn search(&self, query: Query, audit: &mut AuditDraft) -> Result<Response, HttpError> {
+        self.injection.act(audit, &query, None).await?;
         let context = context(self.state, self.parts, Workload::Searches).await?;
         let is_lenient = negotiation::is_lenient(&self.parts.headers);
         let search = SearchRequest { resource_type: self.resource_type, query, is_lenient };
@@ -208,7 +226,7 @@ impl TypeRequest<'_> {
     }
 
     async fn validate(&self, query: Query, body: &mut Body, audit: &mut AuditDraft) -> Result<Response, HttpError> {
-        let body = self.read_resource(body).await?;
+        let body = self.read_resource(body, &query, audit).await?;
         let context = context(self.state, self.parts, Workload::Validations).await?;
         let validate = Validate { resource_type: self.resource_type, query, body };
         respond(
@@ -222,9 +240,11 @@ impl TypeRequest<'_> {
         self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
-    async fn read_resource(&self, body: &mut Body) -> Result<Bytes, HttpError> {
+    /// The body of a request, before which no permit is held and behind which it is judged: an armed fault acts here.
+    async fn read_resource(&self, body: &mut Body, query: &Query, audit: &mut AuditDraft) -> Result<Bytes, HttpError> {
         let resource = body::read(&self.parts.headers, body, Expected::Resource, &self.state.admission.bounds).await?;
         recorder::note_body(&self.parts.extensions, &resource);
+        self.injection.act(audit, query, Some(&resource)).await?;
         Ok(resource)
     }
 }

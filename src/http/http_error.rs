@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 
 use crate::access::principal::{AuthFailure, Denied};
 use crate::error::Error;
+use crate::fault::FaultKind;
 use crate::issue::Issue;
 use crate::issue::catalogue::{
-    ANNUAIRE_TYPE, EVENT_STREAMS, EVENTS_GONE, FOREIGN_HOST, HTTP_ACCEPT, HTTP_AUTHORIZATION, HTTP_BODY_CHUNKS,
-    HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE, HTTP_FORBIDDEN,
-    HTTP_HEADER_SIZE, HTTP_HOST, HTTP_LOGIN, HTTP_METHOD, HTTP_ORIGIN, HTTP_PATH, HTTP_RATE, HTTP_TIMEOUT, HTTP_TOKEN,
-    HTTP_TRANSFER_CODING, HTTP_URL_SIZE, RESPONSES_UNREAD,
+    ANNUAIRE_TYPE, EVENT_STREAMS, EVENTS_GONE, FAULT_INJECTED, FOREIGN_HOST, HTTP_ACCEPT, HTTP_AUTHORIZATION,
+    HTTP_BODY_CHUNKS, HTTP_BODY_SIZE, HTTP_CALLER_UNKNOWN, HTTP_CERTIFICATE, HTTP_CONTENT_ENCODING, HTTP_CONTENT_TYPE,
+    HTTP_FORBIDDEN, HTTP_HEADER_SIZE, HTTP_HOST, HTTP_LOGIN, HTTP_METHOD, HTTP_ORIGIN, HTTP_PATH, HTTP_RATE,
+    HTTP_TIMEOUT, HTTP_TOKEN, HTTP_TRANSFER_CODING, HTTP_URL_SIZE, RESPONSES_UNREAD,
 };
 use crate::tls::rejection::CertificateRejection;
 
@@ -87,6 +88,9 @@ pub enum HttpError {
     /// The head or the body of the request did not arrive within the time allowed.
     #[error("too slow")]
     TooSlow { allowed: Duration },
+    /// An armed fault is answered.
+    #[error("injected fault: {}", kind.as_str())]
+    Injected { kind: FaultKind, status: u16, retry_after: Option<u32> },
 }
 
 impl From<Denied> for HttpError {
@@ -128,6 +132,7 @@ impl HttpError {
             Self::UnsupportedMediaType { .. } | Self::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::Injected { status, .. } => injected_status(*status),
         }
     }
 
@@ -173,9 +178,15 @@ impl HttpError {
             Self::TooSlow { allowed } => {
                 Issue::new(&HTTP_TIMEOUT, "http").with("expected", allowed.as_secs_f64().to_string())
             }
+            Self::Injected { kind, .. } => Issue::new(&FAULT_INJECTED, "http").with("found", kind.as_str()),
         };
         vec![issue]
     }
+}
+
+/// The status of an injected failure, which may be one that no standard names.
+fn injected_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn interaction_status(error: &Error) -> StatusCode {

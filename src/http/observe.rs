@@ -228,12 +228,23 @@ impl InFlightGuard {
         }
         let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
         let caller = draft.caller().unwrap_or("none");
+        let fault = draft.fault();
         let reason = limited(status, self.is_unauthenticated, cited);
         let left_out = reason.map_or(Some(0), log_limit::next_line);
         if let Some(left_out) = left_out {
             let left_out = (left_out > 0).then_some(left_out);
             let _entered = self.span.enter();
-            tracing::info!(interaction, resource_type, status, caller, duration_ms, issues, left_out, "answered");
+            tracing::info!(
+                interaction,
+                resource_type,
+                status,
+                caller,
+                duration_ms,
+                issues,
+                fault,
+                left_out,
+                "answered"
+            );
         }
         request_span.end(&SpanOutcome { status, interaction, resource_type, caller, issues: &issues });
     }

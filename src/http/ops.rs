@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::bounds::Bounds;
 use crate::deadline::Deadline;
+use crate::fault::Faults;
 use crate::interaction::Endpoint;
 use crate::tls::Tls;
 use crate::webhook::Statuses;
@@ -29,15 +30,16 @@ struct OpsState {
     endpoint: Endpoint,
     tls: Tls,
     webhooks: Statuses,
+    faults: Faults,
 }
 
 /// `/health/live`, `/health/ready` and `/metrics`.
-pub fn router(endpoint: Endpoint, tls: Tls, webhooks: Statuses) -> Router {
+pub fn router(endpoint: Endpoint, tls: Tls, webhooks: Statuses, faults: Faults) -> Router {
     Router::new()
         .route("/health/live", get(async || (StatusCode::OK, "alive\n")))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(OpsState { endpoint, tls, webhooks })
+        .with_state(OpsState { endpoint, tls, webhooks, faults })
 }
 
 /// The bounds of the ops listener. Its connections do not count against those of clients, and are not limited per
@@ -73,7 +75,7 @@ impl Readiness {
 ///
 /// An expired revocation list or certificate is reported, but does not make the instance unready: after a restart, or on
 /// another instance, the files would be the same. So is a webhook whose receiver fails.
-async fn ready(State(OpsState { endpoint, tls, webhooks }): State<OpsState>) -> impl IntoResponse {
+async fn ready(State(OpsState { endpoint, tls, webhooks, faults }): State<OpsState>) -> impl IntoResponse {
     let readiness = Readiness::check(&endpoint).await;
     let Readiness { database, writing } = readiness;
     let now = crate::clock::system_time();
@@ -89,6 +91,7 @@ async fn ready(State(OpsState { endpoint, tls, webhooks }): State<OpsState>) -> 
         "certificateFilesRefused": &**tls.refused.load(),
         "revocationLists": lists.collect::<Vec<_>>(),
         "webhooks": &**webhooks.load(),
+        "faults": faults.mode().warning(),
     });
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{details}\n"))
@@ -133,6 +136,7 @@ pub fn prometheus_handle() -> Option<&'static PrometheusHandle> {
             "sas_responses_refused_total",
             "Requests refused because unread responses reached their limit"
         );
+        metrics::describe_counter!("sas_faults_total", "Requests that an armed fault acted on, by kind");
         metrics::describe_gauge!("sas_webhook_lag", "Versions that a webhook has not delivered yet, by webhook");
         metrics::describe_gauge!("sas_webhook_failing_seconds", "Time since deliveries of a webhook fail, in seconds");
         metrics::describe_gauge!("sas_webhook_paused", "Whether a webhook is paused");

@@ -75,6 +75,7 @@ fn header(error: &HttpError) -> Option<(HeaderName, HeaderValue)> {
         | HttpError::Interaction(
             Error::TooBusy(_) | Error::Undecided | Error::DeadlineExceeded | Error::Unavailable(_),
         ) => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        HttpError::Injected { retry_after: Some(seconds), .. } => Some((header::RETRY_AFTER, (*seconds).into())),
         HttpError::Interaction(Error::EmptyDirectory) => Some((header::RETRY_AFTER, RETRY_AFTER_LOADING)),
         _ => None,
     }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::cited_rules::CitedRules;
+use super::injection::Cut;
 use super::path::SentTarget;
 use crate::audit::AuditEvent;
 use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
@@ -118,7 +119,10 @@ impl Recorder {
                 if with_content && event.status >= 400 {
                     self.link(response.headers_mut(), &event.request_id, near);
                 }
-                headers = response.headers().iter().map(|(name, value)| full_header(name, value)).collect();
+                // Where an armed fault closes the connection, nothing is answered.
+                if Cut::of(response) != Some(Cut::BeforeHead) {
+                    headers = response.headers().iter().map(|(name, value)| full_header(name, value)).collect();
+                }
             }
             let (target, request_headers, headers) = match with_content {
                 true => (copy.target.clone(), copy.headers.clone(), headers),

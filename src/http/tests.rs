@@ -17,7 +17,12 @@ async fn panic_returns_500_and_the_connection_stays_open() {
     let identification = Identification::open("http://sas.example.org/fhir");
     let (audit, mut events) = AuditQueue::without_task();
     let observer = Observer { audit, recorder: None, counters: Counters::new(crate::clock::Clock::system()) };
-    let admission = Admission::new(identification.access.clone(), Bounds::default(), Permits::new(&Bounds::default()));
+    let admission = Admission::new(
+        identification.access.clone(),
+        Bounds::default(),
+        Permits::new(&Bounds::default()),
+        Faults::off(),
+    );
     let (admission, budget) = (Arc::new(admission), ResponseBudget::new(1 << 20, 0));
     let service = TowerToHyperService::new(with_middleware(router, admission, budget, identification, observer));
     let (ours, theirs) = tokio::io::duplex(1 << 16);

@@ -137,6 +137,7 @@ pub(crate) mod tests {
                 write_outcome: None,
                 status: 201,
                 rules: vec![],
+                fault: None,
                 identifiers: vec![],
                 identifiers_left_out: 0,
                 duration_ms: 1.5,

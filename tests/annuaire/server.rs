@@ -9,6 +9,7 @@ use sas_endpoint::annuaire::api::Directory;
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fault::Faults;
 use sas_endpoint::fhir::directory_type::DirectoryType;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::events::EventFeed;
@@ -102,6 +103,7 @@ impl DirectoryServer {
             identification: Identification::open(&base_url),
             bounds: bounds.clone(),
             recorder: None,
+            faults: Faults::off(),
         };
         tokio::spawn(listener::serve(listener, http::service(parts), bounds, stopping));
         Self { address, mirror, databases, _stop: stop }

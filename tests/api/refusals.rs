@@ -228,6 +228,9 @@ const OF_EVENTS: [&str; 2] = ["event-streams", "events-gone"];
 /// The rules that [`crate::decisions`] shows.
 const OF_DECISIONS: [&str; 2] = ["decision-refused", "decision-unavailable"];
 
+/// The rules that the suite `console` shows: a tester arms a fault there.
+const OF_TESTERS: [&str; 1] = ["fault-injected"];
+
 /// The rules that [`crate::searching`] covers: they are reported in a bundle.
 const IN_BUNDLES: [&str; 1] = ["query-ignored"];
 
@@ -251,8 +254,8 @@ fn rules_of_requests_each_have_a_case() {
         assert!(catalogue::find(case.rule).is_some(), "{}: there is no rule {}", case.name, case.rule);
     }
     let exchange: BTreeSet<_> = catalogue::request_rules().map(|rule| rule.id).collect();
-    let elsewhere =
-        STATEFUL.into_iter().chain(BELOW_HTTP).chain(OF_CALLERS).chain(OF_EVENTS).chain(OF_DECISIONS).chain(IN_BUNDLES);
+    let elsewhere = STATEFUL.into_iter().chain(BELOW_HTTP).chain(OF_CALLERS).chain(OF_EVENTS).chain(OF_DECISIONS);
+    let elsewhere = elsewhere.chain(OF_TESTERS).chain(IN_BUNDLES);
     let tested: BTreeSet<_> = table.iter().map(|case| case.rule).chain(elsewhere).collect();
     let faults = BTreeSet::from(FAULTS);
     assert_eq!(tested.intersection(&faults).count(), 0);

@@ -12,6 +12,7 @@ use sas_endpoint::annuaire::api::Directory;
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::decision::Decision;
+use sas_endpoint::fault::Faults;
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::events::EventFeed;
@@ -156,6 +157,7 @@ impl TestServer {
             identification,
             bounds: bounds.clone(),
             recorder: None,
+            faults: Faults::off(),
         });
         tokio::spawn(listener::serve(listener, service, bounds, stopping));
         Self { address, storage, database, setup, _stop: stop }

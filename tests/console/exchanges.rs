@@ -26,9 +26,13 @@ pub struct Target {
 
 impl Target {
     pub async fn start(backend: Backend, arguments: &[&str]) -> Option<Self> {
-        let database = TestDatabase::new(backend).await?;
+        Some(Self::serve(TestDatabase::new(backend).await?, arguments))
+    }
+
+    /// The same with this database, which may have been served before.
+    pub fn serve(database: TestDatabase, arguments: &[&str]) -> Self {
         let serving = Serving::spawn(on_free_ports(&["--log", "error"]).args(arguments).args(databases(&database.url)));
-        Some(Self { serving, database })
+        Self { serving, database }
     }
 
     /// A request of a client of the FHIR API.

@@ -23,6 +23,7 @@ mod admission;
 mod directory;
 mod exchange_actions;
 mod exchanges;
+mod faults;
 mod live;
 mod pages;
 mod program;

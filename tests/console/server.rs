@@ -14,6 +14,7 @@ use sas_endpoint::access::token::TokenHash;
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::clock::Clock;
 use sas_endpoint::console::{ConsoleAccess, ConsoleParts, Live, router};
+use sas_endpoint::fault::{Faults, Mode};
 use sas_endpoint::fhir::id::Id;
 use sas_endpoint::http::bounds::{Bounds, Timeouts};
 use sas_endpoint::http::events::EventFeed;
@@ -47,12 +48,20 @@ pub struct Setup {
     pub bounds: Bounds,
     /// Whether there is a mirror of the directory.
     pub has_mirror: bool,
+    /// Whether faults may be armed.
+    pub faults: Mode,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let timeouts = Timeouts { permit: GENEROUS.search, ..GENEROUS };
-        Self { access: callers(), url: None, bounds: Bounds { timeouts, ..Bounds::default() }, has_mirror: true }
+        Self {
+            access: callers(),
+            url: None,
+            bounds: Bounds { timeouts, ..Bounds::default() },
+            has_mirror: true,
+            faults: Mode::On,
+        }
     }
 }
 
@@ -101,6 +110,7 @@ impl Setup {
             clock: clock.clone(),
         };
         let mirror = Mirror::open(&format!("{}.annuaire", database.url)).await.expect("the mirror opens");
+        let faults = Faults::new(self.faults, clock.clone());
         let fhir = service(AppParts {
             endpoint: endpoint.clone(),
             directory: None,
@@ -108,6 +118,7 @@ impl Setup {
             identification: Identification::open("http://127.0.0.1:8080/fhir"),
             bounds: self.bounds.clone(),
             recorder: None,
+            faults: faults.clone(),
         });
         let parts = ConsoleParts {
             endpoint,
@@ -120,6 +131,7 @@ impl Setup {
             access: self.access,
             permits: Permits::new(&self.bounds),
             bounds: self.bounds.clone(),
+            faults,
             proxies: proxy::Settings::default(),
             url: self.url.map(str::to_owned),
         };

@@ -12,6 +12,7 @@ use sas_endpoint::annuaire::api::Directory;
 use sas_endpoint::annuaire::store::Mirror;
 use sas_endpoint::annuaire::store::resource::ParsedResource;
 use sas_endpoint::clock::Clock;
+use sas_endpoint::fault::Faults;
 use sas_endpoint::http::bounds::Bounds;
 use sas_endpoint::http::events::EventFeed;
 use sas_endpoint::http::origin::Identification;
@@ -112,6 +113,7 @@ async fn served(identification: Identification) -> (App, [TestDatabase; 2]) {
         identification,
         bounds: Bounds { rate: 0, timeouts: GENEROUS, ..Bounds::default() },
         recorder: None,
+        faults: Faults::off(),
     };
     (http::service(parts), [accounts, annuaire])
 }

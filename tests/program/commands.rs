@@ -22,6 +22,7 @@ fn help_documents_every_setting() {
         "SAS_OPS_LISTEN",
         "SAS_BASE_URL",
         "SAS_CONSOLE",
+        "SAS_FAULTS",
         "SAS_CONSOLE_URL",
         "SAS_JOURNAL",
         "SAS_JOURNAL_KEEP",
@@ -259,7 +260,7 @@ async fn ops_listener_serves_health_and_metrics() {
     let details: serde_json::Value = serde_json::from_str(&details).expect("JSON");
     let expected = serde_json::json!({
         "ready": true, "database": "available", "writing": true, "serverCertificateUntil": null,
-        "certificateFilesRefused": [], "revocationLists": [], "webhooks": []
+        "certificateFilesRefused": [], "revocationLists": [], "webhooks": [], "faults": null
     });
     assert_eq!((status, details), (200, expected));
     let healthy = run(&["healthcheck", "--ops-listen", &serving.ops_address], "");

@@ -25,6 +25,7 @@ fn record(number: usize, at: &str, hash: &str) -> AuditEvent {
         write_outcome: None,
         status: 200,
         rules: vec!["a-rule".to_owned()],
+        fault: None,
         identifiers: vec![HashedIdentifier { system: Some("urn:oid:1".to_owned()), hash: Some(hash.to_owned()) }],
         identifiers_left_out: 0,
         duration_ms: 0.25,

@@ -29,6 +29,7 @@ use super::refusal::{LINGERING_CLOSE, Refusal};
 use super::shutdown::shutdown_requested;
 use super::timeout_stream::TimeoutStream;
 use crate::http::bounds::Bounds;
+use crate::http::injection::{Cut, CutByFault, HalfBody};
 use crate::http::log_limit::LogRateLimit;
 use crate::http::origin::Connection;
 use crate::tls::certificate::ClientCertificate;
@@ -167,7 +168,10 @@ async fn serve_http<T, S>(
         request.extensions_mut().insert(connection.clone());
         request.extensions_mut().insert(on_connection.clone());
         let (answer, activity) = (service.clone().oneshot(request), on_connection.0.clone());
-        Box::pin(async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, activity))) })
+        Box::pin(async move {
+            let Ok(answer) = answer.await;
+            cut(answer).map(|answer| answer.map(|body| AnswerBody::new(body, activity)))
+        })
     });
     let mut serving = builder(bounds).serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
@@ -200,6 +204,18 @@ async fn serve_http<T, S>(
     let refusal = refusal(&stream, &parts.read_buf, ended)
         .map(|refusal| refusal.to_response(bounds, |refused| config.refused_heads.as_ref()?.record(peer, refused)));
     let _ = timeout(LINGERING_CLOSE, close(stream.into_inner(), refusal)).await;
+}
+
+/// Cuts an answer as an armed fault wants it.
+///
+/// # Errors
+/// If nothing is to be answered: hyper closes the connection, and writes nothing.
+fn cut(answer: Response) -> Result<Response, CutByFault> {
+    match Cut::of(&answer) {
+        Some(Cut::BeforeHead) => Err(CutByFault),
+        Some(Cut::InBody) => Ok(answer.map(|body| Body::new(HalfBody::new(body)))),
+        None => Ok(answer),
+    }
 }
 
 /// What is answered in hyper's place at the end of a connection; `unread` is what it had not parsed.

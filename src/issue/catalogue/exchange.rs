@@ -171,6 +171,12 @@ rules! { EXCHANGE:
     => "Relire les comptes et rendez-vous par une recherche, puis demander les événements après la dernière position indiquée.";
        "Read accounts and appointments by a search, then request the events after the last position that is named.";
 
+    FAULT_INJECTED = "fault-injected", Http, Transient, "docs/faults.md; RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
+    "Ce serveur simule une panne, demandée par un testeur ({found}) ; rien n'a été enregistré.";
+    "This server simulates a fault that a tester armed ({found}); nothing was stored.";
+    => "Rien à corriger : le client doit réessayer, après Retry-After s'il est présent. Supprimer la panne dans la console (/console/faults) pour y mettre fin.";
+       "Nothing to correct: the client should try again, after Retry-After where it is given. End the fault in the console (/console/faults).";
+
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas sur ce serveur ; chemins possibles : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "This path does not exist on this server; possible paths: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
