@@ -7,10 +7,12 @@ mod console;
 mod events;
 mod exchanges;
 mod failure;
+mod faults;
 mod healthcheck;
 mod journal;
 mod logging;
 mod malloc;
+mod ops_client;
 mod purge;
 mod rules;
 mod serve;
@@ -53,6 +55,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Exchanges(arguments) => exchanges::exchanges(&arguments, &config).await,
         Command::Events(arguments) => events::events(&arguments, &config).await,
         Command::Webhooks(arguments) => webhooks::webhooks(&arguments, &config).await,
+        Command::Faults(arguments) => faults::faults(&arguments, config.ops_listen).await,
         Command::Backup(arguments) => Ok(backup::backup(&arguments, &config).await?),
         Command::Purge(arguments) => purge::purge(&arguments, &config).await,
         Command::Annuaire(command) => annuaire::annuaire(&command, &config).await,

@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod exchanges;
 mod fault_mode;
 mod faults;
+pub(crate) mod faults_command;
 mod file;
 mod settings;
 mod test_target;
@@ -76,6 +77,11 @@ pub enum Command {
     ///
     /// Webhooks are configured as `[[webhook]]` in the file given with --config, and `serve` delivers their events.
     Webhooks(webhooks::Webhooks),
+    /// Arm, list and end faults of a running instance, to see what a client does when its requests fail
+    ///
+    /// Asks the operator's listener (--ops-listen) of this machine. SAS_FAULTS says where faults may be armed. Exit status: 0
+    /// success; 1 the instance refuses, or was not reached.
+    Faults(faults_command::Faults),
     /// Back up the SQLite database to a file; a server may be running
     ///
     /// The backup is a consistent database. To restore it, stop the server, replace the database with it, and delete the

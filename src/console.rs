@@ -16,6 +16,8 @@ mod examples;
 mod exchange;
 mod exchange_search;
 mod exchanges;
+mod fault_text;
+mod faults;
 mod faults_api;
 mod form;
 mod gate;
@@ -90,6 +92,7 @@ pub fn router(parts: ConsoleParts, fhir: App) -> Result<Router, getrandom::Error
         .route("/console/rules", get(rules::show))
         .route("/console/validate", get(validate::show).post(validate::validate))
         .route("/console/webhooks", get(webhooks::show).post(webhooks::act))
+        .route("/console/faults", get(faults::show).post(faults::act))
         .route("/console/api/status", get(api::status))
         .route("/console/api/faults", get(faults_api::list).post(faults_api::arm))
         .route("/console/api/faults/{id}", get(faults_api::show).delete(faults_api::end))

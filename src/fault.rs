@@ -7,5 +7,6 @@ mod parse;
 mod registry;
 
 pub use kind::{Effect, FaultKind};
+pub(crate) use parse::interactions;
 pub use parse::{Fault, Match, MatchOn};
 pub use registry::{Acting, ArmError, Faults, ListedFault, Mode};

@@ -1,15 +1,14 @@
 //! `sas-endpoint healthcheck`: for containers without a shell, and for scripts.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use axum::http::{Request, StatusCode};
 
 use super::failure::Failure;
+use super::ops_client::{address_of, send};
 use super::terminal;
 use crate::config::Healthcheck;
 
@@ -18,13 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Queries the ops listener of this machine.
 pub async fn healthcheck(arguments: &Healthcheck, ops_listen: SocketAddr) -> Result<ExitCode, Failure> {
-    // An instance that listens on every address is queried on loopback.
-    let ip = match ops_listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    let address = SocketAddr::new(ip, ops_listen.port());
+    let address = address_of(ops_listen);
     let (state, path) = if arguments.live { ("live", "/health/live") } else { ("ready", "/health/ready") };
     let problem = match tokio::time::timeout(TIMEOUT, get_status(address, path)).await {
         Ok(Ok(StatusCode::OK)) => {
@@ -40,9 +33,6 @@ pub async fn healthcheck(arguments: &Healthcheck, ops_listen: SocketAddr) -> Res
 }
 
 async fn get_status(address: SocketAddr, path: &str) -> Result<StatusCode, Failure> {
-    let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let request = Request::get(path).header(header::HOST, address.to_string()).body(Body::empty())?;
-    Ok(sender.send_request(request).await?.status())
+    let (status, _) = send(address, Request::get(path).body(Body::empty())?).await?;
+    Ok(status)
 }

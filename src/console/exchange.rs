@@ -270,6 +270,7 @@ fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
         (text.exchange_resource, resource),
         (text.exchange_caller, caller),
         (text.exchange_peer, event.caller.peer.clone()),
+        (text.faults, event.fault.clone().unwrap_or_default()),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }

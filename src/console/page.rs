@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::fault_text::FaultText;
 use super::text::{Text, fill};
 use super::visit::Visit;
 use crate::issue::Language;
@@ -48,8 +49,14 @@ impl Layout {
             ("/console/validate", self.text.validate),
             ("/console/rules", self.text.rules),
             ("/console/webhooks", self.text.webhooks),
+            ("/console/faults", self.text.faults),
         ];
         pages.map(|(path, title)| Link { path, title, is_current: path == self.current }).into()
+    }
+
+    /// What everybody is to know who looks at a page.
+    pub fn warning(&self) -> Option<&'static str> {
+        self.visit.warns_of_faults.then(|| FaultText::of(self.visit.language).beside_callers)
     }
 
     /// The path and the query of this page.

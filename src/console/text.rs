@@ -16,6 +16,7 @@ texts! { Text:
     rules: "Règles"; "Rules";
     validate: "Valider"; "Validate";
     webhooks: "Webhooks"; "Webhooks";
+    faults: "Pannes"; "Faults";
     unknown: "inconnu"; "unknown";
     never: "jamais"; "never";
     name: "Nom"; "Name";

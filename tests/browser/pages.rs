@@ -6,7 +6,7 @@ use crate::target::{CREATED, ONE_LINE, REFUSED, Target, UNKNOWN_TYPE, WITHHELD};
 
 /// The pages of a test target: the name of their screenshots, and the path. `ID` stands for the id of a request, `ACCOUNT` for that
 /// of the account.
-const PAGES: [(&str, &str, &str); 20] = [
+const PAGES: [(&str, &str, &str); 21] = [
     ("home", "/console", ""),
     ("exchanges", "/console/exchanges", ""),
     ("exchanges-filtered", "/console/exchanges?status=4xx&type=Practitioner", ""),
@@ -26,6 +26,7 @@ const PAGES: [(&str, &str, &str); 20] = [
     ("rules", "/console/rules", ""),
     ("rules-found", "/console/rules?q=identifier-count", ""),
     ("webhooks", "/console/webhooks", ""),
+    ("faults", "/console/faults", ""),
     ("unknown", "/console/nothing", ""),
 ];
 

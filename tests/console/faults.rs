@@ -15,7 +15,7 @@ use crate::process::{Serving, exchange, run};
 use crate::server::{Setup, TOKEN};
 use crate::support::{Backend, TestDatabase, folder};
 
-const FIRST: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
+pub const FIRST: &str = "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11";
 const INTRN: &str = "urn:oid:1.2.250.1.213.3.6";
 
 /// An INTRN of a test.
@@ -24,7 +24,7 @@ fn intrn(number: usize) -> String {
 }
 
 /// What arrived at a client before its connection was closed.
-struct Arrived {
+pub struct Arrived {
     head: String,
     body: Vec<u8>,
 }
@@ -39,7 +39,7 @@ impl Arrived {
         self.head.split(' ').nth(1).unwrap_or_default()
     }
 
-    fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         self.head.is_empty() && self.body.is_empty()
     }
 }
@@ -59,26 +59,26 @@ impl Target {
         client::send(address, request.body(Body::from(body)).expect("a request")).await
     }
 
-    async fn arm(&self, fault: Value) -> Value {
+    pub async fn arm(&self, fault: Value) -> Value {
         let answer = self.api("POST", "/console/api/faults", &fault).await.expect(201);
         let armed: Value = serde_json::from_str(&answer.text).expect("JSON");
         assert_eq!(answer.header("location"), format!("/console/api/faults/{}", armed["id"].as_str().expect("an id")));
         armed
     }
 
-    async fn armed(&self) -> Vec<Value> {
+    pub async fn armed(&self) -> Vec<Value> {
         let answer = self.api("GET", "/console/api/faults", &Value::Null).await.expect(200);
         let answer: Value = serde_json::from_str(&answer.text).expect("JSON");
         answer["faults"].as_array().expect("a list").clone()
     }
 
     /// How many requests each fault acts on yet.
-    async fn left(&self) -> Vec<Value> {
+    pub async fn left(&self) -> Vec<Value> {
         self.armed().await.iter().map(|fault| fault["left"].clone()).collect()
     }
 
     /// Writes the account with this INTRN, and reads to the end of the connection.
-    fn write(&self, intrn: &str, request_id: &str, body: &str) -> Arrived {
+    pub fn write(&self, intrn: &str, request_id: &str, body: &str) -> Arrived {
         let head = format!(
             "PUT /fhir/Practitioner?identifier={INTRN}%7C{intrn} HTTP/1.1\r\nx-request-id: {request_id}\r\n\
             content-type: application/fhir+json\r\ncontent-length: {}\r\n",
@@ -142,7 +142,7 @@ fn arrive(address: &str, head: &str, body: &str) -> Arrived {
 }
 
 /// The account with another INTRN.
-fn account(intrn: &str) -> String {
+pub fn account(intrn: &str) -> String {
     REGULATOR.replace(FIRST, intrn)
 }
 
@@ -347,7 +347,7 @@ on_both_databases! { target;
 }
 
 /// The program with these callers, and with these arguments.
-async fn with_callers(
+pub async fn with_callers(
     arguments: &[&str],
 ) -> (tempfile::TempDir, TestDatabase, Serving, std::thread::JoinHandle<String>) {
     let folder = folder("faults");

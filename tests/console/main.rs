@@ -24,6 +24,7 @@ mod directory;
 mod exchange_actions;
 mod exchanges;
 mod faults;
+mod faults_used;
 mod live;
 mod pages;
 mod program;
