@@ -40,6 +40,29 @@ async fn browser_link_of_a_refusal_shows_the_issue_beside_its_line() {
 }
 
 #[tokio::test]
+async fn browser_fault_is_armed_acts_and_is_ended_by_keyboard() {
+    let Some(browser) = Browser::open().await else { return };
+    let target = Target::open().await;
+    for is_disabled in [false, true] {
+        browser.devtools("Emulation.setScriptExecutionDisabled", serde_json::json!({ "value": is_disabled })).await;
+        browser.go(&target.url_in("/console/faults", "en")).await;
+        // The first of the kinds is `status`, with 503.
+        browser.tab_to("#retryAfter").await;
+        browser.press("7".chars().chain([ENTER])).await;
+        browser.wait_for("document.querySelector('.notice.success').textContent.startsWith('The fault status')").await;
+        let answer = target.put(REFUSED, REGULATOR).await;
+        assert_eq!((answer.status.as_u16(), answer.headers["retry-after"].to_str().expect("ASCII")), (503, "7"));
+        browser.go(&target.url_in("/console/faults", "en")).await;
+        browser.wait_for("document.querySelector('#armed ~ form').textContent.includes('0 of 1')").await;
+        browser.tab_to("button[name=\"end\"]").await;
+        browser.press([ENTER]).await;
+        browser.wait_for("document.querySelectorAll('button[name=\"end\"]').length === 0").await;
+    }
+    assert_eq!(browser.log().await, Vec::<String>::new());
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn browser_exchanges_are_filtered_by_keyboard_and_without_script() {
     let Some(browser) = Browser::open().await else { return };
     let target = Target::open().await;
