@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// A sentence that says what the instance refuses, or why it was not reached.
 pub async fn faults(arguments: &Faults, ops_listen: SocketAddr) -> Result<ExitCode, Failure> {
-    let api = Api { address: address_of(ops_listen), token: arguments.console_token.as_deref() };
+    let api = Api { address: address_of(ops_listen), token: arguments.console_token.as_ref().map(|token| &*token.0) };
     match &arguments.command {
         Command::List(list) => {
             let faults = api.list().await?;

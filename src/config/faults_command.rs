@@ -1,5 +1,9 @@
 //! The commands `faults …` and their arguments.
 
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -14,7 +18,25 @@ pub struct Faults {
     ///
     /// Set it in the environment: every user of a machine can read command lines.
     #[arg(long, env = "SAS_CONSOLE_TOKEN", hide_env_values = true, global = true, value_name = "TOKEN")]
-    pub console_token: Option<String>,
+    pub console_token: Option<ConsoleToken>,
+}
+
+/// The token of a caller, which is never shown.
+#[derive(Clone)]
+pub struct ConsoleToken(pub String);
+
+impl FromStr for ConsoleToken {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for ConsoleToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ConsoleToken")
+    }
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -113,6 +135,8 @@ mod tests {
         let fault = Fault::parse(add.json().to_string().as_bytes()).expect("a fault");
         assert_eq!(fault.effect, Effect::Status { status: 503, retry_after: Some(2) });
         assert_eq!((fault.matches.resource_type.as_deref(), fault.count), (Some("Practitioner"), 1));
+        let cli = read(&["faults", "list", "--console-token", "s3cret"]).expect("a command");
+        assert!(!format!("{cli:?}").contains("s3cret"));
         let error = read(&["faults", "add", "lightning"]).expect_err("no kind");
         assert!(error.contains("cut-after-commit"), "{error}");
     }

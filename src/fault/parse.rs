@@ -1,5 +1,6 @@
 //! Parses a fault strictly: what is misspelt would never act, and the tester would wait for it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -176,10 +177,10 @@ impl Match {
 pub fn interactions() -> impl Iterator<Item = &'static str> {
     let of_types = ROUTES.iter().map(|route| route.interaction.as_str());
     let of_system = SYSTEM_ROUTES.iter().map(|route| route.interaction.as_str());
-    let mut names: Vec<_> = api::ROUTES.iter().map(|route| route.interaction.as_str()).collect();
-    // Two methods may have one interaction.
-    names.dedup();
-    of_types.chain(of_system).chain(["events"]).chain(names)
+    let of_directory = api::ROUTES.iter().map(|route| route.interaction.as_str());
+    // A search is one interaction, by GET and by POST.
+    let mut seen = HashSet::new();
+    of_types.chain(of_system).chain(["events"]).chain(of_directory).filter(move |name| seen.insert(*name))
 }
 
 #[cfg(test)]
@@ -237,6 +238,15 @@ mod tests {
         ] {
             let refused = Fault::parse(json.as_bytes()).expect_err(json);
             assert!(refused.contains(named), "{json}: {refused}");
+        }
+    }
+
+    #[test]
+    fn fault_interactions_are_each_named_once() {
+        let names: Vec<_> = interactions().collect();
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
+        for name in ["conditional-update", "search-type", "history-system", "capabilities", "events", "annuaire-page"] {
+            assert!(names.contains(&name), "{name}");
         }
     }
 

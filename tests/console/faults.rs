@@ -480,3 +480,25 @@ async fn faults_api_takes_json_and_tokens_only_and_is_of_no_other_site() {
     console.advance_minutes(10);
     assert_eq!(list().await, "{\"faults\":[]}\n");
 }
+
+#[tokio::test]
+async fn fault_closes_a_connection_that_has_served_before() {
+    let target = target(Backend::Sqlite).await.expect("SQLite is always there");
+    let mut stream = TcpStream::connect(&target.serving.address).expect("a connection");
+    let request = "GET /fhir/Practitioner/a HTTP/1.1\r\nhost: a.localhost\r\n\r\n";
+    let mut answers = vec![];
+    // An error has no body but an outcome, which ends with a brace.
+    stream.write_all(request.as_bytes()).expect("sent");
+    while !answers.ends_with(b"}]}") {
+        let mut part = [0; 1024];
+        let read = stream.read(&mut part).expect("more");
+        assert!(read > 0, "{}", String::from_utf8_lossy(&answers));
+        answers.extend_from_slice(&part[..read]);
+    }
+    assert!(answers.starts_with(b"HTTP/1.1 404"));
+    target.arm(json!({ "kind": "cut-before" })).await;
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut rest = vec![];
+    stream.read_to_end(&mut rest).expect("a close, and no reset");
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+}
