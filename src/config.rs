@@ -181,7 +181,9 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
 /// Environment variables `SAS_…` that are no setting, and probably misspelt.
 pub(crate) fn unknown_variables() -> Vec<String> {
     let command = Cli::command();
-    let known: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
+    // Those of commands too: an environment is often shared with `serve`.
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    let known: Vec<_> = commands.flat_map(clap::Command::get_arguments).filter_map(clap::Arg::get_env).collect();
     let names = std::env::vars_os().map(|(name, _)| name);
     let looks_like_one =
         |name: &OsString| name.to_string_lossy().starts_with("SAS_") && !known.contains(&name.as_os_str());
