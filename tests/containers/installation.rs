@@ -74,7 +74,7 @@ impl Installation {
         let caller = format!("[[caller]]\nname = \"alice\"\ntoken_sha256 = \"{hash}\"\nrights = [\"console\"]\n");
         for (file, more) in [
             (self.file("etc/sas-endpoint.toml"), caller),
-            (self.project().join(".env"), format!("SAS_CONSOLE_URL=https://{CONSOLE_HOST}\n")),
+            (self.project().join(".env"), format!("SAS_CONSOLE_URL=https://{CONSOLE_HOST}\nSAS_FAULTS=on\n")),
         ] {
             let text = std::fs::read_to_string(&file).expect("a file");
             std::fs::write(&file, format!("{text}\n{more}")).expect("written");

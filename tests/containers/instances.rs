@@ -71,6 +71,7 @@ async fn instances_answer_as_documented_and_log_no_person() {
     installation.add_console();
     let composition = installation.up(engine, &["docker-compose.yml", "deploy/docker-compose.console.yml"]);
     console_is_reached_with_a_token_and_nothing_else_of_its_listener(&installation).await;
+    fault_is_armed_through_the_console_and_acts_on_one_request(&installation).await;
     let statuses = installation.run_pasted(&pasted("deploy/README.md", "try $(as good)"));
     assert_eq!(statuses, ["200", "401", "403", "403", "403", "403"]);
     for authority in [Authority::new(), Authority::named("OTHER")] {
@@ -94,10 +95,31 @@ async fn instances_answer_as_documented_and_log_no_person() {
     assert_no_person(&composition.logs());
 }
 
-async fn console_is_reached_with_a_token_and_nothing_else_of_its_listener(installation: &Installation) {
+/// Each instance has its own faults: one of the next requests meets it.
+async fn fault_is_armed_through_the_console_and_acts_on_one_request(installation: &Installation) {
+    let client = console_client(installation);
+    let url = format!("https://{CONSOLE_HOST}:{}/console/api/faults", installation.address().port());
+    let arm = client.post(&url).header("content-type", "application/json").bearer_auth(CONSOLE_TOKEN);
+    let fault = r#"{"kind": "status", "status": 418, "match": {"interaction": "conditional-update"}}"#;
+    let armed = arm.body(fault).send().await.expect("an answer");
+    assert_eq!(armed.status(), 201, "{:?}", armed.text().await);
+    let mut met = 0;
+    for _ in 0..4 * INSTANCES.len() {
+        let answer = put(installation, &account()).await;
+        met += usize::from(answer.status == 418);
+        assert!([200, 201, 418].contains(&answer.status.as_u16()), "{}", answer.status);
+    }
+    assert_eq!(met, 1);
+}
+
+fn console_client(installation: &Installation) -> reqwest::Client {
     // The demo's certificate is of another name, and a request for it needs none.
     let client = reqwest::Client::builder().resolve(CONSOLE_HOST, installation.address()).redirect(Policy::none());
-    let client = client.tls_danger_accept_invalid_certs(true).build().expect("a client");
+    client.tls_danger_accept_invalid_certs(true).build().expect("a client")
+}
+
+async fn console_is_reached_with_a_token_and_nothing_else_of_its_listener(installation: &Installation) {
+    let client = console_client(installation);
     let url = |path: &str| format!("https://{CONSOLE_HOST}:{}{path}", installation.address().port());
     let refused = client.get(url("/console")).send().await.expect("an answer");
     assert_eq!(refused.status(), 303);
