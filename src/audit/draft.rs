@@ -265,6 +265,11 @@ impl AuditDraft {
         self.is_audited
     }
 
+    /// Whether the write was committed, or nobody knows.
+    pub(crate) fn may_be_committed(&self) -> bool {
+        self.is_audited || self.write_outcome == Some(WriteOutcome::Unknown)
+    }
+
     /// The audit event of a request that ends now.
     pub fn event<'a>(&self, status: u16, rules: impl Iterator<Item = &'a str>) -> AuditEvent {
         self.event_about(&self.resource, self.write_outcome, status, rules)

@@ -44,14 +44,22 @@ pub async fn faults(arguments: &Faults, ops_listen: SocketAddr) -> Result<ExitCo
                 Some(id) => vec![id.clone()],
                 None => api.list().await?.iter().map(|fault| text(fault, "id")).collect(),
             };
+            let mut ended = 0;
             for id in &ids {
                 let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                 if !is_id {
                     return Err(format!("{id} is no id of a fault: `faults list` shows them").into());
                 }
-                api.ask(Method::DELETE, &format!("/{id}"), None).await?;
+                match api.request(Method::DELETE, &format!("/{id}"), None).await? {
+                    // One of all may have ended by itself.
+                    (StatusCode::NOT_FOUND, _) if clear.id.is_none() => {}
+                    answer => {
+                        api.accepted(answer)?;
+                        ended += 1;
+                    }
+                }
             }
-            println!("{} ended.", if ids.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", ids.len()) });
+            println!("{} ended.", if ended == 1 { "1 fault".to_owned() } else { format!("{ended} faults") });
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -90,7 +98,12 @@ impl Api<'_> {
 
     /// Sends a request below `/console/api/faults`; the JSON of the answer, or null where it has none.
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let url = format!("http://{}/console/api/faults{path}", self.address);
+        self.accepted(self.request(method, path, body).await?)
+    }
+
+    /// The same with its status, whatever that is.
+    async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+        let url = self.url();
         let mut request = Request::builder().method(method).uri(format!("/console/api/faults{path}"));
         request = request.header(header::ACCEPT_LANGUAGE, "en");
         if let Some(token) = self.token {
@@ -105,7 +118,15 @@ impl Api<'_> {
         let answered = tokio::time::timeout(TIMEOUT, send(self.address, request)).await;
         let answered = answered.map_err(|_| format!("{url} did not respond within {TIMEOUT:?}"))?;
         let (status, answer) = answered.map_err(|error| format!("{url}: {error}; is an instance running?"))?;
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        Ok((status, serde_json::from_slice(&answer).unwrap_or_default()))
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/console/api/faults", self.address)
+    }
+
+    /// The answer, if it is a success.
+    fn accepted(&self, (status, answer): (StatusCode, Value)) -> Result<Value, Failure> {
         match status {
             status if status.is_success() => Ok(answer),
             StatusCode::UNAUTHORIZED => {
@@ -114,7 +135,7 @@ impl Api<'_> {
             }
             status => {
                 let parts = ["error", "detail"].map(|name| answer[name].as_str().unwrap_or_default());
-                Err(format!("{url} responded with {status}: {}. {}", parts[0], parts[1]).into())
+                Err(format!("{} responded with {status}: {}. {}", self.url(), parts[0], parts[1]).into())
             }
         }
     }

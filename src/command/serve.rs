@@ -217,6 +217,7 @@ impl Listeners {
             recorder: parts.recorder.clone(),
             counters: counters.clone(),
             is_open: identification.access.callers.is_none(),
+            is_behind_proxy: !identification.proxies.trusted_proxies.is_empty(),
         };
         let listener = ListenerConfig {
             bounds: bounds.clone(),

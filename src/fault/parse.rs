@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Effect, FaultKind};
+use super::kind::{Effect, FaultKind, WRITES};
 use crate::annuaire::api;
 use crate::clock::duration::duration_parser;
 use crate::fhir::directory_type::DirectoryType;
@@ -63,7 +63,7 @@ pub struct MatchOn<'a> {
     /// Those of the query and of the body; not read where no armed fault has one.
     pub identifiers: &'a [Identifier],
     /// Whether its answer has no body.
-    pub is_head: bool,
+    pub has_no_body: bool,
 }
 
 /// The JSON of a fault.
@@ -89,6 +89,10 @@ impl Fault {
         let effect = raw.effect()?;
         let matches = raw.r#match.unwrap_or_default();
         matches.check()?;
+        let interaction = matches.interaction.as_deref();
+        if effect == Effect::CutAfterCommit && interaction.is_some_and(|interaction| !WRITES.contains(&interaction)) {
+            return Err(format!("match.interaction: cut-after-commit acts on {} only", WRITES.join(", ")));
+        }
         let count = raw.count.unwrap_or(1);
         if !(1..=MAX_COUNT).contains(&count) {
             return Err(format!("count: expected a number from 1 to {MAX_COUNT}"));
@@ -258,7 +262,7 @@ mod tests {
             resource_type: Some("Practitioner"),
             caller: Some("vendor"),
             identifiers: &identifiers,
-            is_head: false,
+            has_no_body: false,
         };
         for (json, expected) in [
             ("{}", true),

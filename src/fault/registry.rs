@@ -7,16 +7,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::kind::{Effect, FaultKind};
+use super::kind::{Effect, FaultKind, WRITES};
 use super::parse::{Fault, Match, MatchOn};
 use crate::clock::{Clock, new_uuid};
 use crate::fhir::date::instant;
 
 /// Maximum faults of an instance.
 const MAX_FAULTS: usize = 64;
-
-/// The interactions that write.
-const WRITES: [&str; 3] = ["create", "update", "conditional-update"];
 
 /// Whether faults may be armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +199,7 @@ impl Armed {
         let kind = self.fault.effect.kind();
         let is_possible = match kind {
             FaultKind::CutAfterCommit => WRITES.contains(&request.interaction),
-            kind => !(kind.needs_body() && request.is_head),
+            kind => !(kind.needs_body() && request.has_no_body),
         };
         self.left > 0 && is_possible && self.fault.matches.fits(request)
     }

@@ -65,7 +65,7 @@ pub async fn handle_annuaire(state: &State, path: &str, request: Request) -> Res
         Ok(audit) => audit,
         Err(error) => return outcome::refused(&error.into(), &parts, body, bounds).await,
     };
-    let injection = Injection::new(&state.admission.faults, &parts.method);
+    let injection = Injection::new(&state.admission.faults, &parts);
     let answered = async {
         let request = parse_request(&parts.method, path);
         let required = match request {

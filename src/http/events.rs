@@ -49,7 +49,7 @@ pub(super) async fn handle_events(state: &Arc<State>, request: Request) -> Respo
         Ok(audit) => audit,
         Err(error) => return outcome::refused(&error.into(), &parts, body, &state.admission.bounds).await,
     };
-    let injection = Injection::new(&state.admission.faults, &parts.method);
+    let injection = Injection::new(&state.admission.faults, &parts);
     let answered = match parse(state, &parts, &mut audit) {
         Ok(request) => {
             release_head(&mut parts);

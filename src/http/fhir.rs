@@ -48,7 +48,7 @@ pub async fn handle_fhir(
         Ok(audit) => audit,
         Err(error) => return outcome::refused(&error.into(), &parts, body, bounds).await,
     };
-    let injection = Injection::new(&state.admission.faults, &parts.method);
+    let injection = Injection::new(&state.admission.faults, &parts);
     let answered = async {
         audit.set_interaction(interaction.as_str(), interaction.resource_type().map(ResourceType::as_str));
         state.admission.authorise(&parts.extensions, authorisation::requirement(interaction))?;

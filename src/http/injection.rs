@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,6 +15,8 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::Sleep;
 
 use super::http_error::HttpError;
+use super::negotiation::{Return, preferred_return};
+use super::origin::ResentOf;
 use crate::audit::AuditDraft;
 use crate::fault::{Acting, Effect, FaultKind, Faults, MatchOn};
 use crate::fhir::identifier::{Identifier, Token};
@@ -51,14 +54,18 @@ impl Cut {
 
 /// The fault that acts on one request, if one does.
 pub(super) struct Injection<'a> {
-    faults: &'a Faults,
-    is_head: bool,
+    /// `None` for a request that the console sends again: faults are for clients.
+    faults: Option<&'a Faults>,
+    has_no_body: bool,
     acting: OnceLock<Acting>,
 }
 
 impl<'a> Injection<'a> {
-    pub fn new(faults: &'a Faults, method: &Method) -> Self {
-        Self { faults, is_head: method == Method::HEAD, acting: OnceLock::new() }
+    pub fn new(faults: &'a Faults, request: &Parts) -> Self {
+        let is_resent = request.extensions.get::<ResentOf>().is_some();
+        let has_no_body = request.method == Method::HEAD
+            || (request.method != Method::GET && preferred_return(&request.headers) == Some(Return::Minimal));
+        Self { faults: Some(faults).filter(|_| !is_resent), has_no_body, acting: OnceLock::new() }
     }
 
     /// Lets the first fault act that matches. To be called once: after authorisation and once the body has been read, before it
@@ -67,15 +74,19 @@ impl<'a> Injection<'a> {
     /// # Errors
     /// [`HttpError::Injected`], where the fault is what is answered.
     pub async fn act(&self, audit: &mut AuditDraft, query: &Query, body: Option<&Bytes>) -> Result<(), HttpError> {
-        if !self.faults.is_armed() {
-            return Ok(());
-        }
+        let Some(faults) = self.faults.filter(|faults| faults.is_armed()) else { return Ok(()) };
         // Boxed, so that a request without a fault has no room for it.
-        Box::pin(self.act_armed(audit, query, body)).await
+        Box::pin(self.act_armed(faults, audit, query, body)).await
     }
 
-    async fn act_armed(&self, audit: &mut AuditDraft, query: &Query, body: Option<&Bytes>) -> Result<(), HttpError> {
-        let identifiers = match self.faults.matches_identifiers() {
+    async fn act_armed(
+        &self,
+        faults: &Faults,
+        audit: &mut AuditDraft,
+        query: &Query,
+        body: Option<&Bytes>,
+    ) -> Result<(), HttpError> {
+        let identifiers = match faults.matches_identifiers() {
             true => identifiers(query, body),
             false => vec![],
         };
@@ -84,9 +95,9 @@ impl<'a> Injection<'a> {
             resource_type: audit.resource_type(),
             caller: audit.caller(),
             identifiers: &identifiers,
-            is_head: self.is_head,
+            has_no_body: self.has_no_body,
         };
-        let Some(acting) = self.faults.take(&request) else { return Ok(()) };
+        let Some(acting) = faults.take(&request) else { return Ok(()) };
         let (effect, kind) = (acting.effect, acting.kind());
         audit.set_fault(Some(kind.as_str()));
         // A request has one fault.
@@ -106,18 +117,19 @@ impl<'a> Injection<'a> {
     }
 
     /// Lets the fault act on the answer, and marks it. A fault that cannot act on it is given back.
-    pub async fn finish(self, response: Response, audit: &mut AuditDraft) -> Response {
-        let Some(acting) = self.acting.into_inner() else { return response };
+    pub async fn finish(mut self, response: Response, audit: &mut AuditDraft) -> Response {
+        let Some(acting) = self.acting.take() else { return response };
         let kind = acting.kind();
         let length = response.body().size_hint().exact();
         let is_acting = match kind {
             FaultKind::Status | FaultKind::Delay | FaultKind::CutBefore => true,
-            FaultKind::CutAfterCommit => response.status().is_success(),
+            // The event of a write that may have been committed after its deadline has the fault.
+            FaultKind::CutAfterCommit => response.status().is_success() || audit.may_be_committed(),
             // A stream has no end to cut, and of nothing there is no half.
             FaultKind::CutInAnswer | FaultKind::InvalidJson => length.is_some_and(|length| length > 1),
         };
         if !is_acting {
-            self.faults.give_back(&acting);
+            self.give_back(&acting);
             audit.set_fault(None);
             return response;
         }
@@ -138,6 +150,23 @@ impl<'a> Injection<'a> {
             response.extensions_mut().insert(cut);
         }
         response
+    }
+}
+
+impl Injection<'_> {
+    fn give_back(&self, acting: &Acting) {
+        if let Some(faults) = self.faults {
+            faults.give_back(acting);
+        }
+    }
+}
+
+impl Drop for Injection<'_> {
+    /// Gives the fault back where the client went away before the answer on which it would have acted.
+    fn drop(&mut self) {
+        if let Some(acting) = self.acting.take().filter(|acting| !acting.kind().is_early()) {
+            self.give_back(&acting);
+        }
     }
 }
 

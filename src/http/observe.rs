@@ -182,7 +182,7 @@ impl InFlightGuard {
 
     /// How much of the exchange is kept. To be asked once: those of unauthenticated clients are counted.
     fn kept(&self, status: u16, cited: &CitedRules) -> Kept {
-        if status == TOO_MANY_REQUESTS {
+        if status == TOO_MANY_REQUESTS && self.audit.draft().fault().is_none() {
             // A flood of requests would cause a flood of events.
             Kept::Nothing
         } else if self.audit.draft().is_audited() || (!self.is_unauthenticated && !cited.is_of_foreign_page()) {
@@ -229,7 +229,7 @@ impl InFlightGuard {
         let duration_ms = (elapsed.as_secs_f64() * 1e5).round() / 1e2;
         let caller = draft.caller().unwrap_or("none");
         let fault = draft.fault();
-        let reason = limited(status, self.is_unauthenticated, cited);
+        let reason = limited(status, self.is_unauthenticated, cited).filter(|_| fault.is_none());
         let left_out = reason.map_or(Some(0), log_limit::next_line);
         if let Some(left_out) = left_out {
             let left_out = (left_out > 0).then_some(left_out);

@@ -35,6 +35,10 @@ pub struct Connection {
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
+/// The request id of the exchange that a request of this process sends again: an extension of it.
+#[derive(Clone)]
+pub(crate) struct ResentOf(pub String);
+
 /// The sender of a request that this process makes for a person: an extension of it, which no client can send.
 #[derive(Clone, Debug)]
 pub(crate) struct OnBehalfOf {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::cited_rules::CitedRules;
 use super::injection::Cut;
+use super::origin::ResentOf;
 use super::path::SentTarget;
 use crate::audit::AuditEvent;
 use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
@@ -49,10 +50,6 @@ const PATIENT_MARKS: [&[u8]; 3] = [b"patient", b"relatedperson", b"1.2.250.1.213
 
 /// Rules that refuse a body because of a patient in it.
 const PATIENTS: [&str; 3] = [APPOINTMENT_PATIENT.id, CONTAINED_PATIENT.id, PATIENT_IDENTIFIER.id];
-
-/// The request id of the exchange that a request of this process sends again: an extension of it.
-#[derive(Clone)]
-pub(crate) struct ResentOf(pub String);
 
 /// Keeps exchanges in the journal. Cheap to clone.
 #[derive(Clone)]

@@ -17,6 +17,8 @@ pub struct RefusedHeads {
     pub counters: Counters,
     /// Whether no caller is configured, so that everything of an exchange may be kept.
     pub is_open: bool,
+    /// Whether the peer may be a proxy, which sends what others have sent.
+    pub is_behind_proxy: bool,
 }
 
 /// The answer to a refused head.
@@ -41,7 +43,8 @@ impl RefusedHeads {
         draft.set_interaction("none", None);
         let event = draft.event(refused.status, rules());
         self.audit.try_send(event.clone());
-        let extent = Extent { with_content: self.is_open, near: peer.is_loopback() };
+        let extent =
+            Extent { with_content: self.is_open, near: peer.to_canonical().is_loopback() && !self.is_behind_proxy };
         self.recorder.as_ref()?.keep_refused_head(event, &refused.body, extent)
     }
 }

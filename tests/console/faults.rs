@@ -156,8 +156,16 @@ struct Expected {
     check: fn(&Arrived),
 }
 
-fn kinds() -> [Expected; 6] {
+fn kinds() -> [Expected; 7] {
     [
+        // The status of a flood, of which nothing is kept, has its traces too where it is injected.
+        Expected {
+            kind: "status",
+            fault: json!({ "kind": "status", "status": 429 }),
+            status: 429,
+            versions: 0,
+            check: |arrived| assert_eq!(arrived.status(), "429"),
+        },
         Expected {
             kind: "status",
             fault: json!({ "kind": "status", "status": 503, "retryAfter": 7 }),
@@ -236,14 +244,14 @@ on_both_databases! { target;
             assert_eq!((&kept["event"]["fault"], &kept["event"]["status"]), (&json!(kind), &json!(status)), "{kept}");
             assert_eq!(kept["answer"]["body"].as_str().expect("a text").as_bytes(), arrived.body, "{kept}");
             assert_eq!(kept["answer"]["headers"].as_array().expect("a list").is_empty(), shown.is_none(), "{kept}");
-            assert_eq!(target.acted(kind), 1, "{kind}");
+            assert_eq!(target.acted(kind), if status == 503 { 2 } else { 1 }, "{kind}");
             // The second try of an idempotent client succeeds: one account, one version.
             let again = target.write(&intrn, &format!("{number:0>31}f"), &account(&intrn));
             assert_eq!(again.status(), if versions == 0 { "201" } else { "200" }, "{kind}");
             assert_eq!((again.header("x-sas-fault"), target.versions(&intrn).await), (None, 1), "{kind}");
             serde_json::from_slice::<Value>(&again.body).expect("JSON");
         }
-        assert_eq!(target.left().await, [0; 6]);
+        assert_eq!(target.left().await, [0; 7]);
     }
 
     async fn fault_acts_on_requests_that_are_all_that_is_to_match(target: Target) {
@@ -304,7 +312,36 @@ on_both_databases! { target;
         assert_eq!((target.write(&intrn, "0000000000000004", &account(&intrn)).status(), target.versions(&intrn).await), ("200", 1));
     }
 
-    async fn fault_that_delays_holds_no_permit_and_goes_on(target: Target) {
+    async fn fault_of_a_body_leaves_a_write_alone_whose_answer_has_none(target: Target) {
+        let intrn = intrn(1);
+        target.arm(json!({ "kind": "invalid-json" })).await;
+        let headers = [("content-type", "application/fhir+json"), ("prefer", "return=minimal"), ("x-request-id", "0000000000000001")];
+        let path = format!("/fhir/Practitioner?identifier={INTRN}%7C{intrn}");
+        let answer = target.send("PUT", &path, &headers, account(&intrn)).await.expect(201);
+        assert!(!answer.headers.contains_key("x-sas-fault"));
+        let events = target.events(|event| event["request_id"] == "0000000000000001").await;
+        assert_eq!((&events[0]["fault"], target.left().await), (&Value::Null, vec![json!(1)]), "{events:?}");
+    }
+
+    async fn fault_acts_on_no_request_that_the_console_sends_again(target: Target) {
+        let refused = target.put(FIRST, "{}").await.expect(400);
+        target.arm(json!({ "kind": "cut-before", "count": 9 })).await;
+        let again = format!("{}/send-again", crate::exchanges::described_by(&refused));
+        let page = target.post(&again, &again, &[]).await.expect(200).text;
+        assert!(page.contains("<strong>400</strong> → <strong role=\"status\">400</strong>"), "{page}");
+        assert_eq!(target.left().await, [9]);
+    }
+
+    async fn fault_is_given_back_where_the_client_goes_away_before_its_answer(target: Target) {
+        target.arm(json!({ "kind": "invalid-json", "match": { "interaction": "events" } })).await;
+        let mut stream = TcpStream::connect(&target.serving.address).expect("a connection");
+        stream.write_all(b"GET /events?wait=20 HTTP/1.1\r\nhost: a.localhost\r\n\r\n").expect("sent");
+        until("it waits", async || (target.left().await == [0]).then_some(())).await;
+        drop(stream);
+        until("it is given back", async || (target.left().await == [1]).then_some(())).await;
+    }
+
+    async fn fault_that_delays_holds_no_permit(target: Target) {
         let delayed = {
             target.arm(json!({ "kind": "delay", "delay": "60s", "match": { "identifier": format!("{INTRN}|{}", intrn(1)) } })).await;
             let head = format!("GET /fhir/Practitioner?identifier={INTRN}%7C{} HTTP/1.1\r\nhost: a.localhost\r\n\r\n", intrn(1));

@@ -23,7 +23,7 @@ const WRITE: MatchOn<'static> = MatchOn {
     resource_type: Some("Practitioner"),
     caller: None,
     identifiers: &[],
-    is_head: false,
+    has_no_body: false,
 };
 
 #[test]
@@ -101,7 +101,7 @@ fn fault_acts_only_on_requests_that_it_can_act_on() {
     arm(&faults, r#"{"kind": "cut-after-commit"}"#);
     arm(&faults, r#"{"kind": "invalid-json"}"#);
     let read = MatchOn { interaction: "read", ..WRITE };
-    assert!(faults.take(&MatchOn { is_head: true, ..read }).is_none());
+    assert!(faults.take(&MatchOn { has_no_body: true, ..read }).is_none());
     assert_eq!(faults.take(&read).expect("a fault").kind(), FaultKind::InvalidJson);
     assert!(faults.take(&read).is_none());
     assert_eq!(faults.take(&WRITE).expect("a fault").kind(), FaultKind::CutAfterCommit);

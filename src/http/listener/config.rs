@@ -1,9 +1,9 @@
 //! The settings of a listener.
 
 use crate::access::Access;
-use crate::http::RefusedHeads;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
+use crate::http::refused_heads::RefusedHeads;
 use crate::tls::server::Server;
 
 /// The settings of a listener.
