@@ -4,7 +4,7 @@ use super::texts::texts;
 
 texts! { FaultText:
     beside_callers: "SAS_FAULTS=on : des pannes peuvent être simulées sur cette instance, alors que des appelants y sont configurés."; "SAS_FAULTS=on: faults may be armed on this instance, though callers are configured.";
-    explained: "Une panne fait échouer les prochaines requêtes qui y correspondent, pour voir ce que fait un client. Elle s'arrête d'elle-même et disparaît avec l'instance. Derrière nginx, une coupure d'un GET ou d'un PUT reste invisible : nginx envoie la requête une seconde fois."; "A fault makes the next requests that match it fail, to show what a client does then. It ends by itself, and with the instance. Behind nginx, the cut of a GET or PUT stays unseen: nginx sends the request a second time.";
+    explained: "Une panne fait échouer les prochaines requêtes qui y correspondent, pour voir ce que fait un client. Elle s'arrête d'elle-même et disparaît avec l'instance. Derrière nginx et plusieurs instances, une coupure d'un GET ou d'un PUT reste invisible : nginx envoie la requête une seconde fois."; "A fault makes the next requests that match it fail, to show what a client does then. It ends by itself, and with the instance. Behind nginx with several instances, the cut of a GET or PUT stays unseen: nginx sends the request a second time.";
     armed: "Pannes en attente"; "Armed faults";
     none: "Aucune panne en attente."; "No fault is armed.";
     left: "{left} requête(s) sur {count}, jusqu'à {until}"; "{left} of {count} request(s) left, until {until}";
