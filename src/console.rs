@@ -14,6 +14,7 @@ mod directory_search;
 mod display;
 mod examples;
 mod exchange;
+mod exchange_row;
 mod exchange_search;
 mod exchanges;
 mod fault_text;

@@ -88,9 +88,13 @@ pub enum TypeInteraction {
     Validate,
 }
 
+/// The names of the interactions that write. An accepted one has a body without a patient.
+pub(crate) const WRITES: [&str; 3] =
+    [TypeInteraction::Create.as_str(), TypeInteraction::ConditionalUpdate.as_str(), TypeInteraction::Update.as_str()];
+
 impl TypeInteraction {
     /// The name in logs and metrics.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::ConditionalUpdate => "conditional-update",

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::audit::Viewed;
 use super::directory_search::{SearchForm, TypeMatches, title, url_of};
-use super::exchanges::{READ_TIMEOUT, shortened, time_of};
+use super::exchange_row::{shortened, time_of};
+use super::exchanges::READ_TIMEOUT;
 use super::issue_lines::IssueLines;
 use super::page::{self, Layout};
 use super::refusal::Refusal;

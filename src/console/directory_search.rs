@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::exchanges::{READ_TIMEOUT, shortened};
+use super::exchange_row::shortened;
+use super::exchanges::READ_TIMEOUT;
 use super::state::Console;
 use super::text::{Text, fill};
 use super::visit::Visit;

@@ -6,7 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::exchanges::{self, ExchangeRow, ExchangesPage, FilterForm, READ_TIMEOUT, TextForm};
+use super::exchange_row::ExchangeRow;
+use super::exchanges::{self, ExchangesPage, FilterForm, READ_TIMEOUT, TextForm};
 use super::form::Form;
 use super::page::{self, Layout};
 use super::state::Console;

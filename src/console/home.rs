@@ -8,7 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::exchanges::{ExchangeRow, audit_events};
+use super::exchange_row::ExchangeRow;
+use super::exchanges::audit_events;
 use super::page::{self, Layout};
 use super::plots::Plots;
 use super::state::Console;

@@ -10,7 +10,8 @@ use axum::response::Response;
 
 use super::audit::Viewed;
 use super::difference::Difference;
-use super::exchanges::{ExchangeRow, READ_TIMEOUT, shortened, time_of, unavailable};
+use super::exchange_row::{ExchangeRow, shortened, time_of};
+use super::exchanges::{READ_TIMEOUT, unavailable};
 use super::issue_lines::IssueLines;
 use super::page::{self, Layout};
 use super::refusal::Refusal;

@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::audit::Viewed;
-use super::exchanges::{READ_TIMEOUT, shortened, time_of, unavailable};
+use super::exchange_row::{shortened, time_of};
+use super::exchanges::{READ_TIMEOUT, unavailable};
 use super::page::{self, Layout};
 use super::resource_summary::{ResourceSummary, folded_words};
 use super::state::Console;

@@ -16,7 +16,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::cookie;
-use super::exchanges::{self, ExchangeRow, READ_TIMEOUT};
+use super::exchange_row::ExchangeRow;
+use super::exchanges::{self, READ_TIMEOUT};
 use super::live::{LiveEvent, MAX_ROWS, Subscription};
 use super::refusal::Refusal;
 use super::state::Console;

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// The interactions that write.
-pub const WRITES: [&str; 3] = ["create", "update", "conditional-update"];
-
 /// The kinds of faults, by the names that requests, answers and metrics use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Effect, FaultKind, WRITES};
+use super::kind::{Effect, FaultKind};
 use crate::annuaire::api;
 use crate::clock::duration::duration_parser;
 use crate::fhir::directory_type::DirectoryType;
 use crate::fhir::identifier::{Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
-use crate::interaction::{ROUTES, SYSTEM_ROUTES};
+use crate::interaction::{ROUTES, SYSTEM_ROUTES, WRITES};
 
 /// Maximum duration of `delay`.
 const MAX_DELAY: Duration = Duration::from_mins(1);

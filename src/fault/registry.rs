@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::kind::{Effect, FaultKind, WRITES};
+use super::kind::{Effect, FaultKind};
 use super::parse::{Fault, Match, MatchOn};
 use crate::clock::{Clock, new_uuid};
 use crate::fhir::date::instant;
+use crate::interaction::WRITES;
 
 /// Maximum faults of an instance.
 const MAX_FAULTS: usize = 64;

@@ -12,6 +12,7 @@ use super::injection::Cut;
 use super::origin::ResentOf;
 use super::path::SentTarget;
 use crate::audit::AuditEvent;
+use crate::interaction::WRITES;
 use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
 use crate::journal::JournalQueue;
 use crate::journal::exchange::{self, Exchange, Header, Message};
@@ -41,9 +42,6 @@ const CREDENTIALS: [&str; 5] = ["access_token", "token", "key", "apikey", "passw
 
 /// In place of their values.
 const REMOVED: &str = "removed";
-
-/// Interactions whose accepted bodies have no patient.
-const WRITES: [&str; 3] = ["create", "update", "conditional-update"];
 
 /// What a body with a patient has, in lower case: a type, or the system of a national health identifier.
 const PATIENT_MARKS: [&[u8]; 3] = [b"patient", b"relatedperson", b"1.2.250.1.213.1.4."];
