@@ -111,6 +111,11 @@ impl Callers {
         self.names.is_empty()
     }
 
+    /// Whether a caller has this name.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
     /// Whether any caller authenticates with a certificate.
     pub(crate) fn has_certificates(&self) -> bool {
         !self.by_common_name.is_empty()

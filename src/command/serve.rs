@@ -93,7 +93,8 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
     let (directory_of_app, recorder) = (directory.clone(), journal.recorder(config, addresses.ops));
-    let (bounds, faults) = (bounds(config), Faults::new(config.fault_mode(), clock.clone()));
+    let bounds = bounds(config);
+    let faults = Faults::new(config.fault_mode(), config.callers.of_fhir(), clock.clone());
     let parts = AppParts { endpoint, directory: directory_of_app, feed, identification, bounds, recorder, faults };
     let tasks = Tasks {
         servers: listeners.serve(config, parts, &tls, deliverer.statuses(), journal.reader(), &stopping)?,

@@ -69,6 +69,7 @@ pub(super) fn armed(faults: &Faults, json: &[u8]) -> Result<ListedFault, Refusal
     faults.arm(fault.map_err(Refusal::NoFault)?).map_err(|error| match error {
         ArmError::Off => Refusal::FaultsOff,
         ArmError::TooMany => Refusal::TooManyFaults,
+        error @ ArmError::UnknownCaller => Refusal::NoFault(error.to_string()),
     })
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::kind::{Effect, FaultKind};
 use super::parse::{Fault, Match, MatchOn};
+use crate::access::caller::Callers;
 use crate::clock::{Clock, new_uuid};
 use crate::fhir::date::instant;
 use crate::interaction::WRITES;
@@ -43,6 +44,8 @@ pub enum ArmError {
     Off,
     #[error("{MAX_FAULTS} faults are armed already: end one")]
     TooMany,
+    #[error("match.caller: no caller of the FHIR API has this name")]
+    UnknownCaller,
 }
 
 /// The faults of an instance. Cheap to clone.
@@ -51,6 +54,8 @@ pub struct Faults(Arc<Registry>);
 
 struct Registry {
     mode: Mode,
+    /// The callers of the FHIR API: a fault for any other would never act.
+    callers: Callers,
     clock: Clock,
     /// How many have requests left, so that a request pays one load where there is none.
     armed: AtomicUsize,
@@ -92,14 +97,14 @@ pub struct ListedFault {
 }
 
 impl Faults {
-    /// No fault yet.
-    pub fn new(mode: Mode, clock: Clock) -> Self {
-        Self(Arc::new(Registry { mode, clock, armed: AtomicUsize::new(0), faults: Mutex::default() }))
+    /// No fault yet, for these callers of the FHIR API.
+    pub fn new(mode: Mode, callers: Callers, clock: Clock) -> Self {
+        Self(Arc::new(Registry { mode, callers, clock, armed: AtomicUsize::new(0), faults: Mutex::default() }))
     }
 
     /// None, and none may be armed.
     pub fn off() -> Self {
-        Self::new(Mode::Off, Clock::system())
+        Self::new(Mode::Off, Callers::default(), Clock::system())
     }
 
     /// Whether faults may be armed.
@@ -119,6 +124,9 @@ impl Faults {
     pub fn arm(&self, fault: Fault) -> Result<ListedFault, ArmError> {
         if self.0.mode == Mode::Off {
             return Err(ArmError::Off);
+        }
+        if fault.matches.caller.as_ref().is_some_and(|caller| !self.0.callers.has_name(caller)) {
+            return Err(ArmError::UnknownCaller);
         }
         let now = self.0.clock.now();
         let until = now.checked_add(fault.lifetime).unwrap_or(Timestamp::MAX);

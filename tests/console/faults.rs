@@ -271,10 +271,11 @@ on_both_databases! { target;
         for expected in [502, 503, 200] {
             assert_eq!(target.send("GET", &path(&one), &[], "").await.status, expected);
         }
-        // Of a caller: there is none here.
-        target.arm(json!({ "kind": "status", "status": 504, "match": { "caller": "vendor" } })).await;
-        target.send("GET", &path(&one), &[], "").await.expect(200);
-        assert_eq!(target.left().await, [7, 0, 0, 1]);
+        // A caller that is not configured would never meet it.
+        let unknown = json!({ "kind": "status", "status": 504, "match": { "caller": "vendor" } });
+        let refused = target.api("POST", "/console/api/faults", &unknown).await.expect(400);
+        assert!(refused.text.contains("match.caller: no caller"), "{}", refused.text);
+        assert_eq!(target.left().await, [7, 0, 0]);
     }
 
     async fn fault_acts_never_once_more_than_it_is_to_under_concurrent_requests(target: Target) {
@@ -383,10 +384,11 @@ on_both_databases! { target;
     }
 }
 
-/// The program with these callers, and with these arguments.
-pub async fn with_callers(
+/// The program with callers on this database, with these arguments; its settings file and its log.
+pub fn with_callers(
+    database: &TestDatabase,
     arguments: &[&str],
-) -> (tempfile::TempDir, TestDatabase, Serving, std::thread::JoinHandle<String>) {
+) -> (tempfile::TempDir, Serving, std::thread::JoinHandle<String>) {
     let folder = folder("faults");
     let file = folder.path().join("settings.toml");
     let all = "\"console\", \"read\", \"practitioner:write\", \"appointment:write\", \"annuaire:read\"";
@@ -395,10 +397,9 @@ pub async fn with_callers(
         format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [{rights}]\n")
     });
     std::fs::write(&file, callers.concat()).expect("written");
-    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
     let settings = [&["--log", "info", "--config", file.to_str().expect("UTF-8")], arguments].concat();
     let (serving, log) = Serving::start_and_log(&database.url, &settings);
-    (folder, database, serving, log)
+    (folder, serving, log)
 }
 
 /// A request with this token: the status and the body.
@@ -412,76 +413,79 @@ fn ask(address: &str, request: &str, token: &str, body: &str) -> (u16, String) {
 
 const ANY: &str = r#"{"kind": "status", "status": 503, "count": 9}"#;
 
-#[tokio::test]
-async fn faults_off_are_off_for_a_caller_with_every_right() {
-    // Beside callers they are off unless they are allowed.
-    for arguments in [&[][..], &["--faults", "off"]] {
-        let (_folder, _database, serving, _log) = with_callers(arguments).await;
-        for (request, body) in [
-            ("POST /console/api/faults", ANY),
-            ("POST /console/api/faults", "{}"),
-            ("GET /console/api/faults", ""),
-            ("GET /console/api/faults/a", ""),
-            ("DELETE /console/api/faults/a", ""),
-        ] {
-            let (status, answer) = ask(&serving.ops_address, request, TOKEN, body);
-            assert!(status == 403 && answer.contains("SAS_FAULTS"), "{request}: {status} {answer}");
+on_both_databases! { TestDatabase::new;
+    async fn faults_off_are_off_for_a_caller_with_every_right(database: TestDatabase) {
+        // Beside callers they are off unless they are allowed.
+        for arguments in [&[][..], &["--faults", "off"]] {
+            let (_folder, serving, _log) = with_callers(&database, arguments);
+            for (request, body) in [
+                ("POST /console/api/faults", ANY),
+                ("POST /console/api/faults", "{}"),
+                ("GET /console/api/faults", ""),
+                ("GET /console/api/faults/a", ""),
+                ("DELETE /console/api/faults/a", ""),
+            ] {
+                let (status, answer) = ask(&serving.ops_address, request, TOKEN, body);
+                assert!(status == 403 && answer.contains("SAS_FAULTS"), "{request}: {status} {answer}");
+            }
+            assert_eq!(ask(&serving.address, "GET /fhir/Practitioner", TOKEN, "").0, 200);
+            assert!(serving.ops("/health/ready").expect("an answer").1.contains("\"faults\":null"));
         }
-        assert_eq!(ask(&serving.address, "GET /fhir/Practitioner", TOKEN, "").0, 200);
-        assert!(serving.ops("/health/ready").expect("an answer").1.contains("\"faults\":null"));
+        let target = Target::serve(database, &["--faults", "off"]);
+        target.api("POST", "/console/api/faults", &json!({ "kind": "cut-before" })).await.expect(403);
     }
-    let target = Target::start(Backend::Sqlite, &["--faults", "off"]).await.expect("SQLite is always there");
-    target.api("POST", "/console/api/faults", &json!({ "kind": "cut-before" })).await.expect(403);
+
+    async fn faults_beside_callers_act_on_the_caller_that_is_named_and_are_warned_of(database: TestDatabase) {
+        let (_folder, serving, log) = with_callers(&database, &["--faults", "on"]);
+        let fault = r#"{"kind": "status", "status": 503, "match": {"caller": "bob"}}"#;
+        assert_eq!(ask(&serving.ops_address, "POST /console/api/faults", "bob-0123456789", fault).0, 401);
+        assert_eq!(ask(&serving.ops_address, "POST /console/api/faults", TOKEN, fault).0, 201);
+        let unknown = fault.replace("bob", "bobby");
+        let (status, answer) = ask(&serving.ops_address, "POST /console/api/faults", TOKEN, &unknown);
+        assert!(status == 400 && answer.contains("match.caller"), "{status} {answer}");
+        let read = |token: &str| ask(&serving.address, "GET /fhir/Practitioner", token, "").0;
+        // Not before its sender is known and has the right.
+        assert_eq!([read("wrong"), read(TOKEN), read("bob-0123456789"), read("bob-0123456789")], [401, 200, 503, 200]);
+        let (_, ready) = serving.ops("/health/ready").expect("an answer");
+        assert!(ready.contains("SAS_FAULTS=on beside callers"), "{ready}");
+        serving.stop();
+        let log = log.join().expect("a log");
+        assert!(log.lines().any(|line| line.contains("WARN") && line.contains("SAS_FAULTS=on beside callers")), "{log}");
+        let acted: Vec<_> = log.lines().filter(|line| line.contains("fault=\"status\"")).collect();
+        assert!(acted.len() == 1 && acted[0].contains("status=503") && acted[0].contains("caller=\"bob\""), "{log}");
+    }
 }
 
-#[tokio::test]
-async fn faults_beside_callers_act_on_the_caller_that_is_named_and_are_warned_of() {
-    let (_folder, _database, serving, log) = with_callers(&["--faults", "on"]).await;
-    let fault = r#"{"kind": "status", "status": 503, "match": {"caller": "bob"}}"#;
-    assert_eq!(ask(&serving.ops_address, "POST /console/api/faults", "bob-0123456789", fault).0, 401);
-    assert_eq!(ask(&serving.ops_address, "POST /console/api/faults", TOKEN, fault).0, 201);
-    let read = |token: &str| ask(&serving.address, "GET /fhir/Practitioner", token, "").0;
-    // Not before its sender is known and has the right.
-    assert_eq!([read("wrong"), read(TOKEN), read("bob-0123456789"), read("bob-0123456789")], [401, 200, 503, 200]);
-    let (_, ready) = serving.ops("/health/ready").expect("an answer");
-    assert!(ready.contains("SAS_FAULTS=on beside callers"), "{ready}");
-    serving.stop();
-    let log = log.join().expect("a log");
-    assert!(log.lines().any(|line| line.contains("WARN") && line.contains("SAS_FAULTS=on beside callers")), "{log}");
-    let acted: Vec<_> = log.lines().filter(|line| line.contains("fault=\"status\"")).collect();
-    assert!(acted.len() == 1 && acted[0].contains("status=503") && acted[0].contains("caller=\"bob\""), "{log}");
-}
-
-#[tokio::test]
-async fn faults_act_on_the_directory_and_on_the_change_feed() {
-    let target = target(Backend::Sqlite).await.expect("SQLite is always there");
-    let get = |path: &str| arrive(&target.serving.address, &format!("GET {path} HTTP/1.1\r\n"), "");
-    for (interaction, path) in [
-        ("annuaire-search", "/annuaire/fhir/v2/Practitioner?identifier=s%7C1"),
-        ("annuaire-page", "/annuaire/fhir/v2/_page?id=x"),
-        ("annuaire-capabilities", "/annuaire/fhir/v2/metadata"),
-        ("history-system", "/fhir/_history"),
-        ("capabilities", "/fhir/metadata"),
-        ("events", "/events"),
-    ] {
-        let matches = json!({ "interaction": interaction });
-        target.arm(json!({ "kind": "status", "status": 418, "match": matches })).await;
-        target.arm(json!({ "kind": "invalid-json", "match": matches })).await;
-        target.arm(json!({ "kind": "cut-in-answer", "match": matches })).await;
-        let arrived = get(path);
-        assert_eq!((arrived.status(), arrived.header("x-sas-fault")), ("418", Some("status")), "{path}");
-        let arrived = get(path);
-        assert_eq!(arrived.header("x-sas-fault"), Some("invalid-json"), "{path}");
-        serde_json::from_slice::<Value>(&arrived.body).expect_err("half of JSON");
-        let arrived = get(path);
-        let length: usize = arrived.header("content-length").expect("a length").parse().expect("a number");
-        assert_eq!((arrived.header("x-sas-fault"), arrived.body.len()), (Some("cut-in-answer"), length / 2), "{path}");
-        assert_eq!(get(path).header("x-sas-fault"), None, "{path}");
+on_both_databases! { target;
+    async fn faults_act_on_the_directory_and_on_the_change_feed(target: Target) {
+        let get = |path: &str| arrive(&target.serving.address, &format!("GET {path} HTTP/1.1\r\n"), "");
+        for (interaction, path) in [
+            ("annuaire-search", "/annuaire/fhir/v2/Practitioner?identifier=s%7C1"),
+            ("annuaire-page", "/annuaire/fhir/v2/_page?id=x"),
+            ("annuaire-capabilities", "/annuaire/fhir/v2/metadata"),
+            ("history-system", "/fhir/_history"),
+            ("capabilities", "/fhir/metadata"),
+            ("events", "/events"),
+        ] {
+            let matches = json!({ "interaction": interaction });
+            target.arm(json!({ "kind": "status", "status": 418, "match": matches })).await;
+            target.arm(json!({ "kind": "invalid-json", "match": matches })).await;
+            target.arm(json!({ "kind": "cut-in-answer", "match": matches })).await;
+            let arrived = get(path);
+            assert_eq!((arrived.status(), arrived.header("x-sas-fault")), ("418", Some("status")), "{path}");
+            let arrived = get(path);
+            assert_eq!(arrived.header("x-sas-fault"), Some("invalid-json"), "{path}");
+            serde_json::from_slice::<Value>(&arrived.body).expect_err("half of JSON");
+            let arrived = get(path);
+            let length: usize = arrived.header("content-length").expect("a length").parse().expect("a number");
+            assert_eq!((arrived.header("x-sas-fault"), arrived.body.len()), (Some("cut-in-answer"), length / 2), "{path}");
+            assert_eq!(get(path).header("x-sas-fault"), None, "{path}");
+        }
+        // An answer to HEAD has no body to cut.
+        target.arm(json!({ "kind": "cut-in-answer" })).await;
+        let head = arrive(&target.serving.address, "HEAD /fhir/metadata HTTP/1.1\r\n", "");
+        assert_eq!((head.status(), head.header("x-sas-fault")), ("200", None));
     }
-    // An answer to HEAD has no body to cut.
-    target.arm(json!({ "kind": "cut-in-answer" })).await;
-    let head = arrive(&target.serving.address, "HEAD /fhir/metadata HTTP/1.1\r\n", "");
-    assert_eq!((head.status(), head.header("x-sas-fault")), ("200", None));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::faults::{FIRST, account, with_callers};
 use crate::html;
 use crate::process::program;
 use crate::server::{Setup, TOKEN, csrf, form};
-use crate::support::Backend;
+use crate::support::{Backend, TestDatabase};
 
 const PAGE: &str = "/console/faults";
 
@@ -159,12 +159,13 @@ async fn faults_commands_arm_list_and_end_what_a_running_instance_has() {
 
 #[tokio::test]
 async fn faults_commands_send_the_token_of_their_environment() {
-    let (_folder, _database, serving, _log) = with_callers(&["--faults", "on"]).await;
+    let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+    let (_folder, serving, _log) = with_callers(&database, &["--faults", "on"]);
     let ops = serving.ops_address.as_str();
     assert!(refused(ops, None, &["list"]).contains("SAS_CONSOLE_TOKEN"));
     assert!(refused(ops, Some("bob-0123456789"), &["list"]).contains("SAS_CONSOLE_TOKEN"));
     assert!(faults(ops, Some(TOKEN), &["add", "cut-before"]).status.success());
     drop(serving);
-    let (_folder, _database, serving, _log) = with_callers(&[]).await;
+    let (_folder, serving, _log) = with_callers(&database, &[]);
     assert!(refused(&serving.ops_address, Some(TOKEN), &["add", "cut-before"]).contains("SAS_FAULTS=on allows it"));
 }

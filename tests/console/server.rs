@@ -110,7 +110,7 @@ impl Setup {
             clock: clock.clone(),
         };
         let mirror = Mirror::open(&format!("{}.annuaire", database.url)).await.expect("the mirror opens");
-        let faults = Faults::new(self.faults, clock.clone());
+        let faults = Faults::new(self.faults, Callers::default(), clock.clone());
         let fhir = service(AppParts {
             endpoint: endpoint.clone(),
             directory: None,

@@ -3,15 +3,26 @@
 use std::sync::atomic::AtomicI64;
 
 use super::*;
+use crate::access::caller::{Caller, Credential};
+use crate::access::right::Right;
+use crate::access::token::TokenHash;
 use crate::fhir::id::Id;
 use crate::fhir::identifier::Identifier;
+
+/// A caller “bob” of the FHIR API.
+fn callers() -> Callers {
+    let mut callers = Callers::default();
+    let bob = Caller { name: "bob".to_owned(), rights: vec![Right::Read] };
+    callers.add(bob, Credential::Token(TokenHash::from_token("bob-0123456789"))).expect("the only one");
+    callers
+}
 
 /// Faults with a clock that the test sets, in seconds.
 fn faults() -> (Faults, Arc<AtomicI64>) {
     let seconds = Arc::new(AtomicI64::new(0));
     let of_clock = seconds.clone();
     let now = move || Timestamp::from_second(of_clock.load(Ordering::Relaxed)).expect("a time");
-    (Faults::new(Mode::On, Clock::new(now, || Id::parse("a").expect("an id"))), seconds)
+    (Faults::new(Mode::On, callers(), Clock::new(now, || Id::parse("a").expect("an id"))), seconds)
 }
 
 fn arm(faults: &Faults, json: &str) -> ListedFault {
@@ -135,4 +146,46 @@ fn fault_taken_by_many_at_once_never_acts_once_more() {
         takers.into_iter().map(|taker| taker.join().expect("no panic")).sum()
     });
     assert_eq!((taken, faults.list()[0].left, faults.is_armed()), (100, 0, false));
+}
+
+#[test]
+fn fault_taken_by_many_at_once_never_acts_after_its_time() {
+    let (faults, seconds) = faults();
+    arm(&faults, r#"{"kind": "cut-before", "count": 10000, "for": "1m"}"#);
+    let taken = std::thread::scope(|scope| {
+        let takers = [(); 4].map(|()| {
+            scope.spawn(|| {
+                let (mut in_time, mut late) = (0, 0);
+                for _ in 0..2_000 {
+                    // One of them sees its hundredth, and the time has come for all.
+                    if in_time == 100 {
+                        seconds.store(60, Ordering::SeqCst);
+                    }
+                    let has_ended = seconds.load(Ordering::SeqCst) == 60;
+                    match faults.take(&WRITE) {
+                        Some(_) if has_ended => late += 1,
+                        Some(_) => in_time += 1,
+                        None => {}
+                    }
+                }
+                (in_time, late)
+            })
+        });
+        takers.map(|taker| taker.join().expect("no panic"))
+    });
+    assert!(taken.iter().any(|(in_time, _)| *in_time >= 100), "{taken:?}");
+    assert!(taken.iter().all(|(_, late)| *late == 0), "{taken:?}");
+    assert!(!faults.is_armed() && faults.list().is_empty());
+}
+
+#[test]
+fn fault_for_an_unknown_caller_is_refused() {
+    let (faults, _) = faults();
+    let of = |caller: &str| {
+        Fault::parse(format!(r#"{{"kind": "cut-before", "match": {{"caller": "{caller}"}}}}"#).as_bytes())
+    };
+    assert_eq!(faults.arm(of("bobby").expect("a fault")), Err(ArmError::UnknownCaller));
+    faults.arm(of("bob").expect("a fault")).expect("armed");
+    assert!(faults.take(&WRITE).is_none());
+    assert!(faults.take(&MatchOn { caller: Some("bob"), ..WRITE }).is_some());
 }
