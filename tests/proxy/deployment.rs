@@ -14,6 +14,7 @@ pub struct Deployment {
     pub instances: Vec<Instance>,
     pub nginx: Nginx,
     pub database: TestDatabase,
+    settings: Vec<(&'static str, String)>,
 }
 
 /// An instance that can be started again where it was.
@@ -30,6 +31,19 @@ impl Deployment {
 
     /// The same with parts of nginx's configuration replaced.
     pub async fn start_with(replaced: &[(&str, &str)]) -> Option<Self> {
+        Self::start_all(replaced, None, &[]).await
+    }
+
+    /// The same with this settings file, and with these settings besides.
+    pub async fn start_configured(file: &str, settings: &[(&'static str, &str)]) -> Option<Self> {
+        Self::start_all(&[], Some(file), settings).await
+    }
+
+    async fn start_all(
+        replaced: &[(&str, &str)],
+        file: Option<&str>,
+        settings: &[(&'static str, &str)],
+    ) -> Option<Self> {
         let mut instances = vec![];
         for _ in 0..2 {
             instances.push(Instance { port: ReservedPort::new().expect("a port"), running: None });
@@ -43,7 +57,14 @@ impl Deployment {
                 TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there")
             }
         };
-        let mut deployment = Self { instances, nginx, database };
+        let mut all = nginx.settings();
+        all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        if let Some(text) = file {
+            let file = nginx.folder().join("settings.toml");
+            std::fs::write(&file, text).expect("written");
+            all.push(("SAS_CONFIG", file.display().to_string()));
+        }
+        let mut deployment = Self { instances, nginx, database, settings: all };
         for number in 0..deployment.instances.len() {
             deployment.run(number);
         }
@@ -54,7 +75,7 @@ impl Deployment {
     pub fn run(&mut self, number: usize) {
         let address = self.instances[number].port.address().to_string();
         let mut command = program(&["--listen", &address, "--ops-listen", "127.0.0.1:0", "--log", "warn"]);
-        command.envs(self.nginx.settings()).args(databases(&self.database.url));
+        command.envs(self.settings.clone()).args(databases(&self.database.url));
         self.instances[number].running = Some(Serving::spawn(&mut command));
     }
 

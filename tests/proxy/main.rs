@@ -11,6 +11,7 @@ mod support;
 mod callers;
 mod console;
 mod deployment;
+mod faults;
 mod nginx;
 mod own_answers;
 mod repetition;

@@ -12,6 +12,7 @@ mod server;
 
 mod addresses;
 mod eviction;
+mod faults;
 mod handshakes;
 mod malformed;
 mod program;

@@ -12,16 +12,16 @@ use crate::client::connect;
 use crate::files::{Files, text};
 
 /// The running program; killed when it is dropped.
-struct Program {
+pub struct Program {
     child: Child,
-    address: SocketAddr,
-    ops: SocketAddr,
+    pub address: SocketAddr,
+    pub ops: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
 }
 
 impl Program {
     /// Starts it with these files, which it reloads on SIGHUP only. Returns what it logs at start.
-    fn start(files: &Files) -> (Self, String) {
+    pub fn start(files: &Files) -> (Self, String) {
         Self::start_with(files, &[])
     }
 
@@ -73,7 +73,7 @@ impl Program {
         assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs").success());
     }
 
-    fn ops(&self, path: &str) -> String {
+    pub fn ops(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.ops).expect("it listens");
         write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").expect("written");
         let mut answer = String::new();
