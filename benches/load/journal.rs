@@ -7,15 +7,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 
+use super::pairs::Pairs;
 use super::shared::accounts::Accounts;
-use super::shared::goals::{Goals, milliseconds, text, thousands};
+use super::shared::goals::{Goals, milliseconds, text};
 use super::shared::measured::Measured;
 use super::shared::server::Server;
 use super::shared::{Failure, client, http};
 use super::sqlite;
-
-/// Pairs of a server without a journal and one with.
-const PAIRS: usize = 3;
 
 /// Exchanges among which pages are measured.
 const EXCHANGES: usize = 100_000;
@@ -45,43 +43,17 @@ const PAGES: [&str; 14] = [
 pub async fn cost(duration: Duration) -> Result<Goals, Failure> {
     let mut goals = Goals::default();
     for connections in [64, 1] {
-        let (mut without, mut with, mut memory) = (vec![], vec![], 0.0);
-        for pair in 0..PAIRS {
-            // Which is first changes, as the disk may be slower at one moment than at the next.
-            for is_full in [pair % 2 == 1, pair % 2 == 0] {
-                let database = sqlite().await?;
-                let mode = if is_full { "full" } else { "off" };
-                let server = Server::start_configured(&database.url, &[("SAS_JOURNAL", mode)]).await?;
-                let measured =
-                    client::put(server.address, server.process(), &mut Accounts::default(), connections, duration)?;
-                if is_full {
-                    memory = f64::max(memory, server.resident_mebibytes()?);
-                }
-                if is_full { &mut with } else { &mut without }.push(measured);
-            }
-        }
-        let mean = |of: &[Measured], figure: fn(&Measured) -> f64| of.iter().map(figure).sum::<f64>() / PAIRS as f64;
-        let rates = [&without, &with].map(|these| mean(these, Measured::rate));
-        let p50 = [&without, &with].map(|these| mean(these, |one| one.percentile(0.5).as_secs_f64() * 1e3));
-        goals.told(
-            &format!("connections: {connections}; without a journal / with one"),
-            format!(
-                "{} / {} requests/s, p50 {:.2} / {:.2} ms",
-                thousands(rates[0]),
-                thousands(rates[1]),
-                p50[0],
-                p50[1]
-            ),
-            "",
-        );
+        let pairs = Pairs::measure([("SAS_JOURNAL", "off"), ("SAS_JOURNAL", "full")], connections, duration).await?;
+        goals.told(&format!("connections: {connections}; without a journal / with one"), pairs.text(), "");
         if connections == 1 {
-            let more = 100.0 * (p50[1] / p50[0] - 1.0);
+            let [without, with] = pairs.p50();
+            let more = 100.0 * (with / without - 1.0);
             goals.judged("  p50, more than without", format!("{more:.0} %"), "≤ 15 %", more <= 15.0);
         } else {
-            let share = 100.0 * rates[1] / rates[0];
+            let share = pairs.share();
             goals.judged("  throughput, of that without", format!("{share:.0} %"), "≥ 80 %", share >= 80.0);
         }
-        goals.told("  resident memory with a journal", format!("{memory:.0} MiB"), "");
+        goals.told("  resident memory with a journal", format!("{:.0} MiB", pairs.memory), "");
     }
     Ok(goals)
 }

@@ -3,7 +3,7 @@
 //! * conditional PUT of an account of 2.5 kB, half creations and half updates, over 1 to 256 connections, on SQLite and
 //!   on Postgres; after each row the ceiling of the same minute: the same rows written straight to that database;
 //! * what the audit log costs a write, what positions and changes cost it, and how much disk a write takes;
-//! * what the journal costs writes, and how fast the console shows it;
+//! * what the journal costs writes, and how fast the console shows it; what faults cost while none is armed;
 //! * the start, the memory, and the binary.
 //!
 //! The client, the server and Postgres share the cores of one machine. A disk's fsync is seen to
@@ -13,9 +13,11 @@
 
 mod ceiling;
 mod disk;
+mod faults;
 mod feed;
 mod footprint;
 mod journal;
+mod pairs;
 mod position;
 mod record;
 mod round_trips;
@@ -65,6 +67,7 @@ enum Section {
     Webhooks,
     Journal,
     Console,
+    Faults,
     Footprint,
 }
 
@@ -119,6 +122,9 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wants(Section::Console) {
         println!("### Pages of the console over 100,000 exchanges, on SQLite\n\n{}", journal::pages().await?);
+    }
+    if wants(Section::Faults) {
+        println!("### Faults, none armed, on SQLite\n\n{}", faults::cost(duration).await?);
     }
     if wants(Section::Footprint) {
         println!("### Start, memory, size\n\n{}", footprint::measure().await?);
