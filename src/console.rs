@@ -40,6 +40,7 @@ mod resource_summary;
 mod resources;
 mod return_path;
 mod rules;
+mod scans;
 mod send_again;
 mod session;
 mod source;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may use.
-const DIRECTION: [(&str, &[&str]); 24] = [
+const DIRECTION: [(&str, &[&str]); 25] = [
+    ("background", &[]),
     ("characters", &[]),
     ("issue", &[]),
     ("fhir", &["issue"]),
@@ -14,7 +15,7 @@ const DIRECTION: [(&str, &[&str]); 24] = [
     ("deadline", &[]),
     ("audit", &["clock", "fhir"]),
     ("profile", &["fhir", "issue"]),
-    ("storage", &["audit", "clock", "deadline", "error", "fhir"]),
+    ("storage", &["audit", "background", "clock", "deadline", "error", "fhir"]),
     ("annuaire", &["clock", "deadline", "error", "fhir", "issue", "storage"]),
     ("sas", &["audit", "error", "fhir", "issue", "profile", "storage"]),
     ("feed", &["deadline", "fhir", "storage"]),
@@ -28,7 +29,7 @@ const DIRECTION: [(&str, &[&str]); 24] = [
             "storage",
         ],
     ),
-    ("fault", &["annuaire", "clock", "fhir", "interaction"]),
+    ("fault", &["access", "annuaire", "clock", "fhir", "interaction"]),
     ("telemetry", &[]),
     ("tls", &["clock"]),
     ("access", &["tls"]),
@@ -67,6 +68,7 @@ const DIRECTION: [(&str, &[&str]); 24] = [
             "access",
             "annuaire",
             "audit",
+            "background",
             "characters",
             "clock",
             "config",

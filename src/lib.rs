@@ -39,6 +39,7 @@ pub mod access;
 pub mod audit;
 pub mod tls;
 
+mod background;
 mod characters;
 pub mod clock;
 pub mod deadline;

@@ -7,14 +7,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::exchange_row::ExchangeRow;
-use super::exchanges::{self, ExchangesPage, FilterForm, READ_TIMEOUT, TextForm};
+use super::exchanges::{self, ExchangesPage, FilterForm, TextForm};
 use super::form::Form;
 use super::page::{self, Layout};
 use super::state::Console;
 use super::text::fill;
 use super::visit::Visit;
-use crate::deadline::Deadline;
 use crate::journal::text_search::TextSearch;
+use crate::storage::StorageError;
 use crate::storage::journal::JournalFilter;
 
 /// Maximum characters of a text.
@@ -32,7 +32,7 @@ pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -
             notes.push(text.text_search_empty.to_owned());
             TextSearch::default()
         }
-        false => match console.parts.journal.search(filter, &wanted, &Deadline::after(READ_TIMEOUT)).await {
+        false => match find(&console, filter, &wanted).await {
             Ok(Some(found)) => found,
             Ok(None) => {
                 notes.push(text.text_search_off.to_owned());
@@ -67,4 +67,9 @@ pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -
     let mut response = page::respond(StatusCode::OK, &page);
     response.extensions_mut().insert(exchanges::viewed(&visit));
     response
+}
+
+async fn find(console: &Console, filter: JournalFilter, text: &str) -> Result<Option<TextSearch>, StorageError> {
+    let (journal, text) = (console.parts.journal.clone(), text.to_owned());
+    console.scan(async move |deadline| journal.search(filter, &text, &deadline).await).await
 }

@@ -23,7 +23,7 @@ use crate::fhir::date::instant;
 use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
 use crate::storage::exchanges::AuditQuery;
-use crate::storage::journal::JournalFilter;
+use crate::storage::journal::{JournalFilter, JournalRow};
 use crate::storage::{CONSOLE_TIMEOUT, StorageError};
 
 /// Maximum time for what a page reads from a database.
@@ -73,9 +73,8 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let visit = Visit::of(&request);
     let text = visit.text();
     let (filter, mut notes) = filter(&console, &visit);
-    let deadline = Deadline::after(READ_TIMEOUT);
     let (mut newest, mut stream) = (0, false);
-    let listed = match console.parts.journal.list(&filter, PAGE + 1, &deadline).await {
+    let listed = match list(&console, &filter).await {
         Ok(Some(rows)) => {
             newest = rows.first().map_or(0, |row| row.id);
             // An older page stays as it is, and only the database knows whose identifiers an exchange has.
@@ -89,7 +88,7 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         Ok(None) => {
             let note = if console.parts.journal.has_failed() { text.journal_failed } else { text.journal_off };
             notes.push(note.to_owned());
-            audit_events(&console, &filter, &deadline)
+            audit_events(&console, &filter)
                 .await
                 .map(|events| (events.iter().rev().map(ExchangeRow::of_event).collect(), None))
         }
@@ -111,6 +110,16 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let mut response = page::respond(StatusCode::OK, &page);
     response.extensions_mut().insert(viewed(&visit));
     response
+}
+
+/// The exchanges of a page, and one more where there are older ones; `None` without a journal.
+async fn list(console: &Console, filter: &JournalFilter) -> Result<Option<Vec<JournalRow>>, StorageError> {
+    let journal = &console.parts.journal;
+    if !filter.is_scan() {
+        return journal.list(filter, PAGE + 1, &Deadline::after(READ_TIMEOUT)).await;
+    }
+    let (journal, filter) = (journal.clone(), filter.clone());
+    console.scan(async move |deadline| journal.list(&filter, PAGE + 1, &deadline).await).await
 }
 
 /// What the filter is about, for the audit log.
@@ -209,40 +218,45 @@ fn lookup_keys(console: &Console, text: &str) -> Vec<LookupKey> {
 }
 
 /// What the audit log has, oldest first.
-pub async fn audit_events(
-    console: &Console,
-    filter: &JournalFilter,
-    deadline: &Deadline,
-) -> Result<Vec<AuditEvent>, StorageError> {
+pub async fn audit_events(console: &Console, filter: &JournalFilter) -> Result<Vec<AuditEvent>, StorageError> {
+    let filter = filter.clone();
     let JournalFilter { since, until, status, interaction, resource_type, caller, rule, keys, .. } = filter;
-    let query = AuditQuery { lookup_keys: keys.clone(), since: since.clone(), until: until.clone(), limit: PAGE };
+    let query = AuditQuery { lookup_keys: keys, since, until, limit: PAGE };
     let is_same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-    let keep = |event: &AuditEvent| {
+    let keep = move |event: &AuditEvent| {
         let is_status = status.is_none_or(|(lowest, highest)| (lowest..=highest).contains(&i64::from(event.status)));
         // Who looked is no exchange.
         let is_exchange = interaction.is_some() || !event.interaction.starts_with("console-");
         is_exchange
             && is_status
-            && is_same(interaction, Some(&event.interaction))
-            && is_same(resource_type, event.resource_type.as_deref())
-            && is_same(caller, event.caller.name.as_deref())
+            && is_same(&interaction, Some(&event.interaction))
+            && is_same(&resource_type, event.resource_type.as_deref())
+            && is_same(&caller, event.caller.name.as_deref())
             && rule.as_ref().is_none_or(|rule| event.rules.contains(rule))
     };
-    let storage = console.parts.endpoint.storage.for_console(deadline);
-    deadline.limit(storage.exchanges(&query, keep)).await
+    find_events(console, query, keep).await
 }
 
 /// The newest event of the audit log with this request id, as far as it is found in time.
 pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEvent>, StorageError> {
-    let deadline = Deadline::after(READ_TIMEOUT);
-    let query = AuditQuery { limit: 1, ..AuditQuery::default() };
-    let storage = console.parts.endpoint.storage.for_console(&deadline);
-    match deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await {
+    let (query, id) = (AuditQuery { limit: 1, ..AuditQuery::default() }, id.to_owned());
+    match find_events(console, query, move |event| event.request_id == id).await {
         Ok(found) => Ok(found.into_iter().next()),
         // The log is longer than what is read in the time: it is not among the newest.
         Err(StorageError::DeadlineExceeded) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+async fn find_events(
+    console: &Console,
+    query: AuditQuery,
+    keep: impl Fn(&AuditEvent) -> bool + Send + 'static,
+) -> Result<Vec<AuditEvent>, StorageError> {
+    let storage = console.parts.endpoint.storage.clone();
+    let read =
+        async move |deadline: Deadline| deadline.limit(storage.for_console(&deadline).exchanges(&query, keep)).await;
+    console.scan(read).await
 }
 
 /// The page where the database does not answer in time.

@@ -110,7 +110,7 @@ async fn refusals(console: &Console, text: &Text) -> Option<Vec<ExchangeRow>> {
     match console.parts.journal.list(&filter, MAX_REFUSALS, &deadline).await.ok()? {
         Some(rows) => Some(rows.iter().map(|row| ExchangeRow::new(row, text)).collect()),
         None => {
-            let events = audit_events(console, &filter, &deadline).await.ok()?;
+            let events = audit_events(console, &filter).await.ok()?;
             Some(events.iter().rev().take(MAX_REFUSALS).map(ExchangeRow::of_event).collect())
         }
     }

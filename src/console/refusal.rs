@@ -135,7 +135,8 @@ impl Refusal {
     fn header(&self) -> Option<(header::HeaderName, HeaderValue)> {
         match self {
             Self::NoToken => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            Self::TooManyLogins | Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::TooManyLogins => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             Self::MethodNotAllowed => Some((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"))),
             _ => None,
         }

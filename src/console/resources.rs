@@ -102,10 +102,8 @@ async fn show(console: &Console, visit: &Visit, resource_type: ResourceType) -> 
     let (criteria, mut notes) = criteria(console, visit, resource_type);
     let after = visit.query("after").and_then(|after| key(&after, Sort::LastUpdatedDescending));
     let search = Search { resource_type, criteria, sort: Sort::LastUpdatedDescending, after, count: PAGE };
-    let deadline = Deadline::after(READ_TIMEOUT);
-    let storage = console.parts.endpoint.storage.for_console(&deadline);
     let query = field(visit, "q");
-    let found = match deadline.limit(find(console, &storage, search, &query)).await {
+    let found = match find(console, search, &query).await {
         Ok(found) => found,
         Err(error) => return unavailable(visit, &error),
     };
@@ -156,9 +154,31 @@ fn criteria(console: &Console, visit: &Visit, resource_type: ResourceType) -> (V
 }
 
 /// By identifier, else by id, else, for accounts, by name or mail address.
-async fn find(console: &Console, storage: &Storage, search: Search, query: &str) -> Result<Found, StorageError> {
+async fn find(console: &Console, search: Search, query: &str) -> Result<Found, StorageError> {
+    let deadline = Deadline::after(READ_TIMEOUT);
+    let found = deadline.limit(find_by_index(console, &deadline, &search, query)).await?;
+    match (found, search.resource_type) {
+        (Some(found), _) => Ok(found),
+        (None, ResourceType::Practitioner) => {
+            let (storage, query) = (console.parts.endpoint.storage.clone(), query.to_owned());
+            let read = async move |deadline: Deadline| {
+                deadline.limit(scan(&storage.for_console(&deadline), search, &query)).await
+            };
+            console.scan(read).await
+        }
+        (None, ResourceType::Appointment) => Ok(Found::default()),
+    }
+}
+
+async fn find_by_index(
+    console: &Console,
+    deadline: &Deadline,
+    search: &Search,
+    query: &str,
+) -> Result<Option<Found>, StorageError> {
+    let storage = console.parts.endpoint.storage.for_console(deadline);
     if query.is_empty() {
-        return Ok(Found::new(storage.search(&search).await?));
+        return Ok(Some(Found::new(storage.search(search).await?)));
     }
     let id = query.strip_prefix(search.resource_type.as_str()).and_then(|rest| rest.strip_prefix('/')).unwrap_or(query);
     for (name, value) in [("identifier", query), ("_id", id)] {
@@ -167,16 +187,14 @@ async fn find(console: &Console, storage: &Storage, search: Search, query: &str)
         search.criteria.push(criterion);
         let matches = storage.search(&search).await?;
         if !matches.versions.is_empty() {
-            return Ok(Found::new(matches));
+            return Ok(Some(Found::new(matches)));
         }
     }
-    match search.resource_type {
-        ResourceType::Practitioner => scan(storage, search, query).await,
-        ResourceType::Appointment => Ok(Found::default()),
-    }
+    Ok(None)
 }
 
-/// Reads the newest accounts, and keeps those whose names and mail addresses have the words.
+/// Reads the newest accounts, and keeps those whose names and mail addresses have the words; on a background thread, as
+/// contents may be large.
 async fn scan(storage: &Storage, mut search: Search, query: &str) -> Result<Found, StorageError> {
     let words = folded_words(query);
     let end = Instant::now() + SCAN_TIMEOUT;
@@ -184,10 +202,7 @@ async fn scan(storage: &Storage, mut search: Search, query: &str) -> Result<Foun
     search.count = SCAN_BATCH;
     loop {
         let Matches { versions, more } = storage.search(&search).await?;
-        let (words, room) = (words.clone(), PAGE - found.versions.len());
-        // Contents may be large.
-        let batch = tokio::task::spawn_blocking(move || matching(versions, &words, room));
-        let batch = batch.await.map_err(StorageError::internal)?;
+        let batch = matching(versions, &words, PAGE - found.versions.len());
         scanned += batch.scanned;
         search.after = batch.last.or(search.after);
         found.versions.extend(batch.versions);

@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::live::Live;
 use super::login_rate::LoginRate;
+use super::scans::Scans;
 use super::session::Sessions;
 use crate::access::caller::Callers;
 use crate::access::token;
 use crate::annuaire::store::Mirror;
+use crate::background;
+use crate::deadline::Deadline;
 use crate::fault::Faults;
 use crate::http::bounds::Bounds;
 use crate::http::origin::proxy;
 use crate::http::{App, Counters, Permits};
 use crate::interaction::Endpoint;
 use crate::journal::JournalReader;
+use crate::storage::{CONSOLE_TIMEOUT, StorageError};
 use crate::webhook::Webhook;
 
 /// Maximum requests in progress; further ones get 503.
@@ -64,6 +69,7 @@ pub struct Console {
     pub sessions: Sessions,
     pub login_rate: LoginRate,
     pub requests: Arc<Semaphore>,
+    scans: Scans,
     /// The token of forms where the console is open.
     pub csrf: Arc<str>,
 }
@@ -77,6 +83,7 @@ impl Console {
             sessions: Sessions::default(),
             login_rate: LoginRate::new(),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            scans: Scans::default(),
             csrf: token::generate()?.into(),
             parts,
             fhir,
@@ -86,6 +93,22 @@ impl Console {
     /// The time, which tests set.
     pub fn now(&self) -> Timestamp {
         self.parts.endpoint.clock.now()
+    }
+
+    /// Runs a read that no index bounds, once its turn has come: until its deadline, on a background thread.
+    ///
+    /// # Errors
+    /// [`StorageError::DeadlineExceeded`], where too many such reads wait; else that of the read.
+    pub async fn scan<T, F>(&self, read: impl FnOnce(Deadline) -> F + Send + 'static) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        let turn = self.scans.turn().await.ok_or(StorageError::DeadlineExceeded)?;
+        let deadline = Deadline::after(CONSOLE_TIMEOUT).holding(turn);
+        let runtime = Handle::current();
+        let done = background::run(move || runtime.block_on(read(deadline)));
+        done.await.map_err(StorageError::internal)?
     }
 
     /// `SAS_CONSOLE_URL`, for comparisons.

@@ -27,7 +27,7 @@ pub(crate) struct TextSearch {
 }
 
 /// Searches the exchanges that match the filter for one whose request or answer has this text in its body, whatever its case,
-/// until the deadline.
+/// until the deadline. Blocks its thread for milliseconds between two reads.
 pub(super) async fn search(
     database: &JournalDatabase,
     filter: JournalFilter,
@@ -81,23 +81,7 @@ async fn step(
     }
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let contents = deadline.limit(database.contents(&ids)).await?;
-    let (text, deadline) = (text.to_owned(), deadline.clone());
-    let searched = tokio::task::spawn_blocking(move || {
-        let mut matching = vec![];
-        let mut contents = contents;
-        contents.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
-        for (id, content) in contents {
-            if deadline.has_passed() {
-                return (matching, Some(id));
-            }
-            // What another release wrote is passed over.
-            if decompress(&content).is_ok_and(|exchange| has_text(&exchange, &text)) {
-                matching.push(id);
-            }
-        }
-        (matching, None)
-    });
-    let (matching, interrupted) = searched.await.map_err(StorageError::internal)?;
+    let (matching, interrupted) = matching(contents, text, deadline);
     if let Some(id) = interrupted {
         rows.retain(|row| row.id > id);
     }
@@ -112,6 +96,22 @@ async fn step(
     };
     // Without time for one, the search has come no further.
     if step.searched == 0 { Err(StorageError::DeadlineExceeded) } else { Ok(Some(step)) }
+}
+
+/// The exchanges whose bodies have the text, newest first, and the one at which the deadline passed.
+fn matching(mut contents: Vec<(i64, Vec<u8>)>, text: &str, deadline: &Deadline) -> (Vec<i64>, Option<i64>) {
+    let mut matching = vec![];
+    contents.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    for (id, content) in contents {
+        if deadline.has_passed() {
+            return (matching, Some(id));
+        }
+        // What another release wrote is passed over.
+        if decompress(&content).is_ok_and(|exchange| has_text(&exchange, text)) {
+            matching.push(id);
+        }
+    }
+    (matching, None)
 }
 
 fn has_text(exchange: &Exchange, text: &str) -> bool {

@@ -310,7 +310,8 @@ impl Storage {
             probe: readers(1),
             feed: readers(FEED),
         };
-        Self::new(writer, pools, &readers(CONSOLE), description)
+        let console = Readers::Sqlite(sqlite::Connections::background(reading.clone(), CONSOLE));
+        Self::new(writer, pools, &console, description)
     }
 
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {

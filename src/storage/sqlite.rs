@@ -6,9 +6,11 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::background;
 use crate::deadline::Deadline;
 
 /// Instructions of SQLite's virtual machine between two checks of the deadline: some tens of microseconds.
@@ -59,6 +61,7 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     options: SqliteConnectOptions,
     size: u32,
+    is_background: bool,
     /// One permit per connection.
     slots: Arc<Semaphore>,
     idle: Mutex<Vec<Connected>>,
@@ -75,10 +78,19 @@ impl Connections {
         Self::new(options.read_only(true).create_if_missing(false), size)
     }
 
+    /// The same, for reads that give way to others where processors are short.
+    pub fn background(options: SqliteConnectOptions, size: u32) -> Self {
+        Self::open(options.read_only(true).create_if_missing(false), size, true)
+    }
+
     /// At most `size` connections, each opened when it is first needed.
     pub fn new(options: SqliteConnectOptions, size: u32) -> Self {
+        Self::open(options, size, false)
+    }
+
+    fn open(options: SqliteConnectOptions, size: u32, is_background: bool) -> Self {
         let slots = Arc::new(Semaphore::new(size as usize));
-        Self(Arc::new(Shared { options, size, slots, idle: Mutex::default() }))
+        Self(Arc::new(Shared { options, size, is_background, slots, idle: Mutex::default() }))
     }
 
     /// A connection, which returns to the pool when it is dropped. Its statement is stopped at the deadline, and when the
@@ -88,6 +100,7 @@ impl Connections {
         let idle = self.0.idle().pop();
         let connected = match idle {
             Some(connected) => connected,
+            None if self.0.is_background => Connected::open_in_background(self.0.options.clone()).await?,
             None => Connected::open(&self.0.options).await?,
         };
         connected.stop_at.set(deadline);
@@ -135,6 +148,12 @@ impl Connected {
         let stop_at = StopAt::never();
         stop_at.install(&mut connection).await?;
         Ok(Self { connection, stop_at })
+    }
+
+    /// Opens it on a background thread, whose priority the thread of the connection inherits.
+    async fn open_in_background(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let runtime = Handle::current();
+        background::run(move || runtime.block_on(Self::open(&options))).await?
     }
 }
 
@@ -203,7 +222,7 @@ impl Drop for PooledConnection {
         let in_transaction = self.in_transaction;
         connected.stop_at.now();
         // Without a runtime, the program ends.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
             // Executed after the statement in progress has ended.
             let ended = match in_transaction {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::ledger::{Figure, Goal, Outcome, Unit};
 use crate::places::Database;
-use crate::polling::{
-    ACCOUNTS, MAX_ANSWER_TIME, PAUSE, Polling, Probe, as_milliseconds, create_account, get, update_accounts,
-};
+use crate::polling::{MAX_ANSWER_TIME, PAUSE, Polling, Probe, as_milliseconds, create_account, get, update_accounts};
 use crate::process::{Serving, databases, on_free_ports};
 use crate::scenarios::{Extent, runtime};
 use crate::support::Backend;
 
 const SCANS: usize = 20;
+/// Accounts that a search by name reads.
+const SEARCHED_ACCOUNTS: usize = 2_000;
 /// Exchanges in the journal before the first scan, in thousands of updates.
 const THOUSANDS: usize = 3;
 /// Updates without and with scans, by turns: the machine is not the same from one minute to the next.
@@ -31,7 +31,7 @@ pub fn run(backend: Backend, extent: Extent) -> Outcome {
     };
     let settings = ["--journal", "full", "--log", "error"];
     let serving = Serving::spawn(on_free_ports(&settings).args(databases(&database.url)));
-    for number in 0..ACCOUNTS {
+    for number in 0..SEARCHED_ACCOUNTS {
         create_account(&serving.address, number);
     }
     for _ in 0..THOUSANDS {
@@ -78,6 +78,6 @@ fn scans(address: &str) -> [String; 3] {
             form.len()
         ),
         "GET /console/exchanges?rule=nobody HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
-        "GET /console/accounts?text=nobody HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
+        "GET /console/accounts?q=nobody HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
     ]
 }

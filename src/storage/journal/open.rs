@@ -17,14 +17,17 @@ use crate::storage::schema::{Schema, Sql};
 use crate::storage::{SEARCH_TIMEOUT, pooler, private_file, sqlite};
 
 const SCHEMA: Schema = Schema {
-    migrations: &[(
-        1,
-        "journal",
-        Sql::Each {
-            sqlite: include_str!("../../../migrations/journal/0001_journal.sqlite.sql"),
-            postgres: include_str!("../../../migrations/journal/0001_journal.postgres.sql"),
-        },
-    )],
+    migrations: &[
+        (
+            1,
+            "journal",
+            Sql::Each {
+                sqlite: include_str!("../../../migrations/journal/0001_journal.sqlite.sql"),
+                postgres: include_str!("../../../migrations/journal/0001_journal.postgres.sql"),
+            },
+        ),
+        (2, "refused", Sql::Both(include_str!("../../../migrations/journal/0002_refused.sql"))),
+    ],
     remedy: "start `serve` of this program",
 };
 
@@ -108,7 +111,7 @@ impl JournalDatabase {
         // What is deleted is overwritten: it has persons.
         let writing = options.clone().pragma("cache_size", "-4096").pragma("secure_delete", "on");
         let writer = Writer::Sqlite(sqlite::Connections::new(writing, 1));
-        let readers = Readers::Sqlite(sqlite::Connections::read_only(options.pragma("cache_size", "-2048"), READERS));
+        let readers = Readers::Sqlite(sqlite::Connections::background(options.pragma("cache_size", "-2048"), READERS));
         Self { writer, readers, description: description.into(), deadline: Deadline::none() }
     }
 

@@ -106,6 +106,13 @@ pub struct JournalFilter {
 }
 
 impl JournalFilter {
+    /// Whether exchanges are to be read that do not match: few may, and no index has them.
+    pub fn is_scan(&self) -> bool {
+        let Self { since, until, status, interaction, resource_type, caller, rule, keys, .. } = self;
+        let texts = [since, until, interaction, resource_type, caller, rule];
+        keys.is_empty() && (status.is_some() || texts.iter().any(|text| text.is_some()))
+    }
+
     /// Whether an exchange matches all conditions but those of ids and keys.
     pub fn matches(&self, row: &JournalRow) -> bool {
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
@@ -121,6 +128,9 @@ impl JournalFilter {
 
 const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, resource_type, resource_id, caller, rules, \
      duration_us, size";
+
+/// From this status on, exchanges have an index of their own.
+const REFUSED: i64 = 400;
 
 /// Exchanges that one statement is asked about.
 const MAX_IDS: usize = 1024;
@@ -201,8 +211,12 @@ impl JournalDatabase {
         let rule = rule.as_ref().map(|rule| format!("% {} %", escape_like(rule)));
         add(" AND rules LIKE ? ESCAPE '\\'", &rule);
         add(self.text(AMONG), &ids.map(json));
-        sql.push_str(" AND status >= $3 AND status <= $4 ORDER BY id DESC LIMIT $5");
         let (lowest, highest) = status.unwrap_or((0, i64::MAX));
+        if lowest >= REFUSED {
+            // What the index of refused exchanges is made for.
+            sql.push_str(" AND status >= 400");
+        }
+        sql.push_str(" AND status >= $3 AND status <= $4 ORDER BY id DESC LIMIT $5");
         let (before, after) = (before.unwrap_or(i64::MAX), after.unwrap_or(0));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         on_reader!(self, reader => {
