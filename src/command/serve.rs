@@ -93,8 +93,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     let addresses = listeners.addresses;
     let identification = identification(config, &base_url, access, &tls);
     let (directory_of_app, recorder) = (directory.clone(), journal.recorder(config, addresses.ops));
-    let bounds = bounds(config);
-    let faults = Faults::new(config.fault_mode(), config.callers.of_fhir(), clock.clone());
+    let (bounds, faults) = (bounds(config), faults(config, &clock));
     let parts = AppParts { endpoint, directory: directory_of_app, feed, identification, bounds, recorder, faults };
     let tasks = Tasks {
         servers: listeners.serve(config, parts, &tls, deliverer.statuses(), journal.reader(), &stopping)?,
@@ -116,6 +115,11 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     tasks.finish().await;
     finish_writing(writing, &storage).await;
     Ok(())
+}
+
+/// No fault yet.
+fn faults(config: &Config, clock: &Clock) -> Faults {
+    Faults::new(config.fault_mode(), config.callers.of_fhir(), clock.clone())
 }
 
 /// The configured bounds, within the limit of open files.

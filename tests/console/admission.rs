@@ -1,5 +1,7 @@
 //! What every request must have, and what every answer has.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use sas_endpoint::access::caller::Callers;
 use sas_endpoint::console::ConsoleAccess;
@@ -214,7 +216,9 @@ async fn console_form_beyond_its_limit_is_refused() {
 async fn console_ninth_request_in_progress_is_refused_with_503() {
     // Validations wait for a permit that nobody gives, and so stay in progress.
     let setup = Setup::open();
-    let bounds = Bounds { max_validations: 0, ..setup.bounds.clone() };
+    let mut bounds = Bounds { max_validations: 0, ..setup.bounds.clone() };
+    // Long enough to be seen in progress; what a person leaves is completed, and so waits to its end.
+    bounds.timeouts.permit = Duration::from_secs(10);
     let console = Setup { bounds, ..setup }.start().await;
     let fields =
         form(&[("csrf", &console.csrf("/console/validate", "").await), ("profile", "Practitioner"), ("body", "{}")]);
