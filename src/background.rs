@@ -5,6 +5,7 @@ use std::io;
 use tokio::sync::oneshot;
 
 /// Where processors are short, a thread with this nice value gets about a tenth of what one without it gets.
+#[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
 /// Runs work on a thread of its own with a lower priority, which the threads that it starts inherit.
@@ -14,14 +15,15 @@ const NICE: i32 = 10;
 pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let (done, result) = oneshot::channel();
     std::thread::Builder::new().name("background".to_owned()).spawn(move || {
-        // On Linux, of this thread alone. Where it is not allowed, the work is done nevertheless.
+        // Elsewhere it would be of the whole process. Where it is not allowed, the work is done nevertheless.
+        #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(NICE);
         let _ = done.send(work());
     })?;
     result.await.map_err(|_| io::Error::other("the thread panicked"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -117,7 +117,7 @@ pub async fn serve(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// No fault yet.
+/// The faults that testers arm, of which there is none yet.
 fn faults(config: &Config, clock: &Clock) -> Faults {
     Faults::new(config.fault_mode(), config.callers.of_fhir(), clock.clone())
 }

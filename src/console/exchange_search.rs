@@ -10,6 +10,7 @@ use super::exchange_row::ExchangeRow;
 use super::exchanges::{self, ExchangesPage, FilterForm, TextForm};
 use super::form::Form;
 use super::page::{self, Layout};
+use super::scans::WAIT_TIMEOUT;
 use super::state::Console;
 use super::text::fill;
 use super::visit::Visit;
@@ -71,5 +72,8 @@ pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -
 
 async fn find(console: &Console, filter: JournalFilter, text: &str) -> Result<Option<TextSearch>, StorageError> {
     let (journal, text) = (console.parts.journal.clone(), text.to_owned());
-    console.scan(async move |deadline| journal.search(filter, &text, &deadline).await).await
+    if !journal.exists() {
+        return Ok(None);
+    }
+    console.scan(WAIT_TIMEOUT, async move |deadline| journal.search(filter, &text, &deadline).await).await
 }

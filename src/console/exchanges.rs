@@ -12,6 +12,7 @@ use super::audit::Viewed;
 use super::exchange_row::ExchangeRow;
 use super::page::{self, Layout};
 use super::refusal::Refusal;
+use super::scans::WAIT_TIMEOUT;
 use super::state::Console;
 use super::text::fill;
 use super::visit::Visit;
@@ -88,7 +89,7 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         Ok(None) => {
             let note = if console.parts.journal.has_failed() { text.journal_failed } else { text.journal_off };
             notes.push(note.to_owned());
-            audit_events(&console, &filter)
+            audit_events(&console, &filter, WAIT_TIMEOUT)
                 .await
                 .map(|events| (events.iter().rev().map(ExchangeRow::of_event).collect(), None))
         }
@@ -115,11 +116,11 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
 /// The exchanges of a page, and one more where there are older ones; `None` without a journal.
 async fn list(console: &Console, filter: &JournalFilter) -> Result<Option<Vec<JournalRow>>, StorageError> {
     let journal = &console.parts.journal;
-    if !filter.is_scan() {
+    if !filter.is_scan() || !journal.exists() {
         return journal.list(filter, PAGE + 1, &Deadline::after(READ_TIMEOUT)).await;
     }
     let (journal, filter) = (journal.clone(), filter.clone());
-    console.scan(async move |deadline| journal.list(&filter, PAGE + 1, &deadline).await).await
+    console.scan(WAIT_TIMEOUT, async move |deadline| journal.list(&filter, PAGE + 1, &deadline).await).await
 }
 
 /// What the filter is about, for the audit log.
@@ -217,8 +218,12 @@ fn lookup_keys(console: &Console, text: &str) -> Vec<LookupKey> {
     tokens.iter().filter_map(|token| audit.key_of_identifier(token)).collect()
 }
 
-/// What the audit log has, oldest first.
-pub async fn audit_events(console: &Console, filter: &JournalFilter) -> Result<Vec<AuditEvent>, StorageError> {
+/// What the audit log has, oldest first; it is read where its turn comes within the timeout.
+pub async fn audit_events(
+    console: &Console,
+    filter: &JournalFilter,
+    timeout: Duration,
+) -> Result<Vec<AuditEvent>, StorageError> {
     let filter = filter.clone();
     let JournalFilter { since, until, status, interaction, resource_type, caller, rule, keys, .. } = filter;
     let query = AuditQuery { lookup_keys: keys, since, until, limit: PAGE };
@@ -234,29 +239,25 @@ pub async fn audit_events(console: &Console, filter: &JournalFilter) -> Result<V
             && is_same(&caller, event.caller.name.as_deref())
             && rule.as_ref().is_none_or(|rule| event.rules.contains(rule))
     };
-    find_events(console, query, keep).await
+    let storage = console.parts.endpoint.storage.clone();
+    let read =
+        async move |deadline: Deadline| deadline.limit(storage.for_console(&deadline).exchanges(&query, keep)).await;
+    console.scan(timeout, read).await
 }
 
 /// The newest event of the audit log with this request id, as far as it is found in time.
 pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEvent>, StorageError> {
-    let (query, id) = (AuditQuery { limit: 1, ..AuditQuery::default() }, id.to_owned());
-    match find_events(console, query, move |event| event.request_id == id).await {
-        Ok(found) => Ok(found.into_iter().next()),
-        // The log is longer than what is read in the time: it is not among the newest.
-        Err(StorageError::DeadlineExceeded) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn find_events(
-    console: &Console,
-    query: AuditQuery,
-    keep: impl Fn(&AuditEvent) -> bool + Send + 'static,
-) -> Result<Vec<AuditEvent>, StorageError> {
-    let storage = console.parts.endpoint.storage.clone();
-    let read =
-        async move |deadline: Deadline| deadline.limit(storage.for_console(&deadline).exchanges(&query, keep)).await;
-    console.scan(read).await
+    let (storage, id) = (console.parts.endpoint.storage.clone(), id.to_owned());
+    let read = async move |deadline: Deadline| {
+        let (storage, query) = (storage.for_console(&deadline), AuditQuery { limit: 1, ..AuditQuery::default() });
+        match deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await {
+            Ok(found) => Ok(found.into_iter().next()),
+            // The log is longer than what is read in the time: it is not among the newest.
+            Err(StorageError::DeadlineExceeded) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    console.scan(WAIT_TIMEOUT, read).await
 }
 
 /// The page where the database does not answer in time.

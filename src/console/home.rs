@@ -27,6 +27,9 @@ use crate::webhook::{WebhookStatus, read_statuses};
 /// Maximum time for what a page reads from a database.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Maximum time that the page waits for the turn of a scan; it is shown without refusals then.
+const TURN_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Refusals that are shown.
 const MAX_REFUSALS: usize = 10;
 
@@ -110,7 +113,7 @@ async fn refusals(console: &Console, text: &Text) -> Option<Vec<ExchangeRow>> {
     match console.parts.journal.list(&filter, MAX_REFUSALS, &deadline).await.ok()? {
         Some(rows) => Some(rows.iter().map(|row| ExchangeRow::new(row, text)).collect()),
         None => {
-            let events = audit_events(console, &filter).await.ok()?;
+            let events = audit_events(console, &filter, TURN_TIMEOUT).await.ok()?;
             Some(events.iter().rev().take(MAX_REFUSALS).map(ExchangeRow::of_event).collect())
         }
     }

@@ -15,7 +15,7 @@ texts! { RefusalText:
     too_many_logins: "Trop d'essais"; "Too many tries";
     too_many_logins_todo: "Cette adresse a fait plus de 5 essais par seconde. Attendre une seconde."; "This address has tried more than 5 times a second. Wait a second.";
     busy: "Console occupée"; "The console is busy";
-    busy_todo: "Trop de requêtes sont en cours. Recommencer dans une seconde."; "Too many requests are in progress. Try again in a second.";
+    busy_todo: "Trop de requêtes sont en cours. Recommencer dans quelques secondes."; "Too many requests are in progress. Try again in a few seconds.";
     not_found: "Page inconnue"; "No such page";
     not_found_todo: "Cette page n'existe pas."; "This page does not exist.";
     not_whole: "Requête incomplète"; "The request is not whole";

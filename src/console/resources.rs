@@ -13,6 +13,7 @@ use super::exchange_row::{shortened, time_of};
 use super::exchanges::{READ_TIMEOUT, unavailable};
 use super::page::{self, Layout};
 use super::resource_summary::{ResourceSummary, folded_words};
+use super::scans::WAIT_TIMEOUT;
 use super::state::Console;
 use super::text::{Text, fill};
 use super::visit::Visit;
@@ -164,7 +165,7 @@ async fn find(console: &Console, search: Search, query: &str) -> Result<Found, S
             let read = async move |deadline: Deadline| {
                 deadline.limit(scan(&storage.for_console(&deadline), search, &query)).await
             };
-            console.scan(read).await
+            console.scan(WAIT_TIMEOUT, read).await
         }
         (None, ResourceType::Appointment) => Ok(Found::default()),
     }

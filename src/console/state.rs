@@ -1,6 +1,7 @@
 //! What the pages share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -95,16 +96,20 @@ impl Console {
         self.parts.endpoint.clock.now()
     }
 
-    /// Runs a read that no index bounds, once its turn has come: until its deadline, on a background thread.
+    /// Runs a read that no index bounds, once its turn has come within the timeout: until its deadline, on a background thread.
     ///
     /// # Errors
-    /// [`StorageError::DeadlineExceeded`], where too many such reads wait; else that of the read.
-    pub async fn scan<T, F>(&self, read: impl FnOnce(Deadline) -> F + Send + 'static) -> Result<T, StorageError>
+    /// [`StorageError::DeadlineExceeded`], where no turn came; else that of the read.
+    pub async fn scan<T, F>(
+        &self,
+        timeout: Duration,
+        read: impl FnOnce(Deadline) -> F + Send + 'static,
+    ) -> Result<T, StorageError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, StorageError>>,
     {
-        let turn = self.scans.turn().await.ok_or(StorageError::DeadlineExceeded)?;
+        let turn = self.scans.turn(timeout).await.ok_or(StorageError::DeadlineExceeded)?;
         let deadline = Deadline::after(CONSOLE_TIMEOUT).holding(turn);
         let runtime = Handle::current();
         let done = background::run(move || runtime.block_on(read(deadline)));

@@ -76,7 +76,11 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     let filter = JournalFilter { before: None, after: seen, keys: vec![], ..filter };
     // What came between the page and the stream.
     let missed = match seen {
-        Some(_) => parts.journal.list(&filter, MAX_ROWS, &Deadline::after(READ_TIMEOUT)).await,
+        // By the key alone; those that do not match are left out afterwards.
+        Some(_) => {
+            let behind = JournalFilter { after: seen, ..JournalFilter::default() };
+            parts.journal.list(&behind, MAX_ROWS, &Deadline::after(READ_TIMEOUT)).await
+        }
         None => Ok(None),
     };
     let mut events = EventStream {

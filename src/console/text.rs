@@ -67,7 +67,7 @@ texts! { Text:
     decimal_separator: ","; ".";
     refusals: "Derniers refus"; "Last refusals";
     refusals_none: "Aucun refus n'est gardé."; "No refusal is kept.";
-    refusals_failed: "La base de données ne répond pas : les derniers refus sont inconnus."; "The database does not answer: the last refusals are unknown.";
+    refusals_failed: "Les derniers refus n'ont pas pu être lus : recharger la page dans quelques secondes."; "The last refusals could not be read: reload the page in a few seconds.";
     refusals_all: "Tous les refus (4xx)"; "All refusals (4xx)";
     live_new: "Nouveaux échanges : {n}"; "New exchanges: {n}";
     live_reload: "Des échanges manquent à cette liste : recharger la page."; "Exchanges are missing in this list: reload the page.";

@@ -47,6 +47,11 @@ impl JournalReader {
         self.has_failed
     }
 
+    /// Whether there is a journal to be read.
+    pub(crate) fn exists(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// Whether exchanges are kept now.
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept

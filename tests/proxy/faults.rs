@@ -8,6 +8,8 @@ use crate::deployment::{Deployment, account, fhir};
 use crate::process::exchange;
 
 const JSON: &str = "application/json";
+/// Requests within which nginx asks each instance.
+const TRIES: usize = 50;
 const TOKEN: &str = "alice-0123456789";
 
 /// A deployment whose faults “alice” may arm.
@@ -52,7 +54,10 @@ async fn proxy_hides_a_cut_of_a_put_which_is_written_once() {
     for kind in ["cut-before", "cut-after-commit"] {
         deployment.arm(&json!({ "kind": kind, "match": { "interaction": "conditional-update" } }));
         // Until nginx asks the instance whose fault is armed.
-        while !deployment.has_acted() {
+        for _ in 0..TRIES {
+            if deployment.has_acted() {
+                break;
+            }
             let (account, criterion) = account();
             let url = deployment.nginx.url(&criterion);
             let written = fhir(client.put(&url).header("content-type", JSON).body(account)).await;
@@ -63,6 +68,7 @@ async fn proxy_hides_a_cut_of_a_put_which_is_written_once() {
                 (&json!(1), &json!("1"))
             );
         }
+        assert!(deployment.has_acted(), "{kind}");
     }
 }
 
@@ -73,7 +79,10 @@ async fn proxy_answers_a_post_that_is_cut_with_an_outcome() {
     for (kind, total) in [("cut-before", 0), ("cut-after-commit", 1)] {
         deployment.arm(&json!({ "kind": kind, "match": { "interaction": "create" } }));
         let mut cut = 0;
-        while cut == 0 {
+        for _ in 0..TRIES {
+            if cut > 0 {
+                break;
+            }
             let (account, criterion) = account();
             let request = client.post(deployment.nginx.url("/fhir/Practitioner"));
             let created = fhir(request.header("content-type", JSON).body(account)).await;
@@ -83,6 +92,7 @@ async fn proxy_answers_a_post_that_is_cut_with_an_outcome() {
             assert_eq!(seen, expected, "{kind}: {}", created.resource);
             cut += usize::from(created.status == 502);
         }
+        assert_eq!(cut, 1, "{kind}");
     }
 }
 
@@ -91,10 +101,14 @@ async fn proxy_passes_half_of_an_answer_through() {
     let Some(deployment) = deployment().await else { return };
     let client = deployment.nginx.client(Some(&deployment.identity(Kind::Good)));
     deployment.arm(&json!({ "kind": "cut-in-answer", "match": { "interaction": "capabilities" } }));
-    while !deployment.has_acted() {
+    for _ in 0..TRIES {
+        if deployment.has_acted() {
+            break;
+        }
         let answer = client.get(deployment.nginx.url("/fhir/metadata")).send().await.expect("a head");
         assert_eq!(answer.status(), 200);
         let is_marked = answer.headers().get("x-sas-fault").is_some_and(|kind| kind == "cut-in-answer");
         assert_eq!(answer.text().await.is_err(), is_marked);
     }
+    assert!(deployment.has_acted());
 }

@@ -106,7 +106,7 @@ pub struct JournalFilter {
 }
 
 impl JournalFilter {
-    /// Whether exchanges are to be read that do not match: few may, and no index has them.
+    /// Whether the list must read exchanges that do not match, as no index finds those that do.
     pub fn is_scan(&self) -> bool {
         let Self { since, until, status, interaction, resource_type, caller, rule, keys, .. } = self;
         let texts = [since, until, interaction, resource_type, caller, rule];
@@ -131,6 +131,8 @@ const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, 
 
 /// From this status on, exchanges have an index of their own.
 const REFUSED: i64 = 400;
+
+const ANY_STATUS: (i64, i64) = (0, i64::MAX);
 
 /// Exchanges that one statement is asked about.
 const MAX_IDS: usize = 1024;
@@ -192,8 +194,22 @@ impl JournalDatabase {
         ids: Option<&[i64]>,
         limit: usize,
     ) -> Result<Vec<JournalRow>, StorageError> {
-        let JournalFilter { before, after, since, until, status, interaction, resource_type, caller, rule, .. } =
-            filter;
+        let (sql, texts) = self.list_sql(filter, ids);
+        let (lowest, highest) = filter.status.unwrap_or(ANY_STATUS);
+        let (before, after) = (filter.before.unwrap_or(i64::MAX), filter.after.unwrap_or(0));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        on_reader!(self, reader => {
+            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(before).bind(after).bind(lowest).bind(highest).bind(limit);
+            let query = texts.into_iter().fold(query, sqlx::query::QueryAs::bind);
+            let rows: Vec<Row> = query.fetch_all(reader).await?;
+            Ok(rows.into_iter().map(JournalRow::from).collect())
+        })
+    }
+
+    /// The statement of a list, and its parameters from `$6` on. Before them are the ids and the statuses between which it reads,
+    /// and the limit.
+    fn list_sql(&self, filter: &JournalFilter, ids: Option<&[i64]>) -> (String, Vec<String>) {
+        let JournalFilter { since, until, status, interaction, resource_type, caller, rule, .. } = filter;
         // Conditions that are not set are left out: each text is prepared once, and there are few in use.
         let mut sql = format!("SELECT {COLUMNS} FROM exchange WHERE id < $1 AND id > $2");
         let mut texts = vec![];
@@ -211,20 +227,13 @@ impl JournalDatabase {
         let rule = rule.as_ref().map(|rule| format!("% {} %", escape_like(rule)));
         add(" AND rules LIKE ? ESCAPE '\\'", &rule);
         add(self.text(AMONG), &ids.map(json));
-        let (lowest, highest) = status.unwrap_or((0, i64::MAX));
+        let (lowest, _) = status.unwrap_or(ANY_STATUS);
         if lowest >= REFUSED {
-            // What the index of refused exchanges is made for.
+            // Literally, as in the index.
             sql.push_str(" AND status >= 400");
         }
         sql.push_str(" AND status >= $3 AND status <= $4 ORDER BY id DESC LIMIT $5");
-        let (before, after) = (before.unwrap_or(i64::MAX), after.unwrap_or(0));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        on_reader!(self, reader => {
-            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(before).bind(after).bind(lowest).bind(highest).bind(limit);
-            let query = texts.into_iter().fold(query, sqlx::query::QueryAs::bind);
-            let rows: Vec<Row> = query.fetch_all(reader).await?;
-            Ok(rows.into_iter().map(JournalRow::from).collect())
-        })
+        (sql, texts)
     }
 
     /// The exchanges under a key before and behind this one.
@@ -298,4 +307,49 @@ fn json(ids: &[i64]) -> String {
 /// The pattern of `LIKE` for a text as it is.
 fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    #[test]
+    fn journal_filter_is_a_scan_unless_a_key_or_nothing_is_wanted() {
+        let text = || Some("x".to_owned());
+        let none = JournalFilter::default;
+        for (filter, expected) in [
+            (none(), false),
+            (JournalFilter { before: Some(9), after: Some(1), ..none() }, false),
+            (JournalFilter { since: text(), ..none() }, true),
+            (JournalFilter { until: text(), ..none() }, true),
+            (JournalFilter { status: Some((200, 299)), ..none() }, true),
+            (JournalFilter { interaction: text(), ..none() }, true),
+            (JournalFilter { resource_type: text(), ..none() }, true),
+            (JournalFilter { caller: text(), ..none() }, true),
+            (JournalFilter { rule: text(), ..none() }, true),
+            (JournalFilter { rule: text(), keys: vec![LookupKey(1)], ..none() }, false),
+        ] {
+            assert_eq!(filter.is_scan(), expected, "{filter:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn journal_list_of_refusals_uses_their_index_on_sqlite() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let journal = JournalDatabase::open(&url).await.expect("a journal");
+        for (status, expected) in
+            [(Some((400, 599)), true), (Some((422, 422)), true), (Some((200, 499)), false), (None, false)]
+        {
+            let (sql, _) = journal.list_sql(&JournalFilter { status, ..JournalFilter::default() }, None);
+            let Readers::Sqlite(readers) = &journal.readers else { unreachable!("it is SQLite") };
+            let mut reader = readers.acquire(&journal.deadline).await.expect("a connection");
+            let explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+            let plan = explain.fetch_all(&mut *reader).await.expect("a plan");
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            assert_eq!(plan.iter().any(|step| step.contains("exchange_refused")), expected, "{plan:?}");
+        }
+    }
 }
