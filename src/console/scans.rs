@@ -66,6 +66,12 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
+    /// A scan that takes so long.
+    async fn work(turn: Turn, duration: Duration) {
+        tokio::time::sleep(duration).await;
+        drop(turn);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn scan_waits_for_the_one_before_and_for_its_rest() {
         let (scans, start) = (Scans::default(), Instant::now());
@@ -85,10 +91,7 @@ mod tests {
     async fn scan_of_a_second_lets_one_that_waits_follow_in_time() {
         let (scans, start) = (Scans::default(), Instant::now());
         let first = scans.turn(WAIT_TIMEOUT).await.expect("a turn");
-        let work = async {
-            tokio::time::sleep(Duration::from_millis(990)).await;
-            drop(first);
-        };
+        let work = work(first, Duration::from_millis(990));
         let ((), second) = tokio::join!(work, scans.turn(WAIT_TIMEOUT));
         assert!(second.is_some());
         assert_eq!(start.elapsed(), Duration::from_millis(990) * (1 + REST));
@@ -98,10 +101,7 @@ mod tests {
     async fn scan_rests_longer_while_others_wait() {
         let (scans, start) = (Scans::default(), Instant::now());
         let first = scans.turn(WAIT_TIMEOUT).await.expect("a turn");
-        let work = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            drop(first);
-        };
+        let work = work(first, Duration::from_millis(100));
         let next = async { scans.turn(WAIT_TIMEOUT).await.map(|_| start.elapsed()) };
         let ((), next, _) = tokio::join!(work, next, scans.turn(WAIT_TIMEOUT));
         assert_eq!(next, Some(Duration::from_millis(100) * (1 + CROWDED_REST)));
