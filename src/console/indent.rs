@@ -2,6 +2,9 @@
 
 /// Deeper values are not indented further: a hostile body would grow with the square of its length.
 const MAX_INDENT: usize = 24;
+/// The same of a long body, and the bytes from which it is one.
+const MAX_LONG_INDENT: usize = 6;
+const LONG: usize = 256 << 10;
 
 /// Whether a body is to be shown by lines: it is one line, and JSON as far as its first character tells.
 pub fn is_one_line(body: &str) -> bool {
@@ -15,9 +18,10 @@ pub fn indented(body: &str, offsets: &[usize]) -> (String, Vec<usize>) {
     let (mut line, mut depth, mut in_string, mut is_escaped) = (1, 0_usize, false, false);
     let mut lines = Vec::with_capacity(offsets.len());
     let mut wanted = offsets.iter().peekable();
+    let max_indent = if body.len() < LONG { MAX_INDENT } else { MAX_LONG_INDENT };
     let end_line = |text: &mut String, line: &mut usize, depth: usize| {
         text.push('\n');
-        text.extend(std::iter::repeat_n("  ", depth.min(MAX_INDENT)));
+        text.extend(std::iter::repeat_n("  ", depth.min(max_indent)));
         *line += 1;
     };
     let mut characters = body.char_indices().peekable();
@@ -71,9 +75,10 @@ mod tests {
 
     #[test]
     fn indentation_of_a_deep_or_broken_body_is_bounded() {
-        let deep = "[".repeat(100_000);
-        let (text, _) = indented(&deep, &[]);
-        assert!(text.len() < deep.len() * (2 + 2 * MAX_INDENT), "{}", text.len());
+        for (length, max_indent) in [(LONG - 1, MAX_INDENT), (LONG, MAX_LONG_INDENT)] {
+            let (text, _) = indented(&"[".repeat(length), &[]);
+            assert!(text.len() < length * (2 + 2 * max_indent), "{}", text.len());
+        }
         for broken in ["{\"a", "{]}}", ",,", "\"\\"] {
             let (text, _) = indented(broken, &[]);
             let kept: String = text.chars().filter(|character| !character.is_whitespace()).collect();
