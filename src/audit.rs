@@ -78,14 +78,27 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// The keys under which this event is looked up.
     pub fn lookup_keys(&self) -> Vec<LookupKey> {
-        let resource = self.resource_type.as_deref().zip(self.id.as_deref());
-        let resource = resource.map(|(resource_type, id)| LookupKey::from_resource(resource_type, id));
-        let resource = resource.or_else(|| LookupKey::from_hash(self.id_hash.as_deref()?));
-        let mut keys: Vec<_> =
-            self.identifiers.iter().filter_map(HashedIdentifier::lookup_key).chain(resource).collect();
+        let identifiers = self.identifiers.iter().filter_map(HashedIdentifier::lookup_key);
+        let mut keys: Vec<_> = identifiers.chain(self.key_of_id()).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// Those of them that stand for the resource itself: its id, and the identifier that designates it. One that was refused, or
+    /// not found, has the latter only.
+    pub fn resource_keys(&self) -> Vec<LookupKey> {
+        // The first one is that of the query; without one, that of the body: in an appointment, it may be a person's.
+        let is_own =
+            self.resource_type.as_deref() == Some("Practitioner") || self.interaction.starts_with("conditional-");
+        let identifier = self.identifiers.first().filter(|_| is_own).and_then(HashedIdentifier::lookup_key);
+        self.key_of_id().into_iter().chain(identifier).collect()
+    }
+
+    fn key_of_id(&self) -> Option<LookupKey> {
+        let resource = self.resource_type.as_deref().zip(self.id.as_deref());
+        let resource = resource.map(|(resource_type, id)| LookupKey::from_resource(resource_type, id));
+        resource.or_else(|| LookupKey::from_hash(self.id_hash.as_deref()?))
     }
 }
 

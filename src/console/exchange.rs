@@ -188,12 +188,11 @@ fn viewed(mut response: Response, event: &AuditEvent) -> Response {
 
 /// The exchanges about the same resource, as far as they are found in time.
 async fn neighbours(console: &Console, found: &Found, deadline: &Deadline) -> [Option<JournalRow>; 2] {
-    let event = &found.exchange.event;
-    let resource = event.resource_type.as_deref().zip(event.id.as_deref());
-    let audit = console.parts.endpoint.writer.audit();
-    let key = resource.and_then(|(resource_type, id)| audit.key_of_resource(resource_type, id));
-    let Some(key) = key else { return [None, None] };
-    console.parts.journal.neighbours(key, found.number, deadline).await.unwrap_or_default()
+    let keys = found.exchange.event.resource_keys();
+    if keys.is_empty() {
+        return [None, None];
+    }
+    console.parts.journal.neighbours(&keys, found.number, deadline).await.unwrap_or_default()
 }
 
 /// What differs from another exchange: in their requests, or, where these have no bodies, in their answers.

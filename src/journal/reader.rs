@@ -80,15 +80,15 @@ impl JournalReader {
         text_search::search(database, filter, text, deadline).await.map(Some)
     }
 
-    /// The exchanges under this key before and behind one with this number; where it still waits, behind all others.
+    /// The exchanges under any of these keys before and behind one with this number; where it still waits, behind all others.
     pub(crate) async fn neighbours(
         &self,
-        key: LookupKey,
+        keys: &[LookupKey],
         number: Option<i64>,
         deadline: &Deadline,
     ) -> Result<[Option<JournalRow>; 2], StorageError> {
         let Some(database) = &self.database else { return Ok([None, None]) };
-        deadline.limit(database.until(deadline).neighbours(key, number.unwrap_or(i64::MAX))).await
+        deadline.limit(database.until(deadline).neighbours(keys, number.unwrap_or(i64::MAX))).await
     }
 
     /// The newest exchange with this request id, or the one with this number, with links to the others.

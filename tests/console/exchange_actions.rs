@@ -68,16 +68,22 @@ async fn exchange_links_to_those_about_the_same_resource_before_and_behind() {
     }
     target.put(FIRST, &REGULATOR.replace("true", "false")).await.expect(200);
     let list = target.exchanges("", 4).await;
-    let [last, kept, _, created] = &rows(&list)[..] else { panic!("{list}") };
-    for (page, before, behind) in
-        [(last, Some(kept), None), (kept, Some(created), Some(last)), (created, None, Some(kept))]
-    {
+    let [last, kept, refused, created] = &rows(&list)[..] else { panic!("{list}") };
+    // The refused one has no id of a resource, but the same identifier.
+    for (page, before, behind) in [
+        (last, Some(kept), None),
+        (kept, Some(refused), Some(last)),
+        (refused, Some(created), Some(kept)),
+        (created, None, Some(refused)),
+    ] {
         let links = rows(&target.page(page).await.expect(200).text);
         let links: BTreeSet<_> =
             links.into_iter().filter(|link| !link.contains("send-again") && link.contains("number=")).collect();
-        let links: BTreeSet<_> = links.iter().filter(|link| [last, kept, created].contains(link)).collect();
+        let links: BTreeSet<_> = links.iter().filter(|link| [last, kept, refused, created].contains(link)).collect();
         assert_eq!(links, before.into_iter().chain(behind).collect(), "{page}");
     }
+    let page = target.page(refused).await.text;
+    assert!(page.contains("<details><summary>"), "what differs from the one before: {page}");
 }
 
 async fn text_is_found(backend: Backend) {

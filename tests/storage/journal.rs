@@ -136,10 +136,10 @@ on_both_databases! { given;
             (4, [Some("c"), None]),
             (i64::MAX, [Some("d"), None]),
         ] {
-            let found = journal.neighbours(key, id).await.expect("a list");
+            let found = journal.neighbours(&[key], id).await.expect("a list");
             assert_eq!(found.each_ref().map(|row| row.as_ref().map(|row| row.request_id.as_str())), expected, "{id}");
         }
-        assert_eq!(journal.neighbours(LookupKey(9), 2).await.expect("a list"), [None, None]);
+        assert_eq!(journal.neighbours(&[LookupKey(9)], 2).await.expect("a list"), [None, None]);
     }
 
     async fn journal_beyond_its_size_loses_reads_first_and_then_the_oldest(given: Given) {

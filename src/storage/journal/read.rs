@@ -110,7 +110,8 @@ impl JournalFilter {
     pub fn is_scan(&self) -> bool {
         let Self { since, until, status, interaction, resource_type, caller, rule, keys, .. } = self;
         let texts = [since, until, interaction, resource_type, caller, rule];
-        keys.is_empty() && (status.is_some() || texts.iter().any(|text| text.is_some()))
+        keys.is_empty()
+            && (status.is_some_and(|status| status != ANY_REFUSED) || texts.iter().any(|text| text.is_some()))
     }
 
     /// Whether an exchange matches all conditions but those of ids and keys.
@@ -131,6 +132,9 @@ const COLUMNS: &str = "id, request_id, at, method, target, status, interaction, 
 
 /// From this status on, exchanges have an index of their own.
 const REFUSED: i64 = 400;
+
+/// All that this index has.
+const ANY_REFUSED: (i64, i64) = (REFUSED, 599);
 
 const ANY_STATUS: (i64, i64) = (0, i64::MAX);
 
@@ -236,9 +240,9 @@ impl JournalDatabase {
         (sql, texts)
     }
 
-    /// The exchanges under a key before and behind this one.
-    pub async fn neighbours(&self, key: LookupKey, id: i64) -> Result<[Option<JournalRow>; 2], StorageError> {
-        let about = self.find(&[key]).await?;
+    /// The exchanges under any of these keys before and behind this one.
+    pub async fn neighbours(&self, keys: &[LookupKey], id: i64) -> Result<[Option<JournalRow>; 2], StorageError> {
+        let about = self.find(keys).await?;
         let (before, behind) = (about.range(..id).next_back(), about.range(id.saturating_add(1)..).next());
         let ids: Vec<_> = before.into_iter().chain(behind).copied().collect();
         let rows = self.list_among(&JournalFilter::default(), Some(&ids), ids.len()).await?;
@@ -325,6 +329,9 @@ mod tests {
             (JournalFilter { since: text(), ..none() }, true),
             (JournalFilter { until: text(), ..none() }, true),
             (JournalFilter { status: Some((200, 299)), ..none() }, true),
+            (JournalFilter { status: Some((400, 499)), ..none() }, true),
+            (JournalFilter { status: Some((400, 599)), ..none() }, false),
+            (JournalFilter { status: Some((400, 599)), rule: text(), ..none() }, true),
             (JournalFilter { interaction: text(), ..none() }, true),
             (JournalFilter { resource_type: text(), ..none() }, true),
             (JournalFilter { caller: text(), ..none() }, true),
