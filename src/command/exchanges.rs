@@ -35,6 +35,7 @@ pub async fn exchanges(arguments: &Exchanges, config: &Config) -> Result<ExitCod
         until: arguments.until.map(instant),
         // One more than shown tells whether there are more.
         limit: arguments.limit.saturating_add(1),
+        ..AuditQuery::default()
     };
     // The argument may be the id as the client sent it, or as log and audit log have it.
     let request_ids = arguments.request_id.as_ref().map(|id| [key.request_id(id), id.clone()]);

@@ -1,7 +1,7 @@
 //! `/console/exchanges`: the newest exchanges, filtered and by pages. Without a journal, what the audit log has of them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::{Request, State};
@@ -14,7 +14,7 @@ use super::page::{self, Layout};
 use super::refusal::Refusal;
 use super::scans::WAIT_TIMEOUT;
 use super::state::Console;
-use super::text::fill;
+use super::text::{Text, fill};
 use super::visit::Visit;
 use crate::audit::{AuditEvent, LookupKey};
 use crate::config::exchanges::time;
@@ -23,12 +23,15 @@ use crate::error::chain::join_causes;
 use crate::fhir::date::instant;
 use crate::fhir::identifier::{IDNPS, INTRN, Identifier, Token};
 use crate::fhir::resource_type::ResourceType;
-use crate::storage::exchanges::AuditQuery;
-use crate::storage::journal::{JournalFilter, JournalRow};
+use crate::storage::exchanges::{AuditPage, AuditQuery};
+use crate::storage::journal::JournalFilter;
 use crate::storage::{CONSOLE_TIMEOUT, StorageError};
 
 /// Maximum time for what a page reads from a database.
 pub const READ_TIMEOUT: Duration = CONSOLE_TIMEOUT;
+
+/// Maximum time in which the audit log is read on for a page.
+const SCAN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Exchanges of a page.
 const PAGE: usize = 50;
@@ -69,33 +72,25 @@ struct Field {
     hint: &'static str,
 }
 
+/// A page of the list.
+struct Listed {
+    rows: Vec<ExchangeRow>,
+    /// Where the next page begins, where there may be older exchanges.
+    older: Option<i64>,
+    /// The newest exchange of all, where new ones are to be shown as they come.
+    newest: Option<i64>,
+}
+
 /// The page.
 pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Response {
     let visit = Visit::of(&request);
     let text = visit.text();
     let (filter, mut notes) = filter(&console, &visit);
-    let (mut newest, mut stream) = (0, false);
-    let listed = match list(&console, &filter).await {
-        Ok(Some(rows)) => {
-            newest = rows.first().map_or(0, |row| row.id);
-            // An older page stays as it is, and only the database knows whose identifiers an exchange has.
-            stream = filter.before.is_none() && filter.keys.is_empty() && console.parts.journal.is_kept();
-            if !console.parts.journal.is_kept() {
-                notes.push(text.journal_off_kept.to_owned());
-            }
-            let older = rows.get(PAGE).and_then(|_| rows.get(PAGE - 1)).map(|row| row.id);
-            Ok((rows.iter().take(PAGE).map(|row| ExchangeRow::new(row, text)).collect(), older))
-        }
-        Ok(None) => {
-            let note = if console.parts.journal.has_failed() { text.journal_failed } else { text.journal_off };
-            notes.push(note.to_owned());
-            audit_events(&console, &filter, WAIT_TIMEOUT)
-                .await
-                .map(|events| (events.iter().rev().map(ExchangeRow::of_event).collect(), None))
-        }
-        Err(error) => Err(error),
+    let listed = match console.parts.journal.is_kept() {
+        true => list(&console, filter, text).await,
+        false => list_of_events(&console, &filter, text, &mut notes).await,
     };
-    let (rows, older): (Vec<ExchangeRow>, Option<i64>) = match listed {
+    let listed = match listed {
         Ok(listed) => listed,
         Err(error) => return unavailable(&visit, &error),
     };
@@ -103,9 +98,9 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         layout: Layout::new(&visit, "/console/exchanges", text.exchanges),
         filter: FilterForm::new(&visit),
         search: TextForm { query: visit.query_string(), ..TextForm::default() },
-        stream: stream.then(|| stream_link(&visit, newest)),
-        rows,
-        older: older.map(|before| older_link(&visit, before)),
+        stream: listed.newest.map(|newest| stream_link(&visit, newest)),
+        rows: listed.rows,
+        older: listed.older.map(|before| older_link(&visit, before)),
         notes,
     };
     let mut response = page::respond(StatusCode::OK, &page);
@@ -113,14 +108,50 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     response
 }
 
-/// The exchanges of a page, and one more where there are older ones; `None` without a journal.
-async fn list(console: &Console, filter: &JournalFilter) -> Result<Option<Vec<JournalRow>>, StorageError> {
+/// The exchanges of the journal.
+async fn list(console: &Console, mut filter: JournalFilter, text: &Text) -> Result<Listed, StorageError> {
+    let journal = console.parts.journal.clone();
+    // An older page stays as it is, and only the database knows whose identifiers an exchange has.
+    let is_live = filter.before.is_none() && filter.keys.is_empty();
+    let newest = match is_live {
+        true => {
+            let newest = journal.list(&JournalFilter::default(), 1, &Deadline::after(READ_TIMEOUT)).await?;
+            Some(newest.unwrap_or_default().first().map_or(0, |row| row.id))
+        }
+        false => None,
+    };
+    // What comes while the list is read is left to the stream.
+    filter.before = filter.before.or(newest.map(|newest| newest + 1));
+    let rows = match filter.is_scan() {
+        true => {
+            let read = async move |deadline: Deadline| journal.list(&filter, PAGE + 1, &deadline).await;
+            console.scan(WAIT_TIMEOUT, read).await?
+        }
+        false => journal.list(&filter, PAGE + 1, &Deadline::after(READ_TIMEOUT)).await?,
+    };
+    let rows = rows.unwrap_or_default();
+    let older = rows.get(PAGE).and_then(|_| rows.get(PAGE - 1)).map(|row| row.id);
+    Ok(Listed { rows: rows.iter().take(PAGE).map(|row| ExchangeRow::new(row, text)).collect(), older, newest })
+}
+
+/// The exchanges of the audit log, which has those of a journal that was on before too.
+async fn list_of_events(
+    console: &Console,
+    filter: &JournalFilter,
+    text: &Text,
+    notes: &mut Vec<String>,
+) -> Result<Listed, StorageError> {
     let journal = &console.parts.journal;
-    if !filter.is_scan() || !journal.exists() {
-        return journal.list(filter, PAGE + 1, &Deadline::after(READ_TIMEOUT)).await;
+    notes.push(if journal.has_failed() { text.journal_failed } else { text.journal_off }.to_owned());
+    let kept = journal.list(&JournalFilter::default(), 1, &Deadline::after(READ_TIMEOUT)).await?;
+    if kept.is_some_and(|kept| !kept.is_empty()) {
+        notes.push(text.journal_off_kept.to_owned());
     }
-    let (journal, filter) = (journal.clone(), filter.clone());
-    console.scan(WAIT_TIMEOUT, async move |deadline| journal.list(&filter, PAGE + 1, &deadline).await).await
+    let AuditPage { events, reached } = audit_events(console, filter, WAIT_TIMEOUT).await?;
+    if reached.is_some() && events.len() < PAGE {
+        notes.push(text.exchanges_interrupted.to_owned());
+    }
+    Ok(Listed { rows: events.iter().rev().map(ExchangeRow::of_event).collect(), older: reached, newest: None })
 }
 
 /// What the filter is about, for the audit log.
@@ -187,14 +218,16 @@ fn parse_time(text: &str) -> Option<String> {
     time(&text).ok().map(instant)
 }
 
-/// `422`, or `4xx`: the lowest and the highest status.
+/// `422`, `4xx`, or `400-599`: the lowest and the highest status.
 fn status_bounds(text: &str) -> Option<(i64, i64)> {
     let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
-    match class {
-        Some(class) => {
-            class.parse().ok().filter(|class| (1..=5).contains(class)).map(|class: i64| (class * 100, class * 100 + 99))
+    let number = |text: &str| text.trim().parse().ok();
+    match (class, text.split_once('-')) {
+        (Some(class), _) => {
+            number(class).filter(|class| (1..=5).contains(class)).map(|class: i64| (class * 100, class * 100 + 99))
         }
-        None => text.parse().ok().map(|status: i64| (status, status)),
+        (None, Some((lowest, highest))) => number(lowest).zip(number(highest)),
+        (None, None) => number(text).map(|status| (status, status)),
     }
 }
 
@@ -218,15 +251,14 @@ fn lookup_keys(console: &Console, text: &str) -> Vec<LookupKey> {
     tokens.iter().filter_map(|token| audit.key_of_identifier(token)).collect()
 }
 
-/// What the audit log has, oldest first; it is read where its turn comes within the timeout.
+/// The newest exchanges that the audit log has, as far as they are found in time; it is read where its turn comes within the timeout.
 pub async fn audit_events(
     console: &Console,
     filter: &JournalFilter,
     timeout: Duration,
-) -> Result<Vec<AuditEvent>, StorageError> {
+) -> Result<AuditPage, StorageError> {
     let filter = filter.clone();
-    let JournalFilter { since, until, status, interaction, resource_type, caller, rule, keys, .. } = filter;
-    let query = AuditQuery { lookup_keys: keys, since, until, limit: PAGE };
+    let JournalFilter { before, since, until, status, interaction, resource_type, caller, rule, keys, .. } = filter;
     let is_same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
     let keep = move |event: &AuditEvent| {
         let is_status = status.is_none_or(|(lowest, highest)| (lowest..=highest).contains(&i64::from(event.status)));
@@ -240,8 +272,11 @@ pub async fn audit_events(
             && rule.as_ref().is_none_or(|rule| event.rules.contains(rule))
     };
     let storage = console.parts.endpoint.storage.clone();
-    let read =
-        async move |deadline: Deadline| deadline.limit(storage.for_console(&deadline).exchanges(&query, keep)).await;
+    let read = async move |deadline: Deadline| {
+        let end = Some(Instant::now() + SCAN_TIMEOUT);
+        let query = AuditQuery { lookup_keys: keys, since, until, before, limit: PAGE, end };
+        deadline.limit(storage.for_console(&deadline).exchanges_page(&query, keep)).await
+    };
     console.scan(timeout, read).await
 }
 
@@ -260,10 +295,18 @@ pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEven
     console.scan(WAIT_TIMEOUT, read).await
 }
 
-/// The page where the database does not answer in time.
+/// The page where the database does not answer, or not in time.
 pub fn unavailable(visit: &Visit, error: &StorageError) -> Response {
-    tracing::debug!("a page of the console: {}", join_causes(error));
-    Refusal::Busy.respond(visit, false)
+    let refusal = match error {
+        StorageError::DeadlineExceeded => Refusal::Busy,
+        StorageError::Unavailable(_) => Refusal::NoDatabase,
+        StorageError::Internal(_) => Refusal::Internal,
+    };
+    match refusal {
+        Refusal::Internal => tracing::error!("a page of the console: {}", join_causes(error)),
+        _ => tracing::debug!("a page of the console: {}", join_causes(error)),
+    }
+    refusal.respond(visit, false)
 }
 
 /// The link to the page of older exchanges, with the same filter.
@@ -294,7 +337,7 @@ impl FilterForm {
     pub fn new(visit: &Visit) -> Self {
         let text = visit.text();
         let labels = [
-            (text.exchange_status, "422, 4xx"),
+            (text.exchange_status, "422, 4xx, 400-599"),
             (text.exchange_interaction, "conditional-update"),
             (text.resource_type, "Practitioner"),
             (text.filter_identifier, "urn:oid:1.2.250.1.71.4.2.1|810002909371"),
@@ -340,6 +383,8 @@ mod tests {
             ("422", Some((422, 422))),
             ("4xx", Some((400, 499))),
             ("5XX", Some((500, 599))),
+            ("400-599", Some((400, 599))),
+            ("400-", None),
             ("xx", None),
             ("9xx", None),
             ("four", None),

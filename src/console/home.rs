@@ -106,17 +106,16 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
     page::respond(StatusCode::OK, &page)
 }
 
-/// The last refusals, from the journal, else from the audit log.
+/// The last refusals, from the journal where it is kept, else from the audit log.
 async fn refusals(console: &Console, text: &Text) -> Option<Vec<ExchangeRow>> {
     let filter = JournalFilter { status: Some((400, 599)), ..JournalFilter::default() };
-    let deadline = Deadline::after(READ_TIMEOUT);
-    match console.parts.journal.list(&filter, MAX_REFUSALS, &deadline).await.ok()? {
-        Some(rows) => Some(rows.iter().map(|row| ExchangeRow::new(row, text)).collect()),
-        None => {
-            let events = audit_events(console, &filter, TURN_TIMEOUT).await.ok()?;
-            Some(events.iter().rev().take(MAX_REFUSALS).map(ExchangeRow::of_event).collect())
-        }
+    let journal = &console.parts.journal;
+    if journal.is_kept() {
+        let rows = journal.list(&filter, MAX_REFUSALS, &Deadline::after(READ_TIMEOUT)).await.ok()?;
+        return Some(rows.unwrap_or_default().iter().map(|row| ExchangeRow::new(row, text)).collect());
     }
+    let events = audit_events(console, &filter, TURN_TIMEOUT).await.ok()?.events;
+    Some(events.iter().rev().take(MAX_REFUSALS).map(ExchangeRow::of_event).collect())
 }
 
 /// What the first page and the API tell.

@@ -8,6 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::deadline::Deadline;
 use crate::journal::JournalReader;
+use crate::storage::feed::Position;
 use crate::storage::journal::{JournalFilter, JournalRow};
 use crate::storage::{CONSOLE_TIMEOUT, Storage};
 
@@ -16,8 +17,8 @@ const MAX_STREAMS: usize = 32;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Maximum exchanges of a poll: as many as the list shows.
-pub const MAX_ROWS: usize = 50;
+/// Maximum exchanges of a poll, of all filters together.
+pub const MAX_ROWS: usize = 500;
 
 /// Polls that a stream may be behind.
 const MAX_BEHIND: usize = 16;
@@ -27,8 +28,8 @@ const MAX_BEHIND: usize = 16;
 pub enum LiveEvent {
     /// New exchanges, newest first; the first poll has the newest of all.
     Exchanges(Arc<[JournalRow]>),
-    /// The position of the last version.
-    Head(i64),
+    /// The position of the last version, in the first poll and where it is another.
+    Head(Position),
     /// There were more exchanges than a poll has.
     Missed,
 }
@@ -94,7 +95,7 @@ impl Live {
                 }
             }
             if let Ok(last) = deadline.limit(storage.for_console(&deadline).head()).await
-                && head.replace(last).is_some_and(|former| former != last)
+                && head.replace(last) != Some(last)
             {
                 self.send(LiveEvent::Head(last));
             }

@@ -26,6 +26,8 @@ pub enum Refusal {
     NoToken,
     WrongFormToken,
     Busy,
+    /// The database does not answer.
+    NoDatabase,
     NotFound,
     /// An exchange that was not kept whole is to be sent again.
     NotWhole,
@@ -72,7 +74,7 @@ impl Refusal {
             Self::TooManyLogins => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSession(_) => StatusCode::SEE_OTHER,
             Self::NoToken => StatusCode::UNAUTHORIZED,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::NoDatabase => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound | Self::NoSuchFault => StatusCode::NOT_FOUND,
             Self::NotWhole | Self::TooManyFaults => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -90,6 +92,7 @@ impl Refusal {
             Self::NoSession(_) | Self::NoToken => text.api_token,
             Self::WrongFormToken => text.csrf,
             Self::Busy => text.busy,
+            Self::NoDatabase => text.no_database,
             Self::NotFound => text.not_found,
             Self::NotWhole => text.not_whole,
             Self::FaultsOff => text.faults_off,
@@ -114,6 +117,7 @@ impl Refusal {
             Self::NoSession(_) | Self::NoToken => text.api_token_todo,
             Self::WrongFormToken => text.csrf_todo,
             Self::Busy => text.busy_todo,
+            Self::NoDatabase => text.no_database_todo,
             Self::NotFound => text.not_found_todo,
             Self::NotWhole => text.not_whole_todo,
             Self::FaultsOff => text.faults_off_todo,
@@ -136,7 +140,7 @@ impl Refusal {
         match self {
             Self::NoToken => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::TooManyLogins => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
-            Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::Busy | Self::NoDatabase => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             Self::MethodNotAllowed => Some((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"))),
             _ => None,
         }

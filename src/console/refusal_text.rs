@@ -37,6 +37,8 @@ texts! { RefusalText:
     body_time_todo: "Le corps n'est pas arrivé à temps."; "The body did not arrive in time.";
     api_token: "Jeton requis"; "Token required";
     api_token_todo: "Envoyer « Authorization: Bearer » avec le jeton d'un appelant qui a le droit « console »."; "Send `Authorization: Bearer` with the token of a caller that has the right `console`.";
+    no_database: "La base de données ne répond pas"; "The database does not answer";
+    no_database_todo: "Recommencer dans quelques secondes ; le journal du programme en donne la raison."; "Try again in a few seconds; the log of the program has the reason.";
     internal: "Défaut du programme"; "Fault of the program";
     internal_todo: "Le journal du programme en donne la raison."; "The log of the program has the reason.";
 }

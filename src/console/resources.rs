@@ -22,6 +22,7 @@ use crate::fhir::code_set::APPOINTMENT_STATUS;
 use crate::fhir::identifier::Token;
 use crate::fhir::resource_type::ResourceType;
 use crate::interaction::search::{criterion, key};
+use crate::storage::feed::Position;
 use crate::storage::search::{Criterion, Key, Matches, Search, Sort};
 use crate::storage::{Storage, StorageError, StoredVersion};
 
@@ -48,6 +49,8 @@ struct ResourcesPage {
     states: Vec<(&'static str, &'static str, bool)>,
     date: String,
     rows: Vec<ResourceRow>,
+    /// The position of the last version before the rows were read: where changes come from.
+    head: Position,
     next: Option<String>,
     notes: Vec<String>,
 }
@@ -104,7 +107,8 @@ async fn show(console: &Console, visit: &Visit, resource_type: ResourceType) -> 
     let after = visit.query("after").and_then(|after| key(&after, Sort::LastUpdatedDescending));
     let search = Search { resource_type, criteria, sort: Sort::LastUpdatedDescending, after, count: PAGE };
     let query = field(visit, "q");
-    let found = match find(console, search, &query).await {
+    let found = async { Ok((head(console).await?, find(console, search, &query).await?)) };
+    let (head, found) = match found.await {
         Ok(found) => found,
         Err(error) => return unavailable(visit, &error),
     };
@@ -125,6 +129,7 @@ async fn show(console: &Console, visit: &Visit, resource_type: ResourceType) -> 
         states: states(resource_type, &field(visit, state), text),
         date: field(visit, "date"),
         rows: found.versions.iter().map(|version| ResourceRow::new(resource_type, version, text)).collect(),
+        head,
         next: found.next.map(|next| next_link(visit, resource_type, &next)),
         notes,
     };
@@ -152,6 +157,12 @@ fn criteria(console: &Console, visit: &Visit, resource_type: ResourceType) -> (V
         }
     }
     (criteria, notes)
+}
+
+/// The position of the last version.
+async fn head(console: &Console) -> Result<Position, StorageError> {
+    let deadline = Deadline::after(READ_TIMEOUT);
+    deadline.limit(console.parts.endpoint.storage.for_console(&deadline).head()).await
 }
 
 /// By identifier, else by id, else, for accounts, by name or mail address.

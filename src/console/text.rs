@@ -68,7 +68,7 @@ texts! { Text:
     refusals: "Derniers refus"; "Last refusals";
     refusals_none: "Aucun refus n'est gardé."; "No refusal is kept.";
     refusals_failed: "Les derniers refus n'ont pas pu être lus : recharger la page dans quelques secondes."; "The last refusals could not be read: reload the page in a few seconds.";
-    refusals_all: "Tous les refus (4xx)"; "All refusals (4xx)";
+    refusals_all: "Tous les refus"; "All refusals";
     live_new: "Nouveaux échanges : {n}"; "New exchanges: {n}";
     live_reload: "Des échanges manquent à cette liste : recharger la page."; "Exchanges are missing in this list: reload the page.";
     live_pause: "Suspendre la mise à jour"; "Pause the updates";
@@ -137,12 +137,13 @@ texts! { Text:
     filter_since: "Depuis (UTC)"; "Since (UTC)";
     filter_until: "Avant (UTC)"; "Before (UTC)";
     filter_none: "Tous les échanges"; "All exchanges";
-    filter_status_wrong: "Statut illisible : « {value} ». Attendu : 422, ou 4xx."; "The status “{value}” cannot be read. Expected: 422, or 4xx.";
+    filter_status_wrong: "Statut illisible : « {value} ». Attendu : 422, 4xx ou 400-599."; "The status “{value}” cannot be read. Expected: 422, 4xx, or 400-599.";
     filter_identifier_wrong: "Identifiant illisible : « {value} ». Attendu : système|valeur, valeur, ou Type/id."; "The identifier “{value}” cannot be read. Expected: system|value, a value, or Type/id.";
     journal_off: "Le journal est désactivé (SAS_JOURNAL=off) : cette page montre ce que la trace des échanges en garde, sans contenu ni en-têtes."; "The journal is off (SAS_JOURNAL=off): this page shows what the audit log has, without bodies and headers.";
     journal_failed: "Le journal ne s'ouvre pas ; la sortie du programme en donne la raison. Cette page montre ce que la trace des échanges en garde."; "The journal cannot be opened; the log of the program has the reason. This page shows what the audit log has.";
     filter_time_wrong: "Heure illisible : « {value} ». Attendu : 2026-11-26, 2026-11-26T08:00, ou 24h."; "The time “{value}” cannot be read. Expected: 2026-11-26, 2026-11-26T08:00, or 24h.";
-    journal_off_kept: "Le journal est désactivé : ces échanges sont ceux d'avant."; "The journal is off: these exchanges are from before.";
+    journal_off_kept: "Les échanges d'avant sa désactivation gardent leur contenu jusqu'à leur échéance : ouvrir une ligne, ou chercher un texte."; "Exchanges from before it was switched off keep their content until they expire: open a row, or search for a text.";
+    exchanges_interrupted: "La lecture s'est arrêtée faute de temps : elle reprend avec « Échanges plus anciens »."; "Reading has stopped for lack of time: it goes on with “Older exchanges”.";
     decision: "Décision"; "Decision";
     decision_created: "Aucune ressource n'avait cet identifiant : une ressource a été créée, à la version {after}."; "No resource had the identifier: one was created, at version {after}.";
     decision_created_new: "Une ressource a été créée, à la version {after}."; "A resource was created, at version {after}.";

@@ -1,6 +1,7 @@
 //! The table of audit events: added with the changes they describe, looked up by identifier and by resource.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::database::{Storage, on_reader};
 use super::event_batch::RUN;
@@ -34,14 +35,31 @@ pub struct AuditQuery {
     pub since: Option<String>,
     /// Before this time, as stored.
     pub until: Option<String>,
+    /// With a lower number: where the last page has ended.
+    pub before: Option<i64>,
     /// Maximum number of events.
     pub limit: usize,
+    /// Reads on no longer than this.
+    pub end: Option<Instant>,
+}
+
+/// Some of the events, and how far the log was read.
+#[derive(Debug, Default)]
+pub struct AuditPage {
+    /// Oldest first.
+    pub events: Vec<AuditEvent>,
+    /// The lowest number that was read, where there may be more events before it.
+    pub reached: Option<i64>,
 }
 
 impl AuditQuery {
     fn is_within(&self, event: &AuditEvent) -> bool {
         self.since.as_ref().is_none_or(|since| event.at >= *since)
             && self.until.as_ref().is_none_or(|until| event.at < *until)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
     }
 }
 
@@ -107,35 +125,77 @@ impl Storage {
         query: &AuditQuery,
         keep: impl Fn(&AuditEvent) -> bool,
     ) -> Result<Vec<AuditEvent>, StorageError> {
-        let mut found = vec![];
-        if query.lookup_keys.is_empty() {
-            let sql = "SELECT id, at, record FROM exchange WHERE id < $1 ORDER BY id DESC LIMIT $2";
-            let (mut before, mut older) = (i64::MAX, 0);
-            while found.len() < query.limit && older < MAX_LATE_EVENTS {
-                let page: Vec<(i64, String, String)> = on_reader!(self, searches, reader => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(reader).await)?;
-                let Some((last, ..)) = page.last() else { break };
-                before = *last;
-                for (_, at, text) in page {
-                    let is_older = query.since.as_ref().is_some_and(|since| at < *since);
-                    older = if is_older { older + 1 } else { 0 };
-                    let event = parse_event(&text).filter(|event| query.is_within(event) && keep(event));
-                    found.extend(event.filter(|_| found.len() < query.limit));
+        Ok(self.exchanges_page(query, keep).await?.events)
+    }
+
+    /// The newest events that match the query and that `keep` keeps, and how far the log was read for them.
+    pub async fn exchanges_page(
+        &self,
+        query: &AuditQuery,
+        keep: impl Fn(&AuditEvent) -> bool,
+    ) -> Result<AuditPage, StorageError> {
+        let keep = |event: &AuditEvent| query.is_within(event) && keep(event);
+        let mut page = match query.lookup_keys.is_empty() {
+            true => self.scan_events(query, keep).await?,
+            false => self.find_events(query, keep).await?,
+        };
+        page.events.reverse();
+        Ok(page)
+    }
+
+    /// The newest events of all, newest first.
+    async fn scan_events(
+        &self,
+        query: &AuditQuery,
+        keep: impl Fn(&AuditEvent) -> bool,
+    ) -> Result<AuditPage, StorageError> {
+        let sql = "SELECT id, at, record FROM exchange WHERE id < $1 ORDER BY id DESC LIMIT $2";
+        let (mut page, mut older) = (AuditPage { reached: query.before, events: vec![] }, 0);
+        'pages: loop {
+            let before = page.reached.unwrap_or(i64::MAX);
+            let rows: Vec<(i64, String, String)> = on_reader!(self, searches, reader => sqlx::query_as(sql).bind(before).bind(PAGE).fetch_all(reader).await)?;
+            let is_end = rows.is_empty();
+            for (id, at, text) in rows {
+                if page.events.len() == query.limit {
+                    break 'pages;
                 }
+                page.reached = Some(id);
+                let is_older = query.since.as_ref().is_some_and(|since| at < *since);
+                older = if is_older { older + 1 } else { 0 };
+                page.events.extend(parse_event(&text).filter(&keep));
             }
-            found.sort_by(|one: &AuditEvent, other| other.at.cmp(&one.at));
-        } else {
-            for id in self.find_by_keys(&query.lookup_keys).await?.into_iter().rev() {
-                if found.len() == query.limit {
-                    break;
-                }
-                let sql = "SELECT record FROM exchange WHERE id = $1";
-                let text: Option<String> = on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?;
-                let event = text.as_deref().and_then(parse_event);
-                found.extend(event.filter(|event| query.is_within(event) && keep(event)));
+            if is_end || older >= MAX_LATE_EVENTS {
+                page.reached = None;
+                break;
+            }
+            if query.has_ended() {
+                break;
             }
         }
-        found.reverse();
-        Ok(found)
+        page.events.sort_by(|one, other| other.at.cmp(&one.at));
+        Ok(page)
+    }
+
+    /// The newest events under the keys of the query, newest first.
+    async fn find_events(
+        &self,
+        query: &AuditQuery,
+        keep: impl Fn(&AuditEvent) -> bool,
+    ) -> Result<AuditPage, StorageError> {
+        let sql = "SELECT record FROM exchange WHERE id = $1";
+        let mut page = AuditPage { reached: query.before, events: vec![] };
+        let ids = self.find_by_keys(&query.lookup_keys).await?;
+        for id in ids.range(..query.before.unwrap_or(i64::MAX)).rev() {
+            // One at least, so that a page goes on where the last one has ended.
+            if page.events.len() == query.limit || (page.reached != query.before && query.has_ended()) {
+                return Ok(page);
+            }
+            page.reached = Some(*id);
+            let text: Option<String> =
+                on_reader!(self, searches, reader => sqlx::query_scalar(sql).bind(id).fetch_optional(reader).await)?;
+            page.events.extend(text.as_deref().and_then(parse_event).filter(&keep));
+        }
+        Ok(AuditPage { reached: None, ..page })
     }
 
     /// The numbers of the events under any of these keys, run by run.

@@ -37,16 +37,17 @@ impl Stream {
     }
 }
 
+/// The path of the stream that a page names by this attribute.
+fn stream_of(page: &str, attribute: &str) -> String {
+    let named = html::parse(page).into_iter().find(|element| !element.attribute(attribute).is_empty());
+    named.expect("the page names its stream").attribute(attribute).replace("&amp;", "&")
+}
+
 async fn stream_has_what_comes(backend: Backend) {
     let Some(target) = Target::start(backend, &[]).await else { return };
     let address = target.serving.ops_address.clone();
     target.put(INTRN, "{}").await.expect(400);
-    let page = target.exchanges("status=4xx", 1).await;
-    let path = html::parse(&page)
-        .into_iter()
-        .find(|element| !element.attribute("data-stream").is_empty())
-        .map(|element| element.attribute("data-stream").replace("&amp;", "&"))
-        .expect("the list names its stream");
+    let path = stream_of(&target.exchanges("status=4xx", 1).await, "data-stream");
     let mut refusals = Stream::open(&address, &path, "").await;
     let mut all = Stream::open(&address, "/console/stream?after=0", "").await;
     assert!(all.read_until("event: exchange\nid: 1\n").await.contains("text/event-stream"));
@@ -60,14 +61,6 @@ async fn stream_has_what_comes(backend: Backend) {
     let mut again = Stream::open(&address, "/console/stream", "Last-Event-ID: 2\r\n").await;
     let received = again.read_until("id: 3\n").await;
     assert!(received.contains("id: 3\n") && !received.contains("id: 2\n"), "{received}");
-    // A change is seen from the second poll on.
-    for number in 0.. {
-        target.put(INTRN, &REGULATOR.replace("AUBERT", &format!("AUBERT {number}"))).await.expect(200);
-        let reading = all.read_until("event: change\ndata: ");
-        if tokio::time::timeout(std::time::Duration::from_secs(3), reading).await.is_ok() {
-            break;
-        }
-    }
     // Streams do not keep the server from its stop.
     assert_eq!(target.serving.stop().0, Some(0));
     all.read_until("never").await;
@@ -81,6 +74,65 @@ async fn console_stream_has_the_exchanges_and_changes_that_come_on_sqlite() {
 #[tokio::test]
 async fn console_stream_has_the_exchanges_and_changes_that_come_on_postgres() {
     stream_has_what_comes(Backend::Postgres).await;
+}
+
+async fn filtered_stream_is_whole_behind_many_others(backend: Backend) {
+    let Some(target) = Target::start(backend, &[]).await else { return };
+    let address = target.serving.ops_address.clone();
+    target.put(INTRN, "{}").await.expect(400);
+    for _ in 0..60 {
+        target.send("GET", "/fhir/metadata", &[], "").await.expect(200);
+    }
+    target.exchanges("", 50).await;
+    for (query, rows) in [("interaction=read", 0), ("status=400", 2)] {
+        let page = target.exchanges(query, rows).await;
+        let mut stream = Stream::open(&address, &stream_of(&page, "data-stream"), "").await;
+        stream.read_until("\r\n\r\n").await;
+        target.put(INTRN, "{}").await.expect(400);
+        target.send("GET", "/fhir/Practitioner/unknown", &[], "").await.expect(404);
+        // Neither one that the page has, nor that something is missing.
+        let received = stream.read_until("</tr>").await;
+        assert!(received.matches("event: ").count() == 1 && received.contains("event: exchange"), "{query} {received}");
+    }
+}
+
+#[tokio::test]
+async fn console_stream_with_a_filter_misses_nothing_behind_many_others_on_sqlite() {
+    filtered_stream_is_whole_behind_many_others(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn console_stream_with_a_filter_misses_nothing_behind_many_others_on_postgres() {
+    filtered_stream_is_whole_behind_many_others(Backend::Postgres).await;
+}
+
+async fn stream_of_changes_goes_on_where_the_page_ends(backend: Backend) {
+    let Some(target) = Target::start(backend, &[]).await else { return };
+    let address = target.serving.ops_address.clone();
+    target.put(INTRN, REGULATOR).await.expect(201);
+    let path = stream_of(&target.page("/console/accounts").await.expect(200).text, "data-changes");
+    assert_eq!(path, "/console/stream?only=changes&after=1");
+    // One before the stream, and one while it is read.
+    for (number, event) in [(2, "event: change\nid: 2\ndata: 2\n\n"), (3, "event: change\nid: 3\ndata: 3\n\n")] {
+        target.put(INTRN, &REGULATOR.replace("AUBERT", &format!("AUBERT {number}"))).await.expect(200);
+        let mut stream = Stream::open(&address, &path, "").await;
+        stream.read_until(event).await;
+    }
+    let mut stream = Stream::open(&address, &path, "Last-Event-ID: 3\r\n").await;
+    stream.read_until("\r\n\r\n").await;
+    target.put(INTRN, REGULATOR).await.expect(200);
+    let received = stream.read_until("data: 4").await;
+    assert_eq!(received.matches("event: change").count(), 1, "{received}");
+}
+
+#[tokio::test]
+async fn console_stream_of_changes_goes_on_where_the_page_ends_on_sqlite() {
+    stream_of_changes_goes_on_where_the_page_ends(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn console_stream_of_changes_goes_on_where_the_page_ends_on_postgres() {
+    stream_of_changes_goes_on_where_the_page_ends(Backend::Postgres).await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod html;
 mod server;
 
 mod admission;
+mod audit_list;
 mod directory;
 mod exchange_actions;
 mod exchanges;

@@ -1,5 +1,7 @@
 //! The audit log in the database: committed with its change, immutable, deleted when expired.
 
+use std::time::Instant;
+
 use sas_endpoint::audit::{AuditEvent, Caller, HashedIdentifier, Key, LookupKey};
 use sas_endpoint::fhir::identifier::{Identifier, Token};
 use sas_endpoint::storage::exchanges::AuditQuery;
@@ -83,6 +85,33 @@ on_both_databases! {
             (AuditQuery { limit: 1, since: Some(OLD.to_owned()), ..everything() }, vec![two]),
         ] {
             assert_eq!(given.storage.exchanges(&asked, |_| true).await.expect("records"), expected, "{asked:?}");
+        }
+    }
+
+    async fn audit_events_are_read_by_pages_and_for_a_bounded_time(given: Given) {
+        let records: Vec<_> = (0..1_203).map(|number| record(number, NEW, "00000000000000aa")).collect();
+        for some in records.chunks(256) {
+            given.storage.add_events(some).await.expect("recorded");
+        }
+        for all in [everything(), about("00000000000000aa")] {
+            // Every third one matches: 401 of them, in pages of 200.
+            let keep = |record: &AuditEvent| record.request_id.parse::<u32>().is_ok_and(|number| number % 3 == 0);
+            let (mut asked, mut found, mut pages) = (AuditQuery { limit: 200, ..all.clone() }, vec![], vec![]);
+            loop {
+                let page = given.storage.exchanges_page(&asked, keep).await.expect("records");
+                pages.push(page.events.len());
+                found.splice(0..0, page.events);
+                asked.before = page.reached;
+                if page.reached.is_none() {
+                    break;
+                }
+            }
+            let expected: Vec<_> = records.iter().filter(|record| keep(record)).cloned().collect();
+            assert_eq!((pages, found == expected), (vec![200, 200, 1], true), "{asked:?}");
+            // Its time is over before it begins: it says where to go on.
+            let ended = AuditQuery { end: Some(Instant::now()), ..all };
+            let page = given.storage.exchanges_page(&ended, |_| false).await.expect("records");
+            assert!(page.events.is_empty() && page.reached.is_some(), "{page:?}");
         }
     }
 
