@@ -44,7 +44,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Migrate => {
             let storage = Storage::open(&config.database_url).await?;
-            println!("{} is up to date.", terminal::cell(storage.description()));
+            println!("{} is up to date.", terminal::cell(&storage.description().to_string()));
             storage.close().await;
             Ok(ExitCode::SUCCESS)
         }

@@ -7,6 +7,7 @@ mod api;
 mod assets;
 mod audit;
 mod cookie;
+mod database_name;
 mod decision;
 mod difference;
 mod directory;

@@ -32,6 +32,7 @@ pub mod write_queue;
 mod write_set;
 mod write_transaction;
 
+pub use address::DatabaseName;
 pub use database::Storage;
 pub(crate) use database::{CONSOLE_TIMEOUT, COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
 pub use error::StorageError;

@@ -69,7 +69,7 @@ pub async fn status(mirror: &Mirror, with_hashes: bool, now: Timestamp) -> Resul
     }
     let rejected = mirror.rejected(MAX_COUNTED).await?;
     Ok(Status {
-        database: mirror.description().to_owned(),
+        database: mirror.description().to_string(),
         types,
         rejected_count: rejected.len(),
         rejected: rejected.into_iter().take(MAX_SHOWN).map(RejectedResource::from).collect(),

@@ -31,7 +31,7 @@ pub async fn purge(arguments: &config::Purge, config: &Config) -> Result<ExitCod
     let purged = purge_exchanges(&storage, before).await?;
     println!(
         "{}: deleted {purged} audit events older than {}.",
-        terminal::cell(storage.description()),
+        terminal::cell(&storage.description().to_string()),
         instant(before)
     );
     storage.close().await;
@@ -45,12 +45,13 @@ pub async fn purge(arguments: &config::Purge, config: &Config) -> Result<ExitCod
         match mirror.writer().await? {
             Some(mut writer) => {
                 let purged = writer.purge(before).await?;
-                let description = terminal::cell(mirror.description());
+                let description = mirror.description().to_string();
+                let description = terminal::cell(&description);
                 println!("{description}: deleted {purged} directory versions superseded before {}.", instant(before));
             }
             None => println!(
                 "{}: nothing deleted: another process is writing; try again when it has finished.",
-                terminal::cell(mirror.description())
+                terminal::cell(&mirror.description().to_string())
             ),
         }
     }

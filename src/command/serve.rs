@@ -356,9 +356,9 @@ fn print_banner(
     storage: &Storage,
     directory: Option<&Directory>,
 ) {
-    let database = storage.description();
+    let database = storage.description().to_string();
     let annuaire_url = directory.map_or("not served", Directory::base_url);
-    let annuaire = directory.map_or("none", |directory| directory.mirror().description());
+    let annuaire = directory.map_or("none".to_owned(), |directory| directory.mirror().description().to_string());
     let Addresses { fhir, ops } = addresses;
     tracing::info!(listen = %fhir, ops = %ops, base_url, database, annuaire_url, annuaire, "listening");
     if config.log_format == LogFormat::Json {
@@ -369,7 +369,8 @@ fn print_banner(
         Switch::On => format!("   http://{ops}/console"),
         Switch::Off => String::new(),
     };
-    let [database, annuaire_url, annuaire, base_url] = [database, annuaire_url, annuaire, base_url].map(terminal::cell);
+    let [database, annuaire_url, annuaire, base_url] =
+        [&database, annuaire_url, &annuaire, base_url].map(terminal::cell);
     println!(
             "sas-endpoint {version}
   FHIR API   {local}   (in answers: {base_url})

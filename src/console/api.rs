@@ -24,7 +24,7 @@ pub async fn status(State(console): State<Arc<Console>>) -> impl IntoResponse {
         "version": env!("CARGO_PKG_VERSION"),
         "started": instant(console.started),
         "ready": readiness.is_ready(),
-        "database": console.parts.endpoint.storage.description(),
+        "database": console.parts.endpoint.storage.description().to_string(),
         "directory": directory,
         "webhooks": webhooks,
     });

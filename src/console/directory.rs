@@ -9,6 +9,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use super::audit::Viewed;
+use super::database_name::database_name;
 use super::directory_search::{SearchForm, TypeMatches, title, url_of};
 use super::exchange_row::{shortened, time_of};
 use super::exchanges::READ_TIMEOUT;
@@ -171,7 +172,7 @@ impl MirrorView {
     async fn read(console: &Console, mirror: &Mirror, now: Timestamp, text: &'static Text) -> Result<Self, Error> {
         let deadline = console.parts.permits.permit(Workload::Directory).await?.at_most(READ_TIMEOUT);
         let mirror = mirror.for_lookups(&deadline);
-        let mut view = Self { description: mirror.description().to_owned(), ..Self::default() };
+        let mut view = Self { description: database_name(mirror.description(), text), ..Self::default() };
         let reading = async {
             let runs = read_run_records(&mirror).await?;
             let rejected = mirror.rejected(REJECTED + 1).await?;

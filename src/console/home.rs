@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::database_name::database_name;
 use super::exchange_row::ExchangeRow;
 use super::exchanges::audit_events;
 use super::page::{self, Layout};
@@ -94,7 +95,7 @@ pub async fn show(State(console): State<Arc<Console>>, request: Request) -> Resp
         ready,
         ready_class,
         version: env!("CARGO_PKG_VERSION"),
-        database: console.parts.endpoint.storage.description().to_owned(),
+        database: database_name(console.parts.endpoint.storage.description(), text),
         directory,
         has_webhooks: !console.parts.webhooks.is_empty(),
         webhooks: webhooks.collect(),

@@ -43,6 +43,9 @@ texts! { Text:
     ready_no_writing: "non : la base de données a refusé la dernière écriture"; "no: the database refused the last write";
     started: "Dernier démarrage"; "Last start";
     database: "Base de données"; "Database";
+    database_sqlite: "Fichier SQLite {path}"; "SQLite file {path}";
+    database_postgres: "Base Postgres {database} sur {server}"; "Postgres database {database} on {server}";
+    database_postgres_schema: "Base Postgres {database} sur {server}, schéma {schema}"; "Postgres database {database} on {server}, schema {schema}";
     directory: "Annuaire"; "Directory";
     directory_none: "Aucun miroir de l'annuaire n'est ouvert."; "No mirror of the directory is open.";
     directory_failed: "Le miroir de l'annuaire ne répond pas."; "The mirror of the directory does not answer.";

@@ -1,5 +1,7 @@
 //! Addresses of databases: SQLite or Postgres, and the options with which a SQLite file is opened.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,16 +35,43 @@ impl Backend {
     }
 }
 
-/// The options for a SQLite file, and its description for people.
-pub(super) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, String), OpenError> {
+/// What and where a database is, for people; never a password. Displayed as logs and commands have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseName {
+    Sqlite {
+        path: PathBuf,
+    },
+    Postgres {
+        database: String,
+        /// Host and port.
+        server: String,
+        /// The schema, where it is not the default one.
+        schema: Option<&'static str>,
+    },
+}
+
+impl fmt::Display for DatabaseName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(formatter, "SQLite file {}", path.display()),
+            Self::Postgres { database, server, schema } => {
+                write!(formatter, "Postgres database {database} on {server}")?;
+                schema.map_or(Ok(()), |schema| write!(formatter, ", schema {schema}"))
+            }
+        }
+    }
+}
+
+/// The options for a SQLite file, and its name.
+pub(super) fn sqlite_options(url: &str) -> Result<(SqliteConnectOptions, DatabaseName), OpenError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(OpenError::Address)?
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .busy_timeout(LOCK_TIMEOUT)
         .statement_cache_capacity(200);
-    let description = format!("SQLite file {}", options.get_filename().display());
-    Ok((options, description))
+    let name = DatabaseName::Sqlite { path: options.get_filename().to_owned() };
+    Ok((options, name))
 }
 
 /// The same for a connection that only reads: it creates no file and keeps the journal mode.

@@ -7,7 +7,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 
-use super::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use super::address::{Backend, DatabaseName, first_connection, sqlite_options, sqlite_reading_options};
 use super::error::StorageError;
 use super::open_error::OpenError;
 use super::pooler;
@@ -137,7 +137,7 @@ pub struct Storage {
     pub(super) readers: Arc<ReaderPools>,
     /// See [`Storage::for_console`].
     console: Arc<ReaderPools>,
-    description: Arc<str>,
+    description: Arc<DatabaseName>,
     pub(super) deadline: Deadline,
     pub(super) count_timeout: Duration,
 }
@@ -296,7 +296,7 @@ impl Storage {
         Ok(Self::of_sqlite(options.clone(), options, &description))
     }
 
-    fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions, description: &str) -> Self {
+    fn of_sqlite(options: SqliteConnectOptions, reading: SqliteConnectOptions, description: &DatabaseName) -> Self {
         let writing = options.busy_timeout(WRITE_TIMEOUT).pragma("cache_size", WRITER_CACHE);
         let writing = writing.pragma("wal_autocheckpoint", WRITER_CHECKPOINT);
         let writer = Writer::Sqlite(sqlite::Connections::new(writing, 1));
@@ -341,9 +341,9 @@ impl Storage {
         Self::new(writer, pools, &console, &description)
     }
 
-    fn new(writer: Writer, readers: ReaderPools, console: &Readers, description: &str) -> Self {
+    fn new(writer: Writer, readers: ReaderPools, console: &Readers, description: &DatabaseName) -> Self {
         let (readers, console) = (Arc::new(readers), Arc::new(ReaderPools::shared(console)));
-        let (description, deadline) = (description.into(), Deadline::none());
+        let (description, deadline) = (Arc::new(description.clone()), Deadline::none());
         Self { writer, readers, console, description, deadline, count_timeout: COUNT_TIMEOUT }
     }
 
@@ -357,7 +357,7 @@ impl Storage {
     }
 
     /// The kind and the address of the database, for people; without password.
-    pub fn description(&self) -> &str {
+    pub fn description(&self) -> &DatabaseName {
         &self.description
     }
 

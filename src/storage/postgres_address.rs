@@ -14,6 +14,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
+use super::address::DatabaseName;
 use super::open_error::OpenError;
 use super::pooler_error;
 
@@ -44,7 +45,7 @@ const PARAMETERS: [&str; 18] = [
 pub(crate) struct PostgresAddress {
     pub options: PgConnectOptions,
     /// What and where it is, for people; never a password.
-    pub description: String,
+    pub description: DatabaseName,
 }
 
 impl PostgresAddress {
@@ -64,8 +65,11 @@ impl PostgresAddress {
             // Poolers refuse this parameter, and no floating-point number is read.
             .extra_float_digits(None)
             .statement_cache_capacity(200);
-        let name = options.get_database().unwrap_or(options.get_username());
-        let description = format!("Postgres database {name} on {}:{}", options.get_host(), options.get_port());
+        let description = DatabaseName::Postgres {
+            database: options.get_database().unwrap_or(options.get_username()).to_owned(),
+            server: format!("{}:{}", options.get_host(), options.get_port()),
+            schema: None,
+        };
         // A name in a certificate has no brackets.
         let host = options.get_host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let options = options.host(&host);
@@ -85,6 +89,14 @@ impl PostgresAddress {
             check_files(mode, root.as_deref(), certificate.as_deref(), key.as_deref())?;
         }
         Ok(Self { options: options.ssl_mode(mode), description })
+    }
+
+    /// The same address, of which a schema is used.
+    pub fn with_schema(mut self, name: &'static str) -> Self {
+        if let DatabaseName::Postgres { schema, .. } = &mut self.description {
+            *schema = Some(name);
+        }
+        self
     }
 
     /// Warns where the server is another machine and anybody between could take its place. An explicit

@@ -8,7 +8,7 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{PgConnection, SqlSafeStr, SqliteConnection};
 
-use super::address::Backend;
+use super::address::{Backend, DatabaseName};
 use super::open_error::OpenError;
 use super::postgres_address::PostgresAddress;
 
@@ -67,8 +67,12 @@ impl Schema {
     }
 
     /// Refuses a SQLite file of another schema version.
-    pub async fn check_sqlite(&self, connection: &mut SqliteConnection, description: &str) -> Result<(), OpenError> {
-        let failed = |source| OpenError::Connect { description: description.to_owned(), source };
+    pub async fn check_sqlite(
+        &self,
+        connection: &mut SqliteConnection,
+        description: &DatabaseName,
+    ) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Connect { description: description.clone(), source };
         self.check(schema_version!(connection).map_err(failed)?, description)
     }
 
@@ -82,8 +86,8 @@ impl Schema {
         self.check(found, &address.description)
     }
 
-    fn check(&self, found: i64, description: &str) -> Result<(), OpenError> {
-        let (description, expected, remedy) = (description.to_owned(), self.version(), self.remedy);
+    fn check(&self, found: i64, description: &DatabaseName) -> Result<(), OpenError> {
+        let (description, expected, remedy) = (description.clone(), self.version(), self.remedy);
         match found.cmp(&expected) {
             Ordering::Equal => Ok(()),
             Ordering::Less => Err(OpenError::OlderSchema { description, found, expected, remedy }),

@@ -168,7 +168,7 @@ on_both_databases! { given;
             support::Backend::Sqlite => "SQLite file ",
             support::Backend::Postgres => "Postgres database sas_test_",
         };
-        assert!(again.description().starts_with(expected), "{}", again.description());
+        assert!(again.description().to_string().starts_with(expected), "{}", again.description());
         assert!(again.connections().0 >= 1);
         again.close().await;
         assert!(again.is_ready().await.is_err());

@@ -13,7 +13,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::directory_type::DirectoryType;
 use crate::storage::mirror::{MirrorDatabase, OpenedMirror, Purpose, ReadTransaction};
-use crate::storage::{COUNT_TIMEOUT, OpenError};
+use crate::storage::{COUNT_TIMEOUT, DatabaseName, OpenError};
 
 /// Concurrent expensive searches: far fewer than connections, so that they do not delay cheap ones.
 const MAX_EXPENSIVE_SEARCHES: usize = 3;
@@ -21,7 +21,7 @@ const MAX_EXPENSIVE_SEARCHES: usize = 3;
 #[derive(Clone)]
 pub struct Mirror {
     database: MirrorDatabase,
-    description: Arc<str>,
+    description: Arc<DatabaseName>,
     page_key: [u8; 32],
     index_format: i64,
     pub(in crate::annuaire) expensive: Arc<Semaphore>,
@@ -58,14 +58,14 @@ impl Mirror {
         if self.index_format == INDEX_FORMAT {
             return Ok(self);
         }
-        let (description, found, expected) = (self.description.to_string(), self.index_format, INDEX_FORMAT);
+        let (description, found, expected) = (DatabaseName::clone(&self.description), self.index_format, INDEX_FORMAT);
         Err(OpenError::IndexFormat { description, found, expected })
     }
 
     fn of(opened: OpenedMirror) -> Self {
         let OpenedMirror { database, description, page_key, index_format } = opened;
         let expensive = Arc::new(Semaphore::new(MAX_EXPENSIVE_SEARCHES));
-        let (description, count_timeout) = (description.into(), COUNT_TIMEOUT);
+        let (description, count_timeout) = (Arc::new(description), COUNT_TIMEOUT);
         let (purpose, deadline) = (Purpose::Searches, Deadline::none());
         Self { database, description, page_key, index_format, expensive, count_timeout, purpose, deadline }
     }
@@ -94,7 +94,7 @@ impl Mirror {
     }
 
     /// The database, for messages; without a password.
-    pub fn description(&self) -> &str {
+    pub fn description(&self) -> &DatabaseName {
         &self.description
     }
 

@@ -16,7 +16,7 @@ const INDEX_DAMAGED: u8 = 4;
 /// Checks the index, and prints what was found, a line a type.
 pub async fn verify(arguments: &Verify, mirror: &Mirror) -> Result<ExitCode, Failure> {
     let extent = if arguments.all { Extent::All } else { Extent::Sample };
-    println!("{}\n", terminal::cell(mirror.description()));
+    println!("{}\n", terminal::cell(&mirror.description().to_string()));
     let mut is_sound = true;
     for resource_type in DirectoryType::ALL {
         let check = mirror.verify(resource_type, extent).await?;
@@ -68,7 +68,7 @@ pub async fn reindex(mirror: &Mirror) -> Result<ExitCode, Failure> {
     writer.reindex(&mut written).await?;
     println!(
         "{}: the index was rebuilt from {} versions of resources.",
-        terminal::cell(mirror.description()),
+        terminal::cell(&mirror.description().to_string()),
         number(versions)
     );
     Ok(ExitCode::SUCCESS)

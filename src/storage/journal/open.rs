@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection as _, Executor};
 
 use super::{JournalDatabase, Writer};
 use crate::deadline::Deadline;
-use crate::storage::address::{Backend, first_connection, sqlite_options};
+use crate::storage::address::{Backend, DatabaseName, first_connection, sqlite_options};
 use crate::storage::database::Readers;
 use crate::storage::open_error::OpenError;
 use crate::storage::postgres::{Connections, Session};
@@ -107,39 +107,38 @@ impl JournalDatabase {
         }
     }
 
-    fn of_sqlite(options: SqliteConnectOptions, description: &str) -> Self {
+    fn of_sqlite(options: SqliteConnectOptions, description: &DatabaseName) -> Self {
         // What is deleted is overwritten: it has persons.
         let writing = options.clone().pragma("cache_size", "-4096").pragma("secure_delete", "on");
         let writer = Writer::Sqlite(sqlite::Connections::new(writing, 1));
         let readers = Readers::Sqlite(sqlite::Connections::background(options.pragma("cache_size", "-2048"), READERS));
-        Self { writer, readers, description: description.into(), deadline: Deadline::none() }
+        Self { writer, readers, description: description.to_string().into(), deadline: Deadline::none() }
     }
 
     fn of_postgres(PostgresAddress { options, description }: PostgresAddress) -> Self {
         let session = Session { writes: false, statement_timeout: SEARCH_TIMEOUT, settings: SESSION };
         let connections = |size| Connections::new(options.clone(), size, session.clone());
         let (writer, readers) = (Writer::Postgres(connections(1)), Readers::Postgres(connections(READERS)));
-        Self { writer, readers, description: description.into(), deadline: Deadline::none() }
+        Self { writer, readers, description: description.to_string().into(), deadline: Deadline::none() }
     }
 }
 
 /// The options for the journal of a SQLite file: `accounts.db` has `accounts-journal.db`.
-fn journal_options(url: &str) -> Result<(SqliteConnectOptions, String), OpenError> {
+fn journal_options(url: &str) -> Result<(SqliteConnectOptions, DatabaseName), OpenError> {
     let (options, _) = sqlite_options(url)?;
     let accounts = private_file::real(options.get_filename());
     let mut name = accounts.file_stem().unwrap_or_default().to_owned();
     name.push("-journal.db");
     let path: PathBuf = accounts.with_file_name(name);
-    let description = format!("SQLite file {}", path.display());
+    let name = DatabaseName::Sqlite { path: path.clone() };
     // After a power cut, the last exchanges may be missing; the file is whole.
     let options = options.filename(path).synchronous(SqliteSynchronous::Normal).disable_statement_logging();
-    Ok((options, description))
+    Ok((options, name))
 }
 
 /// The first connection, to a schema that may not exist yet.
 async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
-    let mut address = PostgresAddress::parse(url)?;
-    address.description += ", schema journal";
+    let mut address = PostgresAddress::parse(url)?.with_schema("journal");
     address.options = address.options.disable_statement_logging();
     let mut connection = address.connect().await?;
     pooler::check(&address, &mut connection).await?;

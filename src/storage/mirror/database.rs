@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection as _, Executor};
 use super::read::ReadTransaction;
 use super::write::WriteConnection;
 use crate::deadline::Deadline;
-use crate::storage::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use crate::storage::address::{Backend, DatabaseName, first_connection, sqlite_options, sqlite_reading_options};
 use crate::storage::database::Readers;
 use crate::storage::error::StorageError;
 use crate::storage::open_error::OpenError;
@@ -69,7 +69,7 @@ pub(crate) enum Purpose {
 pub(crate) struct OpenedMirror {
     pub database: MirrorDatabase,
     /// The database, for messages.
-    pub description: String,
+    pub description: DatabaseName,
     pub page_key: [u8; 32],
     pub index_format: i64,
 }
@@ -261,7 +261,7 @@ impl MirrorDatabase {
 }
 
 impl OpenedMirror {
-    fn new(database: MirrorDatabase, description: String, page_key: [u8; 32], format: Option<String>) -> Self {
+    fn new(database: MirrorDatabase, description: DatabaseName, page_key: [u8; 32], format: Option<String>) -> Self {
         let format = format.as_deref().unwrap_or(FIRST_INDEX_FORMAT);
         // No version of the program writes anything but a number; 0 is the format of no version.
         Self { database, description, page_key, index_format: format.parse().unwrap_or_default() }
@@ -270,8 +270,7 @@ impl OpenedMirror {
 
 /// The first connection, to a schema that may not exist yet.
 async fn connect(url: &str) -> Result<(PostgresAddress, PgConnection), OpenError> {
-    let mut address = PostgresAddress::parse(url)?;
-    address.description += ", schema annuaire";
+    let mut address = PostgresAddress::parse(url)?.with_schema("annuaire");
     address.options = address.options.disable_statement_logging();
     address.warn_if_unverified();
     let mut connection = address.connect().await?;
