@@ -24,6 +24,7 @@ use super::send_again::can_be_sent;
 use super::source::Source;
 use super::state::Console;
 use super::text::{Text, fill};
+use super::time::milliseconds;
 use super::visit::Visit;
 use crate::audit::AuditEvent;
 use crate::deadline::Deadline;
@@ -265,7 +266,7 @@ fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
     let facts = [
         (text.exchange_status, event.status.to_string()),
         (text.exchange_time, event.at.clone()),
-        (text.exchange_duration, format!("{} ms", event.duration_ms)),
+        (text.exchange_duration, milliseconds(event.duration_ms, text)),
         (text.exchange_interaction, event.interaction.clone()),
         (text.exchange_resource, resource),
         (text.exchange_caller, caller),

@@ -1,6 +1,7 @@
 //! An exchange in a list, and its parts as pages show them.
 
 use super::text::Text;
+use super::time::milliseconds;
 use crate::audit::AuditEvent;
 use crate::storage::journal::JournalRow;
 
@@ -32,11 +33,11 @@ impl ExchangeRow {
             class: class_of(row.status),
             caller: row.caller.clone().unwrap_or_default(),
             rules: row.rules.trim().to_owned(),
-            duration: format!("{:.1} ms", row.duration_us as f64 / 1e3),
+            duration: milliseconds(row.duration_us as f64 / 1e3, text),
         }
     }
 
-    pub fn of_event(event: &AuditEvent) -> Self {
+    pub fn of_event(event: &AuditEvent, text: &Text) -> Self {
         Self {
             link: format!("/console/exchanges/{}", event.request_id),
             time: time_of(&event.at),
@@ -46,7 +47,7 @@ impl ExchangeRow {
             class: class_of(event.status.into()),
             caller: event.caller.name.clone().unwrap_or_default(),
             rules: event.rules.join(" "),
-            duration: format!("{:.1} ms", event.duration_ms),
+            duration: milliseconds(event.duration_ms, text),
         }
     }
 }

@@ -116,7 +116,7 @@ async fn refusals(console: &Console, text: &Text) -> Option<Vec<ExchangeRow>> {
         return Some(rows.unwrap_or_default().iter().map(|row| ExchangeRow::new(row, text)).collect());
     }
     let events = audit_events(console, &filter, TURN_TIMEOUT).await.ok()?.events;
-    Some(events.iter().rev().take(MAX_REFUSALS).map(ExchangeRow::of_event).collect())
+    Some(events.iter().rev().take(MAX_REFUSALS).map(|event| ExchangeRow::of_event(event, text)).collect())
 }
 
 /// What the first page and the API tell.

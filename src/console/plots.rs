@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::text::Text;
+use super::time::milliseconds;
 use crate::http::{Counted, Counters};
 
 /// The area of a plot, in units of its `viewBox`.
@@ -165,11 +166,6 @@ fn half(number: f64, text: &Text) -> String {
     if half.fract() == 0.0 { format!("{half:.0}") } else { format!("{half:.1}").replace('.', text.decimal_separator) }
 }
 
-fn milliseconds(milliseconds: f64, text: &Text) -> String {
-    let number = if milliseconds < 10.0 { format!("{milliseconds:.2}") } else { format!("{milliseconds:.0}") };
-    format!("{} ms", number.replace('.', text.decimal_separator))
-}
-
 fn hour(time: Timestamp) -> String {
     time.strftime("%H:%M").to_string()
 }
@@ -204,7 +200,10 @@ mod tests {
             assert_eq!(plots.rules.iter().map(|bar| (bar.rule, bar.number)).collect::<Vec<_>>(), [("a", 2), ("b", 1)]);
             assert_eq!((plots.rules[0].width.as_str(), plots.rules[1].width.as_str()), ("100", "50"));
             let [row] = &plots.rows[..] else { panic!("one row") };
-            assert_eq!((row.by_status, row.p50.as_str(), row.p99.as_str()), ([2, 0, 2, 1], "3.00 ms", "3.00 ms"));
+            assert_eq!(
+                (row.by_status, row.p50.as_str(), row.p99.as_str()),
+                ([2, 0, 2, 1], "3.00\u{a0}ms", "3.00\u{a0}ms")
+            );
             assert!(plots.lines[1].points().ends_with(",0.0"), "{}", plots.lines[1].points());
             assert!(plots.ranges.iter().filter(|(_, is_current)| *is_current).count() == 1);
         }

@@ -22,6 +22,17 @@ impl Time {
     }
 }
 
+/// A duration in milliseconds, with three digits.
+pub fn milliseconds(milliseconds: f64, text: &Text) -> String {
+    let decimals = match milliseconds {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    // No line is broken before the unit.
+    format!("{milliseconds:.decimals$}\u{a0}ms").replace('.', text.decimal_separator)
+}
+
 fn age(seconds: i64, text: &Text) -> String {
     let (unit, number) = match seconds {
         ..60 => (text.seconds_ago, seconds),
@@ -36,6 +47,22 @@ fn age(seconds: i64, text: &Text) -> String {
 mod tests {
     use super::*;
     use crate::issue::Language;
+
+    #[test]
+    fn duration_has_three_digits_and_the_separator_of_the_language() {
+        let [french, english] = [Language::French, Language::English].map(Text::of);
+        for (duration, in_french, in_english) in [
+            (0.0, "0,00", "0.00"),
+            (9.994, "9,99", "9.99"),
+            (9.996, "10,0", "10.0"),
+            (12.234, "12,2", "12.2"),
+            (99.96, "100", "100"),
+            (61_234.5, "61234", "61234"),
+        ] {
+            assert_eq!(milliseconds(duration, french), format!("{in_french}\u{a0}ms"));
+            assert_eq!(milliseconds(duration, english), format!("{in_english}\u{a0}ms"));
+        }
+    }
 
     #[test]
     fn time_is_shown_with_its_age() {
