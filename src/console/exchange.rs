@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::audit::Viewed;
 use super::decision::{decision, reference};
 use super::difference::Difference;
-use super::exchange_row::{ExchangeRow, request_line};
+use super::exchange_row::{ExchangeRow, request_line, time_of};
 use super::exchanges::{self, READ_TIMEOUT};
 use super::issue_lines::IssueAtLine;
 use super::message::MessageView;
@@ -42,7 +42,7 @@ struct ExchangePage {
     layout: Layout,
     request_id: String,
     target: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
     decision: Vec<String>,
     near_misses: Option<NearMisses>,
     issues: Vec<IssueView>,
@@ -63,6 +63,13 @@ struct ExchangePage {
     /// What differs from the one before.
     difference: Option<Difference>,
     others: Vec<ExchangeRow>,
+}
+
+struct Fact {
+    name: &'static str,
+    value: String,
+    /// Where the value is a time, the same as stored.
+    at: Option<String>,
 }
 
 /// An issue of the answer.
@@ -260,12 +267,12 @@ fn json(exchange: &Exchange) -> Value {
 }
 
 /// When, how long, which caller, which resource, and the outcome.
-fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
+fn facts(event: &AuditEvent, text: &Text) -> Vec<Fact> {
     let resource = reference(event).or_else(|| event.resource_type.clone()).unwrap_or_default();
     let caller = event.caller.name.iter().chain(&event.caller.common_name).next().cloned().unwrap_or_default();
     let facts = [
         (text.exchange_status, event.status.to_string()),
-        (text.exchange_time, event.at.clone()),
+        (text.exchange_time_utc, time_of(&event.at)),
         (text.exchange_duration, milliseconds(event.duration_ms, text)),
         (text.exchange_interaction, event.interaction.clone()),
         (text.exchange_resource, resource),
@@ -273,7 +280,9 @@ fn facts(event: &AuditEvent, text: &Text) -> Vec<(&'static str, String)> {
         (text.exchange_peer, event.caller.peer.clone()),
         (text.faults, event.fault.clone().unwrap_or_default()),
     ];
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    let facts = facts.into_iter().filter(|(_, value)| !value.is_empty());
+    let at = |name| (name == text.exchange_time_utc).then(|| event.at.clone());
+    facts.map(|(name, value)| Fact { name, value, at: at(name) }).collect()
 }
 
 /// The issues of the answer, each with its place in the body of the request.

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::exchange_row::ExchangeRow;
+use super::exchange_row::{ExchangeRow, time_of};
 use super::exchanges::{self, ExchangesPage, FilterForm, TextForm};
 use super::form::Form;
 use super::page::{self, Layout};
@@ -50,8 +50,8 @@ pub async fn search(State(console): State<Arc<Console>>, mut request: Request) -
         let reached = found.reached.as_ref();
         let sentence =
             if reached.is_some() || found.is_interrupted { text.text_search_found } else { text.text_search_found_all };
-        let time = reached.map_or("", |row| row.at.as_str());
-        notes.push(fill(sentence, &[("hits", &hits), ("searched", &searched), ("time", time)]));
+        let time = reached.map_or_else(String::new, |row| format!("{} UTC", time_of(&row.at)));
+        notes.push(fill(sentence, &[("hits", &hits), ("searched", &searched), ("time", &time)]));
     }
     // Without a step, it goes on where it began.
     let former = form.field("before").parse().ok().filter(|_| found.is_interrupted);

@@ -67,6 +67,7 @@ texts! { Text:
     plot_rules: "Refus par règle"; "Refusals by rule";
     plot_table: "Les mêmes chiffres en tableau"; "The same figures as a table";
     plot_table_caption: "Réponses par statut, et latence ; heures UTC du début de chaque intervalle"; "Answers by status, and latency; UTC times at which each interval begins";
+    colon: " :"; ":";
     decimal_separator: ","; ".";
     refusals: "Derniers refus"; "Last refusals";
     refusals_none: "Aucun refus n'est gardé."; "No refusal is kept.";
@@ -123,6 +124,7 @@ texts! { Text:
     exchanges_older: "Échanges plus anciens"; "Older exchanges";
     exchange: "Échange"; "Exchange";
     exchange_time: "Heure"; "Time";
+    exchange_time_utc: "Heure (UTC)"; "Time (UTC)";
     exchange_status: "Statut"; "Status";
     exchange_request: "Requête"; "Request";
     exchange_answer: "Réponse"; "Answer";
