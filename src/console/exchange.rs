@@ -58,7 +58,7 @@ struct ExchangePage {
     resent_of: Option<String>,
     /// The page of the resource.
     resource: Option<String>,
-    /// The exchanges about the same resource before and behind this one.
+    /// The exchanges about the same resource before and after this one.
     neighbours: [Option<ExchangeRow>; 2],
     /// What differs from the one before.
     difference: Option<Difference>,

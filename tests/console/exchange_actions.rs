@@ -34,11 +34,11 @@ async fn near_misses_are_named(backend: Backend) {
     let page = target.page(&rows(&page)[0]).await.expect(200).text;
     html::check(&page, "en");
     assert!(page.contains("Another resource may have been meant") && page.contains("differs by a character"), "{page}");
-    assert!(page.contains(FIRST) && !page.contains("same name and mail"), "{page}");
+    assert!(page.contains(FIRST) && !page.contains("same name and e-mail"), "{page}");
     target.put(other, &with_intrn(other)).await.expect(201);
     let page = target.exchanges("status=201", 3).await;
     let page = target.page(&rows(&page)[0]).await.expect(200).text;
-    assert!(page.contains("same name and mail") && !page.contains("differs by a character"), "{page}");
+    assert!(page.contains("same name and e-mail") && !page.contains("differs by a character"), "{page}");
     // An update has none.
     target.put(other, &with_intrn(other).replace("true", "false")).await.expect(200);
     let page = target.exchanges("status=200&interaction=conditional-update", 1).await;
@@ -162,7 +162,7 @@ async fn exchange_is_sent_again_after_a_question_and_both_answers_are_shown() {
     let json: Value = serde_json::from_str(&json).expect("JSON");
     let former = described_by(&refused).rsplit('/').next().expect("an id").to_owned();
     assert_eq!((&json["resentOf"], &json["method"]), (&former.into(), &"PUT".into()));
-    assert!(target.page(&new).await.expect(200).text.contains("Sent again from"));
+    assert!(target.page(&new).await.expect(200).text.contains("Repeat of"));
     // Without the token of forms nothing is sent.
     let address = target.serving.ops_address.parse().expect("an address");
     let request = axum::extract::Request::post(&again).header("host", &target.serving.ops_address);
@@ -201,7 +201,10 @@ async fn exchange_whose_credentials_were_not_kept_is_not_sent_again_and_one_with
     let refused = target.send("GET", "/fhir/Practitioner?unknown=a", &headers, "").await.expect(400);
     let question = target.page(&format!("{}/send-again", described_by(&refused))).await.expect(200).text;
     html::check(&question, "en");
-    assert!(question.contains("Not sent, as their values are not kept: cookie, x-other."), "{question}");
+    assert!(
+        question.contains("Headers that are not sent, as their values are not kept: cookie, x-other."),
+        "{question}"
+    );
     assert!(!question.contains("s3cret"), "{question}");
 }
 

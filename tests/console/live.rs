@@ -179,7 +179,7 @@ async fn console_first_page_has_plots_and_the_last_refusals() {
         let target = Target::start(Backend::Sqlite, &["--journal", journal]).await.expect("SQLite is always there");
         let empty = target.page("/console").await.expect(200).text;
         html::check(&empty, "en");
-        assert!(empty.contains("No answer in this time") && empty.contains("No refusal is kept"), "{empty}");
+        assert!(empty.contains("No answer in this period") && empty.contains("No refusal is kept"), "{empty}");
         target.put(INTRN, REGULATOR).await.expect(201);
         target.put(INTRN, "{}").await.expect(400);
         target.exchanges("status=400", 1).await;

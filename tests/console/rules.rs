@@ -31,7 +31,7 @@ async fn console_example_opens_in_the_form_and_is_judged() {
     let rule = "appointment-period";
     for (query, sentence, is_cited) in [
         ("", "this body breaks the rule", true),
-        ("&body=keeps", "this body keeps the rule", false),
+        ("&body=keeps", "this body follows the rule", false),
         ("&body=x", "this body breaks the rule", true),
     ] {
         let page = console.get(&format!("/console/validate?rule={rule}{query}&lang=en")).await.expect(200).text;

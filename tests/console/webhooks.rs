@@ -48,14 +48,14 @@ on_both_databases! { Endpoint::new;
         }).await;
         assert_eq!(receiver.positions(), [1, 2]);
         let (_, page) = press(&serving, &[vendor, ("action", "skip")]);
-        assert!(page.contains("“vendor” passes over the event at position 3."), "{page}");
+        assert!(page.contains("“vendor” skips the event at position 3."), "{page}");
         press(&serving, &[vendor, ("action", "resume")]);
         poll_until("the event behind", async || receiver.positions() == [1, 2, 4]).await;
         poll_until("the position", async || endpoint.state("vendor")["position"] == 4).await;
         let (status, page) = press(&serving, &[vendor, ("action", "skip")]);
         assert!(status == 409 && page.contains("there is no event to skip"), "{page}");
         let (_, page) = press(&serving, &[vendor, ("action", "replay"), ("from", " 2 ")]);
-        assert!(page.contains("“vendor” delivers from position 2 on."), "{page}");
+        assert!(page.contains("“vendor” delivers again, from position 2 on."), "{page}");
         poll_until("them again", async || receiver.positions() == [1, 2, 4, 2, 3, 4]).await;
     }
 }
@@ -89,7 +89,11 @@ async fn console_webhook_action_that_cannot_be_done_says_why() {
         (&[("webhook", "vendor"), ("action", "delete")], 400, "no such action"),
         (&[("webhook", "vendor")], 400, "no such action"),
         (&[("webhook", "vendor"), ("action", "replay"), ("from", "soon")], 400, "The start cannot be read"),
-        (&[("webhook", "vendor"), ("action", "replay"), ("from", "99")], 409, "The log ends before position 99"),
+        (
+            &[("webhook", "vendor"), ("action", "replay"), ("from", "99")],
+            409,
+            "The log of versions ends before position 99",
+        ),
         (&[("webhook", "vendor"), ("action", "skip")], 409, "there is no event to skip"),
     ] {
         let (answered, page) = press(&serving, fields);
