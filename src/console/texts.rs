@@ -41,6 +41,42 @@ pub mod tests {
         text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
     }
 
+    /// The units of numbers in French texts.
+    const UNITS: [&str; 11] = ["s", "ms", "min", "h", "j", "seconde", "secondes", "minutes", "heures", "octets", "Kio"];
+
+    /// A place in a French text where a line may be broken and must not be: before `: ; ? ! » %`, after `«`, and between a
+    /// number or a value and its unit.
+    fn breakable(french: &str) -> Option<String> {
+        let is_tight = |(at, mark): &(usize, &str)| match *mark {
+            "«" => !french[at + mark.len()..].starts_with('\u{a0}'),
+            _ => !french[..*at].ends_with('\u{a0}'),
+        };
+        let mut marks = french.match_indices(['«', '»']);
+        let mut spaces = french.match_indices(' ');
+        let is_plain = |(at, _): &(usize, &str)| {
+            let (before, after) = (&french[..*at], &french[at + 1..]);
+            let is_unit = UNITS.contains(&after.split(|of: char| !of.is_alphabetic()).next().unwrap_or_default());
+            let is_number = before.ends_with(|of: char| of.is_ascii_digit() || of == '}');
+            after.starts_with([':', ';', '?', '!', '%']) || is_number && is_unit
+        };
+        let (at, _) = marks.find(is_tight).or_else(|| spaces.find(is_plain))?;
+        let from = french[..at].char_indices().rev().nth(20).map_or(0, |(from, _)| from);
+        Some(french[from..].chars().take(40).collect())
+    }
+
+    #[test]
+    fn french_text_with_a_plain_space_that_breaks_a_line_is_found() {
+        for text in ["a : b", "a ?", "«a\u{a0}»", "« a\u{a0}»", "«\u{a0}a »", "«\u{a0}a»", "30 minutes", "{n} s", "5 %"]
+        {
+            assert!(breakable(text).is_some(), "{text}");
+        }
+        for text in
+            ["a\u{a0}: «\u{a0}b\u{a0}»", "30\u{a0}ms", "64 pannes", "{n} suites", "système|valeur", "Link: a, 60s"]
+        {
+            assert_eq!(breakable(text), None);
+        }
+    }
+
     /// Each text, by name, in French and in English.
     pub fn check(all: &[(&str, &str, &str)]) {
         for (name, french, english) in all {
@@ -48,6 +84,9 @@ pub mod tests {
             assert_eq!(placeholders(french), placeholders(english), "{name}");
             assert!(!english.contains(['«', '»']) && !french.contains(['“', '”']), "{name}: its quotation marks");
             assert!(!french.contains(" .") && !english.contains(" ."), "{name}: a space before a full stop");
+            if let Some(place) = breakable(french) {
+                panic!("{name}: French needs a no-break space (U+00A0) at “{place}”");
+            }
         }
     }
 

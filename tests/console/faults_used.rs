@@ -104,7 +104,7 @@ async fn console_fault_needs_the_token_of_forms_and_a_session() {
 
 #[tokio::test]
 async fn console_warns_on_each_page_where_faults_are_allowed_beside_callers() {
-    let sentence = "SAS_FAULTS=on : des pannes";
+    let sentence = "SAS_FAULTS=on\u{a0}: des pannes";
     for (faults, expected, status) in
         [(Mode::BesideCallers, true, 200), (Mode::On, false, 200), (Mode::Off, false, 403)]
     {

@@ -114,7 +114,7 @@ async fn console_logout_ends_the_session_by_post_with_its_form_token_only() {
     let cookie = console.session().await;
     let page = console.request("GET", "/console", &[("cookie", &cookie)], "").await.expect(200).text;
     html::check(&page, "fr");
-    assert!(page.contains("Connecté : alice"), "{page}");
+    assert!(page.contains("Connecté\u{a0}: alice"), "{page}");
     console.request("GET", "/console/logout", &[("cookie", &cookie)], "").await.expect(405);
     let other = console.session().await;
     for wrong in ["", "x", &console.csrf("/console/validate", &other).await] {
