@@ -151,7 +151,11 @@ async fn list_of_events(
     if reached.is_some() && events.len() < PAGE {
         notes.push(text.exchanges_interrupted.to_owned());
     }
-    Ok(Listed { rows: events.iter().rev().map(|event| ExchangeRow::of_event(event, text)).collect(), older: reached, newest: None })
+    Ok(Listed {
+        rows: events.iter().rev().map(|event| ExchangeRow::of_event(event, text)).collect(),
+        older: reached,
+        newest: None,
+    })
 }
 
 /// What the filter is about, for the audit log.

@@ -40,15 +40,15 @@ impl Default for Scans {
 }
 
 impl Scans {
-    /// Waits for a turn, at most so long; `None` where too many wait, or none came.
+    /// Waits for a turn, at most so long; `None` where too many wait, or none comes in that time.
     pub async fn turn(&self, timeout: Duration) -> Option<Turn> {
         let place = self.places.clone().try_acquire_owned().ok()?;
-        let turn = async {
-            let next = self.next.clone().lock_owned().await;
-            tokio::time::sleep_until(*next).await;
-            next
-        };
-        let next = tokio::time::timeout(timeout, turn).await.ok()?;
+        let end = Instant::now() + timeout;
+        let next = tokio::time::timeout_at(end, self.next.clone().lock_owned()).await.ok()?;
+        if *next > end {
+            return None;
+        }
+        tokio::time::sleep_until(*next).await;
         Some(Turn { next, started: Instant::now(), place })
     }
 }
@@ -105,6 +105,15 @@ mod tests {
         let next = async { scans.turn(WAIT_TIMEOUT).await.map(|_| start.elapsed()) };
         let ((), next, _) = tokio::join!(work, next, scans.turn(WAIT_TIMEOUT));
         assert_eq!(next, Some(Duration::from_millis(100) * (1 + CROWDED_REST)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn scan_is_refused_at_once_where_the_rest_is_longer_than_it_waits() {
+        let (scans, start) = (Scans::default(), Instant::now());
+        let work = work(scans.turn(WAIT_TIMEOUT).await.expect("a turn"), Duration::from_secs(1));
+        let ((), one, other) = tokio::join!(work, scans.turn(WAIT_TIMEOUT), scans.turn(WAIT_TIMEOUT));
+        assert!(one.is_none() && other.is_none());
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
