@@ -15,8 +15,12 @@ pub const WAIT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How many times as long as a scan took, none follows it: somebody who reads what was found hardly notices.
 const REST: u32 = 3;
 
-/// The same while more than one waits: programs that scan without end are slowed down.
-const CROWDED_REST: u32 = 20;
+/// The same while more than one waits, for programs that scan without end: so little of the time that one write of a hundred meets
+/// a scan.
+const CROWDED_REST: u32 = 100;
+
+/// Maximum rest.
+const MAX_REST: Duration = Duration::from_secs(20);
 
 /// One scan runs at a time, and a rest follows it.
 pub struct Scans {
@@ -58,7 +62,7 @@ impl Drop for Turn {
         // This one has a place too.
         let waiting = (MAX_SCANS - 1).saturating_sub(self.place.semaphore().available_permits());
         let rest = if waiting > 1 { CROWDED_REST } else { REST };
-        *self.next = Instant::now() + rest * self.started.elapsed();
+        *self.next = Instant::now() + (rest * self.started.elapsed()).min(MAX_REST);
     }
 }
 
@@ -101,10 +105,10 @@ mod tests {
     async fn scan_rests_longer_while_others_wait() {
         let (scans, start) = (Scans::default(), Instant::now());
         let first = scans.turn(WAIT_TIMEOUT).await.expect("a turn");
-        let work = work(first, Duration::from_millis(100));
+        let work = work(first, Duration::from_millis(30));
         let next = async { scans.turn(WAIT_TIMEOUT).await.map(|_| start.elapsed()) };
         let ((), next, _) = tokio::join!(work, next, scans.turn(WAIT_TIMEOUT));
-        assert_eq!(next, Some(Duration::from_millis(100) * (1 + CROWDED_REST)));
+        assert_eq!(next, Some(Duration::from_millis(30) * (1 + CROWDED_REST)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -114,6 +118,8 @@ mod tests {
         let ((), one, other) = tokio::join!(work, scans.turn(WAIT_TIMEOUT), scans.turn(WAIT_TIMEOUT));
         assert!(one.is_none() && other.is_none());
         assert_eq!(start.elapsed(), Duration::from_secs(1));
+        tokio::time::sleep(MAX_REST).await;
+        assert!(scans.turn(Duration::ZERO).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]

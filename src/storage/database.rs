@@ -108,6 +108,9 @@ macro_rules! reader_session {
 
 const READER_SESSION: &str = reader_session!();
 
+/// Of the console, whose reads have no index: one process, whatever their tables.
+const CONSOLE_SESSION: &str = reader_session!("SET max_parallel_workers_per_gather = 0");
+
 /// Of reads by id and of the history of a resource. They find each row by a key, in the order of an index. Without statistics, as after a
 /// restore, Postgres would read and sort whole tables.
 const LOOKUP_SESSION: &str = reader_session!("SET enable_bitmapscan = off; SET enable_sort = off");
@@ -335,7 +338,7 @@ impl Storage {
             probe: readers(1, READ_TIMEOUT),
             feed: readers(FEED, READ_TIMEOUT),
         };
-        let console = readers(CONSOLE, CONSOLE_TIMEOUT);
+        let console = Readers::Postgres(connections(CONSOLE, session(CONSOLE_TIMEOUT, CONSOLE_SESSION)));
         let session = Session { writes: true, statement_timeout: WRITE_TIMEOUT, settings: WRITER_SESSION };
         let writer = Writer::Postgres(connections(1, session).given_up_early());
         Self::new(writer, pools, &console, &description)

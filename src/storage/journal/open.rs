@@ -46,6 +46,8 @@ const SESSION: &str = concat!(
     "SET enable_seqscan = off;",
     "SET enable_hashjoin = off;",
     "SET enable_mergejoin = off;",
+    // A list reads one table by its key, in one process.
+    "SET max_parallel_workers_per_gather = 0;",
     "SET jit = off",
 );
 
