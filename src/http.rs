@@ -57,7 +57,7 @@ use observe::Observer;
 use origin::Identification;
 pub(crate) use recorder::Links;
 pub use recorder::Recorder;
-pub(crate) use recorder::has_lost_credentials;
+pub(crate) use recorder::has_lost_values;
 pub use refused_heads::RefusedHeads;
 use response_budget::ResponseBudget;
 use state::State;

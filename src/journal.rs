@@ -5,6 +5,7 @@ mod content;
 pub(crate) mod curl;
 pub(crate) mod exchange;
 pub(crate) mod har;
+pub(crate) mod patient;
 pub(crate) mod person;
 mod queue;
 pub(crate) mod reader;

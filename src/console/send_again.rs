@@ -26,7 +26,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::fhir::id::Id;
 use crate::fhir::resource_type::ResourceType;
-use crate::http::has_lost_credentials;
+use crate::http::has_lost_values;
 use crate::http::origin::{OnBehalfOf, ResentOf, client_address};
 use crate::journal::exchange::{self, Exchange, Message};
 use crate::journal::reader::Found;
@@ -140,12 +140,12 @@ async fn find(console: &Console, visit: &Visit, path: &str) -> Result<Found, Box
     }
 }
 
-/// Whether a request was kept whole: its target, without a credential, and its body. Requests for events may be without end.
+/// Whether a request was kept whole: its target, with every value, and its body. Requests for events may be without end.
 pub fn can_be_sent(exchange: &Exchange) -> bool {
     let mut headers = exchange.request.headers.iter().filter(|header| header.name == "content-type");
     let is_form = headers.any(|header| header.value.as_deref().is_some_and(|value| value.contains("urlencoded")));
     let form = if is_form { exchange.request.body.bytes() } else { &[] };
-    let has_lost = has_lost_credentials(&exchange.target) || has_lost_credentials(&String::from_utf8_lossy(form));
+    let has_lost = has_lost_values(&exchange.target) || has_lost_values(&String::from_utf8_lossy(form));
     !exchange.target.is_empty()
         && !has_lost
         && exchange.request.body.is_whole()

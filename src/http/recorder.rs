@@ -16,6 +16,7 @@ use crate::interaction::WRITES;
 use crate::issue::catalogue::{APPOINTMENT_PATIENT, CONTAINED_PATIENT, PATIENT_IDENTIFIER};
 use crate::journal::JournalQueue;
 use crate::journal::exchange::{self, Exchange, Header, Message};
+use crate::journal::patient::mentions_patient;
 
 /// Of an answer, this much is kept.
 const MAX_ANSWER: usize = 256 << 10;
@@ -40,11 +41,11 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Parameters of a query that may be credentials.
 const CREDENTIALS: [&str; 5] = ["access_token", "token", "key", "apikey", "password"];
 
+/// Parts of the names of parameters that are about a patient.
+const PATIENT_TYPES: [&str; 2] = ["patient", "relatedperson"];
+
 /// In place of their values.
 const REMOVED: &str = "removed";
-
-/// What a body with a patient has, in lower case: a type, or the system of a national health identifier.
-const PATIENT_MARKS: [&[u8]; 3] = [b"patient", b"relatedperson", b"1.2.250.1.213.1.4."];
 
 /// Rules that refuse a body because of a patient in it.
 const PATIENTS: [&str; 3] = [APPOINTMENT_PATIENT.id, CONTAINED_PATIENT.id, PATIENT_IDENTIFIER.id];
@@ -82,7 +83,7 @@ impl Recorder {
         let copy = Copy {
             version: if request.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
             method: request.method().clone(),
-            target: without_credentials(target),
+            target: without_secrets(target),
             resent_of: request.extensions().get().map(|ResentOf(request_id)| request_id.clone()),
             headers: headers.iter().map(|(name, value)| copy_header(name, value)).collect(),
             is_announced,
@@ -103,12 +104,22 @@ impl Recorder {
     ) {
         let Extent { with_content, near } = extent;
         let answer_body = response.as_ref().and_then(|response| response.extensions().get::<AnswerBody>().cloned());
-        let (request_body, answer_body) = match with_content {
-            true => copy.bodies(answer_body.map(|body| body.0), &event, cited),
-            false => (exchange::Body::NotRead, exchange::Body::None),
-        };
-        let size = 4096 + copy.target.len() + request_body.bytes().len() + answer_body.bytes().len();
+        let (max_request, max_answer) = max_bodies(&event.interaction);
+        let has_answer = with_content && max_answer > 0 && copy.method != Method::HEAD;
+        let answer_body = answer_body.map(|body| body.0).filter(|_| has_answer);
+        let length = |body: Option<&Bytes>, max: usize| body.map_or(0, |body| body.len().min(max));
+        let size = 4096
+            + copy.target.len()
+            + length(copy.body.get().filter(|_| with_content), max_request)
+            + length(answer_body.as_ref(), max_answer);
+        // Bodies are read and copied where there is room for them only.
         self.queue.push(size, move || {
+            let request_body = match with_content {
+                true => copy.request_body(max_request, &event, cited),
+                false => exchange::Body::NotRead,
+            };
+            let answer_body =
+                answer_body.map_or_else(exchange::Body::default, |body| exchange::Body::beginning(&body, max_answer));
             let mut headers = vec![];
             if let Some(response) = response {
                 if with_content && event.status >= 400 {
@@ -198,31 +209,29 @@ struct Copy {
 }
 
 impl Copy {
-    /// What is kept of both bodies.
-    fn bodies(
-        &self,
-        answer: Option<Bytes>,
-        event: &AuditEvent,
-        cited: &CitedRules,
-    ) -> (exchange::Body, exchange::Body) {
-        let (max_request, max_answer) = match event.interaction.as_str() {
-            "events" => return (exchange::Body::None, exchange::Body::None),
-            directory if directory.starts_with("annuaire-") => (MAX_DIRECTORY_BODY, MAX_DIRECTORY_BODY),
-            _ => (usize::MAX, MAX_ANSWER),
-        };
-        // An accepted write was judged. Any other body may have a patient, whichever rule refused it.
+    /// What is kept of the body, at most so much.
+    fn request_body(&self, max: usize, event: &AuditEvent, cited: &CitedRules) -> exchange::Body {
+        // An accepted write was judged. Of any other body, another rule may have been the first to refuse it.
         let is_accepted = WRITES.contains(&event.interaction.as_str()) && event.status < 300;
         let is_withheld = |body: &Bytes| {
             !is_accepted && (cited.rules().any(|rule| PATIENTS.contains(&rule)) || mentions_patient(body))
         };
-        let request = match self.body.get() {
+        match self.body.get() {
+            _ if max == 0 => exchange::Body::None,
             Some(body) if is_withheld(body) => exchange::Body::Withheld { length: body.len() },
-            Some(body) => exchange::Body::beginning(body, max_request),
+            Some(body) => exchange::Body::beginning(body, max),
             None if self.is_announced => exchange::Body::NotRead,
             None => exchange::Body::None,
-        };
-        let answer = answer.filter(|_| self.method != Method::HEAD);
-        (request, answer.map_or_else(exchange::Body::default, |body| exchange::Body::beginning(&body, max_answer)))
+        }
+    }
+}
+
+/// The most bytes that are kept of the bodies of a request and of its answer.
+fn max_bodies(interaction: &str) -> (usize, usize) {
+    match interaction {
+        "events" => (0, 0),
+        directory if directory.starts_with("annuaire-") => (MAX_DIRECTORY_BODY, MAX_DIRECTORY_BODY),
+        _ => (usize::MAX, MAX_ANSWER),
     }
 }
 
@@ -237,7 +246,7 @@ pub(super) fn note_body(extensions: &axum::http::Extensions, body: &Bytes) {
 /// Notes the form of a search, likewise.
 pub(super) fn note_form(extensions: &axum::http::Extensions, form: &Bytes) {
     if extensions.get::<RequestCopy>().is_some() {
-        let text = parameters_without_credentials(&String::from_utf8_lossy(form));
+        let text = parameters_without_secrets(&String::from_utf8_lossy(form), false);
         note_body(extensions, &Bytes::from(text));
     }
 }
@@ -245,25 +254,6 @@ pub(super) fn note_form(extensions: &axum::http::Extensions, form: &Bytes) {
 /// The body of an answer: an extension of it.
 #[derive(Clone)]
 pub(super) struct AnswerBody(pub Bytes);
-
-/// Whether a body may have a patient, valid or not. Escapes of JSON hide no letter.
-fn mentions_patient(body: &[u8]) -> bool {
-    let text = without_escapes(body).to_ascii_lowercase();
-    PATIENT_MARKS.iter().any(|mark| text.windows(mark.len()).any(|part| part == *mark))
-}
-
-/// The text with ASCII characters instead of their escapes, `\u0050`.
-fn without_escapes(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = rest.strip_prefix(b"\\u").and_then(|behind| behind.get(..4));
-        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        plain.push(code.unwrap_or(*first));
-        rest = if code.is_some() { &rest[6..] } else { behind };
-    }
-    plain
-}
 
 fn copy_header(name: &HeaderName, value: &HeaderValue) -> Header {
     let text = name.as_str();
@@ -276,30 +266,41 @@ fn full_header(name: &HeaderName, value: &HeaderValue) -> Header {
     Header { name: name.as_str().to_owned(), value: Some(String::from_utf8_lossy(value.as_bytes()).into_owned()) }
 }
 
-/// The target without values that may be credentials.
-fn without_credentials(target: &str) -> String {
+/// The target without values that may be credentials or name patients.
+fn without_secrets(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
-    format!("{path}?{}", parameters_without_credentials(query))
+    // `/fhir/Patient?family=…`
+    let is_about_patient = mentions_patient(path.as_bytes());
+    format!("{path}?{}", parameters_without_secrets(query, is_about_patient))
 }
 
-/// Parameters, with `removed` instead of values that may be credentials.
-fn parameters_without_credentials(query: &str) -> String {
+/// Parameters, with `removed` instead of values that may be credentials or name patients, or of all.
+fn parameters_without_secrets(query: &str, all: bool) -> String {
     let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if is_credential(name) => format!("{name}={REMOVED}"),
+        Some((name, value)) if all || is_secret(name, value) => format!("{name}={REMOVED}"),
         _ => parameter.to_owned(),
     });
     parameters.collect::<Vec<_>>().join("&")
 }
 
 /// Whether a kept target, or the text of a kept form, is without a value that the client sent.
-pub(crate) fn has_lost_credentials(kept: &str) -> bool {
+pub(crate) fn has_lost_values(kept: &str) -> bool {
     let mut parameters = kept.split(['?', '&']).filter_map(|parameter| parameter.split_once('='));
-    parameters.any(|(name, value)| value == REMOVED && is_credential(name))
+    parameters.any(|(_, value)| value == REMOVED)
 }
 
-fn is_credential(name: &str) -> bool {
-    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+/// Whether a value may be a credential, or is about a patient: by the name of its parameter (`patient`, `patient.name`,
+/// `actor:Patient.name`), or by itself (`Patient/1`, an INS).
+fn is_secret(name: &str, value: &str) -> bool {
+    let name = decoded(name);
     CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
+        || name.split(['.', ':']).any(|part| PATIENT_TYPES.iter().any(|name| part.eq_ignore_ascii_case(name)))
+        || decoded(value).split([',', '$']).any(|value| mentions_patient(value.as_bytes()))
+}
+
+/// A name or a value of a form.
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -307,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn target_is_kept_without_credentials() {
+    fn target_is_kept_without_credentials_and_patients() {
         for (target, expected) in [
             ("/fhir/Practitioner?identifier=s|v", "/fhir/Practitioner?identifier=s|v"),
             ("/fhir/metadata", "/fhir/metadata"),
@@ -316,25 +317,21 @@ mod tests {
             ("/a?%74oken=s3cret&key=s3cret", "/a?%74oken=removed&key=removed"),
             ("/a?apikey=s3cret&password=s3cret&tokens=1", "/a?apikey=removed&password=removed&tokens=1"),
             ("/a?token", "/a?token"),
+            ("/a?patient=1&x=1", "/a?patient=removed&x=1"),
+            ("/a?Patient.name=Dupont&patient%3APatient=1", "/a?Patient.name=removed&patient%3APatient=removed"),
+            ("/a?_has:Appointment:patient:name=x", "/a?_has:Appointment:patient:name=removed"),
+            ("/a?actor:Patient.name=x&actor=Practitioner/1", "/a?actor:Patient.name=removed&actor=Practitioner/1"),
+            ("/fhir/Patient?family=Dupont&x", "/fhir/Patient?family=removed&x"),
+            ("/a?actor=Location/1,Patient/1", "/a?actor=removed"),
+            ("/a?actor=https%3A%2F%2Fh%2FRelatedPerson%2f1", "/a?actor=removed"),
+            ("/a?identifier=urn:oid:1.2.250.1.213.1.4.8%7C1", "/a?identifier=removed"),
+            (
+                "/a?identifier=urn:oid:1.2.250.1.71.4.2.1%7C1&patients=2",
+                "/a?identifier=urn:oid:1.2.250.1.71.4.2.1%7C1&patients=2",
+            ),
         ] {
-            assert_eq!(without_credentials(target), expected, "{target}");
-            assert_eq!(has_lost_credentials(&without_credentials(target)), expected != target, "{target}");
-        }
-    }
-
-    #[test]
-    fn body_with_a_patient_is_recognised_in_any_writing() {
-        for (body, expected) in [
-            (r#"{"resourceType": "Patient"}"#, true),
-            (r#"{"resourceType": "PATIENT""#, true),
-            (r#"{"resourceType": "\u0050atie\u006Et"}"#, true),
-            (r#"{"reference": "RelatedPerson/1"}"#, true),
-            (r#"{"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "1"}"#, true),
-            (r#"{"resourceType": "Practitioner", "name": [{"family": "P\u00e9tain"}]}"#, false),
-            (r#"{"system": "urn:oid:1.2.250.1.213.3.6"} \u12 \uzzzz \"#, false),
-            ("", false),
-        ] {
-            assert_eq!(mentions_patient(body.as_bytes()), expected, "{body}");
+            assert_eq!(without_secrets(target), expected, "{target}");
+            assert_eq!(has_lost_values(&without_secrets(target)), expected != target, "{target}");
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct Exchange {
     /// `HTTP/1.0` or `HTTP/1.1`.
     pub version: String,
     pub method: String,
-    /// Path and query, without the values of parameters that are credentials.
+    /// Path and query, without the values of parameters that are credentials or about patients.
     pub target: String,
     /// The request id of the exchange that was sent again.
     pub resent_of: Option<String>,

@@ -201,7 +201,7 @@ async fn exchange_of_a_patient_is_kept_without_its_body() {
         1,
     );
     let escaped = patient.replace("Patient", r"\u0050atient");
-    let bodies = [contained.as_str(), patient, &escaped, &patient[..patient.len() - 1]];
+    let bodies = [contained.as_str(), patient, &escaped, &patient[..patient.len() - 1], &escaped[..escaped.len() - 1]];
     for (number, body) in (1..).zip(bodies) {
         let refused = target.put("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11", body).await;
         assert!([400, 422].contains(&refused.status.as_u16()), "{}", refused.text);
@@ -218,10 +218,29 @@ async fn exchange_of_a_patient_is_kept_without_its_body() {
     let headers = [("content-type", "application/json")];
     target.send("POST", "/fhir/Practitioner/$validate", &headers, patient).await.expect(200);
     target.exchanges("interaction=validate", 1).await;
+    let query = "/fhir/Appointment?patient.name=Zyxwvut&identifier=urn:oid:1.2.250.1.213.1.4.8%7CZyxwvut";
+    let refused = target.send("GET", query, &[], "").await;
+    let page = target.page(&described_by(&refused)).await.expect(200).text;
+    assert!(
+        page.contains("patient.name=removed&amp;identifier=removed")
+            || page.contains("patient.name=removed&#38;identifier=removed"),
+        "{page}"
+    );
+    target.exchanges("status=4xx", bodies.len() + 1).await;
     // Nor in any file.
     let database = target.database.url.clone();
     assert_eq!(target.serving.stop().0, Some(0));
     assert!(!files_contain(&database, "Zyxwvut"));
+}
+
+#[tokio::test]
+async fn exchange_of_a_body_that_only_has_the_word_is_kept_with_it() {
+    let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
+    let body = r#"{"resourceType": "Appointment", "patientInstruction": "le patient viendra à jeun"}"#;
+    let headers = [("content-type", "application/json")];
+    let refused = target.send("POST", "/fhir/Appointment", &headers, body).await;
+    assert!([400, 422].contains(&refused.status.as_u16()), "{}", refused.text);
+    assert_eq!(target.page(&format!("{}.body", described_by(&refused))).await.expect(200).text, body);
 }
 
 /// Whether any file beside this database contains a text.
