@@ -7,6 +7,8 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::audit::Viewed;
@@ -246,14 +248,23 @@ fn download(fhir_origin: &str, id: &str, exchange: &Exchange, format: &str) -> R
     viewed(response, &exchange.event)
 }
 
-/// The exchange as JSON: the audit event, and both messages.
+/// The exchange as JSON: the audit event, and both messages. A body that is no UTF-8 is in base64.
 fn json(exchange: &Exchange) -> Value {
     let message = |message: &Message| {
-        serde_json::json!({
+        let body = &message.body;
+        let mut of_message = serde_json::json!({
             "headers": message.headers,
-            "body": String::from_utf8_lossy(message.body.bytes()),
-            "isWhole": message.body.is_whole(),
-        })
+            "body": body.text(),
+            "length": body.length(),
+            "isWhole": body.is_whole(),
+        });
+        if body.text().is_none() {
+            of_message["bodyBase64"] = STANDARD.encode(body.bytes()).into();
+        }
+        if let Some(why) = body.why_not_kept() {
+            of_message["notKept"] = why.into();
+        }
+        of_message
     };
     serde_json::json!({
         "event": exchange.event,
@@ -346,6 +357,48 @@ impl IssueView {
             is_shown: false,
             source: known.map(|rule| Source::of(rule.source)),
             repair: repair.map(|repair| repair.sentence(visit.language)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::journal::exchange::{Body, tests::exchange};
+
+    #[test]
+    fn exchange_as_json_says_how_long_a_body_was_and_why_it_is_missing() {
+        let cut = Body::beginning(&Bytes::from_static(b"abcd"), 2);
+        let binary = Body::beginning(&Bytes::from_static(b"\xFF"), 2);
+        let mut kept = exchange("a", b"", b"");
+        for (body, expected) in [
+            (Body::None, serde_json::json!({ "body": "", "length": 0, "isWhole": true })),
+            (binary, serde_json::json!({ "body": null, "bodyBase64": "/w==", "length": 1, "isWhole": true })),
+            (
+                cut,
+                serde_json::json!({
+                    "body": "ab", "length": 4, "isWhole": false, "notKept": "the rest of the body is not kept",
+                }),
+            ),
+            (
+                Body::NotRead,
+                serde_json::json!({
+                    "body": "", "length": null, "isWhole": false, "notKept": "the body was not read",
+                }),
+            ),
+            (
+                Body::Withheld { length: 7 },
+                serde_json::json!({
+                    "body": "", "length": 7, "isWhole": false, "notKept": "the body is not kept, as it may have a patient",
+                }),
+            ),
+        ] {
+            kept.request.body = body;
+            let mut request = json(&kept)["request"].take();
+            request.as_object_mut().expect("an object").remove("headers");
+            assert_eq!(request, expected);
         }
     }
 }

@@ -77,6 +77,37 @@ impl Body {
         }
     }
 
+    /// What is kept as text; `None` where it is no UTF-8. Of a character that the end of the kept part has cut, nothing is left.
+    pub fn text(&self) -> Option<&str> {
+        let bytes = self.bytes();
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(error) if error.error_len().is_none() && !self.is_whole() => {
+                std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// The length in bytes of the body as sent; `None` where it is unknown.
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Self::None => Some(0),
+            Self::NotRead => None,
+            Self::Kept { length, .. } | Self::Withheld { length } => Some(*length),
+        }
+    }
+
+    /// Why the body, or a part of it, is missing; `None` where it is not.
+    pub fn why_not_kept(&self) -> Option<&'static str> {
+        match self {
+            Self::NotRead => Some("the body was not read"),
+            Self::Withheld { .. } => Some("the body is not kept, as it may have a patient"),
+            body if body.is_whole() => None,
+            _ => Some("the rest of the body is not kept"),
+        }
+    }
+
     /// Whether all of the body is kept, or there was none.
     pub fn is_whole(&self) -> bool {
         match self {
@@ -176,6 +207,19 @@ pub(crate) mod tests {
         let body = Body::beginning(&Bytes::from_static(b"abcdef"), 4);
         assert_eq!(body, Body::Kept { bytes: Bytes::from_static(b"abcd"), length: 6 });
         assert!(!body.is_whole());
+        assert_eq!((body.text(), body.length()), (Some("abcd"), Some(6)));
         assert_eq!(Body::beginning(&Bytes::new(), 4), Body::None);
+    }
+
+    #[test]
+    fn body_is_text_unless_it_is_no_utf_8_where_it_was_not_cut() {
+        for (bytes, limit, expected) in [
+            (&b"\xC3\xA9x"[..], 9, Some("\u{e9}x")),
+            (b"x\xC3\xA9", 2, Some("x")),
+            (b"x\xC3", 9, None),
+            (b"x\xFFabc", 3, None),
+        ] {
+            assert_eq!(Body::beginning(&Bytes::from_static(bytes), limit).text(), expected, "{bytes:?}");
+        }
     }
 }

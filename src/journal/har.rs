@@ -23,11 +23,18 @@ pub(crate) fn har(exchange: &Exchange, origin: &str) -> Value {
         "bodySize": length(&request.body),
     });
     if let Body::Kept { bytes, .. } = &request.body {
-        of_request["postData"] = json!({
-            "mimeType": value(request, "content-type"),
-            "text": String::from_utf8_lossy(bytes),
-            "comment": comment(&request.body),
-        });
+        let mut posted = json!({ "mimeType": value(request, "content-type"), "comment": comment(&request.body) });
+        match request.body.text() {
+            Some(text) => posted["text"] = text.into(),
+            None => {
+                // Only contents of answers have `encoding`; names of other fields begin with an underscore.
+                posted["text"] = STANDARD.encode(bytes).into();
+                posted["_encoding"] = "base64".into();
+            }
+        }
+        of_request["postData"] = posted;
+    } else if let Some(why) = request.body.why_not_kept() {
+        of_request["comment"] = why.into();
     }
     let of_answer = json!({
         "status": event.status,
@@ -71,11 +78,7 @@ fn value<'a>(message: &'a Message, name: &str) -> &'a str {
 
 /// The length of a body as sent; -1 where it is unknown.
 fn length(body: &Body) -> i64 {
-    match body {
-        Body::None => 0,
-        Body::NotRead => -1,
-        Body::Kept { length, .. } | Body::Withheld { length } => i64::try_from(*length).unwrap_or(-1),
-    }
+    body.length().and_then(|length| i64::try_from(length).ok()).unwrap_or(-1)
 }
 
 fn content(message: &Message) -> Value {
@@ -84,9 +87,9 @@ fn content(message: &Message) -> Value {
         "mimeType": value(message, "content-type"),
         "comment": comment(&message.body),
     });
-    match std::str::from_utf8(message.body.bytes()) {
-        Ok(text) => content["text"] = text.into(),
-        Err(_) => {
+    match message.body.text() {
+        Some(text) => content["text"] = text.into(),
+        None => {
             content["text"] = STANDARD.encode(message.body.bytes()).into();
             content["encoding"] = "base64".into();
         }
@@ -95,12 +98,7 @@ fn content(message: &Message) -> Value {
 }
 
 fn comment(body: &Body) -> &'static str {
-    match body {
-        Body::NotRead => "the body was not read",
-        Body::Withheld { .. } => "the body is not kept, as it has a patient",
-        body if body.is_whole() => "",
-        _ => "the beginning of the body; the rest is not kept",
-    }
+    body.why_not_kept().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -134,6 +132,25 @@ mod tests {
             kept.request.body = body;
             let request = har(&kept, "http://h")["log"]["entries"][0]["request"].clone();
             assert_eq!((&request["bodySize"], request.get("postData")), (&json!(size), None));
+            assert_eq!(request["comment"].is_string(), size != 0, "{request}");
         }
+    }
+
+    #[test]
+    fn har_of_bodies_that_are_no_utf_8_has_them_in_base64() {
+        let kept = exchange("an-id", b"\xFF\xFE", b"\xFF");
+        let entry = &har(&kept, "http://h")["log"]["entries"][0];
+        let posted = json!({ "mimeType": "", "comment": "", "text": "//4=", "_encoding": "base64" });
+        assert_eq!((&entry["request"]["postData"], &entry["request"]["bodySize"]), (&posted, &json!(2)));
+        assert_eq!(entry["response"]["content"]["encoding"], "base64");
+    }
+
+    #[test]
+    fn har_of_a_body_that_is_cut_says_so_and_how_long_it_was() {
+        let mut kept = exchange("an-id", b"", b"");
+        kept.request.body = Body::beginning(&bytes::Bytes::from_static(b"x\xC3\xA9"), 2);
+        let request = &har(&kept, "http://h")["log"]["entries"][0]["request"];
+        let posted = json!({ "mimeType": "", "comment": "the rest of the body is not kept", "text": "x" });
+        assert_eq!((&request["postData"], &request["bodySize"]), (&posted, &json!(3)));
     }
 }
