@@ -18,6 +18,7 @@ pub(crate) struct JournalQueue(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Waiting>,
     arrived: Notify,
+    removed: Notify,
 }
 
 #[derive(Default)]
@@ -98,6 +99,20 @@ impl JournalQueue {
         let number = number.min(waiting.exchanges.len());
         let removed: usize = waiting.exchanges.drain(..number).map(|exchange| exchange.size()).sum();
         waiting.bytes -= removed;
+        drop(waiting);
+        self.0.removed.notify_waiters();
+    }
+
+    /// Completes when this exchange no longer waits, nor any before it.
+    pub async fn until_removed(&self, exchange: &Arc<Exchange>) {
+        loop {
+            let removed = self.0.removed.notified();
+            // What is removed from now on is noticed.
+            if !self.waiting().exchanges.iter().any(|waiting| Arc::ptr_eq(waiting, exchange)) {
+                return;
+            }
+            removed.await;
+        }
     }
 
     /// A panic elsewhere does not leave the queue half changed.

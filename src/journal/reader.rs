@@ -1,11 +1,13 @@
 //! What the journal knows, for pages: stored exchanges, and those that still wait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::content::decompress;
 use super::exchange::Exchange;
 use super::queue::JournalQueue;
 use super::text_search::{self, TextSearch};
+use super::writer::microseconds;
 use crate::audit::LookupKey;
 use crate::deadline::Deadline;
 use crate::storage::StorageError;
@@ -13,6 +15,9 @@ use crate::storage::journal::{JournalDatabase, JournalFilter, JournalRow};
 
 /// Maximum exchanges with the same request id that are listed: a client may repeat one.
 const MAX_SAME_ID: usize = 20;
+
+/// How long a page waits until several exchanges with its id are stored: they are, each fifth of a second.
+const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Reads the journal. Cheap to clone.
 #[derive(Clone, Default)]
@@ -99,7 +104,7 @@ impl JournalReader {
         deadline: &Deadline,
     ) -> Result<Option<Found>, StorageError> {
         // Before the database is asked: it may be stored in between.
-        let waiting = self.queue.with_request_id(request_id).into_iter().next().filter(|_| number.is_none());
+        let waiting = self.waiting(request_id, number).await.filter(|_| number.is_none());
         let mut rows = match &self.database {
             Some(database) => deadline.limit(database.until(deadline).with_request_id(request_id, MAX_SAME_ID)).await?,
             None => vec![],
@@ -114,7 +119,9 @@ impl JournalReader {
             rows.extend(found.into_iter().filter(|row| row.request_id == request_id));
         }
         if let Some(exchange) = waiting {
-            return Ok(Some(Found { exchange, number: None, others: rows }));
+            // It may just have been stored.
+            let stored = rows.iter().position(|row| is_same(&exchange, row)).map(|position| rows.remove(position).id);
+            return Ok(Some(Found { exchange, number: stored, others: rows }));
         }
         let chosen = match number {
             Some(number) => rows.iter().position(|row| row.id == number),
@@ -127,5 +134,81 @@ impl JournalReader {
         let exchange = tokio::task::spawn_blocking(move || decompress(&content)).await;
         let exchange = exchange.map_err(StorageError::internal)?.map_err(StorageError::internal)?;
         Ok(Some(Found { exchange: Arc::new(exchange), number: Some(row.id), others }))
+    }
+    /// The newest exchange with this request id that waits. Only what is stored can be linked to: where others wait too, `None` once
+    /// all are stored.
+    async fn waiting(&self, request_id: &str, number: Option<i64>) -> Option<Arc<Exchange>> {
+        let waiting = self.queue.with_request_id(request_id);
+        let newest = waiting.first()?;
+        if waiting.len() > 1 || number.is_some() {
+            let stored = tokio::time::timeout(STORE_TIMEOUT, self.queue.until_removed(newest)).await;
+            return stored.is_err().then(|| newest.clone());
+        }
+        Some(newest.clone())
+    }
+}
+
+/// Whether a row is the stored form of an exchange with the same request id.
+fn is_same(exchange: &Exchange, row: &JournalRow) -> bool {
+    let event = &exchange.event;
+    row.at == event.at
+        && row.duration_us == microseconds(event.duration_ms)
+        && row.status == i64::from(event.status)
+        && row.interaction == event.interaction
+        && row.method == exchange.method
+        && row.target == exchange.target
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::super::queue::JournalQueue;
+    use super::super::writer::JournalWriter;
+    use super::*;
+    use crate::audit::AuditQueue;
+    use crate::clock::Clock;
+    use crate::journal::exchange::tests::exchange;
+
+    fn push(queue: &JournalQueue, request_id: &str, duration_ms: f64) {
+        let mut exchange = exchange(request_id, b"", b"");
+        exchange.event.duration_ms = duration_ms;
+        assert!(queue.push(exchange.size(), || exchange));
+    }
+
+    async fn found(reader: &JournalReader, number: Option<i64>) -> (Option<i64>, f64, Vec<i64>) {
+        let found = reader.find("a", number, &Deadline::none()).await.expect("read").expect("an exchange");
+        let others = found.others.iter().map(|row| row.id).collect();
+        (found.number, found.exchange.event.duration_ms, others)
+    }
+
+    #[tokio::test]
+    async fn exchanges_with_one_id_that_wait_are_linked_to_each_other_and_none_to_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let database = JournalDatabase::open(&url).await.expect("a journal");
+        let queue = JournalQueue::default();
+        let reader = JournalReader::new(Some(database.clone()), queue.clone(), true);
+        push(&queue, "a", 1.0);
+        assert_eq!(found(&reader, None).await, (None, 1.0, vec![]), "from the queue");
+        push(&queue, "a", 2.0);
+        push(&queue, "b", 2.0);
+        push(&queue, "a", 3.0);
+        let (audit, _events) = AuditQueue::without_task();
+        let clock = Clock::new(|| "2026-11-26T08:00:00Z".parse().expect("a time"), || unreachable!("no ids"));
+        let settings =
+            crate::journal::Settings { journal: None, journal_keep: jiff::Span::new().days(7), journal_size: 1 << 30 };
+        let writer = JournalWriter { database: database.clone(), queue: queue.clone(), settings, clock, audit };
+        let (stop, stopping) = watch::channel(false);
+        let task = writer.start(stopping);
+        assert_eq!(found(&reader, None).await, (Some(4), 3.0, vec![2, 1]));
+        push(&queue, "a", 4.0);
+        assert_eq!(found(&reader, Some(2)).await, (Some(2), 2.0, vec![5, 4, 1]));
+        // As between a commit and the end of the wait.
+        push(&queue, "a", 4.0);
+        let (number, duration, others) = found(&reader, None).await;
+        assert_eq!((number, duration, others), (Some(5), 4.0, vec![4, 2, 1]));
+        stop.send_replace(true);
+        task.await.expect("it ends");
     }
 }

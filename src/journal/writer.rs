@@ -153,7 +153,8 @@ fn row(exchange: &Exchange, audit: &AuditQueue) -> std::io::Result<NewExchange> 
     })
 }
 
-fn microseconds(milliseconds: f64) -> i64 {
+/// A duration as it is stored.
+pub(super) fn microseconds(milliseconds: f64) -> i64 {
     let duration = Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or_default();
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
