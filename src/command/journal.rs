@@ -42,8 +42,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal, and creates it where exchanges are kept. Where they are not, one of former runs is opened: it is shown
-    /// until it is too old.
+    /// Opens the journal, and creates it where exchanges are kept. Where they are not, one of former runs is opened: it is migrated, and
+    /// shown until it is too old.
     pub async fn open(config: &Config) -> Self {
         let is_kept = config.journal.mode(config.is_test_target()) == Mode::Full;
         let opened: Result<_, OpenError> = match is_kept {

@@ -3,6 +3,7 @@
 use sas_endpoint::audit::LookupKey;
 use sas_endpoint::deadline::Deadline;
 use sas_endpoint::storage::journal::{JournalDatabase, JournalFilter, JournalRow, NewExchange};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::support::Backend;
 use crate::{Given, given, on_both_databases};
@@ -26,6 +27,14 @@ fn exchange(request_id: &str) -> NewExchange {
 
 fn read(request_id: &str) -> NewExchange {
     NewExchange { is_read: true, method: "GET".to_owned(), interaction: "read".to_owned(), ..exchange(request_id) }
+}
+
+/// Runs statements as somebody would who has the database at this address.
+async fn execute(backend: Backend, url: &str, statements: &'static str) -> Result<(), sqlx::Error> {
+    match backend {
+        Backend::Sqlite => SqliteConnection::connect(url).await?.execute(statements).await.map(|_| ()),
+        Backend::Postgres => PgConnection::connect(url).await?.execute(statements).await.map(|_| ()),
+    }
 }
 
 async fn open(given: &Given) -> JournalDatabase {
@@ -197,6 +206,29 @@ on_both_databases! { given;
         open(&given).await.add(&[exchange("a")]).await.expect("added");
         let existing = JournalDatabase::open_existing(url).await.expect("opened").expect("a journal");
         assert_eq!(all(&existing.until(&Deadline::none())).await, ["a"]);
+    }
+
+    async fn journal_of_an_older_release_is_migrated_where_it_is_only_shown(given: Given) {
+        let journal = open(&given).await;
+        journal.add(&[exchange("a")]).await.expect("added");
+        journal.close().await;
+        // As the first release with a journal left it.
+        let statements = match given.backend {
+            Backend::Sqlite => "DROP INDEX exchange_refused; DELETE FROM _sqlx_migrations WHERE version = 2",
+            Backend::Postgres => {
+                "DROP INDEX journal.exchange_refused; DELETE FROM journal._sqlx_migrations WHERE version = 2"
+            }
+        };
+        let url = match given.backend {
+            Backend::Sqlite => given.database.url.replace("test.db", "test-journal.db"),
+            Backend::Postgres => given.database.url.clone(),
+        };
+        execute(given.backend, &url, statements).await.expect("made older");
+        let older = JournalDatabase::open_existing(&given.database.url).await.expect("opened").expect("a journal");
+        assert_eq!(all(&older).await, ["a"]);
+        assert_eq!(older.clear().await.expect("cleared"), 1);
+        older.close().await;
+        execute(given.backend, &url, statements).await.expect("the migration was applied");
     }
 
     async fn journal_of_two_instances_has_ids_in_commit_order(given: Given) {

@@ -37,6 +37,9 @@ const READERS: u32 = 2;
 /// The schema of the tables, set by a statement: poolers refuse it as a connection parameter.
 const SEARCH_PATH: &str = "SET search_path = journal";
 
+/// Without it, one of two instances that create the schema at once would fail. It ends with the connection.
+const LOCK: &str = "SELECT pg_advisory_lock(7302454)";
+
 /// The settings of every session on Postgres. Each statement reaches its rows by a key; without statistics, Postgres would
 /// read whole tables. What is lost in a crash of the server is no acknowledged write.
 const SESSION: &str = concat!(
@@ -68,9 +71,7 @@ impl JournalDatabase {
             Backend::Postgres => {
                 let (address, mut first) = connect(url).await?;
                 let failed = |error| address.failed(error);
-                // Without the lock, one of two instances that create the schema at once would fail. The lock ends with the
-                // connection.
-                first.execute("SELECT pg_advisory_lock(7302454)").await.map_err(failed)?;
+                first.execute(LOCK).await.map_err(failed)?;
                 first.execute("CREATE SCHEMA IF NOT EXISTS journal").await.map_err(failed)?;
                 SCHEMA.migrate_postgres(&mut first, &address).await?;
                 first.close().await.map_err(failed)?;
@@ -79,7 +80,8 @@ impl JournalDatabase {
         }
     }
 
-    /// Opens the journal if there is one, and creates nothing.
+    /// Opens the journal if there is one, and creates none. One of an older release is migrated: its exchanges are shown and purged
+    /// whether or not more are kept.
     pub async fn open_existing(url: &str) -> Result<Option<Self>, OpenError> {
         match Backend::of(url)? {
             Backend::Sqlite => {
@@ -90,7 +92,9 @@ impl JournalDatabase {
                 }
                 let failed = |source| OpenError::Connect { description: description.clone(), source };
                 let mut first = first_connection(&options).await.map_err(failed)?;
-                SCHEMA.check_sqlite(&mut first, &description).await?;
+                if is_older(SCHEMA.check_sqlite(&mut first, &description).await)? {
+                    SCHEMA.migrate_sqlite(&mut first).await?;
+                }
                 first.close().await.map_err(failed)?;
                 Ok(Some(Self::of_sqlite(options, &description)))
             }
@@ -102,7 +106,10 @@ impl JournalDatabase {
                 if !exists {
                     return Ok(None);
                 }
-                SCHEMA.check_postgres(&mut first, &address).await?;
+                if is_older(SCHEMA.check_postgres(&mut first, &address).await)? {
+                    first.execute(LOCK).await.map_err(failed)?;
+                    SCHEMA.migrate_postgres(&mut first, &address).await?;
+                }
                 first.close().await.map_err(failed)?;
                 Ok(Some(Self::of_postgres(address)))
             }
@@ -122,6 +129,15 @@ impl JournalDatabase {
         let connections = |size| Connections::new(options.clone(), size, session.clone());
         let (writer, readers) = (Writer::Postgres(connections(1)), Readers::Postgres(connections(READERS)));
         Self { writer, readers, description: description.to_string().into(), deadline: Deadline::none() }
+    }
+}
+
+/// Whether a check has found an older schema.
+fn is_older(checked: Result<(), OpenError>) -> Result<bool, OpenError> {
+    match checked {
+        Ok(()) => Ok(false),
+        Err(OpenError::OlderSchema { .. }) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 
