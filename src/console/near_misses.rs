@@ -39,7 +39,12 @@ pub struct NearMisses {
     pub found: Vec<(String, String)>,
     /// Whether the time was not enough.
     pub is_incomplete: bool,
+    /// Whether the identifier has more variants than are looked up.
+    pub is_bounded: bool,
 }
+
+/// Resources, each with what it has in common.
+type Alike = Vec<(String, String)>;
 
 /// How a variant differs from an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,21 +71,22 @@ pub async fn find(console: &Console, exchange: &Exchange, text: &Text) -> Option
     );
     let is_incomplete = alike.is_err() || same.is_err();
     let mut seen = BTreeSet::from([own]);
-    let found = alike.unwrap_or_default().into_iter().chain(same.unwrap_or_default());
+    let (alike, is_bounded) = alike.unwrap_or_default();
+    let found = alike.into_iter().chain(same.unwrap_or_default());
     let found = found.filter(|(resource, _)| seen.insert(resource.clone())).take(MAX_SHOWN).collect();
-    Some(NearMisses { found, is_incomplete })
+    Some(NearMisses { found, is_incomplete, is_bounded })
 }
 
-/// Resources that hold a variant of the identifier in the query.
+/// Resources that hold a variant of the identifier in the query; and whether it has more variants than were looked up.
 async fn with_similar_identifier(
     console: &Console,
     exchange: &Exchange,
     resource_type: ResourceType,
     text: &Text,
     deadline: &Deadline,
-) -> Result<Vec<(String, String)>, StorageError> {
-    let Some(Token::Exact(identifier)) = criterion(&exchange.target) else { return Ok(vec![]) };
-    let variants = variants(&identifier);
+) -> Result<(Alike, bool), StorageError> {
+    let Some(Token::Exact(identifier)) = criterion(&exchange.target) else { return Ok((vec![], false)) };
+    let (variants, is_bounded) = variants(&identifier);
     let identifiers = variants.iter().map(|(_, variant)| (resource_type, variant.clone())).collect();
     let keys = StateKeys { identifiers, ..StateKeys::default() };
     let storage = console.parts.endpoint.storage.for_console(deadline);
@@ -91,7 +97,7 @@ async fn with_similar_identifier(
         let has = fill(variation.sentence(text), &[("identifier", &format!("{system}|{value}"))]);
         Some((format!("{resource_type}/{}", holder.id), has))
     });
-    Ok(held.collect())
+    Ok((held.collect(), is_bounded))
 }
 
 /// Accounts that were written with the same name and mail address.
@@ -100,7 +106,7 @@ async fn of_same_person(
     exchange: &Exchange,
     text: &Text,
     deadline: &Deadline,
-) -> Result<Vec<(String, String)>, StorageError> {
+) -> Result<Alike, StorageError> {
     let audit = console.parts.endpoint.writer.audit();
     let Some(key) = person::key(audit, exchange) else { return Ok(vec![]) };
     let filter = JournalFilter { keys: vec![key], status: Some((200, 299)), ..JournalFilter::default() };
@@ -129,14 +135,18 @@ impl Variation {
     }
 }
 
-/// Identifiers that a client may have meant, the likeliest first; a bounded number.
-fn variants(identifier: &Identifier) -> Vec<(Variation, Identifier)> {
+/// Identifiers that a client may have meant, the likeliest first; a bounded number, and whether there are more.
+fn variants(identifier: &Identifier) -> (Vec<(Variation, Identifier)>, bool) {
     let Identifier { system, value } = identifier;
-    let mut variants = vec![];
+    let (mut variants, mut has_more) = (vec![], value.chars().count() > MAX_VARIED);
     let mut add = |variation, system: &str, value: &str| {
         let variant = Identifier::new(system, value);
-        if variant != *identifier && !value.is_empty() && variants.len() < MAX_VARIANTS {
-            variants.push((variation, variant));
+        if variant == *identifier || value.is_empty() {
+            return;
+        }
+        match variants.len() {
+            MAX_VARIANTS => has_more = true,
+            _ => variants.push((variation, variant)),
         }
     };
     add(Variation::Case, system, &value.to_lowercase());
@@ -162,7 +172,7 @@ fn variants(identifier: &Identifier) -> Vec<(Variation, Identifier)> {
     if characters.len() <= MAX_VARIED {
         with_another_character(&characters, |varied| add(Variation::Character, system, &varied));
     }
-    variants
+    (variants, has_more)
 }
 
 /// Each text with one character less, two exchanged, one replaced, or one more.
@@ -211,7 +221,8 @@ mod tests {
     #[test]
     fn near_misses_of_an_identifier_are_what_a_client_may_have_meant() {
         let sent = Identifier::new(IDNPS, "81000290937a%2F");
-        let all = variants(&sent);
+        let (all, has_more) = variants(&sent);
+        assert!(!has_more);
         for (variation, system, value) in [
             (Variation::Case, IDNPS, "81000290937A%2F"),
             (Variation::Encoding, IDNPS, "81000290937a/"),
@@ -227,18 +238,25 @@ mod tests {
             assert!(all.contains(&(variation, Identifier::new(system, value))), "{variation:?} {system}|{value}");
         }
         assert!(!all.iter().any(|(_, variant)| *variant == sent));
-        let bare = variants(&Identifier::new("1.2.250.1.71.4.2.1", "1"));
+        let (bare, _) = variants(&Identifier::new("1.2.250.1.71.4.2.1", "1"));
         assert!(bare.contains(&(Variation::System, Identifier::new(IDNPS, "1"))));
-        let twice = variants(&Identifier::new("s", "a%252Fb"));
+        let (twice, _) = variants(&Identifier::new("s", "a%252Fb"));
         assert!(twice.contains(&(Variation::Encoding, Identifier::new("s", "a/b"))));
     }
 
     #[test]
-    fn near_misses_are_bounded_in_number() {
-        for value in
-            ["zA0".repeat(13), "é".repeat(255), String::new(), "0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11".to_owned()]
-        {
-            assert!(variants(&Identifier::new("s", &value)).len() <= MAX_VARIANTS, "{value}");
+    fn near_misses_are_bounded_in_number_and_it_is_known() {
+        for (value, expected) in [
+            ("zA0".repeat(13), true),
+            ("0".repeat(MAX_VARIED + 1), true),
+            ("é".repeat(255), true),
+            (String::new(), false),
+            ("0".repeat(MAX_VARIED), false),
+            ("0b9c2a54-7f0e-4c1b-9d55-6f2f6d0e8a11".to_owned(), false),
+        ] {
+            let (variants, has_more) = variants(&Identifier::new("s", &value));
+            assert!(variants.len() <= MAX_VARIANTS, "{value}");
+            assert_eq!(has_more, expected, "{value}");
         }
     }
 

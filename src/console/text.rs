@@ -167,6 +167,7 @@ texts! { Text:
     decision_nothing_else: "aucun"; "none";
     near_misses: "Une autre ressource était peut-être visée"; "Another resource may have been meant";
     near_misses_incomplete: "La recherche est incomplète : le temps imparti (200 ms) n'a pas suffi."; "The search is incomplete: the time limit (200 ms) was reached.";
+    near_misses_bounded: "Tous les identifiants proches n'ont pas été cherchés : celui-ci est trop long."; "Not every similar identifier was looked for: this one is too long.";
     near_miss_case: "elle a cet identifiant avec une autre casse ({identifier})"; "it holds this identifier in another case ({identifier})";
     near_miss_prefix: "elle a cet identifiant avec un autre préfixe ({identifier})"; "it holds this identifier with another prefix ({identifier})";
     near_miss_system: "elle a cette valeur dans un autre système ({identifier})"; "it holds this value in another system ({identifier})";
