@@ -284,18 +284,14 @@ pub async fn audit_events(
     console.scan(timeout, read).await
 }
 
-/// The newest event of the audit log with this request id, as far as it is found in time.
+/// The newest event of the audit log with this request id.
+///
+/// # Errors
+/// [`StorageError::DeadlineExceeded`], where the log is longer than what is read in time: the event may exist.
 pub async fn audit_event(console: &Console, id: &str) -> Result<Option<AuditEvent>, StorageError> {
     let (storage, id) = (console.parts.endpoint.storage.clone(), id.to_owned());
-    let read = async move |deadline: Deadline| {
-        let (storage, query) = (storage.for_console(&deadline), AuditQuery { limit: 1, ..AuditQuery::default() });
-        match deadline.limit(storage.exchanges(&query, |event| event.request_id == id)).await {
-            Ok(found) => Ok(found.into_iter().next()),
-            // The log is longer than what is read in the time: it is not among the newest.
-            Err(StorageError::DeadlineExceeded) => Ok(None),
-            Err(error) => Err(error),
-        }
-    };
+    let read =
+        async move |deadline: Deadline| deadline.limit(storage.for_console(&deadline).event_of_request(&id)).await;
     console.scan(WAIT_TIMEOUT, read).await
 }
 

@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
 use super::database::{Storage, on_reader};
 use super::event_batch::RUN;
 use super::write_set::{StateKeys, WriteSet};
 use super::write_transaction::in_write_transaction;
 use crate::audit::{AuditEvent, Key, LookupKey};
+use crate::fhir::date::instant;
 use crate::fhir::identifier::Identifier;
 use crate::storage::error::StorageError;
 
@@ -23,6 +27,10 @@ const PAGE: i64 = 500;
 /// Events are numbered in the order of commits: an event that waited while the database was away has a higher number
 /// than later ones. This exceeds the number of events that can wait.
 const MAX_LATE_EVENTS: usize = 4096;
+/// The same, for statements.
+const LATE_EVENTS: i64 = 4096;
+/// Between the time in a request id of ours and that of the event: two readings of the same clock, which may be set in between.
+const REQUEST_TIME: SignedDuration = SignedDuration::from_secs(5);
 
 const SELECT_KEY: &str = "SELECT value FROM note WHERE name = 'exchanges-key'";
 
@@ -198,6 +206,68 @@ impl Storage {
         Ok(AuditPage { reached: None, ..page })
     }
 
+    /// The newest event of the request with this id. There is no index of these: the time in an id of ours (a UUID of version 7)
+    /// says where to look first. Another one, or one that is not there, is looked for from the newest event on.
+    ///
+    /// # Errors
+    /// [`StorageError::DeadlineExceeded`] where the log is longer than what is read in time: the event may exist.
+    pub async fn event_of_request(&self, request_id: &str) -> Result<Option<AuditEvent>, StorageError> {
+        if let Some(time) = time_of_id(request_id)
+            && let Some(event) = self.event_of_request_at(request_id, time).await?
+        {
+            return Ok(Some(event));
+        }
+        let query = AuditQuery { limit: 1, ..AuditQuery::default() };
+        Ok(self.exchanges(&query, |event| event.request_id == request_id).await?.pop())
+    }
+
+    /// The newest event of the request with this id that began at about this time.
+    pub async fn event_of_request_at(
+        &self,
+        request_id: &str,
+        time: Timestamp,
+    ) -> Result<Option<AuditEvent>, StorageError> {
+        let bound = |time: Result<Timestamp, _>| time.map(instant).map_err(StorageError::internal);
+        let (since, until) = (bound(time.checked_sub(REQUEST_TIME))?, bound(time.checked_add(REQUEST_TIME))?);
+        let last =
+            "SELECT MAX(id), MIN(at) FROM (SELECT id, at FROM exchange WHERE id >= $1 ORDER BY id LIMIT $2) AS page";
+        let select = "SELECT record FROM exchange WHERE id >= $1 AND id <= $2 AND at >= $3 AND at < $4 ORDER BY id";
+        let (mut first, mut found) = (self.first_event_since(&since).await?, None);
+        loop {
+            let page: (Option<i64>, Option<String>) = on_reader!(self, searches, reader => sqlx::query_as(last).bind(first).bind(LATE_EVENTS).fetch_one(reader).await)?;
+            let (Some(last), Some(oldest)) = page else { return Ok(found) };
+            let texts: Vec<String> = on_reader!(self, searches, reader => {
+                let query = sqlx::query_scalar(select).bind(first).bind(last).bind(&since).bind(&until);
+                query.fetch_all(reader).await
+            })?;
+            let events = texts.iter().filter_map(|text| parse_event(text));
+            found = events.rev().find(|event| event.request_id == request_id).or(found);
+            if oldest >= until {
+                return Ok(found);
+            }
+            first = last + 1;
+        }
+    }
+
+    /// A number before which no event is from this time on, but for those that were committed late: a binary search, as events
+    /// are numbered in about the order of time.
+    async fn first_event_since(&self, since: &str) -> Result<i64, StorageError> {
+        let ends = "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM exchange";
+        // Among as many events, one is not late.
+        let newest = "SELECT MAX(at) FROM (SELECT at FROM exchange WHERE id >= $1 ORDER BY id LIMIT $2) AS page";
+        let (mut low, mut high): (i64, i64) =
+            on_reader!(self, searches, reader => sqlx::query_as(ends).fetch_one(reader).await)?;
+        while high - low > LATE_EVENTS {
+            let middle = low.midpoint(high);
+            let newest: Option<String> = on_reader!(self, searches, reader => sqlx::query_scalar(newest).bind(middle).bind(LATE_EVENTS).fetch_one(reader).await)?;
+            match newest.is_some_and(|newest| newest.as_str() < since) {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
     /// The numbers of the events under any of these keys, run by run.
     async fn find_by_keys(&self, keys: &[LookupKey]) -> Result<BTreeSet<i64>, StorageError> {
         let sql = "WITH RECURSIVE run(number) AS ( \
@@ -239,6 +309,13 @@ impl Storage {
             purged
         }))
     }
+}
+
+/// The time in a request id of ours.
+fn time_of_id(request_id: &str) -> Option<Timestamp> {
+    let id = Uuid::try_parse(request_id).ok().filter(|id| id.get_version_num() == 7)?;
+    let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
+    Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
 }
 
 /// Parses a stored event; one that a later release wrote in another form is skipped.

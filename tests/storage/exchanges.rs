@@ -1,13 +1,17 @@
 //! The audit log in the database: committed with its change, immutable, deleted when expired.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use sas_endpoint::audit::{AuditEvent, Caller, HashedIdentifier, Key, LookupKey};
+use sas_endpoint::deadline::Deadline;
+use sas_endpoint::fhir::date::instant;
 use sas_endpoint::fhir::identifier::{Identifier, Token};
 use sas_endpoint::storage::exchanges::AuditQuery;
 use sas_endpoint::storage::registry::Claim;
-use sas_endpoint::storage::{NewVersion, StateKeys, WriteSet};
+use sas_endpoint::storage::{NewVersion, StateKeys, StorageError, WriteSet};
 use sqlx::{Connection, PgConnection, SqliteConnection};
+use uuid::Uuid;
 
 use crate::support::Backend;
 use crate::{ACCOUNT, Given, entry, given, id, on_both_databases, write};
@@ -47,6 +51,12 @@ fn about(hash: &str) -> AuditQuery {
 
 fn everything() -> AuditQuery {
     AuditQuery { limit: usize::MAX, ..AuditQuery::default() }
+}
+
+/// A request id as ours of this time.
+fn id_at(time: Timestamp) -> String {
+    let seconds = time.as_second().try_into().expect("after 1970");
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0)).to_string()
 }
 
 /// Runs a statement as somebody would who has the database.
@@ -142,6 +152,39 @@ on_both_databases! {
         }
         let found = given.storage.exchanges(&about("00000000000000aa"), |_| true).await.expect("records");
         assert_eq!(found.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>(), ["0", "1000", "2000"]);
+    }
+
+    async fn audit_event_of_a_request_is_found_by_the_time_in_its_id(given: Given) {
+        let start = crate::at("2026-03-01T08:00:00Z");
+        let at = |second: i64| start + SignedDuration::from_secs(second);
+        // A second apart, and some committed late: thousands of numbers behind their time.
+        let late = [5, 9000];
+        let in_time = (0..10_000).filter(|number| !late.contains(number));
+        let numbers = in_time.clone().take(9500).chain(late).chain(in_time.skip(9500));
+        let records: Vec<_> = numbers
+            .map(|number| AuditEvent { request_id: id_at(at(number)), ..record(0, &instant(at(number)), "00000000000000aa") })
+            .collect();
+        for some in records.chunks(500) {
+            given.storage.add_events(some).await.expect("recorded");
+        }
+        let storage = &given.storage;
+        for number in [0, 5, 4242, 9000, 9499, 9500, 9999] {
+            let id = id_at(at(number));
+            let by_time = storage.event_of_request_at(&id, at(number)).await.expect("read").map(|event| event.at);
+            assert_eq!(by_time, (number != 5).then(|| instant(at(number))), "{number}");
+            let found = storage.event_of_request(&id).await.expect("read").map(|event| event.at);
+            assert_eq!(found, Some(instant(at(number))), "{number}");
+        }
+        for unknown in [id_at(at(-3600)), id_at(at(20_000)), "unknown".to_owned()] {
+            assert_eq!(storage.event_of_request(&unknown).await.expect("read"), None, "{unknown}");
+        }
+    }
+
+    async fn audit_event_of_a_request_that_is_not_found_in_time_is_no_absent_one(given: Given) {
+        given.storage.add_events(&[record(1, NEW, "00000000000000aa")]).await.expect("recorded");
+        let deadline = Deadline::after(Duration::ZERO);
+        let found = deadline.limit(given.storage.until(&deadline).event_of_request("1")).await;
+        assert!(matches!(found, Err(StorageError::DeadlineExceeded)), "{found:?}");
     }
 
     async fn purge_removes_expired_audit_events_only(given: Given) {
