@@ -563,6 +563,27 @@ fn composition_base_url_is_that_of_the_environment() {
     );
 }
 
+#[test]
+fn composition_settings_of_the_console_and_the_journal_are_those_of_the_environment() {
+    let settings = settings();
+    let names: Vec<_> =
+        settings.iter().filter(|name| name.starts_with("SAS_CONSOLE") || name.starts_with("SAS_JOURNAL")).collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    for file in COMPOSITIONS {
+        for (service, definition) in services(file).iter().filter(|(_, service)| service["build"] == ".") {
+            let environment = definition["environment"].as_object().expect("settings");
+            for name in &names {
+                assert_eq!(environment.get(*name), Some(&Value::Null), "{file}: {service}: {name}");
+            }
+        }
+    }
+    let example = read("deploy/sas-endpoint.example.toml");
+    for name in names {
+        let option = name.trim_start_matches("SAS_").to_lowercase();
+        assert!(example.lines().any(|line| line.starts_with(&format!("#{option} = "))), "{option}");
+    }
+}
+
 fn shipped(folder: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir(root().join(folder)).expect("a folder").flatten();
     files.map(|file| Path::new(folder).join(file.file_name())).collect()
