@@ -337,23 +337,62 @@ mod tests {
 
     #[test]
     fn header_of_a_request_is_kept_with_its_value_only_if_it_has_neither_names_nor_credentials() {
-        for (name, is_kept) in [
-            ("accept", true),
-            ("content-type", true),
-            ("content-length", true),
-            ("if-match", true),
-            ("prefer", true),
-            ("traceparent", true),
-            ("x-request-id", true),
-            ("authorization", false),
-            ("cookie", false),
-            ("x-forwarded-for", false),
-            ("x-ssl-client-cert", false),
-            ("referer", false),
-        ] {
+        let kept = "accept accept-language content-type content-length content-encoding if-match if-none-match if-none-exist \
+            if-modified-since prefer host origin user-agent expect x-request-id x-correlation-id traceparent";
+        let others = "authorization proxy-authorization cookie x-api-key forwarded x-forwarded-for x-ssl-client-cert referer \
+            tracestate from accept-encoding";
+        let names = kept.split_whitespace().map(|name| (name, true));
+        for (name, is_kept) in names.chain(others.split_whitespace().map(|name| (name, false))) {
             let name: HeaderName = name.parse().expect("a name");
             let copy = copy_header(&name, &HeaderValue::from_static("value"));
             assert_eq!((copy.name.as_str(), copy.value.is_some()), (name.as_str(), is_kept));
         }
+    }
+
+    /// What is kept of both bodies of an exchange.
+    fn kept(method: &str, interaction: &str, sent: Option<usize>, answered: usize) -> (exchange::Body, exchange::Body) {
+        let queue = JournalQueue::default();
+        let mut request =
+            Request::builder().method(method).uri("/x").body(axum::body::Body::empty()).expect("a request");
+        if let Some(sent) = sent {
+            request.headers_mut().insert(header::CONTENT_LENGTH, sent.into());
+        }
+        Recorder::begin(&mut request);
+        if let Some(sent @ 1..) = sent {
+            note_body(request.extensions(), &vec![b'x'; sent].into());
+        }
+        let copy: &RequestCopy = request.extensions().get().expect("a copy");
+        let mut event = crate::journal::exchange::tests::exchange("a", b"", b"").event;
+        (event.interaction, event.status) = (interaction.to_owned(), 400);
+        let mut response = Response::default();
+        response.extensions_mut().insert(AnswerBody(vec![b'y'; answered].into()));
+        let extent = Extent { with_content: true, near: true };
+        Recorder::new(queue.clone(), None).keep(copy, event, &CitedRules::default(), Some(&mut response), extent);
+        let exchange = queue.with_request_id("a").pop().expect("it is kept");
+        (exchange.request.body.clone(), exchange.answer.body.clone())
+    }
+
+    #[test]
+    fn exchange_is_kept_with_as_much_of_its_bodies_as_its_interaction_allows() {
+        let many = 300 << 10;
+        for (method, interaction, expected) in [
+            ("PUT", "update", [many, MAX_ANSWER]),
+            ("GET", "annuaire-search", [MAX_DIRECTORY_BODY; 2]),
+            ("HEAD", "read", [many, 0]),
+        ] {
+            let (request, answer) = kept(method, interaction, Some(many), many);
+            assert_eq!([&request, &answer].map(|body| body.bytes().len()), expected, "{interaction}");
+            assert_eq!(request.length(), Some(many));
+        }
+        assert_eq!(kept("GET", "events", Some(many), many), (exchange::Body::None, exchange::Body::None));
+        // Refused before it was read.
+        let (request, answer) = kept("PUT", "update", Some(0), 7);
+        assert_eq!((request, answer.length()), (exchange::Body::None, Some(7)));
+        let mut unread = Request::new(axum::body::Body::empty());
+        unread.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("7"));
+        Recorder::begin(&mut unread);
+        let RequestCopy(copy) = unread.extensions().get().expect("a copy");
+        let event = crate::journal::exchange::tests::exchange("a", b"", b"").event;
+        assert_eq!(copy.request_body(usize::MAX, &event, &CitedRules::default()), exchange::Body::NotRead);
     }
 }

@@ -46,7 +46,8 @@ impl JournalWriter {
     /// Stores what is queued until `stop`, and then what is left.
     pub fn start(self, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
         tokio::spawn(async move {
-            let mut is_within_limits = true;
+            // What has become too old while no server ran goes at once.
+            let mut is_within_limits = false;
             loop {
                 let is_stopping = tokio::select! {
                     () = self.next(is_within_limits) => false,

@@ -16,7 +16,7 @@ use crate::support::polling::poll_until;
 
 /// Asserts the headers of each answer below `/console`.
 #[track_caller]
-fn assert_headers(answer: &Answer) {
+pub fn assert_headers(answer: &Answer) {
     for (name, value) in [
         (
             "content-security-policy",

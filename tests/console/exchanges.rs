@@ -244,7 +244,7 @@ async fn exchange_of_a_body_that_only_has_the_word_is_kept_with_it() {
 }
 
 /// Whether any file beside this database contains a text.
-fn files_contain(url: &str, text: &str) -> bool {
+pub fn files_contain(url: &str, text: &str) -> bool {
     let database = std::path::Path::new(url.trim_start_matches("sqlite://"));
     let files = std::fs::read_dir(database.parent().expect("a folder")).expect("a folder");
     files.flatten().any(|file| {

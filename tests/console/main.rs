@@ -26,6 +26,7 @@ mod exchange_actions;
 mod exchanges;
 mod faults;
 mod faults_used;
+mod journal;
 mod live;
 mod pages;
 mod program;

@@ -189,6 +189,18 @@ fn validate_exit_status_is_0_1_or_2() {
 }
 
 #[test]
+fn validate_json_has_the_line_and_the_column_of_each_issue() {
+    let refused = run(&["validate", "--json", "-"], &REGULATOR.replace("\"email\"", "\"phone\""));
+    let outcome: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");
+    let extension = |name: &str, value: u32| {
+        let url = format!("http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-{name}");
+        serde_json::json!({ "url": url, "valueInteger": value })
+    };
+    let expected = serde_json::json!([extension("line", 13), extension("col", 17)]);
+    assert_eq!(outcome["issue"][0]["extension"], expected, "{outcome}");
+}
+
+#[test]
 fn rules_command_prints_json() {
     let rules: Vec<serde_json::Value> = serde_json::from_slice(&run(&["rules", "--json"], "").stdout).expect("JSON");
     let listed: Vec<_> = rules.iter().map(|rule| rule["id"].as_str().expect("an id")).collect();

@@ -11,7 +11,6 @@ use sas_endpoint::storage::exchanges::AuditQuery;
 use sas_endpoint::storage::registry::Claim;
 use sas_endpoint::storage::{NewVersion, StateKeys, StorageError, WriteSet};
 use sqlx::{Connection, PgConnection, SqliteConnection};
-use uuid::Uuid;
 
 use crate::support::Backend;
 use crate::{ACCOUNT, Given, entry, given, id, on_both_databases, write};
@@ -53,10 +52,10 @@ fn everything() -> AuditQuery {
     AuditQuery { limit: usize::MAX, ..AuditQuery::default() }
 }
 
-/// A request id as ours of this time.
+/// A request id as ours of this time; the same each time.
 fn id_at(time: Timestamp) -> String {
-    let seconds = time.as_second().try_into().expect("after 1970");
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0)).to_string()
+    let milliseconds = time.as_millisecond().try_into().expect("after 1970");
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid().to_string()
 }
 
 /// Runs a statement as somebody would who has the database.
