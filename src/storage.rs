@@ -6,6 +6,7 @@
 mod address;
 pub mod backup;
 mod database;
+mod database_name;
 mod error;
 mod event_batch;
 pub mod exchanges;
@@ -24,6 +25,7 @@ pub mod registry;
 mod schema;
 pub mod search;
 pub(crate) mod serving;
+mod session;
 mod sql;
 mod sqlite;
 pub(crate) mod webhook;
@@ -32,9 +34,9 @@ pub mod write_queue;
 mod write_set;
 mod write_transaction;
 
-pub use address::DatabaseName;
 pub use database::Storage;
 pub(crate) use database::{CONSOLE_TIMEOUT, COUNT_TIMEOUT, READ_TIMEOUT, SEARCH_TIMEOUT, WRITE_TIMEOUT};
+pub use database_name::DatabaseName;
 pub use error::StorageError;
 pub use open_error::OpenError;
 pub(crate) use read::MAX_PAGE_BYTES;

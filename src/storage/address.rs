@@ -1,7 +1,5 @@
 //! Addresses of databases: SQLite or Postgres, and the options with which a SQLite file is opened.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,6 +7,7 @@ use backon::{ConstantBuilder, Retryable};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, SqliteConnection};
 
+use super::database_name::DatabaseName;
 use super::open_error::OpenError;
 
 /// How long a write without a deadline waits for the lock of another process, on either database.
@@ -31,33 +30,6 @@ impl Backend {
             Ok(Self::Postgres)
         } else {
             Err(OpenError::Scheme)
-        }
-    }
-}
-
-/// What and where a database is, for people; never a password. Displayed as logs and commands have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseName {
-    Sqlite {
-        path: PathBuf,
-    },
-    Postgres {
-        database: String,
-        /// Host and port.
-        server: String,
-        /// The schema, where it is not the default one.
-        schema: Option<&'static str>,
-    },
-}
-
-impl fmt::Display for DatabaseName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite { path } => write!(formatter, "SQLite file {}", path.display()),
-            Self::Postgres { database, server, schema } => {
-                write!(formatter, "Postgres database {database} on {server}")?;
-                schema.map_or(Ok(()), |schema| write!(formatter, ", schema {schema}"))
-            }
         }
     }
 }

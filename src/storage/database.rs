@@ -7,7 +7,8 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 
-use super::address::{Backend, DatabaseName, first_connection, sqlite_options, sqlite_reading_options};
+use super::address::{Backend, first_connection, sqlite_options, sqlite_reading_options};
+use super::database_name::DatabaseName;
 use super::error::StorageError;
 use super::open_error::OpenError;
 use super::pooler;
@@ -15,6 +16,7 @@ use super::postgres::{self, Session};
 use super::postgres_address::PostgresAddress;
 use super::private_file;
 use super::schema::{Schema, Sql};
+use super::session::{CONSOLE_SESSION, LOOKUP_SESSION, READER_SESSION, WRITER_SESSION};
 use super::sqlite;
 use crate::deadline::Deadline;
 
@@ -92,44 +94,6 @@ fn sqlite_searches() -> u32 {
         .and_then(|processors| u32::try_from(processors.get()).ok())
         .map_or(2, |processors| processors.clamp(2, MAX_SQLITE_SEARCHES))
 }
-
-/// The settings of a Postgres session that reads, and more.
-macro_rules! reader_session {
-    ($($more:literal)?) => {
-        concat!(
-            "SET idle_in_transaction_session_timeout = '10s';",
-            "SET default_transaction_isolation = 'read committed';",
-            // A plan made while a table was small would be kept for as long as it grows.
-            "SET plan_cache_mode = force_custom_plan;",
-            $($more)?
-        )
-    };
-}
-
-const READER_SESSION: &str = reader_session!();
-
-/// Of the console, whose reads have no index: one process, whatever their tables.
-const CONSOLE_SESSION: &str = reader_session!("SET max_parallel_workers_per_gather = 0");
-
-/// Of reads by id and of the history of a resource. They find each row by a key, in the order of an index. Without statistics, as after a
-/// restore, Postgres would read and sort whole tables.
-const LOOKUP_SESSION: &str = reader_session!("SET enable_bitmapscan = off; SET enable_sort = off");
-
-/// The settings of the Postgres session that writes.
-const WRITER_SESSION: &str = concat!(
-    // An instance that hangs inside a transaction must not block the others for ever.
-    "SET idle_in_transaction_session_timeout = '10s';",
-    // Acknowledged means on disk, and decided over what was committed before.
-    "SET synchronous_commit = on;",
-    "SET default_transaction_isolation = 'read committed';",
-    // A batch finds every row by its key. Without statistics, as while a database is being filled, Postgres would read
-    // whole tables.
-    "SET enable_seqscan = off;",
-    "SET enable_hashjoin = off;",
-    "SET enable_mergejoin = off;",
-    // So the plan does not depend on the tables: it is made once.
-    "SET plan_cache_mode = force_generic_plan",
-);
 
 /// An open database.
 ///
@@ -328,17 +292,16 @@ impl Storage {
     fn of_postgres(PostgresAddress { options, description }: PostgresAddress) -> Self {
         let connections = |size, session| postgres::Connections::new(options.clone(), size, session);
         let session = |statement_timeout, settings| Session { writes: false, statement_timeout, settings };
-        let readers =
-            |size, statement_timeout| Readers::Postgres(connections(size, session(statement_timeout, READER_SESSION)));
+        let readers = |size, timeout, settings| Readers::Postgres(connections(size, session(timeout, settings)));
         let pools = ReaderPools {
-            lookups: Readers::Postgres(connections(LOOKUPS, session(READ_TIMEOUT, LOOKUP_SESSION))),
-            unchanged: readers(1, READ_TIMEOUT),
-            searches: readers(POSTGRES_SEARCHES, SEARCH_TIMEOUT),
-            counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT),
-            probe: readers(1, READ_TIMEOUT),
-            feed: readers(FEED, READ_TIMEOUT),
+            lookups: readers(LOOKUPS, READ_TIMEOUT, LOOKUP_SESSION),
+            unchanged: readers(1, READ_TIMEOUT, READER_SESSION),
+            searches: readers(POSTGRES_SEARCHES, SEARCH_TIMEOUT, READER_SESSION),
+            counts: readers(POSTGRES_COUNTS, COUNT_TIMEOUT, READER_SESSION),
+            probe: readers(1, READ_TIMEOUT, READER_SESSION),
+            feed: readers(FEED, READ_TIMEOUT, READER_SESSION),
         };
-        let console = Readers::Postgres(connections(CONSOLE, session(CONSOLE_TIMEOUT, CONSOLE_SESSION)));
+        let console = readers(CONSOLE, CONSOLE_TIMEOUT, CONSOLE_SESSION);
         let session = Session { writes: true, statement_timeout: WRITE_TIMEOUT, settings: WRITER_SESSION };
         let writer = Writer::Postgres(connections(1, session).given_up_early());
         Self::new(writer, pools, &console, &description)

@@ -1,6 +1,6 @@
 //! Why a database cannot be opened.
 
-use super::address::DatabaseName;
+use super::database_name::DatabaseName;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
-use super::address::DatabaseName;
+use super::database_name::DatabaseName;
 use super::open_error::OpenError;
 use super::pooler_error;
 

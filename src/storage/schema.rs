@@ -8,7 +8,8 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{PgConnection, SqlSafeStr, SqliteConnection};
 
-use super::address::{Backend, DatabaseName};
+use super::address::Backend;
+use super::database_name::DatabaseName;
 use super::open_error::OpenError;
 use super::postgres_address::PostgresAddress;
 

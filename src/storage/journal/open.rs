@@ -8,8 +8,9 @@ use sqlx::{ConnectOptions, Connection as _, Executor};
 
 use super::{JournalDatabase, Writer};
 use crate::deadline::Deadline;
-use crate::storage::address::{Backend, DatabaseName, first_connection, sqlite_options};
+use crate::storage::address::{Backend, first_connection, sqlite_options};
 use crate::storage::database::Readers;
+use crate::storage::database_name::DatabaseName;
 use crate::storage::open_error::OpenError;
 use crate::storage::postgres::{Connections, Session};
 use crate::storage::postgres_address::PostgresAddress;
