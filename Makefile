@@ -21,9 +21,12 @@ endif
 ifneq ($(SAS_TEST_BROWSER),skip)
 BROWSER := browser-installed
 endif
-test: postgres-installed pgbouncer-installed nginx-installed $(BROWSER) $(CONTAINERS) ## run all tests: SQLite, Postgres, nginx, Chromium, containers
+ifneq ($(SAS_TEST_CURL),skip)
+CURL := curl-installed
+endif
+test: postgres-installed pgbouncer-installed nginx-installed $(BROWSER) $(CURL) $(CONTAINERS) ## run all tests: SQLite, Postgres, nginx, Chromium, containers
 	SAS_TEST_POSTGRES=required SAS_TEST_PGBOUNCER=required SAS_TEST_NGINX=required SAS_TEST_BROWSER=$(or $(SAS_TEST_BROWSER),required) \
-		cargo test --locked
+		SAS_TEST_CURL=$(or $(SAS_TEST_CURL),required) cargo test --locked
 	SAS_TEST_POSTGRES=required cargo test --locked --test faults -- --short
 
 test-browser: browser-installed ## run only the tests of the console in Chromium; screenshots in target/console-screenshots
@@ -97,7 +100,7 @@ define install
 endef
 
 # The tests start these programs themselves; the services of Debian's packages are not needed.
-.PHONY: postgres-installed pgbouncer-installed nginx-installed browser-installed containers-installed python-installed
+.PHONY: postgres-installed pgbouncer-installed nginx-installed browser-installed curl-installed containers-installed python-installed
 python-installed:
 	$(call install,/none,none,python3-venv)
 
@@ -114,6 +117,9 @@ browser-installed:
 	$(call install,/usr/bin/chromium,chromium,chromium)
 	$(call install,/usr/bin/chromedriver,chromedriver,chromium-driver)
 	$(call install,/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf,none,fonts-dejavu-core)
+
+curl-installed:
+	$(call install,/usr/bin/curl,curl,curl)
 
 containers-installed:
 	$(call install,/usr/bin/podman,podman,podman)

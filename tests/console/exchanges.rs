@@ -1,7 +1,6 @@
 //! `/console/exchanges`: the journal, and the link from a refusal to its page.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -332,40 +331,6 @@ async fn journal_is_emptied_by_purge_and_goes_on() {
     assert!(!files_contain(&target.database.url, "Zyxwvut"), "what is deleted is overwritten");
     target.send("GET", "/fhir/Nothing", &[], "").await.expect(404);
     target.exchanges("", 1).await;
-}
-
-#[tokio::test]
-async fn exchange_as_curl_sends_the_same_bytes() {
-    let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
-    if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("there is no curl: skipped");
-        return;
-    }
-    for (path, body) in [
-        ("/fhir/Practitioner?identifier=it's%7C$(touch%20x)`y`", "{\"a\": \"it's $(touch x) `y` \\\\ !\"}"),
-        ("/fhir/Practitioner?identifier=[a]{b}/../c", "@/etc/passwd"),
-        ("/fhir/Practitioner?identifier=x", "{\n\t\"é\": \"€\"\n}\n"),
-    ] {
-        let headers = [("content-type", "application/json"), ("user-agent", "it's $HOME")];
-        let refused = target.send("PUT", path, &headers, body).await.expect(400);
-        let id = described_by(&refused);
-        let json: serde_json::Value =
-            serde_json::from_str(&target.page(&format!("{id}.json")).await.expect(200).text).expect("JSON");
-        let page = target.page(&id).await.expect(200).text;
-        let command = html::parse(&page).into_iter().find(|element| element.name == "pre").expect("a command").text;
-        let sent =
-            Command::new("sh").args(["-c", &format!("{command} --silent --output /dev/null --dump-header -")]).output();
-        let head = String::from_utf8(sent.expect("sh runs").stdout).expect("UTF-8").to_lowercase();
-        let link = head.lines().find_map(|line| line.strip_prefix("link: <")).expect("a link");
-        let again = &link[link.find("/console").expect("a path")..link.find('>').expect("an end")];
-        let repeated: serde_json::Value =
-            serde_json::from_str(&target.page(&format!("{again}.json")).await.expect(200).text).expect("JSON");
-        for part in ["method", "target"] {
-            assert_eq!(json[part], repeated[part], "{command}");
-        }
-        assert_eq!(json["request"]["body"], repeated["request"]["body"], "{command}");
-        assert_eq!(json["request"]["body"], body);
-    }
 }
 
 /// What is answered to these bytes, until the connection is closed.

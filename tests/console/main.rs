@@ -21,6 +21,7 @@ mod server;
 
 mod admission;
 mod audit_list;
+mod curl;
 mod directory;
 mod exchange_actions;
 mod exchanges;

@@ -56,8 +56,7 @@ const OF_CALLERS: [&str; 3] = ["http-login", "http-authorization", "http-token"]
 
 #[tokio::test]
 async fn console_example_commands_get_their_rule() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("there is no curl: skipped");
+    if !crate::curl::is_installed() {
         return;
     }
     let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
