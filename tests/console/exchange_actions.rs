@@ -208,12 +208,18 @@ async fn exchange_whose_credentials_were_not_kept_is_not_sent_again_and_one_with
     assert!(!question.contains("s3cret"), "{question}");
 }
 
-/// A settings file with “alice”, who has these rights; and her cookie.
+/// Who may write, without the console.
+const WRITER: &str = "another-token-0123456789";
+
+/// A settings file with “alice”, who has these rights, and “bob”, who writes accounts; and her cookie.
 async fn target_of_alice(folder: &std::path::Path, rights: &str) -> (Target, String) {
     let file = folder.join("settings.toml");
-    let hash = sas_endpoint::access::token::TokenHash::from_token(TOKEN);
-    let caller = format!("[[caller]]\nname = \"alice\"\ntoken_sha256 = \"{hash}\"\nrights = [{rights}]\n");
-    std::fs::write(&file, caller).expect("written");
+    let callers = [("alice", TOKEN, rights), ("bob", WRITER, "\"read\", \"practitioner:write\"")];
+    let callers = callers.map(|(name, token, rights)| {
+        let hash = sas_endpoint::access::token::TokenHash::from_token(token);
+        format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nrights = [{rights}]\n")
+    });
+    std::fs::write(&file, callers.concat()).expect("written");
     let target = target(&["--config", file.to_str().expect("UTF-8"), "--journal", "full"]).await;
     let address = target.serving.ops_address.parse().expect("an address");
     let request = axum::extract::Request::post("/console/login").header("host", &target.serving.ops_address);
@@ -272,6 +278,48 @@ async fn exchange_is_sent_again_with_the_rights_of_the_person_who_asks_and_recor
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn exchange_sent_again_without_the_right_of_its_interaction_is_refused_and_writes_nothing() {
+    let folder = folder("console");
+    let (target, cookie) = target_of_alice(folder.path(), "\"console\", \"read\"").await;
+    let bearer = format!("Bearer {WRITER}");
+    let headers = [("content-type", "application/json"), ("authorization", &*bearer)];
+    let uri = format!("/fhir/Practitioner?identifier=urn:oid:1.2.250.1.213.3.6%7C{FIRST}");
+    let created = target.send("PUT", &uri, &headers, REGULATOR).await.expect(201);
+    target.send("PUT", &uri, &headers, REGULATOR.replace("true", "false")).await.expect(200);
+    let first = until("both are stored", async || {
+        let page = browse(&target, &cookie, "/console/exchanges?interaction=conditional-update", None).await;
+        rows(&page.expect(200).text).into_iter().nth(1)
+    })
+    .await;
+    // It was kept whole, so the question is asked.
+    let again = first.replacen('?', "/send-again?", 1);
+    let question = browse(&target, &cookie, &again, None).await.expect(200).text;
+    assert!(question.contains("at version 2 now"), "{question}");
+    let token = crate::server::csrf(&question);
+    let page = browse(&target, &cookie, &again, Some(&[("csrf", &token)])).await.expect(200).text;
+    html::check(&page, "en");
+    assert!(page.contains("<strong>201</strong> → <strong role=\"status\">403</strong>"), "{page}");
+    let account = path_of_account(&created);
+    let read = target.send("GET", &account, &headers[1..], "").await.expect(200);
+    assert_eq!(read.header("etag"), "W/\"2\"", "{}", read.text);
+    // What was refused is an exchange of its own, of alice.
+    let refused = until("it is stored", async || {
+        let page = browse(&target, &cookie, "/console/exchanges?status=403&caller=alice", None).await;
+        rows(&page.expect(200).text).into_iter().next()
+    })
+    .await;
+    let page = browse(&target, &cookie, &refused, None).await.expect(200).text;
+    let former = first.rsplit('/').next().and_then(|id| id.split('?').next()).expect("an id");
+    assert!(page.contains("Sent again from") && page.contains(former), "{page}");
+}
+
+/// The path of the account that an answer has.
+fn path_of_account(answer: &client::Answer) -> String {
+    let account: Value = serde_json::from_str(&answer.text).expect("JSON");
+    format!("/fhir/Practitioner/{}", account["id"].as_str().expect("an id"))
 }
 
 #[tokio::test]
