@@ -9,6 +9,7 @@ use sas_endpoint::storage::{NewVersion, StateKeys, WriteSet};
 use serde_json::{Value, json};
 
 use crate::html;
+use crate::on_both_databases;
 use crate::server::{Setup, TestConsole, form};
 
 /// A version of a resource, as the endpoint would write it.
@@ -85,144 +86,144 @@ fn lines(page: &str, class: &str) -> Vec<String> {
     lines.map(|line| line.text).collect()
 }
 
-#[tokio::test]
-async fn console_accounts_are_listed_newest_first_by_pages_and_found() {
-    let console = Setup::open().start().await;
-    let ids: Vec<&'static str> = (0..59).map(|n| &*format!("account-{n:02}").leak()).collect();
-    for (second, id) in (0..).zip(&ids) {
-        let family = if second == 7 { "Aubért" } else { "Martin" };
-        let identifier = json!([{ "system": "urn:s", "value": format!("v{second}") }]);
-        let mut written = account(id, family, second % 2 == 0);
-        written.content["identifier"] = identifier;
-        let claims = vec![("urn:s", &*format!("v{second}").leak(), Claim::Held)];
-        write(&console, Written { second, claims, ..written }, &[]).await;
-    }
-    let mut pages = vec![];
-    let mut next = Some("/console/accounts?lang=en".to_owned());
-    while let Some(uri) = next {
-        let page = console.request("GET", &uri, &[("accept-language", "en")], "").await.expect(200).text;
-        html::check(&page, "en");
-        pages.push(rows(&page, "/console/accounts"));
-        next = link(&page, "Next page");
-    }
-    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 9]);
-    assert!(pages.concat().iter().eq(ids.iter().rev()), "{pages:?}");
-    let found = async |query: &[(&str, &str)]| {
-        let uri = format!("/console/accounts?lang=en&{}", form(query));
-        let page = console.get(&uri).await.expect(200).text;
-        html::check(&page, "en");
-        rows(&page, "/console/accounts")
-    };
-    for query in ["urn:s|v7", "v7", "account-07", "Practitioner/account-07", "aubert zoe", "ACCOUNT-07@example.org"] {
-        assert_eq!(found(&[("q", query)]).await, ["account-07"], "{query}");
-        assert!(found(&[("q", query), ("active", "true")]).await.is_empty(), "{query}");
-    }
-    assert_eq!(found(&[("active", "false")]).await.len(), 29);
-    assert_eq!(found(&[("q", "martin"), ("active", "false")]).await.len(), 28);
-    for none in ["urn:s|v99", "nobody", "Appointment/account-07", "|", "\u{202e}<script>"] {
-        assert!(found(&[("q", none)]).await.is_empty(), "{none}");
-    }
-    // What cannot be read is said.
-    let page = console.get("/console/accounts?lang=en&active=perhaps&after=x").await.expect(200).text;
-    assert!(page.contains("class=\"notice\"") && rows(&page, "/console/accounts").len() == 50, "{page}");
-}
-
-#[tokio::test]
-async fn console_appointments_are_found_by_identifier_status_and_date() {
-    let console = Setup::open().start().await;
-    for (id, status, start) in [
-        ("a", "booked", "2026-03-04T13:00:00Z"),
-        ("b", "cancelled", "2026-03-04T09:00:00Z"),
-        ("c", "booked", "2026-03-05T09:00:00Z"),
-    ] {
-        let written = Written::new(Appointment, id, json!({ "status": status, "start": start }));
-        let claims = vec![("urn:rdv", id, Claim::Held)];
-        write(&console, Written { second: id.as_bytes()[0] - b'a', claims, ..written }, &[]).await;
-    }
-    for (query, expected) in [
-        (vec![], vec!["c", "b", "a"]),
-        (vec![("q", "urn:rdv|b")], vec!["b"]),
-        (vec![("q", "Appointment/c")], vec!["c"]),
-        (vec![("status", "booked")], vec!["c", "a"]),
-        (vec![("date", "2026-03-04")], vec!["b", "a"]),
-        (vec![("date", "ge2026-03-04"), ("status", "booked"), ("q", "a")], vec!["a"]),
-        (vec![("q", "nothing")], vec![]),
-    ] {
-        let page = console.get(&format!("/console/appointments?lang=en&{}", form(&query))).await.expect(200).text;
-        html::check(&page, "en");
-        assert_eq!(rows(&page, "/console/appointments"), expected, "{query:?}");
-    }
-    html::check(&console.get("/console/appointments/a").await.expect(200).text, "fr");
-}
-
-#[tokio::test]
-async fn console_account_page_shows_versions_differences_and_released_identifiers() {
-    let console = Setup::open().start().await;
-    let claims = vec![("urn:s", "moves", Claim::Held), ("urn:t", "stays", Claim::Held)];
-    write(&console, Written { claims: claims.clone(), ..account("old", "Martin", true) }, &[]).await;
-    for version in 2..=10_u8 {
-        let written = account("old", &format!("Martin-{version}"), version < 10);
-        let written = Written { version: version.into(), second: version, claims: claims.clone(), ..written };
-        write(&console, written, &["old"]).await;
-    }
-    let taken = Written { second: 30, claims: vec![claims[0]], ..account("new", "Aubert", true) };
-    write(&console, taken, &["old", "new"]).await;
-    for language in ["fr", "en"] {
-        html::check(&console.get(&format!("/console/accounts/old?lang={language}")).await.expect(200).text, language);
-    }
-    let page = console.get("/console/accounts/old?lang=en").await.expect(200).text;
-    let text: String = html::parse(&page).into_iter().find(|element| element.name == "main").expect("one").text;
-    for shown in ["Zoé Martin-10", "inactive", "Practitioner/old", "released", "held", "position 10: "] {
-        assert!(text.contains(shown), "{shown}: {text}");
-    }
-    assert!(rows(&page, "/console/accounts").contains(&"new".to_owned()), "who holds it now: {page}");
-    let (added, removed) = (lines(&page, "added"), lines(&page, "removed"));
-    assert!(added[0].starts_with("+added: ") && added[0].contains("\"active\":false"), "{added:?}");
-    assert!(removed[0].starts_with("−removed: ") && removed[0].contains("\"active\":true"), "{removed:?}");
-    assert!(added.iter().any(|line| line.contains("Martin-10")), "{added:?}");
-    assert!(removed.iter().any(|line| line.contains("Martin-9\"")), "{removed:?}");
-    assert!(page.contains("/console/exchanges?identifier=Practitioner%2Fold"), "{page}");
-    // The content of each version.
-    let content = |page: &str| page.split_once("id=\"resource-content\"").expect("a section").1.to_owned();
-    assert!(content(&page).contains("Martin-10"), "{page}");
-    assert!(page.contains("/console/accounts/old?version=9#resource-content"), "{page}");
-    for language in ["fr", "en"] {
-        let page = console.get(&format!("/console/accounts/old?version=3&lang={language}")).await.expect(200).text;
-        html::check(&page, language);
-        assert!(content(&page).contains("Martin-3") && page.contains("ersion 3</h2>"), "{page}");
-        assert!(link(&page, "Back to the current version").is_some() == (language == "en"), "{page}");
-    }
-    let page = console.get("/console/accounts/old?version=10&lang=en").await.expect(200).text;
-    assert!(link(&page, "Back to the current version").is_none(), "{page}");
-    console.get("/console/accounts/old?version=11").await.expect(404);
-    // The older versions, down to the first.
-    let older = link(&page, "Older versions").expect("there are older ones");
-    assert_eq!(older, "/console/accounts/old?before=3#versions");
-    let page = console.get("/console/accounts/old?before=3&lang=en").await.expect(200).text;
-    html::check(&page, "en");
-    assert!(page.contains("The first version.") && page.contains("id=\"version-2\""), "{page}");
-    assert!(!page.contains("id=\"version-3\"") && link(&page, "Older versions").is_none(), "{page}");
-    for unknown in ["accounts/none", "appointments/old", "accounts/%2e%2e", "accounts/a%00b", "accounts/"] {
-        assert_eq!(console.get(&format!("/console/{unknown}")).await.status, 404, "{unknown}");
+on_both_databases! { Setup::open_on;
+    async fn console_accounts_are_listed_newest_first_by_pages_and_found(console: TestConsole) {
+        let ids: Vec<&'static str> = (0..59).map(|n| &*format!("account-{n:02}").leak()).collect();
+        for (second, id) in (0..).zip(&ids) {
+            let family = if second == 7 { "Aubért" } else { "Martin" };
+            let identifier = json!([{ "system": "urn:s", "value": format!("v{second}") }]);
+            let mut written = account(id, family, second % 2 == 0);
+            written.content["identifier"] = identifier;
+            let claims = vec![("urn:s", &*format!("v{second}").leak(), Claim::Held)];
+            write(&console, Written { second, claims, ..written }, &[]).await;
+        }
+        let mut pages = vec![];
+        let mut next = Some("/console/accounts?lang=en".to_owned());
+        while let Some(uri) = next {
+            let page = console.request("GET", &uri, &[("accept-language", "en")], "").await.expect(200).text;
+            html::check(&page, "en");
+            pages.push(rows(&page, "/console/accounts"));
+            next = link(&page, "Next page");
+        }
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 9]);
+        assert!(pages.concat().iter().eq(ids.iter().rev()), "{pages:?}");
+        let found = async |query: &[(&str, &str)]| {
+            let uri = format!("/console/accounts?lang=en&{}", form(query));
+            let page = console.get(&uri).await.expect(200).text;
+            html::check(&page, "en");
+            rows(&page, "/console/accounts")
+        };
+        for query in ["urn:s|v7", "v7", "account-07", "Practitioner/account-07", "aubert zoe", "ACCOUNT-07@example.org"] {
+            assert_eq!(found(&[("q", query)]).await, ["account-07"], "{query}");
+            assert!(found(&[("q", query), ("active", "true")]).await.is_empty(), "{query}");
+        }
+        assert_eq!(found(&[("active", "false")]).await.len(), 29);
+        assert_eq!(found(&[("q", "martin"), ("active", "false")]).await.len(), 28);
+        for none in ["urn:s|v99", "nobody", "Appointment/account-07", "|", "\u{202e}<script>"] {
+            assert!(found(&[("q", none)]).await.is_empty(), "{none}");
+        }
+        // What cannot be read is said.
+        let page = console.get("/console/accounts?lang=en&active=perhaps&after=x").await.expect(200).text;
+        assert!(page.contains("class=\"notice\"") && rows(&page, "/console/accounts").len() == 50, "{page}");
     }
 }
 
-#[tokio::test]
-async fn console_account_page_of_hostile_content_is_bounded_text() {
-    let console = Setup::open().start().await;
-    let hostile = "\u{202e}\"><script>alert('1')</script>";
-    let families: Vec<_> = (0..10_000).map(|n| format!("{hostile}{n}")).collect();
-    for version in 1..=10_u8 {
-        let mut written = account("a", hostile, true);
-        written.content["extension"] = json!({ "version": version, "families": families });
-        let claims = vec![("urn:\u{202e}s", "<b>", Claim::Held)];
-        write(&console, Written { version: version.into(), second: version, claims, ..written }, &["a"]).await;
+on_both_databases! { Setup::open_on;
+    async fn console_appointments_are_found_by_identifier_status_and_date(console: TestConsole) {
+        for (id, status, start) in [
+            ("a", "booked", "2026-03-04T13:00:00Z"),
+            ("b", "cancelled", "2026-03-04T09:00:00Z"),
+            ("c", "booked", "2026-03-05T09:00:00Z"),
+        ] {
+            let written = Written::new(Appointment, id, json!({ "status": status, "start": start }));
+            let claims = vec![("urn:rdv", id, Claim::Held)];
+            write(&console, Written { second: id.as_bytes()[0] - b'a', claims, ..written }, &[]).await;
+        }
+        for (query, expected) in [
+            (vec![], vec!["c", "b", "a"]),
+            (vec![("q", "urn:rdv|b")], vec!["b"]),
+            (vec![("q", "Appointment/c")], vec!["c"]),
+            (vec![("status", "booked")], vec!["c", "a"]),
+            (vec![("date", "2026-03-04")], vec!["b", "a"]),
+            (vec![("date", "ge2026-03-04"), ("status", "booked"), ("q", "a")], vec!["a"]),
+            (vec![("q", "nothing")], vec![]),
+        ] {
+            let page = console.get(&format!("/console/appointments?lang=en&{}", form(&query))).await.expect(200).text;
+            html::check(&page, "en");
+            assert_eq!(rows(&page, "/console/appointments"), expected, "{query:?}");
+        }
+        html::check(&console.get("/console/appointments/a").await.expect(200).text, "fr");
     }
-    for path in ["/console/accounts", "/console/accounts/a"] {
-        let page = console.get(path).await.expect(200).text;
-        html::check(&page, "fr");
-        assert!(page.contains("⟨U+202E⟩&#34;&#62;&#60;script&#62;"), "{path}");
-        assert!(page.len() <= 3 << 19, "{path}: {} bytes", page.len());
+}
+
+on_both_databases! { Setup::open_on;
+    async fn console_account_page_shows_versions_differences_and_released_identifiers(console: TestConsole) {
+        let claims = vec![("urn:s", "moves", Claim::Held), ("urn:t", "stays", Claim::Held)];
+        write(&console, Written { claims: claims.clone(), ..account("old", "Martin", true) }, &[]).await;
+        for version in 2..=10_u8 {
+            let written = account("old", &format!("Martin-{version}"), version < 10);
+            let written = Written { version: version.into(), second: version, claims: claims.clone(), ..written };
+            write(&console, written, &["old"]).await;
+        }
+        let taken = Written { second: 30, claims: vec![claims[0]], ..account("new", "Aubert", true) };
+        write(&console, taken, &["old", "new"]).await;
+        for language in ["fr", "en"] {
+            html::check(&console.get(&format!("/console/accounts/old?lang={language}")).await.expect(200).text, language);
+        }
+        let page = console.get("/console/accounts/old?lang=en").await.expect(200).text;
+        let text: String = html::parse(&page).into_iter().find(|element| element.name == "main").expect("one").text;
+        for shown in ["Zoé Martin-10", "inactive", "Practitioner/old", "released", "held", "position 10: "] {
+            assert!(text.contains(shown), "{shown}: {text}");
+        }
+        assert!(rows(&page, "/console/accounts").contains(&"new".to_owned()), "who holds it now: {page}");
+        let (added, removed) = (lines(&page, "added"), lines(&page, "removed"));
+        assert!(added[0].starts_with("+added: ") && added[0].contains("\"active\":false"), "{added:?}");
+        assert!(removed[0].starts_with("−removed: ") && removed[0].contains("\"active\":true"), "{removed:?}");
+        assert!(added.iter().any(|line| line.contains("Martin-10")), "{added:?}");
+        assert!(removed.iter().any(|line| line.contains("Martin-9\"")), "{removed:?}");
+        assert!(page.contains("/console/exchanges?identifier=Practitioner%2Fold"), "{page}");
+        // The content of each version.
+        let content = |page: &str| page.split_once("id=\"resource-content\"").expect("a section").1.to_owned();
+        assert!(content(&page).contains("Martin-10"), "{page}");
+        assert!(page.contains("/console/accounts/old?version=9#resource-content"), "{page}");
+        for language in ["fr", "en"] {
+            let page = console.get(&format!("/console/accounts/old?version=3&lang={language}")).await.expect(200).text;
+            html::check(&page, language);
+            assert!(content(&page).contains("Martin-3") && page.contains("ersion 3</h2>"), "{page}");
+            assert!(link(&page, "Back to the current version").is_some() == (language == "en"), "{page}");
+        }
+        let page = console.get("/console/accounts/old?version=10&lang=en").await.expect(200).text;
+        assert!(link(&page, "Back to the current version").is_none(), "{page}");
+        console.get("/console/accounts/old?version=11").await.expect(404);
+        // The older versions, down to the first.
+        let older = link(&page, "Older versions").expect("there are older ones");
+        assert_eq!(older, "/console/accounts/old?before=3#versions");
+        let page = console.get("/console/accounts/old?before=3&lang=en").await.expect(200).text;
+        html::check(&page, "en");
+        assert!(page.contains("The first version.") && page.contains("id=\"version-2\""), "{page}");
+        assert!(!page.contains("id=\"version-3\"") && link(&page, "Older versions").is_none(), "{page}");
+        for unknown in ["accounts/none", "appointments/old", "accounts/%2e%2e", "accounts/a%00b", "accounts/"] {
+            assert_eq!(console.get(&format!("/console/{unknown}")).await.status, 404, "{unknown}");
+        }
+    }
+}
+
+on_both_databases! { Setup::open_on;
+    async fn console_account_page_of_hostile_content_is_bounded_text(console: TestConsole) {
+        let hostile = "\u{202e}\"><script>alert('1')</script>";
+        let families: Vec<_> = (0..10_000).map(|n| format!("{hostile}{n}")).collect();
+        for version in 1..=10_u8 {
+            let mut written = account("a", hostile, true);
+            written.content["extension"] = json!({ "version": version, "families": families });
+            let claims = vec![("urn:\u{202e}s", "<b>", Claim::Held)];
+            write(&console, Written { version: version.into(), second: version, claims, ..written }, &["a"]).await;
+        }
+        for path in ["/console/accounts", "/console/accounts/a"] {
+            let page = console.get(path).await.expect(200).text;
+            html::check(&page, "fr");
+            assert!(page.contains("⟨U+202E⟩&#34;&#62;&#60;script&#62;"), "{path}");
+            assert!(page.len() <= 3 << 19, "{path}: {} bytes", page.len());
+        }
     }
 }
 

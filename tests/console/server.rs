@@ -33,6 +33,7 @@ use tokio::sync::watch;
 
 use crate::client;
 pub use crate::client::Answer;
+use crate::process::databases;
 use crate::support::{Backend, GENEROUS, TestDatabase};
 
 /// The token of the caller “alice”, who has the right `console`.
@@ -90,8 +91,16 @@ impl Setup {
         Self { access: ConsoleAccess::Open, ..Self::default() }
     }
 
+    /// The same on this database; `None` where there is none to test with.
+    pub async fn open_on(backend: Backend) -> Option<TestConsole> {
+        Some(Self::open().serve(TestDatabase::new(backend).await?).await)
+    }
+
     pub async fn start(self) -> TestConsole {
-        let database = TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there");
+        self.serve(TestDatabase::new(Backend::Sqlite).await.expect("SQLite is always there")).await
+    }
+
+    async fn serve(self, database: TestDatabase) -> TestConsole {
         let storage = Storage::open(&database.url).await.expect("the database opens");
         let seconds = Arc::new(AtomicI64::new(START));
         let of_clock = seconds.clone();
@@ -109,7 +118,8 @@ impl Setup {
             decision: None,
             clock: clock.clone(),
         };
-        let mirror = Mirror::open(&format!("{}.annuaire", database.url)).await.expect("the mirror opens");
+        let of_mirror = databases(&database.url)[3].clone();
+        let mirror = Mirror::open(&of_mirror).await.expect("the mirror opens");
         let faults = Faults::new(self.faults, Callers::default(), clock.clone());
         let fhir = service(AppParts {
             endpoint: endpoint.clone(),
