@@ -101,18 +101,31 @@ async fn console_validation_judges_by_the_chosen_profile() {
     }
 }
 
+/// Maximum defects of the JSON of a body, and maximum violations of rules.
+const MAX_ISSUES: usize = 100;
+
+/// How many issues a page lists.
+fn issues(page: &str) -> usize {
+    html::parse(page).iter().filter(|element| element.attribute("id").starts_with("issue-")).count()
+}
+
 #[tokio::test]
 async fn console_validation_of_hostile_bodies_is_a_bounded_page_of_text() {
     let console = Setup::open().start().await;
     let mut script: Value = serde_json::from_str(REGULATOR).expect("JSON");
     script["identifier"][0]["system"] = json!("<script>alert('\u{202e}\u{0}\u{2066}')</script>");
     let defects: serde_json::Map<String, Value> = (0..10_000).map(|n| (format!("<b>\u{202e}{n}"), json!(n))).collect();
+    let telecom = vec![json!({ "system": "email", "value": "x@example.org", "rank": "<i>" }); 10_000];
+    let mut defective: Value = serde_json::from_str(REGULATOR).expect("JSON");
+    defective["telecom"] = json!(telecom);
+    let defective = serde_json::to_string_pretty(&defective).expect("JSON");
     let nested = format!("{}1{}", "[".repeat(64), "]".repeat(64));
     let values =
         format!("{{\"resourceType\": \"Practitioner\", \"x\": [{}]}}", vec!["{\"a\":\n[\"\"]}"; 50_000].join(",\n"));
     for body in [
         script.to_string(),
         serde_json::to_string_pretty(&defects).expect("JSON"),
+        defective.clone(),
         nested,
         values,
         format!("{{\"a\": \"{}\"}}", "<".repeat((1 << 20) - 9)),
@@ -129,6 +142,8 @@ async fn console_validation_of_hostile_bodies_is_a_bounded_page_of_text() {
         assert!(answer.text.len() <= 3 << 19, "{start}: {} bytes", answer.text.len());
         assert!(lines(&answer.text).len() <= 2_000, "{start}");
         assert!(!rules(&answer.text).is_empty(), "{start}");
+        let issues = issues(&answer.text);
+        assert!(issues <= 2 * MAX_ISSUES && (body != defective || issues == MAX_ISSUES), "{start}: {issues} issues");
     }
     let page = validate(&console, "Practitioner", &script.to_string()).await.expect(200).text;
     assert!(page.contains("&#60;script&#62;alert(&#39;⟨U+202E⟩"), "{page}");
