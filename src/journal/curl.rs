@@ -16,10 +16,15 @@ pub(crate) struct CurlCommand {
 }
 
 /// The command that sends this request to an origin such as `https://sas.example.org`, with the body in `file` where it is
-/// not in the command. `None` where target or body were not kept whole.
+/// not in the command. `None` where target or body were not kept whole, or where target or headers have characters that no page
+/// shows as they are: the command would send others.
 pub(crate) fn curl(exchange: &Exchange, origin: &str, file: &str) -> Option<CurlCommand> {
     let Exchange { method, target, request, .. } = exchange;
     if target.is_empty() || !request.body.is_whole() {
+        return None;
+    }
+    let mut texts = request.headers.iter().filter_map(|header| header.value.as_ref()).chain([target]);
+    if !texts.all(|text| is_plain(text)) {
         return None;
     }
     let url = quoted(&format!("{origin}{target}"));

@@ -165,7 +165,7 @@ fn requests() -> Vec<Sent> {
         Sent { headers: vec![json, ("user-agent", "it's \"$HOME\" `x` \\ ;")], ..Sent::put("x", "@", false) },
         Sent::read(
             "GET",
-            "/fhir/Practitioner?name=a'b&touch=x&",
+            "/fhir/Practitioner?name=a'bé&touch=x&",
             &[("accept", "text/html, */*;q=0.1"), ("accept-language", "")],
         ),
         Sent::read("GET", "/fhir/../console/\"{x}[0-9]", &[authorization]),
@@ -211,5 +211,29 @@ async fn exchange_as_curl_sends_the_same_bytes() {
         assert_eq!(arrived, sent.arrived(&id), "{command}");
         let files = std::fs::read_dir(folder.path()).expect("a folder").count();
         assert_eq!(files, usize::from(sent.is_file), "the shell has run nothing else: {command}");
+    }
+}
+
+#[tokio::test]
+async fn exchange_whose_target_or_header_a_page_cannot_show_as_it_is_has_no_command() {
+    let target = Target::start(Backend::Sqlite, &[]).await.expect("SQLite is always there");
+    let address = target.serving.address.clone();
+    let get = |query: &str, header: &'static str| {
+        Sent::read("GET", &format!("/fhir/Practitioner?name={query}"), &[("user-agent", header)])
+    };
+    for (number, (sent, has_command)) in
+        [(get("\u{e9}", "a"), true), (get("\u{202e}", "a"), false), (get("a", "\u{202e}"), false)]
+            .into_iter()
+            .enumerate()
+    {
+        let id = format!("9d1c0b7e52f84c3aa6b7f0e19c2d48{number:02x}");
+        answer_to(&address, &sent.bytes(&id, &address)).await;
+        let page = until("it is kept", async || {
+            let page = target.page(&format!("/console/exchanges/{id}")).await;
+            (page.status == 200).then_some(page.text)
+        })
+        .await;
+        html::check(&page, "en");
+        assert_eq!(page.contains("<pre"), has_command, "{page}");
     }
 }
