@@ -81,29 +81,39 @@ async fn step(
     }
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let contents = deadline.limit(database.contents(&ids)).await?;
-    let (matching, interrupted) = matching(contents, text, deadline);
-    if let Some(id) = interrupted {
-        rows.retain(|row| row.id > id);
-    }
-    if let Some(last) = matching.get(room - 1) {
-        rows.retain(|row| row.id >= *last);
-    }
-    let step = TextSearch {
-        is_interrupted: false,
-        searched: rows.len(),
-        reached: rows.last().cloned(),
-        hits: rows.into_iter().filter(|row| matching.contains(&row.id)).collect(),
-    };
+    let step = TextSearch::of_step(rows, matching(contents, text, || deadline.has_passed()), room);
     // Without time for one, the search has come no further.
     if step.searched == 0 { Err(StorageError::DeadlineExceeded) } else { Ok(Some(step)) }
 }
 
+impl TextSearch {
+    /// What was searched of these rows, and found: as far as the deadline and the room for hits allow.
+    fn of_step(mut rows: Vec<JournalRow>, (matching, interrupted): (Vec<i64>, Option<i64>), room: usize) -> Self {
+        if let Some(id) = interrupted {
+            rows.retain(|row| row.id > id);
+        }
+        if let Some(last) = matching.get(room - 1) {
+            rows.retain(|row| row.id >= *last);
+        }
+        Self {
+            is_interrupted: false,
+            searched: rows.len(),
+            reached: rows.last().cloned(),
+            hits: rows.into_iter().filter(|row| matching.contains(&row.id)).collect(),
+        }
+    }
+}
+
 /// The exchanges whose bodies have the text, newest first, and the one at which the deadline passed.
-fn matching(mut contents: Vec<(i64, Vec<u8>)>, text: &str, deadline: &Deadline) -> (Vec<i64>, Option<i64>) {
+fn matching(
+    mut contents: Vec<(i64, Vec<u8>)>,
+    text: &str,
+    mut has_passed: impl FnMut() -> bool,
+) -> (Vec<i64>, Option<i64>) {
     let mut matching = vec![];
     contents.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
     for (id, content) in contents {
-        if deadline.has_passed() {
+        if has_passed() {
             return (matching, Some(id));
         }
         // What another release wrote is passed over.
@@ -118,4 +128,62 @@ fn has_text(exchange: &Exchange, text: &str) -> bool {
     [&exchange.request, &exchange.answer]
         .iter()
         .any(|message| String::from_utf8_lossy(message.body.bytes()).to_lowercase().contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::journal::content::compress;
+    use crate::journal::exchange::tests::exchange;
+    use crate::storage::journal::NewExchange;
+
+    fn content() -> Vec<u8> {
+        compress(&exchange("a", b"a needle", b"")).expect("compressed")
+    }
+
+    /// A journal of three exchanges that have the text.
+    async fn journal(folder: &tempfile::TempDir) -> JournalDatabase {
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let journal = JournalDatabase::open(&url).await.expect("a journal");
+        let exchanges = ["1", "2", "3"].map(|at| NewExchange {
+            at: at.to_owned(),
+            interaction: "create".to_owned(),
+            content: content(),
+            ..NewExchange::default()
+        });
+        journal.add(&exchanges).await.expect("added");
+        journal
+    }
+
+    #[tokio::test]
+    async fn text_search_interrupted_within_a_step_tells_how_far_it_came() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rows = journal(&folder).await.list(&JournalFilter::default(), MAX_ROWS).await.expect("rows");
+        let contents: Vec<_> = rows.iter().map(|row| (row.id, content())).collect();
+        for (number, reached) in [(0, None), (1, Some("3")), (2, Some("2")), (3, Some("1"))] {
+            let mut checks = 0;
+            let has_passed = || {
+                checks += 1;
+                checks > number
+            };
+            let step = TextSearch::of_step(rows.clone(), matching(contents.clone(), "needle", has_passed), MAX_HITS);
+            assert_eq!((step.searched, step.hits.len()), (number, number));
+            assert_eq!(step.reached.as_ref().map(|row| row.at.as_str()), reached, "{number}");
+        }
+    }
+
+    #[tokio::test]
+    async fn text_search_without_time_is_interrupted_and_with_time_reads_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder).await;
+        for (deadline, hits, is_interrupted) in
+            [(Deadline::after(Duration::ZERO), 0, true), (Deadline::none(), 3, false)]
+        {
+            let found = search(&journal, JournalFilter::default(), "NEEDLE", &deadline).await.expect("searched");
+            assert_eq!((found.hits.len(), found.searched, found.is_interrupted), (hits, hits, is_interrupted));
+            assert_eq!(found.reached, None);
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::storage::database::Readers;
 use crate::storage::error::StorageError;
 
 /// What a list shows of an exchange.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JournalRow {
     pub id: i64,
     pub request_id: String,
