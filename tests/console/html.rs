@@ -74,6 +74,7 @@ pub fn check(page: &str, language: &str) {
     }
     assert_eq!(all("html")[0].attribute("lang"), language, "{page}");
     assert!(text_of(all("title")[0]).contains(&text_of(all("h1")[0])) && !text_of(all("h1")[0]).is_empty(), "{page}");
+    assert!(elements.iter().all(|element| element.attributes.get("lang").is_none_or(|tag| !tag.is_empty())), "{page}");
     let mut last = 0;
     for heading in elements.iter().filter(|element| matches!(&*element.name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6")) {
         let level: u8 = heading.name[1..].parse().expect("a level");
@@ -162,6 +163,7 @@ fn html_check_finds_what_is_wrong() {
         "<a href=\"javascript:x\">x</a>",
         "<p id=\"a\"></p><p id=\"a\"></p>",
         "<p onclick=\"x\"></p>",
+        "<p lang=\"\">x</p>",
         "<p style=\"x\"></p>",
         "<script>x</script>",
         "<img src=\"/console/x\"/>",
