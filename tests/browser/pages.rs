@@ -1,8 +1,8 @@
 //! Every page keeps the rules of `check.rs`, in both languages.
 
-use crate::browser::Browser;
+use crate::browser::{Browser, ENTER};
 use crate::check::check_page;
-use crate::target::{CREATED, ONE_LINE, REFUSED, Target, UNKNOWN_TYPE, WITHHELD};
+use crate::target::{CREATED, NEAR_MISS, ONE_LINE, PRACTITIONER, REFUSED, Target, UNKNOWN_TYPE, UPDATED, WITHHELD};
 
 /// The pages of a test target: the name of their screenshots, and the path. `ID` stands for the id of a request, `ACCOUNT` for that
 /// of the account.
@@ -44,6 +44,87 @@ async fn browser_pages_are_accessible_and_fit_in_both_languages_and_widths() {
             let path = path.replace("ID", id).replace("ACCOUNT", &account);
             browser.go(&target.url_in(&path, language)).await;
             let expected = if name == "unknown" { &[STATUS_404][..] } else { &[] };
+            found.extend(check_page(&browser, name, language, expected).await);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    browser.close().await;
+}
+
+/// Pages of accounts, appointments and the directory: the name of their screenshots, the path, and what only this page has.
+/// `ACCOUNT` and `APPOINTMENT` stand for their ids.
+const PAGES_OF_RESOURCES: [(&str, &str, &str); 11] = [
+    ("accounts-found", "/console/accounts?q=martin", "main table tbody tr:only-child"),
+    ("account-versions", "/console/accounts/ACCOUNT", "#version-2 ~ .difference .removed"),
+    (
+        "account-former-version",
+        "/console/accounts/ACCOUNT?version=1",
+        "#resource-content ~ p a[href$=\"#resource-content\"]",
+    ),
+    ("appointments-filled", "/console/appointments", "main a[href$=\"/APPOINTMENT\"]"),
+    ("appointment", "/console/appointments/APPOINTMENT", "#resource-content ~ .lines"),
+    ("directory-filled", "/console/directory", "#rejected ~ table"),
+    ("directory-found", "/console/directory?by=name&q=leclerc", "#found ~ ul a[href*=\"/Practitioner/\"]"),
+    ("directory-entry", "/console/directory/PRACTITIONER", ".lines"),
+    ("exchange-neighbours", "/console/exchanges/UPDATED", "#neighbours ~ ul li + li"),
+    ("exchange-near-misses", "/console/exchanges/NEAR_MISS", "#decision ~ h3 + ul"),
+    ("exchange-identifier-filter", "/console/exchanges?identifier=Practitioner/ACCOUNT", "tbody tr + tr + tr"),
+];
+
+#[tokio::test]
+async fn browser_pages_of_resources_are_accessible_and_fit_in_both_languages_and_widths() {
+    let Some(browser) = Browser::open().await else { return };
+    let target = Target::with_directory().await;
+    let [account, appointment] = target.fill_resources().await;
+    let with_ids = |text: &str| {
+        let ids = [("ACCOUNT", &*account), ("APPOINTMENT", &appointment), ("PRACTITIONER", PRACTITIONER)];
+        let ids = ids.into_iter().chain([("UPDATED", UPDATED), ("NEAR_MISS", NEAR_MISS)]);
+        ids.fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
+    };
+    let mut found = vec![];
+    for (name, path, shown) in PAGES_OF_RESOURCES {
+        for language in ["fr", "en"] {
+            browser.go(&target.url_in(&with_ids(path), language)).await;
+            let has =
+                browser.run("return document.querySelector(arguments[0]) !== null", vec![with_ids(shown).into()]).await;
+            assert_eq!(has, true, "{name}: {shown}");
+            // What they hide keeps the rules as well.
+            browser
+                .run("document.querySelectorAll('details').forEach((details) => { details.open = true })", vec![])
+                .await;
+            found.extend(check_page(&browser, name, language, &[]).await);
+        }
+    }
+    for language in ["fr", "en"] {
+        browser.go(&target.url_in("/console/exchanges", language)).await;
+        browser.tab_to("#text").await;
+        browser.press("aubert".chars().chain([ENTER])).await;
+        browser
+            .wait_for("document.querySelector('#text').value === 'aubert' && document.querySelector('tbody tr')")
+            .await;
+        found.extend(check_page(&browser, "exchanges-text-found", language, &[]).await);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn browser_pages_without_a_journal_and_of_nobody_are_accessible_and_fit() {
+    let Some(browser) = Browser::open().await else { return };
+    let (without, nobody) = (Target::without_journal().await, Target::of_nobody().await);
+    without.put(REFUSED, crate::target::refused()).await;
+    without.wait_for("/console/exchanges?lang=en", &format!("/console/exchanges/{REFUSED}")).await;
+    let mut found = vec![];
+    for language in ["fr", "en"] {
+        let exchange = format!("/console/exchanges/{REFUSED}");
+        for (name, target, path, shown, expected) in [
+            ("exchanges-journal-off", &without, "/console/exchanges", "main .notice ~ * table tbody tr", &[][..]),
+            ("exchange-journal-off", &without, &*exchange, "#issues ~ .findings li", &[]),
+            ("console-of-nobody", &nobody, "/console", "main code, main pre", &["status of 403"]),
+        ] {
+            browser.go(&target.url_in(path, language)).await;
+            let has = browser.run("return document.querySelector(arguments[0]) !== null", vec![shown.into()]).await;
+            assert_eq!(has, true, "{name}: {shown}");
             found.extend(check_page(&browser, name, language, expected).await);
         }
     }
