@@ -135,6 +135,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// `print`, or none: as the page is shown.
+    pub async fn set_medium(&self, medium: &str) {
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": medium })).await;
+    }
+
     /// What the browser has logged since it was asked before: errors, and violations of the policy of a page.
     pub async fn log(&self) -> Vec<String> {
         let entries = self.driver.browser_log().await.expect("the log");

@@ -23,4 +23,5 @@ mod target;
 mod actions;
 mod hostile;
 mod pages;
+mod print;
 mod sessions;
