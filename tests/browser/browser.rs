@@ -140,6 +140,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "media": medium })).await;
     }
 
+    /// Keeps downloads in this folder.
+    pub async fn keep_downloads(&self, folder: &Path) {
+        let path = folder.to_str().expect("UTF-8");
+        self.devtools("Browser.setDownloadBehavior", json!({ "behavior": "allow", "downloadPath": path })).await;
+    }
+
     /// What the browser has logged since it was asked before: errors, and violations of the policy of a page.
     pub async fn log(&self) -> Vec<String> {
         let entries = self.driver.browser_log().await.expect("the log");

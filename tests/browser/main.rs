@@ -22,6 +22,7 @@ mod target;
 
 mod actions;
 mod hostile;
+mod keyboard;
 mod pages;
 mod print;
 mod sessions;
