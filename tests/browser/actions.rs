@@ -186,6 +186,36 @@ async fn browser_resource_from_a_file_is_validated_by_keyboard() {
     browser.close().await;
 }
 
+/// Drops a file on the field of the resource; returns whether it was shown where it would fall, and whether the page took it.
+const DROP: &str = "const [content] = arguments, area = document.querySelector('#body');
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([content], 'a.json', { type: 'application/json' }));
+    const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+    const wasTaken = ['dragover', 'drop'].map((type) => {
+      const wasTaken = !area.dispatchEvent(new DragEvent(type, options));
+      return wasTaken && area.classList.contains('over') === (type === 'dragover');
+    });
+    return wasTaken.every(Boolean)";
+
+#[tokio::test]
+async fn browser_file_dropped_on_the_form_of_a_resource_is_validated() {
+    let Some(browser) = Browser::open().await else { return };
+    let target = Target::open().await;
+    browser.go(&target.url_in("/console/validate", "en")).await;
+    assert_eq!(browser.run(DROP, vec![refused().into()]).await, true);
+    browser.wait_for("document.querySelector('#body').value.includes('\"yes\"')").await;
+    // One that is too large is said, and the field stays as it was.
+    assert_eq!(browser.run(DROP, vec!["x".repeat((1 << 20) + 1).into()]).await, true);
+    browser.wait_for("document.querySelector('main form [role=\"alert\"]').textContent.length > 10").await;
+    browser.tab_to("main form button[type=\"submit\"]").await;
+    browser.press([ENTER]).await;
+    browser.wait_for("document.querySelector('#result')").await;
+    let line = browser.text("return document.querySelector('.marked code').textContent").await;
+    assert!(line.contains("\"active\": \"yes\""), "{line}");
+    assert_eq!(browser.log().await, Vec::<String>::new());
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn browser_webhook_is_paused_by_keyboard_and_by_no_page_of_others() {
     let Some(browser) = Browser::open().await else { return };
