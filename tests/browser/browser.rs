@@ -157,7 +157,8 @@ impl Browser {
         let size = self.run("return [innerWidth, document.documentElement.scrollHeight]", vec![]).await;
         let height = size[1].as_u64().expect("a height").min(MAX_HEIGHT);
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": height, "scale": 1 });
-        let settings = json!({ "captureBeyondViewport": true, "clip": clip });
+        // A page of many screens takes seconds to compress well.
+        let settings = json!({ "captureBeyondViewport": true, "clip": clip, "optimizeForSpeed": true });
         let image = self.devtools("Page.captureScreenshot", settings).await;
         let image = BASE64_STANDARD.decode(image["data"].as_str().expect("an image")).expect("base64");
         let folder = screenshots();
