@@ -13,7 +13,7 @@ const MAX_PAGE: u64 = 3 << 19;
 const MAX_READY: f64 = 2_000.0;
 
 /// How often a page is opened until it is ready in time.
-const MAX_OPENINGS: u32 = 5;
+const MAX_OPENINGS: u32 = 15;
 
 /// Maximum lines of a body on a page.
 const MAX_LINES: u64 = 2_000;
