@@ -101,7 +101,7 @@ mod tests {
             reached: reached.map(row),
             is_interrupted,
         };
-        let reached = "Exchanges found: 1, among the 7 that were read, back to 2026-11-26T08:00:00Z.";
+        let reached = "Exchanges found: 1, among the 7 that were read, back to 2026-11-26 08:00:00 UTC.";
         for (found, expected) in [
             (found(7, Some("2026-11-26T08:00:00Z"), true), &[text.text_search_time, reached][..]),
             (found(7, Some("2026-11-26T08:00:00Z"), false), &[reached]),

@@ -313,7 +313,7 @@ async fn exchange_sent_again_without_the_right_of_its_interaction_is_refused_and
     .await;
     let page = browse(&target, &cookie, &refused, None).await.expect(200).text;
     let former = first.rsplit('/').next().and_then(|id| id.split('?').next()).expect("an id");
-    assert!(page.contains("Sent again from") && page.contains(former), "{page}");
+    assert!(page.contains("Repeat of") && page.contains(former), "{page}");
 }
 
 /// The path of the account that an answer has.
