@@ -1,5 +1,8 @@
 //! Why a request of the console is refused, and the page or the JSON that says so.
 
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
@@ -9,6 +12,16 @@ use super::refusal_text::RefusalText;
 use super::text::fill;
 use super::visit::Visit;
 use crate::http::http_error::HttpError;
+
+/// The seconds after which a busy console is asked again, at least and at most.
+const RETRY_AFTER: RangeInclusive<u64> = 5..=12;
+
+/// Those who are refused together come again one after the other, not together: writes would wait for them.
+fn retry_after() -> u64 {
+    static REFUSED: AtomicU64 = AtomicU64::new(0);
+    let (least, most) = RETRY_AFTER.into_inner();
+    least + REFUSED.fetch_add(1, Ordering::Relaxed) % (most - least + 1)
+}
 
 /// Why a request gets no answer from a page.
 #[derive(Debug)]
@@ -140,9 +153,20 @@ impl Refusal {
         match self {
             Self::NoToken => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::TooManyLogins => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
-            Self::Busy | Self::NoDatabase => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::Busy | Self::NoDatabase => Some((header::RETRY_AFTER, retry_after().into())),
             Self::MethodNotAllowed => Some((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"))),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_a_busy_console_are_retried_at_different_times() {
+        let seconds: std::collections::BTreeSet<_> = (0..64).map(|_| retry_after()).collect();
+        assert_eq!(seconds, RETRY_AFTER.collect());
     }
 }

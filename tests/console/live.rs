@@ -146,7 +146,7 @@ async fn console_streams_are_32_at_most_and_hold_no_permit_of_a_page() {
         streams.push(stream);
     }
     let refused = console.get("/console/stream").await.expect(503);
-    assert_eq!(refused.header("retry-after"), "5");
+    assert!((5..=12).contains(&refused.header("retry-after").parse().expect("seconds")));
     console.get("/console/rules").await.expect(200);
     streams.pop();
     let mut stream = None;

@@ -15,7 +15,7 @@ const SEARCHED_ACCOUNTS: usize = 2_000;
 /// Exchanges in the journal before the first scan, in thousands of updates.
 const THOUSANDS: usize = 3;
 /// Updates without and with scans, by turns: the machine is not the same from one minute to the next.
-const PAIRS: usize = 3;
+const PAIRS: usize = 5;
 const UPDATES: usize = 500;
 /// Of the p99 with scans to the one without.
 const MAX_RATIO: f64 = 1.2;
