@@ -36,6 +36,7 @@ pub mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::issue::catalogue;
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
@@ -57,7 +58,11 @@ pub mod tests {
             let (before, after) = (&french[..*at], &french[at + 1..]);
             let is_unit = UNITS.contains(&after.split(|of: char| !of.is_alphabetic()).next().unwrap_or_default());
             let is_number = before.ends_with(|of: char| of.is_ascii_digit() || of == '}');
-            after.starts_with([':', ';', '?', '!', '%']) || is_number && is_unit
+            // `%20` and `?identifier=` are code.
+            let is_mark = after
+                .strip_prefix([':', ';', '?', '!', '%'])
+                .is_some_and(|behind| !behind.starts_with(char::is_alphanumeric));
+            is_mark || is_number && is_unit
         };
         let (at, _) = marks.find(is_tight).or_else(|| spaces.find(is_plain))?;
         let from = french[..at].char_indices().rev().nth(20).map_or(0, |(from, _)| from);
@@ -71,9 +76,17 @@ pub mod tests {
             assert!(breakable(text).is_some(), "{text}");
         }
         for text in
-            ["a\u{a0}: «\u{a0}b\u{a0}»", "30\u{a0}ms", "64 pannes", "{n} suites", "système|valeur", "Link: a, 60s"]
+            ["a\u{a0}: «\u{a0}b\u{a0}»", "30\u{a0}ms", "64 pannes", "{n} suites", "un espace %20", "Link: a, 60s"]
         {
             assert_eq!(breakable(text), None);
+        }
+    }
+
+    #[test]
+    fn french_repairs_have_no_plain_space_that_breaks_a_line() {
+        for rule in catalogue::all() {
+            let place = rule.repair.and_then(|repair| breakable(repair.french));
+            assert_eq!(place, None, "{}", rule.id);
         }
     }
 

@@ -26,7 +26,7 @@ rules! { ANNUAIRE:
     ANNUAIRE_MODIFIER = "annuaire-modifier", NotFhir, NotSupported, SEARCH;
     "Le modificateur « {found} » n'existe pas pour le paramètre « {parameter} » de {type} ; modificateurs possibles : {expected}.";
     "There is no modifier “{found}” for parameter “{parameter}” of {type}; possible modifiers: {expected}.";
-    => "Retirer le modificateur après « : », ou le remplacer par l'un des modificateurs possibles.";
+    => "Retirer le modificateur après « : », ou le remplacer par l'un des modificateurs possibles.";
        "Remove the modifier behind the colon, or replace it by one of the possible ones.";
 
     ANNUAIRE_VALUE = "annuaire-value", NotFhir, Value, SEARCH;
@@ -44,7 +44,7 @@ rules! { ANNUAIRE:
     ANNUAIRE_CHAIN = "annuaire-chain", NotFhir, NotSupported, CHAINING;
     "Le paramètre « {found} » enchaîne trop de références : une seule est admise, deux avec _has.";
     "Parameter “{found}” chains too many references: one is allowed, two with _has.";
-    => "Faire deux recherches : d'abord les ressources liées, puis celles qui les citent, par leurs id.";
+    => "Faire deux recherches : d'abord les ressources liées, puis celles qui les citent, par leurs id.";
        "Make two searches: first the linked resources, then those that refer to them, by their ids.";
 
     ANNUAIRE_INCLUDE = "annuaire-include", NotFhir, NotSupported, SEARCH;
@@ -56,7 +56,7 @@ rules! { ANNUAIRE:
     ANNUAIRE_SIZE = "annuaire-size", NotFhir, TooLong, SEARCH;
     "La requête est trop grande : {parameters} paramètres, {values} valeurs en tout et {list} par liste au plus sont admis ; la répartir sur plusieurs requêtes.";
     "The query is too large: at most {parameters} parameters, {values} values in all and {list} in a list are allowed; split it into several requests.";
-    => "Chercher par lots : au plus 256 valeurs par liste.";
+    => "Chercher par lots : au plus 256 valeurs par liste.";
        "Search in batches: at most 256 values in a list.";
 
     ANNUAIRE_GONE = "annuaire-gone", Http, NotFound, PAGING;
@@ -98,7 +98,7 @@ rules! { ANNUAIRE:
     ANNUAIRE_TYPE = "annuaire-type", Http, NotSupported, ERRORS;
     "Le type « {found} » n'est pas un type de ressource de l'annuaire ; types possibles : Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
     "Type “{found}” is not a resource type of the directory; possible types: Practitioner, PractitionerRole, Organization, HealthcareService, Device.";
-    => "Corriger le type dans l'URL : l'un des types possibles, avec ses majuscules et sans s final.";
+    => "Corriger le type dans l'URL : l'un des types possibles, avec ses majuscules et sans s final.";
        "Correct the type in the URL: one of the possible types, with its capitals and no final s.";
 
     ANNUAIRE_EMPTY = "annuaire-empty", Http, Transient, RFC_9110;
@@ -116,24 +116,24 @@ rules! { ANNUAIRE:
     ANNUAIRE_UNKNOWN = "annuaire-unknown", Warning, BusinessRule, IDENTITY;
     "Aucun professionnel de l'annuaire n'a cet identifiant national, selon le miroir à jour au {date} (il y a {days} jour(s)).";
     "No professional of the directory has this national identifier, according to the mirror as of {date} ({days} day(s) ago).";
-    => "Vérifier le numéro et son préfixe (8 et RPPS) ; pour un professionnel récent, attendre la mise à jour du miroir.";
+    => "Vérifier le numéro et son préfixe (8 et RPPS) ; pour un professionnel récent, attendre la mise à jour du miroir.";
        "Check the number and its prefix (8 and RPPS); for a recent professional, wait for the mirror's update.";
 
     ANNUAIRE_INACTIVE = "annuaire-inactive", Warning, BusinessRule, IDENTITY;
     "Le professionnel qui a cet identifiant national n'est plus actif dans l'annuaire, selon le miroir à jour au {date} (il y a {days} jour(s)).";
     "The professional with this national identifier is no longer active in the directory, according to the mirror as of {date} ({days} day(s) ago).";
-    => "Vérifier le numéro ; si le professionnel n'exerce plus, retirer l'habilitation (active à false).";
+    => "Vérifier le numéro ; si le professionnel n'exerce plus, retirer l'habilitation (active à false).";
        "Check the number; if the professional no longer practises, withdraw the habilitation (active false).";
 
     ANNUAIRE_UNKNOWN_REFUSED = "annuaire-unknown-refused", Refused, BusinessRule, IDENTITY;
     "Aucun professionnel de l'annuaire n'a cet identifiant national, selon le miroir à jour au {date} (il y a {days} jour(s)) ; ce serveur est configuré pour le refuser (SAS_ANNUAIRE_CHECK=refuse).";
     "No professional of the directory has this national identifier, according to the mirror as of {date} ({days} day(s) ago); this server is configured to refuse it (SAS_ANNUAIRE_CHECK=refuse).";
-    => "Vérifier le numéro et son préfixe (8 et RPPS) ; pour un professionnel récent, demander la mise à jour du miroir.";
+    => "Vérifier le numéro et son préfixe (8 et RPPS) ; pour un professionnel récent, demander la mise à jour du miroir.";
        "Check the number and its prefix (8 and RPPS); for a recent professional, ask for an update of the mirror.";
 
     ANNUAIRE_INACTIVE_REFUSED = "annuaire-inactive-refused", Refused, BusinessRule, IDENTITY;
     "Le professionnel qui a cet identifiant national n'est plus actif dans l'annuaire, selon le miroir à jour au {date} (il y a {days} jour(s)) ; ce serveur est configuré pour le refuser (SAS_ANNUAIRE_CHECK=refuse).";
     "The professional with this national identifier is no longer active in the directory, according to the mirror as of {date} ({days} day(s) ago); this server is configured to refuse it (SAS_ANNUAIRE_CHECK=refuse).";
-    => "Vérifier le numéro ; citer un professionnel en exercice, ou faire corriger l'Annuaire Santé.";
+    => "Vérifier le numéro ; citer un professionnel en exercice, ou faire corriger l'Annuaire Santé.";
        "Check the number; name a professional in practice, or have the Annuaire Santé corrected.";
 }

@@ -75,7 +75,7 @@ rules! { APPOINTMENT:
     APPOINTMENT_OPERATOR_TYPE = "appointment-operator-type", Refused, CodeInvalid, EXAMPLE;
     "Le type de l'identifiant de l'opérateur doit comporter un seul codage, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS ou #INTRN.";
     "The type of the operator's identifier must have a single coding, http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS or #INTRN.";
-    => "Mettre dans type.coding un seul codage : IDNPS pour un identifiant national, INTRN pour un identifiant technique.";
+    => "Mettre dans type.coding un seul codage : IDNPS pour un identifiant national, INTRN pour un identifiant technique.";
        "Put a single coding into type.coding: IDNPS for a national id, INTRN for a technical id.";
 
     APPOINTMENT_OPERATOR_TYPE_SYSTEM = "appointment-operator-type-system", Refused, Value, EXAMPLE;
@@ -99,31 +99,31 @@ rules! { APPOINTMENT:
     APPOINTMENT_START = "appointment-start", Refused, Required, PROFILE;
     "Le début du rendez-vous (start) manque.";
     "The appointment's start is missing.";
-    => "Ajouter start, avec secondes et fuseau : 2026-03-04T14:00:00+01:00.";
+    => "Ajouter start, avec secondes et fuseau : 2026-03-04T14:00:00+01:00.";
        "Add start, with seconds and zone: 2026-03-04T14:00:00+01:00.";
 
     APPOINTMENT_END = "appointment-end", Refused, Required, PROFILE;
     "La fin du rendez-vous (end) manque.";
     "The appointment's end is missing.";
-    => "Ajouter end, avec secondes et fuseau : 2026-03-04T14:15:00+01:00.";
+    => "Ajouter end, avec secondes et fuseau : 2026-03-04T14:15:00+01:00.";
        "Add end, with seconds and zone: 2026-03-04T14:15:00+01:00.";
 
     APPOINTMENT_PERIOD = "appointment-period", Refused, BusinessRule, R4;
     "La fin du rendez-vous précède son début.";
     "The appointment's end is before its start.";
-    => "Échanger start et end, ou corriger leurs fuseaux : +01:00 l'hiver et +02:00 l'été en métropole.";
+    => "Échanger start et end, ou corriger leurs fuseaux : +01:00 l'hiver et +02:00 l'été en métropole.";
        "Exchange start and end, or correct their zones: +01:00 in winter and +02:00 in summer in mainland France.";
 
     APPOINTMENT_STATUS_UNUSED = "appointment-status-unused", Information, Informational, GUIDE;
     "Le statut « {found} » n'est pas exploité par la plateforme, qui lit pending, booked, fulfilled, noshow et cancelled.";
     "Status “{found}” is not used by the platform, which reads pending, booked, fulfilled, noshow and cancelled.";
-    => "Donner le statut que la plateforme exploite : booked pour pris, fulfilled pour honoré, noshow pour non honoré.";
+    => "Donner le statut que la plateforme exploite : booked pour pris, fulfilled pour honoré, noshow pour non honoré.";
        "Use the status that the platform reads: booked for made, fulfilled for kept, noshow for not kept.";
 
     APPOINTMENT_PARTICIPANT_STATUS = "appointment-participant-status", Refused, CodeInvalid, PROFILE;
     "Le statut du participant est « {found} » ; attendu : accepted (ou needs-action).";
     "The participant's status is “{found}”; expected: accepted (or needs-action).";
-    => "Mettre status du participant à accepted ; une annulation se dit par le status du rendez-vous (cancelled).";
+    => "Mettre status du participant à accepted ; une annulation se dit par le status du rendez-vous (cancelled).";
        "Set the participant's status to accepted; a cancellation is told by the appointment's status (cancelled).";
 
     APPOINTMENT_PARTICIPANT_NEEDS_ACTION = "appointment-participant-needs-action", Warning, CodeInvalid, PROFILE;
@@ -141,7 +141,7 @@ rules! { APPOINTMENT:
     APPOINTMENT_ACTOR_MISSING = "appointment-actor-missing", Warning, Required, EXAMPLE;
     "Le participant n'a pas d'acteur ; le professionnel de santé effecteur est attendu.";
     "The participant has no actor; the health professional who provides the consultation is expected.";
-    => "Ajouter au participant actor.identifier : type IDNPS, system urn:oid:1.2.250.1.71.4.2.1, value nationale.";
+    => "Ajouter au participant actor.identifier : type IDNPS, system urn:oid:1.2.250.1.71.4.2.1, value nationale.";
        "Add actor.identifier to the participant: type IDNPS, system urn:oid:1.2.250.1.71.4.2.1, the national value.";
 
     APPOINTMENT_ACTOR_IDENTIFIER = "appointment-actor-identifier", Refused, Value, PROFILE;
@@ -159,7 +159,7 @@ rules! { APPOINTMENT:
     APPOINTMENT_PATIENT = "appointment-patient", Refused, BusinessRule, GUIDE;
     "La référence désigne un patient ou l'un de ses proches (Patient, RelatedPerson) ; un rendez-vous du SAS ne comporte aucune donnée de patient.";
     "The reference designates a patient or a person related to one (Patient, RelatedPerson); a SAS appointment contains no patient data.";
-    => "Retirer le participant ou la référence qui désigne le patient ; seul l'effecteur est participant.";
+    => "Retirer le participant ou la référence qui désigne le patient ; seul l'effecteur est participant.";
        "Remove the participant or the reference that designates the patient; only the professional is a participant.";
 
     APPOINTMENT_SPECIALTY = "appointment-specialty", Warning, CodeInvalid, PROFILE;

@@ -32,13 +32,13 @@ rules! { EXCHANGE:
     HTTP_MALFORMED = "http-malformed", Http, Structure, RFC_9112;
     "La requête HTTP/1.1 est mal formée ; la connexion est fermée.";
     "The HTTP/1.1 request is malformed; the connection is closed.";
-    => "Envoyer la requête par une bibliothèque HTTP ; vérifier que le client ne parle ni TLS ni HTTP/2 sur ce port.";
+    => "Envoyer la requête par une bibliothèque HTTP ; vérifier que le client ne parle ni TLS ni HTTP/2 sur ce port.";
        "Send the request by an HTTP library; check that the client speaks neither TLS nor HTTP/2 at this port.";
 
     HTTP_HOST = "http-host", Http, Invalid, "RFC 9112, HTTP/1.1, Request Target, Host: https://www.rfc-editor.org/rfc/rfc9112#section-3.2";
     "Une requête HTTP/1.1 doit comporter exactement un en-tête Host, de la forme hôte ou hôte:port.";
     "An HTTP/1.1 request must have exactly one Host header, of the form host or host:port.";
-    => "Laisser la bibliothèque HTTP écrire Host ; derrière un relais, n'en transmettre qu'un.";
+    => "Laisser la bibliothèque HTTP écrire Host ; derrière un relais, n'en transmettre qu'un.";
        "Let the HTTP library write Host; behind a proxy, pass exactly one.";
 
     HTTP_TRANSFER_CODING = "http-transfer-coding", Http, NotSupported, "RFC 9112, HTTP/1.1, Transfer-Encoding: https://www.rfc-editor.org/rfc/rfc9112#section-6.1";
@@ -50,7 +50,7 @@ rules! { EXCHANGE:
     HTTP_TIMEOUT = "http-timeout", Http, Timeout, RFC_9110;
     "La requête n'a pas été reçue en entier dans le délai admis de {expected} s ; elle peut être renvoyée.";
     "The request was not received completely within the allowed {expected} s; it may be sent again.";
-    => "Envoyer le corps dès les en-têtes, sans pause ; préparer la ressource avant d'ouvrir la requête.";
+    => "Envoyer le corps dès les en-têtes, sans pause ; préparer la ressource avant d'ouvrir la requête.";
        "Send the body right behind the headers, without a pause; prepare the resource before the request begins.";
 
     HTTP_URL_SIZE = "http-url-size", Http, TooLong, RFC_9110;
@@ -62,7 +62,7 @@ rules! { EXCHANGE:
     HTTP_HEADER_SIZE = "http-header-size", Http, TooLong, RFC_6585;
     "Les en-têtes dépassent la taille ou le nombre admis : {expected}.";
     "The headers exceed the accepted size or number: {expected}.";
-    => "Retirer les en-têtes inutiles, surtout les cookies ; ce serveur n'en lit aucun.";
+    => "Retirer les en-têtes inutiles, surtout les cookies ; ce serveur n'en lit aucun.";
        "Remove headers that are not needed, cookies above all; this server reads none.";
 
     HTTP_LOGIN = "http-login", Http, Login, SECURITY;
@@ -116,7 +116,7 @@ rules! { EXCHANGE:
     HTTP_RATE = "http-rate", Http, Throttled, RFC_6585_RATE;
     "L'appelant envoie trop de requêtes par seconde ; la requête peut être renvoyée telle quelle après Retry-After.";
     "The caller sends too many requests per second; the request may be sent again unchanged after Retry-After.";
-    => "Espacer les requêtes et attendre les secondes de Retry-After ; ne pas relancer plusieurs fois la même.";
+    => "Espacer les requêtes et attendre les secondes de Retry-After ; ne pas relancer plusieurs fois la même.";
        "Space the requests out and wait the seconds of Retry-After; do not repeat the same one several times.";
 
     TOO_BUSY_WRITES = "too-busy-writes", Http, Throttled, RFC_9110;
@@ -174,31 +174,31 @@ rules! { EXCHANGE:
     FAULT_INJECTED = "fault-injected", Http, Transient, "docs/faults.md; RFC 9110, HTTP Semantics: https://www.rfc-editor.org/rfc/rfc9110";
     "Ce serveur simule une panne, demandée par un testeur ({found}) ; rien n'a été enregistré.";
     "This server simulates a fault that a tester armed ({found}); nothing was stored.";
-    => "Rien à corriger : le client doit réessayer, après Retry-After s'il est présent. Supprimer la panne dans la console (/console/faults) pour y mettre fin.";
+    => "Rien à corriger : le client doit réessayer, après Retry-After s'il est présent. Supprimer la panne dans la console (/console/faults) pour y mettre fin.";
        "Nothing to correct: the client should try again, after Retry-After where it is given. End the fault in the console (/console/faults).";
 
     HTTP_PATH = "http-path", Http, NotSupported, HTTP;
     "Ce chemin n'existe pas sur ce serveur ; chemins possibles : /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, et l'annuaire sous /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
     "This path does not exist on this server; possible paths: /fhir/Practitioner, /fhir/Appointment, /fhir/metadata, and the directory below /annuaire/fhir/v2 (Practitioner, PractitionerRole, Organization, HealthcareService, Device, metadata).";
-    => "Corriger l'URL : la base est /fhir, les types Practitioner et Appointment, avec majuscule et sans s final.";
+    => "Corriger l'URL : la base est /fhir, les types Practitioner et Appointment, avec majuscule et sans s final.";
        "Correct the URL: the base is /fhir, the types are Practitioner and Appointment, with a capital and no final s.";
 
     HTTP_BUNDLE = "http-bundle", NotFhir, NotSupported, "HL7 FHIR R4, RESTful API, Batch/Transaction: http://hl7.org/fhir/R4/http.html#transaction";
     "POST sur l'URL de base n'est pas pris en charge : les Bundles (transaction ou batch) ne sont pas traités ; envoyer chaque entrée dans une requête séparée, avec la méthode et l'URL de son élément request.";
     "POST to the base URL is not supported: Bundles (transaction or batch) are not processed; send each entry as a separate request, with the method and URL of its request element.";
-    => "Remplacer la transaction par une requête par ressource : PUT /fhir/Practitioner?identifier=système|valeur.";
+    => "Remplacer la transaction par une requête par ressource : PUT /fhir/Practitioner?identifier=système|valeur.";
        "Replace the transaction by one request per resource: PUT /fhir/Practitioner?identifier=system|value.";
 
     HTTP_METHOD = "http-method", Http, NotSupported, HTTP;
     "La méthode {found} n'est pas prise en charge sur ce chemin ; méthodes possibles : {expected}.";
     "Method {found} is not supported at this path; possible methods: {expected}.";
-    => "Utiliser l'une des méthodes possibles ; un compte se retire par PUT avec active à false, un rendez-vous par status cancelled.";
+    => "Utiliser l'une des méthodes possibles ; un compte se retire par PUT avec active à false, un rendez-vous par status cancelled.";
        "Use one of the possible methods; withdraw an account by PUT with active false, an appointment by status cancelled.";
 
     HTTP_NOT_FOUND = "http-not-found", Http, NotFound, HTTP;
     "La ressource, ou cette version de la ressource, n'existe pas sur ce serveur.";
     "The resource, or this version of it, does not exist on this server.";
-    => "Chercher la ressource par son identifiant : GET /fhir/Practitioner?identifier=système|valeur.";
+    => "Chercher la ressource par son identifiant : GET /fhir/Practitioner?identifier=système|valeur.";
        "Search for the resource by its identifier: GET /fhir/Practitioner?identifier=system|value.";
 
     HTTP_ACCEPT = "http-accept", Http, NotSupported, MIME;
@@ -210,7 +210,7 @@ rules! { EXCHANGE:
     HTTP_CONTENT_TYPE = "http-content-type", Http, NotSupported, MIME;
     "Le Content-Type « {found} » n'est pas pris en charge ; attendu : {expected}.";
     "Content-Type “{found}” is not supported; expected: {expected}.";
-    => "Envoyer Content-Type: application/fhir+json (avec curl : --header).";
+    => "Envoyer Content-Type: application/fhir+json (avec curl : --header).";
        "Send Content-Type: application/fhir+json (with curl: --header).";
 
     HTTP_CONTENT_ENCODING = "http-content-encoding", Http, NotSupported, RFC_9110;
@@ -240,7 +240,7 @@ rules! { EXCHANGE:
     HTTP_HEADER = "http-header", NotFhir, Invalid, HTTP;
     "L'en-tête {found} est mal formé ; attendu : {expected}.";
     "Header {found} is malformed; expected: {expected}.";
-    => "Réécrire l'en-tête dans la forme attendue ; une version s'écrit entre guillemets, comme If-Match: W/\"1\".";
+    => "Réécrire l'en-tête dans la forme attendue ; une version s'écrit entre guillemets, comme If-Match: W/\"1\".";
        "Rewrite the header in the expected form; a version is in quotation marks, as in If-Match: W/\"1\".";
 
     HTTP_IF_NONE_EXIST = "http-if-none-exist", NotFhir, Invalid, CREATE;
@@ -258,7 +258,7 @@ rules! { EXCHANGE:
     HTTP_MULTIPLE_MATCHES = "http-multiple-matches", Http, MultipleMatches, COND_UPDATE;
     "Le critère désigne plusieurs ressources ; préciser le système de l'identifiant (system|value).";
     "The criterion matches several resources; name the identifier's system (system|value).";
-    => "Écrire le critère avec son système : identifier=système|valeur.";
+    => "Écrire le critère avec son système : identifier=système|valeur.";
        "Write the criterion with its system: identifier=system|value.";
 
     HTTP_ID_TAKEN = "http-id-taken", Http, Conflict, COND_UPDATE;
@@ -278,19 +278,19 @@ rules! { EXCHANGE:
     QUERY_ENCODING = "query-encoding", NotFhir, Invalid, SEARCH;
     "Les paramètres contiennent un encodage-pourcent (%XX) invalide, de l'UTF-8 invalide ou un caractère de contrôle.";
     "The query contains an invalid percent-encoding, invalid UTF-8 or a control character.";
-    => "Encoder les valeurs par une bibliothèque d'URL : | devient %7C, un espace %20, le tout en UTF-8.";
+    => "Encoder les valeurs par une bibliothèque d'URL : | devient %7C, un espace %20, le tout en UTF-8.";
        "Encode the values by a URL library: | becomes %7C, a space %20, all in UTF-8.";
 
     QUERY_PARAMETER = "query-parameter", NotFhir, NotSupported, SEARCH;
     "Le paramètre « {found} » n'est pas pris en charge pour cette requête ; paramètres possibles : {expected}.";
     "Parameter “{found}” is not supported for this request; possible parameters: {expected}.";
-    => "Retirer le paramètre, ou corriger son nom ; majuscules et minuscules comptent.";
+    => "Retirer le paramètre, ou corriger son nom ; majuscules et minuscules comptent.";
        "Remove the parameter, or correct its name; case matters.";
 
     QUERY_IGNORED = "query-ignored", Warning, NotSupported, HANDLING;
     "Le paramètre « {found} » n'est pas pris en charge et a été ignoré (Prefer: handling=lenient) ; paramètres possibles : {expected}.";
     "Parameter “{found}” is not supported and was ignored (Prefer: handling=lenient); possible parameters: {expected}.";
-    => "Retirer le paramètre : il n'a pas d'effet sur le résultat.";
+    => "Retirer le paramètre : il n'a pas d'effet sur le résultat.";
        "Remove the parameter: it has no effect on the result.";
 
     QUERY_REPEATED = "query-repeated", NotFhir, Invalid, SEARCH;
@@ -308,7 +308,7 @@ rules! { EXCHANGE:
     QUERY_SIZE = "query-size", NotFhir, TooLong, SEARCH;
     "La requête est trop grande : {parameters} paramètres, {criteria} critères et {values} valeurs au plus sont admis ; la répartir sur plusieurs requêtes.";
     "The query is too large: at most {parameters} parameters, {criteria} criteria and {values} values are allowed; split it into several requests.";
-    => "Chercher par lots : au plus 256 valeurs à la fois, séparées par des virgules.";
+    => "Chercher par lots : au plus 256 valeurs à la fois, séparées par des virgules.";
        "Search in batches: at most 256 values at a time, separated by commas.";
 
     QUERY_IDENTIFIER_MISSING = "query-identifier-missing", NotFhir, Required, COND_UPDATE;
@@ -320,19 +320,19 @@ rules! { EXCHANGE:
     QUERY_IDENTIFIER_SINGLE = "query-identifier-single", NotFhir, Invalid, COND_UPDATE;
     "Un seul identifiant est admis : ni répétition, ni liste séparée par des virgules.";
     "Exactly one identifier is allowed: no repetition, no comma-separated list.";
-    => "Ne garder qu'un identifiant dans l'URL ; les autres sont dans le corps.";
+    => "Ne garder qu'un identifiant dans l'URL ; les autres sont dans le corps.";
        "Keep one identifier in the URL; the others are in the body.";
 
     QUERY_IDENTIFIER_FORM = "query-identifier-form", NotFhir, Invalid, SAS_BOTH;
     "L'identifiant du critère doit avoir la forme {expected}, sans partie vide.";
     "The criterion's identifier must have the form {expected}, with no empty part.";
-    => "Écrire le système, une barre | (%7C) et la valeur : urn:oid:1.2.250.1.213.3.6|0b9c2a54-….";
+    => "Écrire le système, une barre | (%7C) et la valeur : urn:oid:1.2.250.1.213.3.6|0b9c2a54-….";
        "Write the system, a bar | (%7C) and the value: urn:oid:1.2.250.1.213.3.6|0b9c2a54-….";
 
     QUERY_IDENTIFIER_SYSTEM = "query-identifier-system", Refused, Value, SAS_AUTHORITY;
     "Le système « {found} » n'identifie pas un compte régulateur ; attendu : urn:oid:1.2.250.1.71.4.2.1 (identifiant national) ou urn:oid:1.2.250.1.213.3.6 (identifiant technique SAS).";
     "System “{found}” does not identify a regulator account; expected: urn:oid:1.2.250.1.71.4.2.1 (national id) or urn:oid:1.2.250.1.213.3.6 (SAS technical id).";
-    => "Mettre urn:oid: en minuscules devant l'OID, et l'OID d'un compte : …71.4.2.1 ou …213.3.6.";
+    => "Mettre urn:oid: en minuscules devant l'OID, et l'OID d'un compte : …71.4.2.1 ou …213.3.6.";
        "Put urn:oid: in lower case before the OID, and the OID of an account: …71.4.2.1 or …213.3.6.";
 
     QUERY_IDENTIFIER_CASE = "query-identifier-case", Warning, NotSupported, SAS_APPOINTMENT;
@@ -344,7 +344,7 @@ rules! { EXCHANGE:
     BODY_ID_IGNORED = "body-id-ignored", Information, Informational, COND_UPDATE;
     "L'élément « id » du corps est ignoré : le serveur attribue les identifiants de ressource.";
     "The body's “id” is ignored: the server assigns resource ids.";
-    => "Retirer id du corps ; l'id attribué est dans l'en-tête Location de la réponse.";
+    => "Retirer id du corps ; l'id attribué est dans l'en-tête Location de la réponse.";
        "Remove id from the body; the assigned id is in the header Location of the response.";
 
     BODY_ID_MISMATCH = "body-id-mismatch", NotFhir, Invalid, UPDATE;
@@ -374,13 +374,13 @@ rules! { EXCHANGE:
     APPOINTMENT_IDENTIFIER_CHANGED = "appointment-identifier-changed", Refused, BusinessRule, SAS_APPOINTMENT;
     "L'identifiant du rendez-vous dans le corps diffère de celui que la requête désigne ; l'identifiant d'un rendez-vous ne peut pas changer.";
     "The appointment's identifier in the body differs from the one that the request designates; the identifier of an appointment cannot change.";
-    => "Remettre dans le corps l'identifiant de l'URL ; pour un autre rendez-vous, utiliser son identifiant dans l'URL.";
+    => "Remettre dans le corps l'identifiant de l'URL ; pour un autre rendez-vous, utiliser son identifiant dans l'URL.";
        "Put the URL's identifier back into the body; for another appointment, use its identifier in the URL.";
 
     APPOINTMENT_OPERATOR_UNKNOWN = "appointment-operator-unknown", Warning, BusinessRule, SAS_OPERATOR;
     "Le régulateur opérateur du rendez-vous n'a pas de compte sur ce serveur (jamais reçu par INT_R02).";
     "The regulator who is the operator of the appointment has no account on this server (never received by INT_R02).";
-    => "Vérifier system et value de l'opérateur ; son compte doit d'abord être reçu par PUT /fhir/Practitioner.";
+    => "Vérifier system et value de l'opérateur ; son compte doit d'abord être reçu par PUT /fhir/Practitioner.";
        "Check system and value of the operator; the account must first be received by PUT /fhir/Practitioner.";
 
     APPOINTMENT_OPERATOR_REQUIRED = "appointment-operator-required", Refused, BusinessRule, SAS_OPERATOR;

@@ -21,7 +21,7 @@ rules! { PRACTITIONER:
     PRACTITIONER_IDENTIFIER = "practitioner-identifier", Refused, Required, NATIONAL_ID;
     "Aucun identifiant ; attendu : un identifiant national (urn:oid:1.2.250.1.71.4.2.1) ou technique SAS (urn:oid:1.2.250.1.213.3.6).";
     "No identifier; expected: a national id (urn:oid:1.2.250.1.71.4.2.1) or a SAS technical id (urn:oid:1.2.250.1.213.3.6).";
-    => "Mettre dans identifier celui du régulateur : type IDNPS ou INTRN, avec system et value.";
+    => "Mettre dans identifier celui du régulateur : type IDNPS ou INTRN, avec system et value.";
        "Put the regulator's own id into identifier: type IDNPS or INTRN, with system and value.";
 
     PRACTITIONER_IDENTIFIER_ACCOUNT = "practitioner-identifier-account", Refused, Required, AUTHORITY;
@@ -39,13 +39,13 @@ rules! { PRACTITIONER:
     PRACTITIONER_IDENTIFIER_TYPE = "practitioner-identifier-type", Refused, Required, ID_TYPE;
     "Le type de l'identifiant manque ; attendu : un codage http://interopsante.org/fhir/CodeSystem/fr-v2-0203 (IDNPS ou INTRN).";
     "The identifier's type is missing; expected: a coding of http://interopsante.org/fhir/CodeSystem/fr-v2-0203 (IDNPS or INTRN).";
-    => "Ajouter type à l'identifiant : IDNPS avec urn:oid:1.2.250.1.71.4.2.1, INTRN avec urn:oid:1.2.250.1.213.3.6.";
+    => "Ajouter type à l'identifiant : IDNPS avec urn:oid:1.2.250.1.71.4.2.1, INTRN avec urn:oid:1.2.250.1.213.3.6.";
        "Add type to the identifier: IDNPS with urn:oid:1.2.250.1.71.4.2.1, INTRN with urn:oid:1.2.250.1.213.3.6.";
 
     PRACTITIONER_IDENTIFIER_SYSTEM = "practitioner-identifier-system", Refused, Required, AUTHORITY;
     "Le système de l'identifiant manque.";
     "The identifier's system is missing.";
-    => "Ajouter system à l'identifiant : urn:oid:1.2.250.1.71.4.2.1 (IDNPS) ou urn:oid:1.2.250.1.213.3.6 (INTRN).";
+    => "Ajouter system à l'identifiant : urn:oid:1.2.250.1.71.4.2.1 (IDNPS) ou urn:oid:1.2.250.1.213.3.6 (INTRN).";
        "Add system to the identifier: urn:oid:1.2.250.1.71.4.2.1 (IDNPS) or urn:oid:1.2.250.1.213.3.6 (INTRN).";
 
     PRACTITIONER_IDENTIFIER_VALUE = "practitioner-identifier-value", Refused, Required, FR_CORE;
@@ -57,13 +57,13 @@ rules! { PRACTITIONER:
     PRACTITIONER_IDENTIFIER_IDNPS_TYPE = "practitioner-identifier-idnps-type", Refused, Value, ID_TYPE;
     "Un identifiant national (urn:oid:1.2.250.1.71.4.2.1) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS ; trouvé : {codings}.";
     "A national id (urn:oid:1.2.250.1.71.4.2.1) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#IDNPS; found: {codings}.";
-    => "Mettre dans type.coding le code IDNPS ; pour un identifiant technique, corriger system en urn:oid:1.2.250.1.213.3.6.";
+    => "Mettre dans type.coding le code IDNPS ; pour un identifiant technique, corriger system en urn:oid:1.2.250.1.213.3.6.";
        "Put the code IDNPS into type.coding; for a technical id, correct system to urn:oid:1.2.250.1.213.3.6.";
 
     PRACTITIONER_IDENTIFIER_INTRN_TYPE = "practitioner-identifier-intrn-type", Refused, Value, ID_TYPE;
     "Un identifiant technique SAS (urn:oid:1.2.250.1.213.3.6) doit être de type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN ; trouvé : {codings}.";
     "A SAS technical id (urn:oid:1.2.250.1.213.3.6) must have the type http://interopsante.org/fhir/CodeSystem/fr-v2-0203#INTRN; found: {codings}.";
-    => "Mettre dans type.coding le code INTRN ; pour un identifiant national, corriger system en urn:oid:1.2.250.1.71.4.2.1.";
+    => "Mettre dans type.coding le code INTRN ; pour un identifiant national, corriger system en urn:oid:1.2.250.1.71.4.2.1.";
        "Put the code INTRN into type.coding; for a national id, correct system to urn:oid:1.2.250.1.71.4.2.1.";
 
     PRACTITIONER_IDENTIFIER_IDNPS_SYSTEM = "practitioner-identifier-idnps-system", Refused, BusinessRule, AUTHORITY;
@@ -87,7 +87,7 @@ rules! { PRACTITIONER:
     PRACTITIONER_IDENTIFIER_IDNPS_FORM = "practitioner-identifier-idnps-form", Warning, Value, TRE_G08;
     "L'identifiant national n'a pas une forme connue : préfixe 8 et RPPS (11 chiffres), 0 et ADELI, 3 et FINESS/registre, 1, 4, 5 ou 6 et structure/registre.";
     "The national id does not have a known form: prefix 8 and RPPS (11 digits), 0 and ADELI, 3 and FINESS/registry, 1, 4, 5 or 6 and structure/registry.";
-    => "Mettre le préfixe du type devant le numéro : 8 devant un RPPS, 0 devant un ADELI.";
+    => "Mettre le préfixe du type devant le numéro : 8 devant un RPPS, 0 devant un ADELI.";
        "Put the prefix of the type before the number: 8 before an RPPS, 0 before an ADELI.";
 
     PRACTITIONER_IDENTIFIER_INTRN_FORM = "practitioner-identifier-intrn-form", Warning, Value, UPDATE;
@@ -111,19 +111,19 @@ rules! { PRACTITIONER:
     PRACTITIONER_NAME_FAMILY = "practitioner-name-family", Refused, Required, PROFILE;
     "Le nom de famille (family) manque.";
     "The family name (family) is missing.";
-    => "Ajouter family au nom ; un nom tout entier dans text ne suffit pas.";
+    => "Ajouter family au nom ; un nom tout entier dans text ne suffit pas.";
        "Add family to the name; a whole name in text is not enough.";
 
     PRACTITIONER_NAME_GIVEN = "practitioner-name-given", Refused, Required, PROFILE;
     "Le nom doit comporter exactement un prénom (given) ; trouvé : {count}. Écrire un prénom composé dans une seule chaîne.";
     "The name must have exactly one given name; found: {count}. Write a compound given name in a single string.";
-    => "Mettre exactement une chaîne dans given : [\"Anne Marie\"], et non [\"Anne\", \"Marie\"].";
+    => "Mettre exactement une chaîne dans given : [\"Anne Marie\"], et non [\"Anne\", \"Marie\"].";
        "Put exactly one string into given: [\"Anne Marie\"], not [\"Anne\", \"Marie\"].";
 
     PRACTITIONER_NAME_PREFIX = "practitioner-name-prefix", Refused, Value, FR_CORE;
     "Le nom comporte plusieurs civilités (prefix) ; une au plus est admise.";
     "The name has several prefixes; at most one is allowed.";
-    => "Garder dans prefix la seule civilité (M, MME) ; un titre comme DR va dans suffix.";
+    => "Garder dans prefix la seule civilité (M, MME) ; un titre comme DR va dans suffix.";
        "Keep only the form of address (M, MME) in prefix; a title such as DR goes into suffix.";
 
     PRACTITIONER_TELECOM = "practitioner-telecom", Refused, Required, CREATION;
@@ -147,13 +147,13 @@ rules! { PRACTITIONER:
     PRACTITIONER_TELECOM_FORM = "practitioner-telecom-form", Warning, Value, OURS;
     "L'adresse électronique n'a pas la forme texte@texte.";
     "The e-mail address does not have the form text@text.";
-    => "Vérifier l'adresse dans value : ni mailto:, ni nom, ni espace, et un seul @.";
+    => "Vérifier l'adresse dans value : ni mailto:, ni nom, ni espace, et un seul @.";
        "Check the address in value: no mailto:, no name, no space, and a single @.";
 
     PRACTITIONER_META_SOURCE = "practitioner-meta-source", Refused, Value, SOURCE;
     "La source est « {found} » ; attendu : urn:oid:1.2.250.1.213.3.6.";
     "The source is “{found}”; expected: urn:oid:1.2.250.1.213.3.6.";
-    => "Mettre urn:oid:1.2.250.1.213.3.6 dans meta.source : la source est le SAS, non le logiciel qui envoie.";
+    => "Mettre urn:oid:1.2.250.1.213.3.6 dans meta.source : la source est le SAS, non le logiciel qui envoie.";
        "Put urn:oid:1.2.250.1.213.3.6 into meta.source: the source is SAS, not the software that sends.";
 
     PRACTITIONER_META_SOURCE_MISSING = "practitioner-meta-source-missing", Warning, Required, SOURCE;

@@ -21,13 +21,13 @@ rules! { STRUCTURE:
     JSON_EMPTY = "json-empty", NotFhir, Invalid, JSON;
     "Le corps est vide ; une ressource FHIR en JSON est attendue.";
     "The body is empty; a FHIR resource in JSON is expected.";
-    => "Envoyer la ressource elle-même dans le corps de la requête, en JSON (avec curl : --data @fichier.json).";
+    => "Envoyer la ressource elle-même dans le corps de la requête, en JSON (avec curl : --data @fichier.json).";
        "Send the resource itself in the body of the request, as JSON (with curl: --data @file.json).";
 
     JSON_ENCODING = "json-encoding", NotFhir, Structure, JSON;
     "Le corps n'est pas encodé en UTF-8.";
     "The body is not encoded in UTF-8.";
-    => "Convertir le corps en UTF-8 avant l'envoi, par exemple : iconv -f latin1 -t utf-8 fichier.json.";
+    => "Convertir le corps en UTF-8 avant l'envoi, par exemple : iconv -f latin1 -t utf-8 fichier.json.";
        "Convert the body to UTF-8 before sending it, for example: iconv -f latin1 -t utf-8 file.json.";
 
     JSON_SYNTAX = "json-syntax", NotFhir, Structure, JSON;
@@ -39,31 +39,31 @@ rules! { STRUCTURE:
     JSON_ROOT = "json-root", NotFhir, Structure, JSON;
     "La racine du JSON doit être un objet.";
     "The root of the JSON must be an object.";
-    => "Envoyer une seule ressource : un objet { … } qui a un resourceType, sans tableau autour.";
+    => "Envoyer une seule ressource : un objet { … } qui a un resourceType, sans tableau autour.";
        "Send a single resource: an object { … } that has a resourceType, without an array around it.";
 
     JSON_DEPTH = "json-depth", NotFhir, Structure, JSON;
     "Le JSON est imbriqué sur plus de {expected} niveaux.";
     "The JSON is nested deeper than {expected} levels.";
-    => "Réduire l'imbrication, en général celle des extensions : aucune ressource du SAS ne demande plus de quelques niveaux.";
+    => "Réduire l'imbrication, en général celle des extensions : aucune ressource du SAS ne demande plus de quelques niveaux.";
        "Reduce the nesting, most often that of extensions: no SAS resource needs more than a few levels.";
 
     JSON_TOO_LARGE = "json-too-large", NotFhir, TooCostly, "HL7 FHIR R4, JSON Representation: http://hl7.org/fhir/R4/json.html (limite de ce serveur / a limit of this server)";
     "Le JSON est trop grand ; ce serveur admet au plus {values} valeurs, {characters} caractères par nom d'élément, et 4300 chiffres avant la virgule d'un nombre.";
     "The JSON is too large; this server allows at most {values} values, {characters} characters for an element's name, and 4300 digits before the decimal point of a number.";
-    => "Retirer du corps ce qui n'est pas du SAS ; vérifier qu'aucune liste ni aucun nom d'élément ne grandit à chaque envoi.";
+    => "Retirer du corps ce qui n'est pas du SAS ; vérifier qu'aucune liste ni aucun nom d'élément ne grandit à chaque envoi.";
        "Remove from the body what SAS does not ask for; check that no list and no element name grows with each request.";
 
     JSON_DUPLICATE_KEY = "json-duplicate-key", NotFhir, Structure, JSON;
     "L'élément « {found} » est donné deux fois dans le même objet.";
     "Element “{found}” is given twice in the same object.";
-    => "Garder une seule des deux occurrences de l'élément ; s'il est répétable, mettre les valeurs dans un tableau.";
+    => "Garder une seule des deux occurrences de l'élément ; s'il est répétable, mettre les valeurs dans un tableau.";
        "Keep only one of the two occurrences of the element; if it may repeat, put the values into one array.";
 
     JSON_NULL = "json-null", NotFhir, Structure, JSON;
     "La valeur est null ; omettre l'élément.";
     "The value is null; omit the element.";
-    => "Retirer du JSON le nom et la valeur de l'élément ; ne pas sérialiser les champs absents.";
+    => "Retirer du JSON le nom et la valeur de l'élément ; ne pas sérialiser les champs absents.";
        "Remove both the name and the value of the element from the JSON; do not serialise absent fields.";
 
     JSON_EMPTY_VALUE = "json-empty-value", NotFhir, Structure, JSON;
@@ -105,13 +105,13 @@ rules! { STRUCTURE:
     FHIR_JSON_TYPE = "fhir-json-type", NotFhir, Structure, JSON;
     "Le type JSON est {found} ; attendu : {expected}.";
     "The JSON type is {found}; expected: {expected}.";
-    => "Écrire la valeur dans le type attendu : [ … ] autour de ce qui est répétable, true et les nombres sans guillemets.";
+    => "Écrire la valeur dans le type attendu : [ … ] autour de ce qui est répétable, true et les nombres sans guillemets.";
        "Write the value in the expected type: [ … ] around what may repeat, true and numbers without quotation marks.";
 
     FHIR_PRIMITIVE = "fhir-primitive", NotFhir, Value, DATATYPES;
     "La valeur n'a pas la forme du type FHIR « {expected} » ; forme : {form}.";
     "The value does not have the form of the FHIR type “{expected}”; form: {form}.";
-    => "Réécrire la valeur dans la forme attendue ; une heure porte des secondes et un fuseau, comme 2026-03-04T14:00:00+01:00.";
+    => "Réécrire la valeur dans la forme attendue ; une heure porte des secondes et un fuseau, comme 2026-03-04T14:00:00+01:00.";
        "Rewrite the value in the expected form; a time has seconds and a zone, as in 2026-03-04T14:00:00+01:00.";
 
     FHIR_CODE = "fhir-code", NotFhir, CodeInvalid, TERMINOLOGIES;
@@ -129,19 +129,19 @@ rules! { STRUCTURE:
     FHIR_LANGUAGE = "fhir-language", NotFhir, CodeInvalid, "HL7 FHIR R4, Common language codes: http://hl7.org/fhir/R4/valueset-languages.html, BCP 47";
     "« {found} » n'est pas une langue de BCP 47 (système urn:ietf:bcp:47), par exemple fr, fr-FR, en.";
     "“{found}” is not a language of BCP 47 (system urn:ietf:bcp:47), such as fr, fr-FR, en.";
-    => "Écrire un code de langue en deux ou trois lettres, avec un pays au besoin après un tiret : fr, fr-FR.";
+    => "Écrire un code de langue en deux ou trois lettres, avec un pays au besoin après un tiret : fr, fr-FR.";
        "Write a language code of two or three letters, with a country behind a hyphen if needed: fr, fr-FR.";
 
     FHIR_ABSOLUTE_URI = "fhir-absolute-uri", NotFhir, Value, DATATYPES;
     "L'URI est relatif ; un URI absolu est attendu, par exemple https://example.org/a ou urn:oid:1.2.250.1.71.4.2.1.";
     "The URI is relative; an absolute URI is expected, such as https://example.org/a or urn:oid:1.2.250.1.71.4.2.1.";
-    => "Mettre un schéma devant : urn:oid: devant un OID, https:// devant une adresse.";
+    => "Mettre un schéma devant : urn:oid: devant un OID, https:// devant une adresse.";
        "Put a scheme in front: urn:oid: before an OID, https:// before an address.";
 
     FHIR_REFERENCE = "fhir-reference", NotFhir, Value, REFERENCES;
     "La référence contient un caractère d'espacement ; formes admises : Type/id, https://…, urn:uuid:…, #id.";
     "The reference contains white space; allowed forms: Type/id, https://…, urn:uuid:…, #id.";
-    => "Écrire la référence sans espace, sous la forme Type/id ; un nom en clair va dans display.";
+    => "Écrire la référence sans espace, sous la forme Type/id ; un nom en clair va dans display.";
        "Write the reference without spaces, as Type/id; a name in words goes into display.";
 
     FHIR_REFERENCE_TYPE = "fhir-reference-type", NotFhir, Structure, REFERENCES;
@@ -177,7 +177,7 @@ rules! { STRUCTURE:
     IDENTIFIER_LENGTH = "identifier-length", Refused, TooLong, IDENTIFIER;
     "Le système ou la valeur de l'identifiant dépasse {expected} caractères.";
     "The identifier's system or value is longer than {expected} characters.";
-    => "Raccourcir le système ou la valeur ; un texte libre va dans un autre élément, comme text ou display.";
+    => "Raccourcir le système ou la valeur ; un texte libre va dans un autre élément, comme text ou display.";
        "Shorten the system or the value; free text goes into another element, such as text or display.";
 
     FHIR_CODE_UNKNOWN = "fhir-code-unknown", Refused, CodeInvalid, CODE_SYSTEMS;
@@ -213,7 +213,7 @@ rules! { STRUCTURE:
     FHIR_CPT_2 = "fhir-cpt-2", Refused, Invariant, "HL7 FHIR R4, Data Types, ContactPoint, cpt-2: http://hl7.org/fhir/R4/datatypes.html#ContactPoint";
     "Un contact qui a une valeur doit indiquer son système (email, phone…).";
     "A contact point with a value must have a system (email, phone…).";
-    => "Ajouter system au contact ; pour un régulateur : \"system\": \"email\".";
+    => "Ajouter system au contact ; pour un régulateur : \"system\": \"email\".";
        "Add system to the contact point; for a regulator: \"system\": \"email\".";
 
     FHIR_ATT_1 = "fhir-att-1", Refused, Invariant, "HL7 FHIR R4, Data Types, Attachment, att-1: http://hl7.org/fhir/R4/datatypes.html#Attachment";
@@ -231,13 +231,13 @@ rules! { STRUCTURE:
     FHIR_QUANTITY_UNIT = "fhir-quantity-unit", Refused, Invariant, "HL7 FHIR R4, Data Types, age-1, cnt-3, dis-1, drt-1: http://hl7.org/fhir/R4/datatypes.html#QuantityVariations";
     "Un âge, une durée, une distance ou un nombre doit avoir une unité codée en UCUM (http://unitsofmeasure.org) ; un âge est positif, l'unité d'un nombre est 1.";
     "An age, a duration, a distance or a count must have a unit coded in UCUM (http://unitsofmeasure.org); an age is positive, the unit of a count is 1.";
-    => "Mettre system à http://unitsofmeasure.org et code à l'unité : a, mo, d, min, km, ou 1 pour un nombre.";
+    => "Mettre system à http://unitsofmeasure.org et code à l'unité : a, mo, d, min, km, ou 1 pour un nombre.";
        "Set system to http://unitsofmeasure.org and code to the unit: a, mo, d, min, km, or 1 for a count.";
 
     FHIR_SQTY_1 = "fhir-sqty-1", Refused, Invariant, "HL7 FHIR R4, Data Types, SimpleQuantity, sqty-1: http://hl7.org/fhir/R4/datatypes.html#SimpleQuantity";
     "Une quantité simple ne doit pas avoir de comparateur (comparator).";
     "A simple quantity must not have a comparator.";
-    => "Retirer comparator ; une borne ouverte s'exprime en omettant low ou high.";
+    => "Retirer comparator ; une borne ouverte s'exprime en omettant low ou high.";
        "Remove comparator; an open bound is expressed by omitting low or high.";
 
     FHIR_RNG_2 = "fhir-rng-2", Refused, Invariant, "HL7 FHIR R4, Data Types, Range, rng-2: http://hl7.org/fhir/R4/datatypes.html#Range";
@@ -267,7 +267,7 @@ rules! { STRUCTURE:
     FHIR_TRIGGER = "fhir-trigger", Refused, Invariant, "HL7 FHIR R4, Metadata Types, TriggerDefinition, trd-1 to trd-3: http://hl7.org/fhir/R4/metadatatypes.html#TriggerDefinition";
     "Le déclencheur n'a pas les éléments de son type : name, timing ou data, et une condition seulement avec data.";
     "The trigger does not have the elements of its type: name, timing or data, and a condition only with data.";
-    => "Ajouter l'élément qu'exige le type : name à named-event, timing à periodic, data aux types en data-….";
+    => "Ajouter l'élément qu'exige le type : name à named-event, timing à periodic, data aux types en data-….";
        "Add the element that the type requires: name for named-event, timing for periodic, data for the types data-….";
 
     FHIR_TXT_1 = "fhir-txt-1", Refused, Invariant, NARRATIVE;
@@ -327,7 +327,7 @@ rules! { STRUCTURE:
     FHIR_DOM_5 = "fhir-dom-5", Refused, Invariant, DOMAIN_RESOURCE;
     "Une ressource contenue ne doit pas avoir d'étiquette de sécurité (meta.security).";
     "A contained resource must not have a security label (meta.security).";
-    => "Retirer security du meta de la ressource contenue ; l'étiquette va dans le meta de la ressource envoyée.";
+    => "Retirer security du meta de la ressource contenue ; l'étiquette va dans le meta de la ressource envoyée.";
        "Remove security from meta of the contained resource; the label goes into meta of the resource that is sent.";
 
     FHIR_MODIFIER_EXTENSION = "fhir-modifier-extension", Warning, NotSupported, "HL7 FHIR R4, Extensibility, Modifier Extensions: http://hl7.org/fhir/R4/extensibility.html#modifierExtension";
@@ -339,7 +339,7 @@ rules! { STRUCTURE:
     FHIR_IMPLICIT_RULES = "fhir-implicit-rules", Warning, NotSupported, "HL7 FHIR R4, Resource, implicitRules: http://hl7.org/fhir/R4/resource-definitions.html#Resource.implicitRules";
     "Les règles implicites (implicitRules) sont conservées, mais ce serveur ne les interprète pas.";
     "The implicit rules (implicitRules) are kept, but this server does not interpret them.";
-    => "Retirer implicitRules ; un profil se déclare dans meta.profile.";
+    => "Retirer implicitRules ; un profil se déclare dans meta.profile.";
        "Remove implicitRules; a profile is claimed in meta.profile.";
 
     FHIR_CODING_SYSTEM = "fhir-coding-system", Warning, Value, "HL7 FHIR R4, Data Types, Coding: http://hl7.org/fhir/R4/datatypes.html#Coding";
@@ -351,7 +351,7 @@ rules! { STRUCTURE:
     IDENTIFIER_USE_OLD = "identifier-use-old", Warning, BusinessRule, "HL7 FHIR R4, Data Types, Identifier.use: http://hl7.org/fhir/R4/datatypes-definitions.html#Identifier.use";
     "L'identifiant qui désigne la ressource a l'usage « old » ; il continue de la désigner.";
     "The identifier that designates the resource has the use “old”; it still designates it.";
-    => "Retirer use de l'identifiant courant ; un identifiant qui n'a plus cours peut être retiré.";
+    => "Retirer use de l'identifiant courant ; un identifiant qui n'a plus cours peut être retiré.";
        "Remove use from the current identifier; an identifier that is no longer in use can be removed.";
 
     RESOURCE_SUBSETTED = "resource-subsetted", Refused, BusinessRule, "HL7 FHIR R4, Search, _summary, _elements: http://hl7.org/fhir/R4/search.html#summary";
@@ -369,6 +369,6 @@ rules! { STRUCTURE:
     PATIENT_IDENTIFIER = "patient-identifier", Refused, BusinessRule, PATIENTS;
     "L'identifiant est celui d'un patient (INS, urn:oid:1.2.250.1.213.1.4.*) ; les flux du SAS ne comportent aucune donnée de patient.";
     "The identifier is a patient's (INS, urn:oid:1.2.250.1.213.1.4.*); the SAS flows contain no patient data.";
-    => "Retirer l'identifiant INS ; si c'est l'identifiant du rendez-vous, mettre une valeur propre à l'agenda.";
+    => "Retirer l'identifiant INS ; si c'est l'identifiant du rendez-vous, mettre une valeur propre à l'agenda.";
        "Remove the INS identifier; if it identifies the appointment, use a value of the calendar's own.";
 }
