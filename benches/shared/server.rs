@@ -1,6 +1,7 @@
 //! The release binary as a child process, which ends with its [`Server`].
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -126,5 +127,15 @@ pub fn processor_time(process: u32) -> Result<Duration, Failure> {
 
 /// The size of the binary, in MiB.
 pub fn binary_mebibytes() -> Result<f64, Failure> {
-    Ok(std::fs::metadata(BINARY)?.len() as f64 / f64::from(1 << 20))
+    mebibytes(BINARY.as_ref())
+}
+
+/// The size of the program to install, where `make release` has built it.
+pub fn installed_mebibytes() -> Option<f64> {
+    let target = Path::new(BINARY).parent()?.parent()?;
+    mebibytes(&target.join("dist/sas-endpoint")).ok()
+}
+
+fn mebibytes(file: &Path) -> Result<f64, Failure> {
+    Ok(std::fs::metadata(file)?.len() as f64 / f64::from(1 << 20))
 }
