@@ -21,7 +21,7 @@ use super::message::MessageView;
 use super::near_misses::{self, NearMisses};
 use super::page::{self, Layout};
 use super::refusal::Refusal;
-use super::resources::path_of;
+use super::resources::link_to;
 use super::send_again::can_be_sent;
 use super::source::Source;
 use super::state::Console;
@@ -30,7 +30,6 @@ use super::time::milliseconds;
 use super::visit::Visit;
 use crate::audit::AuditEvent;
 use crate::deadline::Deadline;
-use crate::fhir::resource_type::ResourceType;
 use crate::issue::catalogue;
 use crate::journal::curl::{CurlCommand, curl};
 use crate::journal::exchange::{Exchange, Message};
@@ -228,8 +227,7 @@ async fn difference(
 
 /// The page of the resource of an event.
 fn resource_page(event: &AuditEvent) -> Option<String> {
-    let resource_type = ResourceType::parse(event.resource_type.as_deref()?)?;
-    Some(format!("{}/{}", path_of(resource_type), event.id.as_ref()?))
+    reference(event).as_deref().and_then(link_to)
 }
 
 /// The exchange as a file.

@@ -1,4 +1,4 @@
-//! Shows a body of one line by lines, with nothing but white space added.
+//! Shows a body of one line by lines: nothing but white space is added, or left out.
 
 /// Deeper values are not indented further: a hostile body would grow with the square of its length.
 const MAX_INDENT: usize = 24;
@@ -16,6 +16,8 @@ pub fn is_one_line(body: &str) -> bool {
 pub fn indented(body: &str, offsets: &[usize]) -> (String, Vec<usize>) {
     let mut text = String::with_capacity(body.len() + body.len() / 2);
     let (mut line, mut depth, mut in_string, mut is_escaped) = (1, 0_usize, false, false);
+    // White space behind a line break that is added would indent the line once more.
+    let mut is_new_line = false;
     let mut lines = Vec::with_capacity(offsets.len());
     let mut wanted = offsets.iter().peekable();
     let max_indent = if body.len() < LONG { MAX_INDENT } else { MAX_LONG_INDENT };
@@ -24,16 +26,20 @@ pub fn indented(body: &str, offsets: &[usize]) -> (String, Vec<usize>) {
         text.extend(std::iter::repeat_n("  ", depth.min(max_indent)));
         *line += 1;
     };
-    let mut characters = body.char_indices().peekable();
+    let mut characters = body.char_indices();
     while let Some((at, character)) = characters.next() {
         if !in_string && matches!(character, '}' | ']') {
             depth = depth.saturating_sub(1);
-            if !text.ends_with(['{', '[']) {
+            if !text.trim_end_matches([' ', '\t']).ends_with(['{', '[']) {
                 end_line(&mut text, &mut line, depth);
             }
         }
         while wanted.next_if(|offset| **offset <= at).is_some() {
             lines.push(line);
+        }
+        if std::mem::take(&mut is_new_line) && matches!(character, ' ' | '\t') {
+            is_new_line = true;
+            continue;
         }
         text.push(character);
         if in_string {
@@ -45,11 +51,16 @@ pub fn indented(body: &str, offsets: &[usize]) -> (String, Vec<usize>) {
             '"' => in_string = true,
             '{' | '[' => {
                 depth += 1;
-                if !characters.peek().is_some_and(|(_, next)| matches!(next, '}' | ']')) {
+                let next = characters.clone().map(|(_, next)| next).find(|next| !matches!(next, ' ' | '\t'));
+                if !matches!(next, Some('}' | ']')) {
                     end_line(&mut text, &mut line, depth);
+                    is_new_line = true;
                 }
             }
-            ',' => end_line(&mut text, &mut line, depth),
+            ',' => {
+                end_line(&mut text, &mut line, depth);
+                is_new_line = true;
+            }
             _ => {}
         }
     }
@@ -71,6 +82,14 @@ mod tests {
         assert_eq!(lines, [1, 3, 5, 8, 10]);
         let without_space: String = text.chars().filter(|character| !character.is_whitespace()).collect();
         assert_eq!(without_space, body);
+    }
+
+    #[test]
+    fn white_space_of_the_line_does_not_indent_its_lines() {
+        let body = "{ \"a\": [ 1,  2 ],\t\"b\": { },  \"c\": \" ,  x\" }";
+        let (text, lines) = indented(body, &[body.find("\"b\"").expect("a part")]);
+        let expected = "{\n  \"a\": [\n    1,\n    2 \n  ],\n  \"b\": { },\n  \"c\": \" ,  x\" \n}";
+        assert_eq!((text.as_str(), lines), (expected, vec![6]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::decision::reference;
+use super::resources::link_to;
 use super::state::Console;
 use super::text::{Text, fill};
 use crate::deadline::Deadline;
@@ -35,8 +36,8 @@ const PREFIXES: [&str; 7] = ["0", "1", "3", "4", "5", "6", "8"];
 
 /// What a page says of near misses.
 pub struct NearMisses {
-    /// Each resource, with what it has in common.
-    pub found: Vec<(String, String)>,
+    /// The page of each resource, the resource, and what it has in common.
+    pub found: Vec<(String, String, String)>,
     /// Whether the time was not enough.
     pub is_incomplete: bool,
     /// Whether the identifier has more variants than are looked up.
@@ -73,7 +74,8 @@ pub async fn find(console: &Console, exchange: &Exchange, text: &Text) -> Option
     let mut seen = BTreeSet::from([own]);
     let (alike, is_bounded) = alike.unwrap_or_default();
     let found = alike.into_iter().chain(same.unwrap_or_default());
-    let found = found.filter(|(resource, _)| seen.insert(resource.clone())).take(MAX_SHOWN).collect();
+    let found = found.filter(|(resource, _)| seen.insert(resource.clone())).take(MAX_SHOWN);
+    let found = found.filter_map(|(resource, reason)| Some((link_to(&resource)?, resource, reason))).collect();
     Some(NearMisses { found, is_incomplete, is_bounded })
 }
 

@@ -5,7 +5,7 @@ use super::texts::texts;
 texts! { RefusalText:
     nobody: "Personne n'a accès à la console"; "Nobody may use the console";
     nobody_todo: "Déclarer un appelant avec le droit « console » et un jeton (commande « sas-endpoint token »), puis redémarrer :";
-    "Configure a caller that has the right “console” and a token (command `sas-endpoint token`), then restart:";
+    "Configure a caller that has the right “console” and a token (command “sas-endpoint token”), then restart:";
     host: "Hôte inconnu"; "Unknown host";
     host_todo: "Ouvrir la console à un nom local, à une adresse IP, ou à l'hôte de SAS_CONSOLE_URL."; "Open the console at a loopback name, an IP address, or the host of SAS_CONSOLE_URL.";
     origin: "Requête d'un autre site"; "Request from another site";

@@ -93,6 +93,12 @@ pub fn path_of(resource_type: ResourceType) -> &'static str {
     }
 }
 
+/// The page of a resource: `Type/id`.
+pub fn link_to(reference: &str) -> Option<String> {
+    let (resource_type, id) = reference.split_once('/')?;
+    Some(format!("{}/{id}", path_of(ResourceType::parse(resource_type)?)))
+}
+
 /// The search parameter of the state of a type.
 fn state_of(resource_type: ResourceType) -> &'static str {
     match resource_type {

@@ -121,7 +121,10 @@ pub async fn send(State(console): State<Arc<Console>>, request: Request) -> Resp
         former_status: exchange.event.status,
         former: view(&exchange.answer),
         status: status.as_u16(),
-        answer: view(&Message { headers: vec![], body: answer }),
+        answer: view(&Message {
+            headers: headers.iter().map(|(name, value)| exchange::Header::new(name, value)).collect(),
+            body: answer,
+        }),
         difference: tokio::task::spawn_blocking(compare).await.ok().flatten(),
         new_id,
     };

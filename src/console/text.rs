@@ -304,7 +304,7 @@ texts! { Text:
     identifier_held: "détenu"; "held";
     identifier_released: "libéré"; "released";
     identifier_mentioned: "mentionné"; "mentioned";
-    identifier_holder: "Détenteur actuel, si c'est une autre ressource"; "Current holder, if it is another resource";
+    identifier_holder: "Autre détenteur actuel"; "Other current holder";
     identifier_moved: "{identifier} vient de {from}."; "{identifier} was taken over from {from}.";
     versions: "Versions et événements"; "Versions and events";
     version_content: "Contenu de cette version"; "Content of this version";

@@ -127,7 +127,7 @@ impl Recorder {
                 }
                 // Where an armed fault closes the connection, nothing is answered.
                 if Cut::of(response) != Some(Cut::BeforeHead) {
-                    headers = response.headers().iter().map(|(name, value)| full_header(name, value)).collect();
+                    headers = response.headers().iter().map(|(name, value)| Header::new(name, value)).collect();
                 }
             }
             let (target, request_headers, headers) = match with_content {
@@ -259,11 +259,7 @@ fn copy_header(name: &HeaderName, value: &HeaderValue) -> Header {
     let text = name.as_str();
     let is_kept =
         KEPT_HEADERS.contains(name) || *name == TRACEPARENT || text.starts_with("content-") || text.starts_with("if-");
-    if is_kept { full_header(name, value) } else { Header { name: text.to_owned(), value: None } }
-}
-
-fn full_header(name: &HeaderName, value: &HeaderValue) -> Header {
-    Header { name: name.as_str().to_owned(), value: Some(String::from_utf8_lossy(value.as_bytes()).into_owned()) }
+    if is_kept { Header::new(name, value) } else { Header { name: text.to_owned(), value: None } }
 }
 
 /// The target without values that may be credentials or name patients.

@@ -1,5 +1,6 @@
 //! An exchange as it was: the request, the answer, and what the audit log says of it.
 
+use axum::http::{HeaderName, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,13 @@ pub(crate) struct Header {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
+}
+
+impl Header {
+    /// A header with its value.
+    pub(crate) fn new(name: &HeaderName, value: &HeaderValue) -> Self {
+        Self { name: name.as_str().to_owned(), value: Some(String::from_utf8_lossy(value.as_bytes()).into_owned()) }
+    }
 }
 
 /// A body, or why there is none.
