@@ -41,7 +41,7 @@ pub async fn broken_focus(browser: &Browser) -> Vec<String> {
     broken_rules(browser, &["focus"], "").await
 }
 
-/// What is wrong with the page that is open, wide and narrow, light and dark; keeps a screenshot for each width. Messages
+/// What is wrong with the page that is open, wide and narrow, light and, where it is wide, dark; keeps a screenshot for each width. Messages
 /// that the browser logged begin with one of `expected`, such as on pages of errors.
 pub async fn check_page(browser: &Browser, name: &str, language: &str, expected: &[&str]) -> Vec<String> {
     let mut found = broken_rules(browser, &STRUCTURE, language).await;
@@ -51,7 +51,9 @@ pub async fn check_page(browser: &Browser, name: &str, language: &str, expected:
         if inner != width as u32 {
             found.push(format!("{width:?}: innerWidth is {inner}"));
         }
-        for scheme in ["dark", "light"] {
+        // Colours are those of each width.
+        let schemes = if width == Width::Wide { &["dark", "light"][..] } else { &["light"] };
+        for scheme in schemes {
             browser.set_scheme(scheme).await;
             let broken = broken_rules(browser, &["contrast", "width"], language).await;
             found.extend(broken.into_iter().map(|broken| format!("{scheme} {width:?} {broken}")));
